@@ -1,0 +1,65 @@
+"""The exception tree: every message says what was asked, what was found and what to do.
+
+The command line prints the message of a `SintoniaError` on one line and ends with its exit code; any other
+exception is a defect of ours and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SintoniaError(Exception):
+    """Base class of every error a user can mend."""
+
+    exit_code = 2
+
+
+class ConfigError(SintoniaError):
+    """A setting has the wrong name, type or value."""
+
+
+class InputError(SintoniaError):
+    """A file or folder is missing, unreadable, or has not the columns it should have."""
+
+
+class NotEnoughDataError(SintoniaError):
+    """The data is too thin for what was asked; the message says what is missing."""
+
+
+class NotBuiltError(SintoniaError):
+    """A step was asked for before the one it stands on; the message names the command to run first."""
+
+
+class UnsupportedModelError(SintoniaError):
+    """A model file holds something this version cannot read."""
+
+
+def hint(name: str, choices: Iterable[str]) -> str:
+    """Return the end of an error message: the nearest right name, and what there is to choose from.
+
+    Examples
+    --------
+    >>> hint("chrun", ["purchase", "churn"])
+    "did you mean 'churn'? Choose churn, purchase."
+    >>> hint("zzz", ["purchase", "churn"])
+    'choose churn, purchase.'
+    >>> hint("zzz", [])
+    'there is nothing to choose from.'
+    """
+    listed = sorted(set(choices))
+    if not listed:
+        return "there is nothing to choose from."
+    near = get_close_matches(name, listed, n=1, cutoff=0.5)
+    shown = ", ".join(listed[:20]) + (f", ... ({len(listed)} in all)" if len(listed) > 20 else "")
+    return f"did you mean '{near[0]}'? Choose {shown}." if near else f"choose {shown}."
+
+
+def unknown(what: str, name: str, choices: Iterable[str]) -> ConfigError:
+    """Return the error for a name that is not among the choices.
+
+    Examples
+    --------
+    >>> str(unknown("task", "chrun", ["churn", "purchase"]))
+    "Unknown task 'chrun'; did you mean 'churn'? Choose churn, purchase."
+    """
+    return ConfigError(f"Unknown {what} '{name}'; {hint(name, choices)}")
