@@ -1,0 +1,85 @@
+"""Settings: YAML under `conf/` holds values, frozen dataclasses hold names, types and rules.
+
+`groups` has one dataclass a configuration group, `verbs` one a verb; `settings` is the single road from Hydra
+to dataclasses: OmegaConf stops there.
+"""
+
+import os
+from pathlib import Path
+
+from sintonia.config.groups import (
+    CsvConfig,
+    EngineConfig,
+    FeaturesConfig,
+    IdentityConfig,
+    JoinConfig,
+    ModelConfig,
+    SiloConfig,
+    SourceConfig,
+    SplitConfig,
+    TaskConfig,
+    TrackingConfig,
+    iso_time,
+)
+from sintonia.config.verbs import (
+    VERBS,
+    BuildSettings,
+    DemoSettings,
+    ReviewSettings,
+    ScoreSettings,
+    Settings,
+    SimulateSettings,
+    TrainSettings,
+    settings,
+)
+from sintonia.errors import ConfigError
+
+__all__ = [
+    "VERBS",
+    "BuildSettings",
+    "CsvConfig",
+    "DemoSettings",
+    "EngineConfig",
+    "FeaturesConfig",
+    "IdentityConfig",
+    "JoinConfig",
+    "ModelConfig",
+    "ReviewSettings",
+    "ScoreSettings",
+    "Settings",
+    "SiloConfig",
+    "SimulateSettings",
+    "SourceConfig",
+    "SplitConfig",
+    "TaskConfig",
+    "TrackingConfig",
+    "TrainSettings",
+    "conf_dir",
+    "data_dir",
+    "iso_time",
+    "settings",
+]
+
+
+def conf_dir() -> Path:
+    """Return the folder of the YAML files: beside the package in a wheel, at the project's top in a checkout.
+
+    Raises
+    ------
+    ConfigError
+        When neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "conf", package.parents[1] / "conf")
+    for place in places:
+        if (place / "train.yaml").is_file():
+            return place
+    raise ConfigError(
+        f"No configuration found; looked in {places[0]} and {places[1]}. Install sintonia again."
+    )
+
+
+def data_dir() -> Path | None:
+    """Return the folder of public data sets named by the environment variable SINTONIA_DATA, if it is set."""
+    folder = os.environ.get("SINTONIA_DATA")
+    return Path(folder).expanduser() if folder else None

@@ -1,0 +1,216 @@
+"""The configuration groups as frozen dataclasses, with the rules their values obey.
+
+One group is one dataclass is one function argument; the YAML files under `conf/<group>/` hold the values.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sintonia.errors import ConfigError, unknown
+
+
+def one_of(what: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError with the nearest right name unless the value is one of the choices."""
+    if value not in choices:
+        raise unknown(what, value, choices)
+
+
+def at_least(what: str, value: float, least: float) -> None:
+    """Raise ConfigError for a value below the least that can work."""
+    if value < least:
+        raise ConfigError(f"{what}={value} is too small; give at least {least}.")
+
+
+def iso_time(what: str, text: str) -> datetime:
+    """Return an ISO date or time as a datetime without a zone, read as UTC.
+
+    Examples
+    --------
+    >>> iso_time("source.until", "2017-10-22")
+    datetime.datetime(2017, 10, 22, 0, 0)
+    >>> iso_time("source.until", "22/10/2017")
+    Traceback (most recent call last):
+    ...
+    sintonia.errors.ConfigError: source.until='22/10/2017' is not a date; write it as 2026-01-31.
+    """
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        raise ConfigError(f"{what}='{text}' is not a date; write it as 2026-01-31.") from None
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How relational work runs: threads, memory, and into how many buckets the store is cut."""
+
+    name: str = "duckdb"
+    threads: int = 2
+    memory_gib: float = 2.0
+    buckets: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that does not exist and sizes that cannot work."""
+        one_of("engine", self.name, ("duckdb",))
+        at_least("engine.threads", self.threads, 1)
+        at_least("engine.memory_gib", self.memory_gib, 0.25)
+        at_least("engine.buckets", self.buckets, 1)
+
+
+@dataclass(frozen=True)
+class CsvConfig:
+    """How a silo writes its CSV files."""
+
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class JoinConfig:
+    """A second file of the silo, joined to the first by columns both have; unmatched rows stay."""
+
+    path: str = ""
+    columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SiloConfig:
+    """One silo: where its files are, how to read them, and what each column means in our contracts.
+
+    The values of `identifiers`, `occurred_at`, `known_at`, `interactions`, `attributes`, `contacts` and
+    `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)` reads
+    a number as the silo writes it. `constants` are literal values and `values` renames what an expression gave.
+    """
+
+    path: str = ""
+    format: str = "csv"
+    csv: CsvConfig = field(default_factory=CsvConfig)
+    time_zone: str = "UTC"
+    time_format: str | None = None
+    data_until: str | None = None
+    join: dict[str, JoinConfig] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+    occurred_at: str = "occurred_at"
+    known_at: str | None = None
+    interactions: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    contacts: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a format nobody reads and a silo that could never be tied to a customer."""
+        one_of("format", self.format, ("csv", "jsonl", "parquet"))
+        if not self.identifiers:
+            raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates."""
+
+    name: str = ""
+    root: str | None = None
+    until: str | None = None
+    today: str | None = None
+    silos: dict[str, SiloConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse dates that are none."""
+        for key in ("until", "today"):
+            if (text := getattr(self, key)) is not None:
+                iso_time(f"source.{key}", text)
+
+
+@dataclass(frozen=True)
+class IdentityConfig:
+    """How records become customers."""
+
+    name: str = "deterministic"
+
+    def __post_init__(self) -> None:
+        """Refuse a way of matching that does not exist."""
+        one_of("identity", self.name, ("deterministic",))
+
+
+@dataclass(frozen=True)
+class FeaturesConfig:
+    """Which families of features, over which windows."""
+
+    families: list[str] = field(default_factory=list)
+    windows_days: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse windows that hold nothing."""
+        for window_days in self.windows_days:
+            at_least("features.windows_days", window_days, 1)
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What is predicted, for whom: label in (as_of + gap, as_of + gap + horizon]."""
+
+    name: str = "churn"
+    active_days: int = 90
+    gap_days: int = 0
+    horizon_days: int = 60
+
+    def __post_init__(self) -> None:
+        """Refuse a label window that holds nothing."""
+        at_least("task.active_days", self.active_days, 1)
+        at_least("task.gap_days", self.gap_days, 0)
+        at_least("task.horizon_days", self.horizon_days, 1)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """LightGBM's settings, under LightGBM's own names where it has one."""
+
+    name: str = "lightgbm"
+    num_leaves: int = 15
+    learning_rate: float = 0.05
+    max_trees: int = 600
+    early_stopping_rounds: int = 50
+    min_data_in_leaf: int = 50
+    feature_fraction: float = 0.5
+    bagging_fraction: float = 0.8
+    lambda_l2: float = 5.0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse a model that does not exist or cannot split."""
+        one_of("model", self.name, ("lightgbm",))
+        at_least("model.num_leaves", self.num_leaves, 2)
+        at_least("model.max_trees", self.max_trees, 1)
+        at_least("model.threads", self.threads, 1)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Which as-of dates train, validate and test; dates given by hand win over counted ones."""
+
+    every_days: int = 28
+    snapshots: int = 12
+    valid_snapshots: int = 2
+    test_snapshots: int = 2
+    history_days: int = 90
+    train_as_of: list[str] = field(default_factory=list)
+    valid_as_of: list[str] = field(default_factory=list)
+    test_as_of: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse a split without a test and dates that are none."""
+        for key in ("every_days", "snapshots", "valid_snapshots", "test_snapshots"):
+            at_least(f"split.{key}", getattr(self, key), 1)
+        for key in ("train_as_of", "valid_as_of", "test_as_of"):
+            for text in getattr(self, key):
+                iso_time(f"split.{key}", text)
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where MLflow keeps runs and models; no uri means a SQLite file in the workspace."""
+
+    uri: str | None = None
+    prefix: str = "sintonia"

@@ -1,0 +1,150 @@
+"""The settings of each verb as frozen dataclasses, and the single road from Hydra to them."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sintonia.config.groups import (
+    EngineConfig,
+    FeaturesConfig,
+    IdentityConfig,
+    ModelConfig,
+    SourceConfig,
+    SplitConfig,
+    TaskConfig,
+    TrackingConfig,
+    at_least,
+    iso_time,
+    one_of,
+)
+from sintonia.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+Names = list[str]
+"""A list of names; spelt apart because `ScoreSettings` has a field called list."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every verb has: where its files are, how it speaks, which silos and engine it works on."""
+
+    workspace: str = "workspace"
+    output: str = "text"
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    source: SourceConfig = field(default_factory=SourceConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse an output nobody prints."""
+        one_of("output", self.output, ("text", "json"))
+
+
+@dataclass(frozen=True)
+class SimulateSettings(Settings):
+    """`sintonia simulate`: the synthetic brand's size, seed and dates."""
+
+    customers: int = 5000
+    seed: int = 7
+    start: str = "2024-07-01"
+    end: str = "2026-07-01"
+
+    def __post_init__(self) -> None:
+        """Refuse an empty brand and dates that are none."""
+        super().__post_init__()
+        at_least("customers", self.customers, 1)
+        if iso_time("end", self.end) <= iso_time("start", self.start):
+            raise ConfigError(f"end={self.end} is not after start={self.start}.")
+
+
+@dataclass(frozen=True)
+class BuildSettings(Settings):
+    """`sintonia build`: silos to store."""
+
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """`sintonia train`: store to registered model."""
+
+    seed: int = 7
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+@dataclass(frozen=True)
+class ScoreSettings(Settings):
+    """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile."""
+
+    list: str = ""
+    out: str | None = None
+    key: str | None = None
+    as_of: str | None = None
+    tasks: Names = field(default_factory=Names)
+    reasons: int = 3
+    bands: dict[str, int] = field(default_factory=dict)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a missing list and bands that leave somebody out."""
+        super().__post_init__()
+        if self.as_of is not None:
+            iso_time("as_of", self.as_of)
+        at_least("reasons", self.reasons, 0)
+        if min(self.bands.values(), default=0) > 1:
+            raise ConfigError(
+                f"bands={self.bands} leaves the lowest percentiles without a band; start one at 1."
+            )
+
+
+@dataclass(frozen=True)
+class ReviewSettings(Settings):
+    """`sintonia review`: one page for one task's model."""
+
+    out: str | None = None
+    task: TaskConfig = field(default_factory=TaskConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+@dataclass(frozen=True)
+class DemoSettings(TrainSettings, SimulateSettings):
+    """`sintonia demo`: all of the road on the synthetic brand."""
+
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    bands: dict[str, int] = field(default_factory=dict)
+
+
+VERBS: dict[str, type[Settings]] = {
+    "simulate": SimulateSettings,
+    "build": BuildSettings,
+    "train": TrainSettings,
+    "score": ScoreSettings,
+    "review": ReviewSettings,
+    "demo": DemoSettings,
+}
+"""The verbs that take settings, in the order of the road; each has a primary config of its own name."""
+
+
+def settings(verb: str, composed: "DictConfig") -> Settings:
+    """Return the verb's settings from a composed Hydra configuration.
+
+    Raises
+    ------
+    ConfigError
+        For a key nobody knows, a value of the wrong type, or a value the dataclass refuses.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(VERBS[verb]), composed)
+        found: Any = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ConfigError(" ".join(str(error.msg or error).split())) from None
+    if not isinstance(found, Settings):
+        raise ConfigError(f"The configuration of '{verb}' is not a mapping.")
+    return found
