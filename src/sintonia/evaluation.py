@@ -4,7 +4,7 @@ Customers, not rows, are what is drawn again: one customer's snapshots resemble 
 as independent makes every interval too narrow. All models share the draws, so differences are paired.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sintonia.errors import InputError, NotEnoughDataError, unknown
-from sintonia.metrics import METRICS, Floats, Ints, Judged, captured, cluster_variance, equal_mass_bins
+from sintonia.metrics import (
+    METRICS,
+    Floats,
+    Ints,
+    Judged,
+    captured,
+    cluster_variance,
+    equal_mass_bins,
+    resampled,
+)
 
 DRAWS = 300
 DEPTHS = np.arange(0, 41) / 40
 HEADLINE = "auc"
 _Z95 = 1.959963984540054
-_DRAWS_AT_ONCE = 16
 _DIGITS = 6
 
 
@@ -92,7 +100,7 @@ class Evaluation:
 
     def verdict(self, other: str, metric: str = HEADLINE) -> str:
         """Return 'better than', 'worse than' or 'not distinguishable from', by the paired interval."""
-        gap = self.difference(metric, self.model, other)
+        gap = self.difference(metric, self.model, other).rounded()
         if gap.low <= 0 <= gap.high:
             return "not distinguishable from"
         return (
@@ -180,15 +188,6 @@ def evaluate(
         },
         draws=together,
     )
-
-
-def resampled(customers: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Yield, some draws at a time, how often each customer is drawn.  # (some, n_customers)"""
-    rng = np.random.default_rng(seed)
-    for start in range(0, draws, _DRAWS_AT_ONCE):
-        count = min(_DRAWS_AT_ONCE, draws - start)
-        picks = rng.integers(customers, size=(count, customers))
-        yield np.stack([np.bincount(pick, minlength=customers) for pick in picks]).astype(np.float64)
 
 
 def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[Bin, ...]:

@@ -5,6 +5,7 @@ one sort of the scores serves every draw. Rows with equal scores are one group, 
 depends on how ties happen to lie.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ Ints: TypeAlias = NDArray[np.int64]
 TOP_SHARE = 0.1
 BINS = 10
 _EPSILON = 1e-15
+_DRAWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -177,3 +179,12 @@ def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
         at = np.interp(depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits]))
         shares[draw] = at / hits[-1]
     return shares
+
+
+def resampled(customers: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Yield, some draws at a time, how often each customer is drawn.  # (some, n_customers)"""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, _DRAWS_AT_ONCE):
+        count = min(_DRAWS_AT_ONCE, draws - start)
+        picks = rng.integers(customers, size=(count, customers))
+        yield np.stack([np.bincount(pick, minlength=customers) for pick in picks]).astype(np.float64)
