@@ -1,0 +1,40 @@
+"""The relational engine: DuckDB inside the process, with its threads, memory and scratch space bounded."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from sintonia.config import EngineConfig
+
+DIALECT = "duckdb"
+
+
+@contextmanager
+def connect(config: EngineConfig, workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to a scratch database in the workspace that is gone when the block ends.
+
+    The database is a file, so that tables larger than `config.memory_gib` go to disk instead of failing, and its
+    session speaks UTC, so that no time depends on where the machine stands.
+    """
+    workspace.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=workspace))
+    try:
+        with duckdb.connect(str(scratch / "scratch.duckdb")) as connection:
+            connection.execute(f"SET threads = {config.threads}")
+            connection.execute(f"SET memory_limit = '{config.memory_gib}GiB'")
+            connection.execute("SET temp_directory = ?", [str(scratch)])
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
+            yield connection
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run(connection: duckdb.DuckDBPyConnection, query: exp.Expression) -> duckdb.DuckDBPyConnection:
+    """Return the executed connection for a query built from sqlglot expressions."""
+    return connection.execute(query.sql(dialect=DIALECT))

@@ -1,0 +1,114 @@
+"""Reading the store: the current version's tables, bucket by bucket."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sintonia.errors import NotBuiltError, NotEnoughDataError
+from sintonia.sources.report import SiloReport
+
+
+CURRENT = "current.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """One whole version of the store.
+
+    `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint.
+    """
+
+    folder: Path
+    source: str
+    fingerprint: str
+    customers: int
+    interactions: int
+    silos: tuple[SiloReport, ...]
+
+    @property
+    def buckets(self) -> list[Path]:
+        """The bucket files, in order; each holds whole customers."""
+        return sorted(self.folder.glob("interactions/bucket-*.parquet"))
+
+    def read_bucket(self, path: Path, customers: Collection[str] | None = None) -> pa.Table:
+        """Return a bucket's interactions in their total order, of these customers only when they are given."""
+        table = pq.read_table(path, schema=None)
+        if customers is None:
+            return table
+        return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string())))
+
+    def read_crosswalk(self, source: str) -> pa.Table:
+        """Return which identifier of one type belongs to whom: one row per source_key."""
+        columns = ["source_key", "customer_id"]
+        return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=[("source", "=", source)])
+
+    def key_types(self) -> list[str]:
+        """Return the types of identifiers the crosswalk knows."""
+        sources = pq.read_table(self.folder / "crosswalk.parquet", columns=["source"])["source"]
+        return sorted(pc.unique(sources).to_pylist())
+
+    def data_until(self, kinds: Iterable[str] | None = None) -> datetime:
+        """Return until when every silo that tells of these kinds is complete: the earliest of their ends.
+
+        Raises
+        ------
+        NotEnoughDataError
+            When no silo tells of them.
+        """
+        wanted = None if kinds is None else set(kinds)
+        ends = [
+            silo.data_until
+            for silo in self.silos
+            if silo.data_until is not None and silo.kinds and (wanted is None or wanted & set(silo.kinds))
+        ]
+        if not ends:
+            what = "interactions" if wanted is None else f"interactions of kind {', '.join(sorted(wanted))}"
+            raise NotEnoughDataError(f"The store of '{self.source}' holds no {what}; check the mapping of its silos.")
+        return min(ends)
+
+
+def open_store(workspace: Path) -> Store:
+    """Return the workspace's current store.
+
+    Raises
+    ------
+    NotBuiltError
+        When nothing was built there yet.
+    """
+    pointer = workspace / "store" / CURRENT
+    if not pointer.is_file():
+        raise NotBuiltError(f"No store in '{workspace}'; run `sintonia build workspace={workspace}` first.")
+    found: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+    silos = tuple(_silo(silo) for silo in found["silos"])
+    return Store(
+        folder=workspace / "store" / found["version"],
+        source=found["source"],
+        fingerprint=found["fingerprint"],
+        customers=found["customers"],
+        interactions=found["interactions"],
+        silos=silos,
+    )
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a short hash of the files' bytes, in the order given."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
+
+
+def _silo(found: dict[str, Any]) -> SiloReport:
+    until = found["data_until"]
+    return SiloReport(
+        **{**found, "data_until": datetime.fromisoformat(until) if until else None, "kinds": tuple(found["kinds"])}
+    )

@@ -1,0 +1,170 @@
+"""Writing the store: a whole new version beside the old one, made current in one step."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+import pyarrow.parquet as pq
+
+from sintonia.config import SourceConfig
+from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
+from sintonia.progress import track
+from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, Table
+from sintonia.sources.report import SiloReport
+
+# A customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets. Any engine can say it.
+BUCKET = "CAST('0x' || SUBSTR(MD5(customer_id), 1, 8) AS BIGINT) % {buckets}"
+
+
+@contextmanager
+def _new_version(workspace: Path) -> Iterator[Path]:
+    """Yield a fresh folder under store/ that is thrown away unless the block ends well."""
+    folder = workspace / "store" / f"v-{uuid4().hex[:12]}"
+    (folder / "interactions").mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def write_store(
+    connection: duckdb.DuckDBPyConnection, workspace: Path, source: SourceConfig, silos: Sequence[SiloReport], buckets: int
+) -> Store:
+    """Return the new current store, written from the engine's mapped silos and crosswalk.
+
+    The new version stands in its own folder until it is whole; then the file `current.json` is replaced, which is
+    one step for the file system. A build killed before that leaves the old store as it was.
+    """
+    with _new_version(workspace) as folder:
+        _gather(connection, source, buckets)
+        for bucket in track(range(buckets), "Writing the store"):
+            _write(connection, INTERACTIONS, _bucket_query(bucket), folder / f"interactions/bucket-{bucket:04d}.parquet")
+        for table in (ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS):
+            order = ", ".join(table.order)
+            columns = ", ".join(table.names)
+            query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
+            _write(connection, table, query, folder / f"{table.name}.parquet")
+        _make_current(connection, workspace, folder, source, silos)
+    store = open_store(workspace)
+    _remove_others(workspace, store.folder)
+    return store
+
+
+def write_rejected(connection: duckdb.DuckDBPyConnection, workspace: Path, silos: Sequence[str]) -> list[Path]:
+    """Return the files of rejected rows, one a silo, each row with its file, number, reason and raw text."""
+    folder = workspace / "rejected"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.parquet"):
+        if old.stem not in silos:
+            old.unlink()
+    written = []
+    for name in silos:
+        query = f"""SELECT _file AS file, _row AS row_number, reason, raw FROM mapped_{name}
+                    WHERE _read AND reason IS NOT NULL ORDER BY file, row_number"""
+        part = folder / f".{name}.part"
+        pq.write_table(connection.sql(query).to_arrow_table(), part)
+        written.append(part.replace(folder / f"{name}.parquet"))
+    return written
+
+
+def _write(connection: duckdb.DuckDBPyConnection, table: Table, query: str, path: Path) -> None:
+    rows = connection.sql(query).to_arrow_table().cast(table.arrow())
+    # Few distinct values in most text columns: dictionaries make them small on disk and quick to compare.
+    pq.write_table(rows, path, compression="zstd")
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int) -> None:
+    """Fill the engine's tables of the contracts from every silo that maps to them."""
+    for table in (INTERACTIONS, ATTRIBUTES, CONTACTS, DECISIONS):
+        columns = ", ".join(f"{column.name} {column.sql_type}" for column in table.columns)
+        connection.execute(f"CREATE OR REPLACE TABLE {table.name} ({columns})")
+    connection.execute("ALTER TABLE interactions ADD COLUMN bucket INTEGER")
+    for name, silo in source.silos.items():
+        connection.execute(f"""
+            CREATE OR REPLACE TABLE located AS
+            SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id, GREATEST(arrived_at, linked_at) AS known_at
+            FROM mapped_{name} AS mapped JOIN sighting_customers ON mapped._keys = sighting_customers.keys
+            WHERE mapped._read AND mapped.reason IS NULL""")
+        if silo.interactions:
+            _gather_interactions(connection, name, silo.time_zone, buckets)
+        for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
+            for key in silo.attributes if prefix == "a" else silo.contacts:
+                connection.execute(f"""
+                    INSERT INTO {table.name} SELECT customer_id, '{key}', "{prefix}__{key}", occurred_at, known_at, '{name}'
+                    FROM located WHERE "{prefix}__{key}" IS NOT NULL""")
+        if silo.decisions:
+            _gather_decisions(connection)
+
+
+def _gather_interactions(connection: duckdb.DuckDBPyConnection, name: str, time_zone: str, buckets: int) -> None:
+    there = _columns(connection)
+    row_number = "LPAD(CAST(_row AS VARCHAR), 12, '0')"
+    own_clock = f"DATE_DIFF('minute', occurred_at, TIMEZONE('{time_zone}', TIMEZONE('UTC', occurred_at)))"
+    # Ids and threads are unique within their silo only, so they carry its name.
+    derived = {
+        "customer_id": "customer_id",
+        "interaction_id": f"'{name}:' || {_or(there, 'i__interaction_id', row_number)}",
+        "thread_id": f"'{name}:' || i__thread_id" if "i__thread_id" in there else "NULL",
+        "occurred_at": "occurred_at",
+        "known_at": "known_at",
+        "utc_offset_minutes": _or(there, "i__utc_offset_minutes", own_clock),
+        "source": f"'{name}'",
+        "opens_thread": "NULL",
+    }
+    values = [derived.get(column, f"i__{column}" if f"i__{column}" in there else "NULL") for column in INTERACTIONS.names]
+    bucket = BUCKET.format(buckets=buckets)
+    connection.execute(f"INSERT INTO interactions SELECT {', '.join(values)}, {bucket} FROM located")
+
+
+def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
+    there = _columns(connection)
+    derived = {"customer_id": "customer_id", "decided_at": _or(there, "d__decided_at", "occurred_at")}
+    values = [derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL") for column in DECISIONS.names]
+    connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in connection.execute("DESCRIBE located").fetchall()}
+
+
+def _or(there: set[str], column: str, otherwise: str) -> str:
+    return f"COALESCE({column}, {otherwise})" if column in there else otherwise
+
+
+def _bucket_query(bucket: int) -> str:
+    first = """ROW_NUMBER() OVER (PARTITION BY customer_id, COALESCE(thread_id, interaction_id), kind
+                   ORDER BY GREATEST(occurred_at, known_at), occurred_at, interaction_id) = 1"""
+    return f"""SELECT * EXCLUDE (bucket) REPLACE ({first} AS opens_thread) FROM interactions
+               WHERE bucket = {bucket} ORDER BY {", ".join(INTERACTIONS.order)}"""
+
+
+def _make_current(
+    connection: duckdb.DuckDBPyConnection, workspace: Path, folder: Path, source: SourceConfig, silos: Sequence[SiloReport]
+) -> None:
+    row = connection.execute("SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions").fetchone()
+    assert row is not None
+    manifest = {
+        "version": folder.name,
+        "source": source.name,
+        "fingerprint": fingerprint(sorted(folder.rglob("*.parquet"))),
+        "interactions": row[0],
+        "customers": row[1],
+        "silos": [asdict(silo) for silo in silos],
+    }
+    part = workspace / "store" / f".{folder.name}.json"
+    part.write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
+    os.replace(part, workspace / "store" / CURRENT)
+
+
+def _remove_others(workspace: Path, current: Path) -> None:
+    """Remove older versions, and what a killed build left behind."""
+    for folder in (workspace / "store").glob("v-*"):
+        if folder != current:
+            shutil.rmtree(folder, ignore_errors=True)

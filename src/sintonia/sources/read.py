@@ -1,0 +1,102 @@
+"""Raw rows of a silo as one relation, every row counted and numbered, nothing dropped in silence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from sintonia.config import JoinConfig, SiloConfig
+from sintonia.engine import DIALECT
+from sintonia.errors import ConfigError, InputError, hint
+from sintonia.sources.locate import locate_files
+
+ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
+
+
+@dataclass(frozen=True)
+class RawSilo:
+    """A silo's rows as a view: its own columns with their types, and `_file`, `_row`, `_readable` beside them."""
+
+    view: str
+    types: Mapping[str, str]
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo: SiloConfig) -> RawSilo:
+    """Return the silo as a view in the engine; CSV and JSON columns are text, Parquet columns keep their type.
+
+    Raises
+    ------
+    InputError
+        When a file is missing or cannot be opened as its format says.
+    """
+    paths = locate_files(root, silo)
+    view = f"raw_{name}"
+    try:
+        relation = _jsonl(connection, paths) if silo.format == "jsonl" else _tabular(paths, silo)
+        # Numbered before any join: a join does not keep the order of the file.
+        relation = f"SELECT *, ROW_NUMBER() OVER () AS _row FROM ({relation})"
+        for join in silo.join.values():
+            relation = _join(connection, relation, root / join.path, join)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {relation}")
+    except duckdb.Error as error:
+        first_line = str(error).splitlines()[0]
+        raise InputError(f"Silo '{name}': cannot read {silo.path} as {silo.format}: {first_line}") from None
+    return RawSilo(view, _types(connection, relation))
+
+
+def _literals(values: list[Path]) -> str:
+    return exp.array(*(exp.Literal.string(str(value)) for value in values)).sql(dialect=DIALECT)
+
+
+def _tabular(paths: list[Path], silo: SiloConfig) -> str:
+    if silo.format == "parquet":
+        scan = f"read_parquet({_literals(paths)}, filename = '_file', union_by_name = true)"
+        return f"SELECT *, true AS _readable FROM {scan}"
+    encoding = ENCODINGS.get(silo.csv.encoding.lower())
+    if encoding is None:
+        raise ConfigError(f"Unknown encoding '{silo.csv.encoding}'; {hint(silo.csv.encoding, ENCODINGS)}")
+    delimiter = exp.Literal.string(silo.csv.delimiter).sql(dialect=DIALECT)
+    # Lines with too many or too few cells land in the table `reject_errors`, which the mapping reads back.
+    options = f"delim = {delimiter}, quote = '\"', header = true, all_varchar = true, encoding = '{encoding}'"
+    scan = f"read_csv({_literals(paths)}, {options}, filename = '_file', union_by_name = true, store_rejects = true)"
+    return f"SELECT *, true AS _readable FROM {scan}"
+
+
+def _jsonl(connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> str:
+    """Return a query over the lines as text, so that a broken line is a row to reject and not an error."""
+    options = "columns = {'_line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false"
+    scan = f"read_csv({_literals(paths)}, {options}, auto_detect = false, filename = '_file')"
+    # Keys are looked for in the first lines only: reading everything twice would double the cost of a build.
+    sample = f"SELECT UNNEST(JSON_KEYS(_line)) FROM (FROM {scan} LIMIT 20000) WHERE JSON_VALID(_line)"
+    keys = [row[0] for row in connection.execute(f"SELECT DISTINCT * FROM ({sample}) ORDER BY 1").fetchall()]
+    fields = ", ".join(
+        f"CASE WHEN JSON_VALID(_line) THEN _line ->> {exp.Literal.string(key).sql(dialect=DIALECT)} END"
+        f" AS {exp.to_identifier(key, quoted=True).sql(dialect=DIALECT)}"
+        for key in keys
+    )
+    return f"SELECT {fields or 'NULL AS _nothing'}, _file, JSON_VALID(_line) AS _readable FROM {scan}"
+
+
+def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    described = connection.execute(f"DESCRIBE {relation}").fetchall()
+    return {row[0]: row[1] for row in described if row[0] not in ("_file", "_row", "_readable")}
+
+
+def _join(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, join: JoinConfig) -> str:
+    """Return the relation with the other file's columns; one match a row, so rows never multiply."""
+    if not path.is_file():
+        raise InputError(f"A join wants the file '{path}', which is not there.")
+    literal = exp.Literal.string(str(path)).sql(dialect=DIALECT)
+    scan = f"read_parquet({literal})" if path.suffix == ".parquet" else f"read_csv({literal}, all_varchar = true)"
+    ours, theirs = _types(connection, relation), _types(connection, f"SELECT * FROM {scan}")
+    for column in join.columns:
+        for side in (ours, theirs):
+            if column not in side:
+                raise ConfigError(f"The join to '{path.name}' has no column '{column}'; {hint(column, side)}")
+    new = [column for column in theirs if column not in ours]
+    keys = ", ".join(f'"{column}"' for column in join.columns)
+    picked = ", ".join(f'"{column}"' for column in [*join.columns, *new])
+    one = f"SELECT {picked} FROM {scan} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {picked}) = 1"
+    return f"SELECT * FROM ({relation}) LEFT JOIN ({one}) USING ({keys})"

@@ -1,0 +1,90 @@
+"""Features joined to labels, one row per eligible (customer_id, as_of), in the order of the store."""
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sintonia import features, tasks
+from sintonia.config import FeaturesConfig, TaskConfig
+from sintonia.interactions import Store
+from sintonia.progress import track
+
+KEYS = ("customer_id", "as_of")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Eligible customers at as-of dates: keys, features and labels, row by row.
+
+    `customer_id` (n_rows,) text, `as_of` (n_rows,) datetime64[us], `values` (n_rows, n_features) float32,
+    `label` (n_rows,) int8, and `names` (n_features,).
+    """
+
+    customer_id: NDArray[np.object_]
+    as_of: NDArray[np.datetime64]
+    values: NDArray[np.float32]
+    label: NDArray[np.int8]
+    names: tuple[str, ...]
+
+    def at(self, dates: Collection[datetime]) -> "Rows":
+        """Return the rows of these as-of dates."""
+        return self.take(np.isin(self.as_of, np.array(sorted(dates), "datetime64[us]")))
+
+    def take(self, rows: NDArray[np.bool_]) -> "Rows":
+        """Return the rows where the mask holds."""
+        return Rows(self.customer_id[rows], self.as_of[rows], self.values[rows], self.label[rows], self.names)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def assemble(
+    store: Store,
+    as_ofs: Sequence[datetime],
+    feature_config: FeaturesConfig,
+    task: TaskConfig,
+    threads: int = 1,
+    customers: Collection[str] | None = None,
+) -> Rows:
+    """Return the eligible rows of the store at these as-of dates, of these customers only when they are given.
+
+    Buckets are worked off by `threads` threads; the rows come in bucket order, whatever thread was first.
+    """
+
+    def one(path: Path) -> pa.Table:
+        interactions = store.read_bucket(path, customers)
+        return bucket_rows(interactions, as_ofs, feature_config, task)
+
+    with ThreadPoolExecutor(threads) as pool:
+        tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
+    return to_rows(pa.concat_tables(tables), features.feature_names(feature_config))
+
+
+def bucket_rows(
+    interactions: pa.Table, as_ofs: Sequence[datetime], feature_config: FeaturesConfig, task: TaskConfig
+) -> pa.Table:
+    """Return features and label of whole customers: one row per eligible (customer_id, as_of), ordered by them."""
+    labelled = tasks.label_rows(interactions, as_ofs, task)
+    computed = features.compute(interactions, as_ofs, feature_config)
+    joined = labelled.join(computed, list(KEYS), join_type="inner")
+    return joined.sort_by([(key, "ascending") for key in KEYS])
+
+
+def to_rows(table: pa.Table, names: Sequence[str]) -> Rows:
+    """Return a table with keys, label and features as arrays."""
+    values = np.empty((table.num_rows, len(names)), np.float32)
+    for position, name in enumerate(names):
+        values[:, position] = table[name].to_numpy()
+    return Rows(
+        customer_id=np.asarray(table["customer_id"].to_pylist(), object),
+        as_of=table["as_of"].to_numpy().astype("datetime64[us]"),
+        values=values,
+        label=table["label"].to_numpy(),
+        names=tuple(names),
+    )
