@@ -1,0 +1,207 @@
+"""Explanations: law 6, ties, missing values and words."""
+
+from typing import NamedTuple
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sintonia.errors import InputError, UnsupportedModelError
+from sintonia.explain import (
+    Contributions,
+    Reason,
+    contributions,
+    importance,
+    sentence,
+    shap_explanation,
+    shown,
+    swarms,
+    top_reasons,
+)
+
+
+class Words(NamedTuple):
+    definition: str
+    unit: str
+    missing: str
+
+
+CATALOGUE = {
+    "rfm__days_since_purchase": Words("Days since the last order", "days", "no order yet"),
+    "rfm__amount__90d": Words("Money spent in the last 90 days", "cents", ""),
+}
+LEVELS = ["web", "store", "phone", "app"]
+
+
+def frame(rows=400, seed=0):
+    """Numbers with missing values, a category with one too, and a column that says nothing."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "recency": np.where(rng.random(rows) < 0.2, np.nan, rng.integers(0, 90, rows)),
+            "orders": rng.integers(0, 9, rows).astype(np.float32),
+            "channel": pd.Categorical(rng.choice([*LEVELS, None], rows), categories=LEVELS),
+            "constant": np.ones(rows),
+        }
+    )
+    odds = (
+        -1 + 0.02 * table["recency"].fillna(120) - 0.3 * table["orders"] + 1.0 * (table["channel"] == "phone")
+    )
+    return table, (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(int)
+
+
+FEATURES, LABELS = frame()
+
+
+def train(**params):
+    settled = {"objective": "binary", "verbose": -1, "num_leaves": 7, "num_threads": 1, "min_data_in_leaf": 5}
+    return lightgbm.train(settled | params, lightgbm.Dataset(FEATURES, LABELS), num_boost_round=20)
+
+
+BOOSTER = train(min_data_per_group=5, cat_smooth=1)
+FOUND = contributions(BOOSTER, FEATURES)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.floats(-1e6, 1e6)),
+            st.floats(0, 1e6, width=32),
+            st.sampled_from([*LEVELS, None]),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_contributions_and_base_sum_to_the_raw_score_for_any_values(rows):
+    table = pd.DataFrame(rows, columns=["recency", "orders", "channel"]).assign(constant=1.0)
+    table["channel"] = pd.Categorical(table["channel"], categories=LEVELS)
+    table["recency"] = table["recency"].astype(float)
+    found = contributions(BOOSTER, table)
+    raw = BOOSTER.predict(table, raw_score=True)
+    assert np.allclose(found.base + found.values.sum(axis=1), raw, rtol=0, atol=1e-9)
+
+
+def test_the_base_is_the_mean_raw_score_over_the_training_rows():
+    assert BOOSTER.predict(FEATURES, raw_score=True).mean() == pytest.approx(FOUND.base, abs=1e-6)
+
+
+def test_a_model_that_learnt_nothing_has_no_reasons():
+    found = contributions(train(min_data_in_leaf=1000), FEATURES)
+    assert not found.values.any()
+    assert top_reasons(found, FEATURES)[0] == ()
+    assert swarms(found, FEATURES) == []
+
+
+def test_top_reasons_come_by_size_with_the_rows_own_values():
+    reasons = top_reasons(FOUND, FEATURES, k=3)
+    assert len(reasons) == len(FEATURES)
+    for row in (0, 17, 399):
+        order = np.argsort(-np.abs(FOUND.values[row]), kind="stable")[:3]
+        assert [r.feature for r in reasons[row]] == [FOUND.names[at] for at in order]
+        assert [r.contribution for r in reasons[row]] == FOUND.values[row, order].tolist()
+        for reason in reasons[row]:
+            value = FEATURES.loc[row, reason.feature]
+            assert reason.value == value or (reason.value is None and pd.isna(value))
+
+
+def test_of_equal_contributions_the_earlier_feature_comes_first():
+    tied = Contributions(("a", "b", "c"), np.array([[0.5, -0.5, 0.5], [0.0, 0.1, -0.1]]), 0.0)
+    reasons = top_reasons(tied, np.zeros((2, 3)), k=2)
+    assert [[r.feature for r in row] for row in reasons] == [["a", "b"], ["b", "c"]]
+
+
+def test_asking_for_more_reasons_than_features_gives_them_all_and_for_none_gives_none():
+    one = Contributions(("a", "b"), np.array([[0.2, -0.5]]), 0.0)
+    assert [r.feature for r in top_reasons(one, np.zeros((1, 2)), k=9)[0]] == ["b", "a"]
+    assert top_reasons(one, np.zeros((1, 2)), k=0) == [()]
+
+
+def test_neither_contributions_nor_features_are_changed():
+    values, table = FOUND.values.copy(), FEATURES.copy()
+    top_reasons(FOUND, FEATURES)
+    swarms(FOUND, FEATURES)
+    assert np.array_equal(values, FOUND.values)
+    pd.testing.assert_frame_equal(table, FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason("rfm__days_since_purchase", 74.0, 0.3), "Days since the last order: 74 (raises)"),
+        (Reason("rfm__days_since_purchase", None, -0.3), "Days since the last order: no order yet (lowers)"),
+        (Reason("rfm__amount__90d", 123450.0, -0.1), "Money spent in the last 90 days: 1,234.50 (lowers)"),
+        (Reason("mood", "sunny", 0.1), "mood: sunny (raises)"),
+        (Reason("mood", None, 0.1), "mood: never (raises)"),
+    ],
+)
+def test_a_reason_reads_as_a_sentence(reason, words):
+    assert sentence(reason, CATALOGUE) == words
+
+
+def test_the_entries_of_the_feature_catalogue_are_understood():
+    families = pytest.importorskip("sintonia.features.families")
+    known = {feature.name: feature for feature in families.rfm([30])}
+    assert sentence(Reason("rfm__days_since_purchase", None, 0.1), known).endswith("no order yet (raises)")
+
+
+def test_numbers_are_shown_in_few_digits():
+    assert [shown(x, "days") for x in (0.0, 3.0, 3.14159, 31.4, 314.15, 31415.0)] == [
+        "0",
+        "3",
+        "3.1",
+        "31",
+        "314",
+        "31,415",
+    ]
+    assert shown(-250.0, "cents") == "-2.50"
+
+
+def test_importance_is_the_mean_size_largest_first():
+    two = Contributions(("a", "b"), np.array([[0.1, -0.4], [-0.1, 0.2]]), 0.0)
+    assert importance(two) == [("b", pytest.approx(0.3)), ("a", pytest.approx(0.1))]
+
+
+def test_a_swarm_ranks_values_from_0_to_1_and_leaves_missing_ones_and_categories_without():
+    found = swarms(FOUND, FEATURES, rows=100)
+    by_name = {swarm.feature: swarm for swarm in found}
+    assert {len(s.contributions) for s in found} == {100}
+    recency = [rank for rank in by_name["recency"].ranks if rank is not None]
+    assert (min(recency), max(recency)) == (0.0, 1.0)
+    assert None in by_name["recency"].ranks
+    assert set(by_name["channel"].ranks) == {None}
+    assert "constant" not in by_name
+
+
+def test_a_swarm_is_sorted_so_that_nobody_can_be_followed_and_repeats_with_its_seed():
+    found = swarms(FOUND, FEATURES, rows=50)
+    assert all(list(s.contributions) == sorted(s.contributions) for s in found)
+    assert found == swarms(FOUND, FEATURES, rows=50)
+    assert found != swarms(FOUND, FEATURES, rows=50, seed=8)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_shap_gets_the_same_numbers():
+    matrix = FEATURES[["recency", "orders"]].to_numpy()
+    explanation = shap_explanation(Contributions(("r", "o"), FOUND.values[:, :2], FOUND.base), matrix)
+    assert explanation.values.shape == (400, 2)
+    assert explanation.base_values[0] == FOUND.base
+    assert explanation.feature_names == ["r", "o"]
+
+
+def test_columns_that_are_not_the_models_and_empty_tables_are_refused():
+    with pytest.raises(InputError, match=r"4 features \(recency, orders, channel, \.\.\.\); the table has 3"):
+        contributions(BOOSTER, FEATURES.drop(columns="constant"))
+    with pytest.raises(InputError, match="no rows to explain"):
+        contributions(BOOSTER, FEATURES.iloc[:0])
+
+
+def test_a_model_with_several_outputs_is_refused():
+    data = lightgbm.Dataset(FEATURES[["orders"]].to_numpy(), np.arange(400) % 3)
+    many = lightgbm.train({"objective": "multiclass", "num_class": 3, "verbose": -1}, data, num_boost_round=2)
+    with pytest.raises(UnsupportedModelError, match="3 outputs"):
+        contributions(many, FEATURES[["orders"]].to_numpy())
