@@ -1,7 +1,7 @@
 """Settings: YAML under `conf/` holds values, frozen dataclasses hold names, types and rules.
 
 `groups` has one dataclass a configuration group, `verbs` one a verb; `settings` is the single road from Hydra
-to dataclasses: OmegaConf stops there.
+to dataclasses (OmegaConf stops there), and `convert` checks every name and type on it.
 """
 
 import os

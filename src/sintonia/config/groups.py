@@ -78,8 +78,9 @@ class SiloConfig:
     """One silo: where its files are, how to read them, and what each column means in our contracts.
 
     The values of `identifiers`, `occurred_at`, `known_at`, `interactions`, `attributes`, `contacts` and
-    `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)` reads
-    a number as the silo writes it. `constants` are literal values and `values` renames what an expression gave.
+    `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
+    reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
+    gave.
     """
 
     path: str = ""

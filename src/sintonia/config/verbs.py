@@ -1,8 +1,9 @@
 """The settings of each verb as frozen dataclasses, and the single road from Hydra to them."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sintonia.config.convert import convert
 from sintonia.config.groups import (
     EngineConfig,
     FeaturesConfig,
@@ -92,6 +93,8 @@ class ScoreSettings(Settings):
     def __post_init__(self) -> None:
         """Refuse a missing list and bands that leave somebody out."""
         super().__post_init__()
+        if not self.list:
+            raise ConfigError("score needs a list of customers; write list=customers.csv.")
         if self.as_of is not None:
             iso_time("as_of", self.as_of)
         at_least("reasons", self.reasons, 0)
@@ -129,22 +132,23 @@ VERBS: dict[str, type[Settings]] = {
 """The verbs that take settings, in the order of the road; each has a primary config of its own name."""
 
 
-def settings(verb: str, composed: "DictConfig") -> Settings:
+def settings(verb: str, composed: "DictConfig", partial: bool = False) -> Settings:
     """Return the verb's settings from a composed Hydra configuration.
+
+    With `partial`, texts that must be given may be missing and show as '???': for reading, not for running.
 
     Raises
     ------
     ConfigError
-        For a key nobody knows, a value of the wrong type, or a value the dataclass refuses.
+        For a key nobody knows, a value of the wrong type or not given, or one the dataclass refuses.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(VERBS[verb]), composed)
-        found: Any = OmegaConf.to_object(merged)
+        plain = OmegaConf.to_container(composed, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(" ".join(str(error.msg or error).split())) from None
-    if not isinstance(found, Settings):
-        raise ConfigError(f"The configuration of '{verb}' is not a mapping.")
+        reason = " ".join(str(error).splitlines()[0].split())
+        raise ConfigError(f"Cannot resolve {error.full_key or 'the configuration'}: {reason}.") from None
+    found: Settings = convert(VERBS[verb], plain, "", partial)
     return found

@@ -1,0 +1,116 @@
+"""The help pages, made from the YAML files and the dataclasses, so that they cannot say what is not so.
+
+A primary opens with comment lines: the first says what the verb does, the indented ones are commands to try;
+the comment after a key says what the key is for. Nothing here imports Hydra: help answers at once.
+"""
+
+import re
+from dataclasses import MISSING, Field, fields
+from typing import Any, get_type_hints
+
+from sintonia.config import VERBS, conf_dir
+from sintonia.overrides import groups, options
+
+_CONFIG = """sintonia config: print the settings a verb would run with; without a verb, all verbs and groups.
+
+Examples
+  sintonia config
+  sintonia config train task=purchase
+"""
+
+_FLAGS = """Flags
+  -m                    sweep: a comma between values means one run each
+  --config-dir DIR      read options from your own folder too, e.g. DIR/source/mine.yaml
+  --help, --version     this page; the version
+  --cfg job, --info, --hydra-help and the other flags of Hydra work after a verb
+  output=json           figures as one JSON object, the last line of standard output
+  Paths and names (list, out, key, workspace, source.root, tracking.uri) are taken as typed.
+  TAB completes after: eval "$(sintonia train -sc install=bash)"
+"""
+
+
+def overview() -> str:
+    """Return the page of `sintonia --help`: every verb with its examples, every group with its options."""
+    lines = [
+        "sintonia: from every interaction to the next best action.",
+        "",
+        "Usage: sintonia VERB [key=value ...]",
+        "",
+    ]
+    for verb in VERBS:
+        lines += [f"{verb:10}{_summary(verb)}", *(f"            {example}" for example in examples(verb))]
+    lines += [
+        "config    print what a verb would be run with",
+        "            sintonia config train task=purchase",
+        "",
+    ]
+    found = dict.fromkeys(group for verb in VERBS for group in groups(verb))
+    lines += [
+        "Groups (group=option)",
+        *(f"  {group:12}{', '.join(options(group)) or '-'}" for group in found),
+        "",
+    ]
+    return "\n".join([*lines, _FLAGS, "`sintonia VERB --help` lists a verb's keys and their defaults.", ""])
+
+
+def page(verb: str) -> str:
+    """Return the page of `sintonia VERB --help`: what it does, examples, groups, keys with their defaults."""
+    if verb == "config":
+        return _CONFIG
+    lines = [
+        f"sintonia {verb}: {_summary(verb)}",
+        "",
+        "Examples",
+        *(f"  {example}" for example in examples(verb)),
+        "",
+    ]
+    lines += [
+        "Groups (group=option)",
+        *(f"  {group:12}{_choices(group, chosen)}" for group, chosen in groups(verb).items()),
+    ]
+    return "\n".join([*lines, "", "Keys (key=value) and their defaults", *_key_lines(verb), "", _FLAGS])
+
+
+def examples(verb: str) -> list[str]:
+    """Return the commands to try that open the verb's primary."""
+    return re.findall(r"^#   (sintonia .+)$", _read(f"{verb}.yaml"), re.MULTILINE)
+
+
+def _read(name: str) -> str:
+    path = conf_dir() / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _summary(verb: str) -> str:
+    return _read(f"{verb}.yaml").partition("\n")[0].partition(": ")[2]
+
+
+def _choices(group: str, chosen: str | None) -> str:
+    return (
+        ", ".join(f"{name} (default)" if name == chosen else name for name in options(group)) or "none ships"
+    )
+
+
+def _key_lines(verb: str) -> list[str]:
+    """Return a line a key of the verb, its groups' keys after its own."""
+    chosen = groups(verb)
+    lines = []
+    for name, kind in get_type_hints(VERBS[verb]).items():
+        if name in chosen:
+            text = _read(f"{name}/{chosen[name]}.yaml")
+            lines += [_key_line(found, text, f"{name}.") for found in fields(kind)]
+    own = [found for found in fields(VERBS[verb]) if found.name not in chosen]
+    return [_key_line(found, _read(f"{verb}.yaml"), "") for found in own] + lines
+
+
+def _key_line(found: Field[Any], text: str, parent: str) -> str:
+    """Return one key's line: its name, its default as the YAML has it (else the dataclass's), its comment."""
+    written = re.search(rf"^{found.name}:[ ]*(.*?)(?:[ ]+# (.*))?$", text, re.MULTILINE)
+    value, comment = written.groups(default="") if written else (_default(found), "")
+    shown = {"": "(see the file)", "???": "(must be given)"}.get(value, value)
+    return f"  {parent + found.name:28}{shown:24}  {comment}".rstrip()
+
+
+def _default(found: Field[Any]) -> str:
+    value = found.default if found.default_factory is MISSING else found.default_factory()
+    return "null" if value is None else str(value)

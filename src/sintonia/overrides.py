@@ -1,0 +1,151 @@
+"""Words of the command line made ready for Hydra: keys checked against the settings, free text quoted.
+
+Hydra's grammar gives commas, parentheses, quotes and `${` a meaning of their own, and OmegaConf reads `${`
+once more; a file name must pass both as it was typed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import Any, get_args, get_origin, get_type_hints
+
+from sintonia.config import VERBS, conf_dir
+from sintonia.errors import ConfigError, unknown
+
+FREE_TEXT_KEYS = (
+    "list",
+    "out",
+    "key",
+    "workspace",
+    "source.root",
+    "source.silos.*.path",
+    "source.silos.*.time_format",
+    "source.silos.*.occurred_at",
+    "source.silos.*.known_at",
+    "source.silos.*.identifiers.*",
+    "source.silos.*.interactions.*",
+    "source.silos.*.attributes.*",
+    "source.silos.*.contacts.*",
+    "source.silos.*.decisions.*",
+    "tracking.uri",
+)
+"""Keys whose value is a path, a column name or an expression: it reaches the program exactly as typed.
+
+Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
+"""
+
+_OVERRIDE = re.compile(
+    r"(?P<sign>\+\+|\+|~|)(?P<key>[^=@]*)(?P<package>@[^=]*)?(?P<given>=(?P<value>.*))?", re.DOTALL
+)
+
+
+def is_free_text(key: str) -> bool:
+    """Return whether values of this key are passed on as typed.
+
+    Examples
+    --------
+    >>> is_free_text("list"), is_free_text("source.silos.crm.path"), is_free_text("task.horizon_days")
+    (True, True, False)
+    """
+    return any(fnmatchcase(key, pattern) for pattern in FREE_TEXT_KEYS)
+
+
+def quoted(text: str) -> str:
+    r"""Return the text quoted so that Hydra and OmegaConf, one after the other, give it back unchanged.
+
+    Both let backslashes be, except before what they could escape: `${` for OmegaConf, the closing quote for
+    Hydra; there each backslash is doubled.
+
+    Examples
+    --------
+    >>> print(quoted("clienti, è nuovi (1).csv"))
+    'clienti, è nuovi (1).csv'
+    >>> print(quoted("dall'${x}"))
+    'dall\'\${x}'
+    """
+    if text in ("null", "???"):
+        return text
+    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+    return (
+        "'" + re.sub(r"(\\*)('|\Z)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), literal) + "'"
+    )
+
+
+def groups(verb: str) -> dict[str, str | None]:
+    """Return the verb's configuration groups and the option each has by default, in their order."""
+    text = (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8")
+    found = re.findall(r"^  - (\w+): (\S+)", text, re.MULTILINE)
+    return {group: None if option == "null" else option for group, option in found}
+
+
+def options(group: str) -> list[str]:
+    """Return the options that ship for a group, sorted."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def keys(kind: type[Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a settings dataclass, groups entered, dictionaries not."""
+    for name, inner in get_type_hints(kind).items():
+        yield prefix + name
+        if isinstance(inner, type) and is_dataclass(inner):
+            yield from keys(inner, f"{prefix}{name}.")
+
+
+def check_key(verb: str, key: str) -> None:
+    """Raise ConfigError with the nearest right name unless the verb has this key."""
+    kind: Any = VERBS[verb]
+    parent = ""
+    for part in key.split("."):
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        else:
+            names = get_type_hints(kind) if is_dataclass(kind) else {}
+            if part not in names:
+                beside = [parent + name for name in names]
+                raise unknown(
+                    "key", key, beside if parent else [*beside, *groups(verb), *_same_ending(verb, key)]
+                )
+            kind = names[part]
+        parent += f"{part}."
+
+
+def _same_ending(verb: str, key: str) -> list[str]:
+    """Return the full key whose last name is like this one: what is meant by who forgets the group."""
+    by_ending = {full.rpartition(".")[2]: full for full in keys(VERBS[verb]) if "." in full}
+    return [by_ending[near] for near in get_close_matches(key.rpartition(".")[2], by_ending, n=1, cutoff=0.8)]
+
+
+def for_hydra(verb: str, typed: Sequence[str]) -> list[str]:
+    """Return the overrides as Hydra should read them: known keys set or added alike, free text quoted.
+
+    Hydra asks for `+` before a key that a YAML file leaves out; here the dataclasses say what exists, so
+    `key=`, `+key=` and `++key=` mean the same. Overrides of Hydra's own configuration pass as they are.
+
+    Raises
+    ------
+    ConfigError
+        For a word that is no override, and for a key or group the verb does not have.
+
+    Examples
+    --------
+    >>> for_hydra("score", ["list=clienti, nuovi.csv", "reasons=2", "engine=duckdb"])
+    ["++list='clienti, nuovi.csv'", '++reasons=2', 'engine=duckdb']
+    """
+    return [_for_hydra(verb, word) for word in typed]
+
+
+def _for_hydra(verb: str, word: str) -> str:
+    found = _OVERRIDE.fullmatch(word)
+    if found is None or not found["key"] or (found["given"] is None and found["sign"] != "~"):
+        example = "list=customers.csv" if verb == "score" else "output=json"
+        raise ConfigError(f"Cannot read '{word}'; write key=value, for example {example}.")
+    key = found["key"]
+    if re.match(r"hydra[./]", key) or key in groups(verb):
+        return word
+    check_key(verb, key)
+    if found["sign"] == "~":
+        return word
+    value = quoted(found["value"]) if is_free_text(key) else found["value"]
+    return f"++{key}{found['package'] or ''}={value}"
