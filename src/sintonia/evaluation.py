@@ -4,8 +4,9 @@ Customers, not rows, are what is drawn again: one customer's snapshots resemble 
 as independent makes every interval too narrow. All models share the draws, so differences are paired.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sintonia.metrics import (
     captured,
     cluster_variance,
     equal_mass_bins,
+    find_metric,
     resampled,
 )
 
@@ -38,10 +40,6 @@ class Estimate:
     low: float
     high: float
 
-    def rounded(self) -> "Estimate":
-        """Return the estimate at six digits after the point: beyond them is noise of the order of sums."""
-        return Estimate(*(round(x, _DIGITS) for x in (self.value, self.low, self.high)))
-
 
 @dataclass(frozen=True)
 class Bin:
@@ -56,17 +54,27 @@ class Bin:
 class Evaluation:
     """How several models did on the same rows. The first one named is the model, the others are baselines.
 
-    `estimates[model][metric]` are the metrics; `bins[model]` and `gains[model]` the calibration bins and, at
-    each of `DEPTHS`, the share of outcomes found.
+    Attributes
+    ----------
+    rows, customers, label_rate
+        Of the out-of-time rows.
+    estimates
+        Model to metric to its value.
+    differences
+        Baseline to metric to the model's value minus the baseline's, with the interval of paired differences.
+    bins
+        Model to its calibration bins.
+    gains
+        Model to the share of outcomes found when the share `DEPTHS` of the customers is reached, best first.
     """
 
     rows: int
     customers: int
     label_rate: float
     estimates: dict[str, dict[str, Estimate]]
+    differences: dict[str, dict[str, Estimate]]
     bins: dict[str, tuple[Bin, ...]]
     gains: dict[str, tuple[float, ...]]
-    draws: dict[str, Floats] = field(repr=False, compare=False)  # (n_metrics, n_draws) each
 
     @property
     def model(self) -> str:
@@ -76,52 +84,34 @@ class Evaluation:
     @property
     def baselines(self) -> tuple[str, ...]:
         """The names of the others."""
-        return tuple(self.estimates)[1:]
+        return tuple(self.differences)
 
-    def difference(self, metric: str, model: str, other: str) -> Estimate:
-        """Return model minus other on a metric, with the interval of the paired differences.
+    def best_baseline(self, metric: str = HEADLINE) -> str | None:
+        """Return the baseline with the best value of the metric, the first of equals; None without any."""
+        sign = 1 if find_metric(metric).higher_is_better else -1
+        return max(self.baselines, key=lambda name: sign * self.estimates[name][metric].value, default=None)
+
+    def verdict(self, baseline: str, metric: str = HEADLINE) -> str:
+        """Return 'better than', 'worse than' or 'not distinguishable from', by the paired interval.
 
         Raises
         ------
         ConfigError
-            For a metric or a model that was not judged.
+            For a metric or a baseline that was not judged.
         """
-        row = _metric_row(metric)
-        for name in (model, other):
-            if name not in self.estimates:
-                raise unknown("model", name, self.estimates)
-        value = self.estimates[model][metric].value - self.estimates[other][metric].value
-        return _estimate(value, self.draws[model][row] - self.draws[other][row])
-
-    def best_baseline(self, metric: str = HEADLINE) -> str | None:
-        """Return the baseline with the best value of the metric, the first of equals; None without any."""
-        sign = 1 if METRICS[_metric_row(metric)].higher_is_better else -1
-        return max(self.baselines, key=lambda name: sign * self.estimates[name][metric].value, default=None)
-
-    def verdict(self, other: str, metric: str = HEADLINE) -> str:
-        """Return 'better than', 'worse than' or 'not distinguishable from', by the paired interval."""
-        gap = self.difference(metric, self.model, other).rounded()
+        higher_is_better = find_metric(metric).higher_is_better
+        if baseline not in self.differences:
+            raise unknown("baseline", baseline, self.baselines)
+        gap = self.differences[baseline][metric]
         if gap.low <= 0 <= gap.high:
             return "not distinguishable from"
-        return (
-            "better than" if (gap.low > 0) == METRICS[_metric_row(metric)].higher_is_better else "worse than"
-        )
+        return "better than" if (gap.low > 0) == higher_is_better else "worse than"
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures as plain JSON values: sizes, metrics per model, differences to baselines."""
-        return {
-            "rows": self.rows,
-            "customers": self.customers,
-            "label_rate": round(self.label_rate, _DIGITS),
-            "metrics": {
-                name: {metric: asdict(found.rounded()) for metric, found in of.items()}
-                for name, of in self.estimates.items()
-            },
-            "differences": {
-                name: {m.name: asdict(self.difference(m.name, self.model, name).rounded()) for m in METRICS}
-                for name in self.baselines
-            },
-        }
+        """Return sizes, metrics of every model and differences to the baselines as plain JSON values."""
+        told = asdict(self)
+        del told["bins"], told["gains"]
+        return told
 
 
 def evaluate(
@@ -133,6 +123,8 @@ def evaluate(
     seed: int = 7,
 ) -> Evaluation:
     """Return the metrics of every model on the same out-of-time rows, each with a 95 % interval.
+
+    Figures have six digits after the point: beyond them lies the noise of the order of sums.
 
     Parameters
     ----------
@@ -164,30 +156,40 @@ def evaluate(
     _check(truth, said, codes)
     judged = {name: Judged.prepare(truth, values, codes) for name, values in said.items()}
     everyone = np.ones((1, len(names)))
-    drawn: dict[str, list[Floats]] = {name: [] for name in said}
-    for weights in resampled(len(names), draws, seed):
-        for name, rows in judged.items():
-            drawn[name].append(rows.measure(weights, noises=2))
-    together = {name: np.concatenate(parts, axis=1) for name, parts in drawn.items()}
+    drawn = _draw(judged, len(names), draws, seed)
+    values = {name: rows.measure(everyone)[:, 0] for name, rows in judged.items()}
+    model, *baselines = said
+    curves = {name: captured(*rows.curve(everyone), DEPTHS)[0] for name, rows in judged.items()}
     return Evaluation(
         rows=len(truth),
         customers=len(names),
-        label_rate=float(truth.mean()),
-        estimates={
-            name: {
-                metric.name: _estimate(float(value), sample)
-                for metric, value, sample in zip(
-                    METRICS, rows.measure(everyone)[:, 0], together[name], strict=True
-                )
-            }
-            for name, rows in judged.items()
+        label_rate=round(float(truth.mean()), _DIGITS),
+        estimates={name: _estimates(values[name], drawn[name]) for name in said},
+        differences={
+            name: _estimates(values[model] - values[name], drawn[model] - drawn[name]) for name in baselines
         },
         bins={name: calibration_bins(truth, values, codes) for name, values in said.items()},
-        gains={
-            name: tuple(captured(*rows.curve(everyone), DEPTHS)[0].tolist()) for name, rows in judged.items()
-        },
-        draws=together,
+        gains={name: tuple(curve.round(_DIGITS).tolist()) for name, curve in curves.items()},
     )
+
+
+def _draw(judged: Mapping[str, Judged], customers: int, draws: int, seed: int) -> dict[str, Floats]:
+    """Each model's metrics under the same draws of customers.  # (n_metrics, n_draws) each"""
+    drawn: dict[str, list[Floats]] = {name: [] for name in judged}
+    for weights in resampled(customers, draws, seed):
+        for name, rows in judged.items():
+            drawn[name].append(rows.measure(weights, noises=2))
+    return {name: np.concatenate(parts, axis=1) for name, parts in drawn.items()}
+
+
+def _estimates(values: Floats, drawn: Floats) -> dict[str, Estimate]:
+    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
+    each = zip(METRICS, values.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {metric.name: _estimate(value, low, high) for metric, value, low, high in each}
+
+
+def _estimate(value: float, low: float, high: float) -> Estimate:
+    return Estimate(*(round(figure, _DIGITS) for figure in (value, low, high)))
 
 
 def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[Bin, ...]:
@@ -205,7 +207,7 @@ def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> t
     worth = np.divide(single, variance, out=sizes.astype(np.float64), where=variance > 0)
     worth = np.minimum(worth, sizes)
     return tuple(
-        Bin(int(n), float(said), wilson(float(rate), float(effective)))
+        Bin(int(n), round(float(said), _DIGITS), wilson(float(rate), float(effective)))
         for n, said, rate, effective in zip(sizes, predicted, observed, worth, strict=True)
     )
 
@@ -215,27 +217,13 @@ def wilson(rate: float, rows: float) -> Estimate:
 
     Examples
     --------
-    >>> wilson(0.0, 10).rounded()
+    >>> wilson(0.0, 10)
     Estimate(value=0.0, low=0.0, high=0.277533)
     """
     shrink = 1 + _Z95**2 / rows
     centre = (rate + _Z95**2 / (2 * rows)) / shrink
-    half = _Z95 * np.sqrt(rate * (1 - rate) / rows + _Z95**2 / (4 * rows**2)) / shrink
-    return Estimate(
-        rate, float(max(min(centre - half, rate), 0.0)), float(min(max(centre + half, rate), 1.0))
-    )
-
-
-def _metric_row(metric: str) -> int:
-    names = [m.name for m in METRICS]
-    if metric not in names:
-        raise unknown("metric", metric, names)
-    return names.index(metric)
-
-
-def _estimate(value: float, drawn: Floats) -> Estimate:
-    low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Estimate(value, float(low), float(high))
+    half = _Z95 * math.sqrt(rate * (1 - rate) / rows + _Z95**2 / (4 * rows**2)) / shrink
+    return _estimate(rate, max(centre - half, 0.0), min(centre + half, 1.0))
 
 
 def _check(labels: Floats, propensities: Mapping[str, Floats], customers: Ints) -> None:

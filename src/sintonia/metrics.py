@@ -12,6 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.errors import unknown
+
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -44,6 +46,20 @@ METRICS = (
     ),
 )
 """What every model is judged by, in the order in which it is shown."""
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of this name.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    by_name = {metric.name: metric for metric in METRICS}
+    if name not in by_name:
+        raise unknown("metric", name, by_name)
+    return by_name[name]
 
 
 def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
