@@ -1,0 +1,86 @@
+"""Small vector tools of the generator: array types, ids, draws by weight, local clocks as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.datetime64]
+Texts = npt.NDArray[Any]
+"""Arrays of one dtype; a time is datetime64[us] in UTC, a text array holds str or None (dtype object)."""
+
+_HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
+
+
+def scramble(numbers: Ints, salt: int) -> npt.NDArray[np.uint64]:
+    """Return distinct 64-bit numbers for distinct (number, salt < 2**16), in no visible order.
+
+    The finaliser of SplitMix64, a bijection: ids never collide, whatever the number of blocks.
+    """
+    z = (numbers.astype(np.uint64) << np.uint64(16)) + np.uint64(salt)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    return z ^ (z >> np.uint64(31))
+
+
+def hex_ids(numbers: Ints, salt: int, prefix: str = "") -> Texts:
+    """Return one id of 16 hexadecimal digits per number, after the prefix.
+
+    Examples
+    --------
+    >>> list(hex_ids(np.arange(2), salt=1, prefix="A"))
+    ['A5692161d100b05e5', 'A1d3cb6efa83f8aa7']
+    """
+    digits = _HEX[scramble(numbers, salt).astype(">u8").view(np.uint8)].view("S16").astype("U16")
+    return np.array([prefix + text for text in digits.tolist()], dtype=object)
+
+
+def pick_rows(rng: np.random.Generator, weights: Floats) -> Ints:
+    """Return one column number per row, drawn with probability proportional to the row's weights."""
+    reach = weights.cumsum(axis=1)  # (n_rows, n_columns)
+    drawn = rng.random(len(weights)) * reach[:, -1]
+    columns: Ints = (reach <= drawn[:, None]).sum(axis=1)
+    return columns
+
+
+def repeat_index(counts: npt.NDArray[Any]) -> Ints:
+    """Return each position repeated as often as its count says.
+
+    Examples
+    --------
+    >>> repeat_index(np.array([2, 0, 1])).tolist()
+    [0, 0, 2]
+    """
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def rank_within(groups: Ints) -> Ints:
+    """Return the place, from 0, of each element among those of its group; equal groups stand together.
+
+    Examples
+    --------
+    >>> rank_within(np.array([7, 7, 9])).tolist()
+    [0, 1, 0]
+    """
+    starts = (
+        np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]]) if len(groups) else np.array([], dtype=int)
+    )
+    return np.arange(len(groups)) - np.repeat(starts, np.diff(np.r_[starts, len(groups)]))
+
+
+def objects(values: Sequence[Any]) -> Texts:
+    """Return the values as an array of objects, for text of any length and missing text."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def blank(values: Texts, keep: Bools) -> Texts:
+    """Return the texts with None where they are not to be kept."""
+    out = values.copy()
+    out[~keep] = None
+    return out

@@ -1,0 +1,98 @@
+"""The brand's calendar: simulated weeks, decision rounds, seasons and the clock on Italian walls."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sintonia.config import SimulateSettings, iso_time
+from sintonia.synthetic.arrays import Floats, Ints, Times
+
+DAWN_HOURS = 4
+"""A simulated week runs from 04:00 UTC, when rounds are decided, so that a round precedes its own week."""
+
+ROUND_WEEKS = 2
+EFFECT_WEEKS = 4
+"""An action works for four weeks, which is the reward window: 28 days from `decided_at`."""
+
+_HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
+_BUSY_DAYS = np.array([0.12, 0.12, 0.12, 0.13, 0.16, 0.20, 0.15])
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The simulated time: `weeks` weeks from `start`, the last one cut at `end`."""
+
+    start: np.datetime64
+    end: np.datetime64
+    weeks: int
+
+    @property
+    def rounds(self) -> Ints:
+        """The weeks that open with randomised decisions: every second one of the second half, to the end."""
+        return np.arange(self.weeks // 2, self.weeks, ROUND_WEEKS)
+
+    def week_start(self, week: Ints) -> Times:
+        """Return the moment each week opens."""
+        opens: Times = self.start + (week * 7 * _DAY + DAWN_HOURS * _HOUR).astype("m8[us]")
+        return opens
+
+    def season(self) -> Floats:
+        """Return the purchase rate's factor per week, `EFFECT_WEEKS` past the end: December high, August low."""
+        middle = self.week_start(np.arange(self.weeks + EFFECT_WEEKS))
+        day = (middle - middle.astype("M8[Y]")).astype("m8[D]").astype(np.int64)
+        december = np.exp(-0.5 * ((day - 345) / 14.0) ** 2)
+        august = np.exp(-0.5 * ((day - 225) / 14.0) ** 2)
+        factor: Floats = 1.0 + 0.35 * december - 0.30 * august
+        return factor
+
+    def moment(self, rng: np.random.Generator, week: Ints, local_hour: Floats) -> Times:
+        """Return a moment within each week at the given hour of Rome's clock (0 to 24), busier at week's end."""
+        day = rng.choice(7, size=len(week), p=_BUSY_DAYS)
+        midday = self.week_start(week) + (day * _DAY + 8 * _HOUR).astype("m8[us]")
+        into_day = local_hour * _HOUR - rome_offset_minutes(midday) * (_HOUR // 60) - DAWN_HOURS * _HOUR
+        into_day = np.mod(into_day, _DAY).astype(np.int64) // 1_000_000 * 1_000_000
+        moments: Times = self.week_start(week) + (day * _DAY + into_day).astype("m8[us]")
+        return moments
+
+
+def calendar(settings: SimulateSettings) -> Calendar:
+    """Return the calendar of the settings' start and end."""
+    start = np.datetime64(iso_time("start", settings.start), "us")
+    end = np.datetime64(iso_time("end", settings.end), "us")
+    days = (end - start) / np.timedelta64(1, "D") - DAWN_HOURS / 24
+    return Calendar(start=start, end=end, weeks=max(1, int(np.ceil(days / 7))))
+
+
+def rome_offset_minutes(utc: Times) -> Ints:
+    """Return Rome's clock minus UTC: 120 in summer time (last Sundays of March to October, 01:00 UTC), else 60.
+
+    Written out rather than read from a time zone database, which a bare container may not have.
+
+    Examples
+    --------
+    >>> rome_offset_minutes(np.array(["2025-03-30T00:59", "2025-03-30T01:00", "2025-12-01"], "M8[us]")).tolist()
+    [60, 120, 60]
+    """
+    year = utc.astype("M8[Y]").astype("M8[M]")
+    summer = (utc >= _last_sunday(year + 3)) & (utc < _last_sunday(year + 10))
+    return np.where(summer, 120, 60)
+
+
+def _last_sunday(month_after: Times) -> Times:
+    last_day = month_after.astype("M8[D]") - 1
+    since_sunday = (last_day.astype(np.int64) + 4) % 7  # 1970-01-01 was a Thursday
+    sunday: Times = (last_day - since_sunday).astype("M8[us]") + np.timedelta64(_HOUR, "us")
+    return sunday
+
+
+def rome(utc: Times) -> Times:
+    """Return what Rome's clock shows."""
+    local: Times = utc + (rome_offset_minutes(utc) * 60_000_000).astype("m8[us]")
+    return local
+
+
+def minutes(count: Floats | Ints) -> Ints:
+    """Return whole seconds of the given minutes, as a timedelta64[us] array."""
+    spans: Ints = (np.asarray(count) * 60).astype(np.int64).astype("m8[s]").astype("m8[us]")
+    return spans

@@ -1,0 +1,227 @@
+"""The CRM: registrations as clerks and customers typed them, later consents, and the desk's cases."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from sintonia.synthetic.arrays import Ints, Texts, hex_ids, objects
+from sintonia.synthetic.clock import minutes, rome
+from sintonia.synthetic.names import NICKNAMES, STREETS, TOWNS, recase, typo
+from sintonia.synthetic.people import NEVER
+from sintonia.synthetic.text import italian
+from sintonia.synthetic.world import SiloRows, World
+
+SALT_CASE = 30
+_CONSENTS = ("consent_email", "consent_sms", "consent_push", "consent_phone")
+_COLUMNS = (
+    "crm_id",
+    "record",
+    "origin",
+    "recorded_at",
+    "loaded_at",
+    "case_id",
+    "account_id",
+    "card_no",
+    "first_name",
+    "last_name",
+    "sex",
+    "birth_date",
+    "email",
+    "phone",
+    "street",
+    "postcode",
+    "city",
+    "province",
+    "region",
+    "city_size",
+    "country",
+    *_CONSENTS,
+)
+
+
+def crm_registrations(world: World) -> SiloRows:
+    """Return the CRM's rows of one block in order of time: new, update (of a consent), complaint, resolved.
+
+    Every row carries its crm_id; the rest of an update, a complaint or a resolution is empty.
+    """
+    rng = world.rng("crm")
+    rows = pd.concat([_new(world, rng), _updates(world, rng), _cases(world, rng)], ignore_index=True)
+    rows["loaded_at"] = rows["recorded_at"] + (rng.integers(2, 90, len(rows)) * 60).astype("m8[s]")
+    rows = rows[rows["loaded_at"] < world.calendar.end]
+    rows = rows.sort_values(["recorded_at", "crm_id", "record"], ignore_index=True)
+    for name in ("recorded_at", "loaded_at"):
+        local = np.datetime_as_string(rome(rows[name].to_numpy()), unit="s").tolist()
+        rows[name] = objects([text.replace("T", " ") for text in local])
+    columns = {
+        name: pa.array(rows[name].to_numpy(dtype=object, na_value=None), pa.string()) for name in _COLUMNS
+    }
+    return SiloRows({"crm/registrations.csv": pa.table(columns)}, _owners(world))
+
+
+def _owners(world: World) -> dict[str, tuple[Texts, Ints]]:
+    """Return every identifier a registration carries; one a household shares belongs to whom it names."""
+    found: dict[str, tuple[Texts, Ints]] = {}
+    for kind, column in (
+        ("crm", "crm_id"),
+        ("account", "account_id"),
+        ("email", "email"),
+        ("phone", "phone"),
+    ):
+        values = getattr(world.registrations, column).ravel()
+        given = np.flatnonzero(values != None)  # noqa: E711 (elementwise)
+        _, first = np.unique(values[given].astype(str), return_index=True)
+        given = given[np.sort(first)]
+        found[kind] = (values[given], given // 2)
+    return found
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """How often something is typed wrongly, per registration."""
+
+    nickname: float = 0.05
+    typo: float = 0.05
+    swapped: float = 0.015
+    no_birth_date: float = 0.04
+    wrong_day: float = 0.015
+    street_typo: float = 0.12
+    moved: float = 0.06
+    no_street: float = 0.15
+
+
+def _new(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return one row per registration: particulars with their mistakes, identifiers and consents as given."""
+    held, truth = world.registrations, world.particulars
+    person, turn = np.nonzero(held.exists)
+    online = held.online[person, turn]
+    first, last = _names(rng, truth.first_name[person], truth.last_name[person], _Typed())
+    rows = pd.DataFrame(
+        {
+            "crm_id": held.crm_id[person, turn],
+            "record": "new",
+            "origin": np.where(online, "web", "store"),
+            "recorded_at": held.at[person, turn],
+            "account_id": held.account_id[person, turn],
+            "card_no": held.card_no[person, turn],
+            "first_name": first,
+            "last_name": last,
+            "sex": np.where(
+                rng.random(len(person)) < 0.8, np.where(world.people.female[person], "F", "M"), ""
+            ),
+            "birth_date": _birth_dates(rng, truth.birth_date[person], online, _Typed()),
+            "email": [mail and recase(rng, mail) for mail in held.email[person, turn].tolist()],
+            "phone": held.phone[person, turn],
+            "country": np.where(rng.random(len(person)) < 0.7, "IT", "Italia"),
+        }
+    )
+    address = _addresses(world, rng, person)
+    consents = _yes_no(world.people.consent[person])
+    return pd.concat([rows, address, consents], axis=1)
+
+
+def _yes_no(given: Texts) -> pd.DataFrame:
+    words = np.where(given, "yes", "no")
+    return pd.DataFrame({name: words[:, place] for place, name in enumerate(_CONSENTS)})
+
+
+def _names(rng: np.random.Generator, first: Texts, last: Texts, rates: _Typed) -> tuple[Texts, Texts]:
+    """Return first and last names as typed: nicknames, typos, capitals, lost accents, the two swapped."""
+    drawn = rng.random((len(first), 4)).tolist()
+    firsts, lasts = [], []
+    for one, two, (nick, slip, slip_last, swap) in zip(first.tolist(), last.tolist(), drawn, strict=True):
+        given = NICKNAMES.get(one, one) if nick < 2 * rates.nickname else one
+        given = typo(rng, given) if slip < rates.typo else given
+        family = typo(rng, two) if slip_last < rates.typo else two
+        pair = (recase(rng, given), recase(rng, family))
+        pair = pair[::-1] if swap < rates.swapped else pair
+        firsts.append(pair[0])
+        lasts.append(pair[1])
+    return objects(firsts), objects(lasts)
+
+
+def _birth_dates(rng: np.random.Generator, born: Texts, online: Texts, rates: _Typed) -> Texts:
+    """Return ISO dates from the web form, dd/mm/yyyy from the till; some wrong by some days, some missing."""
+    n = len(born)
+    slip = np.where(rng.random(n) < rates.wrong_day, rng.integers(1, 10, n), 0)
+    iso = np.datetime_as_string(born + slip.astype("m8[D]"), unit="D").astype(object)
+    till, _ = italian((born + slip.astype("m8[D]")).astype("M8[us]"))
+    dates: Texts = np.where(online, iso, till)
+    dates[rng.random(n) < rates.no_birth_date] = None
+    return dates
+
+
+def _addresses(world: World, rng: np.random.Generator, person: Ints) -> pd.DataFrame:
+    """Return addresses as typed: typos in streets, another street for those who moved, some left empty."""
+    truth, rates, n = world.particulars, _Typed(), len(person)
+    moved, slip, empty = ((rates.moved, rates.street_typo, rates.no_street) > rng.random((3, n)).T).T
+    elsewhere = rng.choice(objects(STREETS), n) + objects(
+        [f" {door}" for door in rng.integers(1, 140, n).tolist()]
+    )
+    street = np.where(moved, elsewhere, truth.street[person])
+    street[slip] = [typo(rng, text) for text in street[slip]]
+    street[empty] = None
+    towns = [TOWNS[place] for place in truth.town[person].tolist()]
+    return pd.DataFrame(
+        {
+            "street": street,
+            "postcode": truth.postcode[person],
+            "city": [recase(rng, town[0]) for town in towns],
+            "province": [town[1] for town in towns],
+            "region": [town[2] for town in towns],
+            "city_size": [town[4] for town in towns],
+        }
+    )
+
+
+def _updates(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return consent rows: the night after an unsubscribe, e-mail is set to no."""
+    sends, calendar = world.journeys.sends, world.calendar
+    left = sends.unsubscribed
+    person, week = sends.person[left], sends.week[left]
+    at = (
+        calendar.week_start(week)
+        + np.timedelta64(22, "h")
+        + rng.integers(0, 3600, len(person)).astype("m8[s]")
+    )
+    consents = _yes_no(world.people.consent[person]).assign(consent_email="no")
+    rows = pd.DataFrame({"crm_id": _current(world, person, week), "record": "update", "origin": "web"})
+    return pd.concat([rows.assign(recorded_at=at + np.timedelta64(24, "h")), consents], axis=1)
+
+
+def _current(world: World, person: Ints, week: Ints) -> Texts:
+    """Return the crm_id the brand uses for each person in each week."""
+    held = world.registrations
+    newer = (held.week[person, 1] < week) & (held.online[person, 1] | ~held.online[person, 0])
+    return held.crm_id[person, newer.astype(np.int64)]
+
+
+def _cases(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the complaints of those without an account, made at the desk, and the end of everybody's cases."""
+    cases, calendar = world.journeys.complaints, world.calendar
+    number = hex_ids(world.numbers(len(cases.person)), SALT_CASE, "K")
+    desk = world.people.account_from[cases.person] >= cases.week
+    made = calendar.moment(rng, cases.week, rng.uniform(9, 19, len(cases.week)))
+    ended = cases.closed < NEVER
+    closed = np.where(ended, cases.closed, 0)
+    after_call = calendar.week_start(closed) + minutes(rng.uniform(5, 10, len(closed)) * 60)
+    done = np.where(cases.by_call, after_call, calendar.moment(rng, closed, rng.uniform(9, 18, len(closed))))
+    parts = []
+    for record, rows, at, week in (
+        ("complaint", desk, made, cases.week),
+        ("resolved", ended, done, closed),
+    ):
+        crm = _current(world, cases.person[rows], week[rows])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "crm_id": crm,
+                    "record": record,
+                    "origin": "store" if record == "complaint" else "web",
+                    "recorded_at": at[rows],
+                    "case_id": number[rows],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,89 @@
+"""The public door: a synthetic brand's silos and, apart from them, the truth."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sintonia.config import SimulateSettings
+from sintonia.progress import track
+from sintonia.synthetic import truth
+from sintonia.synthetic.campaigns import campaign_log
+from sintonia.synthetic.crm import crm_registrations
+from sintonia.synthetic.store import store_tickets
+from sintonia.synthetic.web import web_events
+from sintonia.synthetic.world import BLOCK, SiloRows, World, draw_world
+from sintonia.synthetic.writing import write_silo
+
+SILOS: dict[str, Callable[[World], SiloRows]] = {
+    "web": web_events,
+    "store": store_tickets,
+    "crm": crm_registrations,
+    "campaigns": campaign_log,
+}
+"""A silo is one module and one entry here."""
+
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """What was written: registered customers, rows per silo table, the silos' files and the folder of the truth."""
+
+    customers: int
+    rows: dict[str, int]
+    files: tuple[Path, ...]
+    truth: Path
+
+
+def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
+    """Return what was written under `folder`: silos under `silos/`, the truth under `truth/`.
+
+    People are drawn in blocks of `BLOCK`, each from a seed of its own, and each adds one part file to every silo
+    table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier run left in
+    the two folders is replaced.
+    """
+    silos, known = folder / "silos", folder / "truth"
+    for old in (silos, known):
+        shutil.rmtree(old, ignore_errors=True)
+    known.mkdir(parents=True)
+    blocks = -(-settings.customers // BLOCK)
+    seeds = np.random.SeedSequence(settings.seed).spawn(blocks)
+    rows: dict[str, int] = {}
+    files: list[Path] = []
+    with _Truth(known) as pages:
+        for block in track(range(blocks), "Simulating", blocks):
+            world = draw_world(settings, block, seeds[block])
+            parts = [silo(world) for silo in SILOS.values()]
+            for name, table in (pair for part in parts for pair in part.tables.items()):
+                files.append(write_silo(table, silos, name, block))
+                rows[name] = rows.get(name, 0) + table.num_rows
+            pages.add("records", truth.records(world, parts))
+            pages.add("people", truth.people_table(world))
+            pages.add("outcomes", truth.outcomes(world))
+    return SimulationSummary(settings.customers, rows, tuple(files), known)
+
+
+class _Truth:
+    """The files of the truth, open while blocks are added."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> "_Truth":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._open.values():
+            writer.close()
+
+    def add(self, name: str, table: pa.Table) -> None:
+        """Append a block's rows to a file."""
+        if name not in self._open:
+            self._open[name] = pq.ParquetWriter(
+                self._folder / f"{name}.parquet", table.schema, compression="zstd"
+            )
+        self._open[name].write_table(table)
