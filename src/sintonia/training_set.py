@@ -40,6 +40,11 @@ class Rows:
         """Return the rows where the mask holds."""
         return Rows(self.customer_id[rows], self.as_of[rows], self.values[rows], self.label[rows], self.names)
 
+    def select(self, names: Sequence[str]) -> "Rows":
+        """Return the rows with these features only, in this order."""
+        places = [self.names.index(name) for name in names]
+        return Rows(self.customer_id, self.as_of, self.values[:, places], self.label, tuple(names))
+
     def __len__(self) -> int:
         return len(self.label)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +23,14 @@ CURRENT = "current.json"
 class Store:
     """One whole version of the store.
 
-    `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint.
+    `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint. `kinds_from` is when each kind
+    of interaction starts.
     """
 
     folder: Path
     source: str
     fingerprint: str
+    kinds_from: Mapping[str, datetime]
     customers: int
     interactions: int
     silos: tuple[SiloReport, ...]
@@ -40,7 +42,7 @@ class Store:
 
     def read_bucket(self, path: Path, customers: Collection[str] | None = None) -> pa.Table:
         """Return a bucket's interactions in their total order, of these customers only when they are given."""
-        table = pq.read_table(path, schema=None)
+        table = pq.read_table(path)
         if customers is None:
             return table
         return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string())))
@@ -50,12 +52,30 @@ class Store:
         columns = ["source_key", "customer_id"]
         return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=[("source", "=", source)])
 
+    def customer_ids(self) -> set[str]:
+        """Return every customer's id."""
+        ids = pq.read_table(self.folder / "crosswalk.parquet", columns=["customer_id"])["customer_id"]
+        return set(pc.unique(ids).to_pylist())
+
     def key_types(self) -> list[str]:
         """Return the types of identifiers the crosswalk knows."""
         sources = pq.read_table(self.folder / "crosswalk.parquet", columns=["source"])["source"]
         return sorted(pc.unique(sources).to_pylist())
 
-    def data_until(self, kinds: Iterable[str] | None = None) -> datetime:
+    def data_from(self, kinds: Iterable[str]) -> datetime:
+        """Return when the history of these kinds starts.
+
+        Raises
+        ------
+        NotEnoughDataError
+            When there is none.
+        """
+        starts = [self.kinds_from[kind] for kind in kinds if kind in self.kinds_from]
+        if not starts:
+            raise self._nothing_of(kinds)
+        return min(starts)
+
+    def data_until(self, kinds: Iterable[str]) -> datetime:
         """Return until when every silo that tells of these kinds is complete: the earliest of their ends.
 
         Raises
@@ -63,16 +83,17 @@ class Store:
         NotEnoughDataError
             When no silo tells of them.
         """
-        wanted = None if kinds is None else set(kinds)
-        ends = [
-            silo.data_until
-            for silo in self.silos
-            if silo.data_until is not None and silo.kinds and (wanted is None or wanted & set(silo.kinds))
-        ]
+        wanted = set(kinds)
+        ends = [silo.data_until for silo in self.silos if silo.data_until is not None and wanted & set(silo.kinds)]
         if not ends:
-            what = "interactions" if wanted is None else f"interactions of kind {', '.join(sorted(wanted))}"
-            raise NotEnoughDataError(f"The store of '{self.source}' holds no {what}; check the mapping of its silos.")
+            raise self._nothing_of(kinds)
         return min(ends)
+
+    def _nothing_of(self, kinds: Iterable[str]) -> NotEnoughDataError:
+        listed = ", ".join(sorted(kinds))
+        return NotEnoughDataError(
+            f"The store of '{self.source}' holds no interaction of kind {listed}; check the mapping of its silos."
+        )
 
 
 def open_store(workspace: Path) -> Store:
@@ -92,6 +113,7 @@ def open_store(workspace: Path) -> Store:
         folder=workspace / "store" / found["version"],
         source=found["source"],
         fingerprint=found["fingerprint"],
+        kinds_from={kind: datetime.fromisoformat(first) for kind, first in found["kinds_from"].items()},
         customers=found["customers"],
         interactions=found["interactions"],
         silos=silos,

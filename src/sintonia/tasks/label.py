@@ -80,6 +80,21 @@ def describe(config: TaskConfig) -> tuple[str, str]:
     return task.population.format(active_days=config.active_days), outcome
 
 
+def define_label(config: TaskConfig) -> str:
+    """Return the label's exact definition.
+
+    Examples
+    --------
+    >>> print(define_label(TaskConfig(name="churn", active_days=56, gap_days=7, horizon_days=28)))
+    1 when no interaction of kind purchase falls into (as_of + 7 days, as_of + 35 days], else 0.
+    """
+    task = find_task(config)
+    start = f"as_of + {config.gap_days} days" if config.gap_days else "as_of"
+    end = f"as_of + {config.gap_days + config.horizon_days} days"
+    which = "no" if task.absence else "an"
+    return f"1 when {which} interaction of kind {' or '.join(task.label_kinds)} falls into ({start}, {end}], else 0."
+
+
 def label_kinds(config: TaskConfig) -> tuple[str, ...]:
     """Return the kinds of interaction the label looks at."""
     return find_task(config).label_kinds

@@ -1,0 +1,126 @@
+"""What a training leaves behind for others to judge: the review's figures, and the run MLflow keeps."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from sintonia import __version__
+from sintonia.config import TrainSettings
+from sintonia.evaluation import Evaluation
+from sintonia.explain import contributions, swarms
+from sintonia.features import catalogue
+from sintonia.interactions import Store
+from sintonia.model import Model
+from sintonia.registry import REVIEW, Run
+from sintonia.review import Part, ReviewData, feature_weights
+from sintonia.tasks import define_label, describe
+from sintonia.timeline import Split
+from sintonia.training_set import Rows
+
+EXPLAINED_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, whole: what was asked, on which data, split how, and what came out."""
+
+    settings: TrainSettings
+    store: Store
+    split: Split
+    rows: Rows
+    model: Model
+    judged: Evaluation
+
+
+def review_data(training: Training) -> ReviewData:
+    """Return what the review page shows of a training; the registry's name and version are added when it is read."""
+    task = training.settings.task
+    population, outcome = describe(task)
+    sample = _sample(training.rows.at(training.split.test), training.settings.seed)
+    found = contributions(training.model.booster, sample.values)
+    meanings = {feature.name: feature for feature in catalogue(training.settings.features)}
+    parts = {"train": training.split.train, "valid": training.split.valid, "test": training.split.test}
+    synthetic = training.store.source == "synthetic"
+    return ReviewData(
+        task=task.name,
+        population=population,
+        outcome=outcome,
+        label=define_label(task),
+        limits=_limits(synthetic),
+        parts=tuple(_part(name, training.rows, dates) for name, dates in parts.items()),
+        evaluation=training.judged,
+        weights=feature_weights(found, meanings),
+        swarms=tuple(swarms(found, sample.values, seed=training.settings.seed)),
+        fingerprint=training.store.fingerprint,
+        source=training.store.source,
+        synthetic=synthetic,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def training_run(training: Training) -> Run:
+    """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
+    settings = training.settings
+    estimates = training.judged.estimates
+    metrics = {f"{_plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()}
+    resolved = asdict(settings)
+    return Run(
+        task=settings.task.name,
+        parameters={"seed": settings.seed, "source": training.store.source, **_flat(resolved)},
+        metrics=metrics,
+        tags={
+            "sintonia.version": __version__,
+            "sintonia.data_fingerprint": training.store.fingerprint,
+            "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
+        },
+        documents={
+            "config.json": resolved,
+            "features.json": list(training.model.names),
+            "evaluation.json": training.judged.figures(),
+            REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
+        },
+        model=training.model,
+    )
+
+
+def _limits(synthetic: bool) -> tuple[str, ...]:
+    limits = (
+        "A propensity says what will happen, not what an action would change: it is no uplift.",
+        "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
+        "Customers outside the population get no score.",
+    )
+    return (*limits, "The data are synthetic: no figure here says anything about real people.") if synthetic else limits
+
+
+def _part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
+    part = rows.at(dates)
+    return Part(
+        name=name,
+        as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
+        rows=len(part),
+        customers=len(np.unique(part.customer_id.astype(str))),
+        label_rate=float(part.label.mean()),
+    )
+
+
+def _sample(rows: Rows, seed: int) -> Rows:
+    """Return at most EXPLAINED_ROWS rows, drawn at random: exact contributions of all would take minutes."""
+    if len(rows) <= EXPLAINED_ROWS:
+        return rows
+    chosen = np.zeros(len(rows), bool)
+    chosen[np.random.default_rng(seed).choice(len(rows), EXPLAINED_ROWS, replace=False)] = True
+    return rows.take(chosen)
+
+
+def _flat(resolved: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the groups that a training depends on, as `group.key`."""
+    groups = ("features", "task", "model", "split")
+    return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
+
+
+def _plain(name: str) -> str:
+    return name.replace(" ", "_")

@@ -1,0 +1,149 @@
+"""The verbs' work, about ten lines each: settings in, figures out.
+
+Every function returns `Figures`, plain JSON values, with the lines for people under the key `say`.
+"""
+
+import logging
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sintonia import features, registry, timeline
+from sintonia.baselines import fit_baselines, with_baselines
+from sintonia.config import (
+    BuildSettings,
+    DemoSettings,
+    ReviewSettings,
+    ScoreSettings,
+    Settings,
+    SimulateSettings,
+    TrainSettings,
+    iso_time,
+)
+from sintonia.engine import connect
+from sintonia.evidence import Training, training_run
+from sintonia.evaluation import evaluate
+from sintonia.identity.crosswalk import write_crosswalk
+from sintonia.identity.deterministic import collect_sightings
+from sintonia.interactions import open_store
+from sintonia.interactions.write import write_rejected, write_store
+from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
+from sintonia.model import fit_model
+from sintonia.progress import step, track
+from sintonia.review import ReviewData, render
+from sintonia.scoring import score_customers, scoring_date
+from sintonia.sources.locate import locate_root
+from sintonia.sources.mapping import Bounds, map_silo
+from sintonia.summaries import Figures, build_figures, demo_figures, review_figures, score_figures, simulate_figures, train_figures
+from sintonia.tasks import label_kinds
+from sintonia.training_set import assemble
+
+S = TypeVar("S", bound=Settings)
+
+log = logging.getLogger("sintonia")
+
+
+def simulate(settings: SimulateSettings) -> Figures:
+    """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
+    from sintonia.synthetic import simulate as write_silos
+
+    return simulate_figures(write_silos(settings, Path(settings.workspace)))
+
+
+def build(settings: BuildSettings) -> Figures:
+    """Return what became of every silo's rows, now in the store."""
+    workspace, source = Path(settings.workspace), settings.source
+    root = locate_root(source)
+    bounds = Bounds(
+        until=iso_time("source.until", source.until) if source.until else None,
+        today=iso_time("source.today", source.today) if source.today else datetime.now(UTC).replace(tzinfo=None),
+    )
+    with connect(settings.engine, workspace) as connection:
+        silos = [
+            map_silo(connection, name, silo, root, bounds)
+            for name, silo in track(source.silos.items(), "Reading silos", len(source.silos))
+        ]
+        with step("Tying identifiers to customers"):
+            collect_sightings(connection, list(source.silos))
+            write_crosswalk(connection)
+        store = write_store(connection, workspace, source, silos, settings.engine.buckets)
+        rejected = write_rejected(connection, workspace, list(source.silos))
+    return build_figures(store, rejected)
+
+
+def train(settings: TrainSettings) -> Figures:
+    """Return how good a task's model is out of time beside its baselines; the model is registered."""
+    workspace, task = Path(settings.workspace), settings.task
+    store = open_store(workspace)
+    kinds = label_kinds(task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    everything = assemble(store, split.all, with_baselines(settings.features), task, settings.engine.threads)
+    rows = everything.select(features.feature_names(settings.features))
+    with step("Growing trees"):
+        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, store)
+        baselines = fit_baselines(everything.at((*split.train, *split.valid)))
+    with step("Judging out of time"):
+        test = rows.at(split.test)
+        propensities = {"model": model.propensities(test.values), **baselines.propensities(everything.at(split.test))}
+        judged = evaluate(test.label, propensities, test.customer_id, seed=settings.seed)
+    with step("Registering the model"):
+        place = registry.tracking(settings.tracking, workspace)
+        registered = registry.register(place, training_run(Training(settings, store, split, rows, model, judged)))
+    return train_figures(settings, split, judged, registered)
+
+
+def score(settings: ScoreSettings) -> Figures:
+    """Return what became of a list's rows, written back with the scores of every task asked for."""
+    workspace, path = Path(settings.workspace), Path(settings.list)
+    customers = read_list(path)
+    store = open_store(workspace)
+    located = locate(customers, store, settings.source, settings.key)
+    log.info("Rows are known by their column '%s' (%s)", located.column, located.key_type)
+    place = registry.tracking(settings.tracking, workspace)
+    columns: dict[str, list[str]] = {}
+    found = []
+    for model, registered in registry.find_models(place, settings.tasks):
+        as_of = scoring_date(settings.as_of, store, model)
+        scores = score_customers(store, model, as_of, settings, located.known())
+        columns |= score_columns(located, scores, registered, settings.reasons)
+        found.append(scores)
+    out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
+    write_list(customers, columns, out)
+    return score_figures(customers, located, found, out)
+
+
+def review(settings: ReviewSettings) -> Figures:
+    """Return where the page on a task's model is, written from what its training run recorded."""
+    workspace = Path(settings.workspace)
+    place = registry.tracking(settings.tracking, workspace)
+    _, registered = registry.find_models(place, [settings.task.name])[0]
+    told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
+    named = replace(told, model_name=registered.name, model_version=registered.version, run_id=registered.run_id)
+    out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(render(named), encoding="utf-8")
+    registry.log_page(place, registered.run_id, out)
+    return review_figures(registered, out)
+
+
+def demo(settings: DemoSettings) -> Figures:
+    """Return what the whole road gave on a fresh synthetic brand: silos, store, models, a scored list, review pages."""
+    workspace = Path(settings.workspace)
+    steps = {"simulate": simulate(_as(SimulateSettings, settings)), "build": build(_as(BuildSettings, settings))}
+    for name, task in settings.tasks.items():
+        steps[f"train task={name}"] = train(_as(TrainSettings, settings, task=task))
+    path = workspace / "list.csv"
+    write_sample(open_store(workspace), path)
+    steps[f"score list={path}"] = score(_as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks)))
+    for name, task in settings.tasks.items():
+        steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
+    return demo_figures(steps, workspace)
+
+
+def _as(kind: type[S], settings: Settings, **changes: object) -> S:
+    """Return the settings of another verb: what both have, and the changes."""
+    names = {field.name for field in fields(kind)}
+    shared = {field.name: getattr(settings, field.name) for field in fields(settings) if field.name in names}
+    return kind(**{**shared, **changes})  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+"""Batch scores: one task's propensities at an as-of date, with percentile and band among those scored."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.config import ScoreSettings, iso_time
+from sintonia.errors import ConfigError
+from sintonia.interactions import Store
+from sintonia.model import Model
+from sintonia.tasks import label_kinds
+from sintonia.timeline import midnight
+from sintonia.training_set import Rows, assemble
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One task's scores: who was eligible, with features and propensity, row by row.
+
+    `rows.label` says nothing here: the horizon lies ahead.
+    """
+
+    model: Model
+    as_of: datetime
+    rows: Rows
+    propensity: Floats
+    percentile: NDArray[np.int64]
+    band: tuple[str, ...]
+
+
+def score_customers(
+    store: Store, model: Model, as_of: datetime, settings: ScoreSettings, customers: Collection[str]
+) -> Scores:
+    """Return the scores of those of the customers who are eligible at as_of, ordered as in the store.
+
+    A propensity depends on the customer's own history and the model alone, so neither the number of threads nor
+    the other customers of the list change it; percentile and band are among the customers scored.
+    """
+    rows = assemble(store, [as_of], model.features, model.task, settings.engine.threads, customers)
+    propensity = model.propensities(rows.values)
+    percentile = percentiles(propensity)
+    named = tuple(band(int(value), settings.bands) for value in percentile)
+    return Scores(model, as_of, rows, propensity, percentile, named)
+
+
+def scoring_date(asked: str | None, store: Store, model: Model) -> datetime:
+    """Return the as-of date to score at: the one asked for, else the last midnight with complete data.
+
+    Raises
+    ------
+    ConfigError
+        When the date asked for lies after the data, so that missing data would be taken for silence.
+    """
+    newest = store.data_until(label_kinds(model.task))
+    if asked is None:
+        return midnight(newest)
+    as_of = iso_time("as_of", asked)
+    if as_of > newest:
+        raise ConfigError(f"as_of={asked} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date.")
+    return as_of
+
+
+def percentiles(propensity: Floats) -> NDArray[np.int64]:
+    """Return each value's percentile, 1 to 100: the share of values that are no larger, rounded up.
+
+    Examples
+    --------
+    >>> percentiles(np.array([0.1, 0.9, 0.5, 0.5])).tolist()
+    [25, 100, 75, 75]
+    """
+    no_larger = np.searchsorted(np.sort(propensity), propensity, side="right")
+    return -(-100 * no_larger // max(len(propensity), 1))
+
+
+def band(percentile: int, bands: Mapping[str, int]) -> str:
+    """Return the band of a percentile: the one with the highest start that is no higher.
+
+    Examples
+    --------
+    >>> [band(value, {"high": 91, "medium": 61, "low": 1}) for value in (100, 91, 90, 1)]
+    ['high', 'high', 'medium', 'low']
+    >>> band(50, {})
+    ''
+    """
+    starts = [(start, name) for name, start in bands.items() if start <= percentile]
+    return max(starts)[1] if starts else ""

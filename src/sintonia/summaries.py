@@ -1,0 +1,160 @@
+"""What each verb says when it is done: figures for programs, and lines for people under the key `say`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sintonia.config import TrainSettings
+from sintonia.evaluation import Estimate, Evaluation
+from sintonia.interactions import Store
+from sintonia.lists import CustomerList, Located
+from sintonia.registry import Registered
+from sintonia.scoring import Scores
+from sintonia.synthetic import SimulationSummary
+from sintonia.tasks import describe
+from sintonia.timeline import Split
+
+Figures = dict[str, Any]
+
+SHOWN = {"auc": "AUC", "average_precision": "AP", "brier": "Brier", "log_loss": "log loss"}
+
+
+def simulate_figures(summary: SimulationSummary) -> Figures:
+    """Return how many rows each silo of the synthetic brand has, and where they are."""
+    say = [f"Synthetic brand: {summary.customers:,} customers in {len(summary.rows)} silos"]
+    say += [f"  {name:<20} {rows:>10,} rows" for name, rows in summary.rows.items()]
+    say += _files(summary.files)
+    return {"customers": summary.customers, "rows": dict(summary.rows), "files": _texts(summary.files), "say": say}
+
+
+def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
+    """Return, silo by silo, rows in = rows stored + rejected, with the reasons."""
+    say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
+    for silo in store.silos:
+        say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
+        say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
+        if silo.after_until:
+            say.append(f"    {silo.after_until:>8,}  not read: after source.until")
+    say.append(f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}")
+    written = [path for path in rejected if any(s.rejected and s.name == path.stem for s in store.silos)]
+    say += _files([store.folder, *written])
+    return {
+        "customers": store.customers,
+        "interactions": store.interactions,
+        "fingerprint": store.fingerprint,
+        "store": str(store.folder),
+        "silos": {
+            silo.name: {
+                "rows": silo.rows,
+                "stored": silo.stored,
+                "rejected": silo.rejected,
+                "after_until": silo.after_until,
+                "reasons": dict(silo.reasons),
+                "data_until": str(silo.data_until) if silo.data_until else None,
+            }
+            for silo in store.silos
+        },
+        "files": _texts([store.folder, *rejected]),
+        "say": say,
+    }
+
+
+def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, registered: Registered) -> Figures:
+    """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
+    population, outcome = describe(settings.task)
+    dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
+    say = [
+        f"Task {settings.task.name}: which {population} {outcome}?",
+        f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
+        f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
+        f"  {'':<14}" + "".join(f"{title:>24}" for title in SHOWN.values()),
+    ]
+    for name, estimates in judged.estimates.items():
+        say.append(f"  {name:<14}" + "".join(f"{_interval(estimates[metric]):>24}" for metric in SHOWN))
+    best = judged.best_baseline()
+    if best is not None:
+        gap = _interval(judged.difference("auc", judged.model, best))
+        say.append(f"By AUC the model is {judged.verdict(best)} the {best}: difference {gap}")
+    say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
+    return {
+        "task": settings.task.name,
+        "model": registered.name,
+        "version": registered.version,
+        "alias": registered.alias,
+        "run_id": registered.run_id,
+        "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
+        **judged.figures(),
+        "say": say,
+    }
+
+
+def score_figures(customers: CustomerList, located: Located, scores: Sequence[Scores], out: Path) -> Figures:
+    """Return what became of the list's rows; for every task scored + not eligible + unknown = rows."""
+    unknown = sum(owner is None for owner in located.customer_ids)
+    say = [
+        f"{len(customers.rows):,} rows of {customers.path.name}, known by '{located.column}' ({located.key_type}); "
+        f"{unknown:,} unknown"
+    ]
+    tasks = {}
+    for scored in scores:
+        name = scored.model.task.name
+        eligible = set(scored.rows.customer_id.tolist())
+        rows = sum(owner in eligible for owner in located.customer_ids)
+        bands = Counter(scored.band)
+        tasks[name] = {
+            "as_of": f"{scored.as_of:%Y-%m-%d}",
+            "scored": rows,
+            "not_eligible": len(customers.rows) - unknown - rows,
+            "unknown": unknown,
+            "customers": len(scored.rows),
+            "bands": dict(sorted(bands.items())),
+            "mean_propensity": float(scored.propensity.mean()) if len(scored.rows) else None,
+        }
+        told = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
+        say.append(
+            f"  {name:<10} as of {scored.as_of:%Y-%m-%d}: {rows:,} scored + {tasks[name]['not_eligible']:,} not eligible "
+            f"+ {unknown:,} unknown = {len(customers.rows):,} rows; customers by band: {told or 'none'}"
+        )
+    return {
+        "rows": len(customers.rows),
+        "unknown": unknown,
+        "key": located.column,
+        "tasks": tasks,
+        "files": [str(out)],
+        "say": say + _files([out]),
+    }
+
+
+def review_figures(registered: Registered, page: Path) -> Figures:
+    """Return where the review page is."""
+    say = [f"Review of {registered.name} version {registered.version}; open it in a browser:", f"  {page}"]
+    return {"model": registered.name, "version": registered.version, "files": [str(page)], "say": say}
+
+
+def demo_figures(steps: dict[str, Figures], workspace: Path) -> Figures:
+    """Return every step's figures, all files, and what to open next."""
+    say = []
+    for name, figures in steps.items():
+        say += [f"--- {name}", *(line for line in figures["say"] if not line.startswith(("Files:", "  /")))]
+    files = [file for figures in steps.values() for file in figures.get("files", [])]
+    lists = [file for file in files if file.endswith(".csv") and "scored" in file]
+    pages = [file for file in files if file.endswith(".html")]
+    say += ["", *_files([Path(file) for file in files])]
+    say += ["", "Open next:", *(f"  {page}   the review page" for page in pages)]
+    say += [f"  {path}   the scored list" for path in lists]
+    say += [f"  mlflow ui --backend-store-uri sqlite:///{workspace / 'mlflow.db'}   the runs and models"]
+    told = {name: {key: value for key, value in figures.items() if key != "say"} for name, figures in steps.items()}
+    return {**told, "files": files, "say": say}
+
+
+def _interval(found: Estimate) -> str:
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _files(paths: Sequence[Path]) -> list[str]:
+    return ["Files:", *(f"  {path}" for path in paths)]
+
+
+def _texts(paths: Sequence[Path]) -> list[str]:
+    return [str(path) for path in paths]
