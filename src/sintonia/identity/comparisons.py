@@ -1,0 +1,192 @@
+"""What two person records are compared on: each field's degrees of agreement, as SQL conditions for Splink.
+
+A degree says only when it holds; how much it speaks for one person is learned from the table itself. The string
+distances are DuckDB's own; `_l` and `_r` mark the left and the right record of a pair.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+HOUSEHOLD = frozenset(
+    ("last_name", "email", "phone", "street", "street_2", "street_number", "postcode", "city", "province", "country")
+)
+"""Fields that people who live together share: they say where somebody lives, not who of the house it is."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One degree of agreement: what it is called and when it holds."""
+
+    label: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One field's degrees of agreement, best first; the first is equality, and what fits none disagrees.
+
+    `by_frequency` weighs equality by how rare the value is: a shared rare name says more than a shared Rossi.
+    """
+
+    field: str
+    levels: tuple[Level, ...]
+    by_frequency: bool = True
+
+    @property
+    def household(self) -> bool:
+        """Whether people who live together share the field."""
+        return self.field in HOUSEHOLD
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The degrees in words, best first, disagreement last."""
+        return (*(level.label for level in self.levels), "different")
+
+
+def comparisons(fields: Collection[str]) -> tuple[Comparison, ...]:
+    """Return the comparisons that the fields of a table allow, in one fixed order.
+
+    Examples
+    --------
+    >>> [comparison.field for comparison in comparisons(["email", "birth_date", "shoe_size"])]
+    ['birth_date', 'email']
+    >>> comparisons(["sex"])[0].labels
+    ('same', 'different')
+    """
+    present = frozenset(fields)
+    return tuple(make(present) for field, make in _COMPARISONS.items() if field in present)
+
+
+def _same(field: str) -> Level:
+    return Level("same", f"{field}_l = {field}_r")
+
+
+def _jaro(field: str, least: float) -> str:
+    return f"jaro_winkler_similarity({field}_l, {field}_r) >= {least}"
+
+
+def _edits(field: str, most: int) -> str:
+    return f"levenshtein({field}_l, {field}_r) <= {most}"
+
+
+def _slip(field: str) -> str:
+    """Return one typing slip: a letter wrong, lost or added, or two neighbours swapped.
+
+    DuckDB's damerau_levenshtein costs ten times its levenshtein, hence asked only where the latter leaves room.
+    """
+    swapped = f"damerau_levenshtein({field}_l, {field}_r) <= 1"
+    return f"case when {_edits(field, 1)} then true when {_edits(field, 2)} then {swapped} else false end"
+
+
+def _short(field: str) -> str:
+    """Return a short form: one value begins or ends the other (Ale, Alessandra; Betta, Elisabetta; J, John)."""
+    left, right = f"{field}_l", f"{field}_r"
+    ends = f"ends_with({left}, {right}) or ends_with({right}, {left})"
+    return f"starts_with({left}, {right}) or starts_with({right}, {left}) or {ends}"
+
+
+def _name(field: str, other: str) -> Callable[[frozenset[str]], Comparison]:
+    def make(present: frozenset[str]) -> Comparison:
+        levels = [_same(field)]
+        if other in present:
+            levels.append(Level("in the other name's place", _crossed(field, other)))
+        levels.append(Level("a slip or spelt alike", f"{_slip(field)} or {_jaro(field, 0.93)}"))
+        if field == "first_name":
+            known = " or list_has_any(first_name_forms_l, first_name_forms_r)"
+            levels.append(Level("short form", _short(field) + (known if "first_name_forms" in present else "")))
+        return Comparison(field, (*levels, Level("somewhat alike", _jaro(field, 0.8))))
+
+    return make
+
+
+def _crossed(field: str, other: str) -> str:
+    """Return whether the left record's name stands as the right record's other one.
+
+    One direction only, so that the two name comparisons of a swapped pair each count one name; both directions
+    where the other comparison is missing and cannot count.
+    """
+    one = f"jaro_winkler_similarity({field}_l, {other}_r) >= 0.93"
+    back = f"jaro_winkler_similarity({other}_l, {field}_r) >= 0.93"
+    return f"{one} or (({other}_l is null or {other}_r is null) and {back})"
+
+
+def _birth_date(_: frozenset[str]) -> Comparison:
+    parts = {"year": (1, 4), "month": (6, 2), "day": (9, 2)}
+    same = {
+        part: f"substr(birth_date_l, {at}, {size}) = substr(birth_date_r, {at}, {size})"
+        for part, (at, size) in parts.items()
+    }
+    swap = (
+        "substr(birth_date_l, 6, 2) = substr(birth_date_r, 9, 2)"
+        " and substr(birth_date_l, 9, 2) = substr(birth_date_r, 6, 2)"
+    )
+    two = " or ".join(f"({same[a]} and {same[b]})" for a, b in (("year", "month"), ("year", "day"), ("month", "day")))
+    days = "abs(birth_day_l - birth_day_r)"
+    levels = (
+        _same("birth_date"),
+        Level("a slip, or day and month swapped", f"{_slip('birth_date')} or ({same['year']} and {swap})"),
+        Level("two parts of three, or within a month", f"{two} or {days} <= 31"),
+        Level("two slips, or within a year", f"{_edits('birth_date', 2)} or {days} <= 366"),
+        Level("within ten years", f"{days} <= 3653"),
+    )
+    return Comparison("birth_date", levels, by_frequency=False)
+
+
+def _email(_: frozenset[str]) -> Comparison:
+    levels = (
+        _same("email"),
+        Level("same before the @", "email_name_l = email_name_r"),
+        Level("two slips or spelt alike", f"{_edits('email', 2)} or {_jaro('email', 0.92)}"),
+        Level("alike before the @", _jaro("email_name", 0.88)),
+    )
+    return Comparison("email", levels, by_frequency=False)
+
+
+def _line(field: str, other: str) -> Callable[[frozenset[str]], Comparison]:
+    def make(present: frozenset[str]) -> Comparison:
+        crossed = Level("in the other line", f"{field}_l = {other}_r or {other}_l = {field}_r")
+        levels = (
+            _same(field),
+            *([crossed] if other in present else []),
+            Level("two slips or spelt alike", f"{_edits(field, 2)} or {_jaro(field, 0.92)}"),
+            Level("somewhat alike", _jaro(field, 0.82)),
+        )
+        return Comparison(field, levels)
+
+    return make
+
+
+def _plain(field: str, *levels: Level, by_frequency: bool = True) -> Callable[[frozenset[str]], Comparison]:
+    return lambda _: Comparison(field, (_same(field), *levels), by_frequency)
+
+
+_COMPARISONS: dict[str, Callable[[frozenset[str]], Comparison]] = {
+    "first_name": _name("first_name", "last_name"),
+    "last_name": _name("last_name", "first_name"),
+    "birth_date": _birth_date,
+    "sex": _plain("sex", by_frequency=False),
+    "national_id": _plain(
+        "national_id",
+        Level("a slip", _slip("national_id")),
+        Level("two slips", _edits("national_id", 2)),
+        by_frequency=False,
+    ),
+    "email": _email,
+    "phone": _plain(
+        "phone", Level("a slip or the same end", f"{_slip('phone')} or phone_end_l = phone_end_r"), by_frequency=False
+    ),
+    "street": _line("street", "street_2"),
+    "street_2": _line("street_2", "street"),
+    "street_number": _plain("street_number", Level("a slip", _slip("street_number"))),
+    "postcode": _plain(
+        "postcode", Level("a slip", _slip("postcode")), Level("same start", "left(postcode_l, 2) = left(postcode_r, 2)")
+    ),
+    "city": _plain(
+        "city",
+        Level("a slip or spelt alike", f"{_edits('city', 1)} or {_jaro('city', 0.9)}"),
+        Level("somewhat alike", _jaro("city", 0.8)),
+    ),
+    "province": _plain("province"),
+    "birth_place": _plain("birth_place", Level("spelt alike", _jaro("birth_place", 0.9))),
+    "occupation": _plain("occupation", Level("spelt alike", _jaro("occupation", 0.85))),
+}
