@@ -19,7 +19,7 @@ class Action:
 
 
 ACTIONS = (
-    Action("none", "", 0, 1.4),
+    Action("none", "", 0, 2.0),
     Action("newsletter", "email", 2, 1.0),
     Action("discount_email", "email", 2, 1.0),
     Action("new_arrivals", "email", 2, 1.0),
@@ -38,7 +38,7 @@ CONSENT_COLUMNS = ("email", "sms", "push", "phone")
 FADING = np.array([1.0, 0.9, 0.7, 0.5])
 """Share of an action's lift that is left in each of the four weeks it works."""
 
-COUPON_RATE = 0.15
+COUPON_RATE = 0.10
 """A coupon takes this share off the list price of orders in the two weeks until the next round."""
 
 COUPON_WEEKS = 2
@@ -71,6 +71,13 @@ def coupon_use(people: People) -> Floats:
     return use
 
 
+def appeal(people: People, who: Ints, action: Ints) -> Floats:
+    """Return how much each message speaks to its reader, in [0, 1]; clicks show it."""
+    spoken = np.full(len(who), 0.1)
+    spoken = np.where(action == DISCOUNT_EMAIL, people.price_sensitivity[who], spoken)
+    return np.where(action == NEW_ARRIVALS, people.novelty[who], spoken)
+
+
 def lifts(people: People, mails: Ints, complaint: Bools) -> Floats:
     """Return the relative change of the order rate by each action in its first week, (n, actions).
 
@@ -78,13 +85,13 @@ def lifts(people: People, mails: Ints, complaint: Bools) -> Floats:
     collectors; e-mail of any kind drives the weary away, and a call helps only where a complaint is open.
     """
     reads = 0.35 + 0.65 * people.reads_email
-    tired = 0.45 * weariness(people, mails)
+    tired = 0.5 * weariness(people, mails)
     bargain = people.price_sensitivity**2
     out = np.zeros((len(people), len(ACTIONS)))
-    out[:, NEWSLETTER] = 0.12 * people.reads_email - tired
-    out[:, DISCOUNT_EMAIL] = 1.5 * bargain * reads - tired
-    out[:, NEW_ARRIVALS] = 1.0 * people.novelty**2 * reads - tired
-    out[:, POINTS_PUSH] = 0.8 * people.collector**2 - 0.03
-    out[:, DISCOUNT_SMS] = 1.1 * bargain - 0.05
-    out[:, CARE_CALL] = np.where(complaint, 0.5, -0.08)
+    out[:, NEWSLETTER] = 0.10 * people.reads_email - tired
+    out[:, DISCOUNT_EMAIL] = 1.9 * bargain * reads - tired
+    out[:, NEW_ARRIVALS] = 1.3 * people.novelty**2 * reads - tired
+    out[:, POINTS_PUSH] = 1.0 * people.collector**2 - 0.05
+    out[:, DISCOUNT_SMS] = 1.6 * bargain - 0.10
+    out[:, CARE_CALL] = np.where(complaint, 0.8, -0.08)
     return out

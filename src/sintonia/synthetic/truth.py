@@ -1,8 +1,8 @@
 """The truth, for tests and evaluation alone: who is who, their traits, and what each action would bring.
 
 The reward of a decision is the margin of what the person is seen to buy (under an account or a card) in the 28 days
-from `decided_at`: amount - 0.6 x (amount + discount) summed over purchases and returns, in cents, for goods
-cost the brand 60 % of their list price. The cost of the action itself stands apart.
+from `decided_at`: amount - 0.5 x (amount + discount) summed over purchases and returns, in cents, for goods
+cost the brand half their list price. The cost of the action itself stands apart.
 """
 
 from dataclasses import fields
@@ -18,7 +18,7 @@ from sintonia.synthetic.orders import PROMOTIONS, RETURN_RATE, promotion_odds
 from sintonia.synthetic.people import People
 from sintonia.synthetic.world import SiloRows, World
 
-MARGIN = 0.4
+MARGIN = 0.5
 """Share of the list price that is left after the goods are paid."""
 
 
