@@ -219,7 +219,8 @@ def swarms(
 def _swarm(name: str, moved: Floats, sample: Rows, column: int) -> Swarm:
     ranks = _ranks(_cells(sample, np.full(len(moved), column)))
     points = sorted(zip(moved.tolist(), ranks, strict=True), key=lambda point: (point[0], point[1] or 0.0))
-    return Swarm(name, tuple(x for x, _ in points), tuple(rank for _, rank in points))
+    rounded = tuple(None if rank is None else round(rank, 3) for _, rank in points)
+    return Swarm(name, tuple(round(x, 4) for x, _ in points), rounded)
 
 
 def _ranks(values: list[Cell]) -> list[float | None]:

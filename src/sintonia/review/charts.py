@@ -1,0 +1,185 @@
+"""The page's charts, drawn as inline SVG: no script, no network, colours from the page's own style sheet."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from sintonia.evaluation import DEPTHS, Bin, Evaluation
+from sintonia.explain import Swarm
+from sintonia.review.words import number, percent
+
+LEVELS = 5
+_TICK_STEPS = {0.05: 0.01, 0.1: 0.02, 0.2: 0.05, 0.3: 0.1, 0.4: 0.1, 0.5: 0.1, 0.6: 0.2, 0.8: 0.2, 1.0: 0.2}
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A square plot: its corner and size in pixels, and the value at the end of both axes."""
+
+    left: float = 44
+    top: float = 10
+    size: float = 262
+    limit: float = 1.0
+
+    def x(self, value: float) -> float:
+        """Pixels from the left."""
+        return round(self.left + self.size * value / self.limit, 1)
+
+    def y(self, value: float) -> float:
+        """Pixels from the top."""
+        return round(self.top + self.size * (1 - value / self.limit), 1)
+
+    def axes(self, across: str, up: str) -> Markup:
+        """Return grid, tick labels, axis titles and the diagonal."""
+        step = _TICK_STEPS[self.limit]
+        ticks = [step * i for i in range(round(self.limit / step) + 1)]
+        right, bottom, middle = self.left + self.size, self.top + self.size, self.left + self.size / 2
+        parts = []
+        for tick in ticks:
+            grid = '<path class="grid" d="M{} {}H{}"/><text class="tick end" x="{}" y="{}">{}</text>'
+            parts.append(
+                Markup(grid).format(
+                    self.left, self.y(tick), right, self.left - 6, self.y(tick) + 4, percent(tick)
+                )
+            )
+            label = '<text class="tick mid" x="{}" y="{}">{}</text>'
+            parts.append(Markup(label).format(self.x(tick), bottom + 16, percent(tick)))
+        parts.append(
+            Markup('<path class="diagonal" d="M{} {}L{} {}"/>').format(self.left, bottom, right, self.top)
+        )
+        parts.append(
+            Markup('<text class="axis mid" x="{}" y="{}">{}</text>').format(middle, bottom + 34, across)
+        )
+        turned = '<text class="axis mid" transform="translate(11 {}) rotate(-90)">{}</text>'
+        parts.append(Markup(turned).format(self.top + self.size / 2, up))
+        return Markup("").join(parts)
+
+
+def reliability(bins: Sequence[Bin]) -> Markup:
+    """Return what was said against what came true, a dot a bin with its 95 % interval."""
+    highest = max(max(b.predicted, b.observed.high) for b in bins)
+    plane = Plane(limit=min(limit for limit in _TICK_STEPS if limit >= min(highest, 1.0)))
+    marks = [plane.axes("predicted propensity", "observed rate")]
+    for b in bins:
+        x, low, high = plane.x(b.predicted), plane.y(b.observed.low), plane.y(b.observed.high)
+        marks.append(
+            Markup('<path class="bar" d="M{} {}V{}M{} {}h6m-6 {}h6"/>').format(
+                x, low, high, round(x - 3, 1), low, round(high - low, 1)
+            )
+        )
+    dots = [
+        Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(
+            plane.x(b.predicted), plane.y(b.observed.value)
+        )
+        for b in bins
+    ]
+    told = "; ".join(f"said {percent(b.predicted, 1)}, observed {percent(b.observed.value, 1)}" for b in bins)
+    return _svg(f"Calibration in {len(bins)} bins: {told}.", Markup("").join(marks + dots))
+
+
+def gains(judged: Evaluation) -> Markup:
+    """Return the share of outcomes found against the share of customers reached, model and baselines."""
+    plane = Plane()
+    marks = [plane.axes("customers reached, highest propensity first", "outcomes found")]
+    names = [*judged.baselines, judged.model]
+    for name in names:
+        line = " ".join(
+            f"{plane.x(x)},{plane.y(y)}" for x, y in zip(DEPTHS.tolist(), judged.gains[name], strict=True)
+        )
+        marks.append(Markup('<polyline class="{}" points="{}"/>').format(_line(judged, name), line))
+    for place, name in enumerate([*reversed(names), "at random"]):
+        y = plane.y(0.0) - 14 - 17 * (len(names) - place)
+        style = _line(judged, name) if name in judged.gains else "diagonal"
+        marks.append(Markup('<path class="{}" d="M{} {}h22"/>').format(style, plane.x(0.56), y - 4))
+        marks.append(
+            Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
+                "key own" if name == judged.model else "key", plane.x(0.56) + 28, y, name
+            )
+        )
+    found = judged.gains[judged.model][depth_place(0.1)]
+    marks.append(Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(plane.x(0.1), plane.y(found)))
+    told = "; ".join(f"{name} {percent(judged.gains[name][depth_place(0.1)])}" for name in reversed(names))
+    return _svg(f"Outcomes found among the first 10\u202f%: {told}.", Markup("").join(marks))
+
+
+def depth_place(depth: float) -> int:
+    """Return the place in `DEPTHS` that is nearest to a depth."""
+    return int(abs(DEPTHS - depth).argmin())
+
+
+def _line(judged: Evaluation, name: str) -> str:
+    return "line own" if name == judged.model else f"line other{judged.baselines.index(name) % 3}"
+
+
+def swarm(points: Swarm, low: float, high: float) -> Markup:
+    """Return one feature's swarm on a common scale: dots darken with the value, ticks have no order or value.
+
+    Dots of one level are one path of zero-length strokes with round caps: a twentieth of the bytes of circles.
+    """
+    width, height = 372, 24
+    paths: dict[str, list[str]] = defaultdict(list)
+    for (x, y), rank in zip(_stack(points, low, high, width, height), points.ranks, strict=True):
+        level = "none" if rank is None else f"v{min(int(rank * LEVELS), LEVELS - 1)}"
+        paths[level].append(f"M{x:g} {y - 1.5:g}v3" if rank is None else f"M{x:g} {y:g}h0")
+    zero = round(_across(0.0, low, high, width), 1)
+    marks = [Markup('<path class="grid" d="M{} 0V{}"/>').format(zero, height)]
+    marks += [
+        Markup('<path class="{}" d="{}"/>').format(level, "".join(paths[level])) for level in sorted(paths)
+    ]
+    return Markup(
+        '<svg class="swarm" viewBox="0 0 {} {}" width="{}" height="{}" aria-hidden="true">{}</svg>'
+    ).format(width, height, width, height, Markup("").join(marks))
+
+
+def swarm_scale(low: float, high: float) -> Markup:
+    """Return the scale below the swarms."""
+    width = 372
+    labels = [(low, "start"), (0.0, "mid"), (high, "end")]
+    marks = [
+        Markup('<text class="tick {}" x="{}" y="12">{}</text>').format(
+            anchor, round(_across(value, low, high, width), 1), number(value, 1, signed=True)
+        )
+        for value, anchor in labels
+    ]
+    return Markup(
+        '<svg class="swarm" viewBox="0 0 {} 16" width="{}" height="16" aria-hidden="true">{}</svg>'
+    ).format(width, width, Markup("").join(marks))
+
+
+def _across(value: float, low: float, high: float, width: float) -> float:
+    return 4 + (width - 8) * (value - low) / (high - low)
+
+
+def _stack(points: Swarm, low: float, high: float, width: int, height: int) -> list[tuple[float, float]]:
+    """Place the points: those that would overlap grow outwards from the middle, closer where there are many."""
+    columns: dict[float, list[int]] = defaultdict(list)
+    for place, value in enumerate(points.contributions):
+        columns[round(_across(value, low, high, width) / 2.5) * 2.5].append(place)
+    spots: list[tuple[float, float]] = [(0.0, 0.0)] * len(points.contributions)
+    for x, members in columns.items():
+        gap = min(2.6, (height - 4) / len(members))
+        for turn, place in enumerate(members):
+            out = (turn + 1) // 2 * (1 if turn % 2 else -1)
+            spots[place] = (x, round(height / 2 + gap * out, 1))
+    return spots
+
+
+def direction(points: Swarm) -> str:
+    """Return which way a feature works, by the rank correlation of values and contributions."""
+    known = [(rank, place) for place, rank in enumerate(points.ranks) if rank is not None]
+    if len(known) < 3:
+        return "by category" if not known else "mixed"
+    import numpy as np
+
+    ranks, places = np.array(known).T
+    if not ranks.std():
+        return "mixed"
+    agreement = float(np.corrcoef(ranks, places)[0, 1])
+    return "more raises" if agreement > 0.4 else "more lowers" if agreement < -0.4 else "mixed"
+
+
+def _svg(told: str, body: Markup) -> Markup:
+    frame = '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{told}">{body}</svg>'
+    return Markup(frame).format(w=322, h=312, told=told, body=body)

@@ -1,0 +1,137 @@
+"""What a review page shows, as plain data that JSON keeps whole: figures and definitions, never a customer."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+
+from sintonia.errors import InputError
+from sintonia.evaluation import Evaluation
+from sintonia.explain import Contributions, Swarm, importance
+
+
+class Described(Protocol):
+    """What the page says of a feature; the entries of the feature catalogue have these."""
+
+    @property
+    def definition(self) -> str:
+        """What is measured, in words."""
+
+    @property
+    def family(self) -> str:
+        """Which family it belongs to."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the data: 'train', 'valid' or 'test', its as-of dates (ISO), sizes and label rate."""
+
+    name: str
+    as_of: tuple[str, ...]
+    rows: int
+    customers: int
+    label_rate: float
+
+
+@dataclass(frozen=True)
+class FeatureWeight:
+    """A feature with its mean absolute contribution to the raw score, in log-odds."""
+
+    feature: str
+    definition: str
+    family: str
+    mean_absolute: float
+
+
+@dataclass(frozen=True)
+class ReviewData:
+    """All that a page needs. Name, version and run are known only once the model is registered.
+
+    Attributes
+    ----------
+    task, population, outcome
+        What is predicted for whom: 'churn', 'customers who bought in the last 56 days', 'buys nothing in the
+        28 days after the as-of date'.
+    label
+        The label's exact definition, with its brackets.
+    limits
+        What the model must not be used for or cannot know, one sentence each.
+    parts
+        Training, validation and test.
+    evaluation
+        On the test rows; its first model is the one under review.
+    weights
+        Features by importance, largest first.
+    swarms
+        Contributions of a sample of test rows, for the most important features.
+    fingerprint, source, synthetic
+        Which data, and whether a simulation made them.
+    created_at
+        When the model was trained, ISO.
+    """
+
+    task: str
+    population: str
+    outcome: str
+    label: str
+    limits: tuple[str, ...]
+    parts: tuple[Part, ...]
+    evaluation: Evaluation
+    weights: tuple[FeatureWeight, ...]
+    swarms: tuple[Swarm, ...]
+    fingerprint: str
+    source: str
+    synthetic: bool
+    created_at: str
+    model_name: str = ""
+    model_version: str = ""
+    run_id: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "ReviewData":
+        """Return the data that `to_plain` gave, also after a journey through JSON.
+
+        Raises
+        ------
+        InputError
+            When a figure is missing or has another shape: another version wrote it.
+        """
+        try:
+            return _read(cls, plain)  # type: ignore[no-any-return]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"The review's figures cannot be read ({error}); train the model again."
+            ) from None
+
+
+def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401  the kind decides what comes back
+    """Return a JSON value as the type annotation says: dataclasses, tuples and mappings of them."""
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{name: _read(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return tuple(_read(args[0], item) for item in value)
+    if origin is dict:
+        return {key: _read(args[1], item) for key, item in value.items()}
+    if origin in (Union, types.UnionType):
+        return None if value is None else _read(args[0], value)
+    return kind(value)
+
+
+def feature_weights(found: Contributions, catalogue: Mapping[str, Described]) -> tuple[FeatureWeight, ...]:
+    """Return the features that move the score, largest first, with what the catalogue says of them."""
+    return tuple(
+        FeatureWeight(
+            feature=name,
+            definition=catalogue[name].definition if name in catalogue else name,
+            family=catalogue[name].family if name in catalogue else "",
+            mean_absolute=round(size, 6),
+        )
+        for name, size in importance(found)
+        if size > 0
+    )

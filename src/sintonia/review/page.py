@@ -1,0 +1,105 @@
+"""The page: a template filled with figures, the same bytes for the same figures."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sintonia.metrics import METRICS
+from sintonia.review import charts, words
+from sintonia.review.data import ReviewData
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
+LISTED_FEATURES = 30
+_GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+def render(review: ReviewData) -> str:
+    """Return the review as one self-contained HTML page: no script, no network, nobody's data.
+
+    The same figures give the same bytes.
+    """
+    return _template().render(
+        review=review,
+        judged=review.evaluation,
+        findings=words.findings(review),
+        worries=words.worries(review),
+        signs=SIGNS,
+        metrics=METRICS,
+        table=metric_table(review),
+        reliability=charts.reliability(review.evaluation.bins[review.evaluation.model]),
+        gains=charts.gains(review.evaluation),
+        found_at=found_at(review),
+        story=_story(review),
+        listed=review.weights[:LISTED_FEATURES],
+    )
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    place = Environment(
+        loader=PackageLoader("sintonia"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    place.filters.update(number=words.number, percent=words.percent, interval=words.interval)
+    return place.get_template("review.html.j2")
+
+
+def metric_table(review: ReviewData) -> list[dict[str, Any]]:
+    """Return the rows of the metric table: the model, its baselines, its difference to the best of them.
+
+    Every row has a `name`, a `kind` ('own', 'baseline' or 'difference') and `cells` of figure, interval and, for
+    a difference, what its interval says.
+    """
+    judged = review.evaluation
+    rows = [
+        {
+            "name": name,
+            "kind": "own" if name == judged.model else "baseline",
+            "cells": [(words.number(e.value), words.interval(e), "", "") for e in of.values()],
+        }
+        for name, of in judged.estimates.items()
+    ]
+    best = judged.best_baseline()
+    if best is None:
+        return rows
+    cells = []
+    for metric in METRICS:
+        gap = judged.differences[best][metric.name]
+        verdict = judged.verdict(best, metric.name)
+        state = {"better than": "good", "worse than": "bad"}.get(verdict, "open")
+        told = "no clear difference" if state == "open" else verdict.removesuffix(" than")
+        cells.append((words.number(gap.value, signed=True), words.interval(gap, signed=True), state, told))
+    return [*rows, {"name": f"model minus {best}", "kind": "difference", "cells": cells}]
+
+
+def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:
+    """Return the shares of outcomes found at some depths, by model in the order of the evaluation."""
+    gains = review.evaluation.gains
+    return [(depth, [gains[name][charts.depth_place(depth)] for name in gains]) for depth in _GAINS_AT]
+
+
+def _story(review: ReviewData) -> dict[str, Any]:
+    """The features that have a swarm, each with its bar, its swarm and its direction."""
+    lowest = min((x for swarm in review.swarms for x in swarm.contributions), default=0.0)
+    highest = max((x for swarm in review.swarms for x in swarm.contributions), default=0.0)
+    low, high = min(lowest, -0.1), max(highest, 0.1)
+    weights = {weight.feature: weight for weight in review.weights}
+    largest = max((weight.mean_absolute for weight in review.weights), default=1.0)
+    rows = [
+        {
+            "weight": weights[swarm.feature],
+            "bar": round(100 * weights[swarm.feature].mean_absolute / largest, 1),
+            "swarm": charts.swarm(swarm, low, high),
+            "direction": charts.direction(swarm),
+        }
+        for swarm in review.swarms
+    ]
+    sample = len(review.swarms[0].contributions) if review.swarms else 0
+    return {"rows": rows, "scale": charts.swarm_scale(low, high), "sample": sample}

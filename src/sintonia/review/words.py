@@ -1,0 +1,135 @@
+"""The verdict in words: what a careful reader may say of the figures, and not a word more."""
+
+from dataclasses import dataclass
+
+from sintonia.evaluation import HEADLINE, Estimate
+from sintonia.metrics import find_metric
+from sintonia.review.data import ReviewData
+
+TOLERANCE = 0.02
+UNSETTLED = 0.05
+FEW_OUTCOMES = 200
+SUSPICIOUS_AUC = 0.95
+DOMINANT = 0.5
+SHIFT = 0.25
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of the verdict: 'good', 'open' or 'bad', its headline and its evidence."""
+
+    state: str
+    headline: str
+    evidence: str
+
+
+def number(value: float, digits: int = 3, signed: bool = False) -> str:
+    """Return a figure with a true minus sign.
+
+    Examples
+    --------
+    >>> number(-0.0412), number(0.0412, signed=True)
+    ('−0.041', '+0.041')
+    """
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else f"{0:.{digits}f}"
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Return a share in per cent, held together by a narrow space.
+
+    Examples
+    --------
+    >>> percent(0.347), percent(0.0081, 1)
+    ('35\u202f%', '0.8\u202f%')
+    """
+    return f"{100 * value:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def interval(found: Estimate, digits: int = 3, signed: bool = False) -> str:
+    """Return 'low to high'."""
+    return f"{number(found.low, digits, signed)} to {number(found.high, digits, signed)}"
+
+
+def findings(data: ReviewData) -> list[Finding]:
+    """Return the verdict: does it rank better than the best baseline, is it calibrated, what does it find."""
+    return [ranking(data), calibration(data), reach(data)]
+
+
+def ranking(data: ReviewData) -> Finding:
+    """Return how it ranks against the best baseline, decided by the interval of the paired difference."""
+    judged = data.evaluation
+    metric, best = find_metric(HEADLINE), judged.best_baseline()
+    own = judged.estimates[judged.model][metric.name]
+    if best is None:
+        evidence = f"{metric.title} {number(own.value)} (95\u202f% interval {interval(own)})."
+        return Finding("open", "Not compared with any baseline", evidence)
+    verdict = judged.verdict(best)
+    gap = judged.differences[best][metric.name]
+    state = {"better than": "good", "worse than": "bad"}.get(verdict, "open")
+    many = len(judged.baselines)
+    named = f"the {best}" if many == 1 else f"the best of {many} baselines, the {best}"
+    evidence = (
+        f"Out of time, {metric.title} {number(own.value)} against "
+        f"{number(judged.estimates[best][metric.name].value)}: a difference of {number(gap.value, signed=True)} "
+        f"(95\u202f% interval {interval(gap, signed=True)})."
+    )
+    return Finding(
+        state, f"Ranks {verdict} {named}" if state != "open" else f"{verdict.capitalize()} {named}", evidence
+    )
+
+
+def calibration(data: ReviewData) -> Finding:
+    """Return whether propensities can be read as rates: a fault only where the interval lies above 2 points."""
+    judged = data.evaluation
+    error, bins = judged.estimates[judged.model]["calibration_error"], judged.bins[judged.model]
+    said = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
+    evidence = (
+        f"Propensities are typically {percent(error.value, 1)} off the observed rates (95\u202f% interval "
+        f"{percent(error.low, 1)} to {percent(error.high, 1)}); on average {percent(said, 1)} said, "
+        f"{percent(judged.label_rate, 1)} observed."
+    )
+    if error.low > TOLERANCE:
+        return Finding("bad", "Not calibrated", evidence)
+    if error.high > UNSETTLED:
+        return Finding("open", "Calibration not settled by this much data", evidence)
+    return Finding("good", "Calibrated", evidence)
+
+
+def reach(data: ReviewData) -> Finding:
+    """Return how much of the outcome the highest tenth holds."""
+    judged = data.evaluation
+    lift = judged.estimates[judged.model]["lift_top10"]
+    evidence = (
+        f"{percent(lift.value * judged.label_rate)} of them have the outcome, against "
+        f"{percent(judged.label_rate)} of all {judged.rows:,} test rows (95\u202f% interval of the lift {interval(lift, 1)})."
+    )
+    state = "good" if lift.low > 1 else "bad" if lift.high < 1 else "open"
+    return Finding(state, f"The highest tenth holds {number(lift.value, 1)} times the usual rate", evidence)
+
+
+def worries(data: ReviewData) -> list[str]:
+    """Return what a reviewer should look at before signing, one sentence each; none when nothing stands out."""
+    judged = data.evaluation
+    rates = {part.name: part.label_rate for part in data.parts}
+    before, now = rates.get("train", judged.label_rate), rates.get("test", judged.label_rate)
+    outcomes = round(judged.rows * min(judged.label_rate, 1 - judged.label_rate))
+    total = sum(weight.mean_absolute for weight in data.weights)
+    found = []
+    if outcomes < FEW_OUTCOMES:
+        found.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
+    if sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
+        found.append(
+            "Only one test date: intervals say nothing of how the figures change from month to month."
+        )
+    if judged.estimates[judged.model]["auc"].value > SUSPICIOUS_AUC:
+        found.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
+    if data.weights and data.weights[0].mean_absolute > DOMINANT * total:
+        found.append(
+            f"More than half of all contributions come from one feature: {data.weights[0].definition}."
+        )
+    if abs(now - before) > SHIFT * before:
+        found.append(
+            f"The outcome's rate went from {percent(before, 1)} in training to {percent(now, 1)} in the test."
+        )
+    return found
