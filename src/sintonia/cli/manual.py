@@ -6,10 +6,10 @@ the comment after a key says what the key is for. Nothing here imports Hydra: he
 
 import re
 from dataclasses import MISSING, Field, fields
-from typing import Any, get_type_hints
+from typing import Any
 
+from sintonia.cli.overrides import groups, kind_of, options
 from sintonia.config import VERBS, conf_dir
-from sintonia.overrides import groups, options
 
 _CONFIG = """sintonia config: print the settings a verb would run with; without a verb, all verbs and groups.
 
@@ -44,7 +44,7 @@ def overview() -> str:
         "            sintonia config train task=purchase",
         "",
     ]
-    found = dict.fromkeys(group for verb in VERBS for group in groups(verb))
+    found = dict.fromkeys(group.partition("@")[0] for verb in VERBS for group in groups(verb))
     lines += [
         "Groups (group=option)",
         *(f"  {group:12}{', '.join(options(group)) or '-'}" for group in found),
@@ -66,7 +66,7 @@ def page(verb: str) -> str:
     ]
     lines += [
         "Groups (group=option)",
-        *(f"  {group:12}{_choices(group, chosen)}" for group, chosen in groups(verb).items()),
+        *(f"  {group:22}{_choices(group, chosen)}" for group, chosen in groups(verb).items()),
     ]
     return "\n".join([*lines, "", "Keys (key=value) and their defaults", *_key_lines(verb), "", _FLAGS])
 
@@ -93,14 +93,19 @@ def _choices(group: str, chosen: str | None) -> str:
 
 def _key_lines(verb: str) -> list[str]:
     """Return a line a key of the verb, its groups' keys after its own."""
-    chosen = groups(verb)
+    known = {found.name: found for found in fields(VERBS[verb])}
     lines = []
-    for name, kind in get_type_hints(VERBS[verb]).items():
-        if name in chosen:
-            text = _read(f"{name}/{chosen[name]}.yaml")
-            lines += [_key_line(found, text, f"{name}.") for found in fields(kind)]
-    own = [found for found in fields(VERBS[verb]) if found.name not in chosen]
-    return [_key_line(found, _read(f"{verb}.yaml"), "") for found in own] + lines
+    for group, option in groups(verb).items():
+        name, _, place = group.partition("@")
+        place = place or name
+        if place.partition(".")[0] in known:
+            text = _read(f"{name}/{option}.yaml")
+            lines += [_key_line(found, text, f"{place}.") for found in fields(kind_of(verb, place))]
+    entered = {line.split()[0].partition(".")[0] for line in lines}
+    own = [
+        _key_line(found, _read(f"{verb}.yaml"), "") for name, found in known.items() if name not in entered
+    ]
+    return own + lines
 
 
 def _key_line(found: Field[Any], text: str, parent: str) -> str:

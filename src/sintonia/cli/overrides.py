@@ -36,6 +36,9 @@ FREE_TEXT_KEYS = (
 Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
 """
 
+PATH_KEYS = ("list", "out", "workspace", "source.root")
+"""Keys whose value is a file or a folder."""
+
 _OVERRIDE = re.compile(
     r"(?P<sign>\+\+|\+|~|)(?P<key>[^=@]*)(?P<package>@[^=]*)?(?P<given>=(?P<value>.*))?", re.DOTALL
 )
@@ -74,15 +77,18 @@ def quoted(text: str) -> str:
 
 
 def groups(verb: str) -> dict[str, str | None]:
-    """Return the verb's configuration groups and the option each has by default, in their order."""
+    """Return the verb's configuration groups and the option each has by default, in their order.
+
+    A group that is used under other keys than its own bears them: `task@tasks.churn`.
+    """
     text = (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8")
-    found = re.findall(r"^  - (\w+): (\S+)", text, re.MULTILINE)
+    found = re.findall(r"^  - (\w+(?:@[\w.]+)?): (\S+)", text, re.MULTILINE)
     return {group: None if option == "null" else option for group, option in found}
 
 
 def options(group: str) -> list[str]:
     """Return the options that ship for a group, sorted."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return sorted(path.stem for path in (conf_dir() / group.partition("@")[0]).glob("*.yaml"))
 
 
 def keys(kind: type[Any], prefix: str = "") -> Iterator[str]:
@@ -93,8 +99,19 @@ def keys(kind: type[Any], prefix: str = "") -> Iterator[str]:
             yield from keys(inner, f"{prefix}{name}.")
 
 
-def check_key(verb: str, key: str) -> None:
-    """Raise ConfigError with the nearest right name unless the verb has this key."""
+def kind_of(verb: str, key: str) -> Any:  # noqa: ANN401
+    """Return the type of the value a key of the verb holds.
+
+    Raises
+    ------
+    ConfigError
+        With the nearest right name, when the verb has no such key.
+
+    Examples
+    --------
+    >>> kind_of("train", "task.horizon_days")
+    <class 'int'>
+    """
     kind: Any = VERBS[verb]
     parent = ""
     for part in key.split("."):
@@ -103,12 +120,13 @@ def check_key(verb: str, key: str) -> None:
         else:
             names = get_type_hints(kind) if is_dataclass(kind) else {}
             if part not in names:
-                beside = [parent + name for name in names]
+                right = [parent + name for name in names] or [parent[:-1]]
                 raise unknown(
-                    "key", key, beside if parent else [*beside, *groups(verb), *_same_ending(verb, key)]
+                    "key", key, right if parent else [*right, *groups(verb), *_same_ending(verb, key)]
                 )
             kind = names[part]
         parent += f"{part}."
+    return kind
 
 
 def _same_ending(verb: str, key: str) -> list[str]:
@@ -142,10 +160,11 @@ def _for_hydra(verb: str, word: str) -> str:
         example = "list=customers.csv" if verb == "score" else "output=json"
         raise ConfigError(f"Cannot read '{word}'; write key=value, for example {example}.")
     key = found["key"]
-    if re.match(r"hydra[./]", key) or key in groups(verb):
+    package = found["package"] or ""
+    if re.match(r"hydra[./]", key) or key + package in groups(verb):
         return word
-    check_key(verb, key)
+    kind_of(verb, key)
     if found["sign"] == "~":
         return word
     value = quoted(found["value"]) if is_free_text(key) else found["value"]
-    return f"++{key}{found['package'] or ''}={value}"
+    return f"++{key}{package}={value}"

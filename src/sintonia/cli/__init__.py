@@ -1,0 +1,102 @@
+"""The command line: verbs, Hydra's overrides and sweeps, one line an error. The only user of Hydra."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from errno import ENOSPC
+
+from sintonia import __version__
+from sintonia.cli.figures import as_json, report, say
+from sintonia.cli.runs import composed, figures_of, flags_of, speaking, through_hydra
+from sintonia.config import VERBS, settings
+from sintonia.errors import SintoniaError, unknown
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "HYDRA_FULL_ERROR": "1",
+}
+"""Environment a run starts with unless it is set: nothing is reported home, and errors reach `main` whole."""
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit codes a shell gives for SIGINT and SIGPIPE."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return the exit code of the command: 0, the code of an error that a user can mend, or a signal's."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        with speaking():
+            _obey(words)
+            sys.stdout.flush()
+    except SintoniaError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("Interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (`| head`); nothing may try to write to it again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        if error.filename is None and error.errno != ENOSPC:
+            raise
+        return _fail(f"{error.strerror}: '{error.filename or 'the disk'}'.", SintoniaError.exit_code)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(" ".join(message.splitlines()) + "\n")
+    return code
+
+
+def _obey(words: list[str]) -> None:
+    """Do what the words ask: a page of help, a completion, a configuration or a run."""
+    verb, rest = (words[0], words[1:]) if words else ("--help", [])
+    if "--version" in words:
+        return say(f"sintonia {__version__}")
+    if verb in ("-sc", "--shell-completion"):
+        from sintonia.cli.completion import complete
+
+        return complete(rest)
+    if verb in ("-h", "--help") or words == ["config"]:
+        from sintonia.cli.manual import overview
+
+        return say(overview())
+    if verb not in (*VERBS, "config"):
+        raise unknown("verb", verb, [*VERBS, "config"])
+    if {"-h", "--help"} & set(rest):
+        from sintonia.cli.manual import page
+
+        return say(page(verb))
+    return _show(rest[0], rest[1:]) if verb == "config" else _run(verb, rest)
+
+
+def _show(verb: str, words: list[str]) -> None:
+    """Print the settings the verb would be run with."""
+    import yaml
+
+    if verb not in VERBS:
+        raise unknown("verb", verb, VERBS)
+    chosen = settings(verb, composed(verb, flags_of(verb, words)), partial=True)
+    if chosen.output == "json":
+        return say(as_json(asdict(chosen)))
+    return say(yaml.safe_dump(asdict(chosen), sort_keys=False, allow_unicode=True))
+
+
+def _run(verb: str, words: list[str]) -> None:
+    """Run the verb once, or by Hydra when the words bear a flag of Hydra's or touch its configuration."""
+    flags = flags_of(verb, words)
+    if flags.shell_completion:
+        from sintonia.cli.completion import complete
+
+        return complete(flags.overrides)
+    asked = {name for name, value in vars(flags).items() if value} - {"overrides", "config_dir"}
+    if asked or any(word.lstrip("+~").startswith(("hydra.", "hydra/")) for word in flags.overrides):
+        return through_hydra(verb, flags)
+    chosen = settings(verb, composed(verb, flags))
+    return report(figures_of(verb, chosen), chosen.output)
