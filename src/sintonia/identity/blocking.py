@@ -10,48 +10,62 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_PARTS = {  # part of a key: its SQL and the fields it needs
-    "names": ("least(first_name, last_name) || ' ' || greatest(first_name, last_name)", "first_name", "last_name"),
-    "first_start": ("left(first_name, 3)", "first_name"),
-    "last_start": ("left(last_name, 3)", "last_name"),
-    "birth_year": ("left(birth_date, 4)", "birth_date"),
-    "birth_year_month": ("left(birth_date, 7)", "birth_date"),
-    "birth_month_day": ("substr(birth_date, 6)", "birth_date"),
-    "birth_year_day": ("left(birth_date, 4) || substr(birth_date, 9)", "birth_date"),
-}
-
+_BIRTH_PARTS = ("birth_year_month", "birth_month_day", "birth_year_day")
+_PLACES = ("postcode", "city", "birth_place", "street")
 _KEYS = (
     "national_id",
     "email",
     "email_name",
+    "email_start",
     "phone_end",
     "birth_date",
-    "names",
-    *(f"{name} {part}" for part in ("birth_date", "postcode", "city", "birth_place") for name in ("first_name", "last_name")),
-    *(f"{name} {part}" for part in ("birth_year_month", "birth_month_day", "birth_year_day") for name in ("first_name", "last_name")),
-    *(f"first_start last_start {part}" for part in ("birth_year", "postcode", "city", "birth_place")),
-    *(f"{name} birth_date" for name in ("first_start", "last_start")),
-    *(f"{place} birth_date" for place in ("postcode", "city", "birth_place")),
-    *(f"postcode {part}" for part in ("birth_year_month", "birth_month_day", "birth_place", "street_number", "street")),
-    *(f"street {part}" for part in ("street_number", "first_start", "last_start")),
+    "name",
+    *(f"name {part}" for part in ("birth_year", *_BIRTH_PARTS, *_PLACES, "occupation")),
+    *(f"name_start {part}" for part in ("birth_date", *_BIRTH_PARTS, *_PLACES)),
+    *(f"name_end {part}" for part in ("birth_year", "birth_month_day", *_PLACES)),
+    *_BIRTH_PARTS,
+    *(f"{place} {part}" for place in _PLACES for part in ("birth_date", *_BIRTH_PARTS)),
+    *(f"postcode {part}" for part in ("birth_place", "occupation", "street_number", "street")),
+    "street street_number",
 )
-"""Every key is read as fields or parts of fields that must all agree."""
+"""What must agree, as fields or parts of fields; a name is either of the two, for forms swap them."""
+
+_PARTS = {
+    "birth_year": ("birth_date", "left(birth_date, 4)"),
+    "birth_year_month": ("birth_date", "left(birth_date, 7)"),
+    "birth_month_day": ("birth_date", "substr(birth_date, 6)"),
+    "birth_year_day": ("birth_date", "left(birth_date, 4) || substr(birth_date, 9)"),
+    "email_start": ("email", "left(email, 6)"),
+    "name": ("name", "name"),
+    "name_start": ("name", "left(name, 3)"),
+    "name_end": ("name", "right(name, 3)"),
+}
+_NAMES = ("first_name", "last_name")
 
 
 def keys(columns: Collection[str]) -> dict[str, str]:
-    """Return the keys that the columns allow: what must agree, and the SQL of the key over one record.
+    """Return the keys that the columns allow: what must agree, and the SQL of (person, key) over `persons`.
 
     Examples
     --------
-    >>> keys(["first_name", "birth_date"])["first_start birth_date"]
-    "(left(first_name, 3)) || '|' || (birth_date)"
+    >>> keys(["first_name", "birth_date"])["name_start birth_date"]
+    "select person, hash(left(name, 3), birth_date) as key from (select *, unnest([first_name]) as name from persons)\
+ where left(name, 3) is not null and birth_date is not null"
     """
-    present = frozenset(columns)
+    names = [name for name in _NAMES if name in columns]
+    present = {*columns, *(["name"] if names else [])}
+    source = f"(select *, unnest([{', '.join(names)}]) as name from persons)"
     found = {}
     for key in _KEYS:
         parts = [_PARTS.get(part, (part, part)) for part in key.split()]
-        if present.issuperset(field for _, *fields in parts for field in fields):
-            found[key] = " || '|' || ".join(f"({sql})" for sql, *_ in parts)
+        if present.issuperset(field for field, _ in parts):
+            sql = [part for _, part in parts]
+            rows = source if "name" in {field for field, _ in parts} else "persons"
+            known = " and ".join(f"{part} is not null" for part in sql)
+            found[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
+    if len(names) == len(_NAMES):
+        both = "hash(least(first_name, last_name), greatest(first_name, last_name))"
+        found["both_names"] = f"select person, {both} as key from persons where first_name <> last_name"
     return found
 
 
@@ -62,13 +76,14 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], most: int)
     among the others.
     """
     found = keys(columns)
-    connection.execute("create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)")
+    connection.execute(
+        "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
+    )
     sizes = {number: _group_sizes(connection, sql) for number, sql in enumerate(found.values())}
     for number, largest in _largest_groups(sizes, most).items():
         sql = list(found.values())[number]
         connection.execute(
-            f"with keyed as (select person, hash({sql}) as key, count(*) over (partition by hash({sql})) as size"
-            f" from persons where {sql} is not null qualify size between 2 and {largest})"
+            f"with keyed as (select person, key from ({sql}) qualify count(*) over (partition by key) between 2 and {largest})"
             f" insert into found select {number}, l.person, r.person"
             " from keyed l join keyed r on l.key = r.key and l.person < r.person"
         )
@@ -89,7 +104,7 @@ def every_pair(connection: "DuckDBPyConnection") -> None:
 
 
 def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, int]]:
-    groups = f"select count(*) as size from persons where {key} is not null group by hash({key}) having size > 1"
+    groups = f"select count(*) as size from ({key}) group by key having size > 1"
     return connection.execute(f"select size, count(*) from ({groups}) group by size order by size").fetchall()
 
 
@@ -101,7 +116,9 @@ def _largest_groups(sizes: dict[int, list[tuple[int, int]]], most: int) -> dict[
     >>> _largest_groups({0: [(2, 5)], 1: [(2, 10), (100, 3)], 2: []}, most=40)
     {0: 2, 1: 2}
     """
-    total = {key: sum(groups * size * (size - 1) // 2 for size, groups in counts) for key, counts in sizes.items()}
+    total = {
+        key: sum(groups * size * (size - 1) // 2 for size, groups in counts) for key, counts in sizes.items()
+    }
     allowed: dict[int, int] = {}
     left = most
     waiting = sorted((key for key in total if total[key]), key=lambda key: (total[key], key))

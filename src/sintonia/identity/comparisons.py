@@ -8,7 +8,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 HOUSEHOLD = frozenset(
-    ("last_name", "email", "phone", "street", "street_2", "street_number", "postcode", "city", "province", "country")
+    (
+        "last_name",
+        "email",
+        "phone",
+        "street",
+        "street_2",
+        "street_number",
+        "postcode",
+        "city",
+        "province",
+        "country",
+    )
 )
 """Fields that people who live together share: they say where somebody lives, not who of the house it is."""
 
@@ -93,7 +104,9 @@ def _name(field: str, other: str) -> Callable[[frozenset[str]], Comparison]:
         levels.append(Level("a slip or spelt alike", f"{_slip(field)} or {_jaro(field, 0.93)}"))
         if field == "first_name":
             known = " or list_has_any(first_name_forms_l, first_name_forms_r)"
-            levels.append(Level("short form", _short(field) + (known if "first_name_forms" in present else "")))
+            levels.append(
+                Level("short form", _short(field) + (known if "first_name_forms" in present else ""))
+            )
         return Comparison(field, (*levels, Level("somewhat alike", _jaro(field, 0.8))))
 
     return make
@@ -120,7 +133,9 @@ def _birth_date(_: frozenset[str]) -> Comparison:
         "substr(birth_date_l, 6, 2) = substr(birth_date_r, 9, 2)"
         " and substr(birth_date_l, 9, 2) = substr(birth_date_r, 6, 2)"
     )
-    two = " or ".join(f"({same[a]} and {same[b]})" for a, b in (("year", "month"), ("year", "day"), ("month", "day")))
+    two = " or ".join(
+        f"({same[a]} and {same[b]})" for a, b in (("year", "month"), ("year", "day"), ("month", "day"))
+    )
     days = "abs(birth_day_l - birth_day_r)"
     levels = (
         _same("birth_date"),
@@ -173,13 +188,17 @@ _COMPARISONS: dict[str, Callable[[frozenset[str]], Comparison]] = {
     ),
     "email": _email,
     "phone": _plain(
-        "phone", Level("a slip or the same end", f"{_slip('phone')} or phone_end_l = phone_end_r"), by_frequency=False
+        "phone",
+        Level("a slip or the same end", f"{_slip('phone')} or phone_end_l = phone_end_r"),
+        by_frequency=False,
     ),
     "street": _line("street", "street_2"),
     "street_2": _line("street_2", "street"),
     "street_number": _plain("street_number", Level("a slip", _slip("street_number"))),
     "postcode": _plain(
-        "postcode", Level("a slip", _slip("postcode")), Level("same start", "left(postcode_l, 2) = left(postcode_r, 2)")
+        "postcode",
+        Level("a slip", _slip("postcode")),
+        Level("same start", "left(postcode_l, 2) = left(postcode_r, 2)"),
     ),
     "city": _plain(
         "city",

@@ -31,6 +31,9 @@ _DERIVED = {
 
 _START_U = 0.01
 
+LEAST_WEIGHT = -10.0
+"""Pairs with less evidence than this, in bits, are not kept: no clustering would tell them from strangers."""
+
 
 @dataclass(frozen=True)
 class MatchConfig:
@@ -44,12 +47,14 @@ class MatchConfig:
     pairs_per_record: int = 60
     every_pair_up_to: int = 1_000_000
     training_pairs: int = 1_000_000
-    random_pairs: int = 500_000
+    random_pairs: int = 250_000
 
     def __post_init__(self) -> None:
         """Refuse a probability that is none and sizes that cannot work."""
         if not 0 < self.match_probability < 1:
-            raise ConfigError(f"match_probability={self.match_probability} is no probability; give 0 < p < 1.")
+            raise ConfigError(
+                f"match_probability={self.match_probability} is no probability; give 0 < p < 1."
+            )
         for name in ("pairs_per_record", "training_pairs", "random_pairs"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} is too small; give at least 1.")
@@ -92,12 +97,17 @@ def match_pairs(
         if records.num_rows * (records.num_rows - 1) // 2 <= config.every_pair_up_to:
             blocking.every_pair(connection)
         else:
-            blocking.block(connection, _columns(connection), config.pairs_per_record * records.num_rows)
+            blocking.block(
+                connection,
+                _columns(connection),
+                max(config.pairs_per_record * records.num_rows, config.every_pair_up_to),
+            )
         weights = weights or _learn(connection, compared, config)
-        pairs = _scored(connection, compared, weights)
-        return Matches(pairs, weights, compared)
+        _first_look(connection, compared, weights)
+        _second_look(connection, compared, weights)
+        return Matches(_pairs(connection), weights, compared)
     finally:
-        for table in ("persons", "candidates", "chosen"):
+        for table in ("persons", "candidates", "chosen", "kept"):
             connection.execute(f"drop table if exists {table}")
 
 
@@ -115,7 +125,9 @@ def _comparable(records: "pa.Table", weights: Weights | None) -> tuple[Compariso
 
 def _persons(connection: "DuckDBPyConnection", records: "pa.Table") -> None:
     """Make the table `persons`: the records numbered in order of their id, so that the order of rows is nothing."""
-    derived = [f"{sql} as {name}" for name, (source, sql) in _DERIVED.items() if source in records.column_names]
+    derived = [
+        f"{sql} as {name}" for name, (source, sql) in _DERIVED.items() if source in records.column_names
+    ]
     numbered = "row_number() over (order by record_id) as person"
     connection.register("standard_records", records)
     connection.execute(
@@ -128,7 +140,9 @@ def _columns(connection: "DuckDBPyConnection") -> list[str]:
     return [name for name, *_ in connection.execute("describe persons").fetchall()]
 
 
-def _learn(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], config: MatchConfig) -> Weights:
+def _learn(
+    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], config: MatchConfig
+) -> Weights:
     records = _number(connection, "select count(*) from persons")
     candidates = _number(connection, "select count(*) from candidates")
     step = max(1, -(-candidates // config.training_pairs))
@@ -153,24 +167,28 @@ def _learn(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], c
 
 
 def _number(connection: "DuckDBPyConnection", query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    ((number,),) = connection.execute(query).fetchall()
+    return int(number)
 
 
 def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> None:
-    """Make the table `chosen` of pairs drawn evenly: every record with the next few in an order by hash.
+    """Make the table `chosen` of pairs drawn evenly: every record with the next few in a shuffled order.
 
     Every record takes part equally often, so that no name is sampled by accident; all pairs when they are few.
     """
-    shifts = min((records - 1) // 2 + (records % 2 == 0), max(1, most // records))
-    connection.execute(
-        "create or replace temp table chosen as"
-        " with shuffled as (select person, row_number() over (order by hash(person), person) - 1 as place from persons)"
-        " select distinct '0' as match_key, least(l.person, r.person) as join_key_l,"
-        " greatest(l.person, r.person) as join_key_r"
-        f" from shuffled l cross join range(1, {shifts + 1}) as shift(gap)"
-        f" join shuffled r on r.place = (l.place + shift.gap) % {records} where l.person <> r.person"
-    )
+    import pyarrow as pa
+
+    order = np.random.default_rng(records).permutation(records) + 1
+    gaps = range(1, 1 + max(1, min((records - 1) // 2, most // records)))
+    one, two = np.tile(order, len(gaps)), np.concatenate([np.roll(order, -gap) for gap in gaps])
+    pairs = {
+        "match_key": ["0"] * len(one),
+        "join_key_l": np.minimum(one, two),
+        "join_key_r": np.maximum(one, two),
+    }
+    connection.register("random_pairs", pa.table(pairs))
+    connection.execute("create or replace temp table chosen as select * from random_pairs")
+    connection.unregister("random_pairs")
 
 
 def _chance(
@@ -222,38 +240,80 @@ def _evidence_columns(
         last = len(one.labels) - 1
         parts.append(f"({last} - case when gamma_{one.field} < 0 then -1 else gamma_{one.field} end)::bigint")
         adjusted = f"mw_tf_adj_{one.field} - log2({_START_U})"
-        parts.append(f"case when gamma_{one.field} = {last} then {adjusted} end" if one.by_frequency else "null::double")
+        parts.append(
+            f"case when gamma_{one.field} = {last} then {adjusted} end"
+            if one.by_frequency
+            else "null::double"
+        )
     named = ", ".join(f"{part} as c{place}" for place, part in enumerate(parts))
     with _Splink(connection, compared, weights) as scored:
         found = connection.execute(f"select {named} from {scored} order by person_l, person_r").fetchnumpy()
     columns = [np.ma.filled(found[f"c{place}"].astype(np.float64), np.nan) for place in range(len(parts))]
     return {
-        one.field: (columns[2 * place].astype(np.int64), columns[2 * place + 1]) for place, one in enumerate(compared)
+        one.field: (columns[2 * place].astype(np.int64), columns[2 * place + 1])
+        for place, one in enumerate(compared)
     }
 
 
-def _scored(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> "pa.Table":
-    connection.execute("create or replace temp table chosen as select * from candidates")
-    bits = {one.field: _bits(one) for one in compared}
-    personal = " + ".join([bits[one.field] for one in compared if not one.household] or ["0"])
-    home = " + ".join([bits[one.field] for one in compared if one.household] or ["0"])
-    share, other = weights.match_share, weights.household_share
-    rest = 1 - share - other
-    fields = ", ".join(
-        f"case when gamma_{one.field} >= 0 then ({len(one.labels) - 1} - gamma_{one.field})::tinyint end as level_{one.field},"
-        f" ({bits[one.field]})::float as weight_{one.field}"
+def _score(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
+    """Add the pairs in `chosen` that are worth keeping to the table `kept`, with their evidence.
+
+    match_weight = log2(p(one person) / p(household or strangers)), as `training.kinds` has it.
+    """
+    personal, home = (
+        " + ".join(["0", *(_bits(one) for one in compared if one.household is shared)])
+        for shared in (False, True)
+    )
+    levels = ", ".join(
+        f"case when gamma_{one.field} >= 0 then ({len(one.labels) - 1} - gamma_{one.field})::tinyint end"
+        f" as level_{one.field}, ({_bits(one)})::float as weight_{one.field}"
         for one in compared
     )
+    match, household = weights.match_share, weights.household_share
+    against = f"log2({household} * power(2, least(home, 300)) + {1 - match - household})"
     with _Splink(connection, compared, weights) as scored:
-        return connection.execute(
-            f"with summed as (select person_l, person_r, match_key, {personal} as personal, {home} as home, {fields} from {scored}),"
-            f" weighed as (select *, log2({share}) + personal + home - log2({other} * power(2, least(home, 300)) + {rest}) as match_weight from summed)"
-            " select l.record_id as left, r.record_id as right, match_weight,"
-            " 1 / (1 + power(2, -greatest(least(match_weight, 300), -300))) as match_probability,"
-            " weighed.* exclude (person_l, person_r, personal, home, match_weight)"
-            " from weighed join persons l on l.person = person_l join persons r on r.person = person_r"
-            " where match_weight >= -10 order by 1, 2"
-        ).to_arrow_table()
+        connection.execute(
+            f"with summed as (select person_l, person_r, {personal} as personal, {home} as home, match_key, {levels}"
+            f" from {scored}), weighed as (select person_l, person_r,"
+            f" log2({match}) + personal + home - {against} as match_weight, * exclude (person_l, person_r, personal, home)"
+            f" from summed) insert into kept select * from weighed where match_weight >= {LEAST_WEIGHT}"
+        )
+
+
+def _first_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
+    columns = ", ".join(f"level_{one.field} tinyint, weight_{one.field} float" for one in compared)
+    connection.execute(
+        "create or replace temp table kept"
+        f" (person_l bigint, person_r bigint, match_weight double, shared varchar, {columns})"
+    )
+    connection.execute("create or replace temp table chosen as select * from candidates")
+    _score(connection, compared, weights)
+
+
+def _second_look(
+    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
+) -> None:
+    """Compare what no key brought together: two records that a third one is tied to (its best 30 ties)."""
+    connection.execute(
+        "create or replace temp table chosen as"
+        " with ties as (select person_l as one, person_r as other, match_weight from kept where match_weight >= 0"
+        " union all select person_r, person_l, match_weight from kept where match_weight >= 0),"
+        " best as (select * from ties qualify row_number() over (partition by one order by match_weight desc, other) <= 30)"
+        " select distinct 'third' as match_key, l.other as join_key_l, r.other as join_key_r"
+        " from best l join best r on l.one = r.one and l.other < r.other"
+        " anti join candidates c on c.join_key_l = l.other and c.join_key_r = r.other"
+    )
+    _score(connection, compared, weights)
+    connection.execute("insert into candidates select * from chosen")
+
+
+def _pairs(connection: "DuckDBPyConnection") -> "pa.Table":
+    return connection.sql(
+        "select l.record_id as left, r.record_id as right, match_weight,"
+        " 1 / (1 + power(2, -greatest(least(match_weight, 300), -300))) as match_probability,"
+        " kept.* exclude (person_l, person_r, match_weight)"
+        " from kept join persons l on l.person = person_l join persons r on r.person = person_r order by 1, 2"
+    ).to_arrow_table()
 
 
 def _bits(one: Comparison) -> str:
@@ -264,10 +324,15 @@ def _bits(one: Comparison) -> str:
 class _Splink:
     """Splink's scores of the pairs in `chosen`: a table that lives as long as the `with` block."""
 
-    def __init__(self, connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
+    def __init__(
+        self, connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
+    ) -> None:
         from splink import DuckDBAPI, Linker, SettingsCreator
 
-        for name in ("splink", *(name for name in logging.root.manager.loggerDict if name.startswith("splink."))):
+        for name in (
+            "splink",
+            *(name for name in logging.root.manager.loggerDict if name.startswith("splink.")),
+        ):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._api = DuckDBAPI(connection)
         settings = SettingsCreator.from_path_or_dict(splink_settings(compared, weights))
@@ -302,7 +367,9 @@ def _splink_comparison(one: Comparison, weights: Weights) -> dict[str, Any]:
     conditions = [*(level.sql for level in one.levels), "ELSE"]
     chances = zip(weights.m[one.field], weights.u[one.field], strict=True)
     for condition, label, (m, u) in zip(conditions, one.labels, chances, strict=True):
-        levels.append({"sql_condition": condition, "label_for_charts": label, "m_probability": m, "u_probability": u})
+        levels.append(
+            {"sql_condition": condition, "label_for_charts": label, "m_probability": m, "u_probability": u}
+        )
     if one.by_frequency:
         levels[1] |= {"tf_adjustment_column": one.field, "tf_adjustment_weight": 1.0}
     return {"output_column_name": one.field, "comparison_levels": levels}

@@ -77,7 +77,9 @@ def _snake(column: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
 
 
-def standardise(records: "pa.Table", fields: Mapping[str, str] | None = None, region: str = "IT") -> "pa.Table":
+def standardise(
+    records: "pa.Table", fields: Mapping[str, str] | None = None, region: str = "IT"
+) -> "pa.Table":
     """Return one row per record, in the same order, with each field present in its standard spelling.
 
     Parameters
@@ -129,7 +131,9 @@ def _checked(records: "pa.Table", fields: Mapping[str, str] | None) -> dict[str,
         if field not in PATTERNS:
             raise InputError(f"Unknown field '{field}'; {hint(field, PATTERNS)}")
         if column not in records.column_names:
-            raise InputError(f"No column '{column}' for the field {field}; {hint(column, records.column_names)}")
+            raise InputError(
+                f"No column '{column}' for the field {field}; {hint(column, records.column_names)}"
+            )
         known = {f: c for f, c in known.items() if c != column} | {field: column}
     if not set(known) - {"record_id"}:
         found = ", ".join(records.column_names[:20])
@@ -208,7 +212,9 @@ def _names(text: Mapping[str, "pa.Array"]) -> dict[str, "pa.Array"]:
         first = whole_first if first is None else first
         last = whole_last if last is None else last
     if first is None or last is None:
-        return {name: value for name, value in (("first_name", first), ("last_name", last)) if value is not None}
+        return {
+            name: value for name, value in (("first_name", first), ("last_name", last)) if value is not None
+        }
     swapped = _swapped(first, last)
     return {
         "first_name": pc.if_else(swapped, last, first),
@@ -229,7 +235,9 @@ def _split(full: "pa.Array") -> tuple["pa.Array", "pa.Array"]:
     turned = pc.replace_substring_regex(full, r"^\s*([^,]+?)\s*,\s*([^,]+?)\s*$", r"\2 \1")
     name = _name(turned)
     first = pc.replace_substring_regex(name, r"^(\S+)(\s.*)?$", r"\1")
-    last = pc.if_else(pc.match_substring(name, " "), pc.replace_substring_regex(name, r"^.*\s(\S+)$", r"\1"), None)
+    last = pc.if_else(
+        pc.match_substring(name, " "), pc.replace_substring_regex(name, r"^.*\s(\S+)$", r"\1"), None
+    )
     return first, last
 
 
@@ -246,11 +254,18 @@ def _swapped(first: "pa.Array", last: "pa.Array") -> "pa.Array":
     firsts, lasts = first.to_pandas(), last.to_pandas()
     as_first, as_last = firsts.value_counts(), lasts.value_counts()
 
-    def seen(counts: "pd.Series[int]", names: "pd.Series[str]", own: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    def seen(
+        counts: "pd.Series[int]", names: "pd.Series[str]", own: int
+    ) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         found: np.ndarray[tuple[int], np.dtype[np.float64]] = names.map(counts).fillna(0).to_numpy(np.float64)
         return np.log(np.maximum(found - own, 0) + 0.5)
 
-    surplus = seen(as_last, firsts, 0) - seen(as_first, firsts, 1) + seen(as_first, lasts, 0) - seen(as_last, lasts, 1)
+    surplus = (
+        seen(as_last, firsts, 0)
+        - seen(as_first, firsts, 1)
+        + seen(as_first, lasts, 0)
+        - seen(as_last, lasts, 1)
+    )
     neither = firsts.isna().to_numpy() & lasts.isna().to_numpy()
     missing = np.where(firsts.isna(), seen(as_first, lasts, 0) - seen(as_last, lasts, 1), surplus)
     missing = np.where(lasts.isna(), seen(as_last, firsts, 0) - seen(as_first, firsts, 1), missing)
@@ -287,7 +302,9 @@ def _birth_date(text: Mapping[str, "pa.Array"]) -> "pa.Array | None":
         return _by_value(text["birth_date"], _iso_date)
     if "birth_year" not in text:
         return None
-    parts = [text["birth_year"]] + [pc.utf8_lpad(text[part], 2, "0") for part in ("birth_month", "birth_day") if part in text]
+    parts = [text["birth_year"]] + [
+        pc.utf8_lpad(text[part], 2, "0") for part in ("birth_month", "birth_day") if part in text
+    ]
     return _by_value(pc.binary_join_element_wise(*parts, "-"), _iso_date)
 
 

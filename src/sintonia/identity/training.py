@@ -45,7 +45,9 @@ class Weights:
     iterations: int = 0
 
 
-def learn(evidence: dict[str, Evidence], all_pairs: float, scale: float, most_iterations: int = 200) -> Weights:
+def learn(
+    evidence: dict[str, Evidence], all_pairs: float, scale: float, most_iterations: int = 200
+) -> Weights:
     """Return the weights under which the evidence is most likely, matches starting at one a record.
 
     Parameters
@@ -75,7 +77,9 @@ def learn(evidence: dict[str, Evidence], all_pairs: float, scale: float, most_it
         if abs(np.log(match_share / before)) < 1e-4:
             break
     listed = {name: [float(x) for x in m[name]] for name in m}
-    return Weights(listed, {name: [float(x) for x in u[name]] for name in u}, match_share, household_share, iteration)
+    return Weights(
+        listed, {name: [float(x) for x in u[name]] for name in u}, match_share, household_share, iteration
+    )
 
 
 def bits(evidence: dict[str, Evidence], m: dict[str, Floats], u: dict[str, Floats]) -> tuple[Floats, Floats]:
@@ -90,7 +94,9 @@ def bits(evidence: dict[str, Evidence], m: dict[str, Floats], u: dict[str, Float
     return summed[False], summed[True]
 
 
-def kinds(personal: Floats, home: Floats, match_share: float, household_share: float) -> tuple[Floats, Floats]:
+def kinds(
+    personal: Floats, home: Floats, match_share: float, household_share: float
+) -> tuple[Floats, Floats]:
     """Return the probabilities that a pair is one person, and that it is two of a household.
 
     Examples
