@@ -76,7 +76,7 @@ def _check_order(ids: "pa.Array", starts: Ints, occurred_at: Ints) -> None:
     import pyarrow.compute as pc
 
     back = np.flatnonzero(np.diff(occurred_at) < 0) + 1
-    if len(np.setdiff1d(back, starts)) or not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
+    if len(np.setdiff1d(back, starts)) or not pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
         raise InputError(
             "The interactions are not in order; sort them by customer_id, occurred_at and interaction_id, "
             "each customer's rows together."
