@@ -19,7 +19,7 @@ class Action:
 
 
 ACTIONS = (
-    Action("none", "", 0, 2.0),
+    Action("none", "", 0, 2.5),
     Action("newsletter", "email", 2, 1.0),
     Action("discount_email", "email", 2, 1.0),
     Action("new_arrivals", "email", 2, 1.0),
@@ -60,7 +60,7 @@ def propensities(allowed: Bools) -> Floats:
 
 
 def weariness(people: People, mails: Ints) -> Floats:
-    """Return how tired of e-mail people are, in [0, 1]: a trait that wakes with the number of mails received."""
+    """Return how tired of e-mail people are, in [0, 1]: a trait that wakes as mails are received."""
     tired: Floats = people.weary * (1 - np.exp(-mails / 6.0))
     return tired
 
@@ -81,8 +81,8 @@ def appeal(people: People, who: Ints, action: Ints) -> Floats:
 def lifts(people: People, mails: Ints, complaint: Bools) -> Floats:
     """Return the relative change of the order rate by each action in its first week, (n, actions).
 
-    Discounts move the price-sensitive, by e-mail only those who read it; novelties move the curious, points the
-    collectors; e-mail of any kind drives the weary away, and a call helps only where a complaint is open.
+    Discounts move the price-sensitive, by e-mail only those who read it; novelties move the curious, points
+    the collectors; e-mail of any kind drives the weary away, and a call helps only where a complaint is open.
     """
     reads = 0.35 + 0.65 * people.reads_email
     tired = 0.5 * weariness(people, mails)

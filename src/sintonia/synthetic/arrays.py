@@ -10,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.datetime64]
+Spans = npt.NDArray[np.timedelta64]
 Texts = npt.NDArray[Any]
 """Arrays of one dtype; a time is datetime64[us] in UTC, a text array holds str or None (dtype object)."""
 
@@ -33,7 +34,7 @@ def hex_ids(numbers: Ints, salt: int, prefix: str = "") -> Texts:
     Examples
     --------
     >>> list(hex_ids(np.arange(2), salt=1, prefix="A"))
-    ['A5692161d100b05e5', 'A1d3cb6efa83f8aa7']
+    ['A5692161d100b05e5', 'A1644d33451f3f4fb']
     """
     digits = _HEX[scramble(numbers, salt).astype(">u8").view(np.uint8)].view("S16").astype("U16")
     return np.array([prefix + text for text in digits.tolist()], dtype=object)
@@ -77,6 +78,12 @@ def objects(values: Sequence[Any]) -> Texts:
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out
+
+
+def given(values: Texts) -> Bools:
+    """Return where there is a text rather than None."""
+    present: Bools = values != objects([None])
+    return present
 
 
 def blank(values: Texts, keep: Bools) -> Texts:

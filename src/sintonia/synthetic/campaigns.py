@@ -5,10 +5,10 @@ import pandas as pd
 import pyarrow as pa
 
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Ints, Texts, blank, hex_ids, objects
+from sintonia.synthetic.arrays import Ints, Texts, Times, blank, hex_ids, objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, minutes
-from sintonia.synthetic.journeys import ROUTINE, Round
-from sintonia.synthetic.text import iso_z
+from sintonia.synthetic.journeys import ROUTINE
+from sintonia.synthetic.text import iso_z, text_array
 from sintonia.synthetic.world import SiloRows, World
 
 _SALT_EVENT, _SALT_DECISION = 40, 41
@@ -26,28 +26,19 @@ def campaign_log(world: World) -> SiloRows:
     )
 
 
-def _current(world: World, person: Ints, week: Ints) -> tuple[Texts, Texts]:
-    """Return the e-mail address and crm_id the brand uses for each person in each week."""
-    held = world.registrations
-    newer = ((held.week[person, 1] < week) & (held.online[person, 1] | ~held.online[person, 0])).astype(
-        np.int64
-    )
-    return held.email[person, newer], held.crm_id[person, newer]
-
-
 def _decision_ids(world: World, person: Ints, week: Ints) -> Texts:
     """Return one id per person and round."""
     return hex_ids(world.people.number[person] * 1024 + week, _SALT_DECISION, "D")
 
 
-def _sent_at(world: World, person: Ints, week: Ints) -> pd.Series:
+def _sent_at(world: World, person: Ints, week: Ints) -> Times:
     """Return when a message left: some hours after dawn, the same moment wherever it is asked."""
     spread = (world.people.number[person] * 7919 + week * 104_729) % 360
     return world.calendar.week_start(week) + minutes(_SEND_HOURS * 60 + spread)
 
 
 def _events(world: World, rng: np.random.Generator) -> pa.Table:
-    """Return sends, opens, clicks, unsubscribes, redemptions and bounces (a name the contracts do not know)."""
+    """Return sends, opens, clicks, unsubscribes, redemptions and bounces (no kind of ours)."""
     sends = world.journeys.sends
     n = len(sends.person)
     sent = pd.DataFrame(
@@ -77,82 +68,75 @@ def _events(world: World, rng: np.random.Generator) -> pa.Table:
 
 def _redemptions(world: World) -> pd.DataFrame:
     """Return the coupons used: one redemption per order the brand can tie to somebody."""
-    orders, calendar = world.orders, world.calendar
+    orders, rounds = world.orders, world.journeys.rounds
     used = np.flatnonzero(orders.coupon & (orders.web | orders.card))
     person, at = orders.person[used], orders.at[used]
-    begin = [one.week for one in world.journeys.rounds]
-    taken = np.array([one.action for one in world.journeys.rounds]).reshape(len(begin), len(world.people))
-    which = np.searchsorted(calendar.week_start(np.array(begin, dtype=np.int64)), at, side="right") - 1
-    return pd.DataFrame(
-        {
-            "person": person,
-            "week": np.array(begin, dtype=np.int64)[which],
-            "action": taken[which, person],
-            "at": at,
-            "type": "redeemed",
-        }
-    )
+    weeks = np.array([one.week for one in rounds], dtype=np.int64)
+    which = np.searchsorted(world.calendar.week_start(weeks), at, side="right") - 1
+    taken = np.array([one.action for one in rounds]).reshape(len(rounds), len(world.people))
+    row = {
+        "person": person,
+        "week": weeks[which],
+        "action": taken[which, person],
+        "at": at,
+        "type": "redeemed",
+    }
+    return pd.DataFrame(row)
 
 
 def _event_table(world: World, rows: pd.DataFrame) -> pa.Table:
+    """Return events as the tool logs them: a mail's address, or else the crm_id."""
     person, week, action = (rows[name].to_numpy() for name in ("person", "week", "action"))
-    routine = action == ROUTINE
+    held, routine = world.registrations, action == ROUTINE
     channel = np.where(routine, "email", _CHANNELS[action])
-    email, crm = _current(world, person, week)
-    by_mail = channel == "email"
-    campaign = objects(
-        [
-            f"monthly-{number:03d}" if old else f"round-{number:03d}"
-            for number, old in zip(week.tolist(), routine.tolist(), strict=True)
-        ]
-    )
+    current, by_mail = held.current(person, week), channel == "email"
+    names = np.array([f"monthly-{number:03d}" for number in range(world.calendar.weeks)], dtype=object)
+    rounds = np.array([f"round-{number:03d}" for number in range(world.calendar.weeks)], dtype=object)
     return pa.table(
         {
             "event_id": hex_ids(world.numbers(len(rows)), _SALT_EVENT, "m"),
             "ts": iso_z(rows["at"].to_numpy()),
             "ingested_at": iso_z(rows["ingested"].to_numpy()),
             "type": rows["type"].to_numpy(dtype=object),
-            "channel": pa.array(channel.astype(object)),
-            "email": pa.array(blank(email, by_mail), pa.string()),
-            "crm_id": pa.array(blank(crm, ~by_mail), pa.string()),
-            "campaign": campaign,
-            "action_id": pa.array(blank(_IDS[action], ~routine), pa.string()),
-            "decision_id": pa.array(blank(_decision_ids(world, person, week), ~routine), pa.string()),
+            "channel": channel.astype(object),
+            "email": text_array(blank(held.email[person, current], by_mail)),
+            "crm_id": text_array(blank(held.crm_id[person, current], ~by_mail)),
+            "campaign": np.where(routine, names[week], rounds[week]),
+            "action_id": text_array(blank(_IDS[action], ~routine)),
+            "decision_id": text_array(blank(_decision_ids(world, person, week), ~routine)),
         }
     )
 
 
 def _decisions(world: World) -> pa.Table:
-    """Return the decisions of all rounds, one row per person and round."""
-    parts = [_round_table(world, one) for one in world.journeys.rounds]
-    return pa.concat_tables(parts)
-
-
-def _round_table(world: World, one: Round) -> pa.Table:
-    who = np.flatnonzero(one.decided)
-    week, action = np.full(len(who), one.week), one.action[who]
-    decided = world.calendar.week_start(week)
-    odds, allowed = one.propensities[who], one.allowed[who]
-    sent = np.where(action == actions.NONE, np.datetime64("NaT", "us"), _sent_at(world, who, week))
-    offsets = pa.array(np.r_[0, allowed.sum(axis=1).cumsum()], pa.int32())
+    """Return the decisions of all rounds, one row per person and round; `none` is never sent."""
+    rounds, calendar, held = world.journeys.rounds, world.calendar, world.registrations
+    person = np.concatenate([np.flatnonzero(one.decided) for one in rounds])
+    week = np.concatenate([np.full(one.decided.sum(), one.week) for one in rounds])
+    action, allowed, odds = (
+        np.concatenate([getattr(one, name)[one.decided] for one in rounds])
+        for name in ("action", "allowed", "propensities")
+    )
+    opens = calendar.week_start(np.arange(calendar.weeks))
+    until = opens + np.timedelta64(7 * EFFECT_WEEKS, "D")
+    done = action != actions.NONE
+    ends = pa.array(np.r_[0, allowed.sum(axis=1).cumsum()], pa.int32())
     names = np.broadcast_to(_IDS, allowed.shape)[allowed]
     return pa.table(
         {
-            "decision_id": _decision_ids(world, who, week),
-            "round_id": objects([f"round-{one.week:03d}"] * len(who)),
-            "crm_id": pa.array(_current(world, who, week)[1], pa.string()),
-            "decided_at": iso_z(decided),
-            "as_of": iso_z(decided.astype("M8[D]").astype("M8[us]")),
-            "policy_version": objects(["random-1"] * len(who)),
-            "eligible_actions": pa.ListArray.from_arrays(offsets, pa.array(names)),
-            "logging_propensities": pa.ListArray.from_arrays(offsets, pa.array(odds[allowed])),
+            "decision_id": _decision_ids(world, person, week),
+            "round_id": objects([f"round-{number:03d}" for number in range(calendar.weeks)])[week],
+            "crm_id": text_array(held.crm_id[person, held.current(person, week)]),
+            "decided_at": iso_z(opens)[week],
+            "as_of": iso_z(opens.astype("M8[D]").astype("M8[us]"))[week],
+            "policy_version": np.full(len(person), "random-1", dtype=object),
+            "eligible_actions": pa.ListArray.from_arrays(ends, pa.array(names)),
+            "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(odds[allowed])),
             "action_id": _IDS[action],
-            "channel": pa.array(
-                [actions.ACTIONS[number].channel or None for number in action.tolist()], pa.string()
-            ),
-            "arm": objects(["explore"] * len(who)),
+            "channel": text_array(blank(_CHANNELS[action], done)),
+            "arm": np.full(len(person), "explore", dtype=object),
             "cost": actions.COSTS[action] / 100,
-            "sent_at": pa.array(iso_z(sent), pa.string()),
-            "reward_until": iso_z(decided + np.timedelta64(7 * EFFECT_WEEKS, "D")),
+            "sent_at": text_array(blank(iso_z(_sent_at(world, person, week)), done)),
+            "reward_until": iso_z(until)[week],
         }
     )

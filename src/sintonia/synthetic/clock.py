@@ -1,11 +1,13 @@
 """The brand's calendar: simulated weeks, decision rounds, seasons and the clock on Italian walls."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sintonia.config import SimulateSettings, iso_time
-from sintonia.synthetic.arrays import Floats, Ints, Times
+from sintonia.synthetic.arrays import Floats, Ints, Spans, Times
 
 DAWN_HOURS = 4
 """A simulated week runs from 04:00 UTC, when rounds are decided, so that a round precedes its own week."""
@@ -38,7 +40,7 @@ class Calendar:
         return opens
 
     def season(self) -> Floats:
-        """Return the purchase rate's factor per week, `EFFECT_WEEKS` past the end: December high, August low."""
+        """Return the purchase rate's factor per week, to `EFFECT_WEEKS` past the end: high in December."""
         middle = self.week_start(np.arange(self.weeks + EFFECT_WEEKS))
         day = (middle - middle.astype("M8[Y]")).astype("m8[D]").astype(np.int64)
         december = np.exp(-0.5 * ((day - 345) / 14.0) ** 2)
@@ -47,12 +49,12 @@ class Calendar:
         return factor
 
     def moment(self, rng: np.random.Generator, week: Ints, local_hour: Floats) -> Times:
-        """Return a moment within each week at the given hour of Rome's clock (0 to 24), busier at week's end."""
+        """Return a moment within each week at the given hour of Rome's clock (0 to 24)."""
         day = rng.choice(7, size=len(week), p=_BUSY_DAYS)
         midday = self.week_start(week) + (day * _DAY + 8 * _HOUR).astype("m8[us]")
         into_day = local_hour * _HOUR - rome_offset_minutes(midday) * (_HOUR // 60) - DAWN_HOURS * _HOUR
-        into_day = np.mod(into_day, _DAY).astype(np.int64) // 1_000_000 * 1_000_000
-        moments: Times = self.week_start(week) + (day * _DAY + into_day).astype("m8[us]")
+        whole_seconds = np.mod(into_day, _DAY).astype(np.int64) // 1_000_000 * 1_000_000
+        moments: Times = self.week_start(week) + (day * _DAY + whole_seconds).astype("m8[us]")
         return moments
 
 
@@ -65,25 +67,27 @@ def calendar(settings: SimulateSettings) -> Calendar:
 
 
 def rome_offset_minutes(utc: Times) -> Ints:
-    """Return Rome's clock minus UTC: 120 in summer time (last Sundays of March to October, 01:00 UTC), else 60.
+    """Return Rome's clock minus UTC: 120 in summer time, else 60.
 
-    Written out rather than read from a time zone database, which a bare container may not have.
+    Summer time runs from the last Sunday of March to that of October, 01:00 UTC. Written out rather than read
+    from a time zone database, which a bare container may not have.
 
     Examples
     --------
-    >>> rome_offset_minutes(np.array(["2025-03-30T00:59", "2025-03-30T01:00", "2025-12-01"], "M8[us]")).tolist()
-    [60, 120, 60]
+    >>> rome_offset_minutes(np.array(["2025-03-30T00:59", "2025-03-30T01:00"], "M8[us]")).tolist()
+    [60, 120]
     """
     year = utc.astype("M8[Y]").astype("M8[M]")
     summer = (utc >= _last_sunday(year + 3)) & (utc < _last_sunday(year + 10))
     return np.where(summer, 120, 60)
 
 
-def _last_sunday(month_after: Times) -> Times:
+def _last_sunday(month_after: npt.NDArray[Any]) -> Times:
+    """Return 01:00 UTC on the last Sunday before each month."""
     last_day = month_after.astype("M8[D]") - 1
     since_sunday = (last_day.astype(np.int64) + 4) % 7  # 1970-01-01 was a Thursday
-    sunday: Times = (last_day - since_sunday).astype("M8[us]") + np.timedelta64(_HOUR, "us")
-    return sunday
+    sunday: npt.NDArray[Any] = last_day - since_sunday
+    return sunday.astype("M8[us]") + np.timedelta64(1, "h")
 
 
 def rome(utc: Times) -> Times:
@@ -92,7 +96,7 @@ def rome(utc: Times) -> Times:
     return local
 
 
-def minutes(count: Floats | Ints) -> Ints:
-    """Return whole seconds of the given minutes, as a timedelta64[us] array."""
-    spans: Ints = (np.asarray(count) * 60).astype(np.int64).astype("m8[s]").astype("m8[us]")
+def minutes(count: npt.ArrayLike) -> Spans:
+    """Return the given minutes as time spans, cut to whole seconds."""
+    spans: Spans = (np.asarray(count, dtype=np.float64) * 60).astype("m8[s]").astype("m8[us]")
     return spans

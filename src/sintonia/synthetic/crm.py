@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Ints, Texts, hex_ids, objects
+from sintonia.synthetic.arrays import Ints, Texts, given, hex_ids, objects
 from sintonia.synthetic.clock import minutes, rome
 from sintonia.synthetic.names import NICKNAMES, STREETS, TOWNS, recase, typo
 from sintonia.synthetic.people import NEVER
-from sintonia.synthetic.text import italian
+from sintonia.synthetic.text import italian, text_array
 from sintonia.synthetic.world import SiloRows, World
 
 SALT_CASE = 30
@@ -54,9 +54,7 @@ def crm_registrations(world: World) -> SiloRows:
     for name in ("recorded_at", "loaded_at"):
         local = np.datetime_as_string(rome(rows[name].to_numpy()), unit="s").tolist()
         rows[name] = objects([text.replace("T", " ") for text in local])
-    columns = {
-        name: pa.array(rows[name].to_numpy(dtype=object, na_value=None), pa.string()) for name in _COLUMNS
-    }
+    columns = {name: text_array(rows[name]) for name in _COLUMNS}
     return SiloRows({"crm/registrations.csv": pa.table(columns)}, _owners(world))
 
 
@@ -70,10 +68,10 @@ def _owners(world: World) -> dict[str, tuple[Texts, Ints]]:
         ("phone", "phone"),
     ):
         values = getattr(world.registrations, column).ravel()
-        given = np.flatnonzero(values != None)  # noqa: E711 (elementwise)
-        _, first = np.unique(values[given].astype(str), return_index=True)
-        given = given[np.sort(first)]
-        found[kind] = (values[given], given // 2)
+        present = np.flatnonzero(given(values))
+        _, first = np.unique(values[present].astype(str), return_index=True)
+        present = present[np.sort(first)]
+        found[kind] = (values[present], present // 2)
     return found
 
 
@@ -193,12 +191,11 @@ def _updates(world: World, rng: np.random.Generator) -> pd.DataFrame:
 def _current(world: World, person: Ints, week: Ints) -> Texts:
     """Return the crm_id the brand uses for each person in each week."""
     held = world.registrations
-    newer = (held.week[person, 1] < week) & (held.online[person, 1] | ~held.online[person, 0])
-    return held.crm_id[person, newer.astype(np.int64)]
+    return held.crm_id[person, held.current(person, week)]
 
 
 def _cases(world: World, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the complaints of those without an account, made at the desk, and the end of everybody's cases."""
+    """Return the complaints made at the desk, by those without an account, and the end of all cases."""
     cases, calendar = world.journeys.complaints, world.calendar
     number = hex_ids(world.numbers(len(cases.person)), SALT_CASE, "K")
     desk = world.people.account_from[cases.person] >= cases.week

@@ -9,12 +9,12 @@ from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
 from sintonia.synthetic.people import People
 
 LAG_WEEKS = 3
-"""Orders follow interest by three weeks: browsing and opened mails warm and cool first, and the orders of the 28
-days after a decision rest on interest that is there when it is taken."""
+"""Orders follow interest by three weeks: browsing and opened mails warm and cool first, and the orders of the
+28 days after a decision rest on interest that is there when it is taken."""
 
 _STICKINESS = 0.96
 _SPREAD = 0.8
-_FALLS_ASLEEP, _WAKES, _SLEEP = 1 / 50, 1 / 30, 2.5
+_FALLS_ASLEEP, _WAKES, _SLEEP = 1 / 70, 1 / 60, 3.5
 _BROWSES_BEFORE = 3
 
 
@@ -56,7 +56,7 @@ def draw_drift(rng: np.random.Generator, people: People, calendar: Calendar) -> 
 
 
 def _warmth(rng: np.random.Generator, n: int, weeks: int) -> Floats:
-    """Return the factor of interest on rates, (n, weeks): exp of a weekly AR(1), lower by 2.5 in spells of sleep."""
+    """Return the factor of interest on rates, (n, weeks): exp of an AR(1), less 3.5 in spells of sleep."""
     level = rng.normal(0, _SPREAD, n)
     asleep = rng.random(n) < _FALLS_ASLEEP / (_FALLS_ASLEEP + _WAKES)
     fresh = _SPREAD * np.sqrt(1 - _STICKINESS**2)

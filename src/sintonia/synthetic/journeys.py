@@ -59,8 +59,9 @@ class Complaints:
 class Journeys:
     """All that happened to a block of people.
 
-    `orders` counts per person and week; `lift` and `coupon` say what actions added to the order rate and whether a
-    coupon was live, `EFFECT_WEEKS` past the end; `final` is the round nobody has decided yet, all its actions none.
+    `orders` counts per person and week; `lift` and `coupon` say what actions added to the order rate and
+    whether a coupon was live, `EFFECT_WEEKS` past the end; `final` is the round nobody has decided yet, all
+    its actions none.
     """
 
     drift: Drift
@@ -161,7 +162,7 @@ class _Life:
         self.send(contacted, week, taken.action[contacted])
 
     def send(self, who: Ints, week: int, action: Ints) -> None:
-        """Send messages; mails are opened by readers, clicked for their appeal, and drive the weary to leave."""
+        """Send messages; mails are opened by readers, clicked for their appeal, and make the weary leave."""
         rng, people = self.rng, self.people
         mail = (action == ROUTINE) | actions.IS_EMAIL[action]
         tired = actions.weariness(people, self.mails)[who]

@@ -2,11 +2,24 @@
 
 import numpy as np
 
-WOMEN = tuple(
-    ["Giulia", "Martina", "Sara", "Chiara", "Francesca", "Alessia", "Elisa", "Valentina", "Federica", "Silvia", "Laura", "Elena", "Paola", "Anna", "Maria", "Giovanna", "Rosa", "Angela", "Lucia", "Teresa", "Carla", "Daniela", "Monica", "Simona", "Cristina", "Barbara", "Roberta", "Ilaria", "Giorgia", "Sofia", "Aurora", "Beatrice", "Camilla", "Noemi", "Rebecca", "Caterina", "Margherita", "Ludovica", "Marta", "Serena", "Antonella", "Patrizia", "Claudia", "Emanuela", "Raffaella", "Michela", "Arianna", "Eleonora", "Veronica", "Stefania", "Debora", "Lorena", "Mirella", "Graziella"]
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+WOMEN = _words(
+    "Giulia Martina Sara Chiara Francesca Alessia Elisa Valentina Federica Silvia Laura Elena Paola Anna "
+    "Maria Giovanna Rosa Angela Lucia Teresa Carla Daniela Monica Simona Cristina Barbara Roberta Ilaria "
+    "Giorgia Sofia Aurora Beatrice Camilla Noemi Rebecca Caterina Margherita Ludovica Marta Serena "
+    "Antonella Patrizia Claudia Emanuela Raffaella Michela Arianna Eleonora Veronica Stefania Debora "
+    "Lorena Mirella Graziella"
 )
-MEN = tuple(
-    ["Marco", "Andrea", "Luca", "Francesco", "Alessandro", "Matteo", "Lorenzo", "Davide", "Simone", "Federico", "Giuseppe", "Antonio", "Giovanni", "Roberto", "Stefano", "Paolo", "Salvatore", "Vincenzo", "Mario", "Luigi", "Domenico", "Pietro", "Riccardo", "Nicolò", "Tommaso", "Gabriele", "Edoardo", "Leonardo", "Filippo", "Giacomo", "Enrico", "Alberto", "Claudio", "Massimo", "Fabio", "Maurizio", "Giorgio", "Sergio", "Bruno", "Franco", "Carlo", "Michele", "Daniele", "Emanuele", "Cristian", "Diego", "Samuele", "Jacopo", "Raffaele", "Gianluca", "Umberto", "Corrado", "Dario"]
+MEN = _words(
+    "Marco Andrea Luca Francesco Alessandro Matteo Lorenzo Davide Simone Federico Giuseppe Antonio "
+    "Giovanni Roberto Stefano Paolo Salvatore Vincenzo Mario Luigi Domenico Pietro Riccardo Nicolò "
+    "Tommaso Gabriele Edoardo Leonardo Filippo Giacomo Enrico Alberto Claudio Massimo Fabio Maurizio "
+    "Giorgio Sergio Bruno Franco Carlo Michele Daniele Emanuele Cristian Diego Samuele Jacopo Raffaele "
+    "Gianluca Umberto Corrado Dario"
 )
 NICKNAMES = {
     "Giuseppe": "Beppe",
@@ -36,12 +49,50 @@ NICKNAMES = {
     "Antonella": "Nella",
     "Gabriele": "Lele",
 }
-_STEMS = ["Ross", "Ferrar", "Russ", "Bianch", "Roman", "Colomb", "Ricc", "Marin", "Grec", "Brun", "Gall", "Cont", "Cost", "Giordan", "Mancin", "Rizz", "Lombard", "Morett", "Barbier", "Fontan", "Santor", "Marian", "Rinald", "Carus", "Ferr", "Fabbr", "Martin", "Gatt", "Pellegrin", "Palumb", "Sanna", "Fara", "Rizzol", "Mont", "Cattane", "Morell", "Amat", "Silvestr", "Mazz", "Test", "Grass", "Vital", "Parisi", "Villan", "Serr", "Coppol", "D'Ange", "Marchett", "Ferret", "Bernard", "Guerr", "Neri", "Basil", "Benedett", "Valentin", "Orland", "Piras", "Caputo", "Maziot", "Sartor", "Negr", "Bassan", "Tron", "Zanett", "Vent", "Pozz", "Brambill", "Castell", "Cavall", "Donat", "Fiorent", "Gentil", "Leon", "Messin", "Napolitan", "Oliv", "Pagan", "Querc", "Ruggier", "Salvator", "Tedesc", "Ulivier", "Volp"]
+_STEMS = _words(
+    "Ross Ferrar Russ Bianch Roman Colomb Ricc Marin Grec Brun Gall Cont Cost Giordan Mancin Rizz Lombard "
+    "Morett Barbier Fontan Santor Marian Rinald Carus Ferr Fabbr Martin Gatt Pellegrin Palumb Sanna Fara "
+    "Rizzol Mont Cattane Morell Amat Silvestr Mazz Test Grass Vital Parisi Villan Serr Coppol D'Ange "
+    "Marchett Ferret Bernard Guerr Neri Basil Benedett Valentin Orland Piras Caputo Maziot Sartor Negr "
+    "Bassan Tron Zanett Vent Pozz Brambill Castell Cavall Donat Fiorent Gentil Leon Messin Napolitan Oliv "
+    "Pagan Querc Ruggier Salvator Tedesc Ulivier Volp"
+)
 LAST_NAMES = tuple(stem + ending for stem in _STEMS for ending in ("i", "o", "a", "etti", "ini", "one"))
 STREETS = tuple(
     f"{kind} {name}"
     for kind in ("Via", "Viale", "Piazza", "Corso")
-    for name in ["Garibaldi", "Roma", "Mazzini", "Dante", "Verdi", "Cavour", "Marconi", "Matteotti", "Don Minzoni", "Leopardi", "Manzoni", "San Francesco", "della Libertà", "XX Settembre", "Monte Grappa", "Carducci", "dei Mille", "Kennedy", "Gramsci", "Piave", "Trento", "della Repubblica", "Santa Lucia", "Pascoli", "Foscolo", "delle Rose", "Aldo Moro", "Galileo Galilei", "Colombo", "Vittorio Emanuele II"]
+    for name in [
+        "Garibaldi",
+        "Roma",
+        "Mazzini",
+        "Dante",
+        "Verdi",
+        "Cavour",
+        "Marconi",
+        "Matteotti",
+        "Don Minzoni",
+        "Leopardi",
+        "Manzoni",
+        "San Francesco",
+        "della Libertà",
+        "XX Settembre",
+        "Monte Grappa",
+        "Carducci",
+        "dei Mille",
+        "Kennedy",
+        "Gramsci",
+        "Piave",
+        "Trento",
+        "della Repubblica",
+        "Santa Lucia",
+        "Pascoli",
+        "Foscolo",
+        "delle Rose",
+        "Aldo Moro",
+        "Galileo Galilei",
+        "Colombo",
+        "Vittorio Emanuele II",
+    ]
 )
 TOWNS = (  # town, province, region, first three digits of the postcode, size, share of customers
     ("Milano", "MI", "Lombardia", "201", "large", 0.16),

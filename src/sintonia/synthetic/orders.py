@@ -24,7 +24,7 @@ def promotion_odds(people: People) -> Floats:
 
 @dataclass(frozen=True)
 class Orders:
-    """One entry per order; `card` says whether a store ticket carries a card, `number` is unique over blocks."""
+    """One entry per order; `card` says whether a store ticket carries a card."""
 
     person: Ints
     at: Times
@@ -72,7 +72,7 @@ def draw_orders(rng: np.random.Generator, people: People, journeys: Journeys, ca
 
 
 def local_hours(rng: np.random.Generator, night: Floats, web: Bools) -> Floats:
-    """Return hours of the local clock: stores keep opening hours, web evenings grow late with the night trait."""
+    """Return hours of the local clock: stores keep opening hours, web evenings grow late with the trait."""
     n = len(night)
     late = np.where(rng.random(n) < night, rng.normal(23.3, 1.2, n), rng.normal(14.5, 3.5, n))
     in_store = np.clip(

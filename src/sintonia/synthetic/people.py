@@ -22,8 +22,9 @@ EXTRA_QUANTITY = 0.15
 class People:
     """One entry per person and trait; shares and inclinations lie in [0, 1].
 
-    `number` counts over all blocks. `first_week` and `second_week` are those of the person's registrations (below
-    zero: before the history starts; NEVER: there is none), `order_rate` is orders a week at average interest.
+    `number` counts over all blocks. `first_week` and `second_week` are those of the person's registrations
+    (below zero: before the history starts; NEVER: there is none), `order_rate` is orders a week at average
+    interest.
     """
 
     number: Ints
@@ -92,16 +93,19 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
     age = np.clip(rng.normal(np.where(place == STORE, 54, 42), 14, n), 18, 88).astype(np.int64)
     young = np.clip((60 - age) / 40, 0, 1)
     first_week, second_week = _registration_weeks(rng, place, calendar)
+    order_rate = np.minimum(0.22 * np.exp(rng.normal(-0.85, 1.3, n)), 1.0)
     return People(
         number=numbers,
         place=place,
         birth_year=calendar.end.astype("M8[Y]").astype(np.int64) + 1970 - age,
         female=rng.random(n) < 0.58,
-        order_rate=0.12 * np.exp(rng.normal(-0.6, 1.1, n)),
-        browse_rate=np.where(place == STORE, 0.0, 0.10 * np.exp(rng.normal(-0.2, 0.6, n))),
+        order_rate=order_rate,
+        browse_rate=np.where(
+            place == STORE, 0.0, (0.01 + 1.2 * order_rate) * np.exp(rng.normal(-0.1, 0.4, n))
+        ),
         web_share=np.where(place == BOTH, rng.beta(1.5, 1.5, n), np.where(place == WEB, 1.0, 0.0)),
-        card_use=rng.beta(6, 1.5, n),
-        basket=0.4 + rng.gamma(2.0, 0.3, n),
+        card_use=rng.beta(8, 1.2, n),
+        basket=0.2 + rng.gamma(2.0, 0.2, n),
         price_sensitivity=rng.beta(0.7, 0.9, n),
         novelty=rng.beta(0.7, 1.1, n),
         collector=rng.beta(0.7, 1.0, n),

@@ -1,10 +1,10 @@
-"""How people registered: once for an account, once for a card, or twice, each time under other particulars."""
+"""How people registered: for an account, for a card or twice, each time under other particulars."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, hex_ids, objects, scramble
+from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, given, hex_ids, objects, scramble
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, plain
 from sintonia.synthetic.people import BOTH, NEVER, People
@@ -41,16 +41,17 @@ class Registrations:
     email: Texts
     phone: Texts
 
-    def current(self, week: int) -> Ints:
-        """Return which registration the brand writes to: the newer one, unless a card came after an account."""
-        newer = (self.week[:, 1] < week) & (self.online[:, 1] | ~self.online[:, 0])
-        return newer.astype(np.int64)
+    def current(self, person: Ints, week: Ints | int) -> Ints:
+        """Return which registration the brand writes to: the newer one, but no card after an account."""
+        newer = (self.week[person, 1] < week) & (self.online[person, 1] | ~self.online[person, 0])
+        return np.where(newer, 1, 0)
 
     def reachable(self, people: People, week: int, no_mail: Bools) -> Bools:
         """Return who can be reached at the week's start by e-mail, sms, push and phone, (n, 4)."""
-        rows, current = np.arange(len(people)), self.current(week)
-        email = (self.email[rows, current] != None) & ~no_mail  # noqa: E711 (elementwise)
-        phone = self.phone[rows, current] != None  # noqa: E711
+        everyone = np.arange(len(people))
+        current = self.current(everyone, week)
+        email = given(self.email[everyone, current]) & ~no_mail
+        phone = given(self.phone[everyone, current])
         account = people.account_from < week
         has = np.column_stack([email, phone, account, phone])
         reach: Bools = has & people.consent & (people.first_week < week)[:, None]
@@ -62,7 +63,8 @@ def draw_particulars(rng: np.random.Generator, people: People) -> Particulars:
     n = len(people)
     names = np.where(people.female, rng.choice(objects(WOMEN), n), rng.choice(objects(MEN), n))
     home = np.arange(n) - ((rng.random(n) < 0.12) & (np.arange(n) > 0))
-    born = (people.birth_year - 1970).astype("M8[Y]").astype("M8[D]") + rng.integers(0, 365, n)
+    born: Times = (people.birth_year - 1970).astype("M8[Y]").astype("M8[D]")
+    born = born + rng.integers(0, 365, n).astype("m8[D]")
     town = rng.choice(len(TOWNS), n, p=[share for *_, share in TOWNS])
     door = rng.integers(1, 140, n)
     street = rng.choice(objects(STREETS), n) + objects([f" {number}" for number in door.tolist()])

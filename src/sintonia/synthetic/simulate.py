@@ -30,7 +30,7 @@ SILOS: dict[str, Callable[[World], SiloRows]] = {
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written: registered customers, rows per silo table, the silos' files and the folder of the truth."""
+    """What was written: registered customers, rows per silo table, its files, and the folder of the truth."""
 
     customers: int
     rows: dict[str, int]
@@ -41,9 +41,9 @@ class SimulationSummary:
 def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
     """Return what was written under `folder`: silos under `silos/`, the truth under `truth/`.
 
-    People are drawn in blocks of `BLOCK`, each from a seed of its own, and each adds one part file to every silo
-    table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier run left in
-    the two folders is replaced.
+    People are drawn in blocks of `BLOCK`, each from a seed of its own, and each adds one part file to every
+    silo table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier
+    run left in the two folders is replaced.
     """
     silos, known = folder / "silos", folder / "truth"
     for old in (silos, known):

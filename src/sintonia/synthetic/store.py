@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Texts, objects, scramble
+from sintonia.synthetic.arrays import given, objects, scramble
 from sintonia.synthetic.catalogue import CATEGORIES, ITEM_IDS
 from sintonia.synthetic.clock import rome
-from sintonia.synthetic.text import comma, italian
+from sintonia.synthetic.text import comma, italian, text_array
 from sintonia.synthetic.world import SiloRows, World
 
 _SALT_TICKET = 20
@@ -18,7 +18,21 @@ _SHOPS = objects(
 )
 _PREMI = len(CATEGORIES)
 _DEPARTMENTS = objects(
-    ["CAMICIE", "PANTALONI", "ABITI", "MAGLIERIA", "CAPISPALLA", "CALZATURE", "BORSE", "ACCESSORI", "INTIMO", "SPORT", "BAMBINO", "CASA", "PREMI"]
+    [
+        "CAMICIE",
+        "PANTALONI",
+        "ABITI",
+        "MAGLIERIA",
+        "CAPISPALLA",
+        "CALZATURE",
+        "BORSE",
+        "ACCESSORI",
+        "INTIMO",
+        "SPORT",
+        "BAMBINO",
+        "CASA",
+        "PREMI",
+    ]
 )
 _SALE, _RETURN, _STRANGER = range(3)
 
@@ -26,8 +40,8 @@ _SALE, _RETURN, _STRANGER = range(3)
 def store_tickets(world: World) -> SiloRows:
     """Return the tickets of one block, one row per line, in order of time, ticket and line.
 
-    Sales; returns (quantity and amount negative, on a ticket of their own); prizes taken for points; and sales to
-    strangers, who have no card. The night's load brings a day's tickets at 05:12 the next morning.
+    Sales; returns (quantity and amount negative, on a ticket of their own); prizes taken for points; and
+    sales to strangers, who have no card. The night's load brings a day's tickets at 05:12 the next morning.
     """
     rng = world.rng("store")
     sales = _sales(world)
@@ -41,7 +55,7 @@ def store_tickets(world: World) -> SiloRows:
     rows = rows[rows["loaded"] < rome(np.array([world.calendar.end]))[0]]
     rows = rows.sort_values(["at", "ticket", "line"], ignore_index=True)
     cards = world.registrations.card_no.ravel()
-    held = np.flatnonzero(cards != None)  # noqa: E711 (elementwise)
+    held = np.flatnonzero(given(cards))
     return SiloRows({"store/tickets.csv": _table(world, rows)}, {"card": (cards[held], held // 2)})
 
 
@@ -49,7 +63,7 @@ def _sales(world: World) -> pd.DataFrame:
     """Return the lines of store orders, with the newest card of those who show one."""
     orders, lines, registrations = world.orders, world.lines, world.registrations
     cards = registrations.card_no[orders.person]
-    newest = (cards[:, 1] != None) & (registrations.at[orders.person, 1] < orders.at)  # noqa: E711
+    newest = given(cards[:, 1]) & (registrations.at[orders.person, 1] < orders.at)
     card = np.where(newest, cards[:, 1], cards[:, 0])
     card[~orders.card] = None
     rows = pd.DataFrame(
@@ -107,14 +121,14 @@ def _table(world: World, rows: pd.DataFrame) -> pa.Table:
     numbers = scramble(rows["ticket"].to_numpy() + (world.block << 32), _SALT_TICKET) % np.uint64(10**12)
     day, hour = italian(rows["local"].to_numpy())
     loaded_day, loaded_hour = italian(rows["loaded"].to_numpy())
-    columns: dict[str, Texts] = {
+    columns = {
         "Scontrino": objects([f"{number:012d}" for number in numbers.tolist()]),
         "Riga": rows["line"].to_numpy(),
         "Data": day,
         "Ora": hour,
         "Negozio": _SHOPS[rows["shop"]],
-        "Tessera": rows["card"].to_numpy(dtype=object, na_value=None),
-        "Articolo": rows["item"].to_numpy(dtype=object),
+        "Tessera": text_array(rows["card"]),
+        "Articolo": text_array(rows["item"]),
         "Reparto": _DEPARTMENTS[rows["department"]],
         "Quantita": rows["quantity"].to_numpy(),
         "Importo": comma(rows["paid"].to_numpy()),

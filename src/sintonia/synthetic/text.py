@@ -1,6 +1,8 @@
 """Times and money as the silos write them."""
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from sintonia.synthetic.arrays import Ints, Texts, Times, objects
 
@@ -39,3 +41,8 @@ def comma(cents: Ints) -> Texts:
     ['-12,50', '0,05']
     """
     return objects([f"{value / 100:.2f}".replace(".", ",") for value in cents.tolist()])
+
+
+def text_array(values: "pd.Series[str] | Texts") -> pa.Array:
+    """Return texts as an Arrow column, missing ones null."""
+    return pa.Array.from_pandas(values, type=pa.string())

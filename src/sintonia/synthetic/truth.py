@@ -1,8 +1,8 @@
 """The truth, for tests and evaluation alone: who is who, their traits, and what each action would bring.
 
-The reward of a decision is the margin of what the person is seen to buy (under an account or a card) in the 28 days
-from `decided_at`: amount - 0.5 x (amount + discount) summed over purchases and returns, in cents, for goods
-cost the brand half their list price. The cost of the action itself stands apart.
+The reward of a decision is the margin of what the person is seen to buy (under an account or a card) in the
+28 days from `decided_at`: amount - 0.5 x (amount + discount) summed over purchases and returns, in cents, for
+goods cost the brand half their list price. The cost of the action itself stands apart.
 """
 
 from dataclasses import fields
@@ -28,7 +28,7 @@ def person_ids(numbers: Ints) -> Texts:
 
 
 def records(world: World, silos: list[SiloRows]) -> pa.Table:
-    """Return one row per identifier: source (its type), source_key (as silos write it, lower case), person_id."""
+    """Return one row per identifier: source (its type), source_key (e-mails in lower case), person_id."""
     parts = []
     for silo in silos:
         for kind, (keys, owner) in silo.owners.items():
@@ -53,12 +53,12 @@ def people_table(world: World) -> pa.Table:
 
 
 def outcomes(world: World) -> pa.Table:
-    """Return one row per (person_id, decided_at, action_id): what the action would bring, other decisions as they were.
+    """Return one row per (person_id, round, action): what it would bring, other rounds being as they were.
 
-    Columns: person_id; round_id ('final' for the end of history); decided_at (UTC); action_id; eligible; taken;
-    expected_reward and expected_spend (cents, in [decided_at, decided_at + 28 days)); cost (cents);
-    expected_net = expected_reward - cost. Expectations are over everything still open at decided_at, given the
-    latent traits and state.
+    Columns: person_id; round_id ('final' for the end of history); decided_at (UTC); action_id; eligible;
+    taken; expected_reward and expected_spend (cents, in [decided_at, decided_at + 28 days)); cost of the
+    action (cents, not taken off the reward). Expectations are over what chance has not yet decided at
+    decided_at, given the latent traits and state.
     """
     journeys, calendar = world.journeys, world.calendar
     rounds = [*journeys.rounds, journeys.final]
@@ -77,8 +77,8 @@ def outcomes(world: World) -> pa.Table:
 def expected(world: World, one: Round, after: Round | None) -> tuple[Floats, Floats]:
     """Return expected reward and spend in cents under each action of a round, (n, actions) each.
 
-    Orders come at drift x trust x (1 + lifts in flight), where the lift of the action taken gives way to that of
-    the action asked about; a coupon takes its share off the list price of the orders that use it.
+    Orders come at drift x trust x (1 + lifts in flight), where the lift of the action taken gives way to that
+    of the action asked about; a coupon takes its share off the list price of the orders that use it.
     """
     people, drift, journeys = world.people, world.journeys.drift, world.journeys
     weeks = slice(one.week, one.week + EFFECT_WEEKS)
@@ -107,16 +107,17 @@ def _coupon_share(people: People) -> Floats:
 def _coupons(journeys: Journeys, one: Round, number: int) -> Bools:
     """Return in which of the four weeks a coupon is live, (n, 4), had the action been this one."""
     live = journeys.coupon[:, one.week : one.week + EFFECT_WEEKS].copy()
-    earlier = live[:, : actions.COUPON_WEEKS] & (
-        one is journeys.final
-    )  # else they are the action taken itself
-    live[:, : actions.COUPON_WEEKS] = earlier | actions.IS_COUPON[number]
+    first = live[:, : actions.COUPON_WEEKS]
+    if one is not journeys.final:
+        first[:] = False  # these coupons are those of the action taken
+    first |= actions.IS_COUPON[number]
     return live
 
 
 def _open_shares(people: People, one: Round, number: int, after: Round | None) -> Floats:
     """Return the probability that a complaint is open in each of the four weeks, (n, 4)."""
-    share = one.complaint * (1 - actions.MENDS * (number == actions.CARE_CALL))
+    mended = actions.MENDS if number == actions.CARE_CALL else 0.0
+    share = one.complaint.astype(np.float64) * (1 - mended)
     rate = complaint_rate(people)
     shares = [share]
     for ahead in range(1, EFFECT_WEEKS):
@@ -134,7 +135,6 @@ def _round_table(
     shape = (len(who), len(actions.ACTIONS))
     reward, spend = (values[who].ravel() for values in money)
     action = np.broadcast_to(np.arange(shape[1]), shape).ravel()
-    cost = actions.COSTS[action]
     person = pa.DictionaryArray.from_arrays(
         np.repeat(np.arange(shape[0], dtype=np.int32), shape[1]),
         pa.array(person_ids(world.people.number[who])),
@@ -147,9 +147,8 @@ def _round_table(
             "action_id": pa.array(actions.IDS).take(pa.array(action)),
             "eligible": one.allowed[who].ravel(),
             "taken": (action.reshape(shape) == one.action[who][:, None]).ravel(),
-            "expected_reward": reward,
-            "expected_spend": spend,
-            "cost": cost,
-            "expected_net": reward - cost,
+            "expected_reward": reward.astype(np.float32),
+            "expected_spend": spend.astype(np.float32),
+            "cost": actions.COSTS[action],
         }
     )

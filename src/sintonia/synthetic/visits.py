@@ -23,8 +23,9 @@ _FORM_MINUTES = 5
 def draw_visits(world: World, rng: np.random.Generator) -> pd.DataFrame:
     """Return visits in order of person and time.
 
-    Columns: person (place in the block, negative for strangers), at, purpose, ref (the order or complaint it is
-    about), account (None: has none yet), cookie, cookie_id, log_in, blocked (the cookie is not seen), session_id.
+    Columns: person (place in the block, negative for strangers), at, purpose, ref (the order or complaint it
+    is about), account (None: has none yet), cookie, cookie_id, log_in, blocked (the cookie is not seen),
+    session_id.
     """
     parts = [_browsing(world, rng), _purposes(world, rng), _strangers(world, rng)]
     visits = pd.concat(parts, ignore_index=True).sort_values(["person", "at", "purpose"], ignore_index=True)
@@ -63,7 +64,7 @@ def _purposes(world: World, rng: np.random.Generator) -> pd.DataFrame:
     form_at = world.calendar.moment(rng, cases.week[by_form], rng.uniform(8, 23, len(by_form)))
     parts = [
         _visit(orders.person[web], orders.at[web], ORDER, web),
-        _visit(person, held.at[person, turn] - minutes(np.array([3])), REGISTER),
+        _visit(person, held.at[person, turn] - minutes(3), REGISTER),
         _visit(cases.person[by_form], form_at, COMPLAIN, by_form),
         _visit(orders.person[back], orders.returned_at[back], RETURN, back),
         _visit(orders.person[reviewed], orders.at[reviewed] + later, REVIEW, reviewed),
@@ -85,7 +86,7 @@ def _accounts(world: World, person: Ints, at: Times) -> Texts:
     held, own = world.registrations, np.maximum(person, 0)
     accounts = held.account_id[own]
     made = held.exists[own] & held.online[own] & (person >= 0)[:, None]
-    made &= held.at[own] - minutes(np.array([_FORM_MINUTES])) < at[:, None]
+    made &= held.at[own] - minutes(_FORM_MINUTES) < at[:, None]
     newest = objects([None] * len(person))
     for turn in (0, 1):
         newest[made[:, turn]] = accounts[made[:, turn], turn]
@@ -100,10 +101,11 @@ def _cookies(world: World, rng: np.random.Generator, person: Ints, at: Times) ->
     held, own, n = world.registrations, np.maximum(person, 0), len(world.people)
     devices = rng.integers(1, 4, n)[own]
     device = np.where(rng.random(len(person)) < 0.65, 0, rng.integers(0, 3, len(person)) % devices)
-    days = (at - world.calendar.start).astype("m8[D]").astype(np.int64) + rng.integers(0, _COOKIE_DAYS, n)[own]
+    offset = rng.integers(0, _COOKIE_DAYS, n)[own]
+    days = (at - world.calendar.start).astype("m8[D]").astype(np.int64) + offset
     spell = np.clip(days // _COOKIE_DAYS, 0, 7)
-    twice = (held.exists & held.online).all(axis=1)[own]
-    second = twice & (at > held.at[own, 1] - minutes(np.array([_FORM_MINUTES])))
+    accounts = held.exists[own] & held.online[own]
+    second = accounts[:, 0] & accounts[:, 1] & (at > held.at[own, 1] - minutes(_FORM_MINUTES))
     cookie = ((world.people.number[own] * 8 + spell) * 2 + second) * 3 + device
     return np.where(person >= 0, cookie, (1 << 44) + (world.block << 20) - person)
 

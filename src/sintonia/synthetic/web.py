@@ -1,15 +1,14 @@
 """Web analytics: Parquet events under cookies, with log-ins that tie a cookie to an account."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Bools, hex_ids, objects, rank_within
+from sintonia.synthetic.arrays import Bools, Ints, Texts, blank, hex_ids, objects, rank_within
 from sintonia.synthetic.catalogue import CATEGORY_OF_ITEM, ITEM_IDS
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
 from sintonia.synthetic.crm import SALT_CASE
+from sintonia.synthetic.text import text_array
 from sintonia.synthetic.visits import BROWSE, COMPLAIN, ORDER, RETURN, REVIEW, draw_visits
 from sintonia.synthetic.world import SiloRows, World
 
@@ -39,23 +38,32 @@ _TYPES = {
 def web_events(world: World) -> SiloRows:
     """Return the events of one block in order of time; an event is known once received.
 
-    Mess: events sent twice, visits without a cookie, names nobody knows, orders without a value, clocks in 2099,
-    batches that arrive days late.
+    Mess: events sent twice, visits without a cookie, names nobody knows, orders without a value, clocks in
+    2099, batches that arrive days late.
     """
     rng = world.rng("web")
     visits = draw_visits(world, rng)
-    parts = [_log_ins(visits), _browsing(world, rng, visits), _buying(world, visits), _returning(world, visits)]
+    parts = [
+        _log_ins(visits),
+        _browsing(world, rng, visits),
+        _buying(world, visits),
+        _returning(world, visits),
+    ]
     parts += [_complaints(world, visits), _reviews(world, rng, visits)]
     events = _mess(rng, _stamped(world, rng, pd.concat(parts, ignore_index=True), visits))
     events = events[(events["received_at"] < world.calendar.end) & (events["at"] < world.calendar.end)]
     events = events.sort_values(["at", "event_id", "received_at"], ignore_index=True)
-    seen = visits[visits["cookie_id"].isin(events["cookie_id"])].drop_duplicates("cookie_id")
+    seen = visits.iloc[np.unique(events["visit"])]
+    seen = seen[~seen["blocked"]].drop_duplicates("cookie")
     owners = (seen["cookie_id"].to_numpy(dtype=object), seen["person"].to_numpy())
-    columns = {name: _column(events[name], kind) for name, kind in _TYPES.items()}
+    columns = {
+        name: _column(events[name], kind, events["lost"] & (name == "order_value"))
+        for name, kind in _TYPES.items()
+    }
     return SiloRows({"web/events.parquet": pa.table(columns)}, {"cookie": owners})
 
 
-def _events(visit: Any, step: Any, event: Any, **more: Any) -> pd.DataFrame:
+def _events(visit: Ints, step: Ints | int, event: Texts | str, **more: Texts | float) -> pd.DataFrame:
     return pd.DataFrame({"visit": visit, "step": step, "event": event, **more})
 
 
@@ -69,16 +77,14 @@ def _browsing(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> p
     idle = np.flatnonzero(visits["purpose"] == BROWSE)
     person = visits["person"].to_numpy()[idle]
     curious = np.where(person >= 0, world.people.novelty[np.maximum(person, 0)], 0.2)
-    visit = np.repeat(idle, 1 + rng.poisson(0.6 + curious))
+    visit = np.repeat(idle, 1 + rng.poisson(0.2 + 0.7 * curious))
     event = rng.choice(objects(["page_view", "search", "add_to_cart"]), len(visit), p=[0.78, 0.14, 0.08])
     item = rng.integers(0, len(ITEM_IDS), len(visit))
-    product = np.where(event == "search", None, ITEM_IDS[item])
-    return _events(
-        visit, 2 + rank_within(visit), event, product_id=product, category=CATEGORY_OF_ITEM[item]
-    )
+    product = blank(ITEM_IDS[item], event != "search")
+    return _events(visit, 2 + rank_within(visit), event, product_id=product, category=CATEGORY_OF_ITEM[item])
 
 
-def _lines(world: World, visits: pd.DataFrame, purpose: int) -> tuple[Any, Any, dict[str, Any]]:
+def _lines(world: World, visits: pd.DataFrame, purpose: int) -> tuple[Ints, Ints, dict[str, Texts]]:
     """Return, for each line of the orders those visits are about: visit, line number and what was bought."""
     who = np.flatnonzero(visits["purpose"] == purpose)
     place = np.full(len(world.orders), -1)
@@ -97,13 +103,12 @@ def _lines(world: World, visits: pd.DataFrame, purpose: int) -> tuple[Any, Any, 
 
 
 def _buying(world: World, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return a page seen and a basket filled per order, and an order event per line."""
+    """Return a basket filled per order, and an order event per line."""
     visit, line, bought = _lines(world, visits, ORDER)
     head = line == 0
     what = {name: bought[name][head] for name in ("product_id", "category")}
     return pd.concat(
         [
-            _events(visit[head], 2, "page_view", **what),
             _events(visit[head], 5, "add_to_cart", **what),
             _events(visit, 8 + line, "order", **bought),
         ],
@@ -114,8 +119,8 @@ def _buying(world: World, visits: pd.DataFrame) -> pd.DataFrame:
 def _returning(world: World, visits: pd.DataFrame) -> pd.DataFrame:
     """Return the lines of orders sent back: quantity and value negative, the discount not written again."""
     visit, line, bought = _lines(world, visits, RETURN)
-    back = {"quantity": -bought["quantity"], "order_value": -bought["order_value"], "discount": 0.0}
-    return _events(visit, 2 + line, "return", **{**bought, **back})
+    back = {"quantity": -bought["quantity"], "order_value": -bought["order_value"]}
+    return _events(visit, 2 + line, "return", **{**bought, **back, "discount": 0 * bought["discount"]})
 
 
 def _complaints(world: World, visits: pd.DataFrame) -> pd.DataFrame:
@@ -186,7 +191,10 @@ def _mess(rng: np.random.Generator, events: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([events, again, odd, absurd], ignore_index=True)
 
 
-def _column(values: pd.Series, kind: pa.DataType) -> pa.Array:
+def _column(values: pd.Series, kind: pa.DataType, lost: pd.Series) -> pa.Array:
+    """Return one column; a value an event has not is null, one the tool lost is NaN."""
     if kind == pa.string():
-        return pa.array(values.to_numpy(dtype=object, na_value=None), kind)
+        return text_array(values)
+    if kind == pa.float64():
+        return pa.array(values.to_numpy(), kind, mask=(values.isna() & ~lost).to_numpy())
     return pa.Array.from_pandas(values, type=kind)

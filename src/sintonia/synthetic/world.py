@@ -58,8 +58,8 @@ class SiloRows:
     """What a silo adds for one block: tables by file stem, and whose identifiers they carry.
 
     `tables` maps a path such as `web/events.parquet` to its rows; the writer puts the block's number into the
-    name. `owners` maps an identifier type to its values and the person (place in the block) each belongs to, or
-    a negative number for a stranger nobody registered.
+    name. `owners` maps an identifier type to its values and the person (place in the block) each belongs to,
+    or a negative number for a stranger nobody registered.
     """
 
     tables: "dict[str, pa.Table]"

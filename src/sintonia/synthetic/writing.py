@@ -1,4 +1,4 @@
-"""Files as the silos leave them: Parquet, CSV with semicolons for the till and commas for the CRM, JSON Lines."""
+"""Files as the silos leave them: Parquet, CSV (semicolons at the till, commas in the CRM), JSON Lines."""
 
 from pathlib import Path
 
