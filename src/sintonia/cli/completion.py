@@ -32,8 +32,10 @@ def complete(words: list[str]) -> None:
         folder, slash, name = start.rpartition("/")
         beside = sorted(path.name for path in Path(folder + slash or ".").glob(f"{escape(name)}*"))
         return _offer(f"{key}={folder}{slash}{found}" for found in beside)
+    if done[0] not in VERBS:
+        return None
     os.environ["COMP_LINE"] = " ".join(["sintonia", *done[1:], last])
-    with suppress(SintoniaError, KeyError):
+    with suppress(SintoniaError):
         through_hydra(done[0], flags_of(done[0], ["-sc", *words]))
     return None
 
