@@ -1,0 +1,76 @@
+"""The kernel's own promises: exact sums, any place in time, filters of several columns."""
+
+import numpy as np
+import pytest
+
+from features.rows import day, row, table
+from sintonia.features.measures import DaysSince, Feature, Filter, Total
+from sintonia.features.table import compute_features
+
+ORDER = Filter(kind="purchase", opens_thread=True)
+LARGEST = 2**63 - 1
+
+
+def values(rows, term, as_ofs):
+    feature = Feature("test", "value", "", "", (term,))
+    return compute_features(table(rows), [day(as_of) for as_of in as_ofs], [feature])[
+        "test__value"
+    ].to_pylist()
+
+
+@pytest.mark.parametrize("known_at", [2, 4])
+def test_sums_stay_exact_where_floats_and_even_running_sums_would_not(known_at):
+    amounts = [LARGEST, LARGEST, -LARGEST, -LARGEST, 2**53, 1, -(2**53), -(2**63), LARGEST, 1]
+    rows = [row("ann", 2, amount=amount, known_at=known_at) for amount in amounts]
+    rows.insert(0, row("ann", 1))
+    assert values(rows, Total(Filter(), "amount", 3), [3, 4.5, 20]) == [
+        101.0 if known_at == 2 else 100.0,
+        1.0,
+        0.0,
+    ]
+
+
+def test_any_place_in_time_counts_like_a_list_of_what_is_visible():
+    rows = [row("ann", 1), row("ann", 3), row("ann", 6, known_at=9), row("ann", 8)]
+    as_ofs = [2, 8, 10]
+    expected = {
+        -1: [1, 0, 2],
+        -2: [np.nan, 5, 4],
+        -3: [np.nan, 7, 7],
+        0: [1, 7, 9],
+        1: [np.nan, 5, 7],
+        2: [np.nan, 0, 4],
+        3: [np.nan, np.nan, 2],
+    }
+    for position, days in expected.items():
+        np.testing.assert_array_equal(values(rows, DaysSince(ORDER, position), as_ofs), days)
+
+
+def test_rows_at_one_moment_each_have_their_place():
+    rows = [row("ann", 2), row("ann", 2), row("ann", 2), row("ann", 1)]
+    for position, days in {-1: 1, -2: 1, -3: 1, -4: 2, 0: 2, 3: 1}.items():
+        assert values(rows, DaysSince(ORDER, position), [3]) == [days]
+
+
+def test_a_filter_of_channel_kind_and_thread_together():
+    rows = [
+        row("ann", 2, channel="web"),
+        row("ann", 2, channel="web", opens_thread=False),
+        row("ann", 2, channel="web", kind="view"),
+        row("ann", 2, channel="app"),
+    ]
+    assert values(rows, Total(Filter("web", "purchase", opens_thread=True)), [3]) == [1]
+    assert values(rows, Total(Filter("web", "purchase")), [3]) == [2]
+    assert values(rows, Total(Filter("web", opens_thread=True)), [3]) == [2]
+    assert values(rows, Total(Filter(opens_thread=True)), [3]) == [3]
+    assert values(rows, Total(Filter("web", "cancel")), [3]) == [0]
+
+
+def test_without_a_window_all_that_is_visible_counts_late_rows_too():
+    rows = [row("ann", 1), row("ann", 2, known_at=30), row("ann", 400)]
+    assert values(rows, Total(Filter()), [1, 29, 30, 399, 400]) == [1, 1, 2, 2, 3]
+
+
+def test_one_customers_rows_never_count_for_another():
+    rows = [row("ann", 2, amount=LARGEST), row("bob", 2, amount=7), row("cec", 2, amount=-LARGEST)]
+    assert values(rows, Total(Filter(), "amount", 7), [3])[1] == 7
