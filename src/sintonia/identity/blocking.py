@@ -1,7 +1,7 @@
 """Which pairs of records are worth comparing: those that share a key, every key within a budget of pairs.
 
-A key that would explode loses its largest groups first (all the Rossi of Rome), never all of itself, so that the
-number of pairs stays in proportion to the number of records whatever the table looks like.
+A key that would explode loses its largest groups first (all the Rossi of Rome), never all of itself, so that
+the number of pairs stays in proportion to the number of records whatever the table looks like.
 """
 
 from collections.abc import Collection
@@ -48,9 +48,8 @@ def keys(columns: Collection[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> keys(["first_name", "birth_date"])["name_start birth_date"]
-    "select person, hash(left(name, 3), birth_date) as key from (select *, unnest([first_name]) as name from persons)\
- where left(name, 3) is not null and birth_date is not null"
+    >>> keys(["phone_end"])
+    {'phone_end': 'select person, hash(phone_end) as key from persons where phone_end is not null'}
     """
     names = [name for name in _NAMES if name in columns]
     present = {*columns, *(["name"] if names else [])}
@@ -83,13 +82,15 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], most: int)
     for number, largest in _largest_groups(sizes, most).items():
         sql = list(found.values())[number]
         connection.execute(
-            f"with keyed as (select person, key from ({sql}) qualify count(*) over (partition by key) between 2 and {largest})"
+            f"with keyed as (select person, key from ({sql})"
+            f" qualify count(*) over (partition by key) between 2 and {largest})"
             f" insert into found select {number}, l.person, r.person"
             " from keyed l join keyed r on l.key = r.key and l.person < r.person"
         )
     connection.execute(
-        "create or replace temp table candidates as select min(match_key)::varchar as match_key, join_key_l, join_key_r"
-        " from found group by join_key_l, join_key_r"
+        "create or replace temp table candidates as"
+        " select min(match_key)::varchar as match_key, join_key_l, join_key_r from found"
+        " group by join_key_l, join_key_r"
     )
     connection.execute("drop table found")
 

@@ -1,8 +1,9 @@
 """Clusters of records from scored pairs: two groups become one customer when their records match on average.
 
-Chains of single matches (plain connected components) glue strangers through one bad record. Average linkage asks
-all pairs between two groups: a pair that was not worth keeping speaks against, as strongly as the evidence of one
-pair may speak at all, so that a bridge of one match between two groups of three does not hold.
+Chains of single matches (plain connected components) glue strangers through one bad record. Average linkage
+asks all pairs between two groups: a pair that was not worth keeping speaks against, as strongly as the
+evidence of one pair may speak at all, so that a bridge of one match between two groups of three does not
+hold.
 """
 
 import heapq
@@ -28,15 +29,15 @@ _RULED = 1e9
 def cluster(
     record_ids: "pa.Array | pa.ChunkedArray", pairs: "pa.Table", match_probability: float = 0.5
 ) -> "pa.Table":
-    """Return one row per record, in the order given: `record_id` and `cluster`, the least record id of its cluster.
+    """Return one row per record, in the order given: `record_id` and `cluster`, the least id in its cluster.
 
     Parameters
     ----------
     record_ids
         All records, those without a pair included.
     pairs
-        `left, right, match_weight` (bits), as `match_pairs` gives them; a weight of +inf must link and -inf cannot
-        link, and cannot wins.
+        `left, right, match_weight` (bits), as `match_pairs` gives them; a weight of +inf must link and -inf
+        cannot link, and cannot wins.
     match_probability
         Least probability, from the average weight between two groups, at which they are one.
 
@@ -120,8 +121,8 @@ def _components(records: int, left: Ints, right: Ints, ties: NDArray[np.bool_]) 
 def _merges(left: list[int], right: list[int], weight: list[float], least: float) -> list[tuple[int, int]]:
     """Return the merges (kept, gone) of one component, strongest average first, until none reaches `least`.
 
-    Each entry of `between` is the sum of the kept pairs' weights and their number; the average counts every other
-    pair at -MOST_BITS. Heap entries of groups that have changed since are stale and skipped.
+    Each entry of `between` is the sum of the kept pairs' weights and their number; the average counts every
+    other pair at -MOST_BITS. Heap entries of groups that have changed since are stale and skipped.
     """
     between: dict[int, dict[int, tuple[float, int]]] = {}
     for one, other, bits in zip(left, right, weight, strict=True):

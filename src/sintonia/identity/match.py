@@ -1,26 +1,23 @@
-"""Probabilistic matching of person records with Splink: weights learned from the table, pairs with their evidence.
+"""Probabilistic matching of person records: weights learned from the table, pairs with their evidence.
 
 Pairs that share a key are compared field by field (`blocking`, `comparisons`), the weights are learned from a
-sample of them and from random pairs (`training`), Splink scores them over the caller's DuckDB connection, and
-the evidence for a household is taken off. Scoring with weights learned earlier is the same call.
+sample of them and from random pairs (`training`), and Splink scores them (`scoring`). Scoring new records
+with weights learned earlier is the same call, so that old decisions stand.
 """
 
-import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.config import ConfigError
-from sintonia.errors import NotEnoughDataError
-from sintonia.identity import blocking, training
+from sintonia.errors import ConfigError, NotEnoughDataError
+from sintonia.identity import blocking, scoring, training
 from sintonia.identity.comparisons import Comparison, comparisons
-from sintonia.identity.training import Evidence, Weights
+from sintonia.identity.training import Evidence, Floats, Ints, Weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
-    from splink import Linker
 
 _DERIVED = {
     "email_name": ("email", "nullif(split_part(email, '@', 1), '')"),
@@ -31,16 +28,13 @@ _DERIVED = {
 
 _START_U = 0.01
 
-LEAST_WEIGHT = -10.0
-"""Pairs with less evidence than this, in bits, are not kept: no clustering would tell them from strangers."""
-
 
 @dataclass(frozen=True)
 class MatchConfig:
     """How person records are matched; the defaults are meant for any table.
 
-    `match_probability` is the least probability at which two records are one person. `pairs_per_record` bounds
-    the pairs compared in large tables; tables of up to `every_pair_up_to` pairs are compared in full.
+    `match_probability` is the least probability at which two records are one person. `pairs_per_record`
+    bounds the pairs compared in large tables; tables of up to `every_pair_up_to` pairs are compared in full.
     """
 
     match_probability: float = 0.5
@@ -66,12 +60,13 @@ class Matches:
 
     `pairs` has one row per compared pair worth keeping, ordered by (left, right), left < right as text:
     `left, right` (record ids), `match_weight` (bits), `match_probability`, `shared` (the key that made them
-    candidates), and per field `level_<field>` (0 same ... last different, null missing) and `weight_<field>` (bits).
+    candidates), and per field `level_<field>` (0 same ... last different, null missing) and `weight_<field>`
+    (bits).
     """
 
     pairs: "pa.Table"
     weights: Weights
-    compared: tuple[Comparison, ...] = field(default=())
+    compared: tuple[Comparison, ...]
 
 
 def match_pairs(
@@ -92,47 +87,48 @@ def match_pairs(
         When the table has not two records with a field in common to compare.
     """
     compared = _comparable(records, weights)
-    try:
-        _persons(connection, records)
+    with connection.cursor() as own:  # an undrained result of the caller's would stop us on the same one
+        _persons(own, records, compared)
         if records.num_rows * (records.num_rows - 1) // 2 <= config.every_pair_up_to:
-            blocking.every_pair(connection)
+            blocking.every_pair(own)
         else:
-            blocking.block(
-                connection,
-                _columns(connection),
-                max(config.pairs_per_record * records.num_rows, config.every_pair_up_to),
-            )
-        weights = weights or _learn(connection, compared, config)
-        _first_look(connection, compared, weights)
-        _second_look(connection, compared, weights)
-        return Matches(_pairs(connection), weights, compared)
-    finally:
-        for table in ("persons", "candidates", "chosen", "kept"):
-            connection.execute(f"drop table if exists {table}")
+            most = max(config.pairs_per_record * records.num_rows, config.every_pair_up_to)
+            blocking.block(own, _columns(own), most)
+        weights = weights or _learn(own, compared, config)
+        scoring.first_look(own, compared, weights)
+        scoring.second_look(own, compared, weights)
+        return Matches(scoring.kept_pairs(own), weights, compared)
 
 
 def _comparable(records: "pa.Table", weights: Weights | None) -> tuple[Comparison, ...]:
-    fields = {name for name in records.column_names if len(records[name]) - records[name].null_count >= 2}
-    fields &= set(weights.m) if weights else fields
-    found = comparisons(fields)
+    if weights:
+        return comparisons(weights.m)
+    found = comparisons(
+        [name for name in records.column_names if records.num_rows - records[name].null_count >= 2]
+    )
     if not found:
         raise NotEnoughDataError(
-            f"No field to match on: {records.num_rows} records with the columns {', '.join(records.column_names)}. "
-            "Give at least two records with a name, birth date, e-mail, phone or address in common."
+            f"No field to match on among {', '.join(records.column_names)} of {records.num_rows} records; "
+            "give at least two records with a name, birth date, e-mail, phone or address."
         )
     return found
 
 
-def _persons(connection: "DuckDBPyConnection", records: "pa.Table") -> None:
-    """Make the table `persons`: the records numbered in order of their id, so that the order of rows is nothing."""
-    derived = [
-        f"{sql} as {name}" for name, (source, sql) in _DERIVED.items() if source in records.column_names
-    ]
-    numbered = "row_number() over (order by record_id) as person"
+def _persons(connection: "DuckDBPyConnection", records: "pa.Table", compared: tuple[Comparison, ...]) -> None:
+    """Make the table `persons`: the records numbered by their ids, so that the order of rows is nothing.
+
+    Fields the weights know and the records lack are there as missing values.
+    """
+    columns = set(records.column_names)
+    lacking = [f"null::varchar as {one.field}" for one in compared if one.field not in columns]
+    columns |= {one.field for one in compared}
+    derived = [f"{sql} as {name}" for name, (source, sql) in _DERIVED.items() if source in columns]
     connection.register("standard_records", records)
-    connection.execute(
-        f"create or replace temp table persons as select {', '.join([numbered, '*', *derived])} from standard_records"
-    )
+    connection.execute(f"""
+        create or replace temp table persons as
+        with whole as (select {", ".join(["*", *lacking])} from standard_records)
+        select {", ".join(["row_number() over (order by record_id) as person", "*", *derived])} from whole
+    """)
     connection.unregister("standard_records")
 
 
@@ -146,19 +142,18 @@ def _learn(
     records = _number(connection, "select count(*) from persons")
     candidates = _number(connection, "select count(*) from candidates")
     step = max(1, -(-candidates // config.training_pairs))
-    untrained = _untrained(compared)
     _random_pairs(connection, records, config.random_pairs)
-    chance = _level_counts(connection, compared, untrained)
+    chance = _level_counts(connection, compared)
     connection.execute(
         "create or replace temp table chosen as select * from candidates"
         f" where hash(join_key_l, join_key_r) % {step} = 0"
     )
-    columns = _evidence_columns(connection, compared, untrained)
+    shown = _levels_and_surprise(connection, compared)
     evidence = {}
     for one in compared:
         known = _number(connection, f"select count({one.field}) from persons")
         evidence[one.field] = Evidence(
-            *columns[one.field],
+            *shown[one.field],
             chance=_chance(connection, one, chance[one.field], known),
             known=known * (known - 1) / 2,
             household=one.household,
@@ -174,7 +169,8 @@ def _number(connection: "DuckDBPyConnection", query: str) -> int:
 def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> None:
     """Make the table `chosen` of pairs drawn evenly: every record with the next few in a shuffled order.
 
-    Every record takes part equally often, so that no name is sampled by accident; all pairs when they are few.
+    Every record takes part equally often, so that no name is sampled by accident; all pairs when they are
+    few.
     """
     import pyarrow as pa
 
@@ -191,21 +187,18 @@ def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> 
     connection.unregister("random_pairs")
 
 
-def _chance(
-    connection: "DuckDBPyConnection", one: Comparison, counts: dict[int, int], known: int
-) -> training.Floats:
+def _chance(connection: "DuckDBPyConnection", one: Comparison, counts: dict[int, int], known: int) -> Floats:
     """Return each degree's share among random pairs: of equality exactly, of the others from the sample.
 
     Half a pair is added to every degree of the sample, so that one never seen is rare and not impossible.
     """
-    levels = len(one.labels)
-    seen = np.array([counts.get(level, 0) for level in range(levels)]) + 0.5
-    same = _number(
+    seen = np.array([counts.get(level, 0) for level in range(len(one.labels))]) + 0.5
+    equal = _number(
         connection,
-        f"select coalesce(sum(n * (n - 1)), 0) from (select count(*)::bigint as n from persons"
-        f" where {one.field} is not null group by {one.field})",
-    ) / (known * (known - 1))
-    same = min(max(same, 0.5 / (known * known)), 1 - 1e-6)
+        "select coalesce(sum(n * (n - 1)), 0)"
+        f" from (select count({one.field}) as n from persons group by {one.field})",
+    )
+    same = np.clip(equal / (known * (known - 1)), 0.5 / known**2, 1 - 1e-6)
     return np.append(same, (1 - same) * seen[1:] / seen[1:].sum())
 
 
@@ -217,159 +210,38 @@ def _untrained(compared: tuple[Comparison, ...]) -> Weights:
 
 
 def _level_counts(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
+    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...]
 ) -> dict[str, dict[int, int]]:
-    with _Splink(connection, compared, weights) as scored:
-        return {
-            one.field: {
-                len(one.labels) - 1 - int(gamma): int(pairs)
-                for gamma, pairs in connection.execute(
-                    f"select gamma_{one.field}, count(*) from {scored} where gamma_{one.field} >= 0 group by 1"
-                ).fetchall()
-            }
-            for one in compared
-        }
+    """Return how many of the chosen pairs show each degree of each field, missing values left out."""
+    counts = {}
+    with scoring.splink_scores(connection, compared, _untrained(compared), "chosen") as scores:
+        for one in compared:
+            gamma = f"gamma_{one.field}"
+            query = f"select {gamma}, count(*) from {scores} where {gamma} >= 0 group by {gamma}"
+            found = connection.execute(query).fetchall()
+            counts[one.field] = {len(one.labels) - 1 - gamma: pairs for gamma, pairs in found}
+    return counts
 
 
-def _evidence_columns(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
-) -> dict[str, tuple[Any, Any]]:
+def _levels_and_surprise(
+    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...]
+) -> dict[str, tuple[Ints, Floats]]:
     """Return each field's level and surprise over the chosen pairs, in one fixed order of pairs."""
     parts = []
     for one in compared:
-        last = len(one.labels) - 1
-        parts.append(f"({last} - case when gamma_{one.field} < 0 then -1 else gamma_{one.field} end)::bigint")
-        adjusted = f"mw_tf_adj_{one.field} - log2({_START_U})"
-        parts.append(
-            f"case when gamma_{one.field} = {last} then {adjusted} end"
-            if one.by_frequency
-            else "null::double"
-        )
-    named = ", ".join(f"{part} as c{place}" for place, part in enumerate(parts))
-    with _Splink(connection, compared, weights) as scored:
-        found = connection.execute(f"select {named} from {scored} order by person_l, person_r").fetchnumpy()
-    columns = [np.ma.filled(found[f"c{place}"].astype(np.float64), np.nan) for place in range(len(parts))]
+        gamma, last = f"gamma_{one.field}", len(one.labels) - 1
+        adjusted = f"case when {gamma} = {last} then mw_tf_adj_{one.field} - log2({_START_U}) end"
+        parts.append(f"({last} - greatest({gamma}, -1))::double as level_{one.field}")
+        parts.append(f"{adjusted if one.by_frequency else 'null'}::double as surprise_{one.field}")
+    with scoring.splink_scores(connection, compared, _untrained(compared), "chosen") as scores:
+        query = f"select {', '.join(parts)} from {scores} order by person_l, person_r"
+        found = connection.sql(query).to_arrow_table()
+
+    def column(name: str) -> Floats:
+        values: Floats = found.column(name).to_numpy()
+        return values
+
     return {
-        one.field: (columns[2 * place].astype(np.int64), columns[2 * place + 1])
-        for place, one in enumerate(compared)
-    }
-
-
-def _score(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
-    """Add the pairs in `chosen` that are worth keeping to the table `kept`, with their evidence.
-
-    match_weight = log2(p(one person) / p(household or strangers)), as `training.kinds` has it.
-    """
-    personal, home = (
-        " + ".join(["0", *(_bits(one) for one in compared if one.household is shared)])
-        for shared in (False, True)
-    )
-    levels = ", ".join(
-        f"case when gamma_{one.field} >= 0 then ({len(one.labels) - 1} - gamma_{one.field})::tinyint end"
-        f" as level_{one.field}, ({_bits(one)})::float as weight_{one.field}"
+        one.field: (column(f"level_{one.field}").astype(np.int64), column(f"surprise_{one.field}"))
         for one in compared
-    )
-    match, household = weights.match_share, weights.household_share
-    against = f"log2({household} * power(2, least(home, 300)) + {1 - match - household})"
-    with _Splink(connection, compared, weights) as scored:
-        connection.execute(
-            f"with summed as (select person_l, person_r, {personal} as personal, {home} as home, match_key, {levels}"
-            f" from {scored}), weighed as (select person_l, person_r,"
-            f" log2({match}) + personal + home - {against} as match_weight, * exclude (person_l, person_r, personal, home)"
-            f" from summed) insert into kept select * from weighed where match_weight >= {LEAST_WEIGHT}"
-        )
-
-
-def _first_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
-    columns = ", ".join(f"level_{one.field} tinyint, weight_{one.field} float" for one in compared)
-    connection.execute(
-        "create or replace temp table kept"
-        f" (person_l bigint, person_r bigint, match_weight double, shared varchar, {columns})"
-    )
-    connection.execute("create or replace temp table chosen as select * from candidates")
-    _score(connection, compared, weights)
-
-
-def _second_look(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
-) -> None:
-    """Compare what no key brought together: two records that a third one is tied to (its best 30 ties)."""
-    connection.execute(
-        "create or replace temp table chosen as"
-        " with ties as (select person_l as one, person_r as other, match_weight from kept where match_weight >= 0"
-        " union all select person_r, person_l, match_weight from kept where match_weight >= 0),"
-        " best as (select * from ties qualify row_number() over (partition by one order by match_weight desc, other) <= 30)"
-        " select distinct 'third' as match_key, l.other as join_key_l, r.other as join_key_r"
-        " from best l join best r on l.one = r.one and l.other < r.other"
-        " anti join candidates c on c.join_key_l = l.other and c.join_key_r = r.other"
-    )
-    _score(connection, compared, weights)
-    connection.execute("insert into candidates select * from chosen")
-
-
-def _pairs(connection: "DuckDBPyConnection") -> "pa.Table":
-    return connection.sql(
-        "select l.record_id as left, r.record_id as right, match_weight,"
-        " 1 / (1 + power(2, -greatest(least(match_weight, 300), -300))) as match_probability,"
-        " kept.* exclude (person_l, person_r, match_weight)"
-        " from kept join persons l on l.person = person_l join persons r on r.person = person_r order by 1, 2"
-    ).to_arrow_table()
-
-
-def _bits(one: Comparison) -> str:
-    adjusted = f" + coalesce(mw_tf_adj_{one.field}, 0)" if one.by_frequency else ""
-    return f"coalesce(mw_{one.field}, 0){adjusted}"
-
-
-class _Splink:
-    """Splink's scores of the pairs in `chosen`: a table that lives as long as the `with` block."""
-
-    def __init__(
-        self, connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights
-    ) -> None:
-        from splink import DuckDBAPI, Linker, SettingsCreator
-
-        for name in (
-            "splink",
-            *(name for name in logging.root.manager.loggerDict if name.startswith("splink.")),
-        ):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        self._api = DuckDBAPI(connection)
-        settings = SettingsCreator.from_path_or_dict(splink_settings(compared, weights))
-        self._linker: Linker = Linker(self._api.register("persons"), settings)
-
-    def __enter__(self) -> str:
-        self._linker.table_management.register_blocked_pairs_for_predict(self._api.register("chosen"))
-        return str(self._linker.inference.predict(warning_mode="never").physical_name)
-
-    def __exit__(self, *_: object) -> None:
-        self._linker.table_management.delete_tables_created_by_splink_from_db()
-
-
-def splink_settings(compared: tuple[Comparison, ...], weights: Weights) -> dict[str, Any]:
-    """Return the model as Splink's settings, for its own charts; Splink knows no households."""
-    return {
-        "link_type": "dedupe_only",
-        "unique_id_column_name": "person",
-        "comparisons": [_splink_comparison(one, weights) for one in compared],
-        "blocking_rules_to_generate_predictions": ["l.person = r.person"],
-        "probability_two_random_records_match": weights.match_share,
-        "retain_intermediate_calculation_columns": True,
-        "retain_matching_columns": True,
     }
-
-
-def _splink_comparison(one: Comparison, weights: Weights) -> dict[str, Any]:
-    missing = f"{one.field}_l is null or {one.field}_r is null"
-    levels: list[dict[str, Any]] = [
-        {"sql_condition": missing, "label_for_charts": "missing", "is_null_level": True}
-    ]
-    conditions = [*(level.sql for level in one.levels), "ELSE"]
-    chances = zip(weights.m[one.field], weights.u[one.field], strict=True)
-    for condition, label, (m, u) in zip(conditions, one.labels, chances, strict=True):
-        levels.append(
-            {"sql_condition": condition, "label_for_charts": label, "m_probability": m, "u_probability": u}
-        )
-    if one.by_frequency:
-        levels[1] |= {"tf_adjustment_column": one.field, "tf_adjustment_weight": 1.0}
-    return {"output_column_name": one.field, "comparison_levels": levels}

@@ -1,4 +1,4 @@
-"""How well clusters agree with the truth, where it is known: over pairs of records, and over records (B-cubed)."""
+"""How well clusters agree with the truth, where it is known: over pairs, and over records (B-cubed)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Labels = Sequence[object] | NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Agreement:
-    """Precision (what was joined belongs together), recall (what belongs together was joined) and their F1."""
+    """Precision (what was joined belongs together), recall (what belongs together was joined), their F1."""
 
     precision: float
     recall: float
@@ -27,7 +27,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Quality:
-    """Agreement over pairs, where large clusters weigh by their square, and over records, where all weigh the same."""
+    """Agreement over pairs, where a cluster weighs by its square, and over records, all weighing the same."""
 
     pairwise: Agreement
     b_cubed: Agreement
@@ -39,8 +39,8 @@ class Quality:
 def quality(clusters: Labels, truth: Labels) -> Quality:
     """Return the agreement of clusters with the truth, both given as one label per record in the same order.
 
-    B-cubed is Bagga and Baldwin's: of each record's cluster mates (itself included) the share that are truly its
-    own, and of its own the share in its cluster, averaged over records. Without any pair, precision is 1.
+    B-cubed is Bagga and Baldwin's: of each record's cluster mates (itself included) the share that are truly
+    its own, and of its own the share in its cluster, averaged over records. Without any pair, precision is 1.
 
     Raises
     ------

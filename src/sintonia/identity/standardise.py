@@ -5,41 +5,18 @@ Text is cleaned column by column with Arrow's kernels; a phone is parsed once pe
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sintonia.errors import InputError, hint
+from sintonia.identity.fields import PATTERNS, recognise
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-PATTERNS: dict[str, str] = {
-    "record_id": r"unique_?id|rec(ord)?_?id|row_?id|person_?id|customer_?id|contact_?id|id",
-    "full_name": r"full_?name|name|first_and_surname|nominativo|complete_name|nome_e?_?cognome",
-    "first_name": r"(first|given|fore|christian)_?names?|fname(_c1)?|name_first|nome|vorname|prenom|nombre",
-    "last_name": r"(last|family|sur)_?names?|lname(_c1)?|name_last|cognome|nachname|apellidos?",
-    "birth_date": r"dob|birth_?date|date_?of_?birth|birth_?day|born(_on)?|data_(di_)?nascita",
-    "birth_year": r"birth_?year|year_of_birth|yob|by",
-    "birth_month": r"birth_?month|month_of_birth|bm",
-    "birth_day": r"day_of_birth|bd",
-    "birth_place": r"(birth_?place|place_?of_?birth|pob|(luogo|comune)_(di_)?nascita)",
-    "sex": r"sex|gender|sesso",
-    "email": r"e_?mail(_?addr(ess)?)?",
-    "phone": r"(tele)?phone(_?(number|no|nr))?|tel|mobile(_?(phone|number|no))?|cell(_?phone)?|telefono|cellulare",
-    "street_number": r"(street|house|building)_?(number|no|nr|num)|numero_civico|civico",
-    "street": r"street(_?(name|address))?|addr(ess)?(_?(line)?_?1)?|indirizzo|via|road",
-    "street_2": r"addr(ess)?_?(line)?_?2",
-    "postcode": r"post_?code|postal_?code|zip(_?code)?|cap|plz",
-    "city": r"city|town|suburb|municipality|locality|village|comune|citta",
-    "province": r"state|province|provincia|county|region|regione",
-    "country": r"country(_?code)?|nazione|paese",
-    "national_id": r"ssn|soc(ial)?_?sec(urity)?(_?(id|no|nr|num|number))?|national_?(id|insurance)(_?number)?"
-    r"|nhs(_?(no|number))?|nino|tax_?(id|code)|codice_?fiscale|passport(_?(no|number))?",
-    "occupation": r"occupation|job(_?title)?|profession(e)?",
-}
-"""Which column names mean which field, as whole names in lower case with underscores."""
-
-_NOISE = r"(customer|client|person|user|contact|member|patient|home|primary|main|fake|raw|clean|std)"
 _TITLES = (
     r"^(mr|mrs|ms|miss|mx|dr|prof|rev|sir|sig|sigg|sigra|sig ra|signor|signora|dott|dott ssa|dottssa|dottor"
     r"|dottoressa|avv|ing|geom|rag)\s+"
@@ -47,34 +24,6 @@ _TITLES = (
 _MISSING = ["", "nan", "none", "null", "na", "n a", "nd", "unknown", "missing", "test", "xxx"]
 _SEXES = {"m": "m", "male": "m", "man": "m", "maschio": "m", "uomo": "m", "f": "f", "female": "f"}
 _SEXES |= {"w": "f", "woman": "f", "femmina": "f", "donna": "f"}
-
-
-def recognise(columns: Sequence[str]) -> dict[str, str]:
-    """Return which of the columns holds which field, by their names; the first fitting column wins.
-
-    A name that fits as a whole goes before one that fits without its decoration (`customer_email`,
-    `postcode_fake`); separators and capitals do not matter.
-
-    Examples
-    --------
-    >>> recognise(["rec_id", " given_name", "Surname", "DateOfBirth", "postcode_fake", "shoe size"])
-    {'record_id': 'rec_id', 'first_name': ' given_name', 'last_name': 'Surname', 'birth_date': 'DateOfBirth', \
-'postcode': 'postcode_fake'}
-    """
-    spelt = {column: _snake(column) for column in columns}
-    bare = {column: re.sub(rf"(^|_){_NOISE}(?=_|$)", "", name).strip("_") for column, name in spelt.items()}
-    found: dict[str, str] = {}
-    for names in (spelt, bare):
-        for column, name in names.items():
-            field = next((f for f, p in PATTERNS.items() if re.fullmatch(p, name)), None)
-            if field and field not in found and column not in found.values():
-                found[field] = column
-    return {field: found[field] for field in PATTERNS if field in found}
-
-
-def _snake(column: str) -> str:
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.strip())
-    return re.sub(r"[^a-z0-9]+", "_", parted.lower()).strip("_")
 
 
 def standardise(
@@ -93,9 +42,9 @@ def standardise(
 
     Returns
     -------
-    Text columns, null where unknown: `record_id` and those of `first_name, last_name, sex, birth_date` (ISO when it
-    is a date), `birth_place, email, phone` (E.164 when it is a number), `street, street_2, street_number, postcode,
-    city, province, national_id, occupation` for which there was a column.
+    Text columns, null where unknown: `record_id` and those of `first_name, last_name, sex, birth_date` (ISO
+    when it is a date), `birth_place, email, phone` (E.164 when it is a number), `street, street_2,
+    street_number, postcode, city, province, national_id, occupation` for which there was a column.
 
     Raises
     ------
@@ -176,7 +125,7 @@ def _words(text: "pa.Array") -> "pa.Array":
     """Return the words of the text, letters and digits only; an apostrophe joins (D'Angelo is dangelo)."""
     import pyarrow.compute as pc
 
-    joined = pc.replace_substring_regex(_plain(text), "['`’´]", "")
+    joined = pc.replace_substring_regex(_plain(text), "['`\u2019\u00b4]", "")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(joined, r"[^\p{L}\p{N}]+", " "))
 
 
@@ -244,32 +193,26 @@ def _split(full: "pa.Array") -> tuple["pa.Array", "pa.Array"]:
 def _swapped(first: "pa.Array", last: "pa.Array") -> "pa.Array":
     """Return where the two names stand in each other's place, as the rest of the table uses them.
 
-    A name seen n times as a first and m times as a last name speaks for its place by log((n + 1/2) / (m + 1/2));
-    the record itself is left out of both counts, and only a clear surplus (a factor of 20) turns names round.
+    A name seen n times as a first and m times as a last name speaks for its place by log((n + 1/2) / (m +
+    1/2)); the record itself is left out of both counts, and only a clear surplus (a factor of 20) turns names
+    round.
     """
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
 
     firsts, lasts = first.to_pandas(), last.to_pandas()
-    as_first, as_last = firsts.value_counts(), lasts.value_counts()
+    surplus = _elsewhere(firsts, lasts) + _elsewhere(lasts, firsts)
+    return pa.array(surplus > np.log(20))
 
-    def seen(
-        counts: "pd.Series[int]", names: "pd.Series[str]", own: int
-    ) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-        found: np.ndarray[tuple[int], np.dtype[np.float64]] = names.map(counts).fillna(0).to_numpy(np.float64)
-        return np.log(np.maximum(found - own, 0) + 0.5)
 
-    surplus = (
-        seen(as_last, firsts, 0)
-        - seen(as_first, firsts, 1)
-        + seen(as_first, lasts, 0)
-        - seen(as_last, lasts, 1)
-    )
-    neither = firsts.isna().to_numpy() & lasts.isna().to_numpy()
-    missing = np.where(firsts.isna(), seen(as_first, lasts, 0) - seen(as_last, lasts, 1), surplus)
-    missing = np.where(lasts.isna(), seen(as_last, firsts, 0) - seen(as_first, firsts, 1), missing)
-    return pa.array((missing > np.log(20)) & ~neither)
+def _elsewhere(names: "pd.Series[str]", others: "pd.Series[str]") -> "NDArray[np.float64]":
+    """Return the log odds that each name belongs among the others; 0 where it is missing."""
+    import numpy as np
+
+    columns = (names.value_counts(), others.value_counts())
+    here, there = (names.map(counts).to_numpy(np.float64, na_value=0) for counts in columns)
+    odds: NDArray[np.float64] = np.log((there + 0.5) / (np.maximum(here - 1, 0) + 0.5))
+    return np.where(names.isna().to_numpy(), 0.0, odds)
 
 
 def _email(text: "pa.Array") -> "pa.Array":
@@ -313,8 +256,8 @@ def _iso_date(value: str) -> str | None:
 
     Examples
     --------
-    >>> [_iso_date(text) for text in ("19840531", "31/05/1984", "5/31/1984", "1984-05-31 00:00:00", "1984", "?")]
-    ['1984-05-31', '1984-05-31', '1984-05-31', '1984-05-31', '1984', None]
+    >>> [_iso_date(text) for text in ("19840531", "31/05/1984", "5/31/1984", "1984-05-31 00:00", "?")]
+    ['1984-05-31', '1984-05-31', '1984-05-31', None]
     """
     parts = re.match(r"(\d{4})\D?(\d{1,2})\D?(\d{1,2})(?:\D|$)", value)
     if parts:

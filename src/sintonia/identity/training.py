@@ -1,19 +1,19 @@
-"""The matcher's weights, learned from the table itself: expectation-maximisation over the pairs worth comparing.
+"""The matcher's weights, learned from the table itself by expectation-maximisation over its candidate pairs.
 
-Three kinds of pair are told apart. For strangers a field agrees as often as chance has it (u); for one person as
-often as spelling allows (m); for a household (two people of one home) fields of the home agree as for one
-person and personal ones as for strangers. Without the third kind shared address, phone and surname would add up
-to certainty. This is Fellegi and Sunter's model with u from random pairs (as Splink estimates it), less the
-matches that small tables have among their random pairs, and with m and the shares of the kinds by EM.
+Three kinds of pair are told apart. For strangers a field agrees as often as chance has it (u); for one person
+as often as spelling allows (m); for a household (two people of one home) fields of the home agree as for one
+person and personal ones as for strangers. Without the third kind shared address, phone and surname would add
+up to certainty. This is Fellegi and Sunter's model with u from random pairs (as Splink estimates it), less
+the matches that small tables have among their random pairs, and with m and the shares of the kinds by EM.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 _MOST_BITS = 300.0
 _TRUST = 1.0
 
@@ -23,11 +23,11 @@ class Evidence:
     """One field over many pairs, and over all pairs of the table.
 
     `level` counts from 0 (same) to n_levels - 1 (different), n_levels where a value is missing; `surprise` is
-    -log2 of the value's frequency where equality is weighed by it, otherwise NaN. `chance` is each degree's share
-    among random pairs, `known` the number of the table's pairs in which both records have the field.
+    -log2 of the value's frequency where equality is weighed by it, otherwise NaN. `chance` is each degree's
+    share among random pairs, `known` the number of the table's pairs in which both records have the field.
     """
 
-    level: NDArray[np.int64]  # (n_pairs,)
+    level: Ints  # (n_pairs,)
     surprise: Floats  # (n_pairs,)
     chance: Floats  # (n_levels,)
     known: float
@@ -36,12 +36,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Weights:
-    """What was learned: m and u by field and degree (best first), and the shares of matches and households."""
+    """What was learned: m and u by field and degree (best first), the shares of matches and households."""
 
-    m: dict[str, list[float]] = field(default_factory=dict)
-    u: dict[str, list[float]] = field(default_factory=dict)
-    match_share: float = 0.0
-    household_share: float = 0.0
+    m: dict[str, list[float]]
+    u: dict[str, list[float]]
+    match_share: float
+    household_share: float
     iterations: int = 0
 
 
@@ -63,10 +63,10 @@ def learn(
     u = {name: one.chance for name, one in evidence.items()}
     match_share = household_share = 1 / (1 + (1 + 8 * all_pairs) ** 0.5)
     household_share /= 10
-    for iteration in range(1, most_iterations + 1):
-        personal, home = bits(evidence, m, u)
-        match, household = kinds(personal, home, match_share, household_share)
-        before = match_share
+    iterations, before = 0, 0.0
+    while iterations < most_iterations and abs(match_share - before) > 1e-4 * match_share:
+        iterations, before = iterations + 1, match_share
+        match, household = kinds(*bits(evidence, m, u), match_share, household_share)
         match_share = min(0.5, (scale * float(match.sum()) + 0.5) / all_pairs)
         household_share = min(0.25, (scale * float(household.sum()) + 0.5) / all_pairs)
         for name, one in evidence.items():
@@ -74,16 +74,12 @@ def learn(
             m[name] = _shares(agreed + _TRUST * _first_guess(len(agreed)))
             related = agreed + _counts(one, household) if one.household else agreed
             u[name] = _chance(one, scale * related)
-        if abs(np.log(match_share / before)) < 1e-4:
-            break
-    listed = {name: [float(x) for x in m[name]] for name in m}
-    return Weights(
-        listed, {name: [float(x) for x in u[name]] for name in u}, match_share, household_share, iteration
-    )
+    plain_m, plain_u = ({name: x.tolist() for name, x in shares.items()} for shares in (m, u))
+    return Weights(plain_m, plain_u, match_share, household_share, iterations)
 
 
 def bits(evidence: dict[str, Evidence], m: dict[str, Floats], u: dict[str, Floats]) -> tuple[Floats, Floats]:
-    """Return log2(m / u) summed over personal and over household fields, per pair; a missing field adds nothing."""
+    """Return log2(m / u) per pair, over personal and over household fields; a missing one adds nothing."""
     pairs = len(next(iter(evidence.values())).level)
     summed = {False: np.zeros(pairs), True: np.zeros(pairs)}
     for name, one in evidence.items():
@@ -103,9 +99,8 @@ def kinds(
     --------
     Ten bits for the home alone are no person, with as many households as matches; ten personal bits more are.
 
-    >>> [round(float(match[0]), 3) for match, _ in (
-    ...     kinds(np.array([0.0]), np.array([30.0]), 1e-6, 1e-6), kinds(np.array([10.0]), np.array([30.0]), 1e-6, 1e-6)
-    ... )]
+    >>> match, household = kinds(np.array([0.0, 10.0]), np.array([40.0, 40.0]), 1e-6, 1e-6)
+    >>> match.round(3).tolist()
     [0.5, 0.999]
     """
     one = match_share * np.exp2(np.clip(personal + home, -_MOST_BITS, _MOST_BITS))
@@ -122,7 +117,8 @@ def _first_guess(levels: int) -> Floats:
 
 def _counts(one: Evidence, weight: Floats) -> Floats:
     levels = len(one.chance)
-    return np.bincount(one.level, weight, levels + 1)[:levels]
+    counts: Floats = np.bincount(one.level, weight, levels + 1)[:levels].astype(np.float64)
+    return counts
 
 
 def _shares(counts: Floats) -> Floats:
@@ -137,8 +133,3 @@ def _chance(one: Evidence, related: Floats) -> Floats:
     """
     shown = one.chance * one.known
     return _shares(np.maximum(shown - related, shown / 50))
-
-
-def degrees(names: Sequence[str], weights: Weights) -> dict[str, list[float]]:
-    """Return log2(m / u) by field and degree: what each degree of agreement is worth, in bits."""
-    return {name: [float(x) for x in np.log2(np.divide(weights.m[name], weights.u[name]))] for name in names}
