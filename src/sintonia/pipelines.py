@@ -35,6 +35,7 @@ from sintonia.review import ReviewData, render
 from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
+from sintonia.sources.report import require_interactions
 from sintonia.summaries import Figures, build_figures, demo_figures, review_figures, score_figures, simulate_figures, train_figures
 from sintonia.tasks import label_kinds
 from sintonia.training_set import assemble
@@ -64,11 +65,12 @@ def build(settings: BuildSettings) -> Figures:
             map_silo(connection, name, silo, root, bounds)
             for name, silo in track(source.silos.items(), "Reading silos", len(source.silos))
         ]
+        rejected = write_rejected(connection, workspace, list(source.silos))
+        require_interactions(source.name, silos)
         with step("Tying identifiers to customers"):
             collect_sightings(connection, list(source.silos))
             write_crosswalk(connection)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
-        rejected = write_rejected(connection, workspace, list(source.silos))
     return build_figures(store, rejected)
 
 

@@ -91,9 +91,9 @@ def register(place: Tracking, run: Run) -> Registered:
         mlflow.log_metrics(dict(run.metrics))
         for file, document in run.documents.items():
             mlflow.log_text(json.dumps(document, indent=1, allow_nan=False), file)
-        version = _log_model(run.model, name)
+        model_id, uri = _log_model(run.model)
         run_id = active.info.run_id
-    place.client.set_registered_model_alias(name, CANDIDATE, version)
+    version = _new_version(place.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
     return Registered(name, version, CANDIDATE, run_id)
 
 
@@ -159,8 +159,21 @@ def _experiment(place: Tracking, name: str) -> str:
     return str(place.client.create_experiment(name, artifact_location=place.artifacts))
 
 
-def _log_model(model: Model, name: str) -> str:
-    """Return the version of the model, stored as LightGBM text and JSON with a loader, nothing pickled."""
+def _new_version(client: "MlflowClient", name: str, made: dict[str, str]) -> str:
+    """Return the number of the new version, which now carries the alias `candidate`."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(name)
+    except MlflowException:
+        client.create_registered_model(name)
+    version = str(client.create_model_version(name, **made).version)
+    client.set_registered_model_alias(name, CANDIDATE, version)
+    return version
+
+
+def _log_model(model: Model) -> tuple[str, str]:
+    """Return the id and address of the model, stored as LightGBM text and JSON with a loader, nothing pickled."""
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
@@ -172,9 +185,8 @@ def _log_model(model: Model, name: str) -> str:
             data_path=str(data),
             signature=_signature(model),
             pip_requirements=["sintonia"],
-            registered_model_name=name,
         )
-    return str(logged.registered_model_version)
+    return str(logged.model_id), str(logged.model_uri)
 
 
 def _signature(model: Model) -> Any:

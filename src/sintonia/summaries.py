@@ -74,7 +74,7 @@ def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, reg
         say.append(f"  {name:<14}" + "".join(f"{_interval(estimates[metric]):>24}" for metric in SHOWN))
     best = judged.best_baseline()
     if best is not None:
-        gap = _interval(judged.difference("auc", judged.model, best))
+        gap = _interval(judged.differences[best]["auc"])
         say.append(f"By AUC the model is {judged.verdict(best)} the {best}: difference {gap}")
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
     return {

@@ -114,10 +114,15 @@ class ReviewSettings(Settings):
 
 
 @dataclass(frozen=True)
-class DemoSettings(TrainSettings, SimulateSettings):
-    """`sintonia demo`: all of the road on the synthetic brand."""
+class DemoSettings(SimulateSettings):
+    """`sintonia demo`: all of the road on the synthetic brand, for every task listed."""
 
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    tasks: dict[str, TaskConfig] = field(default_factory=dict)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
     bands: dict[str, int] = field(default_factory=dict)
 
 

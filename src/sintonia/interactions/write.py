@@ -13,7 +13,6 @@ import duckdb
 import pyarrow.parquet as pq
 
 from sintonia.config import SourceConfig
-from sintonia.errors import NotEnoughDataError
 from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
 from sintonia.progress import track
 from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, Table
@@ -151,8 +150,6 @@ def _make_current(
 ) -> None:
     row = connection.execute("SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions").fetchone()
     assert row is not None
-    if not row[0]:
-        raise NotEnoughDataError(f"No interaction of source '{source.name}' could be stored; see the rejected rows.")
     # One row in a thousand with a clock in the past must not claim a history that is not there.
     first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"
     manifest = {

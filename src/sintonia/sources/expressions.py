@@ -1,7 +1,6 @@
 """A mapping's SQL expressions, checked against the silo's own columns and turned into typed columns."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlglot
@@ -49,7 +48,7 @@ class Expressions:
             parsed = sqlglot.parse_one(text, dialect=DIALECT)
         except SqlglotError:
             raise ConfigError(f"Silo '{self.silo_name}': cannot read the expression {text!r} as SQL.") from None
-        if isinstance(parsed, FORBIDDEN) or parsed.find(*FORBIDDEN) is not None:
+        if not isinstance(parsed, exp.Condition) or parsed.find(*FORBIDDEN) is not None:
             raise ConfigError(f"Silo '{self.silo_name}': {text!r} looks beyond its own row; use plain expressions.")
         return parsed.transform(self._resolve)
 
@@ -108,14 +107,3 @@ class Expressions:
             if column.lower() == name.lower():
                 return column
         raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, self.types)}")
-
-
-def plain_columns(texts: Sequence[str]) -> set[str]:
-    """Return those of the expressions that are a bare name.
-
-    Examples
-    --------
-    >>> sorted(plain_columns(["card_no", "number(a) * 2"]))
-    ['card_no']
-    """
-    return {text for text in texts if re.fullmatch(r"\w+", text)}

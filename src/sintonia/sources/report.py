@@ -1,8 +1,11 @@
 """What became of a silo's rows."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from sintonia.errors import NotEnoughDataError
 
 
 @dataclass(frozen=True)
@@ -20,3 +23,18 @@ class SiloReport:
     reasons: Mapping[str, int]
     data_until: datetime | None
     kinds: tuple[str, ...]
+
+
+def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
+    """Refuse a source of which no interaction could be kept, with the commonest reasons.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When no silo tells of any kind of interaction.
+    """
+    if any(silo.kinds for silo in silos):
+        return
+    reasons: Counter[str] = sum((Counter(silo.reasons) for silo in silos), Counter())
+    told = ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3)) or "the silos are empty"
+    raise NotEnoughDataError(f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows.")

@@ -1,0 +1,69 @@
+"""Features joined to labels: the right rows, in one order, whatever the threads and buckets."""
+
+import numpy as np
+import pytest
+from brand import FEATURES, SPLIT, TASK, build_brand
+from builder import build_store
+
+from sintonia import features, tasks
+from sintonia.interactions import Store
+from sintonia.timeline import split_snapshots
+from sintonia.training_set import Rows, assemble
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return build_brand(tmp_path_factory.mktemp("brand"))
+
+
+@pytest.fixture(scope="module")
+def as_ofs(store: Store) -> tuple:
+    split = split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"]))
+    return split.all
+
+
+def by_key(rows: Rows) -> dict:
+    keys = zip(rows.customer_id.tolist(), rows.as_of.tolist(), strict=True)
+    values = [(row.tobytes(), int(label)) for row, label in zip(rows.values, rows.label, strict=True)]
+    return dict(zip(keys, values, strict=True))
+
+
+def test_rows_are_the_eligible_ones_with_their_own_features(store, as_ofs):
+    rows = assemble(store, as_ofs, FEATURES, TASK)
+    eligible, computed = {}, {}
+    for path in store.buckets:
+        interactions = store.read_bucket(path)
+        for row in tasks.label_rows(interactions, as_ofs, TASK).to_pylist():
+            eligible[row["customer_id"], row["as_of"]] = row["label"]
+        for row in features.compute(interactions, as_ofs, FEATURES).to_pylist():
+            computed[row["customer_id"], row["as_of"]] = row
+    found = list(zip(rows.customer_id.tolist(), rows.as_of.tolist(), strict=True))
+    assert sorted(found) == sorted(eligible)
+    assert rows.label.tolist() == [eligible[key] for key in found]
+    recency = rows.names.index("rfm__days_since_purchase")
+    np.testing.assert_array_equal(
+        rows.values[:, recency], np.float32([computed[key]["rfm__days_since_purchase"] for key in found])
+    )
+
+
+def test_threads_buckets_and_the_company_of_others_change_nothing(store, as_ofs, tmp_path):
+    """Law 4, for what a model reads."""
+    whole = assemble(store, as_ofs, FEATURES, TASK)
+    threaded = assemble(store, as_ofs, FEATURES, TASK, threads=4)
+    assert whole.values.tobytes() == threaded.values.tobytes()
+    assert whole.customer_id.tolist() == threaded.customer_id.tolist()
+    some = set(whole.customer_id[::7].tolist())
+    alone = by_key(assemble(store, as_ofs, FEATURES, TASK, customers=some))
+    assert alone == {key: value for key, value in by_key(whole).items() if key[0] in some}
+    (tmp_path / "events.csv").write_bytes((store.folder.parents[2] / "events.csv").read_bytes())
+    from brand import SILO
+
+    rebucketed = build_store(tmp_path, {"events": SILO}, buckets=7)
+    assert by_key(assemble(rebucketed, as_ofs, FEATURES, TASK)) == by_key(whole)
+
+
+def test_dates_pick_their_rows(store, as_ofs):
+    rows = assemble(store, as_ofs, FEATURES, TASK)
+    parts = [rows.at([as_of]) for as_of in as_ofs]
+    assert sum(len(part) for part in parts) == len(rows)
+    assert all(len(set(part.as_of.tolist())) == 1 for part in parts)
