@@ -11,6 +11,7 @@ from sintonia.explain import Swarm
 from sintonia.review.words import number, percent
 
 LEVELS = 5
+WIDTH = 250
 _TICK_STEPS = {0.05: 0.01, 0.1: 0.02, 0.2: 0.05, 0.3: 0.1, 0.4: 0.1, 0.5: 0.1, 0.6: 0.2, 0.8: 0.2, 1.0: 0.2}
 
 
@@ -18,9 +19,9 @@ _TICK_STEPS = {0.05: 0.01, 0.1: 0.02, 0.2: 0.05, 0.3: 0.1, 0.4: 0.1, 0.5: 0.1, 0
 class Plane:
     """A square plot: its corner and size in pixels, and the value at the end of both axes."""
 
-    left: float = 44
-    top: float = 10
-    size: float = 262
+    left: float = 42
+    top: float = 24
+    size: float = 204
     limit: float = 1.0
 
     def x(self, value: float) -> float:
@@ -52,8 +53,7 @@ class Plane:
         parts.append(
             Markup('<text class="axis mid" x="{}" y="{}">{}</text>').format(middle, bottom + 34, across)
         )
-        turned = '<text class="axis mid" transform="translate(11 {}) rotate(-90)">{}</text>'
-        parts.append(Markup(turned).format(self.top + self.size / 2, up))
+        parts.append(Markup('<text class="axis" x="0" y="11">{}</text>').format(up))
         return Markup("").join(parts)
 
 
@@ -82,7 +82,7 @@ def reliability(bins: Sequence[Bin]) -> Markup:
 def gains(judged: Evaluation) -> Markup:
     """Return the share of outcomes found against the share of customers reached, model and baselines."""
     plane = Plane()
-    marks = [plane.axes("customers reached, highest propensity first", "outcomes found")]
+    marks = [plane.axes("customers reached, best first", "outcomes found")]
     names = [*judged.baselines, judged.model]
     for name in names:
         line = " ".join(
@@ -116,9 +116,9 @@ def _line(judged: Evaluation, name: str) -> str:
 def swarm(points: Swarm, low: float, high: float) -> Markup:
     """Return one feature's swarm on a common scale: dots darken with the value, ticks have no order or value.
 
-    Dots of one level are one path of zero-length strokes with round caps: a twentieth of the bytes of circles.
+    Dots of one level are one path of zero-length strokes with round caps: a fifth of the bytes of circles.
     """
-    width, height = 372, 24
+    width, height = WIDTH, 22
     paths: dict[str, list[str]] = defaultdict(list)
     for (x, y), rank in zip(_stack(points, low, high, width, height), points.ranks, strict=True):
         level = "none" if rank is None else f"v{min(int(rank * LEVELS), LEVELS - 1)}"
@@ -135,7 +135,7 @@ def swarm(points: Swarm, low: float, high: float) -> Markup:
 
 def swarm_scale(low: float, high: float) -> Markup:
     """Return the scale below the swarms."""
-    width = 372
+    width = WIDTH
     labels = [(low, "start"), (0.0, "mid"), (high, "end")]
     marks = [
         Markup('<text class="tick {}" x="{}" y="12">{}</text>').format(
@@ -153,16 +153,17 @@ def _across(value: float, low: float, high: float, width: float) -> float:
 
 
 def _stack(points: Swarm, low: float, high: float, width: int, height: int) -> list[tuple[float, float]]:
-    """Place the points: those that would overlap grow outwards from the middle, closer where there are many."""
-    columns: dict[float, list[int]] = defaultdict(list)
-    for place, value in enumerate(points.contributions):
-        columns[round(_across(value, low, high, width) / 2.5) * 2.5].append(place)
-    spots: list[tuple[float, float]] = [(0.0, 0.0)] * len(points.contributions)
-    for x, members in columns.items():
+    """Place the points: those that would overlap grow outwards from the middle, closer when many."""
+    across = [round(_across(value, low, high, width), 1) for value in points.contributions]
+    columns: dict[int, list[int]] = defaultdict(list)
+    for place, x in enumerate(across):
+        columns[round(x / 2.6)].append(place)
+    spots: list[tuple[float, float]] = [(0.0, 0.0)] * len(across)
+    for members in columns.values():
         gap = min(2.6, (height - 4) / len(members))
         for turn, place in enumerate(members):
             out = (turn + 1) // 2 * (1 if turn % 2 else -1)
-            spots[place] = (x, round(height / 2 + gap * out, 1))
+            spots[place] = (across[place], round(height / 2 + gap * out, 1))
     return spots
 
 
@@ -170,16 +171,16 @@ def direction(points: Swarm) -> str:
     """Return which way a feature works, by the rank correlation of values and contributions."""
     known = [(rank, place) for place, rank in enumerate(points.ranks) if rank is not None]
     if len(known) < 3:
-        return "by category" if not known else "mixed"
+        return "category" if not known else "mixed"
     import numpy as np
 
     ranks, places = np.array(known).T
     if not ranks.std():
         return "mixed"
     agreement = float(np.corrcoef(ranks, places)[0, 1])
-    return "more raises" if agreement > 0.4 else "more lowers" if agreement < -0.4 else "mixed"
+    return "raises" if agreement > 0.4 else "lowers" if agreement < -0.4 else "mixed"
 
 
 def _svg(told: str, body: Markup) -> Markup:
     frame = '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{told}">{body}</svg>'
-    return Markup(frame).format(w=322, h=312, told=told, body=body)
+    return Markup(frame).format(w=258, h=268, told=told, body=body)

@@ -1,4 +1,4 @@
-"""What a review page shows, as plain data that JSON keeps whole: figures and definitions, never a customer."""
+"""What a review page shows, as plain data that survives JSON: figures and definitions, never a customer."""
 
 import types
 from collections.abc import Mapping

@@ -3,7 +3,8 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sintonia.metrics import METRICS
+from sintonia.evaluation import Estimate
+from sintonia.metrics import METRICS, Metric
 from sintonia.review import charts, words
 from sintonia.review.data import ReviewData
 
@@ -54,29 +55,32 @@ def _template() -> "Template":
 def metric_table(review: ReviewData) -> list[dict[str, Any]]:
     """Return the rows of the metric table: the model, its baselines, its difference to the best of them.
 
-    Every row has a `name`, a `kind` ('own', 'baseline' or 'difference') and `cells` of figure, interval and, for
-    a difference, what its interval says.
+    Every row has a `name`, a `kind` ('own', 'baseline' or 'difference') and `cells` of figure, interval and,
+    for a difference, what its interval says.
     """
     judged = review.evaluation
     rows = [
         {
             "name": name,
             "kind": "own" if name == judged.model else "baseline",
-            "cells": [(words.number(e.value), words.interval(e), "", "") for e in of.values()],
+            "cells": [_cell(metric, of[metric.name]) for metric in METRICS],
         }
         for name, of in judged.estimates.items()
     ]
     best = judged.best_baseline()
     if best is None:
         return rows
-    cells = []
-    for metric in METRICS:
-        gap = judged.differences[best][metric.name]
-        verdict = judged.verdict(best, metric.name)
-        state = {"better than": "good", "worse than": "bad"}.get(verdict, "open")
-        told = "no clear difference" if state == "open" else verdict.removesuffix(" than")
-        cells.append((words.number(gap.value, signed=True), words.interval(gap, signed=True), state, told))
-    return [*rows, {"name": f"model minus {best}", "kind": "difference", "cells": cells}]
+    gaps = judged.differences[best]
+    cells = [_cell(metric, gaps[metric.name], judged.verdict(best, metric.name)) for metric in METRICS]
+    return [*rows, {"name": f"{judged.model} minus {best}", "kind": "difference", "cells": cells}]
+
+
+def _cell(metric: Metric, found: Estimate, verdict: str = "") -> tuple[str, str, str, str]:
+    digits = 2 if metric.name == "lift_top10" else 3
+    state = words.STATES.get(verdict, "open")
+    told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
+    signed = bool(verdict)
+    return words.number(found.value, digits, signed), words.interval(found, digits, signed), state, told
 
 
 def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:

@@ -12,6 +12,7 @@ FEW_OUTCOMES = 200
 SUSPICIOUS_AUC = 0.95
 DOMINANT = 0.5
 SHIFT = 0.25
+STATES = {"better than": "good", "worse than": "bad", "not distinguishable from": "open"}
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Finding:
 
 
 def number(value: float, digits: int = 3, signed: bool = False) -> str:
-    """Return a figure with a true minus sign.
+    """Return a figure with a true minus sign, which nothing that rounds to zero gets.
 
     Examples
     --------
-    >>> number(-0.0412), number(0.0412, signed=True)
-    ('−0.041', '+0.041')
+    >>> number(0.0412, signed=True), number(-0.0412) == "\N{MINUS SIGN}0.041", number(-0.0001)
+    ('+0.041', True, '0.000')
     """
     text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
     return text.replace("-", "\N{MINUS SIGN}") if float(text) else f"{0:.{digits}f}"
@@ -40,8 +41,8 @@ def percent(value: float, digits: int = 0) -> str:
 
     Examples
     --------
-    >>> percent(0.347), percent(0.0081, 1)
-    ('35\u202f%', '0.8\u202f%')
+    >>> percent(0.347).split(), percent(0.0081, 1).split()
+    (['35', '%'], ['0.8', '%'])
     """
     return f"{100 * value:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
 
@@ -66,13 +67,13 @@ def ranking(data: ReviewData) -> Finding:
         return Finding("open", "Not compared with any baseline", evidence)
     verdict = judged.verdict(best)
     gap = judged.differences[best][metric.name]
-    state = {"better than": "good", "worse than": "bad"}.get(verdict, "open")
+    state = STATES.get(verdict, "open")
     many = len(judged.baselines)
     named = f"the {best}" if many == 1 else f"the best of {many} baselines, the {best}"
     evidence = (
         f"Out of time, {metric.title} {number(own.value)} against "
-        f"{number(judged.estimates[best][metric.name].value)}: a difference of {number(gap.value, signed=True)} "
-        f"(95\u202f% interval {interval(gap, signed=True)})."
+        f"{number(judged.estimates[best][metric.name].value)}: a difference of "
+        f"{number(gap.value, signed=True)} (95\u202f% interval {interval(gap, signed=True)})."
     )
     return Finding(
         state, f"Ranks {verdict} {named}" if state != "open" else f"{verdict.capitalize()} {named}", evidence
@@ -80,18 +81,18 @@ def ranking(data: ReviewData) -> Finding:
 
 
 def calibration(data: ReviewData) -> Finding:
-    """Return whether propensities can be read as rates: a fault only where the interval lies above 2 points."""
+    """Return whether propensities can be read as rates: at fault only if the interval lies above 2 points."""
     judged = data.evaluation
     error, bins = judged.estimates[judged.model]["calibration_error"], judged.bins[judged.model]
     said = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
     evidence = (
-        f"Propensities are typically {percent(error.value, 1)} off the observed rates (95\u202f% interval "
-        f"{percent(error.low, 1)} to {percent(error.high, 1)}); on average {percent(said, 1)} said, "
-        f"{percent(judged.label_rate, 1)} observed."
+        f"Propensities are typically {100 * error.value:.1f} points off the observed rates "
+        f"(95\u202f% interval {100 * error.low:.1f} to {100 * error.high:.1f}); on average "
+        f"{percent(said, 1)} said, {percent(judged.label_rate, 1)} came true."
     )
     if error.low > TOLERANCE:
         return Finding("bad", "Not calibrated", evidence)
-    if error.high > UNSETTLED:
+    if error.value > TOLERANCE or error.high > UNSETTLED:
         return Finding("open", "Calibration not settled by this much data", evidence)
     return Finding("good", "Calibrated", evidence)
 
@@ -102,14 +103,17 @@ def reach(data: ReviewData) -> Finding:
     lift = judged.estimates[judged.model]["lift_top10"]
     evidence = (
         f"{percent(lift.value * judged.label_rate)} of them have the outcome, against "
-        f"{percent(judged.label_rate)} of all {judged.rows:,} test rows (95\u202f% interval of the lift {interval(lift, 1)})."
+        f"{percent(judged.label_rate)} of all {judged.rows:,} test rows "
+        f"(95\u202f% interval of the lift {interval(lift, 1)})."
     )
-    state = "good" if lift.low > 1 else "bad" if lift.high < 1 else "open"
+    if lift.low <= 1 <= lift.high:
+        return Finding("open", "The highest tenth is not clearly different from the rest", evidence)
+    state = "good" if lift.low > 1 else "bad"
     return Finding(state, f"The highest tenth holds {number(lift.value, 1)} times the usual rate", evidence)
 
 
 def worries(data: ReviewData) -> list[str]:
-    """Return what a reviewer should look at before signing, one sentence each; none when nothing stands out."""
+    """Return what a reviewer should look at before signing; nothing when nothing stands out."""
     judged = data.evaluation
     rates = {part.name: part.label_rate for part in data.parts}
     before, now = rates.get("train", judged.label_rate), rates.get("test", judged.label_rate)
