@@ -41,9 +41,8 @@ def recognise(columns: Sequence[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> recognise([" given_name", "Surname", "DateOfBirth", "postcode_fake", "shoe size"])
-    {'first_name': ' given_name', 'last_name': 'Surname', 'birth_date': 'DateOfBirth', 'postcode':
-    'postcode_fake'}
+    >>> recognise([" given_name", "Surname", "postcode_fake", "shoe size"])
+    {'first_name': ' given_name', 'last_name': 'Surname', 'postcode': 'postcode_fake'}
     """
     spelt = {column: _snake(column) for column in columns}
     bare = {column: re.sub(rf"(^|_){_NOISE}(?=_|$)", "", name).strip("_") for column, name in spelt.items()}

@@ -40,7 +40,7 @@ class MatchConfig:
     match_probability: float = 0.5
     pairs_per_record: int = 60
     every_pair_up_to: int = 1_000_000
-    training_pairs: int = 1_000_000
+    training_pairs: int = 500_000
     random_pairs: int = 250_000
 
     def __post_init__(self) -> None:

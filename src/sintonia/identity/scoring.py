@@ -27,7 +27,7 @@ _BEST_TIES = 30
 def splink_scores(
     connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights, pairs: str
 ) -> Iterator[str]:
-    """Yield the table of Splink's scores (`gamma_`, `mw_`, `mw_tf_adj_`) of pairs, gone when the block ends."""
+    """Yield the table of Splink's scores of pairs (`gamma_`, `mw_`, `mw_tf_adj_`); gone with the block."""
     from splink import DuckDBAPI, Linker, SettingsCreator
 
     for name in ("splink", *(name for name in logging.root.manager.loggerDict if name.startswith("splink."))):

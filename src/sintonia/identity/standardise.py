@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TITLES = (
-    r"^(mr|mrs|ms|miss|mx|dr|prof|rev|sir|sig|sigg|sigra|sig ra|signor|signora|dott|dott ssa|dottssa|dottor"
+    r"^(mr|mrs|ms|miss|mx|dr|prof|rev|sir|sig ra|sigra|sigg|sig|signora|signor|dott ssa|dottssa|dott|dottor"
     r"|dottoressa|avv|ing|geom|rag)\s+"
 )
 _MISSING = ["", "nan", "none", "null", "na", "n a", "nd", "unknown", "missing", "test", "xxx"]
@@ -62,7 +62,7 @@ def standardise(
     if "email" in text:
         ready["email"] = _email(text["email"])
     if "phone" in text:
-        ready["phone"] = _by_value(text["phone"], lambda value: _phone(value, region))
+        ready["phone"] = _by_value(text["phone"], _phone_reader(region))
     for field in ("birth_place", "street", "street_2", "city", "province", "country", "occupation"):
         if field in text:
             ready[field] = _known(_words(text[field]))
@@ -224,18 +224,38 @@ def _email(text: "pa.Array") -> "pa.Array":
     return pc.if_else(pc.match_substring_regex(plain, r"^[^@]+@[^@]+$"), plain, pa.scalar(None, pa.string()))
 
 
-def _phone(value: str, region: str) -> str | None:
-    """Return the number as E.164, or its digits when it is no number of the region; null without 6 digits."""
-    digits = re.sub(r"\D", "", value)
-    if len(digits) < 6 or len(set(digits)) == 1:
-        return None
+def _phone_reader(region: str) -> Callable[[str], str | None]:
+    """Return the function from a number as written to E.164, to its digits when it is none, or to null.
+
+    What fits phonenumbers' national pattern of the region needs no parsing, which costs twenty times as much.
+    """
     import phonenumbers
 
-    try:
-        parsed = phonenumbers.parse(re.sub(r"\(0\)", "", value), region)
-    except phonenumbers.NumberParseException:
-        return digits
-    return f"+{parsed.country_code}{'0' if parsed.italian_leading_zero else ''}{parsed.national_number}"
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region.upper())
+    if metadata is None:
+        raise InputError(
+            f"Unknown region '{region}' of phone numbers; give a country as two letters, such as IT."
+        )
+    pattern = metadata.general_desc.national_number_pattern if metadata.general_desc else None
+    fits = re.compile(str(pattern or r"\b\B")).fullmatch  # without a pattern nothing fits
+    code, trunk = str(metadata.country_code), metadata.national_prefix or ""
+
+    def read(value: str) -> str | None:
+        written = re.sub(r"\(0\)|[^\d+]", "", value)
+        digits = written.replace("+", "")
+        if len(digits) < 6 or len(set(digits)) == 1:
+            return None
+        national = re.sub(rf"^(\+|00){code}", "", written)
+        national = national.removeprefix(trunk) if national == written else national
+        if fits(national):
+            return f"+{code}{national}"
+        try:
+            parsed = phonenumbers.parse(written, region.upper())
+        except phonenumbers.NumberParseException:
+            return digits
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+    return read
 
 
 def _birth_date(text: Mapping[str, "pa.Array"]) -> "pa.Array | None":
@@ -257,7 +277,7 @@ def _iso_date(value: str) -> str | None:
     Examples
     --------
     >>> [_iso_date(text) for text in ("19840531", "31/05/1984", "5/31/1984", "1984-05-31 00:00", "?")]
-    ['1984-05-31', '1984-05-31', '1984-05-31', None]
+    ['1984-05-31', '1984-05-31', '1984-05-31', '1984-05-31', None]
     """
     parts = re.match(r"(\d{4})\D?(\d{1,2})\D?(\d{1,2})(?:\D|$)", value)
     if parts:
