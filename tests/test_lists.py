@@ -128,6 +128,6 @@ def test_column_that_is_there_already_is_not_overwritten(tmp_path):
 
 
 def test_sample_list_is_a_list_of_known_customers_and_one_unknown(tmp_path, store):
-    write_sample(store, tmp_path / "sample.csv")
+    write_sample(store, "card", tmp_path / "sample.csv")
     located = locate(read_list(tmp_path / "sample.csv"), store, SOURCE, None)
     assert [owner is None for owner in located.customer_ids] == [False, False, True]

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from sqlglot import exp
 
 from sintonia.config import EngineConfig
 
@@ -35,6 +35,7 @@ def connect(config: EngineConfig, workspace: Path) -> Iterator[duckdb.DuckDBPyCo
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def run(connection: duckdb.DuckDBPyConnection, query: exp.Expression) -> duckdb.DuckDBPyConnection:
-    """Return the executed connection for a query built from sqlglot expressions."""
-    return connection.execute(query.sql(dialect=DIALECT))
+def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the only row of a query, with nothing left pending: an undrained result blocks its connection."""
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)

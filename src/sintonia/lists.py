@@ -158,11 +158,11 @@ def write_list(customers: CustomerList, added: Mapping[str, Sequence[str]], path
     part.replace(path)
 
 
-def write_sample(store: Store, path: Path, rows: int = 500) -> None:
-    """Write a list of some of the store's customers, as marketing might send it: `customer_id;note`, one unknown."""
-    known = sorted(store.customer_ids())
+def write_sample(store: Store, key_type: str, path: Path, rows: int = 500) -> None:
+    """Write a list as marketing might send it, `<key_type>;note`: keys the store knows, and one it does not."""
+    known = sorted(store.read_crosswalk(key_type)["source_key"].to_pylist())
     chosen = [*known[:: max(len(known) // rows, 1)][:rows], "nobody"]
-    lines = ["customer_id;note", *(f"{customer};row {at}" for at, customer in enumerate(chosen, start=1))]
+    lines = [f"{key_type};note", *(f"{key};row {at}" for at, key in enumerate(chosen, start=1))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -137,11 +137,12 @@ def demo(settings: DemoSettings) -> Figures:
     for name, task in settings.tasks.items():
         steps[f"train task={name}"] = train(_as(TrainSettings, settings, task=task))
     path = workspace / "list.csv"
-    write_sample(open_store(workspace), path)
+    write_sample(open_store(workspace), "crm", path)
     steps[f"score list={path}"] = score(_as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks)))
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
-    return demo_figures(steps, workspace)
+    made = [path, workspace / "mlflow.db", workspace / "mlflow"]
+    return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 
 
 def _as(kind: type[S], settings: Settings, **changes: object) -> S:

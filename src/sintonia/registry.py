@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Before MLflow is imported: it reads these once, and this program tells nobody what it does.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
+# Before MLflow is imported, for it reads these once: this program tells nobody what it does, and a bar of one
+# file is noise.
+for _name, _value in (
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("DO_NOT_TRACK", "true"),
+    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+):
+    os.environ.setdefault(_name, _value)
 
 from sintonia.config import TrackingConfig
 from sintonia.errors import NotBuiltError

@@ -24,8 +24,9 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
     """Return how many rows each silo of the synthetic brand has, and where they are."""
     say = [f"Synthetic brand: {summary.customers:,} customers in {len(summary.rows)} silos"]
     say += [f"  {name:<20} {rows:>10,} rows" for name, rows in summary.rows.items()]
-    say += _files(summary.files)
-    return {"customers": summary.customers, "rows": dict(summary.rows), "files": _texts(summary.files), "say": say}
+    files = [*summary.files, summary.truth]
+    say += _files(files)
+    return {"customers": summary.customers, "rows": dict(summary.rows), "files": _texts(files), "say": say}
 
 
 def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
@@ -37,8 +38,9 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
         if silo.after_until:
             say.append(f"    {silo.after_until:>8,}  not read: after source.until")
     say.append(f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}")
-    written = [path for path in rejected if any(s.rejected and s.name == path.stem for s in store.silos)]
-    say += _files([store.folder, *written])
+    some = {silo.name for silo in store.silos if silo.rejected}
+    files = [store.folder, *(path for path in rejected if path.stem in some)]
+    say += _files(files)
     return {
         "customers": store.customers,
         "interactions": store.interactions,
@@ -55,7 +57,7 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
             }
             for silo in store.silos
         },
-        "files": _texts([store.folder, *rejected]),
+        "files": _texts(files),
         "say": say,
     }
 
@@ -65,7 +67,7 @@ def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, reg
     population, outcome = describe(settings.task)
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
-        f"Task {settings.task.name}: which {population} {outcome}?",
+        f"Task {settings.task.name}: of the {population}, who {outcome}?",
         f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
         f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
         f"  {'':<14}" + "".join(f"{title:>24}" for title in SHOWN.values()),
@@ -83,6 +85,7 @@ def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, reg
         "version": registered.version,
         "alias": registered.alias,
         "run_id": registered.run_id,
+        "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
         **judged.figures(),
         "say": say,
@@ -128,24 +131,24 @@ def score_figures(customers: CustomerList, located: Located, scores: Sequence[Sc
 
 def review_figures(registered: Registered, page: Path) -> Figures:
     """Return where the review page is."""
-    say = [f"Review of {registered.name} version {registered.version}; open it in a browser:", f"  {page}"]
+    say = [f"Review of {registered.name} version {registered.version}; open it in a browser", *_files([page])]
     return {"model": registered.name, "version": registered.version, "files": [str(page)], "say": say}
 
 
-def demo_figures(steps: dict[str, Figures], workspace: Path) -> Figures:
+def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: str) -> Figures:
     """Return every step's figures, all files, and what to open next."""
     say = []
     for name, figures in steps.items():
-        say += [f"--- {name}", *(line for line in figures["say"] if not line.startswith(("Files:", "  /")))]
-    files = [file for figures in steps.values() for file in figures.get("files", [])]
-    lists = [file for file in files if file.endswith(".csv") and "scored" in file]
-    pages = [file for file in files if file.endswith(".html")]
+        lines = figures["say"]
+        say += [f"--- sintonia {name}", *(lines[: lines.index("Files:")] if "Files:" in lines else lines)]
+    files = list(dict.fromkeys([*(file for figures in steps.values() for file in figures["files"]), *_texts(made)]))
     say += ["", *_files([Path(file) for file in files])]
-    say += ["", "Open next:", *(f"  {page}   the review page" for page in pages)]
-    say += [f"  {path}   the scored list" for path in lists]
-    say += [f"  mlflow ui --backend-store-uri sqlite:///{workspace / 'mlflow.db'}   the runs and models"]
+    say += ["", "Open next:"]
+    say += [f"  {file:<44} the review, in a browser" for file in files if file.endswith(".html")]
+    say += [f"  {file:<44} the scored list, in a spreadsheet" for file in files if file.endswith("-scored.csv")]
+    say += [f"  mlflow ui --backend-store-uri {tracking_uri}   the runs and models"]
     told = {name: {key: value for key, value in figures.items() if key != "say"} for name, figures in steps.items()}
-    return {**told, "files": files, "say": say}
+    return {"steps": told, "files": files, "say": say}
 
 
 def _interval(found: Estimate) -> str:

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from sintonia.config import SourceConfig
+from sintonia.engine import fetch_row
 from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
 from sintonia.progress import track
 from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, Table
@@ -148,16 +149,17 @@ def _bucket_query(bucket: int) -> str:
 def _make_current(
     connection: duckdb.DuckDBPyConnection, workspace: Path, folder: Path, source: SourceConfig, silos: Sequence[SiloReport]
 ) -> None:
-    row = connection.execute("SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions").fetchone()
-    assert row is not None
+    interactions, customers = fetch_row(
+        connection, "SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions"
+    )
     # One row in a thousand with a clock in the past must not claim a history that is not there.
     first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"
     manifest = {
         "version": folder.name,
         "source": source.name,
         "fingerprint": fingerprint(sorted(folder.rglob("*.parquet"))),
-        "interactions": row[0],
-        "customers": row[1],
+        "interactions": interactions,
+        "customers": customers,
         "kinds_from": dict(connection.execute(first).fetchall()),
         "silos": [asdict(silo) for silo in silos],
     }

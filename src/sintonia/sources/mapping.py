@@ -9,7 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from sintonia.config import SiloConfig, iso_time
-from sintonia.engine import DIALECT
+from sintonia.engine import DIALECT, fetch_row
 from sintonia.errors import ConfigError, unknown
 from sintonia.schema import CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS, Column
 from sintonia.sources.expressions import Expressions
@@ -184,20 +184,25 @@ def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> N
 
 
 def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, bounds: Bounds) -> SiloReport:
-    counts = "COUNT(*) FILTER (WHERE _read), COUNT(*) FILTER (WHERE _read AND reason IS NULL), COUNT(*) FILTER (WHERE NOT _read)"
-    row = connection.execute(f"SELECT {counts} FROM mapped_{name}").fetchone()
-    assert row is not None
+    kept = f"FROM mapped_{name} WHERE _read AND reason IS NULL"
+    rows, after_until = fetch_row(
+        connection, f"SELECT COUNT(*) FILTER (WHERE _read), COUNT(*) FILTER (WHERE NOT _read) FROM mapped_{name}"
+    )
+    stored, newest = fetch_row(connection, f"SELECT COUNT(*), MAX(occurred_at) {kept}")
     reasons = connection.execute(
         f"SELECT reason, COUNT(*) FROM mapped_{name} WHERE _read AND reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
-    newest = connection.execute(f"SELECT MAX(occurred_at) FROM mapped_{name} WHERE _read AND reason IS NULL").fetchone()
-    kinds: list[tuple[str]] = []
-    if silo.interactions:
-        kinds = connection.execute(
-            f"SELECT DISTINCT i__kind FROM mapped_{name} WHERE _read AND reason IS NULL ORDER BY 1"
-        ).fetchall()
-    data_until = _data_until(silo, newest[0] if newest else None, bounds.until)
-    return SiloReport(name, row[0], row[1], row[0] - row[1], row[2], dict(reasons), data_until, tuple(k[0] for k in kinds))
+    kinds = f"SELECT DISTINCT i__kind {kept} ORDER BY 1"
+    return SiloReport(
+        name=name,
+        rows=rows,
+        stored=stored,
+        rejected=rows - stored,
+        after_until=after_until,
+        reasons=dict(reasons),
+        data_until=_data_until(silo, newest, bounds.until),
+        kinds=tuple(kind for (kind,) in connection.execute(kinds).fetchall()) if silo.interactions else (),
+    )
 
 
 def _data_until(silo: SiloConfig, newest: datetime | None, until: datetime | None) -> datetime | None:
