@@ -28,6 +28,20 @@ def scramble(numbers: Ints, salt: int) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
+def shuffled(numbers: Ints, salt: int, bits: int) -> Ints:
+    """Return distinct numbers below 2**bits for distinct numbers below 2**bits, in no visible order.
+
+    Examples
+    --------
+    >>> sorted(shuffled(np.arange(8), salt=1, bits=3).tolist())
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    mask = np.uint64((1 << bits) - 1)
+    z = (numbers.astype(np.uint64) + np.uint64(salt * 7919)) * np.uint64(0x9E3779B97F4A7C15) & mask
+    z = (z ^ (z >> np.uint64(max(1, bits // 2)))) * np.uint64(0xD1342543DE82EF95) & mask
+    return (z ^ (z >> np.uint64(max(1, bits // 2)))).astype(np.int64)
+
+
 def hex_ids(numbers: Ints, salt: int, prefix: str = "") -> Texts:
     """Return one id of 16 hexadecimal digits per number, after the prefix.
 

@@ -87,7 +87,8 @@ def _last_sunday(month_after: npt.NDArray[Any]) -> Times:
     last_day = month_after.astype("M8[D]") - 1
     since_sunday = (last_day.astype(np.int64) + 4) % 7  # 1970-01-01 was a Thursday
     sunday: npt.NDArray[Any] = last_day - since_sunday
-    return sunday.astype("M8[us]") + np.timedelta64(1, "h")
+    one: Times = sunday.astype("M8[us]") + np.timedelta64(1, "h")
+    return one
 
 
 def rome(utc: Times) -> Times:

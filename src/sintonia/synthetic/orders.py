@@ -13,6 +13,9 @@ from sintonia.synthetic.people import EXTRA_QUANTITY, People
 
 PROMOTIONS = np.array([0.10, 0.20, 0.30])
 RETURN_RATE = 0.04
+PRIZES = 0.5
+"""Share of orders on which an all-out collector takes a prize for points."""
+
 _RETURN_DAYS = (2, 12)
 
 

@@ -106,9 +106,9 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         web_share=np.where(place == BOTH, rng.beta(1.5, 1.5, n), np.where(place == WEB, 1.0, 0.0)),
         card_use=rng.beta(8, 1.2, n),
         basket=0.2 + rng.gamma(2.0, 0.2, n),
-        price_sensitivity=rng.beta(0.7, 0.9, n),
-        novelty=rng.beta(0.7, 1.1, n),
-        collector=rng.beta(0.7, 1.0, n),
+        price_sensitivity=_leaning(rng, n),
+        novelty=_leaning(rng, n),
+        collector=_leaning(rng, n),
         reads_email=rng.beta(1.6, 2.2, n),
         weary=np.where(rng.random(n) < 0.25, rng.beta(5, 1.5, n), 0.0),
         night=rng.beta(0.6 + young, 1.6 - 0.6 * young),
@@ -118,6 +118,11 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         second_online=np.where(place == BOTH, rng.random(n) < 0.65, place == WEB),
         consent=rng.random((n, 4)) < np.array([0.78, 0.55, 0.5, 0.6]),
     )
+
+
+def _leaning(rng: np.random.Generator, n: int) -> Floats:
+    """Return a trait that two people in five have strongly and the others hardly, in [0, 1]."""
+    return np.where(rng.random(n) < 0.4, rng.beta(8, 2, n), rng.beta(1.2, 7, n))
 
 
 def _registration_weeks(rng: np.random.Generator, place: Ints, calendar: Calendar) -> tuple[Ints, Ints]:

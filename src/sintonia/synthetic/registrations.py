@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, given, hex_ids, objects, scramble
+from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, given, hex_ids, objects, shuffled
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, plain
 from sintonia.synthetic.people import BOTH, NEVER, People
@@ -108,20 +108,20 @@ def _ids(numbers: Ints, salt: int, prefix: str) -> Texts:
 
 def _cards(numbers: Ints) -> Texts:
     """Return 13 digits beginning with 29, as in-store EAN codes do."""
-    code = scramble(numbers.ravel(), _SALT_CARD) % np.uint64(10**11)
+    code = shuffled(numbers.ravel(), _SALT_CARD, bits=36)
     return objects([f"29{digits:011d}" for digits in code.tolist()]).reshape(numbers.shape)
 
 
 def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: Bools) -> Texts:
     """Return two addresses a person, on different providers, or one address written twice."""
     n = len(people)
-    tags = (scramble(people.number, _SALT_EMAIL) % np.uint64(9973)).tolist()
+    tags = [np.base_repr(tag, 36).lower() for tag in shuffled(people.number, _SALT_EMAIL, bits=24)]
     first_host = rng.integers(len(PROVIDERS), size=n)
     second_host = (first_host + rng.integers(1, len(PROVIDERS), n)) % len(PROVIDERS)
     out = np.empty((n, 2), dtype=object)
     for i in range(n):
         first, last = plain(truth.first_name[i]), plain(truth.last_name[i])
-        out[i, 0] = f"{first}.{last}{tags[i]}@{PROVIDERS[first_host[i]]}"
+        out[i, 0] = f"{first}.{last}.{tags[i]}@{PROVIDERS[first_host[i]]}"
         other = f"{last}{first[0]}{people.birth_year[i] % 100:02d}.{tags[i]}@{PROVIDERS[second_host[i]]}"
         out[i, 1] = out[i, 0] if same[i] else other
     borrowed = np.flatnonzero((rng.random(n) < 0.003) & (np.arange(n) > 0))
@@ -132,9 +132,8 @@ def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: 
 def _phones(rng: np.random.Generator, people: People) -> Texts:
     """Return one mobile number a person, written in another way each time, as no clerk follows a norm."""
     n = len(people)
-    digits = scramble(people.number, _SALT_PHONE)
-    prefix = (320 + digits % np.uint64(79)).tolist()
-    rest = (digits // np.uint64(79) % np.uint64(10**7)).tolist()
+    high, low = np.divmod(shuffled(people.number, _SALT_PHONE, bits=29), 10**7)
+    prefix, rest = (320 + high).tolist(), low.tolist()
     style = rng.integers(4, size=n)
     other = (style + rng.integers(1, 4, n)) % 4
     styles = ("+39{0}{1:07d}", "{0} {1:07d}", "{0}/{1:07d}", "0039 {0} {1:07d}")

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import given, objects, scramble
+from sintonia.synthetic.arrays import given, objects, shuffled
 from sintonia.synthetic.catalogue import CATEGORIES, ITEM_IDS
 from sintonia.synthetic.clock import rome
+from sintonia.synthetic.orders import PRIZES
 from sintonia.synthetic.text import comma, italian, text_array
 from sintonia.synthetic.world import SiloRows, World
 
 _SALT_TICKET = 20
 _STRANGERS = 0.15
-_PRIZES = 0.5
 _SHOPS = objects(
     ["Milano Duomo", "Roma Tiburtina", "Torino Lingotto", "Napoli Toledo", "Bologna", "Serravalle"]
 )
@@ -100,7 +100,7 @@ def _returns(world: World, sales: pd.DataFrame) -> pd.DataFrame:
 def _prizes(world: World, rng: np.random.Generator, sales: pd.DataFrame) -> pd.DataFrame:
     """Return prizes on collectors' tickets that carry their card: a line that costs nothing."""
     heads = sales[(sales["line"] == 1) & sales["card"].notna()]
-    wants = world.people.collector[world.orders.person[heads["order"]]] * _PRIZES
+    wants = world.people.collector[world.orders.person[heads["order"]]] * PRIZES
     taken = heads[rng.random(len(heads)) < wants]
     return taken.assign(line=90, item="PREMIO", department=_PREMI, quantity=1, paid=0, discount=0)
 
@@ -118,7 +118,7 @@ def _strangers(world: World, rng: np.random.Generator, sales: pd.DataFrame) -> p
 
 def _table(world: World, rows: pd.DataFrame) -> pa.Table:
     """Return the lines as the till writes them."""
-    numbers = scramble(rows["ticket"].to_numpy() + (world.block << 32), _SALT_TICKET) % np.uint64(10**12)
+    numbers = shuffled(rows["ticket"].to_numpy() + (world.block << 26), _SALT_TICKET, bits=39)
     day, hour = italian(rows["local"].to_numpy())
     loaded_day, loaded_hour = italian(rows["loaded"].to_numpy())
     columns = {

@@ -8,6 +8,7 @@ from sintonia.synthetic.arrays import Bools, Ints, Texts, blank, hex_ids, object
 from sintonia.synthetic.catalogue import CATEGORY_OF_ITEM, ITEM_IDS
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
 from sintonia.synthetic.crm import SALT_CASE
+from sintonia.synthetic.orders import PRIZES
 from sintonia.synthetic.text import text_array
 from sintonia.synthetic.visits import BROWSE, COMPLAIN, ORDER, RETURN, REVIEW, draw_visits
 from sintonia.synthetic.world import SiloRows, World
@@ -46,7 +47,7 @@ def web_events(world: World) -> SiloRows:
     parts = [
         _log_ins(visits),
         _browsing(world, rng, visits),
-        _buying(world, visits),
+        _buying(world, rng, visits),
         _returning(world, visits),
     ]
     parts += [_complaints(world, visits), _reviews(world, rng, visits)]
@@ -102,15 +103,19 @@ def _lines(world: World, visits: pd.DataFrame, purpose: int) -> tuple[Ints, Ints
     return visit[mine], line[mine], {name: values[mine] for name, values in bought.items()}
 
 
-def _buying(world: World, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return a basket filled per order, and an order event per line."""
+def _buying(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
+    """Return a basket filled per order, an order event per line, and points collectors pay with."""
     visit, line, bought = _lines(world, visits, ORDER)
     head = line == 0
+    orders = visits["ref"].to_numpy()[visit[head]]
+    wants = PRIZES * world.people.collector[world.orders.person[orders]]
+    prized = visit[head][rng.random(len(orders)) < wants]
     what = {name: bought[name][head] for name in ("product_id", "category")}
     return pd.concat(
         [
             _events(visit[head], 5, "add_to_cart", **what),
             _events(visit, 8 + line, "order", **bought),
+            _events(prized, 7, "redeem_points"),
         ],
         ignore_index=True,
     )
