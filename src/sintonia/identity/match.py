@@ -33,13 +33,16 @@ _START_U = 0.01
 class MatchConfig:
     """How person records are matched; the defaults are meant for any table.
 
-    `match_probability` is the least probability at which two records are one person. `pairs_per_record`
-    bounds the pairs compared in large tables; tables of up to `every_pair_up_to` pairs are compared in full.
+    `match_probability` is the least probability at which two records are one person. Tables of up to
+    `every_pair_up_to` pairs are compared in full; larger ones pair by pair that shares a key, as many as
+    `pairs_per_record` allows and `most_pairs` in all. The weights are learned from up to `training_pairs` of them
+    and `random_pairs`.
     """
 
     match_probability: float = 0.5
     pairs_per_record: int = 60
-    every_pair_up_to: int = 1_000_000
+    most_pairs: int = 12_000_000
+    every_pair_up_to: int = 100_000
     training_pairs: int = 500_000
     random_pairs: int = 250_000
 
@@ -49,7 +52,7 @@ class MatchConfig:
             raise ConfigError(
                 f"match_probability={self.match_probability} is no probability; give 0 < p < 1."
             )
-        for name in ("pairs_per_record", "training_pairs", "random_pairs"):
+        for name in ("pairs_per_record", "most_pairs", "training_pairs", "random_pairs"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} is too small; give at least 1.")
 
@@ -92,7 +95,7 @@ def match_pairs(
         if records.num_rows * (records.num_rows - 1) // 2 <= config.every_pair_up_to:
             blocking.every_pair(own)
         else:
-            most = max(config.pairs_per_record * records.num_rows, config.every_pair_up_to)
+            most = min(config.pairs_per_record * records.num_rows, config.most_pairs)
             blocking.block(own, _columns(own), most)
         weights = weights or _learn(own, compared, config)
         scoring.first_look(own, compared, weights)
