@@ -1,0 +1,216 @@
+"""The road from raw silos to a scored list and a review page, on a small synthetic brand."""
+
+import csv
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sintonia import pipelines, registry
+from sintonia.config import DemoSettings, ScoreSettings, TaskConfig, TrackingConfig, conf_dir
+from sintonia.config.verbs import settings as to_settings
+from sintonia.errors import NotBuiltError
+from sintonia.interactions import open_store
+
+CUSTOMERS = 600
+
+
+def demo_settings(workspace: Path) -> DemoSettings:
+    from hydra import compose, initialize_config_dir
+
+    small = [f"workspace={workspace}", f"customers={CUSTOMERS}", "model.max_trees=40", "features.windows_days=[30,365]"]
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        found = to_settings("demo", compose("demo", [*small, "model.threads=1"]))
+    assert isinstance(found, DemoSettings)
+    return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoSettings, dict, str]:
+    """The settings of a demo, its figures, and all it logged."""
+    chosen = demo_settings(tmp_path_factory.mktemp("demo"))
+    log = Path(chosen.workspace) / "log.txt"
+    handler = logging.FileHandler(log)
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("sintonia").setLevel(logging.INFO)
+    try:
+        figures = pipelines.demo(chosen)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    text = log.read_text()
+    log.unlink()
+    return chosen, figures, text
+
+
+def test_demo_names_every_file_it_made_and_what_to_open_next(demo):
+    chosen, figures, _ = demo
+    workspace = Path(chosen.workspace)
+    named = [Path(file) for file in figures["files"]]
+    assert all(path.exists() for path in named)
+    for path in workspace.rglob("*"):
+        inside = any(path == name or name in path.parents for name in named)
+        empty = path.suffix == ".parquet" and path.parent.name == "rejected" and not pq.read_table(path).num_rows
+        pointer = path.name == "current.json"
+        assert inside or path.is_dir() or empty or pointer, f"{path} is not named"
+    told = "\n".join(figures["say"])
+    assert "Open next:" in told
+    assert str(workspace / "review/churn.html") in told
+
+
+def test_figures_are_json(demo):
+    _, figures, _ = demo
+    assert json.loads(json.dumps(figures, allow_nan=False))["steps"]["build"]["customers"] > CUSTOMERS / 2
+
+
+def test_every_silo_accounts_for_its_rows(demo):
+    _, figures, _ = demo
+    silos = figures["steps"]["build"]["silos"]
+    assert set(silos) == {"web", "store", "crm", "campaign_events", "campaign_decisions"}
+    for silo in silos.values():
+        assert silo["rows"] == silo["stored"] + silo["rejected"]
+        assert sum(silo["reasons"].values()) == silo["rejected"]
+
+
+def test_list_comes_back_whole_with_scores(demo):
+    chosen, _, _ = demo
+    workspace = Path(chosen.workspace)
+    with (workspace / "list.csv").open() as before, (workspace / "list-scored.csv").open() as after:
+        given, scored = list(csv.reader(before, delimiter=";")), list(csv.reader(after, delimiter=";"))
+    assert [row[:2] for row in scored] == given
+    rows = [dict(zip(scored[0], row, strict=True)) for row in scored[1:]]
+    assert rows[-1]["churn_status"] == "unknown customer"
+    told = [row for row in rows if row["churn_status"] == "scored"]
+    assert told
+    for row in told:
+        assert 0 < float(row["churn_propensity"]) < 1
+        assert 1 <= int(row["churn_percentile"]) <= 100
+        assert row["churn_band"] in ("high", "medium", "low")
+        assert re.search(r" \((raises|lowers)\)$", row["churn_reason_1"])
+    for row in rows:
+        if row["churn_status"] != "scored":
+            assert row["churn_propensity"] == row["churn_band"] == row["churn_reason_1"] == ""
+
+
+def test_scoring_twice_gives_the_same_bytes(demo, tmp_path):
+    """Law 4, end to end."""
+    chosen, _, _ = demo
+    workspace = Path(chosen.workspace)
+    again = ScoreSettings(
+        workspace=chosen.workspace,
+        source=chosen.source,
+        tracking=chosen.tracking,
+        bands=chosen.bands,
+        list=str(workspace / "list.csv"),
+        out=str(tmp_path / "again.csv"),
+        tasks=list(chosen.tasks),
+    )
+    pipelines.score(again)
+    assert (tmp_path / "again.csv").read_bytes() == (workspace / "list-scored.csv").read_bytes()
+
+
+def test_no_name_email_phone_or_address_leaves_the_contacts(demo):
+    """Every person's contact values, looked for in logs, runs, models, reviews, features and figures."""
+    chosen, figures, log = demo
+    workspace = Path(chosen.workspace)
+    store = open_store(workspace)
+    contacts = pq.read_table(store.folder / "contacts.parquet").to_pylist()
+    assert contacts
+    identifying = ("email", "phone", "street")
+    secrets = {row["value"].lower() for row in contacts if row["field"] in identifying and len(row["value"]) > 5}
+    names = {row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4}
+    texts = [log, json.dumps(figures)]
+    kept = [*workspace.glob("mlflow/**/*"), *workspace.glob("review/*"), workspace / "list-scored.csv"]
+    texts += [path.read_text(errors="replace") for path in kept if path.is_file()]
+    texts.append((workspace / "mlflow.db").read_bytes().decode("latin-1"))
+    for table in ("attributes", "decisions"):
+        texts.append(json.dumps(pq.read_table(store.folder / f"{table}.parquet").to_pylist(), default=str))
+    texts += [json.dumps(store.read_bucket(path).to_pylist(), default=str) for path in store.buckets]
+    words = set()
+    for text in texts:
+        assert not [secret for secret in secrets if secret in text.lower()]
+        words |= set(re.findall(r"[a-zà-ü]{5,}", text.lower()))
+    assert not names & words
+
+
+def test_model_artifact_is_text_and_json_alone(demo):
+    chosen, _, _ = demo
+    files = [path for path in Path(chosen.workspace).glob("mlflow/models/**/*") if path.is_file()]
+    assert {path.suffix for path in files if "data" in path.parts} == {".txt", ".json"}
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".joblib")]
+
+
+def test_registered_model_loads_through_pyfunc_in_a_process_of_its_own(demo, tmp_path):
+    chosen, _, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    ((model, registered),) = registry.find_models(place, ["churn"])
+    values = np.full((2, len(model.names)), np.nan, np.float32)
+    script = """
+import sys, mlflow, numpy as np, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+names = model.metadata.get_input_schema().input_names()
+print(model.predict(pd.DataFrame(np.full((2, len(names)), np.nan), columns=names))["propensity"].tolist())
+"""
+    address = f"models:/{registered.name}@candidate"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, place.uri, address],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1]) == model.propensities(values).tolist()
+
+
+def test_run_holds_what_is_needed_to_repeat_it(demo):
+    chosen, figures, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    ((model, registered),) = registry.find_models(place, ["purchase"])
+    run = place.client.get_run(registered.run_id)
+    assert run.data.params["task.horizon_days"] == "30"
+    assert run.data.params["seed"] == "7"
+    assert run.data.tags["sintonia.data_fingerprint"] == figures["steps"]["build"]["fingerprint"]
+    assert 0 < run.data.metrics["model.auc"] < 1
+    assert registry.read_document(place, registered.run_id, "features.json") == list(model.names)
+    resolved = registry.read_document(place, registered.run_id, "config.json")
+    assert resolved["model"]["max_trees"] == 40
+
+
+def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo):
+    chosen, _, _ = demo
+    train = pipelines._as(pipelines.TrainSettings, chosen, task=chosen.tasks["churn"])
+    figures = pipelines.train(train)
+    assert figures["version"] == "2"
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    assert registry.find_models(place, ["churn"])[0][1].version == "2"
+    place.client.set_registered_model_alias(figures["model"], registry.CHAMPION, "1")
+    assert registry.find_models(place, ["churn"])[0][1].version == "1"
+    first = registry.find_models(place, ["churn"])[0][0]
+    place.client.delete_registered_model_alias(figures["model"], registry.CHAMPION)
+    assert registry.find_models(place, ["churn"])[0][0].trees == first.trees  # law 8, through the registry
+
+
+def test_task_without_a_model_names_the_command(demo, tmp_path):
+    chosen, _, _ = demo
+    place = registry.tracking(TrackingConfig(prefix="nobody"), tmp_path)
+    with pytest.raises(NotBuiltError, match="run `sintonia train task=churn` first"):
+        registry.find_models(place, [])
+    with pytest.raises(NotBuiltError, match="No model for task 'purchase'"):
+        registry.find_models(place, ["purchase"])
+
+
+def test_settings_of_another_verb_keep_what_both_have(demo):
+    chosen, _, _ = demo
+    task = TaskConfig(name="purchase")
+    train = pipelines._as(pipelines.TrainSettings, chosen, task=task)
+    assert (train.task, train.model, train.workspace) == (task, chosen.model, chosen.workspace)
