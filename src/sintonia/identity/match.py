@@ -34,9 +34,9 @@ class MatchConfig:
     """How person records are matched; the defaults are meant for any table.
 
     `match_probability` is the least probability at which two records are one person. Tables of up to
-    `every_pair_up_to` pairs are compared in full; larger ones pair by pair that shares a key, as many as
-    `pairs_per_record` allows and `most_pairs` in all. The weights are learned from up to `training_pairs` of them
-    and `random_pairs`.
+    `every_pair_up_to` pairs are compared in full; in larger ones records that share a key are, as far as
+    `pairs_per_record` and `most_pairs` (in all) allow. The weights are learned from at most `training_pairs` of
+    them and `random_pairs`.
     """
 
     match_probability: float = 0.5
