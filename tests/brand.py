@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from builder import build_store
 
+from builder import build_store
 from sintonia.config import FeaturesConfig, ModelConfig, SiloConfig, SplitConfig, TaskConfig
 from sintonia.interactions import Store
 
@@ -34,7 +34,9 @@ def build_brand(folder: Path, customers: int = 300, seed: int = 3) -> Store:
             known = moment + timedelta(days=float(rng.choice([0, 0, 0, 9])))
             kind, channel = (("purchase", "store"), ("view", "web"))[int(rng.random() < 0.3)]
             price = f"{rng.integers(100, 9000) / 100:.2f}" if kind == "purchase" else ""
-            lines.append(f"{customer:04d},{moment:%Y-%m-%dT%H:%M},{known:%Y-%m-%dT%H:%M},{len(lines)},{price},{kind},{channel}")
+            lines.append(
+                f"{customer:04d},{moment:%Y-%m-%dT%H:%M},{known:%Y-%m-%dT%H:%M},{len(lines)},{price},{kind},{channel}"
+            )
             at += rng.exponential(pace)
             if rng.random() < 0.02:
                 break

@@ -244,6 +244,16 @@ def test_a_sweep_runs_every_combination_and_ends_with_what_tells_the_runs_apart(
     assert [path.name for path in tmp_path.iterdir()] == ["multirun"]
 
 
+def test_a_sweep_s_table_shows_the_row_a_run_gives_for_it(pipelines, capsys):
+    pipelines.train = lambda chosen: {
+        "seed": chosen.seed,
+        "row": {"AUC": f"0.{chosen.seed}"},
+        "say": ["Done."],
+    }
+    assert cli.main(["train", "-m", "seed=1,2"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == ["run     AUC", "seed=1  0.1", "seed=2  0.2"]
+
+
 def test_a_sweep_prints_one_json_line_a_run(pipelines, capsys):
     assert cli.main(["train", "-m", "model.num_leaves=15,31", "output=json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -1,10 +1,10 @@
 """Marketing's list comes back with every row, in its place, as its file wrote it."""
 
 import pytest
-from builder import build_store
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder import build_store
 from sintonia.config import SiloConfig, SourceConfig
 from sintonia.errors import InputError
 from sintonia.interactions import Store
@@ -54,7 +54,9 @@ def test_list_is_read_and_written_in_its_own_format(tmp_path, raw, delimiter, en
 
 @given(
     st.lists(
-        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0\x1a\ufeff")), min_size=2, max_size=2),
+        st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="\r\0\x1a\ufeff")), min_size=2, max_size=2
+        ),
         min_size=1,
         max_size=5,
     )

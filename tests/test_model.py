@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brand import FEATURES, MODEL, SPLIT, TASK, build_brand
-
 from sklearn.metrics import roc_auc_score
 
+from brand import FEATURES, MODEL, SPLIT, TASK, build_brand
 from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.config import FeaturesConfig, TrainSettings
 from sintonia.errors import InputError, NotEnoughDataError, UnsupportedModelError
@@ -69,7 +68,9 @@ def test_contributions_sum_to_the_raw_score(prepared):
     model = trained(prepared)
     values = prepared[2].select(model.names).values
     found = contributions(model.booster, values)
-    np.testing.assert_allclose(found.base + found.values.sum(axis=1), model.raw_scores(values), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        found.base + found.values.sum(axis=1), model.raw_scores(values), rtol=1e-9, atol=1e-9
+    )
 
 
 def test_propensities_are_calibrated_and_rank_better_than_chance_out_of_time(prepared):

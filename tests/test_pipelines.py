@@ -25,7 +25,12 @@ CUSTOMERS = 600
 def demo_settings(workspace: Path) -> DemoSettings:
     from hydra import compose, initialize_config_dir
 
-    small = [f"workspace={workspace}", f"customers={CUSTOMERS}", "model.max_trees=40", "features.windows_days=[30,365]"]
+    small = [
+        f"workspace={workspace}",
+        f"customers={CUSTOMERS}",
+        "model.max_trees=40",
+        "features.windows_days=[30,365]",
+    ]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         found = to_settings("demo", compose("demo", [*small, "model.threads=1"]))
     assert isinstance(found, DemoSettings)
@@ -57,7 +62,9 @@ def test_demo_names_every_file_it_made_and_what_to_open_next(demo):
     assert all(path.exists() for path in named)
     for path in workspace.rglob("*"):
         inside = any(path == name or name in path.parents for name in named)
-        empty = path.suffix == ".parquet" and path.parent.name == "rejected" and not pq.read_table(path).num_rows
+        empty = (
+            path.suffix == ".parquet" and path.parent.name == "rejected" and not pq.read_table(path).num_rows
+        )
         pointer = path.name == "current.json"
         assert inside or path.is_dir() or empty or pointer, f"{path} is not named"
     told = "\n".join(figures["say"])
@@ -124,8 +131,12 @@ def test_no_name_email_phone_or_address_leaves_the_contacts(demo):
     contacts = pq.read_table(store.folder / "contacts.parquet").to_pylist()
     assert contacts
     identifying = ("email", "phone", "street")
-    secrets = {row["value"].lower() for row in contacts if row["field"] in identifying and len(row["value"]) > 5}
-    names = {row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4}
+    secrets = {
+        row["value"].lower() for row in contacts if row["field"] in identifying and len(row["value"]) > 5
+    }
+    names = {
+        row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4
+    }
     texts = [log, json.dumps(figures)]
     kept = [*workspace.glob("mlflow/**/*"), *workspace.glob("review/*"), workspace / "list-scored.csv"]
     texts += [path.read_text(errors="replace") for path in kept if path.is_file()]
@@ -200,8 +211,7 @@ def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo)
     assert registry.find_models(place, ["churn"])[0][0].trees == first.trees  # law 8, through the registry
 
 
-def test_task_without_a_model_names_the_command(demo, tmp_path):
-    chosen, _, _ = demo
+def test_task_without_a_model_names_the_command(tmp_path):
     place = registry.tracking(TrackingConfig(prefix="nobody"), tmp_path)
     with pytest.raises(NotBuiltError, match="run `sintonia train task=churn` first"):
         registry.find_models(place, [])

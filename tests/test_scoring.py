@@ -4,10 +4,10 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from brand import FEATURES, MODEL, SPLIT, TASK, build_brand
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brand import FEATURES, MODEL, SPLIT, TASK, build_brand
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import ConfigError
 from sintonia.features import feature_names

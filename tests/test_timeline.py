@@ -43,7 +43,9 @@ def test_label_that_ends_as_the_data_end_is_complete():
 
 
 def test_dates_by_hand_win():
-    config = SplitConfig(train_as_of=["2017-06-01"], valid_as_of=["2017-07-01"], test_as_of=["2017-09-01", "2017-08-01"])
+    config = SplitConfig(
+        train_as_of=["2017-06-01"], valid_as_of=["2017-07-01"], test_as_of=["2017-09-01", "2017-08-01"]
+    )
     split = split_snapshots(config, TaskConfig(horizon_days=28), START, END)
     assert split.train == (datetime(2017, 6, 1),)
     assert split.test == (datetime(2017, 8, 1), datetime(2017, 9, 1))
@@ -57,7 +59,9 @@ def test_test_date_by_hand_moves_the_others_before_it():
 
 def test_dates_by_hand_that_break_the_embargo_are_refused():
     config = SplitConfig(train_as_of=["2017-07-15"], valid_as_of=["2017-08-01"], test_as_of=["2017-09-24"])
-    with pytest.raises(ConfigError, match="training snapshot 2017-07-15 ends 2017-08-12, after the first validation"):
+    with pytest.raises(
+        ConfigError, match="training snapshot 2017-07-15 ends 2017-08-12, after the first validation"
+    ):
         split_snapshots(config, TaskConfig(horizon_days=28), START, END)
 
 
@@ -69,4 +73,6 @@ def test_date_whose_label_is_not_over_is_refused():
 
 def test_short_history_says_what_is_missing():
     with pytest.raises(NotEnoughDataError, match="No validation snapshot"):
-        split_snapshots(SplitConfig(history_days=30), TaskConfig(horizon_days=60), START, START + timedelta(days=100))
+        split_snapshots(
+            SplitConfig(history_days=30), TaskConfig(horizon_days=60), START, START + timedelta(days=100)
+        )

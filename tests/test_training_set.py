@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from brand import FEATURES, SPLIT, TASK, build_brand
 from builder import build_store
-
 from sintonia import features, tasks
 from sintonia.interactions import Store
 from sintonia.timeline import split_snapshots

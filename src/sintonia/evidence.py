@@ -66,7 +66,9 @@ def training_run(training: Training) -> Run:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
     settings = training.settings
     estimates = training.judged.estimates
-    metrics = {f"{_plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()}
+    metrics = {
+        f"{_plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
+    }
     resolved = asdict(settings)
     return Run(
         task=settings.task.name,
@@ -93,7 +95,11 @@ def _limits(synthetic: bool) -> tuple[str, ...]:
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
         "Customers outside the population get no score.",
     )
-    return (*limits, "The data are synthetic: no figure here says anything about real people.") if synthetic else limits
+    return (
+        (*limits, "The data are synthetic: no figure here says anything about real people.")
+        if synthetic
+        else limits
+    )
 
 
 def _part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:

@@ -96,17 +96,21 @@ def _rank(column: Array, cuts: Array, halvings: int, values: Array, ranks: Array
 
 
 @compiled()
-def _outside(code: Array, levels: Array, nodes: "Nodes", words: Array, node: int) -> None:
-    """Fill `code` (rows,) with 0 for a category of the node's set, which goes left, and 1 for any other."""
-    column, first = np.uint64(nodes.column[node]), nodes.first_word[node]
-    code[:] = 1
-    for w in range(nodes.n_words[node]):
-        word = words[first + w]
+def _outside(
+    codes: Array, levels: Array, block: int, column: int, words: Array, first: int, stop: int
+) -> None:
+    """Fill the last of `codes` with 0 for a category of the set `words[first:stop]`, 1 for any other."""
+    spare, c = np.uint64(codes.shape[0] - 1), np.uint64(column)
+    rows = codes.shape[2]
+    for r in range(rows):
+        codes[spare, block, r] = 1
+    for w in range(first, stop):
+        word, page = words[w], np.uint32(w - first)
         if word != 0:
-            for r in range(code.size):
-                level = levels[column, r]
-                bit = (word >> (level & np.uint32(31))) & np.uint32(1)
-                code[r] = np.uint8(0) if bit != 0 and level >> np.uint32(5) == np.uint32(w) else code[r]
+            for r in range(rows):
+                level = levels[c, block, r]
+                bit = (word >> (level & np.uint32(31))) & np.uint32(level >> np.uint32(5) == page)
+                codes[spare, block, r] &= np.uint8(1) ^ np.uint8(bit & np.uint32(1))
 
 
 @compiled()
@@ -132,7 +136,16 @@ def score(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None:
                 if nodes.n_words[node] > 0:
                     column = np.uint64(codes.shape[0] - 1)
                     if not steps.again[s]:
-                        _outside(codes[-1, block], levels[:, block], nodes, leaves.words, node)
+                        word = nodes.first_word[node]
+                        _outside(
+                            codes,
+                            levels,
+                            block,
+                            nodes.column[node],
+                            leaves.words,
+                            word,
+                            word + nodes.n_words[node],
+                        )
                 for r in range(SCORE_ROWS):
                     bits[byte, r] &= keep if codes[column, block, r] > cut else np.uint8(255)
             _leftmost(bits, n_words, place)
@@ -227,65 +240,85 @@ def _edge(z: float, above: float, again: bool, t: float) -> tuple[float, float, 
     return z / above, (t + u * z) / before, u * z / before, (1.0 - z) / (t + u * z) - taken, -1.0 / u - taken
 
 
-@compiled()
+@compiled(fastmath={"contract"})
 def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Array, walk: Walk) -> None:
-    """Add one tree's SHAP values of one block: down in preorder, up whenever a subtree ends."""
+    """Add one tree's SHAP values of one block: down in preorder, up whenever a subtree ends.
+
+    One function, and no view of an array per node: numba counts the references of a view, which costs as much
+    as the arithmetic.
+    """
+    codes, levels, slot, phi, table, came, product, total, path = walk
+    feature, first_leaf, middle_leaf, end_leaf = (
+        nodes.feature,
+        nodes.first_leaf,
+        nodes.middle_leaf,
+        nodes.end_leaf,
+    )
+    depth, seen, seen_left, node_column, cuts, n_words = (
+        nodes.depth,
+        nodes.seen,
+        nodes.seen_left,
+        nodes.column,
+        nodes.cut,
+        nodes.n_words,
+    )
     top = -1
-    for i in range(first, stop):
-        for depth in range(top, max(nodes.depth[i], 1) - 1, -1):
-            _leave(depth, first, n, block, nodes, walk)
-        top = nodes.depth[i]
-        walk.path[top] = i
-        column = nodes.column[i]
-        if nodes.n_words[i] > 0:
-            column = walk.codes.shape[0] - 1
-            _outside(walk.codes[column, block], walk.levels[:, block], nodes, words, i)
-        _enter(
-            i, first, n, nodes, walk.codes[column, block], walk.phi[walk.slot[nodes.feature[i]], block], walk
-        )
-    for depth in range(top, 0, -1):
-        _leave(depth, first, n, block, nodes, walk)
-
-
-@compiled(fastmath={"contract"})
-def _enter(i: int, first: int, n: int, nodes: "Nodes", code: Array, phi: Array, walk: Walk) -> None:
-    """Go down to node i: where rows go, the product over the path, and the leaves that are its children."""
-    table, came, product, total = walk.table[i - first], walk.came, walk.product, walk.total
-    d, seen, cut = nodes.depth[i], nodes.seen[i], nodes.cut[i]
-    for r in range(EXPLAIN_ROWS):
-        here = came[0 if nodes.seen_left[i] else 1, seen, r] if seen >= 0 else 1.0
-        left = 0.0 if code[r] > cut else here
-        came[0, d, r], came[1, d, r] = left, here - left
-    if d > 0:
-        side = 0 if nodes.first_leaf[i] < nodes.middle_leaf[walk.path[d - 1]] else 1
-        for q in range(n):
-            c0, c1, c2 = table[0, q], table[1, q], table[2, q]
+    for i in range(first, stop + 1):
+        d = depth[i] if i < stop else 0
+        while top >= max(d, 1):
+            # Up from depth `top`: weigh the leaves below for the feature split above, add them to those there.
+            child, up = path[top], path[top - 1]
+            side, f, row = 0 if first_leaf[child] < middle_leaf[up] else 1, slot[feature[up]], child - first
+            for q in range(n):
+                c1, c2 = table[row, 3, q], table[row, 4, q]
+                for r in range(EXPLAIN_ROWS):
+                    below = total[top, q, r]
+                    total[top - 1, q, r] += below
+                    phi[f, block, r] += below * (
+                        c1 * came[side, top - 1, r] + c2 * came[1 - side, top - 1, r]
+                    )
+            top -= 1
+        if i == stop:
+            break
+        # Down to node i: where rows go, the product over the path, and the leaves that are its children.
+        path[d], top = i, d
+        column, cut, row, f = node_column[i], cuts[i], i - first, slot[feature[i]]
+        if n_words[i] > 0:
+            column = codes.shape[0] - 1
+            word = nodes.first_word[i]
+            _outside(codes, levels, block, node_column[i], words, word, word + n_words[i])
+        if seen[i] < 0:
             for r in range(EXPLAIN_ROWS):
-                factor = c0 + c1 * came[side, d - 1, r] + c2 * came[1 - side, d - 1, r]
-                product[d, q, r] = product[d - 1, q, r] * factor
-    if nodes.middle_leaf[i] - nodes.first_leaf[i] > 1 and nodes.end_leaf[i] - nodes.middle_leaf[i] > 1:
-        total[d, :n] = 0.0
-        return
-    for q in range(n):
-        c0, c1, c2, g1, g2 = table[5, q], table[6, q], table[7, q], table[8, q], table[9, q]
-        for r in range(EXPLAIN_ROWS):
-            left, right, p = came[0, d, r], came[1, d, r], product[d, q, r]
-            total[d, q, r] = p * (c0 + c1 * left + c2 * right)
-            phi[r] += p * (g1 * left + g2 * right)
-
-
-@compiled(fastmath={"contract"})
-def _leave(d: int, first: int, n: int, block: int, nodes: "Nodes", walk: Walk) -> None:
-    """Go up from depth d: weigh the leaves below for the feature split above, and add them to those there."""
-    came, total, i, up = walk.came, walk.total, walk.path[d], walk.path[d - 1]
-    side = 0 if nodes.first_leaf[i] < nodes.middle_leaf[up] else 1
-    phi = walk.phi[walk.slot[nodes.feature[up]], block]
-    for q in range(n):
-        c1, c2 = walk.table[i - first, 3, q], walk.table[i - first, 4, q]
-        for r in range(EXPLAIN_ROWS):
-            below = total[d, q, r]
-            total[d - 1, q, r] += below
-            phi[r] += below * (c1 * came[side, d - 1, r] + c2 * came[1 - side, d - 1, r])
+                left = 0.0 if codes[column, block, r] > cut else 1.0
+                came[0, d, r], came[1, d, r] = left, 1.0 - left
+        else:
+            at, side = seen[i], 0 if seen_left[i] else 1
+            for r in range(EXPLAIN_ROWS):
+                here = came[side, at, r]
+                left = 0.0 if codes[column, block, r] > cut else here
+                came[0, d, r], came[1, d, r] = left, here - left
+        if d > 0:
+            side = 0 if first_leaf[i] < middle_leaf[path[d - 1]] else 1
+            for q in range(n):
+                c0, c1, c2 = table[row, 0, q], table[row, 1, q], table[row, 2, q]
+                for r in range(EXPLAIN_ROWS):
+                    factor = c0 + c1 * came[side, d - 1, r] + c2 * came[1 - side, d - 1, r]
+                    product[d, q, r] = product[d - 1, q, r] * factor
+        if middle_leaf[i] - first_leaf[i] > 1 and end_leaf[i] - middle_leaf[i] > 1:
+            total[d, :n] = 0.0
+            continue
+        for q in range(n):
+            c0, c1, c2, g1, g2 = (
+                table[row, 5, q],
+                table[row, 6, q],
+                table[row, 7, q],
+                table[row, 8, q],
+                table[row, 9, q],
+            )
+            for r in range(EXPLAIN_ROWS):
+                left, right, p = came[0, d, r], came[1, d, r], product[d, q, r]
+                total[d, q, r] = p * (c0 + c1 * left + c2 * right)
+                phi[f, block, r] += p * (g1 * left + g2 * right)
 
 
 @compiled()

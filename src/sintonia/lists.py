@@ -62,10 +62,15 @@ def read_list(path: Path) -> CustomerList:
     except csv.Error as error:
         raise InputError(f"The list '{path}' cannot be read as CSV: {error}.") from None
     if len(cells) < 2:
-        raise InputError(f"The list '{path}' has {'a header only' if cells else 'nothing in it'}; give at least one row.")
+        raise InputError(
+            f"The list '{path}' has {'a header only' if cells else 'nothing in it'}; give at least one row."
+        )
     width = len(cells[0])
     # A short row gets empty cells and a long one keeps its extra ones at the end of its last cell: none is lost.
-    rows = tuple((*row[: width - 1], delimiter.join(row[width - 1 :])) if len(row) > width else row for row in cells[1:])
+    rows = tuple(
+        (*row[: width - 1], delimiter.join(row[width - 1 :])) if len(row) > width else row
+        for row in cells[1:]
+    )
     padded = tuple(row + ("",) * (width - len(row)) for row in rows)
     return CustomerList(path, cells[0], padded, delimiter, encoding, line_end)
 
@@ -82,22 +87,30 @@ def locate(customers: CustomerList, store: Store, source: SourceConfig, key: str
         When `key` is no column, or no column is named like a key.
     """
     names = _key_names(store, source)
-    column = key if key is not None else next((name for name in customers.header if name.lower() in names), None)
+    column = (
+        key if key is not None else next((name for name in customers.header if name.lower() in names), None)
+    )
     if column is None:
         raise InputError(
             f"No column of '{customers.path.name}' says who a row is; it has {', '.join(customers.header[:8])}. "
             f"Name one {', '.join(sorted(names)[:8])}, or give key=COLUMN."
         )
     if column not in customers.header:
-        raise InputError(f"'{customers.path.name}' has no column '{column}'; {hint(column, customers.header)}")
+        raise InputError(
+            f"'{customers.path.name}' has no column '{column}'; {hint(column, customers.header)}"
+        )
     key_types = [names[column.lower()]] if column.lower() in names else ["customer_id", *store.key_types()]
     position = customers.header.index(column)
     cells = [row[position].strip() for row in customers.rows]
-    best = max(((kind, _owners(store, kind, cells)) for kind in key_types), key=lambda found: _known(found[1]))
+    best = max(
+        ((kind, _owners(store, kind, cells)) for kind in key_types), key=lambda found: _known(found[1])
+    )
     return Located(column, best[0], best[1])
 
 
-def score_columns(located: Located, scores: Scores, registered: Registered, reasons: int) -> dict[str, list[str]]:
+def score_columns(
+    located: Located, scores: Scores, registered: Registered, reasons: int
+) -> dict[str, list[str]]:
     """Return a task's columns for every row of the list: name to cells, empty where the row could not be scored.
 
     `<task>_status` says what became of the row: scored; unknown customer; or not eligible, and why.
@@ -117,7 +130,11 @@ def score_columns(located: Located, scores: Scores, registered: Registered, reas
     }
     columns |= {f"reason_{at + 1}": cells([row[at] for row in told]) for at in range(reasons)}
     columns["status"] = [
-        "unknown customer" if owner is None else f"not eligible: only {describe(task)[0]}" if row is None else "scored"
+        "unknown customer"
+        if owner is None
+        else f"not eligible: only {describe(task)[0]}"
+        if row is None
+        else "scored"
         for owner, row in zip(located.customer_ids, rows, strict=True)
     ]
     columns["as_of"] = cells([f"{scores.as_of:%Y-%m-%d}"] * len(scores.rows))
@@ -126,12 +143,14 @@ def score_columns(located: Located, scores: Scores, registered: Registered, reas
 
 
 def reasons_in_words(scores: Scores, k: int) -> list[list[str]]:
-    """Return the k largest contributions of each scored row as short sentences, largest first, "" when there are fewer."""
+    """Return each scored row's k largest contributions as short sentences, largest first, "" when there are fewer."""
     if not len(scores.rows) or not k:
         return [[] for _ in range(len(scores.rows))]
     meanings = {feature.name: feature for feature in catalogue(scores.model.features)}
     found = contributions(scores.model.booster, scores.rows.values)
-    told = ([sentence(reason, meanings) for reason in row] for row in top_reasons(found, scores.rows.values, k))
+    told = (
+        [sentence(reason, meanings) for reason in row] for row in top_reasons(found, scores.rows.values, k)
+    )
     return [row + [""] * (k - len(row)) for row in told]
 
 
@@ -147,7 +166,9 @@ def write_list(customers: CustomerList, added: Mapping[str, Sequence[str]], path
     """
     taken = [name for name in added if name in customers.header]
     if taken:
-        raise InputError(f"'{customers.path.name}' has a column '{taken[0]}' already; rename or remove it first.")
+        raise InputError(
+            f"'{customers.path.name}' has a column '{taken[0]}' already; rename or remove it first."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding=customers.encoding, newline="") as file:
@@ -170,7 +191,9 @@ def _decode(path: Path) -> tuple[str, str]:
     raw = path.read_bytes()
     if b"\x00" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"The list '{path}' is not text; save it as CSV.")
-    for encoding in ("utf-16",) if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8", "cp1252", "latin-1"):
+    for encoding in (
+        ("utf-16",) if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8", "cp1252", "latin-1")
+    ):
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
@@ -189,7 +212,11 @@ def _key_names(store: Store, source: SourceConfig) -> dict[str, str]:
     known = store.key_types()
     names = {kind.lower(): kind for kind in known}
     for silo in source.silos.values():
-        names |= {column.lower(): kind for kind, column in silo.identifiers.items() if kind in known and column.isidentifier()}
+        names |= {
+            column.lower(): kind
+            for kind, column in silo.identifiers.items()
+            if kind in known and column.isidentifier()
+        }
     return names | {"customer_id": "customer_id"}
 
 

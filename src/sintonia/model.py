@@ -124,10 +124,14 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, store: Store) -
         callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
     n_trees = max(grown.best_iteration, 1)
-    calibrator = fit_calibrator(grown.predict(valid.values, raw_score=True, num_iteration=n_trees), valid.label)
+    calibrator = fit_calibrator(
+        grown.predict(valid.values, raw_score=True, num_iteration=n_trees), valid.label
+    )
     values = np.concatenate([train.values, valid.values])
     labels = np.concatenate([train.label, valid.label])
-    final = lightgbm.train(parameters, lightgbm.Dataset(values, labels, feature_name=names), num_boost_round=n_trees)
+    final = lightgbm.train(
+        parameters, lightgbm.Dataset(values, labels, feature_name=names), num_boost_round=n_trees
+    )
     return Model(
         task=settings.task,
         features=settings.features,

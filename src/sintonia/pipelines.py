@@ -22,8 +22,8 @@ from sintonia.config import (
     iso_time,
 )
 from sintonia.engine import connect
-from sintonia.evidence import Training, training_run
 from sintonia.evaluation import evaluate
+from sintonia.evidence import Training, training_run
 from sintonia.identity.crosswalk import write_crosswalk
 from sintonia.identity.deterministic import collect_sightings
 from sintonia.interactions import open_store
@@ -36,7 +36,15 @@ from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
 from sintonia.sources.report import require_interactions
-from sintonia.summaries import Figures, build_figures, demo_figures, review_figures, score_figures, simulate_figures, train_figures
+from sintonia.summaries import (
+    Figures,
+    build_figures,
+    demo_figures,
+    review_figures,
+    score_figures,
+    simulate_figures,
+    train_figures,
+)
 from sintonia.tasks import label_kinds
 from sintonia.training_set import assemble
 
@@ -58,7 +66,9 @@ def build(settings: BuildSettings) -> Figures:
     root = locate_root(source)
     bounds = Bounds(
         until=iso_time("source.until", source.until) if source.until else None,
-        today=iso_time("source.today", source.today) if source.today else datetime.now(UTC).replace(tzinfo=None),
+        today=iso_time("source.today", source.today)
+        if source.today
+        else datetime.now(UTC).replace(tzinfo=None),
     )
     with connect(settings.engine, workspace) as connection:
         silos = [
@@ -88,11 +98,16 @@ def train(settings: TrainSettings) -> Figures:
         baselines = fit_baselines(everything.at((*split.train, *split.valid)))
     with step("Judging out of time"):
         test = rows.at(split.test)
-        propensities = {"model": model.propensities(test.values), **baselines.propensities(everything.at(split.test))}
+        propensities = {
+            "model": model.propensities(test.values),
+            **baselines.propensities(everything.at(split.test)),
+        }
         judged = evaluate(test.label, propensities, test.customer_id, seed=settings.seed)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
-        registered = registry.register(place, training_run(Training(settings, store, split, rows, model, judged)))
+        registered = registry.register(
+            place, training_run(Training(settings, store, split, rows, model, judged))
+        )
     return train_figures(settings, split, judged, registered)
 
 
@@ -122,7 +137,9 @@ def review(settings: ReviewSettings) -> Figures:
     place = registry.tracking(settings.tracking, workspace)
     _, registered = registry.find_models(place, [settings.task.name])[0]
     told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
-    named = replace(told, model_name=registered.name, model_version=registered.version, run_id=registered.run_id)
+    named = replace(
+        told, model_name=registered.name, model_version=registered.version, run_id=registered.run_id
+    )
     out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(named), encoding="utf-8")
@@ -133,12 +150,17 @@ def review(settings: ReviewSettings) -> Figures:
 def demo(settings: DemoSettings) -> Figures:
     """Return what the whole road gave on a fresh synthetic brand: silos, store, models, a scored list, review pages."""
     workspace = Path(settings.workspace)
-    steps = {"simulate": simulate(_as(SimulateSettings, settings)), "build": build(_as(BuildSettings, settings))}
+    steps = {
+        "simulate": simulate(_as(SimulateSettings, settings)),
+        "build": build(_as(BuildSettings, settings)),
+    }
     for name, task in settings.tasks.items():
         steps[f"train task={name}"] = train(_as(TrainSettings, settings, task=task))
     path = workspace / "list.csv"
     write_sample(open_store(workspace), "crm", path)
-    steps[f"score list={path}"] = score(_as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks)))
+    steps[f"score list={path}"] = score(
+        _as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks))
+    )
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
     made = [path, workspace / "mlflow.db", workspace / "mlflow"]
@@ -149,4 +171,4 @@ def _as(kind: type[S], settings: Settings, **changes: object) -> S:
     """Return the settings of another verb: what both have, and the changes."""
     names = {field.name for field in fields(kind)}
     shared = {field.name: getattr(settings, field.name) for field in fields(settings) if field.name in names}
-    return kind(**{**shared, **changes})  # type: ignore[arg-type]
+    return kind(**{**shared, **changes})

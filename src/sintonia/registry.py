@@ -9,15 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Before MLflow is imported, for it reads these once: this program tells nobody what it does, and a bar of one
-# file is noise.
-for _name, _value in (
-    ("MLFLOW_DISABLE_TELEMETRY", "true"),
-    ("DO_NOT_TRACK", "true"),
-    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-):
-    os.environ.setdefault(_name, _value)
-
 from sintonia.config import TrackingConfig
 from sintonia.errors import NotBuiltError
 from sintonia.model import Model, load_model
@@ -25,6 +16,16 @@ from sintonia.tasks import TASKS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+# MLflow reads these once, as it is imported (which happens in the functions below): this program tells nobody
+# what it does, and a progress bar over one file is noise.
+for _name, _value in (
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("DO_NOT_TRACK", "true"),
+    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+):
+    os.environ.setdefault(_name, _value)
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 REVIEW = "review.json"
@@ -130,7 +131,7 @@ def _load(place: Tracking, registered: Registered) -> Model:
     return load_model(Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES)
 
 
-def read_document(place: Tracking, run_id: str, file: str) -> Any:
+def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN401  any JSON value
     """Return a JSON file of a run."""
     import mlflow
 
@@ -194,7 +195,7 @@ def _log_model(model: Model) -> tuple[str, str]:
     return str(logged.model_id), str(logged.model_uri)
 
 
-def _signature(model: Model) -> Any:
+def _signature(model: Model) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, Schema
 

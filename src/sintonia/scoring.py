@@ -61,7 +61,9 @@ def scoring_date(asked: str | None, store: Store, model: Model) -> datetime:
         return midnight(newest)
     as_of = iso_time("as_of", asked)
     if as_of > newest:
-        raise ConfigError(f"as_of={asked} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date.")
+        raise ConfigError(
+            f"as_of={asked} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date."
+        )
     return as_of
 
 

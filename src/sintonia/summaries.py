@@ -17,6 +17,9 @@ from sintonia.timeline import Split
 
 Figures = dict[str, Any]
 
+FOR_PEOPLE = ("say", "row")
+"""Keys of figures that are words for people: lines to print, and a row for the table a sweep ends with."""
+
 SHOWN = {"auc": "AUC", "average_precision": "AP", "brier": "Brier", "log_loss": "log loss"}
 
 
@@ -37,7 +40,9 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
         say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
         if silo.after_until:
             say.append(f"    {silo.after_until:>8,}  not read: after source.until")
-    say.append(f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}")
+    say.append(
+        f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
+    )
     some = {silo.name for silo in store.silos if silo.rejected}
     files = [store.folder, *(path for path in rejected if path.stem in some)]
     say += _files(files)
@@ -62,7 +67,9 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
     }
 
 
-def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, registered: Registered) -> Figures:
+def train_figures(
+    settings: TrainSettings, split: Split, judged: Evaluation, registered: Registered
+) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
     population, outcome = describe(settings.task)
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
@@ -88,6 +95,7 @@ def train_figures(settings: TrainSettings, split: Split, judged: Evaluation, reg
         "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
         **judged.figures(),
+        "row": {title: _interval(judged.estimates["model"][metric]) for metric, title in SHOWN.items()},
         "say": say,
     }
 
@@ -116,8 +124,9 @@ def score_figures(customers: CustomerList, located: Located, scores: Sequence[Sc
         }
         told = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
         say.append(
-            f"  {name:<10} as of {scored.as_of:%Y-%m-%d}: {rows:,} scored + {tasks[name]['not_eligible']:,} not eligible "
-            f"+ {unknown:,} unknown = {len(customers.rows):,} rows; customers by band: {told or 'none'}"
+            f"  {name:<10} as of {scored.as_of:%Y-%m-%d}: {rows:,} scored "
+            f"+ {tasks[name]['not_eligible']:,} not eligible + {unknown:,} unknown "
+            f"= {len(customers.rows):,} rows; customers by band: {told or 'none'}"
         )
     return {
         "rows": len(customers.rows),
@@ -141,13 +150,20 @@ def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: 
     for name, figures in steps.items():
         lines = figures["say"]
         say += [f"--- sintonia {name}", *(lines[: lines.index("Files:")] if "Files:" in lines else lines)]
-    files = list(dict.fromkeys([*(file for figures in steps.values() for file in figures["files"]), *_texts(made)]))
+    files = list(
+        dict.fromkeys([*(file for figures in steps.values() for file in figures["files"]), *_texts(made)])
+    )
     say += ["", *_files([Path(file) for file in files])]
     say += ["", "Open next:"]
     say += [f"  {file:<44} the review, in a browser" for file in files if file.endswith(".html")]
-    say += [f"  {file:<44} the scored list, in a spreadsheet" for file in files if file.endswith("-scored.csv")]
+    say += [
+        f"  {file:<44} the scored list, in a spreadsheet" for file in files if file.endswith("-scored.csv")
+    ]
     say += [f"  mlflow ui --backend-store-uri {tracking_uri}   the runs and models"]
-    told = {name: {key: value for key, value in figures.items() if key != "say"} for name, figures in steps.items()}
+    told = {
+        name: {key: value for key, value in figures.items() if key not in FOR_PEOPLE}
+        for name, figures in steps.items()
+    }
     return {"steps": told, "files": files, "say": say}
 
 

@@ -50,7 +50,9 @@ def midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def split_snapshots(config: SplitConfig, task: TaskConfig, data_from: datetime, data_until: datetime) -> Split:
+def split_snapshots(
+    config: SplitConfig, task: TaskConfig, data_from: datetime, data_until: datetime
+) -> Split:
     """Return the split: dates given by hand, else counted back from the last as-of date with a complete label.
 
     The newest `test_snapshots` test; the newest `valid_snapshots` whose labels end by the first test date
@@ -85,7 +87,9 @@ def split_snapshots(config: SplitConfig, task: TaskConfig, data_from: datetime, 
     train = _dates(config.train_as_of) or [as_of for as_of in before_test if as_of + span <= min(valid)]
     _need(train, "training", data_from, data_until, config, task)
     used = {*train, *valid, *test}
-    split = Split(tuple(train), tuple(valid), tuple(test), tuple(as_of for as_of in counted if as_of not in used))
+    split = Split(
+        tuple(train), tuple(valid), tuple(test), tuple(as_of for as_of in counted if as_of not in used)
+    )
     _check_embargo(split, span, newest)
     return split
 
@@ -101,7 +105,12 @@ def _dates(texts: list[str]) -> list[datetime]:
 
 
 def _need(
-    dates: list[datetime], part: str, data_from: datetime, data_until: datetime, config: SplitConfig, task: TaskConfig
+    dates: list[datetime],
+    part: str,
+    data_from: datetime,
+    data_until: datetime,
+    config: SplitConfig,
+    task: TaskConfig,
 ) -> None:
     if not dates:
         days = task.gap_days + task.horizon_days
@@ -124,6 +133,6 @@ def _check_embargo(split: Split, span: timedelta, newest: datetime) -> None:
     ):
         if max(earlier) + span > min(later):
             raise ConfigError(
-                f"The label of the {names[0]} snapshot {max(earlier):%Y-%m-%d} ends {max(earlier) + span:%Y-%m-%d}, after "
-                f"the first {names[1]} snapshot {min(later):%Y-%m-%d}; leave {span.days} days between them."
+                f"The label of the {names[0]} snapshot {max(earlier):%Y-%m-%d} ends {max(earlier) + span:%Y-%m-%d}, "
+                f"after the first {names[1]} snapshot {min(later):%Y-%m-%d}; leave {span.days} days between them."
             )

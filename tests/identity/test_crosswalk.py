@@ -101,7 +101,8 @@ WEB = SiloConfig(
 
 def test_browsing_before_the_first_log_in_is_known_from_the_log_in(tmp_path):
     # The account is older than the cookie, so the cookie joins the account's customer when it logs in.
-    text = "cookie,account,at,event\n,A,2025-01-01,register\nc,,2025-01-10,view\nc,A,2025-01-20,login\nc,,2025-01-30,view\n"
+    text = "cookie,account,at,event\n,A,2025-01-01,register\nc,,2025-01-10,view\n"
+    text += "c,A,2025-01-20,login\nc,,2025-01-30,view\n"
     (tmp_path / "web.csv").write_text(text)
     store = build_store(tmp_path, {"web": WEB})
     rows = [row for path in store.buckets for row in store.read_bucket(path).to_pylist()]

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import textwrap
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from builder import build_store
 
+from builder import build_store
 from sintonia.config import SiloConfig
 from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
@@ -28,7 +29,9 @@ TICKETS = SiloConfig(
     constants={"channel": "store", "kind": "purchase"},
 )
 TEXT = "card,at,loaded,ticket,price\n" + "".join(
-    f"{card},2025-01-{day:02d},2025-01-{day + 1:02d},{card}-{day},1.00\n" for card in range(9) for day in (9, 3, 3)
+    f"{card},2025-01-{day:02d},2025-01-{day + 1:02d},{card}-{day},1.00\n"
+    for card in range(9)
+    for day in (9, 3, 3)
 )
 
 
@@ -46,11 +49,16 @@ def test_buckets_hold_whole_customers_in_their_total_order(tmp_path):
 
 
 def test_thread_is_opened_by_the_row_that_becomes_visible_first(tmp_path):
-    text = "card,at,loaded,ticket,price\n7,2025-01-01,2025-01-09,t,1\n7,2025-01-02,2025-01-03,t,1\n7,2025-01-04,2025-01-04,u,1\n"
+    text = "card,at,loaded,ticket,price\n7,2025-01-01,2025-01-09,t,1\n7,2025-01-02,2025-01-03,t,1\n"
+    text += "7,2025-01-04,2025-01-04,u,1\n"
     (tmp_path / "tickets.csv").write_text(text)
     store = build_store(tmp_path, {"tickets": TICKETS}, buckets=1)
     rows = store.read_bucket(store.buckets[0]).to_pylist()
-    assert [(row["occurred_at"].day, row["opens_thread"]) for row in rows] == [(1, False), (2, True), (4, True)]
+    assert [(row["occurred_at"].day, row["opens_thread"]) for row in rows] == [
+        (1, False),
+        (2, True),
+        (4, True),
+    ]
 
 
 def test_same_rows_give_the_same_fingerprint_and_other_rows_another(tmp_path):
@@ -122,8 +130,10 @@ def test_killed_build_leaves_the_old_store_whole(tmp_path):
     (tmp_path / "interactions_test_silo.py").write_text(silo)
     (tmp_path / "dies.py").write_text(textwrap.dedent(script))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    tests = os.path.dirname(os.path.dirname(__file__))
-    ended = subprocess.run([sys.executable, tmp_path / "dies.py", tmp_path, tests], env=environment, check=False)
+    tests = Path(__file__).parents[1]
+    ended = subprocess.run(
+        [sys.executable, tmp_path / "dies.py", tmp_path, tests], env=environment, check=False
+    )
     assert ended.returncode == -signal.SIGKILL
     store = open_store(tmp_path / "workspace")
     assert store == first

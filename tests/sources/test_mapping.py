@@ -3,15 +3,12 @@
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.config import CsvConfig, JoinConfig, SiloConfig
+from sintonia.config import CsvConfig, EngineConfig, JoinConfig, SiloConfig
 from sintonia.engine import connect
-from sintonia.config import EngineConfig
 from sintonia.errors import ConfigError, InputError
 from sintonia.sources.mapping import Bounds, map_silo
 from sintonia.sources.report import SiloReport
@@ -24,17 +21,26 @@ TICKETS = SiloConfig(
     time_format="%d/%m/%Y %H:%M",
     identifiers={"card": "Tessera"},
     occurred_at="Data || ' ' || Ora",
-    interactions={"kind": "CASE WHEN number(Importo) < 0 THEN 'return' ELSE 'purchase' END", "amount": "Importo"},
+    interactions={
+        "kind": "CASE WHEN number(Importo) < 0 THEN 'return' ELSE 'purchase' END",
+        "amount": "Importo",
+    },
     constants={"channel": "store"},
 )
 HEADER = "Data;Ora;Tessera;Importo\n"
 
 
-def mapped(tmp_path: Path, text: str, silo: SiloConfig = TICKETS, bounds: Bounds = BOUNDS) -> tuple[SiloReport, list]:
+def mapped(
+    tmp_path: Path, text: str, silo: SiloConfig = TICKETS, bounds: Bounds = BOUNDS
+) -> tuple[SiloReport, list]:
     (tmp_path / silo.path).write_text(text, encoding="utf-8")
     with connect(EngineConfig(), tmp_path / "workspace") as connection:
         report = map_silo(connection, "store", silo, tmp_path, bounds)
-        rows = connection.sql("SELECT * EXCLUDE (_file) FROM mapped_store ORDER BY _row").to_arrow_table().to_pylist()
+        rows = (
+            connection.sql("SELECT * EXCLUDE (_file) FROM mapped_store ORDER BY _row")
+            .to_arrow_table()
+            .to_pylist()
+        )
     return report, rows
 
 
@@ -179,7 +185,9 @@ def test_misspelt_column_names_the_nearest(tmp_path):
         mapped(tmp_path, "Data,Tessera\n2025-01-01,7\n", silo)
 
 
-@pytest.mark.parametrize("text", ["(SELECT 1)", "SUM(Importo)", "ROW_NUMBER() OVER ()", "DROP TABLE x", "a b c ("])
+@pytest.mark.parametrize(
+    "text", ["(SELECT 1)", "SUM(Importo)", "ROW_NUMBER() OVER ()", "DROP TABLE x", "a b c ("]
+)
 def test_expression_that_looks_beyond_its_row_is_refused(tmp_path, text):
     silo = SiloConfig(path="tickets.csv", identifiers={"card": text}, occurred_at="Data")
     with pytest.raises(ConfigError, match="Silo 'store'"):
@@ -189,11 +197,16 @@ def test_expression_that_looks_beyond_its_row_is_refused(tmp_path, text):
 def test_missing_file_is_said_with_what_is_there(tmp_path):
     (tmp_path / "tickets.csv").write_text("a\n1\n")
     silo = SiloConfig(path="ticket.csv", identifiers={"card": "a"})
-    with connect(EngineConfig(), tmp_path / "workspace") as connection, pytest.raises(InputError, match=r"tickets\.csv"):
+    with (
+        connect(EngineConfig(), tmp_path / "workspace") as connection,
+        pytest.raises(InputError, match=r"tickets\.csv"),
+    ):
         map_silo(connection, "store", silo, tmp_path, BOUNDS)
 
 
-CELLS = st.sampled_from(["", " ", "77", "x", "15/07/2025", "10:30", "1,00", "-2", "NaN", "15/07/2199", '"', "é", "inf"])
+CELLS = st.sampled_from(
+    ["", " ", "77", "x", "15/07/2025", "10:30", "1,00", "-2", "NaN", "15/07/2199", '"', "é", "inf"]
+)
 
 
 @settings(max_examples=30, deadline=None)

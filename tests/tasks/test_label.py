@@ -79,7 +79,9 @@ def test_return_is_no_purchase():
 
 
 def test_rows_come_ordered_by_customer_and_date():
-    table = label_rows(histories(("b", -1, "purchase"), ("a", -1, "purchase")), [AS_OF, AS_OF + timedelta(1)], CHURN)
+    table = label_rows(
+        histories(("b", -1, "purchase"), ("a", -1, "purchase")), [AS_OF, AS_OF + timedelta(1)], CHURN
+    )
     assert table["customer_id"].to_pylist() == ["a", "a", "b", "b"]
 
 

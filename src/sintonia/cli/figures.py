@@ -7,7 +7,10 @@ from math import isfinite
 from typing import Any
 
 Figures = dict[str, Any]
-"""What a verb returns: figures under their names; `say`, when there, holds the lines for people."""
+"""What a verb returns: figures under their names, and for people `say`, lines to print, and `row`, what the
+run shows in the table of a sweep."""
+
+FOR_PEOPLE = ("say", "row")
 
 Run = tuple[list[str], Figures]
 """One run of a sweep: its overrides and its figures."""
@@ -25,7 +28,7 @@ def say(text: str) -> None:
 def report(figures: Figures, output: str) -> None:
     """Print what a run gave: its lines for people, or one line of JSON without them."""
     if output == "json":
-        say(as_json({key: value for key, value in figures.items() if key != "say"}))
+        say(as_json({key: value for key, value in figures.items() if key not in FOR_PEOPLE}))
     else:
         say("\n".join(figures.get("say") or [f"{key}: {value}" for key, value in figures.items()]))
 
@@ -51,7 +54,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Return one line a run: the overrides and the figures that tell the runs apart.
+    """Return one line a run: its overrides and its `row`, or else the figures that tell the runs apart.
 
     Examples
     --------
@@ -63,10 +66,10 @@ def table(runs: Sequence[Run]) -> str:
     """
     shared = set.intersection(*(set(words) for words, _ in runs))
     names = [" ".join(word for word in words if word not in shared) for words, _ in runs]
-    rows = [{"run": name, **dict(_flat(figures))} for name, (_, figures) in zip(names, runs, strict=True)]
-    telling = [name for name in dict.fromkeys(key for row in rows for key in row) if _tells(name, rows)][
-        :COLUMNS
-    ]
+    shown = [dict(_flat(figures.get("row") or figures)) for _, figures in runs]
+    rows = [{"run": name, **row} for name, row in zip(names, shown, strict=True)]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    telling = [name for name in columns if _tells(name, rows)][:COLUMNS]
     cells = [telling, *([row.get(name, "") for name in telling] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

@@ -82,9 +82,9 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
     `sighting_customers` gives each set of identifiers its customer and `linked_at`, the earliest among them: any
     one of a record's identifiers is enough to know whose it is.
     """
-    nodes = connection.execute("SELECT EPOCH_US(first_seen_at) AS seen FROM nodes ORDER BY node").fetchnumpy()
-    ties = connection.execute("SELECT left_node, right_node, EPOCH_US(arrived_at) AS at FROM ties").fetchnumpy()
-    found = cluster(nodes["seen"], ties["left_node"], ties["right_node"], ties["at"])
+    (seen,) = _columns(connection, "SELECT EPOCH_US(first_seen_at) FROM nodes ORDER BY node")
+    ties = _columns(connection, "SELECT left_node, right_node, EPOCH_US(arrived_at) FROM ties")
+    found = cluster(seen, *ties)
     columns = {"node": np.arange(len(found.root)), "root": found.root, "linked": found.linked_at}
     connection.register("clusters", pa.table(columns))
     connection.execute(f"""
@@ -100,6 +100,10 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TABLE sighting_customers AS
         SELECT keys, ANY_VALUE(customer_id) AS customer_id, MIN(linked_at) AS linked_at
         FROM (SELECT keys, UNNEST(keys) AS key FROM sightings) JOIN crosswalk USING (key) GROUP BY keys""")
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[Ints]:
+    return [np.asarray(column, np.int64) for column in connection.execute(query).fetchnumpy().values()]
 
 
 def _customer_id(connection: duckdb.DuckDBPyConnection) -> str:

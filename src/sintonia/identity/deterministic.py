@@ -15,7 +15,8 @@ def collect_sightings(connection: duckdb.DuckDBPyConnection, silos: Sequence[str
       time), `match_probability`, `rule`. Probabilistic matching adds rows here.
     """
     union = " UNION ALL ".join(
-        f"SELECT _keys AS keys, arrived_at FROM mapped_{name} WHERE _read AND reason IS NULL" for name in silos
+        f"SELECT _keys AS keys, arrived_at FROM mapped_{name} WHERE _read AND reason IS NULL"
+        for name in silos
     )
     connection.execute(
         f"CREATE OR REPLACE TABLE sightings AS SELECT keys, MIN(arrived_at) AS arrived_at FROM ({union}) GROUP BY keys"

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.sources.report import SiloReport
 
-
 CURRENT = "current.json"
 
 
@@ -45,12 +44,16 @@ class Store:
         table = pq.read_table(path)
         if customers is None:
             return table
-        return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string())))
+        return table.filter(
+            pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string()))
+        )
 
     def read_crosswalk(self, source: str) -> pa.Table:
         """Return which identifier of one type belongs to whom: one row per source_key."""
         columns = ["source_key", "customer_id"]
-        return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=[("source", "=", source)])
+        return pq.read_table(
+            self.folder / "crosswalk.parquet", columns=columns, filters=[("source", "=", source)]
+        )
 
     def customer_ids(self) -> set[str]:
         """Return every customer's id."""
@@ -84,7 +87,9 @@ class Store:
             When no silo tells of them.
         """
         wanted = set(kinds)
-        ends = [silo.data_until for silo in self.silos if silo.data_until is not None and wanted & set(silo.kinds)]
+        ends = [
+            silo.data_until for silo in self.silos if silo.data_until is not None and wanted & set(silo.kinds)
+        ]
         if not ends:
             raise self._nothing_of(kinds)
         return min(ends)
@@ -132,5 +137,9 @@ def fingerprint(paths: Sequence[Path]) -> str:
 def _silo(found: dict[str, Any]) -> SiloReport:
     until = found["data_until"]
     return SiloReport(
-        **{**found, "data_until": datetime.fromisoformat(until) if until else None, "kinds": tuple(found["kinds"])}
+        **{
+            **found,
+            "data_until": datetime.fromisoformat(until) if until else None,
+            "kinds": tuple(found["kinds"]),
+        }
     )

@@ -1,7 +1,6 @@
 """Writing the store: a whole new version beside the old one, made current in one step."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +35,11 @@ def _new_version(workspace: Path) -> Iterator[Path]:
 
 
 def write_store(
-    connection: duckdb.DuckDBPyConnection, workspace: Path, source: SourceConfig, silos: Sequence[SiloReport], buckets: int
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Path,
+    source: SourceConfig,
+    silos: Sequence[SiloReport],
+    buckets: int,
 ) -> Store:
     """Return the new current store, written from the engine's mapped silos and crosswalk.
 
@@ -46,7 +49,12 @@ def write_store(
     with _new_version(workspace) as folder:
         _gather(connection, source, buckets)
         for bucket in track(range(buckets), "Writing the store"):
-            _write(connection, INTERACTIONS, _bucket_query(bucket), folder / f"interactions/bucket-{bucket:04d}.parquet")
+            _write(
+                connection,
+                INTERACTIONS,
+                _bucket_query(bucket),
+                folder / f"interactions/bucket-{bucket:04d}.parquet",
+            )
         for table in (ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS):
             order = ", ".join(table.order)
             columns = ", ".join(table.names)
@@ -58,7 +66,9 @@ def write_store(
     return store
 
 
-def write_rejected(connection: duckdb.DuckDBPyConnection, workspace: Path, silos: Sequence[str]) -> list[Path]:
+def write_rejected(
+    connection: duckdb.DuckDBPyConnection, workspace: Path, silos: Sequence[str]
+) -> list[Path]:
     """Return the files of rejected rows, one a silo, each row with its file, number, reason and raw text."""
     folder = workspace / "rejected"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +100,8 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
     for name, silo in source.silos.items():
         connection.execute(f"""
             CREATE OR REPLACE TABLE located AS
-            SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id, GREATEST(arrived_at, linked_at) AS known_at
+            SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id,
+                   GREATEST(arrived_at, linked_at) AS known_at
             FROM mapped_{name} AS mapped JOIN sighting_customers ON mapped._keys = sighting_customers.keys
             WHERE mapped._read AND mapped.reason IS NULL""")
         if silo.interactions:
@@ -98,13 +109,16 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
         for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
             for key in silo.attributes if prefix == "a" else silo.contacts:
                 connection.execute(f"""
-                    INSERT INTO {table.name} SELECT customer_id, '{key}', "{prefix}__{key}", occurred_at, known_at, '{name}'
+                    INSERT INTO {table.name}
+                    SELECT customer_id, '{key}', "{prefix}__{key}", occurred_at, known_at, '{name}'
                     FROM located WHERE "{prefix}__{key}" IS NOT NULL""")
         if silo.decisions:
             _gather_decisions(connection)
 
 
-def _gather_interactions(connection: duckdb.DuckDBPyConnection, name: str, time_zone: str, buckets: int) -> None:
+def _gather_interactions(
+    connection: duckdb.DuckDBPyConnection, name: str, time_zone: str, buckets: int
+) -> None:
     there = _columns(connection)
     row_number = "LPAD(CAST(_row AS VARCHAR), 12, '0')"
     own_clock = f"DATE_DIFF('minute', occurred_at, TIMEZONE('{time_zone}', TIMEZONE('UTC', occurred_at)))"
@@ -119,7 +133,10 @@ def _gather_interactions(connection: duckdb.DuckDBPyConnection, name: str, time_
         "source": f"'{name}'",
         "opens_thread": "NULL",
     }
-    values = [derived.get(column, f"i__{column}" if f"i__{column}" in there else "NULL") for column in INTERACTIONS.names]
+    values = [
+        derived.get(column, f"i__{column}" if f"i__{column}" in there else "NULL")
+        for column in INTERACTIONS.names
+    ]
     bucket = BUCKET.format(buckets=buckets)
     connection.execute(f"INSERT INTO interactions SELECT {', '.join(values)}, {bucket} FROM located")
 
@@ -127,7 +144,10 @@ def _gather_interactions(connection: duckdb.DuckDBPyConnection, name: str, time_
 def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
     there = _columns(connection)
     derived = {"customer_id": "customer_id", "decided_at": _or(there, "d__decided_at", "occurred_at")}
-    values = [derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL") for column in DECISIONS.names]
+    values = [
+        derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL")
+        for column in DECISIONS.names
+    ]
     connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located")
 
 
@@ -147,7 +167,11 @@ def _bucket_query(bucket: int) -> str:
 
 
 def _make_current(
-    connection: duckdb.DuckDBPyConnection, workspace: Path, folder: Path, source: SourceConfig, silos: Sequence[SiloReport]
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Path,
+    folder: Path,
+    source: SourceConfig,
+    silos: Sequence[SiloReport],
 ) -> None:
     interactions, customers = fetch_row(
         connection, "SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions"
@@ -165,7 +189,7 @@ def _make_current(
     }
     part = workspace / "store" / f".{folder.name}.json"
     part.write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
-    os.replace(part, workspace / "store" / CURRENT)
+    part.replace(workspace / "store" / CURRENT)
 
 
 def _remove_others(workspace: Path, current: Path) -> None:

@@ -34,7 +34,7 @@ class Expressions:
     silo: SiloConfig
     types: Mapping[str, str]
 
-    def parse(self, text: str) -> exp.Expression:
+    def parse(self, text: str) -> exp.Expr:
         """Return the expression with its columns quoted and `number(x)` spelt out.
 
         Raises
@@ -47,12 +47,16 @@ class Expressions:
         try:
             parsed = sqlglot.parse_one(text, dialect=DIALECT)
         except SqlglotError:
-            raise ConfigError(f"Silo '{self.silo_name}': cannot read the expression {text!r} as SQL.") from None
+            raise ConfigError(
+                f"Silo '{self.silo_name}': cannot read the expression {text!r} as SQL."
+            ) from None
         if not isinstance(parsed, exp.Condition) or parsed.find(*FORBIDDEN) is not None:
-            raise ConfigError(f"Silo '{self.silo_name}': {text!r} looks beyond its own row; use plain expressions.")
+            raise ConfigError(
+                f"Silo '{self.silo_name}': {text!r} looks beyond its own row; use plain expressions."
+            )
         return parsed.transform(self._resolve)
 
-    def number(self, value: exp.Expression) -> exp.Expression:
+    def number(self, value: exp.Expr) -> exp.Expr:
         """Return a double from a value written with the silo's decimal sign; null when it is none."""
         text = f"CAST({value.sql(DIALECT)} AS VARCHAR)"
         if self.silo.format == "csv":
@@ -60,11 +64,11 @@ class Expressions:
             text = f"replace(replace({text}, '{thousands}', ''), '{self.silo.csv.decimal}', '.')"
         return sqlglot.parse_one(f"TRY_CAST({text} AS DOUBLE)", dialect=DIALECT)
 
-    def text(self, value: exp.Expression) -> exp.Expression:
+    def text(self, value: exp.Expr) -> exp.Expr:
         """Return trimmed text, null when empty."""
         return sqlglot.parse_one(f"NULLIF(TRIM(CAST({value.sql(DIALECT)} AS VARCHAR)), '')", dialect=DIALECT)
 
-    def time(self, value: exp.Expression) -> exp.Expression:
+    def time(self, value: exp.Expr) -> exp.Expr:
         """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone."""
         typed = self.types.get(value.name, "") if isinstance(value, exp.Column) else ""
         zone = exp.Literal.string(self.silo.time_zone).sql(DIALECT)
@@ -83,7 +87,7 @@ class Expressions:
                   ELSE TIMEZONE('UTC', TIMEZONE({zone}, {local})) END"""
         return sqlglot.parse_one(sql, dialect=DIALECT)
 
-    def rename(self, column: str, value: exp.Expression) -> exp.Expression:
+    def rename(self, column: str, value: exp.Expr) -> exp.Expr:
         """Return the value with the mapping's `values` for this column applied; others pass through."""
         names = self.silo.values.get(column, {})
         if not names:
@@ -93,7 +97,7 @@ class Expressions:
             case = case.when(exp.Literal.string(raw), exp.Literal.string(ours))
         return case.else_(value.copy())
 
-    def _resolve(self, node: exp.Expression) -> exp.Expression:
+    def _resolve(self, node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and node.name.lower() == "number":
             if len(node.expressions) != 1:
                 raise ConfigError(f"Silo '{self.silo_name}': number() takes one value.")

@@ -52,7 +52,7 @@ class _Mapped:
     """A mapped column: its name in `mapped_<silo>`, its typed value, and when and why that fails the row."""
 
     name: str
-    value: exp.Expression
+    value: exp.Expr
     failed: str | None
     reason: str
 
@@ -62,7 +62,9 @@ def _mapped_columns(name: str, silo: SiloConfig, raw: RawSilo) -> list[_Mapped]:
     mapped = []
     for kind, text in silo.identifiers.items():
         value = expressions.text(expressions.parse(text))
-        mapped.append(_Mapped(f"id__{kind}", exp.func("LOWER", value) if kind == "email" else value, None, ""))
+        mapped.append(
+            _Mapped(f"id__{kind}", exp.func("LOWER", value) if kind == "email" else value, None, "")
+        )
     for group, table in (("interactions", INTERACTIONS), ("decisions", DECISIONS)):
         given: Mapping[str, str] = getattr(silo, group)
         allowed = {column.name: column for column in table.columns if column.name not in BUILT}
@@ -83,7 +85,7 @@ def _mapped_columns(name: str, silo: SiloConfig, raw: RawSilo) -> list[_Mapped]:
     return mapped
 
 
-def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Expression) -> _Mapped:
+def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Expr) -> _Mapped:
     """Return the column cast to its contract; a value that is there but cannot be cast fails the row."""
     text = expressions.text(value)
     if column.sql_type == "VARCHAR":
@@ -100,13 +102,17 @@ def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Exp
         typed = exp.TryCast(this=exp.Case(ifs=[finite]), to=exp.DataType.build(column.sql_type, DIALECT))
     name = f"{prefix}__{column.name}"
     failed = f"{text.sql(DIALECT)} IS NOT NULL AND ({typed.sql(DIALECT)}) IS NULL"
-    return _Mapped(name, typed, None if column.sql_type == "VARCHAR" else failed, f"{column.name} not understood")
+    return _Mapped(
+        name, typed, None if column.sql_type == "VARCHAR" else failed, f"{column.name} not understood"
+    )
 
 
 def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: Bounds) -> str:
     expressions = Expressions(name, silo, raw.types)
     occurred = expressions.time(expressions.parse(silo.occurred_at)).sql(DIALECT)
-    known = "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
+    known = (
+        "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
+    )
     arrived = "GREATEST(_occurred_at, _known_at)" if silo.known_at else "_occurred_at"
     values = "".join(f', {item.value.sql(DIALECT)} AS "{item.name}"' for item in mapped)
     failures = " ".join(f"WHEN {item.failed} THEN '{item.reason}'" for item in mapped if item.failed)
@@ -154,7 +160,9 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: Bounds) -> str:
     if silo.interactions:
         for column, choices in (("kind", KINDS), ("channel", CHANNELS)):
             if f"i__{column}" not in names:
-                raise ConfigError(f"The silo at '{silo.path}' maps no {column}; give it as a column or a constant.")
+                raise ConfigError(
+                    f"The silo at '{silo.path}' maps no {column}; give it as a column or a constant."
+                )
             listed = ", ".join(f"'{choice}'" for choice in choices)
             rules.append((f"i__{column} IS NULL", f"'no {column}'"))
             rules.append((f"i__{column} NOT IN ({listed})", f"'unknown {column} ' || i__{column}"))
@@ -186,7 +194,8 @@ def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> N
 def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, bounds: Bounds) -> SiloReport:
     kept = f"FROM mapped_{name} WHERE _read AND reason IS NULL"
     rows, after_until = fetch_row(
-        connection, f"SELECT COUNT(*) FILTER (WHERE _read), COUNT(*) FILTER (WHERE NOT _read) FROM mapped_{name}"
+        connection,
+        f"SELECT COUNT(*) FILTER (WHERE _read), COUNT(*) FILTER (WHERE NOT _read) FROM mapped_{name}",
     )
     stored, newest = fetch_row(connection, f"SELECT COUNT(*), MAX(occurred_at) {kept}")
     reasons = connection.execute(
@@ -206,7 +215,7 @@ def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, 
 
 
 def _data_until(silo: SiloConfig, newest: datetime | None, until: datetime | None) -> datetime | None:
-    """Return until when the silo is complete: as declared; else `until` if the data reach its last day; else the newest row."""
+    """Return until when the silo is complete: as declared, else `until` if the data reach its last day, else the end."""
     if silo.data_until is not None:
         declared = iso_time("data_until", silo.data_until)
         return min(declared, until) if until else declared

@@ -46,13 +46,13 @@ def read_raw(connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo:
     return RawSilo(view, _types(connection, relation))
 
 
-def _literals(values: list[Path]) -> str:
+def _paths(values: list[Path]) -> str:
     return exp.array(*(exp.Literal.string(str(value)) for value in values)).sql(dialect=DIALECT)
 
 
 def _tabular(paths: list[Path], silo: SiloConfig) -> str:
     if silo.format == "parquet":
-        scan = f"read_parquet({_literals(paths)}, filename = '_file', union_by_name = true)"
+        scan = f"read_parquet({_paths(paths)}, filename = '_file', union_by_name = true)"
         return f"SELECT *, true AS _readable FROM {scan}"
     encoding = ENCODINGS.get(silo.csv.encoding.lower())
     if encoding is None:
@@ -60,25 +60,29 @@ def _tabular(paths: list[Path], silo: SiloConfig) -> str:
     delimiter = exp.Literal.string(silo.csv.delimiter).sql(dialect=DIALECT)
     # Lines with too many or too few cells land in the table `reject_errors`, which the mapping reads back.
     options = f"delim = {delimiter}, quote = '\"', header = true, all_varchar = true, encoding = '{encoding}'"
-    scan = f"read_csv({_literals(paths)}, {options}, filename = '_file', store_rejects = true)"
+    scan = f"read_csv({_paths(paths)}, {options}, filename = '_file', store_rejects = true)"
     return f"SELECT *, true AS _readable FROM {scan}"
 
 
 def _jsonl(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> str:
     """Return a query over the lines as text, so that a broken line is a row to reject and not an error."""
     options = "columns = {'_line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false"
-    scan = f"read_csv({_literals(paths)}, {options}, auto_detect = false, filename = '_file')"
+    scan = f"read_csv({_paths(paths)}, {options}, auto_detect = false, filename = '_file')"
     # All lines are looked at: a key that is rare (or new) stands in none of the first ones.
-    every = f"SELECT DISTINCT UNNEST(JSON_KEYS(_line)) AS key FROM {scan} WHERE JSON_VALID(_line) ORDER BY key"
+    every = (
+        f"SELECT DISTINCT UNNEST(JSON_KEYS(_line)) AS key FROM {scan} WHERE JSON_VALID(_line) ORDER BY key"
+    )
     keys = [row[0] for row in connection.execute(every).fetchall()]
     # One call for all keys, for every call parses the whole line again (a quarter of the time with 14 keys).
-    paths = exp.array(*(exp.Literal.string(f'$."{key}"') for key in keys)).sql(dialect=DIALECT)
-    cells = f"CASE WHEN JSON_VALID(_line) THEN JSON_EXTRACT_STRING(_line, {paths}) END AS cells"
+    places = exp.array(*(exp.Literal.string(f'$."{key}"') for key in keys)).sql(dialect=DIALECT)
+    cells = f"CASE WHEN JSON_VALID(_line) THEN JSON_EXTRACT_STRING(_line, {places}) END AS cells"
     parsed = f"SELECT {cells}, _file, JSON_VALID(_line) AS _readable FROM {scan}"
     named = [exp.to_identifier(key, quoted=True).sql(dialect=DIALECT) for key in keys]
     fields = ", ".join(f"cells[{at}] AS {column}" for at, column in enumerate(named, start=1))
     # Stored once: as a view, every use of a field would parse its line again.
-    connection.execute(f"CREATE OR REPLACE TABLE lines_{name} AS SELECT {fields}, _file, _readable FROM ({parsed})")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE lines_{name} AS SELECT {fields}, _file, _readable FROM ({parsed})"
+    )
     return f"SELECT * FROM lines_{name}"
 
 
@@ -92,7 +96,11 @@ def _join(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, join
     if not path.is_file():
         raise InputError(f"A join wants the file '{path}', which is not there.")
     literal = exp.Literal.string(str(path)).sql(dialect=DIALECT)
-    scan = f"read_parquet({literal})" if path.suffix == ".parquet" else f"read_csv({literal}, all_varchar = true)"
+    scan = (
+        f"read_parquet({literal})"
+        if path.suffix == ".parquet"
+        else f"read_csv({literal}, all_varchar = true)"
+    )
     ours, theirs = _types(connection, relation), _types(connection, f"SELECT * FROM {scan}")
     for column in join.columns:
         for side in (ours, theirs):

@@ -36,5 +36,10 @@ def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
     if any(silo.kinds for silo in silos):
         return
     reasons: Counter[str] = sum((Counter(silo.reasons) for silo in silos), Counter())
-    told = ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3)) or "the silos are empty"
-    raise NotEnoughDataError(f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows.")
+    told = (
+        ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
+        or "the silos are empty"
+    )
+    raise NotEnoughDataError(
+        f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows."
+    )

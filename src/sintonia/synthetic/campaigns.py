@@ -90,7 +90,7 @@ def _event_table(world: World, rows: pd.DataFrame) -> pa.Table:
     held, routine = world.registrations, action == ROUTINE
     channel = np.where(routine, "email", _CHANNELS[action])
     current, by_mail = held.current(person, week), channel == "email"
-    names = np.array([f"monthly-{number:03d}" for number in range(world.calendar.weeks)], dtype=object)
+    names = np.array([f"mailing-{number:03d}" for number in range(world.calendar.weeks)], dtype=object)
     rounds = np.array([f"round-{number:03d}" for number in range(world.calendar.weeks)], dtype=object)
     return pa.table(
         {

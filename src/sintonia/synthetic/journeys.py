@@ -12,9 +12,9 @@ from sintonia.synthetic.people import NEVER, People
 from sintonia.synthetic.registrations import Registrations
 
 ROUTINE = -1
-"""In place of an action: the monthly mailing of the time before decisions."""
+"""In place of an action: the mailing every two months of the time before decisions."""
 
-_MAILING_WEEKS = 4
+_MAILING_WEEKS = 8
 _HURT = 0.6
 _CALMS = 0.05
 """An open complaint takes 60 % of orders away and closes by itself with probability 5 % a week."""
@@ -166,9 +166,9 @@ class _Life:
         rng, people = self.rng, self.people
         mail = (action == ROUTINE) | actions.IS_EMAIL[action]
         tired = actions.weariness(people, self.mails)[who]
-        reads = people.reads_email[who] * (1 - 0.85 * tired) * self.drift.attention[who, week]
+        reads = people.reads_email[who] * (1 - 0.95 * tired) * self.drift.attention[who, week]
         opened = mail & (rng.random(len(who)) < reads)
-        clicked = opened & (rng.random(len(who)) < 0.08 + 0.4 * actions.appeal(people, who, action))
+        clicked = opened & (rng.random(len(who)) < 0.03 + 0.6 * actions.appeal(people, who, action))
         left = mail & (rng.random(len(who)) < 0.001 + 0.025 * tired)
         self.mails[who] += mail
         self.no_mail[who] |= left

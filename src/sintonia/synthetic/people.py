@@ -74,8 +74,8 @@ class People:
     @property
     def category_odds(self) -> Floats:
         """How a person's lines spread over categories: favourites first, the curious further: (n, 12)."""
-        odds = np.repeat((0.2 + 0.7 * self.novelty)[:, None] / len(CATEGORIES), len(CATEGORIES), axis=1)
-        loyal = (0.8 - 0.7 * self.novelty)[:, None] * np.array([0.6, 0.25, 0.15])
+        odds = np.repeat((0.05 + 0.9 * self.novelty)[:, None] / len(CATEGORIES), len(CATEGORIES), axis=1)
+        loyal = (0.95 - 0.9 * self.novelty)[:, None] * np.array([0.6, 0.25, 0.15])
         np.add.at(odds, (np.arange(len(self))[:, None], self.favourites), loyal)
         return odds
 
@@ -93,7 +93,7 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
     age = np.clip(rng.normal(np.where(place == STORE, 54, 42), 14, n), 18, 88).astype(np.int64)
     young = np.clip((60 - age) / 40, 0, 1)
     first_week, second_week = _registration_weeks(rng, place, calendar)
-    order_rate = np.minimum(0.22 * np.exp(rng.normal(-0.85, 1.3, n)), 1.0)
+    order_rate = np.minimum(0.22 * np.exp(rng.normal(-0.85, 1.3, n)), 0.8)
     return People(
         number=numbers,
         place=place,
@@ -101,7 +101,7 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         female=rng.random(n) < 0.58,
         order_rate=order_rate,
         browse_rate=np.where(
-            place == STORE, 0.0, (0.01 + 1.2 * order_rate) * np.exp(rng.normal(-0.1, 0.4, n))
+            place == STORE, 0.0, (0.01 + 1.1 * order_rate) * np.exp(rng.normal(-0.1, 0.4, n))
         ),
         web_share=np.where(place == BOTH, rng.beta(1.5, 1.5, n), np.where(place == WEB, 1.0, 0.0)),
         card_use=rng.beta(8, 1.2, n),
@@ -109,7 +109,7 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         price_sensitivity=_leaning(rng, n),
         novelty=_leaning(rng, n),
         collector=_leaning(rng, n),
-        reads_email=rng.beta(1.6, 2.2, n),
+        reads_email=rng.beta(4, 3.5, n),
         weary=np.where(rng.random(n) < 0.25, rng.beta(5, 1.5, n), 0.0),
         night=rng.beta(0.6 + young, 1.6 - 0.6 * young),
         favourites=rng.permuted(np.tile(np.arange(len(CATEGORIES)), (n, 1)), axis=1)[:, :3],

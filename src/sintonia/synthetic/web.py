@@ -78,7 +78,7 @@ def _browsing(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> p
     idle = np.flatnonzero(visits["purpose"] == BROWSE)
     person = visits["person"].to_numpy()[idle]
     curious = np.where(person >= 0, world.people.novelty[np.maximum(person, 0)], 0.2)
-    visit = np.repeat(idle, 1 + rng.poisson(0.2 + 0.7 * curious))
+    visit = np.repeat(idle, 1 + rng.poisson(0.05 + 1.2 * curious))
     event = rng.choice(objects(["page_view", "search", "add_to_cart"]), len(visit), p=[0.78, 0.14, 0.08])
     item = rng.integers(0, len(ITEM_IDS), len(visit))
     product = blank(ITEM_IDS[item], event != "search")
