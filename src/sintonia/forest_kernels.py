@@ -96,11 +96,10 @@ def _rank(column: Array, cuts: Array, halvings: int, values: Array, ranks: Array
 
 
 @compiled()
-def _outside(
-    codes: Array, levels: Array, block: int, column: int, words: Array, first: int, stop: int
-) -> None:
-    """Fill the last of `codes` with 0 for a category of the set `words[first:stop]`, 1 for any other."""
-    spare, c = np.uint64(codes.shape[0] - 1), np.uint64(column)
+def _outside(codes: Array, levels: Array, block: int, nodes: "Nodes", words: Array, node: int) -> None:
+    """Fill the last of `codes` with 0 for a category of the node's set, which goes left, 1 for any other."""
+    spare, c = np.uint64(codes.shape[0] - 1), np.uint64(nodes.column[node])
+    first, stop = nodes.first_word[node], nodes.first_word[node] + nodes.n_words[node]
     rows = codes.shape[2]
     for r in range(rows):
         codes[spare, block, r] = 1
@@ -136,16 +135,7 @@ def score(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None:
                 if nodes.n_words[node] > 0:
                     column = np.uint64(codes.shape[0] - 1)
                     if not steps.again[s]:
-                        word = nodes.first_word[node]
-                        _outside(
-                            codes,
-                            levels,
-                            block,
-                            nodes.column[node],
-                            leaves.words,
-                            word,
-                            word + nodes.n_words[node],
-                        )
+                        _outside(codes, levels, block, nodes, leaves.words, node)
                 for r in range(SCORE_ROWS):
                     bits[byte, r] &= keep if codes[column, block, r] > cut else np.uint8(255)
             _leftmost(bits, n_words, place)
@@ -248,73 +238,53 @@ def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Arra
     as the arithmetic.
     """
     codes, levels, slot, phi, table, came, product, total, path = walk
-    feature, first_leaf, middle_leaf, end_leaf = (
-        nodes.feature,
-        nodes.first_leaf,
-        nodes.middle_leaf,
-        nodes.end_leaf,
-    )
-    depth, seen, seen_left, node_column, cuts, n_words = (
-        nodes.depth,
-        nodes.seen,
-        nodes.seen_left,
-        nodes.column,
-        nodes.cut,
-        nodes.n_words,
-    )
     top = -1
     for i in range(first, stop + 1):
-        d = depth[i] if i < stop else 0
+        d = nodes.depth[i] if i < stop else 0
         while top >= max(d, 1):
             # Up from depth `top`: weigh the leaves below for the feature split above, add them to those there.
             child, up = path[top], path[top - 1]
-            side, f, row = 0 if first_leaf[child] < middle_leaf[up] else 1, slot[feature[up]], child - first
+            side, row = 0 if nodes.first_leaf[child] < nodes.middle_leaf[up] else 1, child - first
+            f = slot[nodes.feature[up]]
             for q in range(n):
                 c1, c2 = table[row, 3, q], table[row, 4, q]
                 for r in range(EXPLAIN_ROWS):
                     below = total[top, q, r]
                     total[top - 1, q, r] += below
-                    phi[f, block, r] += below * (
-                        c1 * came[side, top - 1, r] + c2 * came[1 - side, top - 1, r]
-                    )
+                    weight = c1 * came[side, top - 1, r] + c2 * came[1 - side, top - 1, r]
+                    phi[f, block, r] += below * weight
             top -= 1
         if i == stop:
             break
         # Down to node i: where rows go, the product over the path, and the leaves that are its children.
         path[d], top = i, d
-        column, cut, row, f = node_column[i], cuts[i], i - first, slot[feature[i]]
-        if n_words[i] > 0:
+        column, cut, row, f = nodes.column[i], nodes.cut[i], i - first, slot[nodes.feature[i]]
+        if nodes.n_words[i] > 0:
             column = codes.shape[0] - 1
-            word = nodes.first_word[i]
-            _outside(codes, levels, block, node_column[i], words, word, word + n_words[i])
-        if seen[i] < 0:
+            _outside(codes, levels, block, nodes, words, i)
+        if nodes.seen[i] < 0:
             for r in range(EXPLAIN_ROWS):
                 left = 0.0 if codes[column, block, r] > cut else 1.0
                 came[0, d, r], came[1, d, r] = left, 1.0 - left
         else:
-            at, side = seen[i], 0 if seen_left[i] else 1
+            at, side = nodes.seen[i], 0 if nodes.seen_left[i] else 1
             for r in range(EXPLAIN_ROWS):
                 here = came[side, at, r]
                 left = 0.0 if codes[column, block, r] > cut else here
                 came[0, d, r], came[1, d, r] = left, here - left
         if d > 0:
-            side = 0 if first_leaf[i] < middle_leaf[path[d - 1]] else 1
+            side = 0 if nodes.first_leaf[i] < nodes.middle_leaf[path[d - 1]] else 1
             for q in range(n):
                 c0, c1, c2 = table[row, 0, q], table[row, 1, q], table[row, 2, q]
                 for r in range(EXPLAIN_ROWS):
                     factor = c0 + c1 * came[side, d - 1, r] + c2 * came[1 - side, d - 1, r]
                     product[d, q, r] = product[d - 1, q, r] * factor
-        if middle_leaf[i] - first_leaf[i] > 1 and end_leaf[i] - middle_leaf[i] > 1:
+        if nodes.middle_leaf[i] - nodes.first_leaf[i] > 1 and nodes.end_leaf[i] - nodes.middle_leaf[i] > 1:
             total[d, :n] = 0.0
             continue
         for q in range(n):
-            c0, c1, c2, g1, g2 = (
-                table[row, 5, q],
-                table[row, 6, q],
-                table[row, 7, q],
-                table[row, 8, q],
-                table[row, 9, q],
-            )
+            c0, c1, c2 = table[row, 5, q], table[row, 6, q], table[row, 7, q]
+            g1, g2 = table[row, 8, q], table[row, 9, q]
             for r in range(EXPLAIN_ROWS):
                 left, right, p = came[0, d, r], came[1, d, r], product[d, q, r]
                 total[d, q, r] = p * (c0 + c1 * left + c2 * right)
