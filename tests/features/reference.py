@@ -119,7 +119,7 @@ def _kinds(visible, customers, as_of, windows_days):
     for days in windows_days:
         counts = _counts(_window(visible, as_of, days), customers, "kind", KINDS)
         made |= {f"kinds__{kind}__{days}d": counts[kind] for kind in KINDS}
-    for kind in KINDS:
+    for kind in [kind for kind in KINDS if kind != "purchase"]:
         rows = visible[visible["kind"] == kind]
         made[f"kinds__days_since_{kind}"] = _days_since(rows, customers, as_of, "max")
     return made

@@ -156,7 +156,9 @@ def kinds(windows_days: Sequence[int]) -> list[Feature]:
         for days in sorted(windows_days)
         for name in KINDS
     ]
-    return counts + [_days_since("kinds", name, Filter(kind=name)) for name in KINDS]
+    # Days since the last purchase are the rfm family's: twice the same column would share its importance out.
+    others = [name for name in KINDS if name != "purchase"]
+    return counts + [_days_since("kinds", name, Filter(kind=name)) for name in others]
 
 
 def _days_since(family: str, name: str, where: Filter) -> Feature:
