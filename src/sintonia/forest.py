@@ -26,7 +26,7 @@ NODE = {"split_feature", "threshold", "decision_type", "left_child", "right_chil
 TREE = NODE | {"num_leaves", "num_cat", "leaf_value", "leaf_count", "cat_boundaries", "cat_threshold"}
 TREE |= {"is_linear", "shrinkage", "split_gain", "leaf_weight", "internal_value", "internal_weight"}
 CUTS = 255  # of one column, so that a rank is a byte
-ROWS_TO_SCORE, ROWS_TO_EXPLAIN = 200_000, 5_000  # from here on compiling pays even when nothing is cached yet
+ROWS_TO_SCORE, ROWS_TO_EXPLAIN = 100_000, 2_000  # below, loading numba (or once, compiling) takes longer
 SCORE_CHUNK, EXPLAIN_CHUNK = 4096, 1024  # rows in the hand of one thread
 
 
