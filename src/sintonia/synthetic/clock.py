@@ -87,7 +87,7 @@ def _last_sunday(month_after: npt.NDArray[Any]) -> Times:
     last_day = month_after.astype("M8[D]") - 1
     since_sunday = (last_day.astype(np.int64) + 4) % 7  # 1970-01-01 was a Thursday
     sunday: npt.NDArray[Any] = last_day - since_sunday
-    one: Times = sunday.astype("M8[us]") + np.timedelta64(1, "h")
+    one: Times = np.add(sunday.astype("M8[us]"), np.timedelta64(1, "h"))
     return one
 
 

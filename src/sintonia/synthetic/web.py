@@ -74,12 +74,15 @@ def _log_ins(visits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _browsing(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return pages seen, searches made and baskets left standing, on visits without a purpose."""
+    """Return pages seen, searches made and baskets left standing, on visits without a purpose; the curious search."""
     idle = np.flatnonzero(visits["purpose"] == BROWSE)
     person = visits["person"].to_numpy()[idle]
     curious = np.where(person >= 0, world.people.novelty[np.maximum(person, 0)], 0.2)
-    visit = np.repeat(idle, 1 + rng.poisson(0.05 + 1.2 * curious))
-    event = rng.choice(objects(["page_view", "search", "add_to_cart"]), len(visit), p=[0.78, 0.14, 0.08])
+    steps = 1 + rng.poisson(0.05 + 1.2 * curious)
+    visit = np.repeat(idle, steps)
+    looks_for = 0.04 + 0.5 * np.repeat(curious, steps)
+    event = np.where(rng.random(len(visit)) < 0.08, "add_to_cart", "page_view").astype(object)
+    event[rng.random(len(visit)) < looks_for] = "search"
     item = rng.integers(0, len(ITEM_IDS), len(visit))
     product = blank(ITEM_IDS[item], event != "search")
     return _events(visit, 2 + rank_within(visit), event, product_id=product, category=CATEGORY_OF_ITEM[item])

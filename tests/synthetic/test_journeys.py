@@ -1,0 +1,64 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sintonia.config import SimulateSettings
+from sintonia.synthetic import actions
+from sintonia.synthetic.journeys import live
+from sintonia.synthetic.world import draw_world
+
+
+@pytest.fixture(scope="module")
+def world():
+    return draw_world(SimulateSettings(customers=3000), 0, np.random.SeedSequence(11))
+
+
+def test_nobody_orders_before_registering(world):
+    weeks = np.arange(world.calendar.weeks)
+    early = weeks <= world.people.first_week[:, None]
+    assert world.journeys.orders[early].sum() == 0
+    assert world.journeys.orders[~early].sum() > 0
+
+
+def test_actions_are_taken_only_where_they_are_allowed_and_by_those_registered(world):
+    for one in world.journeys.rounds:
+        assert one.allowed[np.arange(len(one.action)), one.action].all()
+        assert (one.action[~one.decided] == actions.NONE).all()
+    assert (world.journeys.final.action == actions.NONE).all()
+
+
+def test_nobody_gets_a_mail_after_unsubscribing(world):
+    sends = world.journeys.sends
+    left = dict(zip(sends.person[sends.unsubscribed], sends.week[sends.unsubscribed], strict=True))
+    mails = (sends.action < 0) | actions.IS_EMAIL[sends.action]
+    assert left
+    for person, week in zip(sends.person[mails], sends.week[mails], strict=True):
+        assert week <= left.get(person, week)
+
+
+def test_the_randomised_actions_truly_change_orders(world):
+    certain = dataclasses.replace(world.people, price_sensitivity=np.ones(len(world.people)))
+    journeys = live(np.random.default_rng(4), certain, world.registrations, world.calendar)
+    counted = {}
+    for number in (actions.NONE, actions.DISCOUNT_SMS):
+        rates = [
+            (journeys.orders[who, one.week], journeys.drift.orders[who, one.week])
+            for one in journeys.rounds
+            for who in [np.flatnonzero(one.decided & (one.action == number))]
+        ]
+        counted[number] = sum(real.sum() for real, _ in rates) / sum(drift.sum() for _, drift in rates)
+    assert counted[actions.DISCOUNT_SMS] > 1.5 * counted[actions.NONE]
+
+
+def test_an_open_complaint_takes_orders_away_until_it_is_closed(world):
+    cases, orders, drift = world.journeys.complaints, world.journeys.orders, world.journeys.drift.orders
+    open_weeks = np.zeros(orders.shape, dtype=bool)
+    for person, made, closed in zip(cases.person, cases.week, cases.closed, strict=True):
+        open_weeks[person, made + 1 : min(closed, orders.shape[1])] = True
+    calm_rate = drift[:, : orders.shape[1]]
+    held = {
+        state: orders[weeks].sum() / calm_rate[weeks].sum()
+        for state, weeks in enumerate((~open_weeks, open_weeks))
+    }
+    assert held[True] < 0.7 * held[False]

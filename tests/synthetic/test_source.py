@@ -1,0 +1,59 @@
+"""The mapping of the synthetic silos, in the language of the configuration."""
+
+import re
+
+from sintonia.schema import ATTRIBUTES, CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS
+
+_TYPES = {"cookie", "account", "card", "crm", "email", "phone"}
+
+
+def test_the_mapping_speaks_of_columns_the_contracts_have(silo_configs):
+    assert list(silo_configs) == ["web", "store", "crm", "campaign_events", "campaign_decisions"]
+    for silo in silo_configs.values():
+        assert set(silo.identifiers) <= _TYPES
+        assert {*silo.interactions, *silo.constants, *silo.values} <= set(INTERACTIONS.names)
+        assert set(silo.contacts) <= set(CONTACT_FIELDS)
+        assert set(silo.decisions) <= set(DECISIONS.names)
+        assert set(silo.values.get("kind", {}).values()) <= set(KINDS)
+    assert silo_configs["crm"].attributes
+    assert ATTRIBUTES.key
+
+
+def test_attributes_carry_nothing_personal(silo_configs):
+    for silo in silo_configs.values():
+        personal = set(silo.contacts.values()) - {"sex", "birth_date", "country"}
+        for name, expression in silo.attributes.items():
+            assert not personal & set(re.findall(r"\w+", expression)), name
+
+
+def _mapped(brand, silo, column):
+    config = brand.source.silos[silo]
+    if column in config.constants:
+        return {config.constants[column]}
+    expression = re.sub(
+        r"number\((\w+)\)", r"CAST(replace(\1, ',', '.') AS DOUBLE)", config.interactions[column]
+    )
+    found = brand.read(silo, f"DISTINCT {expression} AS found")["found"]
+    return {config.values.get(column, {}).get(value, value) for value in found}
+
+
+def test_all_but_the_unknown_names_are_kinds_and_channels(brand):
+    kinds = {
+        silo: _mapped(brand, silo, "kind") for silo in brand.source.silos if silo != "campaign_decisions"
+    }
+    unknown = {silo: found - set(KINDS) for silo, found in kinds.items()}
+    assert unknown == {
+        "web": {"scroll_depth", "undefined", "heartbeat"},
+        "store": set(),
+        "crm": set(),
+        "campaign_events": {"bounced"},
+    }
+    for silo in kinds:
+        assert _mapped(brand, silo, "channel") <= set(CHANNELS)
+
+
+def test_interaction_ids_are_unique_but_for_what_was_sent_twice(brand):
+    for silo in ("store", "crm", "campaign_events"):
+        ids = brand.read(silo, f"{brand.source.silos[silo].interactions['interaction_id']} AS id")["id"]
+        assert ids.notna().all()
+        assert ids.is_unique, silo
