@@ -346,7 +346,10 @@ def _leaves(
 
 
 def fastest(booster: Booster, n_rows: int, *, explain: bool = False) -> Forest | Booster:
-    """Return the booster's forest if that is faster for so many rows, else the booster itself."""
+    """Return the booster's forest if that is faster for so many rows, else the booster itself.
+
+    Ask once, with the length of the whole list: reasons of the two differ in the last bits, chunks must not.
+    """
     if n_rows < (ROWS_TO_EXPLAIN if explain else ROWS_TO_SCORE):
         return booster
     try:
@@ -383,7 +386,7 @@ def grouped_contributions(
 ) -> Array:
     """Return contributions (n_rows, n_groups) summed by group: feature f is of group `groups[f]`, from 0 on.
 
-    Nothing larger than the result is held. A row and `expected_value(model)` add up to the raw score.
+    Besides the result, only a chunk of rows is held. A row and `expected_value(model)` add up to the raw score.
     """
     group = np.asarray(groups, np.int64)
     if group.shape != matrix.shape[1:] or (group < 0).any():
@@ -404,7 +407,8 @@ def top_contributions(
 ) -> tuple[Array, Array]:
     """Return the features (n_rows, k) int32 with the largest contributions, and these (n_rows, k).
 
-    The largest in size comes first, of equals the lower feature. Nothing larger than the result is held.
+    The largest in size comes first, of equals the lower feature. Besides the result, only a chunk
+    of rows is held.
     """
     if not 0 < k <= matrix.shape[1]:
         raise InputError(f"The top {k} of {matrix.shape[1]} features; ask for 1 to {matrix.shape[1]}.")
