@@ -1,7 +1,5 @@
 """The CRM: registrations as clerks and customers typed them, later consents, and the desk's cases."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +13,11 @@ from sintonia.synthetic.world import SiloRows, World
 
 SALT_CASE = 30
 _CONSENTS = ("consent_email", "consent_sms", "consent_push", "consent_phone")
+_NICKNAME, _TYPO, _SWAPPED = 0.10, 0.05, 0.015
+_NO_BIRTH_DATE, _WRONG_DAY = 0.04, 0.015
+_MOVED, _STREET_TYPO, _NO_STREET = 0.06, 0.12, 0.15
+"""How often something is typed wrongly or left out, per registration."""
+
 _COLUMNS = (
     "crm_id",
     "record",
@@ -75,26 +78,12 @@ def _owners(world: World) -> dict[str, tuple[Texts, Ints]]:
     return found
 
 
-@dataclass(frozen=True)
-class _Typed:
-    """How often something is typed wrongly, per registration."""
-
-    nickname: float = 0.05
-    typo: float = 0.05
-    swapped: float = 0.015
-    no_birth_date: float = 0.04
-    wrong_day: float = 0.015
-    street_typo: float = 0.12
-    moved: float = 0.06
-    no_street: float = 0.15
-
-
 def _new(world: World, rng: np.random.Generator) -> pd.DataFrame:
     """Return one row per registration: particulars with their mistakes, identifiers and consents as given."""
     held, truth = world.registrations, world.particulars
     person, turn = np.nonzero(held.exists)
     online = held.online[person, turn]
-    first, last = _names(rng, truth.first_name[person], truth.last_name[person], _Typed())
+    first, last = _names(rng, truth.first_name[person], truth.last_name[person])
     rows = pd.DataFrame(
         {
             "crm_id": held.crm_id[person, turn],
@@ -108,7 +97,7 @@ def _new(world: World, rng: np.random.Generator) -> pd.DataFrame:
             "sex": np.where(
                 rng.random(len(person)) < 0.8, np.where(world.people.female[person], "F", "M"), ""
             ),
-            "birth_date": _birth_dates(rng, truth.birth_date[person], online, _Typed()),
+            "birth_date": _birth_dates(rng, truth.birth_date[person], online),
             "email": [mail and recase(rng, mail) for mail in held.email[person, turn].tolist()],
             "phone": held.phone[person, turn],
             "country": np.where(rng.random(len(person)) < 0.7, "IT", "Italia"),
@@ -124,36 +113,36 @@ def _yes_no(given: Texts) -> pd.DataFrame:
     return pd.DataFrame({name: words[:, place] for place, name in enumerate(_CONSENTS)})
 
 
-def _names(rng: np.random.Generator, first: Texts, last: Texts, rates: _Typed) -> tuple[Texts, Texts]:
+def _names(rng: np.random.Generator, first: Texts, last: Texts) -> tuple[Texts, Texts]:
     """Return first and last names as typed: nicknames, typos, capitals, lost accents, the two swapped."""
     drawn = rng.random((len(first), 4)).tolist()
     firsts, lasts = [], []
     for one, two, (nick, slip, slip_last, swap) in zip(first.tolist(), last.tolist(), drawn, strict=True):
-        given = NICKNAMES.get(one, one) if nick < 2 * rates.nickname else one
-        given = typo(rng, given) if slip < rates.typo else given
-        family = typo(rng, two) if slip_last < rates.typo else two
+        given = NICKNAMES.get(one, one) if nick < _NICKNAME else one
+        given = typo(rng, given) if slip < _TYPO else given
+        family = typo(rng, two) if slip_last < _TYPO else two
         pair = (recase(rng, given), recase(rng, family))
-        pair = pair[::-1] if swap < rates.swapped else pair
+        pair = pair[::-1] if swap < _SWAPPED else pair
         firsts.append(pair[0])
         lasts.append(pair[1])
     return objects(firsts), objects(lasts)
 
 
-def _birth_dates(rng: np.random.Generator, born: Texts, online: Texts, rates: _Typed) -> Texts:
+def _birth_dates(rng: np.random.Generator, born: Texts, online: Texts) -> Texts:
     """Return ISO dates from the web form, dd/mm/yyyy from the till; some wrong by some days, some missing."""
     n = len(born)
-    slip = np.where(rng.random(n) < rates.wrong_day, rng.integers(1, 10, n), 0)
+    slip = np.where(rng.random(n) < _WRONG_DAY, rng.integers(1, 10, n), 0)
     iso = np.datetime_as_string(born + slip.astype("m8[D]"), unit="D").astype(object)
     till, _ = italian((born + slip.astype("m8[D]")).astype("M8[us]"))
     dates: Texts = np.where(online, iso, till)
-    dates[rng.random(n) < rates.no_birth_date] = None
+    dates[rng.random(n) < _NO_BIRTH_DATE] = None
     return dates
 
 
 def _addresses(world: World, rng: np.random.Generator, person: Ints) -> pd.DataFrame:
     """Return addresses as typed: typos in streets, another street for those who moved, some left empty."""
-    truth, rates, n = world.particulars, _Typed(), len(person)
-    moved, slip, empty = ((rates.moved, rates.street_typo, rates.no_street) > rng.random((3, n)).T).T
+    truth, n = world.particulars, len(person)
+    moved, slip, empty = rng.random((3, n)) < np.array([[_MOVED], [_STREET_TYPO], [_NO_STREET]])
     elsewhere = rng.choice(objects(STREETS), n) + objects(
         [f" {door}" for door in rng.integers(1, 140, n).tolist()]
     )

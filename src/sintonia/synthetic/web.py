@@ -148,17 +148,15 @@ def _reviews(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd
 
 def _has_open_case(world: World, visits: pd.DataFrame) -> Bools:
     """Return whose latest complaint before the visit was still open in its week."""
-    cases = world.journeys.complaints
+    cases, person = world.journeys.complaints, visits["person"].to_numpy()
     week = (visits["at"].to_numpy() - world.calendar.start).astype("m8[W]").astype(np.int64)
-    key = np.int64(4096)
-    made = cases.person * key + cases.week
-    order = np.argsort(made)
-    last = np.searchsorted(made[order], visits["person"].to_numpy() * key + week) - 1
-    found = order[np.maximum(last, 0)] if len(order) else np.zeros(len(visits), dtype=np.int64)
-    if not len(order):
-        return np.zeros(len(visits), dtype=bool)
-    own = (last >= 0) & (cases.person[found] == visits["person"].to_numpy())
-    still: Bools = own & (cases.closed[found] > week)
+    key = np.int64(1 << 20)
+    order = np.argsort(cases.person * key + cases.week)
+    made = (cases.person * key + cases.week)[order]
+    last = np.searchsorted(made, person * key + week) - 1
+    found = (last >= 0) & (made[last] // key == person) if len(made) else np.zeros(len(visits), dtype=bool)
+    still: Bools = found.copy()
+    still[found] = cases.closed[order[last[found]]] > week[found]
     return still
 
 
