@@ -222,8 +222,10 @@ def _key_names(store: Store, source: SourceConfig) -> dict[str, str]:
 
 def _owners(store: Store, key_type: str, cells: Sequence[str]) -> tuple[str | None, ...]:
     if key_type == "customer_id":
-        known = store.customer_ids()
-        return tuple(cell if cell in known else None for cell in cells)
+        known = {customer: customer for customer in store.customer_ids()}
+        merged = store.read_merges()
+        known |= dict(zip(merged["customer_id"].to_pylist(), merged["merged_into"].to_pylist(), strict=True))
+        return tuple(known.get(cell) for cell in cells)
     table = store.read_crosswalk(key_type)
     owners = dict(zip(table["source_key"].to_pylist(), table["customer_id"].to_pylist(), strict=True))
     # E-mail addresses are stored in lower case, the one identifier for which case means nothing.

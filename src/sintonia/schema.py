@@ -171,6 +171,18 @@ CROSSWALK = Table(
 )
 """At any moment an identifier belongs to exactly one customer: the row with linked_at <= t < unlinked_at."""
 
+MERGES = Table(
+    name="merges",
+    key=("customer_id",),
+    order=("customer_id",),
+    columns=(
+        Column("customer_id", "VARCHAR", "", "a customer that became part of another"),
+        Column("merged_into", "VARCHAR", "", "the customer it belongs to now"),
+        Column("merged_at", "TIMESTAMP", "UTC", "arrival of the tie that joined it to an older customer"),
+    ),
+)
+"""A customer id stays what it was as of any earlier date, and resolves to its successor afterwards."""
+
 DECISIONS = Table(
     name="decisions",
     key=("decision_id",),
@@ -196,4 +208,4 @@ DECISIONS = Table(
 )
 """Enough for off-policy evaluation without reconstruction."""
 
-TABLES = (INTERACTIONS, ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS)
+TABLES = (INTERACTIONS, ATTRIBUTES, CONTACTS, CROSSWALK, MERGES, DECISIONS)

@@ -64,7 +64,9 @@ def assemble(
 
     def one(path: Path) -> pa.Table:
         interactions = store.read_bucket(path, customers)
-        return bucket_rows(interactions, as_ofs, feature_config, task)
+        return bucket_rows(interactions, as_ofs, feature_config, task, merges)
+
+    merges = store.read_merges()
 
     with ThreadPoolExecutor(threads) as pool:
         tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
@@ -72,10 +74,14 @@ def assemble(
 
 
 def bucket_rows(
-    interactions: pa.Table, as_ofs: Sequence[datetime], feature_config: FeaturesConfig, task: TaskConfig
+    interactions: pa.Table,
+    as_ofs: Sequence[datetime],
+    feature_config: FeaturesConfig,
+    task: TaskConfig,
+    merges: pa.Table,
 ) -> pa.Table:
     """Return features and label of whole customers: one row per eligible (customer_id, as_of), ordered by them."""
-    labelled = tasks.label_rows(interactions, as_ofs, task)
+    labelled = tasks.label_rows(interactions, as_ofs, task, merges)
     computed = features.compute(interactions, as_ofs, feature_config)
     joined = labelled.join(computed, list(KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in KEYS])

@@ -8,24 +8,38 @@ from hypothesis import strategies as st
 
 from builder import build_store
 from sintonia.config import SiloConfig
-from sintonia.identity.crosswalk import cluster
+from sintonia.identity.crosswalk import Memberships, cluster
 
 
 def ints(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
+def rows(found: Memberships) -> list[tuple[int, int, int, int]]:
+    return list(
+        zip(*(column.tolist() for column in (found.node, found.root, found.since, found.until)), strict=True)
+    )
+
+
 def test_identifiers_never_seen_together_stay_apart():
-    clusters = cluster(ints(1, 2), ints(), ints(), ints())
-    assert clusters.root.tolist() == [0, 1]
-    assert clusters.linked_at.tolist() == [1, 2]
+    assert rows(cluster(ints(1, 2), ints(), ints(), ints())) == [(0, 0, 1, -1), (1, 1, 2, -1)]
 
 
 def test_tie_is_dated_by_the_last_evidence_on_the_best_path():
     # 0-1 on day 8 directly, but on day 5 by way of 2: the detour was known first.
-    clusters = cluster(ints(1, 2, 3), ints(0, 0, 1), ints(1, 2, 2), ints(8, 5, 4))
-    assert clusters.root.tolist() == [0, 0, 0]
-    assert clusters.linked_at.tolist() == [1, 5, 5]
+    found = cluster(ints(1, 2, 3), ints(0, 0, 1), ints(1, 2, 2), ints(8, 5, 4))
+    assert rows(found) == [
+        (0, 0, 1, -1),
+        (1, 1, 2, 5),
+        (1, 0, 5, -1),
+        (2, 2, 3, 4),
+        (2, 1, 4, 5),
+        (2, 0, 5, -1),
+    ]
+
+
+def test_identifier_tied_as_it_first_arrives_was_never_a_customer_of_its_own():
+    assert rows(cluster(ints(1, 2), ints(0), ints(1), ints(2))) == [(0, 0, 1, -1), (1, 0, 2, -1)]
 
 
 GRAPHS = st.integers(1, 7).flatmap(
@@ -40,41 +54,36 @@ GRAPHS = st.integers(1, 7).flatmap(
 )
 
 
-@given(GRAPHS)
-def test_linked_at_is_the_first_day_the_root_can_be_reached(graph):
-    """Against brute force: day by day, with the ties known by then."""
-    n_nodes, ties = graph
-    seen = np.zeros(n_nodes, np.int64)
+def memberships(n_nodes: int, ties: dict[tuple[int, int], int]) -> list[tuple[int, int, int, int]]:
     pairs = list(ties)
-    found = cluster(
-        seen,
-        ints(*(a for a, _ in pairs)),
-        ints(*(b for _, b in pairs)),
-        ints(*(ties[pair] for pair in pairs)),
-    )
-    for node in range(n_nodes):
-        reach = {day: smallest_reachable(node, ties, day) for day in range(7)}
-        assert found.root[node] == reach[6]
-        first = next(day for day in range(7) if reach[day] == reach[6])
-        assert found.linked_at[node] == first
+    seen = np.full(n_nodes, -1)
+    left, right = ints(*(a for a, _ in pairs)), ints(*(b for _, b in pairs))
+    return rows(cluster(seen, left, right, ints(*(ties[pair] for pair in pairs))))
+
+
+@given(GRAPHS)
+def test_every_identifier_belongs_to_exactly_one_customer_at_any_time(graph):
+    """Law 5, against brute force: day by day, the smallest identifier that the ties known by then can reach."""
+    n_nodes, ties = graph
+    found = memberships(n_nodes, ties)
+    for day in range(-1, 8):
+        holding = [
+            (node, root) for node, root, since, until in found if since <= day and (until < 0 or day < until)
+        ]
+        assert holding == [(node, smallest_reachable(node, ties, day)) for node in range(n_nodes)]
 
 
 @given(GRAPHS, st.integers(0, 6))
-def test_tie_learnt_later_changes_no_link_known_before(graph, day):
-    """Law 1 for identity: forget every tie after a day, and what was linked by that day is linked alike."""
+def test_tie_learnt_later_changes_nothing_that_held_before(graph, day):
+    """Law 1 for identity: forget every tie after a day, and up to that day everybody belongs to whom he did."""
     n_nodes, ties = graph
     early = {pair: at for pair, at in ties.items() if at <= day}
-    seen = np.zeros(n_nodes, np.int64)
 
-    def resolved(known: dict[tuple[int, int], int]) -> list[tuple[int, int]]:
-        pairs = list(known)
-        arrived = ints(*(known[pair] for pair in pairs))
-        found = cluster(seen, ints(*(a for a, _ in pairs)), ints(*(b for _, b in pairs)), arrived)
-        return list(zip(found.root.tolist(), found.linked_at.tolist(), strict=True))
+    def until_then(known: dict[tuple[int, int], int]) -> list[tuple[int, int, int, int]]:
+        held = [row for row in memberships(n_nodes, known) if row[2] <= day]
+        return [(node, root, since, until if 0 <= until <= day else -1) for node, root, since, until in held]
 
-    for now, then in zip(resolved(ties), resolved(early), strict=True):
-        if now[1] <= day:
-            assert now == then
+    assert until_then(ties) == until_then(early)
 
 
 def smallest_reachable(node: int, ties: dict[tuple[int, int], int], day: int) -> int:
@@ -105,15 +114,21 @@ def test_browsing_before_the_first_log_in_is_known_from_the_log_in(tmp_path):
     text += "c,A,2025-01-20,login\nc,,2025-01-30,view\n"
     (tmp_path / "web.csv").write_text(text)
     store = build_store(tmp_path, {"web": WEB})
-    rows = [row for path in store.buckets for row in store.read_bucket(path).to_pylist()]
-    assert len({row["customer_id"] for row in rows}) == 1
-    known = {row["occurred_at"].day: row["known_at"] for row in rows}
+    (customer,) = store.customer_ids()
+    ((then, now, merged_at),) = zip(
+        *(column.to_pylist() for column in store.read_merges().columns), strict=True
+    )
+    assert (now, merged_at) == (customer, datetime(2025, 1, 20))
+    stored = [row for path in store.buckets for row in store.read_bucket(path).to_pylist()]
+    known = {(row["customer_id"], row["occurred_at"].day): row["known_at"].day for row in stored}
     assert known == {
-        1: datetime(2025, 1, 1),
-        10: datetime(2025, 1, 20),
-        20: datetime(2025, 1, 20),
-        30: datetime(2025, 1, 30),
+        (customer, 1): 1,
+        (customer, 10): 20,
+        (customer, 20): 20,
+        (customer, 30): 30,
+        (then, 10): 10,  # until then the cookie was a visitor of its own
     }
+    assert store.interactions == 4
 
 
 def test_customer_id_survives_a_rebuild_with_more_records(tmp_path):

@@ -78,6 +78,26 @@ def test_return_is_no_purchase():
     assert labels(histories(("a", -1, "purchase"), ("a", 1, "return"))) == {"a": 1}
 
 
+def test_customer_that_merges_is_one_until_then_and_its_person_answers_for_it():
+    interactions = histories(
+        ("cookie", -5, "purchase"), ("person", -3, "purchase"), ("person", 4, "purchase")
+    )
+    merges = pa.table(
+        {
+            "customer_id": ["cookie"],
+            "merged_into": ["person"],
+            "merged_at": pa.array([AS_OF + timedelta(days=2)], pa.timestamp("us")),
+        }
+    )
+    later = AS_OF + timedelta(days=2)
+    found = label_rows(interactions, [AS_OF, later], CHURN, merges).to_pylist()
+    assert [(row["customer_id"], row["as_of"], row["label"]) for row in found] == [
+        ("cookie", AS_OF, 0),
+        ("person", AS_OF, 0),
+        ("person", later, 0),
+    ]
+
+
 def test_rows_come_ordered_by_customer_and_date():
     table = label_rows(
         histories(("b", -1, "purchase"), ("a", -1, "purchase")), [AS_OF, AS_OF + timedelta(1)], CHURN

@@ -49,16 +49,22 @@ class Store:
         )
 
     def read_crosswalk(self, source: str) -> pa.Table:
-        """Return which identifier of one type belongs to whom: one row per source_key."""
+        """Return which identifier of one type belongs to whom now: one row per source_key."""
+        now = (pc.field("source") == source) & pc.field("unlinked_at").is_null()
         columns = ["source_key", "customer_id"]
-        return pq.read_table(
-            self.folder / "crosswalk.parquet", columns=columns, filters=[("source", "=", source)]
-        )
+        return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=now)
+
+    def read_merges(self) -> pa.Table:
+        """Return which customer became part of which, and when: `customer_id`, `merged_into`, `merged_at`."""
+        return pq.read_table(self.folder / "merges.parquet")
 
     def customer_ids(self) -> set[str]:
-        """Return every customer's id."""
-        ids = pq.read_table(self.folder / "crosswalk.parquet", columns=["customer_id"])["customer_id"]
-        return set(pc.unique(ids).to_pylist())
+        """Return the ids of today's customers."""
+        now = pc.field("unlinked_at").is_null()
+        path = self.folder / "crosswalk.parquet"
+        return set(
+            pc.unique(pq.read_table(path, columns=["customer_id"], filters=now)["customer_id"]).to_pylist()
+        )
 
     def key_types(self) -> list[str]:
         """Return the types of identifiers the crosswalk knows."""

@@ -15,11 +15,17 @@ from sintonia.config import SourceConfig
 from sintonia.engine import fetch_row
 from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
 from sintonia.progress import track
-from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, Table
+from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, MERGES, Table
 from sintonia.sources.report import SiloReport
 
 # A customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets. Any engine can say it.
-BUCKET = "CAST('0x' || SUBSTR(MD5(customer_id), 1, 8) AS BIGINT) % {buckets}"
+# A customer that became part of another lies in the bucket of that other, for their labels are one person's.
+BUCKET = "CAST('0x' || SUBSTR(MD5(person_id), 1, 8) AS BIGINT) % {buckets}"
+NOW = "customer_id = person_id"
+KEPT = {
+    "a": "true",
+    "c": NOW,
+}  # what was known of a customer goes with it; contacts and decisions are kept once
 
 
 @contextmanager
@@ -55,7 +61,7 @@ def write_store(
                 _bucket_query(bucket),
                 folder / f"interactions/bucket-{bucket:04d}.parquet",
             )
-        for table in (ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS):
+        for table in (ATTRIBUTES, CONTACTS, CROSSWALK, MERGES, DECISIONS):
             order = ", ".join(table.order)
             columns = ", ".join(table.names)
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
@@ -100,10 +106,11 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
     for name, silo in source.silos.items():
         connection.execute(f"""
             CREATE OR REPLACE TABLE located AS
-            SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id,
+            SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id, person_id,
                    GREATEST(arrived_at, linked_at) AS known_at
             FROM mapped_{name} AS mapped JOIN sighting_customers ON mapped._keys = sighting_customers.keys
-            WHERE mapped._read AND mapped.reason IS NULL""")
+            WHERE mapped._read AND mapped.reason IS NULL
+              AND (unlinked_at IS NULL OR GREATEST(arrived_at, linked_at) < unlinked_at)""")
         if silo.interactions:
             _gather_interactions(connection, name, silo.time_zone, buckets)
         for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
@@ -111,7 +118,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
                 connection.execute(f"""
                     INSERT INTO {table.name}
                     SELECT customer_id, '{key}', "{prefix}__{key}", occurred_at, known_at, '{name}'
-                    FROM located WHERE "{prefix}__{key}" IS NOT NULL""")
+                    FROM located WHERE "{prefix}__{key}" IS NOT NULL AND {KEPT[prefix]}""")
         if silo.decisions:
             _gather_decisions(connection)
 
@@ -148,7 +155,7 @@ def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
         derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL")
         for column in DECISIONS.names
     ]
-    connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located")
+    connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located WHERE {NOW}")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -174,7 +181,8 @@ def _make_current(
     silos: Sequence[SiloReport],
 ) -> None:
     interactions, customers = fetch_row(
-        connection, "SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions"
+        connection,
+        "SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions ANTI JOIN merges USING (customer_id)",
     )
     # One row in a thousand with a clock in the past must not claim a history that is not there.
     first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"

@@ -100,7 +100,9 @@ def label_kinds(config: TaskConfig) -> tuple[str, ...]:
     return find_task(config).label_kinds
 
 
-def label_rows(interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskConfig) -> pa.Table:
+def label_rows(
+    interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskConfig, merges: pa.Table | None = None
+) -> pa.Table:
     """Return who is eligible when, with the label: one row per eligible (customer_id, as_of).
 
     Columns: `customer_id`, `as_of` and `label` (int8, 1 = it happens). Eligibility sees what is visible at as_of,
@@ -112,9 +114,13 @@ def label_rows(interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskC
     ----------
     interactions
         Whole customers in the order of the contract.
+    merges
+        Customers that became part of others, in the contract's columns. Until its merge such a customer is one of
+        its own, and what its person does counts for it; from then on it is no customer any more.
     """
     task = find_task(config)
     customers, codes = _codes(interactions)
+    person, merged_at = _persons(customers, merges)
     occurred, known = _micros(interactions, "occurred_at"), _micros(interactions, "known_at")
     active, counted = _is_kind(interactions, task.eligible_kinds), _is_kind(interactions, task.label_kinds)
     visible = np.maximum(occurred, known)
@@ -123,9 +129,9 @@ def label_rows(interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskC
         now, since = _micro(as_of), _micro(as_of - timedelta(days=config.active_days))
         start, end = _micro(as_of + timedelta(days=config.gap_days)), _micro(as_of + label_span(config))
         eligible = _any(codes, active & (occurred > since) & (visible <= now), len(customers))
-        happened = _any(codes, counted & (occurred > start) & (occurred <= end), len(customers))
-        rows = np.flatnonzero(eligible)
-        label = (happened[rows] ^ task.absence).astype(np.int8)
+        happened = _any(person[codes], counted & (occurred > start) & (occurred <= end), len(customers))
+        rows = np.flatnonzero(eligible & (now < merged_at))
+        label = (happened[person[rows]] ^ task.absence).astype(np.int8)
         at = pa.array(np.full(len(rows), now), pa.int64()).cast(pa.timestamp("us"))
         tables.append(pa.table({"customer_id": customers.take(pa.array(rows)), "as_of": at, "label": label}))
     return pa.concat_tables(tables).sort_by([("customer_id", "ascending"), ("as_of", "ascending")])
@@ -135,6 +141,27 @@ def _codes(interactions: pa.Table) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the customers in order of appearance and each row's number among them."""
     encoded = interactions["customer_id"].combine_chunks().cast(pa.string()).dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _persons(customers: pa.Array, merges: pa.Table | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each customer the number of the one it belongs to now, and when it stopped being one."""
+    person = np.arange(len(customers))
+    merged_at = np.full(len(customers), np.iinfo(np.int64).max)
+    if merges is None or not merges.num_rows:
+        return person, merged_at
+    rows = _places(customers, merges["customer_id"])
+    gone = np.flatnonzero(rows >= 0)
+    merged_at[gone] = _micros(merges, "merged_at")[rows[gone]]
+    into = _places(merges["merged_into"].take(pa.array(rows[gone])), customers)
+    # A successor that is not among these customers has done nothing that could count here.
+    person[gone] = np.where(into >= 0, into, gone)
+    return person, merged_at
+
+
+def _places(values: Any, among: Any) -> NDArray[np.int64]:  # noqa: ANN401  Arrow has no types of its own
+    """Return the place of each value among others, -1 for none."""
+    found = pc.fill_null(pc.index_in(values, among), -1)
+    return np.asarray(found, np.int64)
 
 
 def _micros(interactions: pa.Table, column: str) -> NDArray[np.int64]:
