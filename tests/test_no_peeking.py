@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builder import build_store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from builder import build_store
 from sintonia.config import FeaturesConfig, SiloConfig, TaskConfig
 from sintonia.training_set import assemble
 

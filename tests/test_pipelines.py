@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -123,32 +125,29 @@ def test_scoring_twice_gives_the_same_bytes(demo, tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == (workspace / "list-scored.csv").read_bytes()
 
 
+def distinct(table: pa.Table) -> str:
+    """Every different text of a table's cells, one a line."""
+    columns = [column.cast(pa.string()) for column in table.columns if not pa.types.is_nested(column.type)]
+    return "\n".join(str(value) for column in columns for value in pc.unique(column).to_pylist())
+
+
 def test_no_name_email_phone_or_address_leaves_the_contacts(demo):
     """Every person's contact values, looked for in logs, runs, models, reviews, features and figures."""
     chosen, figures, log = demo
     workspace = Path(chosen.workspace)
     store = open_store(workspace)
     contacts = pq.read_table(store.folder / "contacts.parquet").to_pylist()
-    assert contacts
-    identifying = ("email", "phone", "street")
-    secrets = {
-        row["value"].lower() for row in contacts if row["field"] in identifying and len(row["value"]) > 5
-    }
-    names = {
-        row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4
-    }
-    texts = [log, json.dumps(figures)]
+    secrets = {row["value"].lower() for row in contacts if row["field"] in ("email", "phone", "street")}
+    names = {row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4}
+    assert len(secrets) > CUSTOMERS
     kept = [*workspace.glob("mlflow/**/*"), *workspace.glob("review/*"), workspace / "list-scored.csv"]
+    texts = [log, json.dumps(figures), (workspace / "mlflow.db").read_bytes().decode("latin-1")]
     texts += [path.read_text(errors="replace") for path in kept if path.is_file()]
-    texts.append((workspace / "mlflow.db").read_bytes().decode("latin-1"))
-    for table in ("attributes", "decisions"):
-        texts.append(json.dumps(pq.read_table(store.folder / f"{table}.parquet").to_pylist(), default=str))
-    texts += [json.dumps(store.read_bucket(path).to_pylist(), default=str) for path in store.buckets]
-    words = set()
-    for text in texts:
-        assert not [secret for secret in secrets if secret in text.lower()]
-        words |= set(re.findall(r"[a-zà-ü]{5,}", text.lower()))
-    assert not names & words
+    tables = [store.folder / "attributes.parquet", store.folder / "decisions.parquet", *store.buckets]
+    texts += [distinct(pq.read_table(path)) for path in tables]
+    whole = "\n".join(texts).lower()
+    assert not [secret for secret in secrets if len(secret) > 5 and secret in whole]
+    assert not names & set(re.findall(r"[a-zà-ü]{5,}", whole))
 
 
 def test_model_artifact_is_text_and_json_alone(demo):

@@ -215,7 +215,7 @@ def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, 
 
 
 def _data_until(silo: SiloConfig, newest: datetime | None, until: datetime | None) -> datetime | None:
-    """Return until when the silo is complete: as declared, else `until` if the data reach its last day, else the end."""
+    """Return until when the silo is complete: declared, else `until` if the data reach its last day, else the end."""
     if silo.data_until is not None:
         declared = iso_time("data_until", silo.data_until)
         return min(declared, until) if until else declared
