@@ -1,0 +1,65 @@
+"""What the README tells a newcomer to type works, and what it describes is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sintonia.cli import main
+
+PROJECT = Path(__file__).resolve().parents[1]
+TEXT = (PROJECT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(set(re.findall(r"^(sintonia \w+ ?[^`\n]*)$|`(sintonia \w+ [^`]*)`", TEXT, re.MULTILINE)))
+WORDS = [shlex.split(block or inline) for block, inline in COMMANDS]
+
+
+@pytest.mark.parametrize("words", [words for words in WORDS if "--help" not in words], ids=" ".join)
+def test_command_of_the_readme_composes(words, capsys, tmp_path):
+    verb, *overrides = [word for word in words[1:] if word != "-m"]
+    if "--config-dir" in overrides:
+        pytest.skip("its folder is made by test_own_source_of_the_readme_builds")
+    for override in overrides:
+        # A sweep is composed value by value.
+        key, _, values = override.partition("=")
+        sweep = values.split(",") if key not in ("list",) and "[" not in values else [values]
+        for value in sweep:
+            assert main(["config", verb, f"{key}={value}"]) in (0, None), capsys.readouterr().err
+
+
+def test_readme_names_commands(capsys):
+    assert {words[1] for words in WORDS} >= {"build", "train", "score", "review"}
+
+
+def test_own_source_of_the_readme_builds(tmp_path, monkeypatch, capsys):
+    (source,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "tickets_1.csv").write_text(
+        "Scontrino;Data;Ora;Tessera;Importo;Caricato\n"
+        "1;31/01/2025;18:30;7;12,50;01/02/2025 03:00\n"
+        "2;31/01/2025;18:40;;1,00;01/02/2025 03:00\n"
+    )
+    options = tmp_path / "my" / "source"
+    options.mkdir(parents=True)
+    (options / "shop.yaml").write_text(source.replace("/data/exports", str(exports)))
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", "--config-dir", "my", "source=shop"]) in (0, None)
+    said = capsys.readouterr().out
+    assert re.search(r"tickets +2 = +1 \+ +1", said), said
+    assert (tmp_path / "workspace/shop/rejected/tickets.parquet").is_file()
+
+
+def test_tree_of_the_readme_is_the_tree():
+    tree = TEXT.split("## The house")[1].split("```")[1]
+    named = set(
+        re.findall(
+            r"\w+", " ".join(re.split(r"  +", line)[1] for line in tree.splitlines() if line.startswith("  "))
+        )
+    )
+    package = PROJECT / "src/sintonia"
+    there = {
+        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    missing = there - named - {"__init__", "__main__", "progress", "forest_kernels"}
+    assert not missing
