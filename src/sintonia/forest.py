@@ -451,14 +451,14 @@ def _checked(model: Forest, matrix: Array) -> Array:
 
 
 def _encoded(forest: Forest, matrix: Array, block: int) -> tuple[Array, Array]:
-    """Return ranks (n_columns + 1, n_blocks, block), the last spare, and levels (n_category_columns, ...)."""
+    """Return ranks (n_columns + 1, n_blocks, block) and levels (n_category_columns + 1, ...), the last spare."""
     from sintonia import forest_kernels
 
     n_blocks = -(-matrix.shape[0] // block)
     codes = np.zeros((forest.tables.columns.feature.size + 1, n_blocks * block), np.uint8)
-    levels = np.zeros((forest.tables.columns.category.size, n_blocks * block), np.uint32)
+    levels = np.zeros((forest.tables.columns.category.size + 1, n_blocks * block), np.uint32)
     forest_kernels.encode(matrix, forest.tables.columns, codes, levels)
-    return codes.reshape(-1, n_blocks, block), levels.reshape(levels.shape[0], n_blocks, block)
+    return codes.reshape(-1, n_blocks, block), levels.reshape(-1, n_blocks, block)
 
 
 def _scores(forest: Forest, matrix: Array, n_threads: int, link: str) -> Array:

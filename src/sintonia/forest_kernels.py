@@ -28,7 +28,7 @@ class Walk(NamedTuple):
     """What a walk over a tree reads and writes, for one block of rows after another."""
 
     codes: Array  # (n_columns + 1, n_blocks, rows), the last for categorical splits
-    levels: Array  # (n_category_columns, n_blocks, rows)
+    levels: Array  # (n_category_columns + 1, n_blocks, rows), the last for the words that hold them
     slot: Array  # (n_features,) into phi
     phi: Array  # (n_slots, n_blocks, rows)
     table: Array  # (n_nodes, 10, n_points) of `_tabulate`
@@ -98,18 +98,19 @@ def _rank(column: Array, cuts: Array, halvings: int, values: Array, ranks: Array
 @compiled()
 def _outside(codes: Array, levels: Array, block: int, nodes: "Nodes", words: Array, node: int) -> None:
     """Fill the last of `codes` with 0 for a category of the node's set, which goes left, 1 for any other."""
-    spare, c = np.uint64(codes.shape[0] - 1), np.uint64(nodes.column[node])
-    first, stop = nodes.first_word[node], nodes.first_word[node] + nodes.n_words[node]
-    rows = codes.shape[2]
+    spare, rows = np.uint64(codes.shape[0] - 1), codes.shape[2]
+    column, found = np.uint64(nodes.column[node]), np.uint64(levels.shape[0] - 1)
     for r in range(rows):
-        codes[spare, block, r] = 1
-    for w in range(first, stop):
-        word, page = words[w], np.uint32(w - first)
+        levels[found, block, r] = 0
+    for w in range(nodes.n_words[node]):
+        word, page = words[nodes.first_word[node] + w], np.uint32(w)
         if word != 0:
             for r in range(rows):
-                level = levels[c, block, r]
-                bit = (word >> (level & np.uint32(31))) & np.uint32(level >> np.uint32(5) == page)
-                codes[spare, block, r] &= np.uint8(1) ^ np.uint8(bit & np.uint32(1))
+                here = levels[column, block, r] >> np.uint32(5) == page
+                levels[found, block, r] |= word if here else np.uint32(0)
+    for r in range(rows):
+        bit = levels[found, block, r] >> (levels[column, block, r] & np.uint32(31))
+        codes[spare, block, r] = np.uint8(1) ^ np.uint8(bit & np.uint32(1))
 
 
 @compiled()
