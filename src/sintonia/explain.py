@@ -5,7 +5,7 @@ Contributions are to the raw score, before calibration: they add up there and no
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -121,32 +121,36 @@ def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation"
     return shap.Explanation(found.values, base, np.asarray(features), feature_names=list(found.names))
 
 
-def top_reasons(found: Contributions, features: Rows, k: int = 3) -> list[tuple[Reason, ...]]:
+def top_reasons(booster: Any, features: Rows, k: int = 3) -> list[tuple[Reason, ...]]:  # noqa: ANN401
     """Return each row's k largest contributions by size, largest first; of equals, the earlier feature.
 
-    A feature that contributed nothing is no reason: a row may have fewer than k.
-
-    Examples
-    --------
-    >>> one = Contributions(("recency", "orders", "mood"), np.array([[-0.25, 0.5, 0.0]]), base=-1.0)
-    >>> [reason.feature for reason in top_reasons(one, np.array([[74.0, 2.0, 0.1]]))[0]]
-    ['orders', 'recency']
+    A feature that contributed nothing is no reason: a row may have fewer than k. An array is explained by the
+    forest engine where the list is long enough; rows x features are never held for it.
     """
-    picked = [(at, _cells(features, at)) for at in _largest(found.values, k)]
-    reasons: list[tuple[Reason, ...]] = []
-    for row, moved in enumerate(found.values.tolist()):
-        places = [(int(at[row]), cells[row]) for at, cells in picked]
-        reasons.append(tuple(Reason(found.names[at], cell, moved[at]) for at, cell in places if moved[at]))
-    return reasons
+    names = tuple(booster.feature_name())
+    if not len(features) or not k:
+        return [()] * len(features)
+    columns, moved = _largest(booster, features, min(k, len(names)))
+    cells = [_cells(features, columns[:, at]) for at in range(columns.shape[1])]
+    return [
+        tuple(
+            Reason(names[column], cells[at][row], size)
+            for at, (column, size) in enumerate(zip(columns[row].tolist(), moved[row].tolist(), strict=True))
+            if size
+        )
+        for row in range(len(features))
+    ]
 
 
-def _largest(values: Floats, k: int) -> Iterator[NDArray[np.intp]]:
-    """Yield the columns of each row's largest, second largest, ... size: argmax takes the first of equals."""
-    sizes = np.abs(values)
-    for _ in range(min(k, values.shape[1])):
-        at = sizes.argmax(axis=1)
-        yield at
-        sizes[np.arange(len(sizes)), at] = -1.0
+def _largest(booster: Any, features: Rows, k: int) -> tuple[NDArray[Any], Floats]:  # noqa: ANN401
+    """Return the columns (n_rows, k) of each row's largest contributions, and these (n_rows, k)."""
+    if isinstance(features, np.ndarray):
+        from sintonia.forest import fastest, top_contributions
+
+        return top_contributions(fastest(booster, len(features), explain=True), features, k)
+    values = contributions(booster, features).values
+    columns = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :k]
+    return columns, np.take_along_axis(values, columns, axis=1)
 
 
 def _cells(features: Rows, columns: NDArray[np.intp]) -> list[Cell]:

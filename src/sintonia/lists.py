@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sintonia.config import SourceConfig
 from sintonia.errors import InputError, hint
-from sintonia.explain import contributions, sentence, top_reasons
+from sintonia.explain import sentence, top_reasons
 from sintonia.features import catalogue
 from sintonia.interactions import Store
 from sintonia.registry import Registered
@@ -144,14 +144,9 @@ def score_columns(
 
 def reasons_in_words(scores: Scores, k: int) -> list[list[str]]:
     """Return each scored row's k largest contributions as short sentences, largest first, "" when there are fewer."""
-    if not len(scores.rows) or not k:
-        return [[] for _ in range(len(scores.rows))]
     meanings = {feature.name: feature for feature in catalogue(scores.model.features)}
-    found = contributions(scores.model.booster, scores.rows.values)
-    told = (
-        [sentence(reason, meanings) for reason in row] for row in top_reasons(found, scores.rows.values, k)
-    )
-    return [row + [""] * (k - len(row)) for row in told]
+    rows = top_reasons(scores.model.booster, scores.rows.values, k)
+    return [[*(sentence(reason, meanings) for reason in row), *[""] * (k - len(row))] for row in rows]
 
 
 def write_list(customers: CustomerList, added: Mapping[str, Sequence[str]], path: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sintonia.calibration import Calibrator, fit_calibrator
 from sintonia.config import FeaturesConfig, ModelConfig, TaskConfig, TrainSettings
 from sintonia.errors import InputError, NotEnoughDataError, UnsupportedModelError
+from sintonia.forest import fastest, predict_raw
 from sintonia.interactions import Store
 from sintonia.training_set import Rows
 
@@ -45,7 +46,7 @@ class Model:
         """Return log-odds before calibration.  # (n_rows, n_features) to (n_rows,)"""
         if not len(values):
             return np.empty(0)
-        return np.asarray(self.booster.predict(values, raw_score=True), np.float64)
+        return np.asarray(predict_raw(fastest(self.booster, len(values)), values), np.float64)
 
     def propensities(self, values: NDArray[np.float32]) -> Floats:
         """Return calibrated probabilities, each row by itself.  # (n_rows, n_features) to (n_rows,)"""
