@@ -38,7 +38,7 @@ lint: setup ## Check style, format and types
 	$(ENV)/mypy
 
 bench: setup ## Run every benchmark
-	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "$$bench"; $(ENV)/python "$$bench"; done
+	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "$$bench"; PYTHONPATH=tests $(ENV)/python "$$bench"; done
 
 lock: ## Lock the newest packages that fit together (needs uv)
 	uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --extra dev --extra samples \

@@ -59,6 +59,7 @@ def test_italian_ticket_becomes_utc_and_cents(tmp_path):
     [
         ("31/02/2025;09:00;77;1,00", "time missing or not understood"),
         (";;77;1,00", "time missing or not understood"),
+        ("inf;;77;1,00", "time missing or not understood"),
         ("15/07/2025;10:30;;1,00", "no identifier"),
         ("15/07/2025;10:30; ;1,00", "no identifier"),
         ("15/07/2099;10:30;77;1,00", "time in the far future"),

@@ -78,7 +78,8 @@ class Expressions:
             utc = f"TIMEZONE('UTC', TIMEZONE({zone}, CAST({value.sql(DIALECT)} AS TIMESTAMP)))"
             return sqlglot.parse_one(utc, dialect=DIALECT)
         text = self.text(value).sql(DIALECT)
-        local = f"TRY_CAST({text} AS TIMESTAMP)"
+        # DuckDB also reads 'inf' and 'epoch' as times; a time that somebody wrote has a digit.
+        local = f"CASE WHEN REGEXP_MATCHES({text}, '\\d') THEN TRY_CAST({text} AS TIMESTAMP) END"
         if self.silo.time_format is not None:
             form = exp.Literal.string(self.silo.time_format).sql(DIALECT)
             local = f"COALESCE(TRY_STRPTIME({text}, {form}), {local})"
