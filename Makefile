@@ -27,7 +27,7 @@ demo: setup ## Simulate a brand, train, score a list, review: all of the road in
 	$(ENV)/sintonia demo
 
 test: setup ## Run the tests but the slow ones (ARGS="-k name" for some)
-	$(ENV)/python -m pytest -m "not slow" $(ARGS)
+	$(ENV)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 test-slow: setup ## Run the slow tests; none is no failure
 	$(ENV)/python -m pytest -m slow $(ARGS) || test $$? -eq 5

@@ -87,7 +87,7 @@ def test_figures_without_words_are_listed(pipelines, capsys):
     assert capsys.readouterr().out == "rows: 3\n"
 
 
-@checked(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@checked(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(st.characters(exclude_characters="\0"), min_size=1).filter(
         lambda text: text not in ("null", "???")
