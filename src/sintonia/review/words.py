@@ -8,6 +8,7 @@ from sintonia.review.data import ReviewData
 
 TOLERANCE = 0.02
 UNSETTLED = 0.05
+SHOWN = 0.0005
 FEW_OUTCOMES = 200
 SUSPICIOUS_AUC = 0.95
 DOMINANT = 0.5
@@ -85,10 +86,13 @@ def calibration(data: ReviewData) -> Finding:
     judged = data.evaluation
     error, bins = judged.estimates[judged.model]["calibration_error"], judged.bins[judged.model]
     said = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
+    off = f"typically {100 * error.value:.1f} points off the observed rates"
+    if error.value < SHOWN:
+        off = "off the observed rates by no more than chance"
     evidence = (
-        f"Propensities are typically {100 * error.value:.1f} points off the observed rates "
-        f"(95\u202f% interval {100 * error.low:.1f} to {100 * error.high:.1f}); on average "
-        f"{percent(said, 1)} said, {percent(judged.label_rate, 1)} came true."
+        f"Propensities are {off} (95\u202f% interval "
+        f"{100 * error.low:.1f} to {100 * error.high:.1f} points); on average {percent(said, 1)} said, "
+        f"{percent(judged.label_rate, 1)} came true."
     )
     if error.low > TOLERANCE:
         return Finding("bad", "Not calibrated", evidence)
@@ -102,7 +106,7 @@ def reach(data: ReviewData) -> Finding:
     judged = data.evaluation
     lift = judged.estimates[judged.model]["lift_top10"]
     evidence = (
-        f"{percent(lift.value * judged.label_rate)} of them have the outcome, against "
+        f"{percent(lift.value * judged.label_rate)} of that tenth have the outcome, against "
         f"{percent(judged.label_rate)} of all {judged.rows:,} test rows "
         f"(95\u202f% interval of the lift {interval(lift, 1)})."
     )
