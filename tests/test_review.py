@@ -240,6 +240,12 @@ def test_the_highest_tenth_is_called_richer_only_when_it_surely_is(low, high, st
     assert words.reach(against({"lift_top10": Estimate((low + high) / 2, low, high)})).state == state
 
 
+def test_an_error_that_chance_explains_is_not_called_zero():
+    told = words.calibration(against({"calibration_error": Estimate(0.0, 0.0, 0.02)})).evidence
+    assert told.startswith("Propensities are off the observed rates by no more than chance (95")
+    assert "0.0 to 2.0 points" in told
+
+
 def test_worries_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
     quiet = replace(review(), weights=())
     assert words.worries(quiet) == []
