@@ -138,7 +138,9 @@ def test_no_name_email_phone_or_address_leaves_the_contacts(demo):
     store = open_store(workspace)
     contacts = pq.read_table(store.folder / "contacts.parquet").to_pylist()
     secrets = {row["value"].lower() for row in contacts if row["field"] in ("email", "phone", "street")}
-    names = {row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4}
+    names = {
+        row["value"].lower() for row in contacts if row["field"] == "last_name" and len(row["value"]) > 4
+    }
     assert len(secrets) > CUSTOMERS
     kept = [*workspace.glob("mlflow/**/*"), *workspace.glob("review/*"), workspace / "list-scored.csv"]
     texts = [log, json.dumps(figures), (workspace / "mlflow.db").read_bytes().decode("latin-1")]
