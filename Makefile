@@ -40,9 +40,9 @@ lint: setup ## Check style, format and types
 bench: setup ## Run every benchmark
 	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "$$bench"; PYTHONPATH=tests $(ENV)/python "$$bench"; done
 
-lock: ## Lock the newest packages that fit together (needs uv)
+lock: ## Lock the newest packages that fit together, the same for every Python (needs uv)
 	uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --extra dev --extra samples \
-		--generate-hashes --no-header --quiet --output-file requirements.lock
+		--generate-hashes --no-header --quiet --fork-strategy fewest --output-file requirements.lock
 
 clean: ## Remove the environment, caches and builds; workspaces stay
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

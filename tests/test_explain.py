@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sintonia import forest
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.explain import (
     Contributions,
@@ -118,6 +119,19 @@ def test_an_array_has_the_reasons_of_its_table():
         num_boost_round=5,
     )
     assert top_reasons(booster, numbers.to_numpy(), k=2) == top_reasons(booster, numbers, k=2)
+
+
+def test_a_long_array_is_explained_alike_by_the_forest_engine():
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(forest.ROWS_TO_EXPLAIN, 3))
+    booster = lightgbm.train(
+        {"objective": "binary", "verbosity": -1, "num_threads": 1},
+        lightgbm.Dataset(values, (values[:, 0] + values[:, 1] > 0).astype(int)),
+        num_boost_round=3,
+    )
+    whole, part = contributions(booster, values), contributions(booster, values[:50])
+    np.testing.assert_allclose(whole.values[:50], part.values, rtol=0, atol=1e-12)
+    assert whole.base == pytest.approx(part.base, abs=1e-12)
 
 
 def test_asking_for_more_reasons_than_features_gives_them_all_and_for_none_gives_none():

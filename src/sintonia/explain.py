@@ -93,10 +93,16 @@ def contributions(booster: "lightgbm.Booster", features: Rows) -> Contributions:
     """
     names = tuple(booster.feature_name())
     _check(names, features)
+    if isinstance(features, np.ndarray):
+        from sintonia import forest
+
+        engine = forest.fastest(booster, len(features), explain=True)
+        if isinstance(engine, forest.Forest):
+            return Contributions(names, forest.contributions(engine, features), engine.expected_value)
     both = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)
     if both.shape[1] != len(names) + 1:
         raise UnsupportedModelError(
-            f"The model has {both.shape[1] // (len(names) + 1)} outputs; only one output can be explained."
+            f"The model has {both.shape[1] // (len(names) + 1)} outputs; only models with one can be explained."
         )
     return Contributions(names, both[:, :-1], float(both[0, -1]))
 
