@@ -24,8 +24,7 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
-from sintonia.identity.crosswalk import write_crosswalk
-from sintonia.identity.deterministic import collect_sightings
+from sintonia.identity.tying import tie
 from sintonia.interactions import open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
@@ -78,10 +77,9 @@ def build(settings: BuildSettings) -> Figures:
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
         with step("Tying identifiers to customers"):
-            collect_sightings(connection, list(source.silos))
-            write_crosswalk(connection)
+            findings = tie(connection, workspace, source, settings.identity)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
-    return build_figures(store, rejected)
+    return build_figures(store, [*rejected, *findings])
 
 
 def train(settings: TrainSettings) -> Figures:

@@ -32,8 +32,8 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
     return {"customers": summary.customers, "rows": dict(summary.rows), "files": _texts(files), "say": say}
 
 
-def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
-    """Return, silo by silo, rows in = rows stored + rejected, with the reasons."""
+def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
+    """Return, silo by silo, rows in = rows stored + rejected, with the reasons; `beside` are files beside the store."""
     say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
@@ -44,7 +44,7 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
     )
     some = {silo.name for silo in store.silos if silo.rejected}
-    files = [store.folder, *(path for path in rejected if path.stem in some)]
+    files = [store.folder, *(path for path in beside if path.parent.name != "rejected" or path.stem in some)]
     say += _files(files)
     return {
         "customers": store.customers,
