@@ -24,7 +24,9 @@ def collect_persons(
     """
     parts = [_records(name, silo, shareable) for name, silo in silos.items() if silo.contacts]
     if not parts:
-        parts = [f"SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())} WHERE false"]
+        parts = [
+            f"SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())} WHERE false"
+        ]
     return connection.sql(f"""
         SELECT CAST(ROW_NUMBER() OVER (ORDER BY node, silo) - 1 AS VARCHAR) AS record_id, node, key,
                EPOCH_US(arrived_at) AS arrived_at, COALESCE({", ".join(NAMING)}) IS NOT NULL AS names,
