@@ -14,6 +14,7 @@ from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.config import (
     BuildSettings,
     DemoSettings,
+    IdentitySettings,
     ReviewSettings,
     ScoreSettings,
     Settings,
@@ -24,8 +25,8 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
-from sintonia.identity.crosswalk import write_crosswalk
-from sintonia.identity.deterministic import collect_sightings
+from sintonia.identity.golden import write_customers
+from sintonia.identity.tying import tie
 from sintonia.interactions import open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
@@ -40,6 +41,7 @@ from sintonia.summaries import (
     Figures,
     build_figures,
     demo_figures,
+    identity_figures,
     review_figures,
     score_figures,
     simulate_figures,
@@ -78,10 +80,25 @@ def build(settings: BuildSettings) -> Figures:
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
         with step("Tying identifiers to customers"):
-            collect_sightings(connection, list(source.silos))
-            write_crosswalk(connection)
+            findings = tie(connection, workspace, source, settings.identity)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
-    return build_figures(store, rejected)
+        findings += write_customers(connection, workspace, settings.identity)
+    return build_figures(store, [*rejected, *findings])
+
+
+def identity(settings: IdentitySettings) -> Figures:
+    """Return how well records became customers, in the workspace's store or in one table of person records."""
+    from sintonia.identity.report import read_records, report_records, report_store
+
+    if settings.records is not None:
+        table = read_records(Path(settings.records))
+        with step("Matching person records"):
+            return identity_figures(
+                report_records(table, settings.fields, settings.truth, settings.identity, settings.examples)
+            )
+    workspace = Path(settings.workspace)
+    truth = Path(settings.truth) if settings.truth else None
+    return identity_figures(report_store(open_store(workspace).folder, workspace, truth, settings.examples))
 
 
 def train(settings: TrainSettings) -> Figures:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Estimate, Evaluation
+from sintonia.identity.report import Report
 from sintonia.interactions import Store
 from sintonia.lists import CustomerList, Located
 from sintonia.registry import Registered
@@ -32,8 +33,8 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
     return {"customers": summary.customers, "rows": dict(summary.rows), "files": _texts(files), "say": say}
 
 
-def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
-    """Return, silo by silo, rows in = rows stored + rejected, with the reasons."""
+def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
+    """Return, silo by silo, rows in = rows stored + rejected, with the reasons; `beside` are files beside the store."""
     say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
@@ -44,7 +45,7 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
     )
     some = {silo.name for silo in store.silos if silo.rejected}
-    files = [store.folder, *(path for path in rejected if path.stem in some)]
+    files = [store.folder, *(path for path in beside if path.parent.name != "rejected" or path.stem in some)]
     say += _files(files)
     return {
         "customers": store.customers,
@@ -63,6 +64,35 @@ def build_figures(store: Store, rejected: Sequence[Path]) -> Figures:
             for silo in store.silos
         },
         "files": _texts(files),
+        "say": say,
+    }
+
+
+def identity_figures(report: Report) -> Figures:
+    """Return sizes, rules, what a person should look at and, against the truth, precision, recall and F1."""
+    customers = sum(report.sizes.values())
+    say = [f"{report.records:,} {report.what}, {customers:,} customers"]
+    say.append("Customers by records: " + ", ".join(f"{n:,} of {size}" for size, n in report.sizes.items()))
+    say.append("Tied by: " + ", ".join(f"{rule} {count:,}" for rule, count in report.rules.items()))
+    agreement = {}
+    if report.quality is not None:
+        for name in ("pairwise", "b_cubed"):
+            found = getattr(report.quality, name)
+            agreement[name] = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
+            told = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
+            say.append(f"Against the truth, {name.replace('_', '-'):<9} {told}")
+    for name, examples in report.examples.items():
+        many = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
+        say += [f"{many}, to look at:", *(f"  {example}" for example in examples)]
+    return {
+        "what": report.what,
+        "records": report.records,
+        "customers": customers,
+        "sizes": {str(size): count for size, count in report.sizes.items()},
+        "rules": dict(report.rules),
+        "findings": dict(report.findings),
+        "examples": {name: list(shown) for name, shown in report.examples.items()},
+        **agreement,
         "say": say,
     }
 

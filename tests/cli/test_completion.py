@@ -48,6 +48,7 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().out.split() == [
         "simulate",
         "build",
+        "identity",
         "train",
         "score",
         "review",

@@ -17,6 +17,10 @@ from sintonia.errors import ConfigError, unknown
 FREE_TEXT_KEYS = (
     "list",
     "out",
+    "records",
+    "truth",
+    "fields.*",
+    "identity.overrides",
     "key",
     "workspace",
     "source.root",
@@ -36,7 +40,7 @@ FREE_TEXT_KEYS = (
 Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
 """
 
-PATH_KEYS = ("list", "out", "workspace", "source.root")
+PATH_KEYS = ("list", "out", "records", "workspace", "source.root", "identity.overrides")
 """Keys whose value is a file or a folder."""
 
 _OVERRIDE = re.compile(

@@ -124,15 +124,40 @@ class SourceConfig:
                 iso_time(f"source.{key}", text)
 
 
+SURVIVORSHIP = ("most_recent", "most_frequent", "source_priority", "most_complete")
+"""Which of several values of one attribute the golden record takes."""
+
+
 @dataclass(frozen=True)
 class IdentityConfig:
-    """How records become customers."""
+    """How records become customers.
+
+    `deterministic` ties what shares an identifier; `probabilistic` also what names, dates and addresses say.
+    `survivorship` says by attribute which value survives (`default` for the others), `value_groups` which
+    attributes survive as a unit, `source_priority` which silos go first.
+    """
 
     name: str = "deterministic"
+    match_probability: float = 0.5
+    region: str = "IT"
+    shareable: list[str] = field(default_factory=list)
+    persons_per_identifier: int = 1
+    hold_implausible: bool = True
+    overrides: str | None = None
+    survivorship: dict[str, str] = field(default_factory=dict)
+    value_groups: dict[str, list[str]] = field(default_factory=dict)
+    source_priority: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse a way of matching that does not exist."""
-        one_of("identity", self.name, ("deterministic",))
+        """Refuse a way of matching, a probability and a rule of survivorship that do not exist."""
+        one_of("identity", self.name, ("deterministic", "probabilistic"))
+        if not 0 < self.match_probability < 1:
+            raise ConfigError(
+                f"identity.match_probability={self.match_probability} is no probability; give 0 < p < 1."
+            )
+        at_least("identity.persons_per_identifier", self.persons_per_identifier, 1)
+        for rule in self.survivorship.values():
+            one_of("rule under identity.survivorship:", rule, SURVIVORSHIP)
 
 
 @dataclass(frozen=True)

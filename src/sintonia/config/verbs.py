@@ -66,6 +66,22 @@ class BuildSettings(Settings):
 
 
 @dataclass(frozen=True)
+class IdentitySettings(Settings):
+    """`sintonia identity`: the report of the workspace's customers, or of one table of person records."""
+
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    records: str | None = None
+    truth: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    examples: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuse fewer examples than none."""
+        super().__post_init__()
+        at_least("examples", self.examples, 0)
+
+
+@dataclass(frozen=True)
 class TrainSettings(Settings):
     """`sintonia train`: store to registered model."""
 
@@ -129,6 +145,7 @@ class DemoSettings(SimulateSettings):
 VERBS: dict[str, type[Settings]] = {
     "simulate": SimulateSettings,
     "build": BuildSettings,
+    "identity": IdentitySettings,
     "train": TrainSettings,
     "score": ScoreSettings,
     "review": ReviewSettings,

@@ -6,24 +6,16 @@ evidence of one pair may speak at all, so that a bridge of one match between two
 hold.
 """
 
-import heapq
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.errors import InputError
+from sintonia.identity.linkage import Floats, Groups, Ints, ruled
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-MOST_BITS = 10.0
-"""What one pair may say for or against, in bits: beyond a thousand to one, weights are the model's vanity."""
-
-_RULED = 1e9
 
 
 def cluster(
@@ -63,7 +55,7 @@ def cluster(
     ids = ids.cast(pa.string())
     ordered = ids.take(pc.sort_indices(ids))
     left, right = (_places(pairs.column(side), ordered) for side in ("left", "right"))
-    weight = _ruled(pairs.column("match_weight").to_numpy())
+    weight = ruled(pairs.column("match_weight").to_numpy())
     least = float(np.log2(match_probability / (1 - match_probability)))
     found = _average_linkage(len(ordered), np.minimum(left, right), np.maximum(left, right), weight, least)
     names = ordered.take(pa.array(found))
@@ -83,11 +75,6 @@ def _places(side: "pa.ChunkedArray", ordered: "pa.Array") -> Ints:
     return found
 
 
-def _ruled(weight: Floats) -> Floats:
-    clipped = np.clip(weight, -MOST_BITS, MOST_BITS)
-    return np.where(np.isposinf(weight), _RULED / 1e3, np.where(np.isneginf(weight), -_RULED, clipped))
-
-
 def _average_linkage(records: int, left: Ints, right: Ints, weight: Floats, least: float) -> Ints:
     """Return each record's cluster as the place of its least record."""
     component = _components(records, left, right, weight >= least)
@@ -102,8 +89,11 @@ def _average_linkage(records: int, left: Ints, right: Ints, weight: Floats, leas
     doubtful = np.flatnonzero(~settled[component[left]])
     doubtful = doubtful[np.argsort(component[left[doubtful]], kind="stable")]
     for part in np.split(doubtful, np.flatnonzero(np.diff(component[left[doubtful]])) + 1):
-        for one, other in _merges(left[part].tolist(), right[part].tolist(), weight[part].tolist(), least):
-            found[other] = one
+        groups = Groups(least)
+        for pair in zip(left[part].tolist(), right[part].tolist(), weight[part].tolist(), strict=True):
+            groups.add(*pair)
+        for merge in groups.settle():
+            found[merge.gone] = merge.kept
     while (found != found[found]).any():
         found = found[found]
     return found
@@ -116,44 +106,3 @@ def _components(records: int, left: Ints, right: Ints, ties: NDArray[np.bool_]) 
     edges = coo_array((np.ones(int(ties.sum())), (left[ties], right[ties])), shape=(records, records))
     labels: Ints = connected_components(edges, directed=False)[1].astype(np.int64)
     return labels
-
-
-def _merges(left: list[int], right: list[int], weight: list[float], least: float) -> list[tuple[int, int]]:
-    """Return the merges (kept, gone) of one component, strongest average first, until none reaches `least`.
-
-    Each entry of `between` is the sum of the kept pairs' weights and their number; the average counts every
-    other pair at -MOST_BITS. Heap entries of groups that have changed since are stale and skipped.
-    """
-    between: dict[int, dict[int, tuple[float, int]]] = {}
-    for one, other, bits in zip(left, right, weight, strict=True):
-        between.setdefault(one, {})[other] = between.setdefault(other, {})[one] = (bits, 1)
-    size = dict.fromkeys(between, 1)
-    heap: list[tuple[float, int, int, int, int]] = []
-
-    def offer(one: int, other: int) -> None:
-        one, other = min(one, other), max(one, other)
-        bits, kept = between[one][other]
-        pairs = size[one] * size[other]
-        average = (bits - MOST_BITS * (pairs - kept)) / pairs
-        if average >= least:
-            heapq.heappush(heap, (-average, one, other, size[one], size[other]))
-
-    for one, other in zip(left, right, strict=True):
-        offer(one, other)
-    done = []
-    while heap:
-        _, one, other, size_one, size_other = heapq.heappop(heap)
-        if size.get(one) != size_one or size.get(other) != size_other:
-            continue
-        done.append((one, other))
-        size[one] += size.pop(other)
-        del between[one][other]
-        for third, (bits, kept) in between.pop(other).items():
-            if third == one:
-                continue
-            before = between[one].get(third, (0.0, 0))
-            between[one][third] = between[third][one] = (before[0] + bits, before[1] + kept)
-            del between[third][other]
-        for third in between[one]:
-            offer(one, third)
-    return done

@@ -1,0 +1,69 @@
+"""The report of `sintonia identity`: figures by hand, masked examples, files that cannot be read."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sintonia.config import IdentityConfig
+from sintonia.errors import InputError
+from sintonia.identity.report import read_records, report_records, report_store
+from sintonia.summaries import identity_figures
+
+PEOPLE = "suburb;First Name;surname;who\nRoma;Maria;Rossi;1\nroma;Maria;Rossi;1\nBari;Luca;Neri;2\n"
+
+
+def store(folder: Path) -> Path:
+    rows = [
+        ("crm", "a", "C1", "first record", None),
+        ("crm", "b", "C2", "first record", 5),
+        ("crm", "b", "C1", "match", None),
+        ("card", "9", "C3", "first record", None),
+    ]
+    names = ("source", "source_key", "customer_id", "rule", "unlinked_at")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    pq.write_table(pa.table(columns), folder / "crosswalk.parquet")
+    return folder
+
+
+def test_store_is_reported_as_it_holds_now(tmp_path):
+    (tmp_path / "truth.csv").write_text("source,source_key,person_id\ncrm,a,P\ncrm,b,P\ncard,9,P\n")
+    found = report_store(store(tmp_path), tmp_path, tmp_path / "truth.csv", 5)
+    assert (found.records, found.sizes) == (3, {1: 1, 2: 1})
+    assert found.rules == {"first record": 2, "match": 1}
+    figures = identity_figures(found)
+    assert (figures["customers"], figures["pairwise"]["precision"]) == (2, 1.0)
+    assert figures["pairwise"]["recall"] == pytest.approx(1 / 3)
+    json.dumps(figures, allow_nan=False)
+
+
+def test_one_table_is_matched_by_itself_and_shows_nobody(tmp_path):
+    (tmp_path / "p.csv").write_text(PEOPLE)
+    table = read_records(tmp_path / "p.csv")
+    found = report_records(table, {"city": "suburb"}, "who", IdentityConfig(), 5)
+    assert found.records == 3
+    assert found.quality is not None
+    told = str(identity_figures(found)).lower()
+    assert not [word for word in ("maria", "rossi", "roma", "luca", "neri") if word in told]
+
+
+def test_parquet_reads_like_csv(tmp_path):
+    (tmp_path / "p.csv").write_text(PEOPLE)
+    table = read_records(tmp_path / "p.csv")
+    pq.write_table(table, tmp_path / "p.parquet")
+    assert read_records(tmp_path / "p.parquet").equals(table)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    (tmp_path / "p.csv").write_text(PEOPLE)
+    with pytest.raises(InputError, match=r"No file '.*none.csv'; give records=FILE"):
+        read_records(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="no column 'whom'; did you mean 'who'"):
+        report_records(read_records(tmp_path / "p.csv"), {}, "whom", IdentityConfig(), 5)
+    with pytest.raises(InputError, match="has no column 'source'"):
+        report_store(store(tmp_path), tmp_path, tmp_path / "p.csv", 5)
+    (tmp_path / "t.csv").write_text("source,source_key,person_id\nweb,x,P\n")
+    with pytest.raises(InputError, match="knows none of the 3 identifiers"):
+        report_store(tmp_path, tmp_path, tmp_path / "t.csv", 5)
