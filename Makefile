@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c '$(USABLE)' >/dev/null 2>&1 && command -v $$p && break; done)
 ENV := .venv/bin
 STAMP := .venv/.installed
+BENCH_STAMP := .venv/.bench
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -37,12 +38,18 @@ lint: setup ## Check style, format and types
 	$(ENV)/ruff format --check .
 	$(ENV)/mypy
 
-bench: setup ## Run every benchmark
+$(BENCH_STAMP): requirements-bench.lock $(STAMP)
+	$(ENV)/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements-bench.lock
+	@touch $@
+
+bench: setup $(BENCH_STAMP) ## Run every benchmark, with the peers it compares to
 	@set -e; for bench in tests/benchmarks/bench_*.py; do echo "$$bench"; PYTHONPATH=tests $(ENV)/python "$$bench"; done
 
 lock: ## Lock the newest packages that fit together, the same for every Python (needs uv)
 	uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --extra dev --extra samples \
 		--generate-hashes --no-header --quiet --fork-strategy fewest --output-file requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --extra bench --constraint requirements.lock \
+		--generate-hashes --no-header --quiet --fork-strategy fewest --output-file requirements-bench.lock
 
 clean: ## Remove the environment, caches and builds; workspaces stay
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
