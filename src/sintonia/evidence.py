@@ -114,7 +114,7 @@ def _part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
 
 
 def _sample(rows: Rows, seed: int) -> Rows:
-    """Return at most EXPLAINED_ROWS rows, drawn at random: exact contributions of all would take minutes."""
+    """Return at most EXPLAINED_ROWS rows, drawn at random: plenty for a page, and quick without the forest engine."""
     if len(rows) <= EXPLAINED_ROWS:
         return rows
     chosen = np.zeros(len(rows), bool)
