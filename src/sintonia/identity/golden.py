@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.config import IdentityConfig
+from sintonia.consent import PREFIX, consents
 
 _RULES = {
     "most_recent": "occurred_at DESC, priority",
@@ -23,20 +24,34 @@ def write_customers(
 ) -> list[Path]:
     """Return the file of the golden record, from the engine's `contacts`, `attributes` and `merges`; none if empty.
 
-    It holds personal data and is read by people alone: no feature, run, log or review reads it.
+    It holds personal data and is read by people alone: no feature, run, log or review reads it. Consents follow
+    their own law (see `sintonia.consent`), whatever the rules of survivorship.
     """
-    connection.execute("""
+    connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW told AS
         SELECT customer_id, field, value, occurred_at, source FROM contacts
         UNION ALL SELECT customer_id, name, value, occurred_at, source FROM attributes
-        ANTI JOIN merges USING (customer_id)""")
-    customers = golden_record(connection, config)
+        ANTI JOIN merges USING (customer_id) WHERE NOT STARTS_WITH(name, '{PREFIX}')""")
+    customers = _with_consents(connection, golden_record(connection, config))
     path = workspace / "identity" / "customers.parquet"
     if not customers.num_rows:
         return []
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(customers, path, compression="zstd")
     return [path]
+
+
+def _with_consents(connection: duckdb.DuckDBPyConnection, customers: pa.Table) -> pa.Table:
+    """Return the golden record with each customer's consents among its fields."""
+    connection.register("survived", customers)
+    connection.register("answered", consents(connection))
+    found = connection.sql(f"""
+        SELECT customer_id, field, value, rule, occurred_at, source FROM survived
+        UNION ALL SELECT customer_id, '{PREFIX}' || channel, IF(allowed, 'yes', 'no'), 'consent', answered_at, source
+        FROM answered ORDER BY customer_id, field""").to_arrow_table()
+    connection.unregister("survived")
+    connection.unregister("answered")
+    return found
 
 
 def golden_record(connection: duckdb.DuckDBPyConnection, config: IdentityConfig) -> pa.Table:
