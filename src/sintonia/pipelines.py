@@ -27,7 +27,7 @@ from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
 from sintonia.identity.golden import write_customers
 from sintonia.identity.tying import tie
-from sintonia.interactions import open_store
+from sintonia.interactions import identity_folder, open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
 from sintonia.model import fit_model
@@ -80,7 +80,8 @@ def build(settings: BuildSettings) -> Figures:
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
         with step("Tying identifiers to customers"):
-            findings = tie(connection, workspace, source, settings.identity)
+            earlier = identity_folder(workspace, source.name)
+            findings = tie(connection, workspace, source, settings.identity, earlier)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
         findings += write_customers(connection, workspace, settings.identity)
     return build_figures(store, [*rejected, *findings])

@@ -10,7 +10,7 @@ import pytest
 
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.identity.clusters import cluster
-from sintonia.identity.match import MatchConfig, match_pairs
+from sintonia.identity.match import Earlier, MatchConfig, match_pairs
 from sintonia.identity.quality import quality
 from sintonia.identity.standardise import standardise
 
@@ -71,7 +71,7 @@ def test_one_person_written_twice_is_found_and_strangers_are_left_alone(matched)
 def test_the_weight_of_a_pair_is_what_its_fields_say_and_a_missing_value_says_nothing(matched):
     _, _, matches = matched
     pairs = matches.pairs.to_pandas()
-    weights = matches.weights
+    weights = matches.model.weights
     personal, home = (
         sum((pairs[f"weight_{one.field}"] for one in matches.compared if one.household is shared), start=0.0)
         for shared in (False, True)
@@ -97,10 +97,10 @@ def test_the_same_table_in_another_order_gives_the_same_pairs(connection):
 
 
 def test_weights_learned_earlier_score_new_records_even_without_some_of_their_fields(matched, connection):
-    records, learned = matched[0], matched[2].weights
+    records, learned = matched[0], matched[2].model
     few = records.slice(0, 40).drop_columns(["last_name"])
-    scored = match_pairs(few, MatchConfig(), connection, learned)
-    assert scored.weights is learned
+    scored = match_pairs(few, MatchConfig(), connection, Earlier(learned, np.ones(few.num_rows, bool)))
+    assert scored.model.weights is learned.weights
     assert scored.pairs["level_last_name"].null_count == scored.pairs.num_rows > 0
 
 
@@ -126,7 +126,7 @@ def test_households_that_share_everything_but_the_person_stay_apart(connection):
         cluster(records["record_id"], matches.pairs)["cluster"].to_pylist(), table["person"].to_pylist()
     )
     assert found.pairwise.f1 == 1
-    assert matches.weights.household_share > 0.5 * matches.weights.match_share
+    assert matches.model.weights.household_share > 0.5 * matches.model.weights.match_share
 
 
 def test_an_undrained_result_of_the_caller_does_not_matter_and_no_table_is_left(connection):

@@ -134,7 +134,8 @@ class IdentityConfig:
 
     `deterministic` ties what shares an identifier; `probabilistic` also what names, dates and addresses say.
     `survivorship` says by attribute which value survives (`default` for the others), `value_groups` which
-    attributes survive as a unit, `source_priority` which silos go first.
+    attributes survive as a unit, `source_priority` which silos go first. What an earlier build decided stands
+    unless `relearn`; `weights` is the folder of another build's weights to match with.
     """
 
     name: str = "deterministic"
@@ -144,6 +145,8 @@ class IdentityConfig:
     persons_per_identifier: int = 1
     hold_implausible: bool = True
     overrides: str | None = None
+    weights: str | None = None
+    relearn: bool = False
     survivorship: dict[str, str] = field(default_factory=dict)
     value_groups: dict[str, list[str]] = field(default_factory=dict)
     source_priority: list[str] = field(default_factory=list)

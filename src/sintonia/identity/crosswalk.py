@@ -105,10 +105,10 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
     )
     found = cluster(seen, *ties)
     connection.register("memberships", pa.table(asdict(found)))
-    connection.execute(f"""
+    connection.execute("""
         CREATE OR REPLACE TABLE crosswalk AS
         SELECT SPLIT_PART(nodes.key, ':', 1) AS source, SUBSTR(nodes.key, STRPOS(nodes.key, ':') + 1) AS source_key,
-               {_customer_id(connection)} AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
+               roots.confers AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
                CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at,
                COALESCE(match_probability, 1.0) AS match_probability, COALESCE(rule, 'first record') AS rule,
                nodes.key AS key, memberships.node = root AS is_root
@@ -135,14 +135,3 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[Ints]:
     return [np.asarray(column, np.int64) for column in connection.execute(query).fetchnumpy().values()]
-
-
-def _customer_id(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return the SQL of a customer's id: the key itself where a source has a single kind of key, else a hash.
-
-    The hash is of the customer's first identifier, so an id survives a rebuild and shows no e-mail or phone.
-    """
-    kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM nodes").fetchall()
-    if len(kinds) == 1 and kinds[0][0] not in ("email", "phone"):
-        return "SUBSTR(roots.key, STRPOS(roots.key, ':') + 1)"
-    return "'C' || UPPER(SUBSTR(SHA256(roots.key), 1, 16))"

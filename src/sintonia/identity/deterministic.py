@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from sintonia.identity.ids import confer_ids
+
 
 def collect_sightings(
     connection: duckdb.DuckDBPyConnection, silos: Sequence[str], shareable: Sequence[str] = ()
@@ -13,7 +15,8 @@ def collect_sightings(
     - `sightings`: one row per distinct set of identifiers seen in one record: `keys` (list of `type:value`),
       `arrived_at`, the first arrival, and `lead`, the key that says whose record it is: the first of a type that
       is not `shareable`, else the first.
-    - `nodes`: one row per identifier: `node` (numbered by first arrival, then key), `key`, `first_seen_at`.
+    - `nodes`: one row per identifier: `node` (those of earlier builds in their order, `before_nodes`, then by first
+      arrival and key), `key`, `first_seen_at`, and `confers`, the id that a customer has who starts with it.
     - `ties`: one row per pair of identifiers seen together: `left_node < right_node`, `arrived_at` (the first
       time), `match_probability`, `rule`. Probabilistic matching adds rows here.
     - `refused`: ties that do not hold, none yet.
@@ -27,8 +30,12 @@ def collect_sightings(
         SELECT keys, MIN(arrived_at) AS arrived_at, {lead("keys", shareable)} AS lead FROM ({union}) GROUP BY keys""")
     connection.execute("""
         CREATE OR REPLACE TABLE nodes AS
-        SELECT ROW_NUMBER() OVER (ORDER BY MIN(arrived_at), key) - 1 AS node, key, MIN(arrived_at) AS first_seen_at
-        FROM (SELECT UNNEST(keys) AS key, arrived_at FROM sightings) GROUP BY key""")
+        WITH seen AS (SELECT key, MIN(arrived_at) AS first_seen_at
+                      FROM (SELECT UNNEST(keys) AS key, arrived_at FROM sightings) GROUP BY key)
+        SELECT ROW_NUMBER() OVER (ORDER BY before.node, first_seen_at, key) - 1 AS node, key, first_seen_at,
+               before.confers
+        FROM seen LEFT JOIN before_nodes AS before USING (key)""")
+    confer_ids(connection)
     # A star from the lead joins all of a record's identifiers with the fewest ties.
     connection.execute("""
         CREATE OR REPLACE TABLE ties AS

@@ -52,10 +52,8 @@ def write_findings(
     """
     tables = {"shared": _shared(connection)}
     if found is not None:
-        pairs, linked = found.matches.pairs, found.linked
-        tables["held"] = _described(
-            found, _places(found, linked.left[linked.held], linked.right[linked.held])
-        )
+        pairs = found.matches.pairs
+        tables["held"] = _described(found, np.flatnonzero(found.decided.held))
         nearest = np.argsort(np.abs(pairs["match_weight"].to_numpy()), kind="stable")
         tables["borderline"] = _described(found, nearest[:BORDERLINE])
     folder = workspace / "identity"
@@ -73,18 +71,6 @@ def _shared(connection: duckdb.DuckDBPyConnection) -> pa.Table:
         FROM refused JOIN nodes ON node = identifier WHERE shareable GROUP BY key ORDER BY refused DESC, key
     """).to_arrow_table()
     return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
-
-
-def _places(found: Resolved, left: Ints, right: Ints) -> Ints:
-    """Return where among the scored pairs these pairs of records stand."""
-    records = found.persons.num_rows
-    scored = [found.matches.pairs[side].to_numpy().astype(np.int64) for side in ("left", "right")]
-    keys = np.minimum(*scored) * records + np.maximum(*scored)
-    order = np.argsort(keys)
-    places: Ints = order[
-        np.searchsorted(keys[order], np.minimum(left, right) * records + np.maximum(left, right))
-    ]
-    return places
 
 
 def _described(found: Resolved, places: Ints) -> pa.Table:

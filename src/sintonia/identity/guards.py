@@ -28,6 +28,10 @@ class Ties:
         """Return how many."""
         return len(self.left)
 
+    def take(self, places: Ints) -> "Ties":
+        """Return the ties at these places."""
+        return Ties(self.left[places], self.right[places], self.arrived_at[places], self.shareable[places])
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -43,7 +47,7 @@ class Rules:
     forbidden: Sequence[tuple[int, int]] = ()
 
 
-def accepted(n_nodes: int, ties: Ties, rules: Rules) -> Bools:
+def accepted(n_nodes: int, ties: Ties, rules: Rules, before: Ties | None = None) -> Bools:
     """Return which ties hold, (n_ties,).
 
     Examples

@@ -150,6 +150,10 @@ class Pairs:
     weight: Floats
     implausible: Bools
 
+    def take(self, chosen: Bools) -> "Pairs":
+        """Return the chosen pairs."""
+        return Pairs(self.left[chosen], self.right[chosen], self.weight[chosen], self.implausible[chosen])
+
 
 @dataclass(frozen=True)
 class Linked:
@@ -164,7 +168,15 @@ class Linked:
     held: Bools
 
 
-def link_as_known(arrived_at: Ints, pairs: Pairs, least: float) -> Linked:
+@dataclass(frozen=True)
+class Before:
+    """What was decided before: each record's group by its least record, and the pairs it was decided upon."""
+
+    group: Ints
+    pairs: Pairs
+
+
+def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None = None) -> Linked:
     """Return the merges of records, batch of arrivals after batch of arrivals.
 
     Parameters

@@ -2,7 +2,7 @@
 
 Pairs that share a key are compared field by field (`blocking`, `comparisons`), the weights are learned from a
 sample of them and from random pairs (`training`), and Splink scores them (`scoring`). Scoring new records
-with weights learned earlier is the same call, so that old decisions stand.
+with a model learned earlier is the same call, so that old decisions stand.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ import numpy as np
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.identity import blocking, scoring, training
 from sintonia.identity.comparisons import Comparison, comparisons
+from sintonia.identity.frequencies import frequencies, write_frequencies
 from sintonia.identity.training import Evidence, Floats, Ints, Weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
 _DERIVED = {
     "email_name": ("email", "nullif(split_part(email, '@', 1), '')"),
@@ -58,8 +60,29 @@ class MatchConfig:
 
 
 @dataclass(frozen=True)
+class Model:
+    """What scores a pair, whatever other records there are: the weights, and how frequent each value was.
+
+    `frequencies` has one row per (field, value): `frequency`, its share among the known values. A value that was
+    not there when the model learned counts as one seen once.
+    """
+
+    weights: Weights
+    frequencies: "pa.Table"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What stands of an earlier call: its model, which records are new since, (n_records,), and the old pairs."""
+
+    model: Model
+    is_new: "NDArray[np.bool_]"
+    pairs: "pa.Table | None" = None
+
+
+@dataclass(frozen=True)
 class Matches:
-    """Scored pairs, the weights that scored them, and what each field was compared on.
+    """Scored pairs, the model that scored them, and what each field was compared on.
 
     `pairs` has one row per compared pair worth keeping, ordered by (left, right), left < right as text:
     `left, right` (record ids), `match_weight` (bits), `match_probability`, `shared` (the key that made them
@@ -68,12 +91,12 @@ class Matches:
     """
 
     pairs: "pa.Table"
-    weights: Weights
+    model: Model
     compared: tuple[Comparison, ...]
 
 
 def match_pairs(
-    records: "pa.Table", config: MatchConfig, connection: "DuckDBPyConnection", weights: Weights | None = None
+    records: "pa.Table", config: MatchConfig, connection: "DuckDBPyConnection", earlier: Earlier | None = None
 ) -> Matches:
     """Return the pairs of standardised records that may be one person, with their evidence.
 
@@ -81,34 +104,36 @@ def match_pairs(
     ----------
     records
         As `standardise` gives them.
-    weights
-        Weights learned earlier, so that old decisions stand; learned from the records when none are given.
+    earlier
+        What an earlier call learned and scored: only pairs with a new record are scored, by its model. Without it
+        a model is learned from the records.
 
     Raises
     ------
     NotEnoughDataError
         When the table has not two records with a field in common to compare.
     """
-    compared = _comparable(records, weights)
+    compared = _comparable(records, earlier.model.weights if earlier else None)
     with connection.cursor() as own:  # an undrained result of the caller's would stop us on the same one
-        _persons(own, records, compared)
+        _persons(own, records, compared, earlier)
         if records.num_rows * (records.num_rows - 1) // 2 <= config.every_pair_up_to:
             blocking.every_pair(own)
         else:
             most = min(config.pairs_per_record * records.num_rows, config.most_pairs)
             blocking.block(own, _columns(own), most)
-        weights = weights or _learn(own, compared, config)
+        learned = earlier.model.frequencies if earlier else None
+        write_frequencies(own, compared, learned)
+        weights = earlier.model.weights if earlier else _learn(own, compared, config)
         scoring.first_look(own, compared, weights)
         scoring.second_look(own, compared, weights)
-        return Matches(scoring.kept_pairs(own), weights, compared)
+        return Matches(scoring.kept_pairs(own), Model(weights, frequencies(own, compared)), compared)
 
 
 def _comparable(records: "pa.Table", weights: Weights | None) -> tuple[Comparison, ...]:
+    known = [name for name in records.column_names if records.num_rows - records[name].null_count >= 2]
     if weights:
-        return comparisons(weights.m)
-    found = comparisons(
-        [name for name in records.column_names if records.num_rows - records[name].null_count >= 2]
-    )
+        return comparisons({*weights.m, *({"first_name_forms"} & set(known))})
+    found = comparisons(known)
     if not found:
         raise NotEnoughDataError(
             f"No field to match on among {', '.join(records.column_names)} of {records.num_rows} records; "
@@ -117,22 +142,39 @@ def _comparable(records: "pa.Table", weights: Weights | None) -> tuple[Compariso
     return found
 
 
-def _persons(connection: "DuckDBPyConnection", records: "pa.Table", compared: tuple[Comparison, ...]) -> None:
-    """Make the table `persons`: the records numbered by their ids, so that the order of rows is nothing.
+def _persons(
+    connection: "DuckDBPyConnection",
+    records: "pa.Table",
+    compared: tuple[Comparison, ...],
+    earlier: Earlier | None,
+) -> None:
+    """Make the tables `persons`, the records numbered by their ids, and `known_pairs`, the old pairs among them.
 
-    Fields the weights know and the records lack are there as missing values.
+    The order of rows is nothing. Fields the weights know and the records lack are there as missing values.
     """
+    import pyarrow as pa
+
     columns = set(records.column_names)
     lacking = [f"null::varchar as {one.field}" for one in compared if one.field not in columns]
     columns |= {one.field for one in compared}
     derived = [f"{sql} as {name}" for name, (source, sql) in _DERIVED.items() if source in columns]
-    connection.register("standard_records", records)
+    is_new = earlier.is_new if earlier else np.ones(records.num_rows, bool)
+    connection.register("standard_records", records.append_column("is_new", pa.array(is_new)))
+    order = "try_cast(record_id as bigint), record_id"
     connection.execute(f"""
         create or replace temp table persons as
         with whole as (select {", ".join(["*", *lacking])} from standard_records)
-        select {", ".join(["row_number() over (order by record_id) as person", "*", *derived])} from whole
+        select {", ".join([f"row_number() over (order by {order}) as person", "*", *derived])} from whole
     """)
     connection.unregister("standard_records")
+    nothing = pa.table({"left": pa.array([], pa.string()), "right": [], "match_weight": []})
+    connection.register("old_pairs", earlier.pairs if earlier and earlier.pairs is not None else nothing)
+    connection.execute("""
+        create or replace temp table known_pairs as
+        select l.person as person_l, r.person as person_r, match_weight::double as match_weight
+        from old_pairs join persons l on l.record_id = "left" join persons r on r.record_id = "right"
+    """)
+    connection.unregister("old_pairs")
 
 
 def _columns(connection: "DuckDBPyConnection") -> list[str]:

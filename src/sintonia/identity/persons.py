@@ -14,25 +14,42 @@ NAMING = ("first_name", "last_name", "birth_date")
 
 
 def collect_persons(
-    connection: duckdb.DuckDBPyConnection, silos: Mapping[str, SiloConfig], shareable: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    silos: Mapping[str, SiloConfig],
+    shareable: Sequence[str],
+    known: pa.Table | None = None,
 ) -> pa.Table:
     """Return the person records of the silos that carry contacts, from their mapped rows and the table `nodes`.
 
-    One row per (silo, lead identifier), ordered by node and silo: `record_id` (its place, as text), `node`, `key`,
-    `arrived_at` (microseconds), `names` (whether it names somebody) and CONTACT_FIELDS. A record is taken as it
-    first arrived, so that a later correction cannot change what was matched before.
+    One row per (silo, lead identifier), the `known` ones of an earlier build first and in their order, then by
+    node and silo: `silo`, `node`, `key`, `old` (its place among the known ones, null: new), `arrived_at`
+    (microseconds), `names` (whether it names somebody) and CONTACT_FIELDS. A record is taken as it first arrived,
+    so that a later correction cannot change what was matched before.
     """
     parts = [_records(name, silo, shareable) for name, silo in silos.items() if silo.contacts]
     if not parts:
         parts = [
             f"SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())} WHERE false"
         ]
-    return connection.sql(f"""
-        SELECT CAST(ROW_NUMBER() OVER (ORDER BY node, silo) - 1 AS VARCHAR) AS record_id, node, key,
-               EPOCH_US(arrived_at) AS arrived_at, COALESCE({", ".join(NAMING)}) IS NOT NULL AS names,
-               {", ".join(CONTACT_FIELDS)}
-        FROM ({" UNION ALL BY NAME ".join(parts)}) JOIN nodes USING (key) ORDER BY node, silo
+    connection.register("known_records", _places(known))
+    found = connection.sql(f"""
+        SELECT silo, node, key, known.old, COALESCE(known.arrived_at, EPOCH_US(told.arrived_at)) AS arrived_at,
+               COALESCE({", ".join(NAMING)}) IS NOT NULL AS names, {", ".join(CONTACT_FIELDS)}
+        FROM ({" UNION ALL BY NAME ".join(parts)}) AS told JOIN nodes USING (key)
+        LEFT JOIN known_records AS known USING (silo, key) ORDER BY known.old, node, silo
     """).to_arrow_table()
+    connection.unregister("known_records")
+    return found
+
+
+def _places(known: pa.Table | None) -> pa.Table:
+    if known is None:
+        nothing = pa.array([], pa.int64())
+        text = pa.array([], pa.string())
+        return pa.table({"silo": text, "key": text, "arrived_at": nothing, "old": nothing})
+    return known.select(["silo", "key", "arrived_at"]).append_column(
+        "old", pa.array(range(known.num_rows), pa.int64())
+    )
 
 
 def _records(name: str, silo: SiloConfig, shareable: Sequence[str]) -> str:

@@ -12,43 +12,48 @@ import pyarrow as pa
 from sintonia.config import IdentityConfig, SourceConfig
 from sintonia.engine import fetch_row
 from sintonia.errors import NotEnoughDataError
-from sintonia.identity.guards import Bools, Rules, Ties, accepted
-from sintonia.identity.linkage import Linked, Pairs, link_as_known
-from sintonia.identity.match import MatchConfig, Matches, match_pairs
+from sintonia.identity.decisions import Decided, decide, places
+from sintonia.identity.guards import Ints, Rules, Ties, accepted
+from sintonia.identity.match import Earlier, MatchConfig, Matches, match_pairs
 from sintonia.identity.overrides import Overrides, read_overrides
 from sintonia.identity.persons import collect_persons
 from sintonia.identity.standardise import standardise
+from sintonia.identity.state import Before, read_model
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What matching gave: person records as read and as compared, the scored pairs, the merges made and held.
+    """What matching gave: person records as read and as compared, the pairs that stand, what was decided of them.
 
-    `implausible` marks the pairs that contradict each other.
+    A record's id is its place in the two tables, as text.
     """
 
     persons: pa.Table
     standard: pa.Table
     matches: Matches
-    implausible: Bools
-    linked: Linked
+    decided: Decided
 
 
 def resolve(
-    connection: duckdb.DuckDBPyConnection, source: SourceConfig, config: IdentityConfig
+    connection: duckdb.DuckDBPyConnection, source: SourceConfig, config: IdentityConfig, before: Before
 ) -> Resolved | None:
     """Return what matching gave, None without records to match; the table `ties` now holds the ties that stand.
 
     To the ties of shared identifiers come those of matched person records (rule 'match') and of overrides
     ('must-link'); those that an identifier of several people or a cannot-link forbids are in the table `refused`.
+    What was decided `before` stands: only new records are matched, and only new ties are judged.
     """
-    persons = collect_persons(connection, source.silos, config.shareable)
+    known = before.read("records") if before.scores else None
+    persons = collect_persons(connection, source.silos, config.shareable, known)
     overrides = _overrides(connection, config)
-    found = _match(connection, persons, config, overrides)
-    if found is not None:
-        _add_matches(connection, found)
+    matched = _match(connection, persons, config, before)
+    found = None
+    if matched is not None:
+        group = _groups(persons, known) if known is not None and before.decisions else None
+        found = Resolved(persons, *matched, decide(persons, matched[1], config, overrides, group))
+        _add_matches(connection, persons, found.decided)
     _add_must_links(connection, overrides)
     _refuse(connection, persons, config, overrides)
     return found
@@ -65,68 +70,71 @@ def _overrides(connection: duckdb.DuckDBPyConnection, config: IdentityConfig) ->
 
 
 def _match(
-    connection: duckdb.DuckDBPyConnection, persons: pa.Table, config: IdentityConfig, overrides: Overrides
-) -> Resolved | None:
-    known = [name for name in persons.column_names if name not in ("node", "key", "arrived_at", "names")]
+    connection: duckdb.DuckDBPyConnection, persons: pa.Table, config: IdentityConfig, before: Before
+) -> tuple[pa.Table, Matches] | None:
+    """Return the records as compared and all pairs that stand, those of earlier builds and the new ones."""
     if persons.num_rows < 2:
         return None
-    standard = standardise(persons.select(known), region=config.region)
+    known = before.read("records") if before.scores else None
+    standard = _standard(persons, known, config.region)
+    old = _standing_pairs(persons, known, before.read("pairs"))
+    model = read_model(before, config)
+    is_new = persons["old"].is_null().to_numpy()
+    earlier = Earlier(model, is_new, old) if model else None
     try:
-        matches = match_pairs(standard, MatchConfig(match_probability=config.match_probability), connection)
+        found = match_pairs(
+            standard, MatchConfig(match_probability=config.match_probability), connection, earlier
+        )
     except NotEnoughDataError as error:
         log.warning("Records are tied by identifiers alone: %s", error)
         return None
-    implausible = (
-        implausible_pairs(matches) if config.hold_implausible else np.zeros(len(matches.pairs), bool)
-    )
-    pairs = _with_overrides(_pairs(matches, implausible), persons["node"].to_numpy(), overrides)
-    least = float(np.log2(config.match_probability / (1 - config.match_probability)))
-    linked = link_as_known(persons["arrived_at"].to_numpy(), pairs, least)
-    return Resolved(persons, standard, matches, implausible, linked)
+    if old is None:
+        return standard, found
+    pairs = pa.concat_tables([old, found.pairs], promote_options="default")
+    return standard, Matches(pairs, found.model, found.compared)
 
 
-def _pairs(matches: Matches, implausible: Bools) -> Pairs:
-    left, right = (matches.pairs[side].to_numpy().astype(np.int64) for side in ("left", "right"))
-    weight = matches.pairs["match_weight"].to_numpy()
-    return Pairs(np.minimum(left, right), np.maximum(left, right), weight, implausible)
+def _standard(persons: pa.Table, known: pa.Table | None, region: str) -> pa.Table:
+    """Return the records as compared: those known as they were, the new ones standardised now."""
+    new = persons.filter(persons["old"].is_null())
+    raw = ("silo", "node", "key", "old", "arrived_at", "names")
+    parts = []
+    if known is not None:
+        stays = known.take(persons["old"].drop_null())
+        parts.append(stays.drop_columns(["record_id", "silo", "key", "arrived_at", "names", "cluster"]))
+    if new.num_rows:
+        parts.append(standardise(new.drop_columns(raw), region=region).drop_columns(["record_id"]))
+    whole = pa.concat_tables(parts, promote_options="default")
+    ids = pa.array(range(persons.num_rows), pa.int64()).cast(pa.string())
+    return whole.add_column(0, "record_id", ids)
 
 
-def implausible_pairs(matches: Matches) -> Bools:
-    """Return the pairs that hold two birth dates, or two sexes and two first names: beyond any slip of the pen."""
-    last = {one.field: len(one.labels) - 1 for one in matches.compared}
-
-    def differ(field: str) -> Bools:
-        if field not in last:
-            return np.zeros(len(matches.pairs), bool)
-        levels = matches.pairs[f"level_{field}"].to_numpy(zero_copy_only=False).astype(np.float64)
-        return np.asarray(levels == last[field])
-
-    return differ("birth_date") | (differ("sex") & differ("first_name"))
-
-
-def _with_overrides(pairs: Pairs, nodes: np.ndarray, overrides: Overrides) -> Pairs:
-    """Return the pairs with those that people have decided, in both senses, between all records of the two."""
-    places: dict[int, list[int]] = {}
-    for place, node in enumerate(nodes.tolist()):
-        places.setdefault(node, []).append(place)
-    told = [(pair, np.inf) for pair in overrides.must] + [(pair, -np.inf) for pair in overrides.cannot]
-    more = [
-        (min(left, right), max(left, right), weight)
-        for (one, other), weight in told
-        for left in places.get(one, [])
-        for right in places.get(other, [])
-    ]
-    left, right, weight = (np.array([row[at] for row in more]) for at in range(3))
-    return Pairs(
-        np.append(pairs.left, left.astype(np.int64)),
-        np.append(pairs.right, right.astype(np.int64)),
-        np.append(pairs.weight, weight.astype(np.float64)),
-        np.append(pairs.implausible, np.zeros(len(more), bool)),
-    )
+def _standing_pairs(persons: pa.Table, known: pa.Table | None, pairs: pa.Table | None) -> pa.Table | None:
+    """Return the pairs scored in earlier builds whose records are still there, under their new places."""
+    if known is None or pairs is None:
+        return None
+    old = persons["old"].drop_null().to_numpy()
+    ids = known["record_id"].cast(pa.int64()).to_numpy()
+    now = np.full(ids.max(initial=-1) + 1, -1)
+    now[ids[old]] = np.arange(len(old))
+    left, right = (now[side] for side in places(pairs))
+    there = (left >= 0) & (right >= 0)
+    stand = pairs.filter(pa.array(there))
+    for at, (name, place) in enumerate((("left", left), ("right", right))):
+        stand = stand.set_column(at, name, pa.array(place[there]).cast(pa.string()))
+    return stand
 
 
-def _add_matches(connection: duckdb.DuckDBPyConnection, found: Resolved) -> None:
-    node, linked = found.persons["node"].to_numpy(), found.linked
+def _groups(persons: pa.Table, known: pa.Table) -> Ints:
+    """Return each record's group of earlier builds as the place of its first record; new ones are their own."""
+    old = persons["old"].drop_null().to_numpy()
+    _, first, group = np.unique(known["cluster"].to_numpy()[old], return_index=True, return_inverse=True)
+    return np.append(first[group], np.arange(len(old), persons.num_rows))
+
+
+def _add_matches(connection: duckdb.DuckDBPyConnection, persons: pa.Table, decided: Decided) -> None:
+    """Add the ties of merges made in earlier builds and now; one of two records that are gone is gone too."""
+    node, linked = persons["node"].to_numpy(), decided.linked
     made = ~linked.held
     probability = 1 / (1 + np.exp2(-np.clip(linked.match_weight[made], -300, 300)))
     columns = {
@@ -136,12 +144,20 @@ def _add_matches(connection: duckdb.DuckDBPyConnection, found: Resolved) -> None
         "match_probability": np.minimum(probability, 1 - 1e-12),
     }
     connection.register("matched", pa.table(columns))
+    connection.register("there", pa.table({"node": node}))
     connection.execute("""
         INSERT INTO ties
-        SELECT LEAST(one, other), GREATEST(one, other), MAKE_TIMESTAMP(MIN(arrived_at)),
-               ARG_MIN(match_probability, arrived_at), 'match'
-        FROM matched WHERE one <> other GROUP BY 1, 2""")
+        WITH all_matched AS (
+            SELECT one, other, MAKE_TIMESTAMP(arrived_at) AS arrived_at, match_probability FROM matched
+            UNION ALL
+            SELECT a.node, b.node, arrived_at, match_probability
+            FROM before_ties JOIN nodes AS a ON a.key = "left" JOIN nodes AS b ON b.key = "right"
+            SEMI JOIN there ON there.node = a.node SEMI JOIN there ON there.node = b.node
+            WHERE rule = 'match')
+        SELECT LEAST(one, other), GREATEST(one, other), MIN(arrived_at), ARG_MIN(match_probability, arrived_at), 'match'
+        FROM all_matched WHERE one <> other GROUP BY 1, 2""")
     connection.unregister("matched")
+    connection.unregister("there")
 
 
 def _add_must_links(connection: duckdb.DuckDBPyConnection, overrides: Overrides) -> None:
@@ -159,26 +175,35 @@ def _refuse(
     listed = ", ".join(f"'{kind}'" for kind in config.shareable) or "NULL"
     connection.execute(f"""
         CREATE OR REPLACE TABLE numbered AS
-        SELECT ties.*, ROW_NUMBER() OVER (ORDER BY ties.arrived_at, left_node, right_node, rule) - 1 AS tie,
+        SELECT ties.*, ROW_NUMBER() OVER (ORDER BY ties.arrived_at, left_node, right_node, ties.rule) - 1 AS tie,
                CASE WHEN SPLIT_PART(a.key, ':', 1) IN ({listed}) THEN left_node
                     WHEN SPLIT_PART(b.key, ':', 1) IN ({listed}) THEN right_node END AS identifier,
-               rule = 'same record' AND identifier IS NOT NULL AS shareable
-        FROM ties JOIN nodes AS a ON a.node = left_node JOIN nodes AS b ON b.node = right_node""")
-    told = connection.execute(
-        "SELECT left_node, right_node, EPOCH_US(arrived_at) AS arrived_at, shareable FROM numbered ORDER BY tie"
-    ).fetchnumpy()
+               ties.rule = 'same record' AND identifier IS NOT NULL AS shareable, before.holds
+        FROM ties JOIN nodes AS a ON a.node = left_node JOIN nodes AS b ON b.node = right_node
+        LEFT JOIN before_ties AS before ON before."left" = a.key AND before."right" = b.key AND before.rule = ties.rule
+        """)
+    refused = _refused(connection, Rules(_naming(persons), config.persons_per_identifier, overrides.cannot))
+    connection.register("refused_ties", pa.table({"tie": refused}))
+    connection.execute("CREATE OR REPLACE TABLE refused AS FROM numbered SEMI JOIN refused_ties USING (tie)")
+    connection.execute("""CREATE OR REPLACE TABLE ties AS SELECT * EXCLUDE (tie, identifier, shareable, holds)
+                          FROM numbered ANTI JOIN refused_ties USING (tie)""")
+    connection.unregister("refused_ties")
+
+
+def _refused(connection: duckdb.DuckDBPyConnection, rules: Rules) -> np.ndarray:
+    """Return the numbers of the ties that do not hold: those refused before, and of the new ones what rules forbid."""
+    told = connection.execute("""SELECT left_node, right_node, EPOCH_US(arrived_at) AS arrived_at, shareable,
+                                        CASE holds WHEN true THEN 1 WHEN false THEN 0 ELSE -1 END AS held
+                                 FROM numbered ORDER BY tie""").fetchnumpy()
+    (n_nodes,) = fetch_row(connection, "SELECT COUNT(*) FROM nodes")
     left, right, arrived_at = (
         np.asarray(told[name], np.int64) for name in ("left_node", "right_node", "arrived_at")
     )
-    ties = Ties(left, right, arrived_at, np.asarray(told["shareable"], bool))
-    (n_nodes,) = fetch_row(connection, "SELECT COUNT(*) FROM nodes")
-    rules = Rules(_naming(persons), config.persons_per_identifier, overrides.cannot)
-    refused = np.flatnonzero(~accepted(n_nodes, ties, rules))
-    connection.register("refused_ties", pa.table({"tie": refused}))
-    connection.execute("CREATE OR REPLACE TABLE refused AS FROM numbered SEMI JOIN refused_ties USING (tie)")
-    connection.execute("""CREATE OR REPLACE TABLE ties AS SELECT * EXCLUDE (tie, identifier, shareable)
-                          FROM numbered ANTI JOIN refused_ties USING (tie)""")
-    connection.unregister("refused_ties")
+    whole = Ties(left, right, arrived_at, np.asarray(told["shareable"], bool))
+    held = np.asarray(told["held"])
+    new = np.flatnonzero(held < 0)
+    forbidden = new[~accepted(n_nodes, whole.take(new), rules, whole.take(np.flatnonzero(held == 1)))]
+    return np.sort(np.append(np.flatnonzero(held == 0), forbidden))
 
 
 def _naming(persons: pa.Table) -> dict[int, int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEAST_WEIGHT = -10.0
 """Pairs with less evidence than this, in bits, are not kept: clustering takes them for strangers anyway."""
 
-_BEST_TIES = 30
+_MOST_TIES = 30
 
 
 @contextmanager
@@ -35,6 +35,8 @@ def splink_scores(
     api = DuckDBAPI(connection)
     settings = SettingsCreator.from_path_or_dict(splink_settings(compared, weights))
     linker = Linker(api.register("persons"), settings)
+    for field in (one.field for one in compared if one.by_frequency):
+        linker.table_management.register_term_frequency_lookup(api.register(f"tf_{field}"), field)
     linker.table_management.register_blocked_pairs_for_predict(api.register(pairs))
     try:
         yield str(linker.inference.predict(warning_mode="never").physical_name)
@@ -82,19 +84,25 @@ def first_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...
 
 
 def second_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
-    """Add to `kept` what no key brought together: two records tied to a third one, by its best ties."""
+    """Add to `kept` what no key brought together: two records, one of them new, tied to the same third one.
+
+    Of a record with many ties the first count, so that a later one never takes an earlier one's place.
+    """
     connection.execute(f"""
         create or replace temp table chosen as
-        with ties as (
-            select person_l as third, person_r as record, match_weight from kept where match_weight >= 0
-            union all
-            select person_r, person_l, match_weight from kept where match_weight >= 0
-        ), best as (
-            select third, record from ties
-            qualify row_number() over (partition by third order by match_weight desc, record) <= {_BEST_TIES}
+        with told as (
+            select person_l, person_r, match_weight from kept union all
+            select person_l, person_r, match_weight from known_pairs
+        ), ties as (
+            select person_l as third, person_r as record from told where match_weight >= 0
+            union all select person_r, person_l from told where match_weight >= 0
+        ), first_ties as (
+            select third, record, is_new from ties join persons on person = record
+            qualify row_number() over (partition by third order by record) <= {_MOST_TIES}
         )
         select distinct 'third' as match_key, l.record as join_key_l, r.record as join_key_r
-        from best l join best r on l.third = r.third and l.record < r.record
+        from first_ties l join first_ties r
+          on l.third = r.third and l.record < r.record and (l.is_new or r.is_new)
         anti join candidates c on c.join_key_l = l.record and c.join_key_r = r.record
     """)
     _keep(connection, compared, weights, "chosen")

@@ -1,5 +1,5 @@
 """The store: interactions bucketed by customer and totally ordered, with attributes, contacts, crosswalk, decisions."""
 
-from sintonia.interactions.store import Store, open_store
+from sintonia.interactions.store import Store, identity_folder, open_store
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "identity_folder", "open_store"]

@@ -131,6 +131,14 @@ def open_store(workspace: Path) -> Store:
     )
 
 
+def identity_folder(workspace: Path, source: str) -> Path | None:
+    """Return where the current store keeps what was decided about identities; None without a store of the source."""
+    if not (workspace / "store" / CURRENT).is_file():
+        return None
+    store = open_store(workspace)
+    return store.folder / "identity" if store.source == source else None
+
+
 def fingerprint(paths: Sequence[Path]) -> str:
     """Return a short hash of the files' bytes, in the order given."""
     whole = hashlib.sha256()

@@ -66,6 +66,7 @@ def write_store(
             columns = ", ".join(table.names)
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
             _write(connection, table, query, folder / f"{table.name}.parquet")
+        _write_identity(connection, folder / "identity")
         _make_current(connection, workspace, folder, source, silos)
     store = open_store(workspace)
     _remove_others(workspace, store.folder)
@@ -95,6 +96,15 @@ def _write(connection: duckdb.DuckDBPyConnection, table: Table, query: str, path
     rows = connection.sql(query).to_arrow_table().cast(table.arrow())
     # Few distinct values in most text columns: dictionaries make them small on disk and quick to compare.
     pq.write_table(rows, path, compression="zstd")
+
+
+def _write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write what the build decided about identities, for the next build to go on from."""
+    folder.mkdir()
+    named = "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'identity_') ORDER BY 1"
+    for (name,) in connection.execute(named).fetchall():
+        path = folder / f"{name.removeprefix('identity_')}.parquet"
+        pq.write_table(connection.sql(f"FROM {name}").to_arrow_table(), path, compression="zstd")
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int) -> None:
@@ -189,7 +199,9 @@ def _make_current(
     manifest = {
         "version": folder.name,
         "source": source.name,
-        "fingerprint": fingerprint(sorted(folder.rglob("*.parquet"))),
+        "fingerprint": fingerprint(
+            sorted([*folder.glob("*.parquet"), *folder.glob("interactions/*.parquet")])
+        ),
         "interactions": interactions,
         "customers": customers,
         "kinds_from": dict(connection.execute(first).fetchall()),
