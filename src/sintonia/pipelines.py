@@ -26,6 +26,8 @@ from sintonia.engine import connect
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
 from sintonia.identity.golden import write_customers
+from sintonia.identity.page import render as render_identity
+from sintonia.identity.report import Report, read_records, report_records, report_store
 from sintonia.identity.tying import tie
 from sintonia.interactions import identity_folder, open_store
 from sintonia.interactions.write import write_rejected, write_store
@@ -88,18 +90,29 @@ def build(settings: BuildSettings) -> Figures:
 
 
 def identity(settings: IdentitySettings) -> Figures:
-    """Return how well records became customers, in the workspace's store or in one table of person records."""
-    from sintonia.identity.report import read_records, report_records, report_store
+    """Return how well records became customers, in the workspace's store or in one table, with a page on it."""
+    report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
+    page = Path(settings.out) if settings.out else beside
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render_identity(report), encoding="utf-8")
+    return identity_figures(report, settings.examples, page)
 
-    if settings.records is not None:
-        table = read_records(Path(settings.records))
-        with step("Matching person records"):
-            return identity_figures(
-                report_records(table, settings.fields, settings.truth, settings.identity, settings.examples)
-            )
+
+def _records_report(settings: IdentitySettings) -> tuple[Report, Path]:
+    """Return the report of a table of person records, and where its page goes: beside the table."""
+    path = Path(str(settings.records))
+    table = read_records(path)
+    with step("Matching person records"):
+        report = report_records(table, settings.fields, settings.truth, settings.identity, path.name)
+    return report, path.with_name(f"{path.stem}-identity.html")
+
+
+def _store_report(settings: IdentitySettings) -> tuple[Report, Path]:
+    """Return the report of the workspace's store, and where its page goes: beside what its build found."""
     workspace = Path(settings.workspace)
-    truth = Path(settings.truth) if settings.truth else None
-    return identity_figures(report_store(open_store(workspace).folder, workspace, truth, settings.examples))
+    store, truth = open_store(workspace), Path(settings.truth) if settings.truth else None
+    report = report_store(store.folder, workspace, truth, f"{store.source}, store {store.fingerprint}")
+    return report, workspace / "identity" / "report.html"
 
 
 def train(settings: TrainSettings) -> Figures:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Estimate, Evaluation
+from sintonia.identity.page import grouped
 from sintonia.identity.report import Report
 from sintonia.interactions import Store
 from sintonia.lists import CustomerList, Located
@@ -68,11 +69,11 @@ def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
     }
 
 
-def identity_figures(report: Report) -> Figures:
+def identity_figures(report: Report, examples: int, page: Path) -> Figures:
     """Return sizes, rules, what a person should look at and, against the truth, precision, recall and F1."""
-    customers = sum(report.sizes.values())
-    say = [f"{report.records:,} {report.what}, {customers:,} customers"]
-    say.append("Customers by records: " + ", ".join(f"{n:,} of {size}" for size, n in report.sizes.items()))
+    say = [f"{report.records:,} {report.what}, {report.customers:,} customers"]
+    sizes = ", ".join(f"{n:,} of {size}" for size, n in grouped(report.sizes).items())
+    say.append(f"Customers by records: {sizes}")
     say.append("Tied by: " + ", ".join(f"{rule} {count:,}" for rule, count in report.rules.items()))
     agreement = {}
     if report.quality is not None:
@@ -81,19 +82,21 @@ def identity_figures(report: Report) -> Figures:
             agreement[name] = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
             told = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
             say.append(f"Against the truth, {name.replace('_', '-'):<9} {told}")
-    for name, examples in report.examples.items():
+    shown = {name: list(map(str, found[:examples])) for name, found in report.examples.items()}
+    for name, lines in shown.items():
         many = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
-        say += [f"{many}, to look at:", *(f"  {example}" for example in examples)]
+        say += [f"{many}, to look at:", *(f"  {line}" for line in lines)]
     return {
         "what": report.what,
         "records": report.records,
-        "customers": customers,
+        "customers": report.customers,
         "sizes": {str(size): count for size, count in report.sizes.items()},
         "rules": dict(report.rules),
         "findings": dict(report.findings),
-        "examples": {name: list(shown) for name, shown in report.examples.items()},
+        "examples": shown,
         **agreement,
-        "say": say,
+        "files": [str(page)],
+        "say": say + _files([page]),
     }
 
 

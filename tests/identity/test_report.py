@@ -30,10 +30,10 @@ def store(folder: Path) -> Path:
 
 def test_store_is_reported_as_it_holds_now(tmp_path):
     (tmp_path / "truth.csv").write_text("source,source_key,person_id\ncrm,a,P\ncrm,b,P\ncard,9,P\n")
-    found = report_store(store(tmp_path), tmp_path, tmp_path / "truth.csv", 5)
+    found = report_store(store(tmp_path), tmp_path, tmp_path / "truth.csv", "toy")
     assert (found.records, found.sizes) == (3, {1: 1, 2: 1})
     assert found.rules == {"first record": 2, "match": 1}
-    figures = identity_figures(found)
+    figures = identity_figures(found, 5, Path("page.html"))
     assert (figures["customers"], figures["pairwise"]["precision"]) == (2, 1.0)
     assert figures["pairwise"]["recall"] == pytest.approx(1 / 3)
     json.dumps(figures, allow_nan=False)
@@ -42,10 +42,10 @@ def test_store_is_reported_as_it_holds_now(tmp_path):
 def test_one_table_is_matched_by_itself_and_shows_nobody(tmp_path):
     (tmp_path / "p.csv").write_text(PEOPLE)
     table = read_records(tmp_path / "p.csv")
-    found = report_records(table, {"city": "suburb"}, "who", IdentityConfig(), 5)
+    found = report_records(table, {"city": "suburb"}, "who", IdentityConfig(), "p.csv")
     assert found.records == 3
     assert found.quality is not None
-    told = str(identity_figures(found)).lower()
+    told = str(identity_figures(found, 5, Path("page.html"))).lower()
     assert not [word for word in ("maria", "rossi", "roma", "luca", "neri") if word in told]
 
 
@@ -61,9 +61,9 @@ def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"No file '.*none.csv'; give records=FILE"):
         read_records(tmp_path / "none.csv")
     with pytest.raises(InputError, match="no column 'whom'; did you mean 'who'"):
-        report_records(read_records(tmp_path / "p.csv"), {}, "whom", IdentityConfig(), 5)
+        report_records(read_records(tmp_path / "p.csv"), {}, "whom", IdentityConfig(), "p.csv")
     with pytest.raises(InputError, match="has no column 'source'"):
-        report_store(store(tmp_path), tmp_path, tmp_path / "p.csv", 5)
+        report_store(store(tmp_path), tmp_path, tmp_path / "p.csv", "toy")
     (tmp_path / "t.csv").write_text("source,source_key,person_id\nweb,x,P\n")
     with pytest.raises(InputError, match="knows none of the 3 identifiers"):
-        report_store(tmp_path, tmp_path, tmp_path / "t.csv", 5)
+        report_store(tmp_path, tmp_path, tmp_path / "t.csv", "toy")

@@ -74,6 +74,7 @@ class IdentitySettings(Settings):
     truth: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
     examples: int = 5
+    out: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse fewer examples than none."""

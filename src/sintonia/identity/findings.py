@@ -7,11 +7,13 @@ show a slip of the pen and nobody's address.
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.identity.comparisons import Comparison
@@ -20,6 +22,9 @@ from sintonia.identity.resolve import Resolved
 
 FINDINGS = ("held", "borderline", "shared")
 """Files under `identity/` of the workspace."""
+
+PERSONAL = ("email", "phone", "handle")
+"""Types of identifiers that are personal in themselves, and never shown in full."""
 
 BORDERLINE = 200
 """How many of the pairs nearest to the border are written."""
@@ -34,6 +39,19 @@ def masked(value: str | None) -> str:
     ('m**** r****', '1***-0*-3*', 'm.r****@p****.i*', '-')
     """
     return re.sub(r"(?<=\w)\w", "*", value) if value else "-"
+
+
+def masked_key(key: str) -> str:
+    """Return an identifier, `type:value` or a value alone, masked where it is personal in itself.
+
+    Examples
+    --------
+    >>> masked_key("crm:C17"), masked_key("phone:+39061234567"), masked_key("m.rossi@posta.it")
+    ('crm:C17', 'phone:+3**********', 'm.r****@p****.i*')
+    """
+    kind, colon, value = key.partition(":") if ":" in key else ("", "", key)
+    personal = kind in PERSONAL or "@" in value or value.startswith("+")
+    return f"{kind}{colon}{masked(value)}" if personal else key
 
 
 def clear_findings(workspace: Path) -> None:
@@ -88,17 +106,41 @@ def _described(found: Resolved, places: Ints) -> pa.Table:
     )
 
 
-def evidence(standard: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[str]:
-    """Return for each pair of record ids what speaks for and against it, with masked values."""
-    import pyarrow.compute as pc
+@dataclass(frozen=True)
+class Agreement:
+    """How far two records agree on one field: the degree in words and as its place (0 same), what it weighs (bits),
+    and both values masked.
+    """
 
+    field: str
+    degree: str
+    level: int
+    weight: float
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.field} {self.degree} ({self.left} / {self.right})"
+
+
+def agreements(
+    standard: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]
+) -> list[tuple[Agreement, ...]]:
+    """Return for each pair of record ids what speaks for and against it; fields that one record lacks say nothing."""
     ids = standard["record_id"].combine_chunks()
     sides = [standard.take(pc.index_in(pairs[side].combine_chunks(), ids)) for side in ("left", "right")]
-    told: list[list[str]] = [[] for _ in range(pairs.num_rows)]
+    told: list[list[Agreement]] = [[] for _ in range(pairs.num_rows)]
     for one in compared:
-        levels = pairs[f"level_{one.field}"].to_pylist()
+        levels = (pairs[f"{kind}_{one.field}"].to_pylist() for kind in ("level", "weight"))
         values = (side[one.field].to_pylist() for side in sides)
-        for words, level, left, right in zip(told, levels, *values, strict=True):
+        for found, level, weight, left, right in zip(told, *levels, *values, strict=True):
             if level is not None:
-                words.append(f"{one.field} {one.labels[level]} ({masked(left)} / {masked(right)})")
-    return ["; ".join(words) for words in told]
+                shown = masked(left), masked(right)
+                found.append(Agreement(one.field, one.labels[level], level, weight, *shown))
+    return [tuple(found) for found in told]
+
+
+def evidence(standard: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[str]:
+    """Return for each pair of record ids what speaks for and against it in words, with masked values."""
+    return ["; ".join(map(str, found)) for found in agreements(standard, pairs, compared)]

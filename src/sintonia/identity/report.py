@@ -1,8 +1,9 @@
 """How well records became customers: sizes, rules, what was held or shared, and agreement with the truth."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -13,8 +14,10 @@ import pyarrow.parquet as pq
 
 from sintonia.config import IdentityConfig
 from sintonia.errors import InputError, hint
+from sintonia.identity.charts import JudgedPair, Matcher
 from sintonia.identity.clusters import cluster
-from sintonia.identity.findings import FINDINGS, evidence
+from sintonia.identity.comparisons import Comparison
+from sintonia.identity.findings import FINDINGS, agreements, masked_key
 from sintonia.identity.match import MatchConfig, match_pairs
 from sintonia.identity.quality import Quality, quality
 from sintonia.identity.standardise import standardise
@@ -23,24 +26,54 @@ TRUTH = ("source", "source_key", "person_id")
 """Columns of a file that says whose each identifier truly is."""
 
 
+MOST_SHOWN = 50
+"""How many of each kind of finding are shown."""
+
+WATERFALLS = 12
+"""How many pairs are drawn bit by bit."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to look at: who it is about, since when it is known, how probable it is, and why; all fit to show."""
+
+    who: str
+    why: str
+    match_probability: float | None = None
+    known_at: datetime | None = None
+
+    def __str__(self) -> str:
+        """Return it on one line."""
+        probability = "" if self.match_probability is None else f", {self.match_probability:.3f}"
+        return f"{self.who}{probability}: {self.why}"
+
+
 @dataclass(frozen=True)
 class Report:
-    """Figures of records grouped into customers.
+    """Figures of records grouped into customers; `source` says what was read, a store or a file.
 
     `sizes` counts customers by their number of records, `rules` records by what tied them; `findings` counts what a
-    person should look at, by kind, and `examples` shows some of it, masked.
+    person should look at, by kind, and `examples` shows some of it, masked. `matcher` is what its charts are drawn
+    from, where records were matched by weights.
     """
 
+    source: str
     what: str
     records: int
     sizes: Mapping[int, int]
     rules: Mapping[str, int] = field(default_factory=dict)
     findings: Mapping[str, int] = field(default_factory=dict)
-    examples: Mapping[str, list[str]] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[Example]] = field(default_factory=dict)
     quality: Quality | None = None
+    matcher: Matcher | None = None
+
+    @property
+    def customers(self) -> int:
+        """How many customers there are."""
+        return sum(self.sizes.values())
 
 
-def report_store(store: Path, workspace: Path, truth: Path | None, examples: int) -> Report:
+def report_store(store: Path, workspace: Path, truth: Path | None, source: str) -> Report:
     """Return the report of a store's crosswalk as it holds now, and of what its build found.
 
     Raises
@@ -56,18 +89,19 @@ def report_store(store: Path, workspace: Path, truth: Path | None, examples: int
         if (workspace / "identity" / f"{name}.parquet").is_file()
     }
     return Report(
+        source=source,
         what="identifiers",
         records=crosswalk.num_rows,
         sizes=_sizes(crosswalk["customer_id"].to_pylist()),
         rules=dict(Counter(crosswalk["rule"].to_pylist()).most_common()),
         findings={name: table.num_rows for name, table in found.items()},
-        examples={name: _shown(table)[:examples] for name, table in found.items()},
+        examples={name: _shown(table.slice(0, MOST_SHOWN)) for name, table in found.items()},
         quality=None if truth is None else _against(crosswalk, truth),
     )
 
 
 def report_records(
-    table: pa.Table, fields: Mapping[str, str], truth: str | None, config: IdentityConfig, examples: int
+    table: pa.Table, fields: Mapping[str, str], truth: str | None, config: IdentityConfig, source: str
 ) -> Report:
     """Return the report of one table of person records, matched by itself.
 
@@ -82,20 +116,46 @@ def report_records(
     with duckdb.connect() as connection:
         matches = match_pairs(records, MatchConfig(match_probability=config.match_probability), connection)
     clusters = cluster(records["record_id"], matches.pairs, config.match_probability)["cluster"].to_pylist()
-    nearest = np.argsort(np.abs(matches.pairs["match_weight"].to_numpy()), kind="stable")[:examples]
-    border = matches.pairs.take(pa.array(nearest))
-    accepted = int(
-        pc.sum(pc.greater_equal(matches.pairs["match_probability"], config.match_probability)).as_py() or 0
+    least = pc.greater_equal(matches.pairs["match_probability"], config.match_probability)
+    pairs = judged_pairs(
+        records, nearest(matches.pairs, config.match_probability, MOST_SHOWN), matches.compared
     )
     return Report(
+        source=source,
         what="person records",
         records=records.num_rows,
         sizes=_sizes(clusters),
-        rules={"match": accepted},
-        findings={},
-        examples={"borderline": evidence(records, border, matches.compared)},
+        rules={"match": int(pc.sum(least).as_py() or 0)},
+        examples={"borderline": [_example(pair) for pair in pairs]},
         quality=quality(clusters, table[truth].to_pylist()) if truth else None,
+        matcher=Matcher(
+            matches.compared,
+            matches.model.weights,
+            matches.pairs["match_weight"].to_numpy(),
+            tuple(pairs[:WATERFALLS]),
+        ),
     )
+
+
+def nearest(pairs: pa.Table, match_probability: float, most: int) -> pa.Table:
+    """Return the pairs nearest to the border between one customer and two, nearest first."""
+    border = np.log2(match_probability / (1 - match_probability))
+    away = np.abs(pairs["match_weight"].to_numpy() - border)
+    return pairs.take(pa.array(np.argsort(away, kind="stable")[:most]))
+
+
+def judged_pairs(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[JudgedPair]:
+    """Return pairs of standardised records with what speaks for and against them, values and names masked."""
+    columns = ("left", "right", "match_weight", "match_probability")
+    rows = zip(
+        *(pairs[name].to_pylist() for name in columns), agreements(records, pairs, compared), strict=True
+    )
+    return [JudgedPair(masked_key(left), masked_key(right), *judged) for left, right, *judged in rows]
+
+
+def _example(pair: JudgedPair) -> Example:
+    why = "; ".join(map(str, pair.agreements))
+    return Example(f"{pair.left} and {pair.right}", why, pair.match_probability)
 
 
 def read_records(path: Path) -> pa.Table:
@@ -123,13 +183,24 @@ def _sizes(clusters: list[str]) -> dict[int, int]:
     return dict(sorted(Counter(Counter(clusters).values()).items()))
 
 
-def _shown(table: pa.Table) -> list[str]:
+def _shown(table: pa.Table) -> list[Example]:
     if "shown" in table.column_names:
-        rows = table.select(["source", "shown", "refused"]).to_pylist()
-        return [f"{row['source']} {row['shown']}: {row['refused']} ties refused" for row in rows]
-    rows = table.select(["left", "right", "match_probability", "evidence"]).to_pylist()
+        rows = table.select(["source", "shown", "refused", "known_at"]).to_pylist()
+        return [
+            Example(
+                f"{row['source']} {row['shown']}", f"{row['refused']} ties refused", None, row["known_at"]
+            )
+            for row in rows
+        ]
+    rows = table.select(["left", "right", "match_probability", "arrived_at", "evidence"]).to_pylist()
     return [
-        f"{row['left']} and {row['right']}, {row['match_probability']:.3f}: {row['evidence']}" for row in rows
+        Example(
+            f"{masked_key(row['left'])} and {masked_key(row['right'])}",
+            row["evidence"],
+            row["match_probability"],
+            row["arrived_at"],
+        )
+        for row in rows
     ]
 
 

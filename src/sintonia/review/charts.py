@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from sintonia.evaluation import DEPTHS, Bin, Evaluation
 from sintonia.explain import Swarm
-from sintonia.review.words import number, percent
+from sintonia.pages import number, percent
 
 LEVELS = 5
 WIDTH = 250

@@ -1,15 +1,12 @@
 """The page: a template filled with figures, the same bytes for the same figures."""
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sintonia.evaluation import Estimate
 from sintonia.metrics import METRICS, Metric
+from sintonia.pages import number, template
 from sintonia.review import charts, words
 from sintonia.review.data import ReviewData
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -21,7 +18,7 @@ def render(review: ReviewData) -> str:
 
     The same figures give the same bytes.
     """
-    return _template().render(
+    return template("review.html.j2", {"interval": words.interval}).render(
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
@@ -35,21 +32,6 @@ def render(review: ReviewData) -> str:
         story=_story(review),
         listed=review.weights[:LISTED_FEATURES],
     )
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    place = Environment(
-        loader=PackageLoader("sintonia"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    place.filters.update(number=words.number, percent=words.percent, interval=words.interval)
-    return place.get_template("review.html.j2")
 
 
 def metric_table(review: ReviewData) -> list[dict[str, Any]]:
@@ -80,7 +62,7 @@ def _cell(metric: Metric, found: Estimate, verdict: str = "") -> tuple[str, str,
     state = words.STATES.get(verdict, "open")
     told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
     signed = bool(verdict)
-    return words.number(found.value, digits, signed), words.interval(found, digits, signed), state, told
+    return number(found.value, digits, signed), words.interval(found, digits, signed), state, told
 
 
 def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:

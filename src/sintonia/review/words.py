@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sintonia.evaluation import HEADLINE, Estimate
 from sintonia.metrics import find_metric
+from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
 
 TOLERANCE = 0.02
@@ -23,29 +24,6 @@ class Finding:
     state: str
     headline: str
     evidence: str
-
-
-def number(value: float, digits: int = 3, signed: bool = False) -> str:
-    """Return a figure with a true minus sign, which nothing that rounds to zero gets.
-
-    Examples
-    --------
-    >>> number(0.0412, signed=True), number(-0.0412) == "\N{MINUS SIGN}0.041", number(-0.0001)
-    ('+0.041', True, '0.000')
-    """
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}") if float(text) else f"{0:.{digits}f}"
-
-
-def percent(value: float, digits: int = 0) -> str:
-    """Return a share in per cent, held together by a narrow space.
-
-    Examples
-    --------
-    >>> percent(0.347).split(), percent(0.0081, 1).split()
-    (['35', '%'], ['0.8', '%'])
-    """
-    return f"{100 * value:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
 
 
 def interval(found: Estimate, digits: int = 3, signed: bool = False) -> str:
