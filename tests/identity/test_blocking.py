@@ -6,16 +6,18 @@ from hypothesis import strategies as st
 
 from sintonia.identity import blocking
 
+COLUMNS = ["first_name", "last_name", "birth_date"]
 
-def candidates(rows, most=1000):
-    """Return the candidate pairs of (first_name, last_name, birth_date) rows, numbered from 1."""
+
+def candidates(rows, most=1000, known=0, limits=None):
+    """Return the candidate pairs of (first_name, last_name, birth_date) rows, numbered from 1, the first known."""
     connection = duckdb.connect()
     connection.execute(
-        "create table persons (person bigint, first_name text, last_name text, birth_date text)"
+        "create table persons (person bigint, is_new boolean, first_name text, last_name text, birth_date text)"
     )
     for number, row in enumerate(rows, start=1):
-        connection.execute("insert into persons values (?, ?, ?, ?)", [number, *row])
-    blocking.block(connection, ["first_name", "last_name", "birth_date"], most)
+        connection.execute("insert into persons values (?, ?, ?, ?, ?)", [number, number > known, *row])
+    blocking.block(connection, COLUMNS, limits or blocking.limits(connection, COLUMNS, most))
     found = connection.execute("select join_key_l, join_key_r from candidates order by 1, 2").fetchall()
     connection.close()
     return found
@@ -35,9 +37,26 @@ def test_a_missing_value_is_no_key():
     assert candidates([(None, None, None), (None, None, None)]) == []
 
 
-def test_a_key_that_explodes_loses_its_largest_groups_and_keeps_the_small_ones():
-    crowd = [("maria", None, None)] * 40
-    assert candidates([*crowd, ("zita", None, None), ("zita", None, None)], most=100) == [(41, 42)]
+def test_of_a_crowd_that_shares_a_key_only_the_first_are_compared():
+    rows = [*[("maria", None, None)] * 40, ("zita", None, None), ("zita", None, None)]
+    assert candidates(rows, most=4) == [(1, 2), (1, 3), (2, 3), (41, 42)]
+
+
+def test_only_pairs_with_a_new_record_are_made():
+    rows = [("ida", None, None), ("ida", None, None), ("ugo", None, None), ("ida", None, None)]
+    assert candidates(rows, known=3, limits={"name": 3}) == [(1, 4), (2, 4)]
+
+
+ROWS = st.lists(st.sampled_from([("a", "b", "2001-01-01"), ("a", "c", None), ("d", "b", None)]), max_size=20)
+
+
+@settings(deadline=None, max_examples=8)
+@given(rows=ROWS, later=ROWS)
+def test_whether_two_records_are_compared_depends_on_none_after_them(rows, later):
+    limits = {"name": 3, "birth_date": 4}
+    before = candidates(rows, limits=limits)
+    after = candidates(rows + later, limits=limits)
+    assert [pair for pair in after if pair[1] <= len(rows)] == before
 
 
 @settings(deadline=None, max_examples=5)

@@ -1,10 +1,12 @@
 """Which pairs of records are worth comparing: those that share a key, every key within a budget of pairs.
 
-A key that would explode loses its largest groups first (all the Rossi of Rome), never all of itself, so that
-the number of pairs stays in proportion to the number of records whatever the table looks like.
+Of a large group (all the Rossi of Rome) only the first records are compared, as many as the key's budget allows,
+so that the number of pairs stays in proportion to the number of records whatever the table looks like. Whether
+two records are compared depends on no record after them: what comes later changes nothing.
 """
 
-from collections.abc import Collection
+from bisect import bisect_right
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,12 +46,12 @@ _NAMES = ("first_name", "last_name")
 
 
 def keys(columns: Collection[str]) -> dict[str, str]:
-    """Return the keys that the columns allow: what must agree, and the SQL of (person, key) over `persons`.
+    """Return the keys that the columns allow: what must agree, and the SQL of (person, is_new, key) over `persons`.
 
     Examples
     --------
     >>> keys(["phone_end"])
-    {'phone_end': 'select person, hash(phone_end) as key from persons where phone_end is not null'}
+    {'phone_end': 'select person, is_new, hash(phone_end) as key from persons where phone_end is not null'}
     """
     names = [name for name in _NAMES if name in columns]
     present = {*columns, *(["name"] if names else [])}
@@ -61,32 +63,35 @@ def keys(columns: Collection[str]) -> dict[str, str]:
             sql = [part for _, part in parts]
             rows = source if "name" in {field for field, _ in parts} else "persons"
             known = " and ".join(f"{part} is not null" for part in sql)
-            found[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
+            found[key] = f"select person, is_new, hash({', '.join(sql)}) as key from {rows} where {known}"
     if len(names) == len(_NAMES):
         both = "hash(least(first_name, last_name), greatest(first_name, last_name))"
-        found["both_names"] = f"select person, {both} as key from persons where first_name <> last_name"
+        found["both_names"] = (
+            f"select person, is_new, {both} as key from persons where first_name <> last_name"
+        )
     return found
 
 
-def block(connection: "DuckDBPyConnection", columns: Collection[str], most: int) -> None:
+def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
     """Make the table `candidates` (join_key_l < join_key_r, match_key) from the table `persons`.
 
-    `most` bounds the pairs over all keys. Keys with few pairs take what they need; the rest is shared equally
-    among the others.
+    `limits` says of each key how many records of a group are compared with each other, the first ones; keys that
+    are not there are left out. A pair has at least one record that `is_new`.
     """
-    found = keys(columns)
     connection.execute(
         "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
     )
-    sizes = {number: _group_sizes(connection, sql) for number, sql in enumerate(found.values())}
-    for number, largest in _largest_groups(sizes, most).items():
-        sql = list(found.values())[number]
-        connection.execute(
-            f"with keyed as (select person, key from ({sql})"
-            f" qualify count(*) over (partition by key) between 2 and {largest})"
-            f" insert into found select {number}, l.person, r.person"
-            " from keyed l join keyed r on l.key = r.key and l.person < r.person"
-        )
+    for number, (key, rows) in enumerate(keys(columns).items()):
+        if key in limits:
+            connection.execute(f"""
+                insert into found
+                with keyed as (
+                    from ({rows}) semi join (select key from ({rows}) where is_new) using (key)
+                    qualify row_number() over (partition by key order by person) <= {limits[key]}
+                        and count(*) over (partition by key) > 1
+                )
+                select distinct {number}, l.person, r.person
+                from keyed l join keyed r on l.key = r.key and l.person < r.person and (l.is_new or r.is_new)""")
     connection.execute(
         "create or replace temp table candidates as"
         " select min(match_key)::varchar as match_key, join_key_l, join_key_r from found"
@@ -96,12 +101,21 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], most: int)
 
 
 def every_pair(connection: "DuckDBPyConnection") -> None:
-    """Make the table `candidates` of all pairs of `persons`, for tables small enough to need no key."""
+    """Make the table `candidates` of all pairs of `persons` with a new record, for tables that need no key."""
     connection.execute(
         "create or replace temp table candidates as"
         " select '0' as match_key, l.person as join_key_l, r.person as join_key_r"
-        " from persons l join persons r on l.person < r.person"
+        " from persons l join persons r on l.person < r.person and (l.is_new or r.is_new)"
     )
+
+
+def limits(connection: "DuckDBPyConnection", columns: Collection[str], most: int) -> dict[str, int]:
+    """Return for each key how many records of a group may be compared, so that all pairs together are at most `most`.
+
+    Keys with few pairs take what they need; the rest is shared equally among the others.
+    """
+    found = keys(columns)
+    return _shared({key: _group_sizes(connection, sql) for key, sql in found.items()}, most)
 
 
 def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, int]]:
@@ -109,26 +123,29 @@ def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, 
     return connection.execute(f"select size, count(*) from ({groups}) group by size order by size").fetchall()
 
 
-def _largest_groups(sizes: dict[int, list[tuple[int, int]]], most: int) -> dict[int, int]:
-    """Return each key's largest group allowed; keys without a pair are left out.
+def _shared(sizes: Mapping[str, list[tuple[int, int]]], most: int) -> dict[str, int]:
+    """Return each key's limit; keys without a pair are left out.
 
     Examples
     --------
-    >>> _largest_groups({0: [(2, 5)], 1: [(2, 10), (100, 3)], 2: []}, most=40)
-    {0: 2, 1: 2}
+    >>> _shared({"email": [(2, 5)], "name": [(2, 10), (100, 3)], "city": []}, most=40)
+    {'email': 2, 'name': 4}
     """
-    total = {
-        key: sum(groups * size * (size - 1) // 2 for size, groups in counts) for key, counts in sizes.items()
-    }
-    allowed: dict[int, int] = {}
+    total = {key: _pairs(counts, counts[-1][0]) for key, counts in sizes.items() if counts}
+    allowed: dict[str, int] = {}
     left = most
-    waiting = sorted((key for key in total if total[key]), key=lambda key: (total[key], key))
+    waiting = sorted(total, key=lambda key: (total[key], key))
     for place, key in enumerate(waiting):
-        share, used = left // (len(waiting) - place), 0
-        for size, groups in sizes[key]:
-            pairs = groups * size * (size - 1) // 2
-            if used + pairs > share:
-                break
-            used, allowed[key] = used + pairs, size
-        left -= used
-    return dict(sorted(allowed.items()))
+        allowed[key] = _limit(sizes[key], left // (len(waiting) - place))
+        left -= _pairs(sizes[key], allowed[key])
+    return {key: allowed[key] for key in sizes if allowed.get(key, 1) > 1}
+
+
+def _pairs(sizes: list[tuple[int, int]], limit: int) -> int:
+    """Return the pairs among the first records of all groups, groups given by size and number."""
+    return sum(groups * min(size, limit) * (min(size, limit) - 1) // 2 for size, groups in sizes)
+
+
+def _limit(sizes: list[tuple[int, int]], share: int) -> int:
+    """Return the largest limit whose pairs are within the share."""
+    return bisect_right(range(1, sizes[-1][0] + 1), share, key=lambda limit: _pairs(sizes, limit))

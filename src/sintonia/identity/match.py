@@ -5,6 +5,7 @@ sample of them and from random pairs (`training`), and Splink scores them (`scor
 with a model learned earlier is the same call, so that old decisions stand.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,14 +62,16 @@ class MatchConfig:
 
 @dataclass(frozen=True)
 class Model:
-    """What scores a pair, whatever other records there are: the weights, and how frequent each value was.
+    """What picks and scores a pair, whatever records come later.
 
-    `frequencies` has one row per (field, value): `frequency`, its share among the known values. A value that was
-    not there when the model learned counts as one seen once.
+    `frequencies` has one row per (field, value): `frequency`, its share among the known values; a value that was
+    not there when the model learned counts as one seen once. `limits` says for each key how many records that
+    share it are compared, the first ones; None compares all with all.
     """
 
     weights: Weights
     frequencies: "pa.Table"
+    limits: Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -116,17 +119,13 @@ def match_pairs(
     compared = _comparable(records, earlier.model.weights if earlier else None)
     with connection.cursor() as own:  # an undrained result of the caller's would stop us on the same one
         _persons(own, records, compared, earlier)
-        if records.num_rows * (records.num_rows - 1) // 2 <= config.every_pair_up_to:
-            blocking.every_pair(own)
-        else:
-            most = min(config.pairs_per_record * records.num_rows, config.most_pairs)
-            blocking.block(own, _columns(own), most)
+        limits = _candidates(own, config, earlier.model if earlier else None)
         learned = earlier.model.frequencies if earlier else None
         write_frequencies(own, compared, learned)
         weights = earlier.model.weights if earlier else _learn(own, compared, config)
         scoring.first_look(own, compared, weights)
         scoring.second_look(own, compared, weights)
-        return Matches(scoring.kept_pairs(own), Model(weights, frequencies(own, compared)), compared)
+        return Matches(scoring.kept_pairs(own), Model(weights, frequencies(own, compared), limits), compared)
 
 
 def _comparable(records: "pa.Table", weights: Weights | None) -> tuple[Comparison, ...]:
@@ -177,8 +176,24 @@ def _persons(
     connection.unregister("old_pairs")
 
 
-def _columns(connection: "DuckDBPyConnection") -> list[str]:
-    return [name for name, *_ in connection.execute("describe persons").fetchall()]
+def _candidates(
+    connection: "DuckDBPyConnection", config: MatchConfig, model: Model | None
+) -> Mapping[str, int] | None:
+    """Make the table `candidates` and return the limits it was made by, a model's own where they still serve."""
+    records = _number(connection, "select count(*) from persons")
+    new = _number(connection, "select count(*) from persons where is_new")
+    limits = model.limits if model else None
+    # Tables grow: a model of few records must not compare a million with each other.
+    room = 10 * config.every_pair_up_to if model else config.every_pair_up_to
+    if limits is None and new * records - new * (new + 1) // 2 <= room:
+        blocking.every_pair(connection)
+        return None
+    columns = [name for name, *_ in connection.execute("describe persons").fetchall()]
+    if limits is None:
+        most = min(config.pairs_per_record * records, config.most_pairs)
+        limits = blocking.limits(connection, columns, most)
+    blocking.block(connection, columns, limits)
+    return limits
 
 
 def _learn(

@@ -144,11 +144,24 @@ def read_model(before: Before, config: IdentityConfig) -> Model | None:
             f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
             "workspace built with identity=probabilistic, or null to learn them."
         )
-    return Model(_weights(weights), frequencies)
+    limits = source.read("limits")
+    picked = dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True)) if limits else None
+    return Model(_weights(weights), frequencies, picked)
 
 
-def weights_table(weights: Weights) -> pa.Table:
-    """Return the weights as one row per (field, degree): `m`, `u`, and the shares of matches and households."""
+def model_tables(model: Model) -> dict[str, pa.Table]:
+    """Return a model as tables, `limits` only where it has some.
+
+    `weights` has one row per (field, degree): `m`, `u`, and the shares of matches and households.
+    """
+    limits = model.limits
+    keys = (
+        {} if limits is None else {"limits": pa.table({"key": list(limits), "most": list(limits.values())})}
+    )
+    return {"weights": _weights_table(model.weights), "frequencies": model.frequencies, **keys}
+
+
+def _weights_table(weights: Weights) -> pa.Table:
     rows = [(field, degree) for field, shares in weights.m.items() for degree in range(len(shares))]
     return pa.table(
         {

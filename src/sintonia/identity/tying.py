@@ -53,7 +53,7 @@ def _row(values: dict[str, str]) -> "pa.Table":
 def _state(found: "Resolved") -> dict[str, "pa.Table"]:
     import pyarrow as pa
 
-    from sintonia.identity.state import weights_table
+    from sintonia.identity.state import model_tables
 
     about = ("silo", "key", "arrived_at", "names")
     records = found.standard
@@ -65,6 +65,5 @@ def _state(found: "Resolved") -> dict[str, "pa.Table"]:
     return {
         "records": records.append_column("cluster", pa.array(found.decided.group)),
         "pairs": pairs.append_column("held", held),
-        "weights": weights_table(found.matches.model.weights),
-        "frequencies": found.matches.model.frequencies,
+        **model_tables(found.matches.model),
     }
