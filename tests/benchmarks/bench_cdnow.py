@@ -1,0 +1,116 @@
+"""Who comes back to an online record shop in the 39 weeks after 30 September 1997, and what they spend.
+
+Run `PYTHONPATH=tests python tests/benchmarks/bench_cdnow.py`. The data is found as `sintonia build source=cdnow` finds
+it (SINTONIA_DATA), else in ../shared/data. Everything is fitted on purchases up to 1997-09-30 and judged once on
+those of the 23,570 customers in the 273 days after. Beside the priors: a rule on recency alone, and the rules
+"comes back who bought in the last horizon / 2^k". A prior ranks by expected purchases or by the probability of any,
+and its spend by expected value. A last table says what fits and predictions cost.
+"""
+
+import os
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from sintonia import cli
+from sintonia.behaviour import Repeats, concatenate, count_repeats, fit_prior, read_purchases
+from sintonia.behaviour.prior import FITS
+from sintonia.interactions import Store, open_store
+from sintonia.metrics import Judged, captured
+
+AS_OF = datetime(1997, 9, 30)
+HORIZON_DAYS = 273
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+HEAD = ("", "AUC", "AP", "capture 20%", "rank corr.", "total / truth")
+
+
+def known_and_future(store: Store, as_of: datetime, horizon_days: float) -> tuple[Repeats, np.ndarray]:
+    """Return the repeats at as_of of who had bought by then, and their spend afterwards (NaN: bought nothing).
+
+    The label is `bought at all`, and some records cost nothing, so nothing bought is not spend 0.
+    """
+    repeats, spends = [], []
+    end = np.datetime64(as_of + timedelta(days=horizon_days), "us").astype(np.int64)
+    start = np.datetime64(as_of, "us").astype(np.int64)
+    for path in store.buckets:
+        ids, purchases = read_purchases(store.read_bucket(path))
+        repeats.append(count_repeats(purchases, len(ids), [as_of]))
+        later = (purchases.visible_at > start) & (purchases.visible_at <= end)
+        count = np.bincount(purchases.customer[later], minlength=len(ids))
+        spend = np.bincount(purchases.customer[later], purchases.amount[later], len(ids))
+        spends.append(np.where(count > 0, spend, np.nan))
+    known, spend = concatenate(repeats), np.concatenate(spends)
+    bought = known.bought[:, 0]
+    rows = (known.frequency, known.recency_days, known.age_days, known.mean_spend_cents)
+    return Repeats(*(values[bought, 0] for values in rows)), spend[bought]
+
+
+def judge(score: np.ndarray, value: np.ndarray, spend: np.ndarray) -> tuple[float, ...]:
+    """Return AUC and average precision of the score; capture of the top fifth, rank correlation, total of the value."""
+    label, spent = (~np.isnan(spend)).astype(float), np.nan_to_num(spend)
+    everybody, ones = np.arange(len(score)), np.ones((1, len(score)))
+    auc, precision, *_ = Judged.prepare(label, score, everybody).measure(ones)[:, 0]
+    found, reached = Judged.prepare(spent, value, everybody).curve(ones)
+    top = captured(found, reached, np.array([0.2]))[0, 0]
+    return auc, precision, top, spearmanr(value, spent).statistic, value.sum() / spent.sum()
+
+
+def rules(known: Repeats, horizon_days: float) -> dict[str, np.ndarray]:
+    """Return the naive rules' scores: recency, and whether somebody bought in the last horizon / 2^k."""
+    since = known.age_days - known.recency_days
+    halves = {f"in horizon / {2**k}": (since < horizon_days / 2**k).astype(float) for k in range(1, 5)}
+    return {"recency": 1 / (1 + since), **halves}
+
+
+def cost(known: Repeats, customers: int = 1_000_000) -> None:
+    """Print the seconds of a fit and of predictions for a million customers drawn from these, ages shifted."""
+    rng = np.random.default_rng(1)
+    pick = rng.integers(len(known.frequency), size=customers)
+    shift = rng.integers(0, 365, customers)
+    many = Repeats(
+        known.frequency[pick],
+        known.recency_days[pick],
+        known.age_days[pick] + shift,
+        known.mean_spend_cents[pick],
+    )
+    print(f"\n{customers:,} customers: seconds to fit, to predict")
+    for name in FITS:
+        begun = time.perf_counter()
+        prior = fit_prior(many, name)
+        fitted = time.perf_counter()
+        prior.expect(many, HORIZON_DAYS)
+        print(f"{name:20}{fitted - begun:10.1f}{time.perf_counter() - fitted:10.1f}")
+
+
+def main() -> None:
+    """Build the store, fit on the past, and print all judgements side by side."""
+    if SHARED.is_dir():
+        os.environ.setdefault("SINTONIA_DATA", str(SHARED))
+    with tempfile.TemporaryDirectory() as folder:
+        cli.main(["build", "source=cdnow", f"workspace={folder}"])
+        known, spend = known_and_future(open_store(Path(folder)), AS_OF, HORIZON_DAYS)
+    print(
+        f"\n{len(spend):,} customers, {np.mean(~np.isnan(spend)):.1%} came back, {np.nansum(spend) / 100:,.0f} dollars"
+    )
+    print(f"{HEAD[0]:33}" + "".join(f"{name:>14}" for name in HEAD[1:]))
+    for name, score in rules(known, HORIZON_DAYS).items():
+        print(
+            f"{name:33}"
+            + "".join(f"{value:14.3f}" for value in judge(score, score, spend)[:4])
+            + f"{'-':>14}"
+        )
+    for name in FITS:
+        expected = fit_prior(known, name).expect(known, HORIZON_DAYS)
+        assert expected.value_cents is not None
+        for by in ("purchases", "probability_purchase"):
+            judged = judge(getattr(expected, by), expected.value_cents, spend)
+            print(f"{name + ', ' + by:33}" + "".join(f"{value:14.3f}" for value in judged))
+    cost(known)
+
+
+if __name__ == "__main__":
+    main()
