@@ -12,7 +12,7 @@ from scipy.special import roots_genlaguerre, roots_jacobi
 
 from behaviour.cohort import BG_NBD, HORIZON_DAYS, PARETO_NBD, cohort, repeats
 from sintonia.behaviour import BgNbd, ParetoNbd, Repeats, bg_nbd, fit_bg_nbd, fit_pareto_nbd, pareto_nbd
-from sintonia.behaviour.fitting import maximise, tally
+from sintonia.behaviour.fitting import SEARCHED, Objective, maximise, tally
 from sintonia.errors import NotEnoughDataError
 
 MODELS = {
@@ -101,6 +101,15 @@ def test_equal_customers_weigh_as_often_as_they_stand_there(name, world, fitted)
     )
 
 
+def test_search_on_some_customers_ends_where_one_on_all_does(name, world, fitted, monkeypatch):
+    monkeypatch.setattr("sintonia.behaviour.fitting.SEARCHED", 500)
+    searched = MODELS[name][0](world[0])
+    assert fitted.fit.customers < SEARCHED
+    assert searched.fit.log_likelihood == pytest.approx(fitted.fit.log_likelihood, abs=1e-3)
+    for parameter, error in fitted.fit.standard_errors.items():
+        assert getattr(searched, parameter) == pytest.approx(getattr(fitted, parameter), abs=0.02 * error)
+
+
 def test_who_never_bought_has_no_prediction_and_shapes_are_kept(name, fitted):
     known = Repeats(*(np.array([[0.0, np.nan], [5.0, 3.0]]) for _ in range(4)))
     known = replace(known, age_days=known.age_days + 30)
@@ -139,7 +148,7 @@ def test_likelihood_without_a_maximum_is_refused_in_words():
         return np.nan, parameters * np.nan
 
     with pytest.raises(NotEnoughDataError, match="Toy found no maximum of its likelihood on 70 customers"):
-        maximise("Toy", broken, [{"r": 1.0}], {"r": (0.1, 10.0)}, 70)
+        maximise("Toy", lambda _: Objective(broken, 70), 70, [{"r": 1.0}], {"r": (0.1, 10.0)})
 
 
 def test_bg_nbd_is_bayes_rule_over_rates_and_chances_to_leave():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, Tally, days_a_purchase, maximise, tally
+from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
 from sintonia.behaviour.repeats import Floats, Repeats
 
 NAME = "BG/NBD"
@@ -82,7 +82,12 @@ def fit_bg_nbd(repeats: Repeats) -> BgNbd:
         {"r": r, "alpha_days": r * days_a_purchase(rows), "a": a, "b": b}
         for r, a, b in ((0.5, 0.5, 2.0), (2.0, 0.1, 2.0))
     ]
-    values, fit = maximise(NAME, log_likelihood(rows), starts, BOUNDS, int(rows.customers.sum()))
+
+    def part(every: int) -> Objective:
+        some = rows.every(every)
+        return Objective(log_likelihood(some), float(some.customers.sum()))
+
+    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
     return BgNbd(**values, fit=fit)
 
 

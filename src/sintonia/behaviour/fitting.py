@@ -2,18 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from sintonia.behaviour.repeats import Floats, Repeats
 from sintonia.errors import NotEnoughDataError
 
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
 LogLikelihood: TypeAlias = Callable[[Floats], tuple[float, Floats]]
 """From the parameters to the log likelihood and its gradient by them."""
 
 LEAST_REPEATERS = 50
 """Customers who came back, at least: some ten a parameter, as in the models of four of them."""
+
+
+SEARCHED = 20_000
+"""Customers on whom the starts are tried; their parameters are within some percent of everybody's."""
+
+LEVEL = 1e-5
+"""Slope of the loss a customer below which a point is a maximum: a fraction of a standard error away at most."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +40,40 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Objective:
+    """A log likelihood on so many customers."""
+
+    likelihood: LogLikelihood
+    customers: float
+
+    def loss(self, logs: Floats) -> tuple[float, Floats]:
+        """Return minus the log likelihood a customer at these logarithms of the parameters, and its gradient."""
+        values = np.exp(logs)
+        found, gradient = self.likelihood(values)
+        return -found / self.customers, -gradient * values / self.customers
+
+
+@dataclass(frozen=True)
 class Tally:
-    """The distinct rows of a fit, and how many customers have each: a million customers are few rows."""
+    """The distinct rows of a fit, and how many customers have each: a million customers are fewer rows."""
 
     frequency: Floats
     recency_days: Floats
     age_days: Floats
     customers: Floats
+
+    def every(self, n: int) -> "Tally":
+        """Return the rows of every n-th customer, counted in the order of the rows.
+
+        Examples
+        --------
+        >>> rows = Tally(*(np.array([0.0, 1.0, 2.0]) for _ in range(3)), customers=np.array([4.0, 1.0, 5.0]))
+        >>> rows.every(4).frequency.tolist(), rows.every(4).customers.tolist()
+        ([0.0, 2.0], [1.0, 1.0])
+        """
+        counts = np.diff(np.cumsum(self.customers) // n, prepend=0)
+        kept = counts > 0
+        return Tally(self.frequency[kept], self.recency_days[kept], self.age_days[kept], counts[kept])
 
 
 def tally(model: str, repeats: Repeats) -> Tally:
@@ -85,61 +122,74 @@ found 7. Give a later date or a longer history.
 
 def maximise(
     model: str,
-    likelihood: LogLikelihood,
+    part: Callable[[int], Objective],
+    customers: int,
     starts: Sequence[Mapping[str, float]],
     bounds: Mapping[str, tuple[float, float]],
-    customers: int,
 ) -> tuple[dict[str, float], Fit]:
     """Return the parameters of the highest log likelihood found from the starts, and how it was found.
+
+    `part(n)` is the objective on every n-th customer: the starts are tried on about `SEARCHED` of them, and from the
+    best of what they lead to a last search on everybody begins, some ten times cheaper than one from afar.
 
     Raises
     ------
     NotEnoughDataError
         When no start leads to a maximum.
     """
-    from scipy.optimize import minimize
-
-    def loss(logs: Floats) -> tuple[float, Floats]:
-        values = np.exp(logs)
-        found, gradient = likelihood(values)
-        return -found / customers, -gradient * values / customers
-
     names = list(bounds)
     limits = np.log([bounds[name] for name in names])
+    every = max(1, customers // SEARCHED)
+    whole = part(1)
+    points = [np.log([start[name] for name in names]) for start in starts]
+    found = _search(model, part(every) if every > 1 else whole, points, limits)
+    if every > 1:
+        found = _search(model, whole, [found.x], limits)
+    errors = _standard_errors(whole, found.x, found.jac, limits)
+    values = dict(zip(names, np.exp(found.x).tolist(), strict=True))
+    likelihood = -float(found.fun) * whole.customers
+    return values, Fit(customers, likelihood, dict(zip(names, errors, strict=False)))
+
+
+def _search(model: str, objective: Objective, points: Sequence[Floats], limits: Floats) -> "OptimizeResult":
+    """Return the best of the minima of the loss that the searches from these points settle in."""
+    from scipy.optimize import minimize
+
+    options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7}
     tries = [
-        minimize(
-            loss,
-            np.log([start[name] for name in names]),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=limits,
-            options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7},
-        )
-        for start in starts
+        minimize(objective.loss, point, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+        for point in points
     ]
-    settled = [one for one in tries if one.success and np.isfinite(one.fun)]
+    # A search that starts at the maximum of many customers may end for want of digits: there, the slope tells.
+    settled = [
+        one
+        for one in tries
+        if np.isfinite(one.fun) and (one.success or _slope(one.x, one.jac, limits) < LEVEL)
+    ]
     if not settled:
         raise NotEnoughDataError(
-            f"{model} found no maximum of its likelihood on {customers:,} customers ({tries[0].message}). "
-            "Give more customers or a longer history."
+            f"{model} found no maximum of its likelihood on {objective.customers:,.0f} customers "
+            f"({tries[0].message}). Give more customers or a longer history."
         )
-    best = min(settled, key=lambda one: float(one.fun))
-    errors = _standard_errors(loss, best.x, limits, customers)
-    values = dict(zip(names, np.exp(best.x).tolist(), strict=True))
-    return values, Fit(customers, -float(best.fun) * customers, dict(zip(names, errors, strict=False)))
+    return min(settled, key=lambda one: float(one.fun))
 
 
-def _standard_errors(loss: LogLikelihood, logs: Floats, limits: Floats, customers: int) -> list[float]:
+def _slope(logs: Floats, gradient: Floats, limits: Floats) -> float:
+    """Return the steepest slope of the loss along which a step within the limits goes down."""
+    return float(np.abs(np.clip(logs - gradient, limits[:, 0], limits[:, 1]) - logs).max())
+
+
+def _standard_errors(objective: Objective, logs: Floats, gradient: Floats, limits: Floats) -> list[float]:
     """Return the standard errors of the parameters (delta method from their logarithms), or none.
 
-    The curvature is a central difference of the exact gradient.
+    The curvature is a forward difference of the exact gradient.
     """
     step = 1e-4
     if np.any(np.abs(logs[:, None] - limits) < 2 * step):
         return []
     moves = np.eye(len(logs)) * step
-    curvature = np.stack([(loss(logs + move)[1] - loss(logs - move)[1]) / (2 * step) for move in moves])
-    information = customers * (curvature + curvature.T) / 2
+    curvature = np.stack([(objective.loss(logs + move)[1] - gradient) / step for move in moves])
+    information = objective.customers * (curvature + curvature.T) / 2
     if np.linalg.eigvalsh(information).min() <= 0:
         return []
     deviations = np.sqrt(np.diag(np.linalg.inv(information)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, Tally, days_a_purchase, maximise, tally
+from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
 from sintonia.behaviour.repeats import Floats, Repeats
 
 NAME = "Pareto/NBD"
@@ -101,14 +101,15 @@ def _integral(k: Floats, a: Floats, m: Floats, b: Floats, length: Floats) -> Int
     reach = np.minimum(np.log1p(length / least), 40 / np.maximum(falls, 1e-9))
     at = reach[:, None] * (_NODES + 1) / 2  # (n_rows, n_nodes)
     t = least[:, None] * np.expm1(at)
-    log_a, log_b = np.log1p(t / a[:, None]), np.log1p(t / b[:, None])
+    grown_a, grown_b = 1 + t / a[:, None], 1 + t / b[:, None]
+    log_a, log_b = np.log(grown_a), np.log(grown_b)
     log_f = at - k[:, None] * log_a - m[:, None] * log_b
     highest = log_f.max(axis=1)
     f = np.exp(log_f - highest[:, None]) * _WEIGHTS
     total = f.sum(axis=1)
     with np.errstate(divide="ignore"):  # of no length, the integral is 0
         log_total = np.log(least * reach / 2) + highest + np.log(total)
-    means = (np.einsum("ij,ij->i", f, of) / total for of in (log_a, np.exp(-log_a), log_b, np.exp(-log_b)))
+    means = (np.einsum("ij,ij->i", f, of) / total for of in (log_a, 1 / grown_a, log_b, 1 / grown_b))
     return Integral(log_total, *means)
 
 
@@ -126,7 +127,12 @@ def fit_pareto_nbd(repeats: Repeats) -> ParetoNbd:
         {"r": r, "alpha_days": r * pace, "s": s, "beta_days": s * age}
         for r, s, age in ((0.5, 0.5, pace), (2.0, 1.0, 10 * pace))
     ]
-    values, fit = maximise(NAME, log_likelihood(rows), starts, BOUNDS, int(rows.customers.sum()))
+
+    def part(every: int) -> Objective:
+        some = rows.every(every)
+        return Objective(log_likelihood(some), float(some.customers.sum()))
+
+    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
     return ParetoNbd(**values, fit=fit)
 
 

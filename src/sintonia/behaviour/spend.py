@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, maximise, need_repeaters
+from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, maximise, need_repeaters
 from sintonia.behaviour.repeats import Floats, Repeats
 
 NAME = "Gamma-gamma"
@@ -53,7 +53,12 @@ def fit_gamma_gamma(repeats: Repeats) -> GammaGamma:
     x, mean = repeats.frequency[paid], repeats.mean_spend_cents[paid]
     middle = float(np.median(mean))
     starts = [{"p": p, "q": 3.0, "gamma_cents": middle * 2.0 / p} for p in (1.0, 8.0)]
-    values, fit = maximise(NAME, log_likelihood(x, mean), starts, BOUNDS, len(x))
+
+    def part(every: int) -> Objective:
+        some = slice(None, None, every)
+        return Objective(log_likelihood(x[some], mean[some]), len(x[some]))
+
+    values, fit = maximise(NAME, part, len(x), starts, BOUNDS)
     return GammaGamma(**values, fit=fit)
 
 
