@@ -4,7 +4,7 @@ Run `PYTHONPATH=tests python tests/benchmarks/bench_cdnow.py`. The data is found
 it (SINTONIA_DATA), else in ../shared/data. Everything is fitted on purchases up to 1997-09-30 and judged once on
 those of the 23,570 customers in the 273 days after. Beside the priors: a rule on recency alone, and the rules
 "comes back who bought in the last horizon / 2^k". A prior ranks by expected purchases or by the probability of any,
-and its spend by expected value. A last table says what fits and predictions cost in processor time, which a busy machine does not change much.
+and its spend by expected value. A last table says what fits and predictions cost in processor time.
 """
 
 import os
@@ -67,7 +67,7 @@ def rules(known: Repeats, horizon_days: float) -> dict[str, np.ndarray]:
 
 
 def cost(known: Repeats, customers: int = 1_000_000) -> None:
-    """Print the processor seconds of a fit and of predictions for a million customers drawn from these, ages shifted."""
+    """Print processor seconds of a fit and of predictions for a million customers drawn from these, ages shifted."""
     rng = np.random.default_rng(1)
     pick = rng.integers(len(known.frequency), size=customers)
     shift = rng.integers(0, 365, customers)
