@@ -82,7 +82,8 @@ def test_figures_are_json(demo):
 def test_every_silo_accounts_for_its_rows(demo):
     _, figures, _ = demo
     silos = figures["steps"]["build"]["silos"]
-    assert set(silos) == {"web", "store", "crm", "campaign_events", "campaign_decisions"}
+    first = {"web", "store", "crm", "campaign_events", "campaign_decisions"}
+    assert set(silos) == first | {"app", "contact_centre", "contact_centre_closed", "chat", "social"}
     for silo in silos.values():
         assert silo["rows"] == silo["stored"] + silo["rejected"]
         assert sum(silo["reasons"].values()) == silo["rejected"]

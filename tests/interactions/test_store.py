@@ -156,3 +156,22 @@ def test_bucket_of_a_customer_is_the_portable_hash(tmp_path):
     for number, path in enumerate(store.buckets):
         for customer in set(pa.array(store.read_bucket(path)["customer_id"].to_pylist()).to_pylist()):
             assert int(hashlib.md5(customer.encode()).hexdigest()[:8], 16) % 3 == number
+
+
+def test_silos_that_name_the_same_threads_share_a_case(tmp_path):
+    (tmp_path / "cases.csv").write_text("card,opened,closed,case\n7,2025-01-01,2025-01-05,K1\n")
+    common = {"path": "cases.csv", "identifiers": {"card": "card"}, "interactions": {"thread_id": "case"}}
+    opened = {"occurred_at": "opened", "constants": {"channel": "phone", "kind": "complaint"}}
+    closed = {"occurred_at": "closed", "constants": {"channel": "phone", "kind": "resolve"}}
+    silos = {
+        "opened": SiloConfig(**common, **opened, threads="cases"),
+        "closed": SiloConfig(**common, **closed, threads="cases"),
+        "apart": SiloConfig(**common, **closed),
+    }
+    store = build_store(tmp_path, silos, buckets=1)
+    rows = store.read_bucket(store.buckets[0]).to_pylist()
+    assert {row["source"]: row["thread_id"] for row in rows} == {
+        "opened": "cases:K1",
+        "closed": "cases:K1",
+        "apart": "apart:K1",
+    }

@@ -76,6 +76,27 @@ def test_broken_row_is_rejected_with_its_reason(tmp_path, line, reason):
     assert rows[-1]["raw"] is not None
 
 
+def test_condition_says_which_rows_of_a_file_are_the_silos_and_a_broken_line_is_not_lost(tmp_path):
+    text = "card,opened,closed date\n1,2025-01-01,2025-01-05\n2,2025-01-02,\n3,2025-01-03\n"
+    silo = SiloConfig(
+        path="cases.csv",
+        where='"closed date" IS NOT NULL',
+        identifiers={"card": "card"},
+        occurred_at="closed date",
+        constants={"channel": "phone", "kind": "resolve"},
+        interactions={},
+    )
+    report, rows = mapped(tmp_path, text, silo)
+    assert [row["id__card"] for row in rows if row["reason"] is None] == ["1"]
+    assert (report.rows, report.stored, dict(report.reasons)) == (2, 1, {"line not readable": 1})
+
+
+def test_condition_over_an_unknown_column_names_the_nearest(tmp_path):
+    silo = SiloConfig(path="t.csv", where="closd = 1", identifiers={"card": "card"}, occurred_at="closed")
+    with pytest.raises(ConfigError, match="no column 'closd'; did you mean 'closed'"):
+        mapped(tmp_path, "card,closed\n1,2025-01-01\n", silo)
+
+
 def test_row_without_an_amount_is_no_broken_row(tmp_path):
     report, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;77;\n")
     assert report.stored == 1

@@ -15,6 +15,11 @@ from sintonia.synthetic import SimulationSummary, simulate
 CUSTOMERS = 2000
 
 
+def sql(expression: str) -> str:
+    """Return an expression of a mapping as DuckDB wants it: a column's name may hold a space."""
+    return expression if "(" in expression or "'" in expression else f'"{expression}"'
+
+
 @dataclass(frozen=True)
 class Brand:
     """A simulated brand: its workspace, its summary and its source as the configuration describes it."""
@@ -29,7 +34,8 @@ class Brand:
         path = self.folder / "silos" / config.path
         reader = {
             "parquet": f"'{path}'",
-            "csv": f"read_csv('{path}', all_varchar = true, delim = '{config.csv.delimiter}')",
+            "csv": f"read_csv('{path}', all_varchar = true, delim = '{config.csv.delimiter}', "
+            f"encoding = '{config.csv.encoding}')",
             "jsonl": f"read_json('{path}', format = 'newline_delimited')",
         }[config.format]
         with duckdb.connect() as connection:
@@ -45,7 +51,7 @@ class Brand:
         mapping = self.source.silos[silo].identifiers
         read = {"email": "lower(trim({}))"}
         columns = ", ".join(
-            f"{read.get(kind, 'trim({})').format(of)} AS {kind}" for kind, of in mapping.items()
+            f"{read.get(kind, 'trim({})').format(sql(of))} AS {kind}" for kind, of in mapping.items()
         )
         rows = self.read(silo, f"DISTINCT {columns}").to_dict("records")
         return [tuple((kind, key) for kind, key in row.items() if isinstance(key, str)) for row in rows]

@@ -40,12 +40,15 @@ def test_consents_are_updated_after_an_unsubscribe(brand):
 
 
 def test_cases_are_closed_after_they_were_opened(brand):
-    crm, web = brand.read("crm"), brand.read("web").drop_duplicates("event_id")
-    form = web.dropna(subset=["case_id"]).set_index("case_id")["event_time"].dt.tz_convert("Europe/Rome")
+    crm, web, chat = brand.read("crm"), brand.read("web").drop_duplicates("event_id"), brand.read("chat")
+    form = web.dropna(subset=["case_id"]).set_index("case_id")["event_time"]
+    typed = pd.to_datetime(chat.query("topic == 'complaint'").set_index("case_id")["started_at"], utc=True)
+    written = [form.dt.tz_convert("Europe/Rome").dt.tz_localize(None)]
+    written += [typed.dt.tz_convert("Europe/Rome").dt.tz_localize(None)]
     desk = pd.to_datetime(crm.query("record == 'complaint'").set_index("case_id")["recorded_at"])
     closed = pd.to_datetime(crm.query("record == 'resolved'").set_index("case_id")["recorded_at"])
-    made = pd.concat([form.dt.tz_localize(None), desk])
+    made = pd.concat([*written, desk])
     assert made.index.is_unique
-    assert len(desk) > 0
+    assert min(len(form), len(typed), len(desk)) > 0
     assert (closed > made.reindex(closed.index)).all()
     assert 0.5 < len(closed) / len(made) < 1

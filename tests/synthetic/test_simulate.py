@@ -29,7 +29,7 @@ def test_every_block_adds_a_part_file_and_no_block_depends_on_how_many_follow(tm
     summary = simulate(SimulateSettings(customers=250), tmp_path / "three")
     simulate(SimulateSettings(customers=200), tmp_path / "two")
     three, two = _bytes(tmp_path / "three" / "silos"), _bytes(tmp_path / "two" / "silos")
-    assert len(three) == len(summary.files) == 15
+    assert len(three) == len(summary.files) == 27
     assert two.items() < three.items()
     records = pd.read_parquet(tmp_path / "three" / "truth" / "records.parquet")
     assert not records.duplicated(["source", "source_key"]).any()
@@ -45,6 +45,13 @@ def test_a_second_run_leaves_nothing_of_the_first(tmp_path):
     assert all(path.is_file() for path in summary.files)
 
 
+def test_a_brand_of_a_few_people_has_every_silo(tmp_path):
+    summary = simulate(SimulateSettings(customers=3), tmp_path)
+    assert summary.rows["chat/sessions.jsonl"] > 0
+    assert summary.rows["social/posts.jsonl"] > 0
+    assert len(summary.files) == 9
+
+
 @pytest.mark.parametrize("start", ["2026-06-15", "2025-01-15"])
 def test_short_histories_work_too(tmp_path, start):
     summary = simulate(SimulateSettings(customers=30, start=start), tmp_path)
@@ -58,6 +65,10 @@ def test_the_summary_counts_what_the_files_hold(brand):
         "crm/registrations.csv": len(brand.read("crm")),
         "campaigns/events.jsonl": len(brand.read("campaign_events")),
         "campaigns/decisions.jsonl": len(brand.read("campaign_decisions")),
+        "app/events.parquet": len(brand.read("app")),
+        "contact_centre/cases.csv": len(brand.read("contact_centre")),
+        "chat/sessions.jsonl": len(brand.read("chat")),
+        "social/posts.jsonl": len(brand.read("social")),
     }
     assert brand.summary.rows == counted
     assert brand.summary.customers == len(brand.truth("people"))
@@ -72,3 +83,8 @@ def test_nothing_is_known_after_the_end_of_the_history(brand):
     )
     assert loaded.max() < end
     assert pd.to_datetime(brand.read("crm")["loaded_at"]).max() < pd.Timestamp("2026-07-01 02:00")
+    assert brand.read("app")["received_at"].max() < end.tz_localize(None)
+    cases = brand.read("contact_centre")[["Aperta il", "Chiusa il"]].stack()
+    assert pd.to_datetime(cases, format="%d-%m-%y %H.%M").max() < pd.Timestamp("2026-07-01 02:00")
+    assert pd.to_datetime(brand.read("chat")["ended_at"], utc=True).max() < end
+    assert pd.to_datetime(brand.read("social")["collected_at"], utc=True).max() < end

@@ -4,11 +4,13 @@ import re
 
 from sintonia.schema import ATTRIBUTES, CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS
 
-_TYPES = {"cookie", "account", "card", "crm", "email", "phone"}
+_TYPES = {"cookie", "account", "card", "crm", "email", "phone", "device", "handle"}
+_FIRST = ["web", "store", "crm", "campaign_events", "campaign_decisions"]
+_SERVICE = ["contact_centre", "contact_centre_closed", "chat"]
 
 
 def test_the_mapping_speaks_of_columns_the_contracts_have(silo_configs):
-    assert list(silo_configs) == ["web", "store", "crm", "campaign_events", "campaign_decisions"]
+    assert list(silo_configs) == [*_FIRST, "app", *_SERVICE, "social"]
     for silo in silo_configs.values():
         assert set(silo.identifiers) <= _TYPES
         assert {*silo.interactions, *silo.constants, *silo.values} <= set(INTERACTIONS.names)
@@ -47,13 +49,18 @@ def test_all_but_the_unknown_names_are_kinds_and_channels(brand):
         "store": set(),
         "crm": set(),
         "campaign_events": {"bounced"},
+        "app": {"app_background", "crash_report"},
+        "contact_centre": set(),
+        "contact_centre_closed": set(),
+        "chat": set(),
+        "social": set(),
     }
     for silo in kinds:
         assert _mapped(brand, silo, "channel") <= set(CHANNELS)
 
 
 def test_interaction_ids_are_unique_but_for_what_was_sent_twice(brand):
-    for silo in ("store", "crm", "campaign_events"):
+    for silo in ("store", "crm", "campaign_events", "contact_centre", "chat"):
         ids = brand.read(silo, f"{brand.source.silos[silo].interactions['interaction_id']} AS id")["id"]
         assert ids.notna().all()
         assert ids.is_unique, silo

@@ -45,6 +45,18 @@ def realised(brand):
             }
         )
     )
+    app = brand.read("app").drop_duplicates("event_id")
+    app = app[app["event"] == "purchase"]
+    bought.append(
+        pd.DataFrame(
+            {
+                "person_id": records.reindex([("account", key) for key in app["account_id"]]).to_numpy(),
+                "at": (app["device_time"] + (app["received_at"] - app["sent_at"])).to_numpy(),
+                "paid": app["value_cents"],
+                "off": app["discount_cents"],
+            }
+        )
+    )
     sales = pd.concat(bought)
     sales["margin"] = sales["paid"] - (1 - truth.MARGIN) * (sales["paid"] + sales["off"])
     outcomes = brand.truth("outcomes")
@@ -138,6 +150,7 @@ def test_every_person_decision_and_action_has_one_outcome_and_one_action_was_tak
 def test_the_truth_of_who_is_who_has_one_person_per_identifier(brand):
     records = brand.truth("records")
     assert not records.duplicated(["source", "source_key"]).any()
-    assert set(records["source"]) == {"cookie", "account", "card", "crm", "email", "phone"}
+    types = {"cookie", "account", "card", "crm", "email", "phone", "device", "handle"}
+    assert set(records["source"]) == types
     named = records.loc[records["person_id"].str.startswith("P"), "person_id"]
     assert set(named) == set(brand.truth("people")["person_id"])

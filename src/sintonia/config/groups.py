@@ -80,7 +80,9 @@ class SiloConfig:
     The values of `identifiers`, `occurred_at`, `known_at`, `interactions`, `attributes`, `contacts` and
     `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
     reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
-    gave.
+    gave. `where`, a condition in the same language, says which rows of the files are the silo's, so that two silos
+    can read one file. Silos that name the same `threads` share their thread ids: a case opened in one may be closed
+    in another.
     """
 
     path: str = ""
@@ -89,6 +91,8 @@ class SiloConfig:
     time_zone: str = "UTC"
     time_format: str | None = None
     data_until: str | None = None
+    where: str | None = None
+    threads: str | None = None
     join: dict[str, JoinConfig] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
     occurred_at: str = "occurred_at"

@@ -11,7 +11,7 @@ from uuid import uuid4
 import duckdb
 import pyarrow.parquet as pq
 
-from sintonia.config import SourceConfig
+from sintonia.config import SiloConfig, SourceConfig
 from sintonia.engine import fetch_row
 from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
 from sintonia.progress import track
@@ -122,7 +122,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
             WHERE mapped._read AND mapped.reason IS NULL
               AND (unlinked_at IS NULL OR GREATEST(arrived_at, linked_at) < unlinked_at)""")
         if silo.interactions:
-            _gather_interactions(connection, name, silo.time_zone, buckets)
+            _gather_interactions(connection, name, silo, buckets)
         for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
             for key in silo.attributes if prefix == "a" else silo.contacts:
                 connection.execute(f"""
@@ -134,16 +134,18 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
 
 
 def _gather_interactions(
-    connection: duckdb.DuckDBPyConnection, name: str, time_zone: str, buckets: int
+    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, buckets: int
 ) -> None:
     there = _columns(connection)
     row_number = "LPAD(CAST(_row AS VARCHAR), 12, '0')"
-    own_clock = f"DATE_DIFF('minute', occurred_at, TIMEZONE('{time_zone}', TIMEZONE('UTC', occurred_at)))"
-    # Ids and threads are unique within their silo only, so they carry its name.
+    own_clock = (
+        f"DATE_DIFF('minute', occurred_at, TIMEZONE('{silo.time_zone}', TIMEZONE('UTC', occurred_at)))"
+    )
+    # Ids and threads are unique within their silo only, so they carry its name; shared threads one of their own.
     derived = {
         "customer_id": "customer_id",
         "interaction_id": f"'{name}:' || {_or(there, 'i__interaction_id', row_number)}",
-        "thread_id": f"'{name}:' || i__thread_id" if "i__thread_id" in there else "NULL",
+        "thread_id": f"'{silo.threads or name}:' || i__thread_id" if "i__thread_id" in there else "NULL",
         "occurred_at": "occurred_at",
         "known_at": "known_at",
         "utc_offset_minutes": _or(there, "i__utc_offset_minutes", own_clock),

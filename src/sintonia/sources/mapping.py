@@ -120,7 +120,8 @@ def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped
     until = f"occurred_at <= TIMESTAMP '{bounds.until}'" if bounds.until else "true"
     kept = "".join(f', "{item.name}"' for item in mapped)
     return f"""CREATE OR REPLACE TABLE mapped_{name} AS
-        WITH timed AS (SELECT *, {occurred} AS _occurred_at, {known} AS _known_at FROM {raw.view}),
+        WITH timed AS (
+            SELECT *, {occurred} AS _occurred_at, {known} AS _known_at FROM {raw.view} WHERE {_where(expressions)}),
         typed AS (
             SELECT _file, _row, _readable, _occurred_at AS occurred_at, _known_at AS known_at,
                    {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw{values}
@@ -130,6 +131,12 @@ def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped
         SELECT _file, _row, _read, {_keys(silo)} AS _keys, occurred_at, arrived_at, reason,
                CASE WHEN reason IS NOT NULL THEN CAST(TO_JSON(raw) AS VARCHAR) END AS raw{kept}
         FROM marked"""
+
+
+def _where(expressions: Expressions) -> str:
+    """Return which rows of the files are the silo's; those that cannot be read are, to be rejected."""
+    where = expressions.silo.where
+    return "true" if where is None else f"NOT _readable OR ({expressions.parse(where).sql(DIALECT)})"
 
 
 def _keys(silo: SiloConfig) -> str:

@@ -26,12 +26,12 @@ def campaign_log(world: World) -> SiloRows:
     )
 
 
-def _decision_ids(world: World, person: Ints, week: Ints) -> Texts:
+def decision_ids(world: World, person: Ints, week: Ints) -> Texts:
     """Return one id per person and round."""
     return hex_ids(world.people.number[person] * 1024 + week, _SALT_DECISION, "D")
 
 
-def _sent_at(world: World, person: Ints, week: Ints) -> Times:
+def sent_at(world: World, person: Ints, week: Ints) -> Times:
     """Return when a message left: some hours after dawn, the same moment wherever it is asked."""
     spread = (world.people.number[person] * 7919 + week * 104_729) % 360
     return world.calendar.week_start(week) + minutes(_SEND_HOURS * 60 + spread)
@@ -46,7 +46,7 @@ def _events(world: World, rng: np.random.Generator) -> pa.Table:
             "person": sends.person,
             "week": sends.week,
             "action": sends.action,
-            "at": _sent_at(world, sends.person, sends.week),
+            "at": sent_at(world, sends.person, sends.week),
             "type": "sent",
         }
     )
@@ -103,7 +103,7 @@ def _event_table(world: World, rows: pd.DataFrame) -> pa.Table:
             "crm_id": text_array(blank(held.crm_id[person, current], ~by_mail)),
             "campaign": np.where(routine, names[week], rounds[week]),
             "action_id": text_array(blank(_IDS[action], ~routine)),
-            "decision_id": text_array(blank(_decision_ids(world, person, week), ~routine)),
+            "decision_id": text_array(blank(decision_ids(world, person, week), ~routine)),
         }
     )
 
@@ -124,7 +124,7 @@ def _decisions(world: World) -> pa.Table:
     names = np.broadcast_to(_IDS, allowed.shape)[allowed]
     return pa.table(
         {
-            "decision_id": _decision_ids(world, person, week),
+            "decision_id": decision_ids(world, person, week),
             "round_id": objects([f"round-{number:03d}" for number in range(calendar.weeks)])[week],
             "crm_id": text_array(held.crm_id[person, held.current(person, week)]),
             "decided_at": iso_z(opens)[week],
@@ -136,7 +136,7 @@ def _decisions(world: World) -> pa.Table:
             "channel": text_array(blank(_CHANNELS[action], done)),
             "arm": np.full(len(person), "explore", dtype=object),
             "cost": actions.COSTS[action] / 100,
-            "sent_at": text_array(blank(iso_z(_sent_at(world, person, week)), done)),
+            "sent_at": text_array(blank(iso_z(sent_at(world, person, week)), done)),
             "reward_until": iso_z(until)[week],
         }
     )

@@ -5,13 +5,13 @@ import pandas as pd
 import pyarrow as pa
 
 from sintonia.synthetic.arrays import Ints, Texts, given, hex_ids, objects
-from sintonia.synthetic.clock import minutes, rome
+from sintonia.synthetic.clock import rome
 from sintonia.synthetic.names import NICKNAMES, STREETS, TOWNS, recase, typo
-from sintonia.synthetic.people import NEVER
+from sintonia.synthetic.service import CALL, DESK
 from sintonia.synthetic.text import italian, text_array
 from sintonia.synthetic.world import SiloRows, World
 
-SALT_CASE = 30
+_SALT_CASE = 30
 _CONSENTS = ("consent_email", "consent_sms", "consent_push", "consent_phone")
 _NICKNAME, _TYPO, _SWAPPED = 0.10, 0.05, 0.015
 _NO_BIRTH_DATE, _WRONG_DAY = 0.04, 0.015
@@ -50,7 +50,7 @@ def crm_registrations(world: World) -> SiloRows:
     Every row carries its crm_id; the rest of an update, a complaint or a resolution is empty.
     """
     rng = world.rng("crm")
-    rows = pd.concat([_new(world, rng), _updates(world, rng), _cases(world, rng)], ignore_index=True)
+    rows = pd.concat([_new(world, rng), _updates(world, rng), _cases(world)], ignore_index=True)
     rows["loaded_at"] = rows["recorded_at"] + (rng.integers(2, 90, len(rows)) * 60).astype("m8[s]")
     rows = rows[rows["loaded_at"] < world.calendar.end]
     rows = rows.sort_values(["recorded_at", "crm_id", "record"], ignore_index=True)
@@ -83,7 +83,7 @@ def _new(world: World, rng: np.random.Generator) -> pd.DataFrame:
     held, truth = world.registrations, world.particulars
     person, turn = np.nonzero(held.exists)
     online = held.online[person, turn]
-    first, last = _names(rng, truth.first_name[person], truth.last_name[person])
+    first, last = typed_names(rng, truth.first_name[person], truth.last_name[person])
     rows = pd.DataFrame(
         {
             "crm_id": held.crm_id[person, turn],
@@ -113,7 +113,7 @@ def _yes_no(given: Texts) -> pd.DataFrame:
     return pd.DataFrame({name: words[:, place] for place, name in enumerate(_CONSENTS)})
 
 
-def _names(rng: np.random.Generator, first: Texts, last: Texts) -> tuple[Texts, Texts]:
+def typed_names(rng: np.random.Generator, first: Texts, last: Texts) -> tuple[Texts, Texts]:
     """Return first and last names as typed: nicknames, typos, capitals, lost accents, the two swapped."""
     drawn = rng.random((len(first), 4)).tolist()
     firsts, lasts = [], []
@@ -173,41 +173,32 @@ def _updates(world: World, rng: np.random.Generator) -> pd.DataFrame:
         + rng.integers(0, 3600, len(person)).astype("m8[s]")
     )
     consents = _yes_no(world.people.consent[person]).assign(consent_email="no")
-    rows = pd.DataFrame({"crm_id": _current(world, person, week), "record": "update", "origin": "web"})
+    rows = pd.DataFrame({"crm_id": current_crm(world, person, week), "record": "update", "origin": "web"})
     return pd.concat([rows.assign(recorded_at=at + np.timedelta64(24, "h")), consents], axis=1)
 
 
-def _current(world: World, person: Ints, week: Ints) -> Texts:
+def current_crm(world: World, person: Ints, week: Ints) -> Texts:
     """Return the crm_id the brand uses for each person in each week."""
     held = world.registrations
     return held.crm_id[person, held.current(person, week)]
 
 
-def _cases(world: World, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the complaints made at the desk, by those without an account, and the end of all cases."""
-    cases, calendar = world.journeys.complaints, world.calendar
-    number = hex_ids(world.numbers(len(cases.person)), SALT_CASE, "K")
-    desk = world.people.account_from[cases.person] >= cases.week
-    made = calendar.moment(rng, cases.week, rng.uniform(9, 19, len(cases.week)))
-    ended = cases.closed < NEVER
-    closed = np.where(ended, cases.closed, 0)
-    after_call = calendar.week_start(closed) + minutes(rng.uniform(5, 10, len(closed)) * 60)
-    done = np.where(cases.by_call, after_call, calendar.moment(rng, closed, rng.uniform(9, 18, len(closed))))
+def case_ids(world: World) -> Texts:
+    """Return the number of each complaint's case, one over all silos."""
+    return hex_ids(world.numbers(len(world.service.ways)), _SALT_CASE, "K")
+
+
+def _cases(world: World) -> pd.DataFrame:
+    """Return the complaints made at the desk and the end of all cases but those the contact centre closes."""
+    cases, service = world.journeys.complaints, world.service
+    number = case_ids(world)
+    desk = service.ways == DESK
+    ended = (service.ways != CALL) & ~np.isnat(service.closed)
     parts = []
-    for record, rows, at, week in (
-        ("complaint", desk, made, cases.week),
-        ("resolved", ended, done, closed),
+    for record, origin, rows, at, week in (
+        ("complaint", "store", desk, service.made, cases.week),
+        ("resolved", "web", ended, service.closed, cases.closed),
     ):
-        crm = _current(world, cases.person[rows], week[rows])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "crm_id": crm,
-                    "record": record,
-                    "origin": "store" if record == "complaint" else "web",
-                    "recorded_at": at[rows],
-                    "case_id": number[rows],
-                }
-            )
-        )
+        columns = {"record": record, "origin": origin, "recorded_at": at[rows], "case_id": number[rows]}
+        parts.append(pd.DataFrame({"crm_id": current_crm(world, cases.person[rows], week[rows]), **columns}))
     return pd.concat(parts, ignore_index=True)

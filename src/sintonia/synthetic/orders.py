@@ -1,4 +1,4 @@
-"""Orders and their lines, on the web and in the store, from the weekly counts of the journeys."""
+"""Orders and their lines, online and in the store, from the weekly counts of the journeys."""
 
 from dataclasses import dataclass
 
@@ -27,11 +27,12 @@ def promotion_odds(people: People) -> Floats:
 
 @dataclass(frozen=True)
 class Orders:
-    """One entry per order; `card` says whether a store ticket carries a card."""
+    """One entry per order; `web`: online, in the `app` some of them; `card`: a store ticket that carries a card."""
 
     person: Ints
     at: Times
     web: Bools
+    app: Bools
     card: Bools
     coupon: Bools
     returned_at: Times  # NaT: kept
@@ -62,12 +63,16 @@ def draw_orders(rng: np.random.Generator, people: People, journeys: Journeys, ca
     back = at + rng.integers(*_RETURN_DAYS, len(cells)).astype("m8[D]")
     returned = (rng.random(len(cells)) < RETURN_RATE) & (back < calendar.end)
     card = ~web & (rng.random(len(cells)) < people.card_use[person])
+    # A generator of its own: what is ordered does not depend on where.
+    shown = rng.spawn(1)[0].random(len(cells))
+    app = web & ~people.app_guest[person] & (shown < people.in_app(person, week))
     keep = at < calendar.end
     never = np.datetime64("NaT", "us")
     return Orders(
         person=person[keep],
         at=at[keep],
         web=web[keep],
+        app=app[keep],
         card=card[keep],
         coupon=coupon[keep],
         returned_at=np.where(returned, back, never)[keep],

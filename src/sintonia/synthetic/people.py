@@ -1,6 +1,7 @@
 """Who the customers are: latent traits nobody at the brand can see, only guess from behaviour."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,9 @@ class People:
 
     `number` counts over all blocks. `first_week` and `second_week` are those of the person's registrations
     (below zero: before the history starts; NEVER: there is none), `order_rate` is orders a week at average
-    interest.
+    interest. `app_share` of the online visits are made in the app, from `app_wait` weeks after the account on; a
+    guest never logs in there, and orders elsewhere. `talks` is how readily somebody gets in touch, `calls` how far
+    by telephone rather than by chat, `posts` how many posts a week at full attention.
     """
 
     number: Ints
@@ -47,6 +50,12 @@ class People:
     second_week: Ints
     second_online: Bools
     consent: Bools  # (n, 4): email, sms, push, phone
+    app_share: Floats
+    app_wait: Ints
+    app_guest: Bools
+    talks: Floats
+    calls: Floats
+    posts: Floats
 
     def __len__(self) -> int:
         """How many people."""
@@ -70,6 +79,12 @@ class People:
         """The week of the first loyalty card."""
         second_card = np.where(self.second_online, NEVER, self.second_week)
         return np.where(self.first_online, second_card, self.first_week)
+
+    def in_app(self, person: Ints, week: Ints) -> Floats:
+        """Return the share of online visits that are made in the app: none before it is installed."""
+        installed = self.account_from[person] + self.app_wait[person] < week
+        share: Floats = self.app_share[person] * installed
+        return share
 
     @property
     def category_odds(self) -> Floats:
@@ -117,7 +132,23 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         second_week=second_week,
         second_online=np.where(place == BOTH, rng.random(n) < 0.65, place == WEB),
         consent=rng.random((n, 4)) < np.array([0.78, 0.55, 0.5, 0.6]),
+        **_talkative(rng, place, young, order_rate),
     )
+
+
+def _talkative(rng: np.random.Generator, place: Ints, young: Floats, order_rate: Floats) -> dict[str, Any]:
+    """Return the traits of the app, of service and of social media: drawn last, they leave the others alone."""
+    n = len(place)
+    keen = order_rate / (order_rate + 0.1)
+    app = (place != STORE) & (rng.random(n) < 0.15 + 0.3 * young + 0.25 * keen)
+    return {
+        "app_share": np.where(app, rng.beta(2, 2, n), 0.0),
+        "app_wait": rng.exponential(30, n).astype(np.int64),
+        "app_guest": rng.random(n) < 0.06,
+        "talks": rng.beta(2, 3, n),
+        "calls": rng.beta(1.5 + 3 * (1 - young), 1.5 + 3 * young),
+        "posts": np.where(rng.random(n) < 0.05 + 0.1 * young, rng.gamma(2, 0.02, n), 0.0),
+    }
 
 
 def _leaning(rng: np.random.Generator, n: int) -> Floats:

@@ -115,7 +115,7 @@ def _cards(numbers: Ints) -> Texts:
 def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: Bools) -> Texts:
     """Return two addresses a person, on different providers, or one address written twice."""
     n = len(people)
-    tags = [np.base_repr(tag, 36).lower() for tag in shuffled(people.number, _SALT_EMAIL, bits=24)]
+    tags = person_tags(people.number, _SALT_EMAIL)
     first_host = rng.integers(len(PROVIDERS), size=n)
     second_host = (first_host + rng.integers(1, len(PROVIDERS), n)) % len(PROVIDERS)
     out = np.empty((n, 2), dtype=object)
@@ -129,11 +129,21 @@ def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: 
     return out
 
 
+def person_tags(number: Ints, salt: int) -> list[str]:
+    """Return a few letters and digits that set apart people of the same name, in an address or a handle."""
+    return [np.base_repr(tag, 36).lower() for tag in shuffled(number, salt, bits=24)]
+
+
+def mobiles(number: Ints) -> tuple[Ints, Ints]:
+    """Return the mobile number of each person: the operator's three digits and the seven that follow."""
+    high, low = np.divmod(shuffled(number, _SALT_PHONE, bits=29), 10**7)
+    return 320 + high, low
+
+
 def _phones(rng: np.random.Generator, people: People) -> Texts:
     """Return one mobile number a person, written in another way each time, as no clerk follows a norm."""
     n = len(people)
-    high, low = np.divmod(shuffled(people.number, _SALT_PHONE, bits=29), 10**7)
-    prefix, rest = (320 + high).tolist(), low.tolist()
+    prefix, rest = (part.tolist() for part in mobiles(people.number))
     style = rng.integers(4, size=n)
     other = (style + rng.integers(1, 4, n)) % 4
     styles = ("+39{0}{1:07d}", "{0} {1:07d}", "{0}/{1:07d}", "0039 {0} {1:07d}")

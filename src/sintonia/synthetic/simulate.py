@@ -12,8 +12,12 @@ import pyarrow.parquet as pq
 from sintonia.config import SimulateSettings
 from sintonia.progress import track
 from sintonia.synthetic import truth
+from sintonia.synthetic.app import app_events
 from sintonia.synthetic.campaigns import campaign_log
+from sintonia.synthetic.chat import chat_sessions
+from sintonia.synthetic.contact_centre import contact_centre_cases
 from sintonia.synthetic.crm import crm_registrations
+from sintonia.synthetic.social import social_posts
 from sintonia.synthetic.store import store_tickets
 from sintonia.synthetic.web import web_events
 from sintonia.synthetic.world import BLOCK, SiloRows, World, draw_world
@@ -24,6 +28,10 @@ SILOS: dict[str, Callable[[World], SiloRows]] = {
     "store": store_tickets,
     "crm": crm_registrations,
     "campaigns": campaign_log,
+    "app": app_events,
+    "contact_centre": contact_centre_cases,
+    "chat": chat_sessions,
+    "social": social_posts,
 }
 """A silo is one module and one entry here."""
 

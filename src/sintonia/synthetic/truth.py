@@ -8,6 +8,7 @@ goods cost the brand half their list price. The cost of the action itself stands
 from dataclasses import fields
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from sintonia.synthetic import actions
@@ -28,17 +29,21 @@ def person_ids(numbers: Ints) -> Texts:
 
 
 def records(world: World, silos: list[SiloRows]) -> pa.Table:
-    """Return one row per identifier: source (its type), source_key (e-mails in lower case), person_id."""
-    parts = []
-    for silo in silos:
-        for kind, (keys, owner) in silo.owners.items():
-            registered = person_ids(world.people.number[np.maximum(owner, 0)])
-            stranger = objects([f"S{world.block:05d}-{-place:06d}" for place in owner.tolist()])
-            person = np.where(owner >= 0, registered, stranger)
-            parts.append(
-                pa.table({"source": objects([kind] * len(keys)), "source_key": keys, "person_id": person})
-            )
-    return pa.concat_tables(parts)
+    """Return one row per identifier: source (its type), source_key (e-mails in lower case), person_id.
+
+    What several silos know, and a household shares, belongs to whom the first of them names.
+    """
+    owned = [(kind, *pair) for silo in silos for kind, pair in silo.owners.items()]
+    owner = np.concatenate([whose for _, _, whose in owned])
+    registered = person_ids(world.people.number[np.maximum(owner, 0)])
+    stranger = objects([f"S{world.block:05d}-{-place:06d}" for place in owner.tolist()])
+    known = {
+        "source": objects([kind for kind, keys, _ in owned for _ in keys]),
+        "source_key": np.concatenate([keys for _, keys, _ in owned]),
+        "person_id": np.where(owner >= 0, registered, stranger),
+    }
+    first = ~pd.DataFrame(known).duplicated(["source", "source_key"]).to_numpy()
+    return pa.table({name: pa.array(values[first], pa.string()) for name, values in known.items()})
 
 
 def people_table(world: World) -> pa.Table:

@@ -4,18 +4,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, blank, hex_ids, objects, rank_within
-from sintonia.synthetic.catalogue import CATEGORY_OF_ITEM, ITEM_IDS
+from sintonia.synthetic.arrays import Bools, Texts, hex_ids, objects
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
-from sintonia.synthetic.crm import SALT_CASE
+from sintonia.synthetic.crm import case_ids
+from sintonia.synthetic.events import browsing, events, order_lines
 from sintonia.synthetic.orders import PRIZES
 from sintonia.synthetic.text import text_array
-from sintonia.synthetic.visits import BROWSE, COMPLAIN, ORDER, RETURN, REVIEW, draw_visits
+from sintonia.synthetic.visits import CHATS, COMPLAIN, ORDER, RETURN, REVIEW, draw_visits
 from sintonia.synthetic.world import SiloRows, World
 
 _SALT_EVENT = 10
 _RESENT, _NAMELESS, _NO_VALUE, _ABSURD, _LATE = 0.01, 0.004, 0.004, 0.0004, 0.02
 _UNKNOWN_NAMES = objects(["scroll_depth", "undefined", "heartbeat"])
+_NAMES = ("page_view", "add_to_cart", "search")
 _UTC = pa.timestamp("us", tz="UTC")
 _TYPES = {
     "event_id": pa.string(),
@@ -46,69 +47,38 @@ def web_events(world: World) -> SiloRows:
     visits = draw_visits(world, rng)
     parts = [
         _log_ins(visits),
-        _browsing(world, rng, visits),
+        browsing(world, rng, visits, _NAMES),
         _buying(world, rng, visits),
         _returning(world, visits),
     ]
-    parts += [_complaints(world, visits), _reviews(world, rng, visits)]
-    events = _mess(rng, _stamped(world, rng, pd.concat(parts, ignore_index=True), visits))
-    events = events[(events["received_at"] < world.calendar.end) & (events["at"] < world.calendar.end)]
-    events = events.sort_values(["at", "event_id", "received_at"], ignore_index=True)
-    seen = visits.iloc[np.unique(events["visit"])]
+    parts += [_complaints(world, visits), _reviews(world, rng, visits), _help_pages(visits)]
+    rows = _mess(rng, _stamped(world, rng, pd.concat(parts, ignore_index=True), visits))
+    rows = rows[(rows["received_at"] < world.calendar.end) & (rows["at"] < world.calendar.end)]
+    rows = rows.sort_values(["at", "event_id", "received_at"], ignore_index=True)
+    seen = visits.iloc[np.unique(rows["visit"])]
     seen = seen[~seen["blocked"]].drop_duplicates("cookie")
     owners = (seen["cookie_id"].to_numpy(dtype=object), seen["person"].to_numpy())
     columns = {
-        name: _column(events[name], kind, events["lost"] & (name == "order_value"))
+        name: _column(rows[name], kind, rows["lost"] & (name == "order_value"))
         for name, kind in _TYPES.items()
     }
     return SiloRows({"web/events.parquet": pa.table(columns)}, {"cookie": owners})
 
 
-def _events(visit: Ints, step: Ints | int, event: Texts | str, **more: Texts | float) -> pd.DataFrame:
-    return pd.DataFrame({"visit": visit, "step": step, "event": event, **more})
-
-
 def _log_ins(visits: pd.DataFrame) -> pd.DataFrame:
     who = np.flatnonzero(visits["log_in"])
-    return _events(who, 1, "login", account_id=visits["account"].to_numpy()[who])
+    return events(who, 1, "login", account_id=visits["account"].to_numpy()[who])
 
 
-def _browsing(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
-    """Return pages seen, searches made and baskets left standing, on visits without a purpose; the curious search."""
-    idle = np.flatnonzero(visits["purpose"] == BROWSE)
-    person = visits["person"].to_numpy()[idle]
-    curious = np.where(person >= 0, world.people.novelty[np.maximum(person, 0)], 0.2)
-    steps = 1 + rng.poisson(0.05 + 1.2 * curious)
-    visit = np.repeat(idle, steps)
-    looks_for = 0.04 + 0.5 * np.repeat(curious, steps)
-    event = np.where(rng.random(len(visit)) < 0.08, "add_to_cart", "page_view").astype(object)
-    event[rng.random(len(visit)) < looks_for] = "search"
-    item = rng.integers(0, len(ITEM_IDS), len(visit))
-    product = blank(ITEM_IDS[item], event != "search")
-    return _events(visit, 2 + rank_within(visit), event, product_id=product, category=CATEGORY_OF_ITEM[item])
-
-
-def _lines(world: World, visits: pd.DataFrame, purpose: int) -> tuple[Ints, Ints, dict[str, Texts]]:
-    """Return, for each line of the orders those visits are about: visit, line number and what was bought."""
-    who = np.flatnonzero(visits["purpose"] == purpose)
-    place = np.full(len(world.orders), -1)
-    place[visits["ref"].to_numpy()[who]] = who
-    visit = place[world.lines.order]
-    line = rank_within(world.lines.order)
-    mine, item = visit >= 0, world.lines.item
-    bought = {
-        "product_id": ITEM_IDS[item],
-        "category": CATEGORY_OF_ITEM[item],
-        "quantity": world.lines.quantity,
-        "order_value": world.lines.paid / 100,
-        "discount": world.lines.discount / 100,
-    }
-    return visit[mine], line[mine], {name: values[mine] for name, values in bought.items()}
+def _euros(bought: dict[str, Texts]) -> dict[str, Texts]:
+    """Return what was bought with its money in euros, as the tool has it."""
+    rest = {name: bought[name] for name in ("product_id", "category", "quantity")}
+    return {**rest, "order_value": bought["paid"] / 100, "discount": bought["discount"] / 100}
 
 
 def _buying(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
     """Return a basket filled per order, an order event per line, and points collectors pay with."""
-    visit, line, bought = _lines(world, visits, ORDER)
+    visit, line, bought = order_lines(world, visits, ORDER)
     head = line == 0
     orders = visits["ref"].to_numpy()[visit[head]]
     wants = PRIZES * world.people.collector[world.orders.person[orders]]
@@ -116,9 +86,9 @@ def _buying(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.
     what = {name: bought[name][head] for name in ("product_id", "category")}
     return pd.concat(
         [
-            _events(visit[head], 5, "add_to_cart", **what),
-            _events(visit, 8 + line, "order", **bought),
-            _events(prized, 7, "redeem_points"),
+            events(visit[head], 5, "add_to_cart", **what),
+            events(visit, 8 + line, "order", **_euros(bought)),
+            events(prized, 7, "redeem_points"),
         ],
         ignore_index=True,
     )
@@ -126,16 +96,21 @@ def _buying(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.
 
 def _returning(world: World, visits: pd.DataFrame) -> pd.DataFrame:
     """Return the lines of orders sent back: quantity and value negative, the discount not written again."""
-    visit, line, bought = _lines(world, visits, RETURN)
+    visit, line, cents = order_lines(world, visits, RETURN)
+    bought = _euros(cents)
     back = {"quantity": -bought["quantity"], "order_value": -bought["order_value"]}
-    return _events(visit, 2 + line, "return", **{**bought, **back, "discount": 0 * bought["discount"]})
+    return events(visit, 2 + line, "return", **{**bought, **back, "discount": 0 * bought["discount"]})
+
+
+def _help_pages(visits: pd.DataFrame) -> pd.DataFrame:
+    """Return the page from which people open the chat."""
+    return events(np.flatnonzero(visits["purpose"] == CHATS), 1, "page_view")
 
 
 def _complaints(world: World, visits: pd.DataFrame) -> pd.DataFrame:
     """Return complaint forms under the case the CRM will close."""
-    case = hex_ids(world.numbers(len(world.journeys.complaints.person)), SALT_CASE, "K")
     forms = np.flatnonzero(visits["purpose"] == COMPLAIN)
-    return _events(forms, 9, "complaint_form", case_id=case[visits["ref"].to_numpy()[forms]])
+    return events(forms, 9, "complaint_form", case_id=case_ids(world)[visits["ref"].to_numpy()[forms]])
 
 
 def _reviews(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +118,7 @@ def _reviews(world: World, rng: np.random.Generator, visits: pd.DataFrame) -> pd
     reviews = np.flatnonzero(visits["purpose"] == REVIEW)
     angry = _has_open_case(world, visits.iloc[reviews])
     stars = np.where(angry, rng.integers(1, 3, len(reviews)), rng.integers(3, 6, len(reviews)))
-    return _events(reviews, 9, "review", rating=stars.astype(np.float64))
+    return events(reviews, 9, "review", rating=stars.astype(np.float64))
 
 
 def _has_open_case(world: World, visits: pd.DataFrame) -> Bools:
@@ -161,18 +136,18 @@ def _has_open_case(world: World, visits: pd.DataFrame) -> Bools:
 
 
 def _stamped(
-    world: World, rng: np.random.Generator, events: pd.DataFrame, visits: pd.DataFrame
+    world: World, rng: np.random.Generator, rows: pd.DataFrame, visits: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the events with ids, times, cookies and the customer's own clock, in order of visit and step."""
-    events = events.sort_values(["visit", "step"], kind="stable", ignore_index=True)
-    visit = events["visit"].to_numpy()
-    at = visits["at"].to_numpy()[visit] + minutes(0.7 * events["step"].to_numpy())
-    soon, late = rng.exponential(4, len(events)), rng.uniform(1, 5, len(events)) * 1440
-    wait = minutes(np.where(rng.random(len(events)) < _LATE, late, soon))
+    rows = rows.sort_values(["visit", "step"], kind="stable", ignore_index=True)
+    visit = rows["visit"].to_numpy()
+    at = visits["at"].to_numpy()[visit] + minutes(0.7 * rows["step"].to_numpy())
+    soon, late = rng.exponential(4, len(rows)), rng.uniform(1, 5, len(rows)) * 1440
+    wait = minutes(np.where(rng.random(len(rows)) < _LATE, late, soon))
     cookie = visits["cookie_id"].to_numpy(dtype=object, copy=True)
     cookie[visits["blocked"].to_numpy()] = None
-    return events.assign(
-        event_id=hex_ids(world.numbers(len(events)), _SALT_EVENT, "e"),
+    return rows.assign(
+        event_id=hex_ids(world.numbers(len(rows)), _SALT_EVENT, "e"),
         event_time=at,
         at=at,
         received_at=at + wait,
@@ -182,19 +157,19 @@ def _stamped(
     )
 
 
-def _mess(rng: np.random.Generator, events: pd.DataFrame) -> pd.DataFrame:
+def _mess(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the events with what goes wrong on the way: nothing is lost but the value of a few orders."""
-    lost = events["event"].eq("order") & (rng.random(len(events)) < _NO_VALUE)
-    events = events.assign(order_value=events["order_value"].mask(lost, np.nan), lost=lost)
-    views = events[events["event"].eq("page_view")]
-    again = events[rng.random(len(events)) < _RESENT]
+    lost = rows["event"].eq("order") & (rng.random(len(rows)) < _NO_VALUE)
+    rows = rows.assign(order_value=rows["order_value"].mask(lost, np.nan), lost=lost)
+    views = rows[rows["event"].eq("page_view")]
+    again = rows[rng.random(len(rows)) < _RESENT]
     again = again.assign(received_at=again["received_at"] + minutes(rng.exponential(600, len(again))))
     odd = views[rng.random(len(views)) < _NAMELESS]
     odd = odd.assign(event=rng.choice(_UNKNOWN_NAMES, len(odd)), event_id=odd["event_id"] + "x")
     absurd = views[rng.random(len(views)) < _ABSURD]
     far = np.datetime64("2099-12-31T23:59:59", "us")
     absurd = absurd.assign(event_time=far, event_id=absurd["event_id"] + "z")
-    return pd.concat([events, again, odd, absurd], ignore_index=True)
+    return pd.concat([rows, again, odd, absurd], ignore_index=True)
 
 
 def _column(values: pd.Series, kind: pa.DataType, lost: pd.Series) -> pa.Array:

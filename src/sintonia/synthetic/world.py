@@ -17,6 +17,7 @@ from sintonia.synthetic.registrations import (
     draw_particulars,
     draw_registrations,
 )
+from sintonia.synthetic.service import Service, draw_service
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,7 @@ class World:
     journeys: Journeys
     orders: Orders
     lines: Lines
+    service: Service
 
     def rng(self, name: str) -> np.random.Generator:
         """Return the generator of one silo: a new silo leaves the bytes of the others alone."""
@@ -69,7 +71,7 @@ class SiloRows:
 def draw_world(settings: "SimulateSettings", block: int, seed: np.random.SeedSequence) -> World:
     """Return the people numbered from block x BLOCK on, and their lives."""
     time = calendar(settings)
-    rngs = [np.random.default_rng(child) for child in seed.spawn(4)]
+    rngs = [np.random.default_rng(child) for child in seed.spawn(5)]
     numbers = np.arange(block * BLOCK, min(settings.customers, (block + 1) * BLOCK))
     people = draw_people(rngs[0], numbers, time)
     particulars = draw_particulars(rngs[1], people)
@@ -86,4 +88,5 @@ def draw_world(settings: "SimulateSettings", block: int, seed: np.random.SeedSeq
         journeys=journeys,
         orders=orders,
         lines=draw_lines(rngs[3], people, orders),
+        service=draw_service(rngs[4], people, journeys, orders, time),
     )

@@ -1,10 +1,13 @@
-"""Files as the silos leave them: Parquet, CSV (semicolons at the till, commas in the CRM), JSON Lines."""
+"""Files as the silos leave them: Parquet, JSON Lines, and CSV with each silo's delimiter and encoding."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
+
+CSV = {"store": (";", "utf-8"), "contact_centre": (";", "latin-1")}
+"""Delimiter and encoding of the silos' CSV files, where they are not a comma and UTF-8."""
 
 
 def write_silo(table: pa.Table, folder: Path, name: str, block: int) -> Path:
@@ -15,11 +18,21 @@ def write_silo(table: pa.Table, folder: Path, name: str, block: int) -> Path:
     if path.suffix == ".parquet":
         pq.write_table(table, path, compression="zstd")
     elif path.suffix == ".csv":
-        delimiter = ";" if name.startswith("store") else ","
-        pcsv.write_csv(table, path, pcsv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
+        _write_csv(table, path, *CSV.get(path.parent.name, (",", "utf-8")))
     else:
         _write_json_lines(table, path)
     return path
+
+
+def _write_csv(table: pa.Table, path: Path, delimiter: str, encoding: str) -> None:
+    """Write a header and one line a row."""
+    options = pcsv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+    if encoding == "utf-8":
+        pcsv.write_csv(table, path, options)
+        return
+    written = pa.BufferOutputStream()
+    pcsv.write_csv(table, written, options)
+    path.write_bytes(written.getvalue().to_pybytes().decode("utf-8").encode(encoding))
 
 
 def _write_json_lines(table: pa.Table, path: Path) -> None:
