@@ -406,12 +406,12 @@ def test_importing_the_module_loads_neither_numba_nor_lightgbm():
 
 
 def test_an_install_that_cannot_be_written_to_compiles_without_a_cache(monkeypatch):
-    from sintonia import forest_kernels
+    from sintonia import compiled
 
     def njit(**options):
         if options.pop("cache", False):
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(forest_kernels.numba, "njit", njit)
-    assert forest_kernels.compiled()(abs)(-1) == 1
+    monkeypatch.setattr(compiled.numba, "njit", njit)
+    assert compiled.compiled()(abs)(-1) == 1

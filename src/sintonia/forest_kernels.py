@@ -4,18 +4,17 @@ Every inner loop runs over the rows of a block, so that LLVM turns it into vecto
 another one, so its result does not depend on the block it stands in. Importing this module imports numba.
 """
 
-from collections.abc import Callable
 from math import exp
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numba
 import numpy as np
+
+from sintonia.compiled import compiled
 
 if TYPE_CHECKING:
     from sintonia.forest import Columns, Nodes, Tables
 
 Array = np.ndarray[Any, Any]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold: nearer to zero than this is zero
 NO_LEVEL = 4294967295  # a category that no split contains
@@ -36,18 +35,6 @@ class Walk(NamedTuple):
     product: Array  # (depth, n_points, rows) of the factors of the features above
     total: Array  # (depth, n_points, rows) of the values of the leaves below
     path: Array  # (depth,) nodes above
-
-
-def compiled(**options: set[str]) -> Callable[[Function], Function]:
-    """Return a numba decorator that keeps its machine code on disk where the disk allows it."""
-
-    def decorate(function: Function) -> Function:
-        try:
-            return numba.njit(nogil=True, cache=True, **options)(function)  # type: ignore[no-any-return]
-        except RuntimeError:  # an install that cannot be written to, and no folder of the user's either
-            return numba.njit(nogil=True, **options)(function)  # type: ignore[no-any-return]
-
-    return decorate
 
 
 @compiled()

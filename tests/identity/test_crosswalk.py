@@ -42,6 +42,29 @@ def test_identifier_tied_as_it_first_arrives_was_never_a_customer_of_its_own():
     assert rows(cluster(ints(1, 2), ints(0), ints(1), ints(2))) == [(0, 0, 1, -1), (1, 0, 2, -1)]
 
 
+def test_a_row_is_as_weak_as_the_weakest_tie_behind_it():
+    # 3 joins 2 on day 5, both join 0 by way of 1 on day 7; 0 and 1 were tied on day 6 by a weaker tie.
+    found = cluster(ints(1, 2, 3, 4), ints(2, 0, 1), ints(3, 1, 3), ints(5, 6, 7), ints(1, 4, 2))
+    assert list(zip(found.node.tolist(), found.root.tolist(), found.weakness.tolist(), strict=True)) == [
+        (0, 0, -1),
+        (1, 1, -1),
+        (1, 0, 4),
+        (2, 2, -1),
+        (2, 0, 4),
+        (3, 3, -1),
+        (3, 2, 1),
+        (3, 0, 4),
+    ]
+
+
+def test_more_changes_than_identifiers_are_all_kept():
+    # Customers are taken over from the youngest to the oldest, so that each tie moves all who are younger.
+    days = np.arange(9)
+    found = cluster(np.zeros(10, np.int64), days[::-1].copy(), days[::-1] + 1, days + 1)
+    assert len(found.node) == 10 + 45
+    assert found.root[found.until < 0].tolist() == [0] * 10
+
+
 GRAPHS = st.integers(1, 7).flatmap(
     lambda n: st.tuples(
         st.just(n),

@@ -9,10 +9,9 @@ hold.
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sintonia.errors import InputError
-from sintonia.identity.linkage import Floats, Groups, Ints, ruled
+from sintonia.identity.linkage import Ints, Pairs, average_linkage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,9 +54,10 @@ def cluster(
     ids = ids.cast(pa.string())
     ordered = ids.take(pc.sort_indices(ids))
     left, right = (_places(pairs.column(side), ordered) for side in ("left", "right"))
-    weight = ruled(pairs.column("match_weight").to_numpy())
     least = float(np.log2(match_probability / (1 - match_probability)))
-    found = _average_linkage(len(ordered), np.minimum(left, right), np.maximum(left, right), weight, least)
+    weight = pairs.column("match_weight").to_numpy()
+    told = Pairs(np.minimum(left, right), np.maximum(left, right), weight, np.zeros(len(left), bool))
+    found = average_linkage(len(ordered), told, least)
     names = ordered.take(pa.array(found))
     return pa.table({"record_id": ids, "cluster": names.take(pc.index_in(ids, ordered))})
 
@@ -73,36 +73,3 @@ def _places(side: "pa.ChunkedArray", ordered: "pa.Array") -> Ints:
         )
     found: Ints = places.to_numpy().astype(np.int64)
     return found
-
-
-def _average_linkage(records: int, left: Ints, right: Ints, weight: Floats, least: float) -> Ints:
-    """Return each record's cluster as the place of its least record."""
-    component = _components(records, left, right, weight >= least)
-    near = component[left] == component[right]
-    left, right, weight = left[near], right[near], weight[near]
-    size = np.bincount(component, minlength=records)
-    tied = np.bincount(component[left[weight >= least]], minlength=records)
-    settled = tied == size * (size - 1) // 2
-    first = np.full(records, records)
-    np.minimum.at(first, component, np.arange(records))
-    found = np.where(settled[component], first[component], np.arange(records))
-    doubtful = np.flatnonzero(~settled[component[left]])
-    doubtful = doubtful[np.argsort(component[left[doubtful]], kind="stable")]
-    for part in np.split(doubtful, np.flatnonzero(np.diff(component[left[doubtful]])) + 1):
-        groups = Groups(least)
-        for pair in zip(left[part].tolist(), right[part].tolist(), weight[part].tolist(), strict=True):
-            groups.add(*pair)
-        for merge in groups.settle():
-            found[merge.gone] = merge.kept
-    while (found != found[found]).any():
-        found = found[found]
-    return found
-
-
-def _components(records: int, left: Ints, right: Ints, ties: NDArray[np.bool_]) -> Ints:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = coo_array((np.ones(int(ties.sum())), (left[ties], right[ties])), shape=(records, records))
-    labels: Ints = connected_components(edges, directed=False)[1].astype(np.int64)
-    return labels

@@ -1,13 +1,15 @@
 """Ties clustered into customers as they arrived: who belonged to whom, as far as anybody could know then."""
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
+
+if TYPE_CHECKING:
+    from sintonia.identity.union_kernels import Growth
 
 Ints = NDArray[np.int64]
 
@@ -48,39 +50,28 @@ def cluster(
     >>> list(zip(found.node.tolist(), found.root.tolist(), found.since.tolist(), found.until.tolist()))
     [(0, 0, 1, -1), (1, 1, 2, 9), (1, 0, 9, -1), (2, 1, 3, 9), (2, 0, 9, -1)]
     """
-    root = list(range(len(first_seen_at)))
-    members = {node: [node] for node in root}
-    since = first_seen_at.tolist()
-    weak = [-1] * len(root)
-    ended: list[tuple[int, int, int, int, int]] = []
-    weaknesses = np.zeros(len(left), np.int64) if weakness is None else weakness
-    for tie in _joining(left, right, arrived_at, len(root)).tolist():
-        one, other, at = int(left[tie]), int(right[tie]), int(arrived_at[tie])
-        stays, goes = sorted((root[one], root[other]))
-        weakest = max(int(weaknesses[tie]), weak[one], weak[other])
-        for node in members.pop(goes):
-            # One that would have lasted no time at all was never seen by anybody.
-            if since[node] < at:
-                ended.append((node, goes, since[node], at, weak[node]))
-            root[node], since[node], weak[node] = stays, at, max(weak[node], weakest)
-            members[stays].append(node)
-    holding = ((node, root[node], since[node], -1, weak[node]) for node in range(len(root)))
-    table = np.array(sorted([*ended, *holding], key=lambda row: (row[0], row[2])), np.int64).reshape(-1, 5)
-    return Memberships(*table.T)
+    from sintonia.identity.union_kernels import grow
 
-
-def _joining(left: Ints, right: Ints, arrived_at: Ints, n_nodes: int) -> Ints:
-    """Return the ties that join two customers, in order of arrival: a minimum spanning tree holds just these.
-
-    Whatever path a tie's ends have in the tree, no edge on it arrived later than the tie (Hu 1961).
-    """
-    # Ranks instead of times, for ties of one moment need an order too, and from one: zero would be no edge at all.
     order = np.lexsort((right, left, arrived_at))
-    ranks = np.empty(len(order))
-    ranks[order] = np.arange(1, len(order) + 1)
-    tree = minimum_spanning_tree(coo_matrix((ranks, (left, right)), shape=(n_nodes, n_nodes)).tocsr())
-    joining: Ints = order[np.sort(tree.data).astype(np.int64) - 1]
-    return joining
+    weaknesses = np.zeros(len(left), np.int64) if weakness is None else weakness
+    ties = (left[order], right[order], arrived_at[order], weaknesses[order])
+    growth, ended = _apart(first_seen_at), np.empty((len(first_seen_at), 5), np.int64)
+    if (count := grow(growth, ties, ended)) > len(ended):
+        growth, ended = _apart(first_seen_at), np.empty((count, 5), np.int64)
+        grow(growth, ties, ended)
+    nodes, holding = np.arange(len(first_seen_at)), np.full(len(first_seen_at), -1)
+    last = (nodes, growth.root, growth.since, holding, growth.weak)
+    columns = [np.concatenate(both) for both in zip(ended[:count].T, last, strict=True)]
+    in_time = np.argsort(columns[0], kind="stable")
+    return Memberships(*(column[in_time] for column in columns))
+
+
+def _apart(first_seen_at: Ints) -> "Growth":
+    """Return every node as a customer of its own."""
+    from sintonia.identity.union_kernels import Growth
+
+    nodes, none = np.arange(len(first_seen_at)), np.full(len(first_seen_at), -1)
+    return Growth(nodes.copy(), first_seen_at.copy(), none.copy(), nodes, none)
 
 
 def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:

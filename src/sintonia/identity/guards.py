@@ -7,9 +7,13 @@ to the first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sintonia.identity.union_kernels import Lists, Replay
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -28,9 +32,18 @@ class Ties:
         """Return how many."""
         return len(self.left)
 
-    def take(self, places: Ints) -> "Ties":
-        """Return the ties at these places."""
-        return Ties(self.left[places], self.right[places], self.arrived_at[places], self.shareable[places])
+    def __add__(self, other: "Ties") -> "Ties":
+        """Return both, one after the other."""
+        return Ties(
+            np.concatenate([self.left, other.left]),
+            np.concatenate([self.right, other.right]),
+            np.concatenate([self.arrived_at, other.arrived_at]),
+            np.concatenate([self.shareable, other.shareable]),
+        )
+
+    def take(self, chosen: Bools | Ints) -> "Ties":
+        """Return the chosen ones."""
+        return Ties(self.left[chosen], self.right[chosen], self.arrived_at[chosen], self.shareable[chosen])
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,9 @@ class Rules:
 def accepted(n_nodes: int, ties: Ties, rules: Rules, before: Ties | None = None) -> Bools:
     """Return which ties hold, (n_ties,).
 
+    Ties `before`, accepted earlier, stand without being asked. The others are judged by what was known when
+    they came: nothing of before is younger than they are, even when they were delivered late.
+
     Examples
     --------
     Records 0 and 1 name different people who gave one telephone (node 2); a tie known later makes them one.
@@ -59,75 +75,45 @@ def accepted(n_nodes: int, ties: Ties, rules: Rules, before: Ties | None = None)
     >>> accepted(3, ties, records).tolist()
     [True, False, True]
     """
-    holds = np.ones(len(ties), bool)
-    doubtful = np.flatnonzero(_contested(n_nodes, ties, rules))
-    order = doubtful[
-        np.lexsort(
-            (ties.right[doubtful], ties.left[doubtful], ties.shareable[doubtful], ties.arrived_at[doubtful])
-        )
-    ]
-    replay = _Replay(rules)
-    columns = (order, ties.left[order], ties.right[order], ties.arrived_at[order], ties.shareable[order])
-    for place, left, right, arrived_at, shareable in zip(*(c.tolist() for c in columns), strict=True):
-        holds[place] = replay.takes(left, right, arrived_at, shareable)
+    from sintonia.identity.union_kernels import replay
+
+    order = np.lexsort((ties.right, ties.left, ties.shareable, ties.arrived_at))
+    told = ties.take(order) if before is None else before + ties.take(order)
+    asked_from = len(told) - len(ties)
+    columns = (told.left, told.right, np.maximum.accumulate(told.arrived_at), told.shareable)
+    holds = np.empty(len(ties), bool)
+    holds[order] = replay(_state(n_nodes, rules), columns, asked_from)[asked_from:]
     return holds
 
 
-def _contested(n_nodes: int, ties: Ties, rules: Rules) -> Bools:
-    """Return the ties of components in which a rule could speak: two person records, or a forbidden pair."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def _state(n_nodes: int, rules: Rules) -> "Replay":
+    """Return every node as a customer and a person of its own."""
+    from sintonia.identity.union_kernels import Replay
 
-    edges = coo_array((np.ones(len(ties)), (ties.left, ties.right)), shape=(n_nodes, n_nodes))
-    component = connected_components(edges, directed=False)[1]
-    persons = np.bincount(component[np.array(list(rules.persons), np.int64)], minlength=n_nodes)
-    several = persons > rules.most
-    several[component[np.array(rules.forbidden, np.int64).ravel()]] = True
-    contested: Bools = several[component[ties.left]]
-    return contested
-
-
-class _Replay:
-    """Customers and persons as ties arrive: a customer is what all ties unite, a person what sure ones do."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self._customer: dict[int, int] = {}
-        self._person: dict[int, int] = {}
-        self._persons: dict[int, set[int]] = {}
-
-    def takes(self, left: int, right: int, arrived_at: int, shareable: bool) -> bool:
-        """Return whether the tie holds, and unite what it ties if it does."""
-        one, other = _root(self._customer, left), _root(self._customer, right)
-        if one != other and (self._forbids(one, other) or (shareable and self._many(one, other, arrived_at))):
-            return False
-        if one != other:
-            self._persons[one] = self._of(one) | self._persons.pop(other, {other})
-            self._customer[other] = one
-        if not shareable:
-            self._person[_root(self._person, right)] = _root(self._person, left)
-        return True
-
-    def _of(self, customer: int) -> set[int]:
-        return self._persons.get(customer, {customer})
-
-    def _many(self, one: int, other: int, arrived_at: int) -> bool:
-        """Return whether the two would unite too many persons named by then; nobody new is never too many."""
-        both = [self._named(customer, arrived_at) for customer in (one, other)]
-        return all(both) and len(both[0] | both[1]) > self._rules.most
-
-    def _named(self, customer: int, arrived_at: int) -> set[int]:
-        known = self._rules.persons
-        named = (node for node in self._of(customer) if known.get(node, arrived_at + 1) <= arrived_at)
-        return {_root(self._person, node) for node in named}
-
-    def _forbids(self, one: int, other: int) -> bool:
-        pairs = ({_root(self._customer, a), _root(self._customer, b)} for a, b in self._rules.forbidden)
-        return {one, other} in pairs
+    named_at = np.full(n_nodes, np.iinfo(np.int64).max)
+    persons = np.fromiter(rules.persons.keys(), np.int64, len(rules.persons))
+    named_at[persons] = np.fromiter(rules.persons.values(), np.int64, len(rules.persons))
+    ends = np.array(rules.forbidden, np.int64).ravel()
+    return Replay(
+        np.arange(n_nodes),
+        np.arange(n_nodes),
+        named_at,
+        _lists(n_nodes, persons, persons, n_nodes),
+        _lists(n_nodes, ends, np.arange(len(ends)), len(ends)),
+        ends,
+        rules.most,
+    )
 
 
-def _root(parent: dict[int, int], node: int) -> int:
-    while (above := parent.get(node, node)) != node:
-        parent[node] = parent.get(above, above)
-        node = above
-    return node
+def _lists(n_nodes: int, nodes: Ints, items: Ints, n_items: int) -> "Lists":
+    """Return a list of items for every node: those of `items` whose node is the node."""
+    from sintonia.identity.union_kernels import Lists
+
+    first, last, after = np.full(n_nodes, -1), np.full(n_nodes, -1), np.full(n_items, -1)
+    order = np.argsort(nodes, kind="stable")
+    nodes, items = nodes[order], items[order]
+    same = nodes[1:] == nodes[:-1]
+    after[items[:-1][same]] = items[1:][same]
+    starts, ends = np.append(True, ~same)[: len(nodes)], np.append(~same, True)[: len(nodes)]
+    first[nodes[starts]], last[nodes[ends]] = items[starts], items[ends]
+    return Lists(first, last, after)

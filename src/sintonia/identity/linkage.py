@@ -5,12 +5,15 @@ strongly as one pair may speak at all. What arrives later joins groups and never
 knew at a date does not depend on what came after it.
 """
 
-import heapq
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sintonia.identity.linkage_kernels import Linkage
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,123 +23,6 @@ MOST_BITS = 10.0
 """What one pair may say for or against, in bits: beyond a thousand to one, weights are the model's vanity."""
 
 _RULED = 1e9
-
-
-@dataclass(frozen=True)
-class Merge:
-    """Two groups, each named by its least record, and the average weight (bits) that makes them one.
-
-    `left` and `right` are the two records that speak most for it. A merge that is `held` was not made.
-    """
-
-    kept: int
-    gone: int
-    left: int
-    right: int
-    match_weight: float
-    held: bool
-
-
-@dataclass(frozen=True)
-class _Between:
-    """What the pairs kept between two groups say together, and which of them says most."""
-
-    bits: float
-    pairs: int
-    implausible: bool
-    best: tuple[float, int, int]
-
-    def __add__(self, other: "_Between") -> "_Between":
-        return _Between(
-            self.bits + other.bits,
-            self.pairs + other.pairs,
-            self.implausible or other.implausible,
-            max(self.best, other.best),
-        )
-
-
-class Groups:
-    """Groups of records that grow by pairs added and settled, again and again.
-
-    Heap entries of groups that have changed since they were offered are stale and skipped.
-
-    Examples
-    --------
-    >>> groups = Groups(least=0.0)
-    >>> groups.add(1, 2, 9.0)
-    >>> groups.add(2, 3, 8.0)
-    >>> [(merge.kept, merge.gone, merge.match_weight) for merge in groups.settle()]
-    [(1, 2, 9.0)]
-    """
-
-    def __init__(self, least: float) -> None:
-        self._least = least
-        self._between: dict[int, dict[int, _Between]] = {}
-        self._size: dict[int, int] = {}
-        self._parent: dict[int, int] = {}
-        self._heap: list[tuple[float, int, int, int, int]] = []
-        self._held: set[tuple[int, int]] = set()
-        self._touched: dict[tuple[int, int], None] = {}
-
-    def group(self, record: int) -> int:
-        """Return the least record of the record's group."""
-        while (parent := self._parent.get(record, record)) != record:
-            record = parent
-        return record
-
-    def add(self, left: int, right: int, weight: float, implausible: bool = False) -> None:
-        """Take note of one more pair of records; `settle` draws the conclusions."""
-        one, other = sorted((self.group(left), self.group(right)))
-        for group in (one, other):
-            self._size.setdefault(group, 1)
-        if one == other:
-            return
-        found = _Between(weight, 1, implausible, (weight, -left, -right))
-        before = self._between.get(one, {}).get(other)
-        self._set(one, other, before + found if before else found)
-        self._touched[one, other] = None
-
-    def settle(self) -> Iterator[Merge]:
-        """Yield the merges that have become due, strongest average first, the implausible ones as held."""
-        for one, other in self._touched:
-            self._offer(one, other)
-        self._touched.clear()
-        while self._heap:
-            negative, one, other, *sizes = heapq.heappop(self._heap)
-            if [self._size.get(one), self._size.get(other)] != sizes:
-                continue
-            found = self._between[one][other]
-            due = Merge(one, other, -found.best[1], -found.best[2], -negative, found.implausible)
-            if not found.implausible:
-                self._merge(one, other)
-                yield due
-            elif (one, other) not in self._held:
-                self._held.add((one, other))
-                yield due
-
-    def _set(self, one: int, other: int, found: _Between) -> None:
-        self._between.setdefault(one, {})[other] = self._between.setdefault(other, {})[one] = found
-
-    def _offer(self, one: int, other: int) -> None:
-        one, other = min(one, other), max(one, other)
-        found = self._between[one][other]
-        pairs = self._size[one] * self._size[other]
-        average = (found.bits - MOST_BITS * (pairs - found.pairs)) / pairs
-        if average >= self._least:
-            heapq.heappush(self._heap, (-average, one, other, self._size[one], self._size[other]))
-
-    def _merge(self, one: int, other: int) -> None:
-        self._parent[other] = one
-        self._size[one] += self._size.pop(other)
-        del self._between[one][other]
-        for third, found in self._between.pop(other).items():
-            if third == one:
-                continue
-            before = self._between[one].get(third)
-            self._set(one, third, before + found if before else found)
-            del self._between[third][other]
-        for third in self._between[one]:
-            self._offer(one, third)
 
 
 @dataclass(frozen=True)
@@ -150,9 +36,28 @@ class Pairs:
     weight: Floats
     implausible: Bools
 
-    def take(self, chosen: Bools) -> "Pairs":
-        """Return the chosen pairs."""
+    def __add__(self, other: "Pairs") -> "Pairs":
+        """Return both, one after the other."""
+        return Pairs(
+            np.concatenate([self.left, other.left]),
+            np.concatenate([self.right, other.right]),
+            np.concatenate([self.weight, other.weight]),
+            np.concatenate([self.implausible, other.implausible]),
+        )
+
+    def take(self, chosen: Bools | Ints) -> "Pairs":
+        """Return the chosen ones."""
         return Pairs(self.left[chosen], self.right[chosen], self.weight[chosen], self.implausible[chosen])
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was decided earlier: the least record of each record's group, (n_records,), itself when it is new,
+    and the pairs that were told then. These count in averages, and make nothing one by themselves.
+    """
+
+    group: Ints
+    pairs: Pairs
 
 
 @dataclass(frozen=True)
@@ -168,14 +73,6 @@ class Linked:
     held: Bools
 
 
-@dataclass(frozen=True)
-class Before:
-    """What was decided before: each record's group by its least record, and the pairs it was decided upon."""
-
-    group: Ints
-    pairs: Pairs
-
-
 def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None = None) -> Linked:
     """Return the merges of records, batch of arrivals after batch of arrivals.
 
@@ -187,6 +84,9 @@ def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before |
         The pairs worth keeping; the others speak against.
     least
         Least average weight at which two groups are one.
+    before
+        What was decided earlier and stands; `pairs` are then those with a new record, and the merges are those
+        that the new ones cause, known since the last of their evidence.
 
     Examples
     --------
@@ -196,25 +96,77 @@ def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before |
     >>> found = link_as_known(np.array([1, 2, 9]), pairs, least=0.0)
     >>> found.left.tolist(), found.right.tolist(), found.arrived_at.tolist()
     ([0, 1], [2, 2], [9, 9])
+
+    The same in two steps.
+
+    >>> early = pairs.take(np.array([True, False, False]))
+    >>> late = pairs.take(np.array([False, True, True]))
+    >>> link_as_known(np.array([1, 2]), early, least=0.0).left.tolist()
+    []
+    >>> link_as_known(np.array([1, 2, 9]), late, 0.0, Before(np.arange(3), early)).arrived_at.tolist()
+    [9, 9]
     """
+    from sintonia.identity.linkage_kernels import link
+
+    told, linkage = _prepared(arrived_at, pairs, least, before)
+    pair, known_at, bits, held = link(linkage, len(told.left) - len(pairs.left))
+    return Linked(told.left[pair], told.right[pair], known_at, bits, held)
+
+
+def average_linkage(records: int, pairs: Pairs, least: float) -> Ints:
+    """Return the least record of each record's group, (n_records,), when all records arrive at once.
+
+    Examples
+    --------
+    >>> pairs = Pairs(np.array([1, 2]), np.array([2, 3]), np.array([9.0, 8.0]), np.zeros(2, bool))
+    >>> average_linkage(4, pairs, least=0.0).tolist()
+    [0, 1, 1, 3]
+    """
+    from sintonia.identity.linkage_kernels import link
+
+    _, linkage = _prepared(np.zeros(records, np.int64), pairs, least, None)
+    link(linkage, 0)
+    return _flat(linkage.records["parent"])
+
+
+def _flat(parent: Ints) -> Ints:
+    while ((above := parent[parent]) != parent).any():
+        parent = above
+    return parent
+
+
+def _prepared(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None) -> tuple[Pairs, "Linkage"]:
+    """Return the pairs in the order in which they are told, those of before first, and room for their edges."""
+    from sintonia.identity import linkage_kernels as kernels
+
     known_at = np.maximum(arrived_at[pairs.left], arrived_at[pairs.right])
     order = np.lexsort((pairs.right, pairs.left, known_at))
-    bits = ruled(pairs.weight)
-    groups, rows = Groups(least), []
-    for batch in np.split(order, np.flatnonzero(np.diff(known_at[order])) + 1) if len(order) else ():
-        told = (column[batch].tolist() for column in (pairs.left, pairs.right, bits, pairs.implausible))
-        for pair in zip(*told, strict=True):
-            groups.add(*pair)
-        known = int(known_at[batch[0]])
-        rows += [(due.left, due.right, known, due.match_weight, due.held) for due in groups.settle()]
-    columns = list(zip(*rows, strict=True)) or [()] * 5
-    return Linked(
-        np.array(columns[0], np.int64),
-        np.array(columns[1], np.int64),
-        np.array(columns[2], np.int64),
-        np.array(columns[3], np.float64),
-        np.array(columns[4], np.bool_),
+    told, known_at = pairs.take(order), known_at[order]
+    if before is not None:
+        told = before.pairs + told
+        known_at = np.concatenate([np.zeros(len(before.pairs.left), np.int64), known_at])
+    records, parent = len(arrived_at), np.arange(len(arrived_at)) if before is None else before.group.copy()
+    columns = (told.left, told.right, ruled(told.weight), known_at, told.implausible)
+    groups = (arrived_at, parent, np.bincount(parent, minlength=records), np.full(records, -1))
+    n_pairs = len(known_at)
+    return told, kernels.Linkage(
+        _packed(kernels.TOLD, columns),
+        _packed(kernels.RECORDS, groups),
+        np.zeros(n_pairs, kernels.EDGES),
+        np.zeros(2 * n_pairs, kernels.HALVES),
+        np.full(1 << (2 * n_pairs + 1).bit_length(), -1, np.int32),
+        np.zeros(2, np.int64),
+        least,
+        MOST_BITS,
     )
+
+
+def _packed(kind: np.dtype[np.void], columns: Sequence[NDArray[Any]]) -> NDArray[np.void]:
+    """Return the columns as records, for a loop that jumps about finds all of one in one place."""
+    packed = np.empty(len(columns[0]), kind)
+    for name, column in zip(kind.names or (), columns, strict=True):
+        packed[name] = column
+    return packed
 
 
 def ruled(weight: Floats) -> Floats:
