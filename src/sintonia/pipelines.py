@@ -25,6 +25,7 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
+from sintonia.identity.explaining import explain
 from sintonia.identity.golden import write_customers
 from sintonia.identity.page import render as render_identity
 from sintonia.identity.report import Report, read_records, report_records, report_store
@@ -43,6 +44,7 @@ from sintonia.summaries import (
     Figures,
     build_figures,
     demo_figures,
+    explanation_figures,
     identity_figures,
     review_figures,
     score_figures,
@@ -90,7 +92,9 @@ def build(settings: BuildSettings) -> Figures:
 
 
 def identity(settings: IdentitySettings) -> Figures:
-    """Return how well records became customers, in the workspace's store or in one table, with a page on it."""
+    """Return how well records became customers, with a page on it; or, with `customer`, why one is a customer."""
+    if settings.customer is not None:
+        return explanation_figures(explain(open_store(Path(settings.workspace)).folder, settings.customer))
     report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
     page = Path(settings.out) if settings.out else beside
     page.parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Estimate, Evaluation
+from sintonia.identity.explanation import Explanation, lines
+from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
 from sintonia.identity.report import Report
 from sintonia.interactions import Store
@@ -74,7 +78,7 @@ def identity_figures(report: Report, examples: int, page: Path) -> Figures:
     say = [f"{report.records:,} {report.what}, {report.customers:,} customers"]
     sizes = ", ".join(f"{n:,} of {size}" for size, n in grouped(report.sizes).items())
     say.append(f"Customers by records: {sizes}")
-    say.append("Tied by: " + ", ".join(f"{rule} {count:,}" for rule, count in report.rules.items()))
+    say.append("Ties by rule: " + ", ".join(f"{rule} {count:,}" for rule, count in report.rules.items()))
     agreement = {}
     if report.quality is not None:
         for name in ("pairwise", "b_cubed"):
@@ -83,9 +87,9 @@ def identity_figures(report: Report, examples: int, page: Path) -> Figures:
             told = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
             say.append(f"Against the truth, {name.replace('_', '-'):<9} {told}")
     shown = {name: list(map(str, found[:examples])) for name, found in report.examples.items()}
-    for name, lines in shown.items():
+    for name, examples_of in shown.items():
         many = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
-        say += [f"{many}, to look at:", *(f"  {line}" for line in lines)]
+        say += [f"{many}, to look at:", *(f"  {line}" for line in examples_of)]
     return {
         "what": report.what,
         "records": report.records,
@@ -98,6 +102,20 @@ def identity_figures(report: Report, examples: int, page: Path) -> Figures:
         "files": [str(page)],
         "say": say + _files([page]),
     }
+
+
+def explanation_figures(found: Explanation) -> Figures:
+    """Return why a customer is one: identifiers, ties and what was kept apart, each with its time and masked."""
+    return {**_plain(asdict(found)), "asked": masked_key(found.asked), "files": [], "say": lines(found)}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return a value as JSON knows it, times in ISO."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def train_figures(

@@ -25,6 +25,9 @@ def store(folder: Path) -> Path:
     names = ("source", "source_key", "customer_id", "rule", "unlinked_at")
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     pq.write_table(pa.table(columns), folder / "crosswalk.parquet")
+    ties = {"rule": ["match", "same record", "same record", "match"], "holds": [True, True, True, False]}
+    (folder / "identity").mkdir(exist_ok=True)
+    pq.write_table(pa.table(ties), folder / "identity" / "ties.parquet")
     return folder
 
 
@@ -32,7 +35,8 @@ def test_store_is_reported_as_it_holds_now(tmp_path):
     (tmp_path / "truth.csv").write_text("source,source_key,person_id\ncrm,a,P\ncrm,b,P\ncard,9,P\n")
     found = report_store(store(tmp_path), tmp_path, tmp_path / "truth.csv", "toy")
     assert (found.records, found.sizes) == (3, {1: 1, 2: 1})
-    assert found.rules == {"first record": 2, "match": 1}
+    assert list(found.rules.items()) == [("same record", 2), ("match", 1), ("match, refused", 1)]
+    assert found.matcher is None
     figures = identity_figures(found, 5, Path("page.html"))
     assert (figures["customers"], figures["pairwise"]["precision"]) == (2, 1.0)
     assert figures["pairwise"]["recall"] == pytest.approx(1 / 3)

@@ -16,6 +16,7 @@ from sintonia.errors import ConfigError, unknown
 
 FREE_TEXT_KEYS = (
     "list",
+    "customer",
     "out",
     "records",
     "truth",

@@ -67,19 +67,24 @@ class BuildSettings(Settings):
 
 @dataclass(frozen=True)
 class IdentitySettings(Settings):
-    """`sintonia identity`: the report of the workspace's customers, or of one table of person records."""
+    """`sintonia identity`: the report of the workspace's customers, of one of them, or of a table of person records."""
 
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     records: str | None = None
     truth: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
+    customer: str | None = None
     examples: int = 5
     out: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse fewer examples than none."""
+        """Refuse fewer examples than none, and to explain a customer of a table that has none yet."""
         super().__post_init__()
         at_least("examples", self.examples, 0)
+        if self.customer is not None and self.records is not None:
+            raise ConfigError(
+                "customer= explains a customer of the workspace, records= matches a file by itself; give one of them."
+            )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ _LETTERS = {("fontSize", 8): 10, ("dy", -13): -15, ("dy", -25): -28, ("step", 75
 """Text too small to read, and the room it needs once it is larger."""
 
 
+_ROOM = 16
+"""Letters of a value that fit above a bar."""
+
+
 @dataclass(frozen=True)
 class JudgedPair:
     """Two records (their names fit to show), their match weight (bits) and probability, and field by field why."""
@@ -165,9 +169,14 @@ def _with_household(records: Sequence[Mapping[str, Any]], pair: JudgedPair) -> l
     told = []
     for place, record in enumerate([*bars, bar, final]):
         values = shown.get(record["column_name"])
-        sides = (values.left, values.right) if values else ("", "")
+        sides = (_short(values.left), _short(values.right)) if values else ("", "")
         told.append({**record, "bar_sort_order": place, "value_l": sides[0], "value_r": sides[1]})
     return told
+
+
+def _short(value: str) -> str:
+    """Return as much of a value as a bar has room for."""
+    return value if len(value) <= _ROOM else value[: _ROOM - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _for_the_page(spec: Spec) -> Spec:

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,8 +15,8 @@ from sintonia.config import IdentityConfig
 from sintonia.errors import InputError, hint
 from sintonia.identity.charts import JudgedPair, Matcher
 from sintonia.identity.clusters import cluster
-from sintonia.identity.comparisons import Comparison
-from sintonia.identity.findings import FINDINGS, agreements, masked_key
+from sintonia.identity.findings import FINDINGS, masked_key
+from sintonia.identity.judged import judged_pairs, nearest, state_folder, stored_matcher
 from sintonia.identity.match import MatchConfig, match_pairs
 from sintonia.identity.quality import Quality, quality
 from sintonia.identity.standardise import standardise
@@ -52,9 +51,9 @@ class Example:
 class Report:
     """Figures of records grouped into customers; `source` says what was read, a store or a file.
 
-    `sizes` counts customers by their number of records, `rules` records by what tied them; `findings` counts what a
-    person should look at, by kind, and `examples` shows some of it, masked. `matcher` is what its charts are drawn
-    from, where records were matched by weights.
+    `sizes` counts customers by their number of records, `rules` ties by what made them; `findings` counts what
+    waits for a person, by kind, and `examples` shows some of it and the least certain pairs, masked. `matcher` is
+    what its charts are drawn from, where records were matched by weights.
     """
 
     source: str
@@ -83,6 +82,7 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
     """
     path = store / "crosswalk.parquet"
     crosswalk = pq.read_table(path, filters=pc.field("unlinked_at").is_null())
+    state = state_folder(store)
     found = {
         name: pq.read_table(workspace / "identity" / f"{name}.parquet")
         for name in FINDINGS
@@ -93,10 +93,11 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
         what="identifiers",
         records=crosswalk.num_rows,
         sizes=_sizes(crosswalk["customer_id"].to_pylist()),
-        rules=dict(Counter(crosswalk["rule"].to_pylist()).most_common()),
-        findings={name: table.num_rows for name, table in found.items()},
+        rules=_ties(state),
+        findings={name: table.num_rows for name, table in found.items() if name != "borderline"},
         examples={name: _shown(table.slice(0, MOST_SHOWN)) for name, table in found.items()},
         quality=None if truth is None else _against(crosswalk, truth),
+        matcher=stored_matcher(state, WATERFALLS),
     )
 
 
@@ -137,22 +138,6 @@ def report_records(
     )
 
 
-def nearest(pairs: pa.Table, match_probability: float, most: int) -> pa.Table:
-    """Return the pairs nearest to the border between one customer and two, nearest first."""
-    border = np.log2(match_probability / (1 - match_probability))
-    away = np.abs(pairs["match_weight"].to_numpy() - border)
-    return pairs.take(pa.array(np.argsort(away, kind="stable")[:most]))
-
-
-def judged_pairs(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[JudgedPair]:
-    """Return pairs of standardised records with what speaks for and against them, values and names masked."""
-    columns = ("left", "right", "match_weight", "match_probability")
-    rows = zip(
-        *(pairs[name].to_pylist() for name in columns), agreements(records, pairs, compared), strict=True
-    )
-    return [JudgedPair(masked_key(left), masked_key(right), *judged) for left, right, *judged in rows]
-
-
 def _example(pair: JudgedPair) -> Example:
     why = "; ".join(map(str, pair.agreements))
     return Example(f"{pair.left} and {pair.right}", why, pair.match_probability)
@@ -183,12 +168,20 @@ def _sizes(clusters: list[str]) -> dict[int, int]:
     return dict(sorted(Counter(Counter(clusters).values()).items()))
 
 
+def _ties(state: Path) -> dict[str, int]:
+    """Return how many ties hold by rule, most first, and after them how many were refused."""
+    ties = pq.read_table(state / "ties.parquet", columns=["rule", "holds"])
+    counted = ties.group_by(["rule", "holds"]).aggregate([("rule", "count")]).to_pylist()
+    ordered = sorted(counted, key=lambda row: (not row["holds"], -row["rule_count"], row["rule"]))
+    return {row["rule"] if row["holds"] else f"{row['rule']}, refused": row["rule_count"] for row in ordered}
+
+
 def _shown(table: pa.Table) -> list[Example]:
     if "shown" in table.column_names:
         rows = table.select(["source", "shown", "refused", "known_at"]).to_pylist()
         return [
             Example(
-                f"{row['source']} {row['shown']}", f"{row['refused']} ties refused", None, row["known_at"]
+                f"{row['source']} {row['shown']}", f"ties refused: {row['refused']}", None, row["known_at"]
             )
             for row in rows
         ]
