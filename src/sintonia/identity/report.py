@@ -1,6 +1,5 @@
 """How well records became customers: sizes, rules, what was held or shared, and agreement with the truth."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,8 +79,9 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
     InputError
         When the file of the truth is missing, lacks a column of TRUTH, or knows none of the identifiers.
     """
-    path = store / "crosswalk.parquet"
-    crosswalk = pq.read_table(path, filters=pc.field("unlinked_at").is_null())
+    columns = [*TRUTH[:2], "customer_id"] if truth else ["customer_id"]
+    now = pc.field("unlinked_at").is_null()
+    crosswalk = pq.read_table(store / "crosswalk.parquet", columns=columns, filters=now)
     state = state_folder(store)
     found = {
         name: pq.read_table(workspace / "identity" / f"{name}.parquet")
@@ -92,7 +92,7 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
         source=source,
         what="identifiers",
         records=crosswalk.num_rows,
-        sizes=_sizes(crosswalk["customer_id"].to_pylist()),
+        sizes=_sizes(crosswalk["customer_id"]),
         rules=_ties(state),
         findings={name: table.num_rows for name, table in found.items() if name != "borderline"},
         examples={name: _shown(table.slice(0, MOST_SHOWN)) for name, table in found.items()},
@@ -116,7 +116,7 @@ def report_records(
     records = standardise(table.drop_columns([truth]) if truth else table, fields, config.region)
     with duckdb.connect() as connection:
         matches = match_pairs(records, MatchConfig(match_probability=config.match_probability), connection)
-    clusters = cluster(records["record_id"], matches.pairs, config.match_probability)["cluster"].to_pylist()
+    clusters = cluster(records["record_id"], matches.pairs, config.match_probability)["cluster"]
     least = pc.greater_equal(matches.pairs["match_probability"], config.match_probability)
     pairs = judged_pairs(
         records, nearest(matches.pairs, config.match_probability, MOST_SHOWN), matches.compared
@@ -128,7 +128,7 @@ def report_records(
         sizes=_sizes(clusters),
         rules={"match": int(pc.sum(least).as_py() or 0)},
         examples={"borderline": [_example(pair) for pair in pairs]},
-        quality=quality(clusters, table[truth].to_pylist()) if truth else None,
+        quality=quality(clusters.to_pylist(), table[truth].to_pylist()) if truth else None,
         matcher=Matcher(
             matches.compared,
             matches.model.weights,
@@ -164,8 +164,12 @@ def read_records(path: Path) -> pa.Table:
     return table.rename_columns([name.strip() for name in table.column_names])
 
 
-def _sizes(clusters: list[str]) -> dict[int, int]:
-    return dict(sorted(Counter(Counter(clusters).values()).items()))
+def _sizes(clusters: pa.ChunkedArray) -> dict[int, int]:
+    """Return how many clusters there are of each size, smallest first."""
+    sizes = pc.value_counts(pc.value_counts(clusters).field("counts"))
+    return dict(
+        sorted(zip(sizes.field("values").to_pylist(), sizes.field("counts").to_pylist(), strict=True))
+    )
 
 
 def _ties(state: Path) -> dict[str, int]:
