@@ -63,10 +63,11 @@ def assemble(
     """
 
     def one(path: Path) -> pa.Table:
-        interactions = store.read_bucket(path, customers)
+        interactions = store.read_bucket(path, customers, columns)
         return bucket_rows(interactions, as_ofs, feature_config, task, merges)
 
     merges = store.read_merges()
+    columns = dict.fromkeys([*features.columns_read(feature_config), *tasks.columns_read()])
 
     with ThreadPoolExecutor(threads) as pool:
         tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))

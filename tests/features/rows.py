@@ -67,6 +67,10 @@ def interactions(draw):
         quantity=draw(st.integers(-3, 5) | st.none()),
         amount=draw(st.integers(-(10**6), 10**6)),
         discount=draw(st.integers(0, 10**4) | st.none()),
+        category=draw(st.sampled_from(["tea", "cake", "jam"]) | st.none()),
+        thread_id=draw(st.sampled_from(["t", "u"]) | st.none()),
+        utc_offset_minutes=draw(st.sampled_from([0, 60, -300]) | st.none()),
+        sentiment=draw(st.sampled_from([-1.0, -0.25, 0.5]) | st.none()),
     )
 
 

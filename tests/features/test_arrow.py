@@ -11,16 +11,16 @@ ROWS = [row("ann", 1), row("ann", 2, channel="web", kind=None), row("bob", 1, am
 
 
 def test_customers_are_the_runs_of_ordered_rows():
-    ids, found = histories(table(ROWS), ["amount"])
+    ids, found = histories(table(ROWS), ["amount", "opens_thread"])
     assert ids.to_pylist() == ["ann", "bob"]
     assert found.starts.tolist() == [0, 2, 3]
-    assert found.columns["amount"].tolist() == [100, 100, 0]
-    assert found.opens_thread.tolist() == [True, True, False]
+    assert found.cells["amount"].values.tolist() == [100, 100, 0]
+    assert found.cells["opens_thread"].values.tolist() == [True, True, False]
 
 
 def test_a_null_kind_is_the_number_after_the_last():
-    _, found = histories(table(ROWS), [])
-    assert [*found.labels["kind"], None][found.codes["kind"][1]] is None
+    _, found = histories(table(ROWS), ["kind"])
+    assert [*found.cells["kind"].labels, None][found.cells["kind"].values[1]] is None
 
 
 @pytest.mark.parametrize("how", ["dictionary", "chunked", "both", "batch"])
@@ -35,8 +35,8 @@ def test_strings_may_be_dictionaries_and_tables_may_come_in_pieces(how):
         given = pa.concat_tables([_alone(given[:1]), _alone(given[1:2]), _alone(given[2:])])
     if how == "batch":
         (given,) = plain.to_batches()
-    ids, found = histories(given, ["amount"])
-    expected_ids, expected = histories(plain, ["amount"])
+    ids, found = histories(given, ["amount", "channel", "kind"])
+    expected_ids, expected = histories(plain, ["amount", "channel", "kind"])
     assert ids.equals(expected_ids)
     assert found.starts.tolist() == expected.starts.tolist()
     for name in ("channel", "kind"):
@@ -54,7 +54,8 @@ def _coded(column):
 
 
 def _labels(found, name):
-    return [[*found.labels[name], None][code] for code in found.codes[name]]
+    cells = found.cells[name]
+    return [[*cells.labels, None][code] for code in cells.values]
 
 
 def test_a_missing_column_is_named_with_the_nearest_there_is():

@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from features.rows import day, row, table
-from sintonia.features.measures import DaysSince, Feature, Filter, Total
+from features.rows import AS_OFS, day, histories, row, table
+from features.slow_terms import TERMS, slow_term
+from sintonia.features.measures import DaysSince, Decayed, Feature, Filter, Total
+from sintonia.features.plan import plan
 from sintonia.features.table import compute_features
 
 ORDER = Filter(kind="purchase", opens_thread=True)
 LARGEST = 2**63 - 1
+PLAN = plan([Feature("test", str(i), "", "", (term,)) for i, term in enumerate(TERMS)])
 
 
 def values(rows, term, as_ofs):
@@ -74,3 +79,22 @@ def test_without_a_window_all_that_is_visible_counts_late_rows_too():
 def test_one_customers_rows_never_count_for_another():
     rows = [row("ann", 2, amount=LARGEST), row("bob", 2, amount=7), row("cec", 2, amount=-LARGEST)]
     assert values(rows, Total(Filter(), "amount", 7), [3])[1] == 7
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, st.sets(st.sampled_from(AS_OFS), min_size=1), st.sampled_from([1, 500, 2**19]))
+def test_every_kind_of_term_is_what_plain_python_makes_of_the_visible_rows(rows, as_ofs, cells):
+    interactions = table(rows)
+    found = compute_features(interactions, list(as_ofs), PLAN, cells).to_pylist()
+    ordered = interactions.to_pylist()
+    for one in found:
+        as_of = one["as_of"]
+        seen = [row for row in ordered if max(row["occurred_at"], row["known_at"]) <= as_of]
+        visible = [row for row in seen if row["customer_id"] == one["customer_id"]]
+        assert visible
+        for i, term in enumerate(TERMS):
+            expected = np.float32(slow_term(term, visible, as_of))
+            exact = 1e-6 if isinstance(term, Decayed) else 0
+            np.testing.assert_allclose(
+                one[f"test__{i}"], expected, rtol=exact, atol=exact, err_msg=repr(term)
+            )

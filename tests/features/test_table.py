@@ -12,13 +12,19 @@ from hypothesis import strategies as st
 
 from features.reference import reference, same
 from features.rows import AS_OFS, bytes_of, day, histories, interactions, row, table
+from features.slow_terms import TERMS
 from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError
 from sintonia.features import catalogue, columns_read, compute, feature_names
+from sintonia.features.measures import Feature
+from sintonia.features.plan import plan
 from sintonia.features.table import compute_features
 
 FAMILIES = ["rfm", "channel_mix", "kinds"]
 CONFIG = FeaturesConfig(families=FAMILIES, windows_days=[7, 30])
+EVERYTHING = plan(
+    [*catalogue(CONFIG), *(Feature("test", str(i), "", "", (one,)) for i, one in enumerate(TERMS))]
+)
 RFM = FeaturesConfig(families=["rfm"], windows_days=[7])
 
 
@@ -103,26 +109,26 @@ def test_the_kernel_says_what_plain_pandas_says(rows, as_ofs, cells):
         same(features.to_pandas(), reference(table(rows).to_pandas(), as_ofs, [7, 30], FAMILIES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories, st.lists(interactions(), max_size=10), st.sampled_from(AS_OFS), st.randoms())
 def test_law_1_what_is_not_visible_yet_changes_no_byte(rows, others, as_of, random):
     visible = [one for one in rows if max(one["occurred_at"], one["known_at"]) <= as_of]
     hidden = [one for one in rows if max(one["occurred_at"], one["known_at"]) > as_of]
     deleted = [one for one in hidden if random.random() < 0.5]
     changed = [one for one in others if max(one["occurred_at"], one["known_at"]) > as_of]
-    before = bytes_of(compute(table(rows), AS_OFS, CONFIG), as_of)
-    assert bytes_of(compute(table(visible + deleted + changed), AS_OFS, CONFIG), as_of) == before
-    assert bytes_of(compute(table(visible), [as_of], CONFIG), as_of) == before
+    before = bytes_of(compute_features(table(rows), AS_OFS, EVERYTHING), as_of)
+    assert bytes_of(compute_features(table(visible + deleted + changed), AS_OFS, EVERYTHING), as_of) == before
+    assert bytes_of(compute_features(table(visible), [as_of], EVERYTHING), as_of) == before
 
 
 @settings(max_examples=30, deadline=None)
 @given(histories, st.permutations("abcd"), st.sampled_from([1, 200, 5000]))
 def test_law_4_blocks_buckets_their_order_and_threads_change_no_byte(rows, order, cells):
-    whole = bytes_of(compute(table(rows), AS_OFS, CONFIG))
-    assert bytes_of(compute_features(table(rows), AS_OFS, catalogue(CONFIG), cells)) == whole
+    whole = bytes_of(compute_features(table(rows), AS_OFS, EVERYTHING))
+    assert bytes_of(compute_features(table(rows), AS_OFS, EVERYTHING, cells, threads=2)) == whole
     buckets = [table([one for one in rows if one["customer_id"] == customer]) for customer in order]
     with ThreadPoolExecutor(4) as threads:
-        made = list(threads.map(lambda bucket: compute(bucket, AS_OFS, CONFIG), buckets))
+        made = list(threads.map(lambda bucket: compute_features(bucket, AS_OFS, EVERYTHING), buckets))
     again = pa.concat_tables(made).sort_by([("customer_id", "ascending"), ("as_of", "ascending")])
     assert bytes_of(again) == whole
 

@@ -48,6 +48,18 @@ def test_buckets_hold_whole_customers_in_their_total_order(tmp_path):
         assert pc.sort_indices(table, sort_keys=order).to_pylist() == list(range(table.num_rows))
 
 
+def test_a_bucket_is_read_with_the_columns_and_customers_asked_for(tmp_path):
+    (tmp_path / "tickets.csv").write_text(TEXT)
+    store = build_store(tmp_path, {"tickets": TICKETS})
+    whole = store.read_bucket(store.buckets[0])
+    narrow = store.read_bucket(store.buckets[0], columns=["customer_id", "amount"])
+    assert narrow.equals(whole.select(["customer_id", "amount"]))
+    one = whole["customer_id"][0].as_py()
+    assert set(store.read_bucket(store.buckets[0], [one], ["customer_id"])["customer_id"].to_pylist()) == {
+        one
+    }
+
+
 def test_thread_is_opened_by_the_row_that_becomes_visible_first(tmp_path):
     text = "card,at,loaded,ticket,price\n7,2025-01-01,2025-01-09,t,1\n7,2025-01-02,2025-01-03,t,1\n"
     text += "7,2025-01-04,2025-01-04,u,1\n"

@@ -1,52 +1,45 @@
 """From Arrow interactions to arrays: strings are numbered once, so that no row's string is ever compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sintonia.errors import InputError, hint
+from sintonia.features.cells import Cells
 from sintonia.features.histories import Histories
-from sintonia.features.measures import Bools, Ints
+from sintonia.features.measures import Floats, Ints
+from sintonia.schema import INTERACTIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEYS = ("customer_id", "occurred_at", "known_at")
-LABELS = ("channel", "kind")
-FLAGS = ("opens_thread",)
+FRACTIONS = {column.name for column in INTERACTIONS.columns if column.sql_type in ("FLOAT", "DOUBLE")}
 
 
 def histories(
-    interactions: "pa.Table | pa.RecordBatch", columns: Sequence[str]
+    interactions: "pa.Table | pa.RecordBatch", columns: Iterable[str]
 ) -> "tuple[pa.Array, Histories]":
-    """Return the customers' ids (Arrow strings) and their histories with the int64 columns that are named.
+    """Return the customers' ids (Arrow strings) and their histories with the columns that are named.
 
-    A null number counts 0, a null channel or kind is none of them, a null `opens_thread` is false.
+    Texts are numbered, truth values are true or not (a null is not), times are UTC microseconds, and numbers
+    are whole unless the contract says otherwise.
 
     Raises
     ------
     InputError
         When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
     """
-    names = [*KEYS, *LABELS, *FLAGS, *columns]
-    arrays = {name: _array(interactions, name) for name in names}
+    arrays = {name: _array(interactions, name) for name in dict.fromkeys([*KEYS, *columns])}
     for name in KEYS:
         if nulls := arrays[name].null_count:
             raise InputError(f"The interactions have {nulls} rows without '{name}'; every row needs one.")
     ids, starts = _customers(arrays["customer_id"])
     occurred_at = _times(arrays["occurred_at"])
     _check_order(ids, starts, occurred_at)
-    numbered = {name: _codes(arrays[name]) for name in LABELS}
-    return ids, Histories(
-        starts=starts,
-        occurred_at=occurred_at,
-        known_at=_times(arrays["known_at"]),
-        codes={name: codes for name, (codes, _) in numbered.items()},
-        labels={name: labels for name, (_, labels) in numbered.items()},
-        opens_thread=_flags(arrays["opens_thread"]),
-        columns={name: _whole(arrays[name], name) for name in columns},
-    )
+    cells = {name: _cells(array, name) for name, array in arrays.items() if name not in KEYS}
+    return ids, Histories(starts, occurred_at, _times(arrays["known_at"]), cells)
 
 
 def _array(interactions: "pa.Table | pa.RecordBatch", name: str) -> "pa.Array":
@@ -90,26 +83,43 @@ def _times(array: "pa.Array") -> Ints:
     return times
 
 
-def _codes(array: "pa.Array") -> tuple[Ints, list[str | None]]:
+def _cells(array: "pa.Array", name: str) -> Cells:
+    """Return a column as the kernel reads it.
+
+    Raises
+    ------
+    InputError
+        When it is of a type that no measure reads, or holds fractions where the contract has whole units.
+    """
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _texts(array)
+    if pa.types.is_boolean(kind):
+        return Cells(array.fill_null(False).to_numpy(zero_copy_only=False))
+    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    if pa.types.is_timestamp(kind):
+        return Cells(array.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0).to_numpy(), missing)
+    if pa.types.is_integer(kind):
+        return Cells(array.cast(pa.int64()).fill_null(0).to_numpy(), missing)
+    if name in FRACTIONS and pa.types.is_floating(kind):
+        return _fractions(array.cast(pa.float64()).fill_null(np.nan).to_numpy())
+    raise InputError(f"The interactions' '{name}' is {kind}; give it in whole units (cents, items).")
+
+
+def _fractions(values: Floats) -> Cells:
+    missing = np.isnan(values)
+    return Cells(np.where(missing, 0.0, values), missing) if missing.any() else Cells(values)
+
+
+def _texts(array: "pa.Array") -> Cells:
+    """Return a text column's numbers and labels; a null, in the dictionary or out of it, is the number after."""
     import pyarrow as pa
 
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     labels: list[str | None] = coded.dictionary.to_pylist()
-    indices = coded.indices.cast(pa.int32()).fill_null(len(labels))
-    return indices.to_numpy(), labels
-
-
-def _flags(array: "pa.Array") -> Bools:
-    flags: Bools = array.fill_null(False).to_numpy(zero_copy_only=False)
-    return flags
-
-
-def _whole(array: "pa.Array", name: str) -> Ints:
-    import pyarrow as pa
-
-    if not pa.types.is_integer(array.type):
-        raise InputError(
-            f"The interactions' '{name}' is {array.type}; give it in whole units (cents, items)."
-        )
-    numbers: Ints = array.cast(pa.int64()).fill_null(0).to_numpy()
-    return numbers
+    codes = coded.indices.cast(pa.int32()).fill_null(len(labels)).to_numpy()
+    if None in labels:
+        codes = np.where(codes == labels.index(None), len(labels), codes)
+    return Cells(codes, None, labels)

@@ -11,7 +11,8 @@ import numpy as np
 
 from sintonia.config import FeaturesConfig
 from sintonia.errors import unknown
-from sintonia.features.measures import DaysSince, Feature, Filter, Floats, Ints, Total, ratio
+from sintonia.features.combine import how_many, part_of_both, ratio
+from sintonia.features.measures import DaysSince, Feature, Filter, Floats, Ints, Total
 from sintonia.schema import CHANNELS, KINDS
 
 ORDER = Filter(kind="purchase", opens_thread=True)
@@ -88,11 +89,6 @@ def _order_days() -> list[Feature]:
     ]
 
 
-def part_of_both(part: Ints, rest: Ints) -> Floats:
-    """Return part / (part + rest), NaN where both come to nothing."""
-    return ratio(part, part + rest)
-
-
 def _pace_ratio(times_longer: float, short: Ints, long: Ints) -> Floats:
     return ratio(short * times_longer, long)
 
@@ -134,12 +130,6 @@ def _mix(days: int) -> list[Feature]:
         )
     used = f"Different channels used {last}"
     return [*mix, feature("channels", used, "channels", tuple(counts.values()), how_many)]
-
-
-def how_many(*counts: Ints) -> Ints:
-    """Return how many of the counts are more than zero."""
-    used: Ints = np.count_nonzero(np.stack(counts) > 0, axis=0)
-    return used
 
 
 def kinds(windows_days: Sequence[int]) -> list[Feature]:

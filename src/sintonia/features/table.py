@@ -1,23 +1,25 @@
 """The feature table: interactions, as-of dates and a configuration into one row per (customer_id, as_of)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sintonia.config import FeaturesConfig
-from sintonia.features.arrow import FLAGS, KEYS, LABELS, histories
+from sintonia.features.arrow import KEYS, histories
 from sintonia.features.families import catalogue
-from sintonia.features.histories import Histories, grid, place
-from sintonia.features.kernel import compute_terms
-from sintonia.features.measures import Bools, Feature, Floats32, Ints, Numbers, Total
-from sintonia.features.passes import Pass, passes
+from sintonia.features.histories import Grid, Histories, grid, unfold
+from sintonia.features.kernel import Results, compute_terms
+from sintonia.features.measures import Feature, Floats32, Ints
+from sintonia.features.plan import Plan, plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CELLS = 2**19  # int64 cells of a block's largest array: 4 MB, near what the processor keeps at hand
+CELLS = 2**19  # of a block's terms, 8 bytes each: 4 MB, near what the processor keeps at hand
+ROWS = 2**15  # of a block's interactions, for the same reason
 
 
 def feature_names(config: FeaturesConfig) -> list[str]:
@@ -27,11 +29,14 @@ def feature_names(config: FeaturesConfig) -> list[str]:
 
 def columns_read(config: FeaturesConfig) -> list[str]:
     """Return the columns of the interactions that a configuration reads; no other need be loaded."""
-    return [*KEYS, *LABELS, *FLAGS, *_summed(catalogue(config))]
+    return list(dict.fromkeys([*KEYS, *plan(catalogue(config)).columns]))
 
 
 def compute(
-    interactions: "pa.Table | pa.RecordBatch", as_ofs: Sequence[datetime], config: FeaturesConfig
+    interactions: "pa.Table | pa.RecordBatch",
+    as_ofs: Sequence[datetime],
+    config: FeaturesConfig,
+    threads: int = 1,
 ) -> "pa.Table":
     """Return the features of whole customers as they were known at each as-of date.
 
@@ -48,6 +53,8 @@ def compute(
         As-of dates, UTC without a zone mark.
     config
         Families and windows.
+    threads
+        How many threads share the customers; speed and nothing else.
 
     Returns
     -------
@@ -60,65 +67,72 @@ def compute(
     InputError
         When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
     """
-    return compute_features(interactions, as_ofs, catalogue(config))
+    return compute_features(interactions, as_ofs, catalogue(config), threads=threads)
 
 
 def compute_features(
     interactions: "pa.Table | pa.RecordBatch",
     as_ofs: Sequence[datetime],
-    features: Sequence[Feature],
+    features: Sequence[Feature] | Plan,
     cells: int = CELLS,
+    threads: int = 1,
 ) -> "pa.Table":
     """Return the table of `compute` for features of one's own.
 
-    `cells` bounds a block of customers by the size of its largest array: speed and nothing else.
+    Whoever asks often (one customer at a time) makes the `plan` of the features once and passes it. `cells`
+    bounds a block of customers by the terms it computes: speed and nothing else.
     """
-    ids, whole = histories(interactions, _summed(features))
-    plan = passes(term for feature in features for term in feature.terms)
-    line = grid(np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64), _windows(plan))
-    columns = np.empty((len(features), len(whole) * len(line.as_ofs)), np.float32)
-    first_seen = np.empty(len(whole), np.int64)
-    filled = 0
-    planes = max((len(one.planes) for one in plan), default=1)
-    for block, customers in _blocks(whole, cells // (planes * len(line.snapshot))):
-        rows = place(block, line)
-        first_seen[customers] = np.minimum.reduceat(rows.seen, block.starts[:-1])
-        visible = np.arange(len(line.as_ofs)) >= first_seen[customers, None]
-        values = compute_terms(block, rows, line, plan)
-        end = filled + int(np.count_nonzero(visible))
-        for feature, column in zip(features, columns[:, filled:end], strict=True):
-            _write(feature.combine(*(values[term] for term in feature.terms)), visible, column)
-        filled = end
-    names = [feature.name for feature in features]
-    return _table(ids, line.as_ofs, first_seen, dict(zip(names, columns[:, :filled], strict=True)))
+    made = features if isinstance(features, Plan) else plan(features)
+    ids, whole = histories(interactions, made.columns)
+    line = grid(np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64), made.windows_days)
+    first_seen = _first_seen(whole, line)
+    starts = np.concatenate([[0], np.cumsum(len(line.as_ofs) - first_seen)])
+    columns = np.empty((len(made.features), starts[-1]), np.float32)
+    blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(line.as_ofs))))
+
+    def share(number: int) -> None:
+        results = Results(made)
+        for first, last in blocks[number::threads]:
+            _fill(whole.block(first, last), line, results, columns[:, starts[first] : starts[last]])
+
+    if threads == 1:
+        share(0)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(share, range(threads)))
+    names = [feature.name for feature in made.features]
+    return _table(ids, line.as_ofs, first_seen, dict(zip(names, columns, strict=True)))
 
 
-def _summed(features: Iterable[Feature]) -> list[str]:
-    """Return the names of the columns that features sum."""
-    totals = {term.column for feature in features for term in feature.terms if isinstance(term, Total)}
-    return sorted(name for name in totals if name is not None)
+def _first_seen(whole: Histories, line: Grid) -> Ints:
+    """Return each customer's first snapshot with something visible; n_snapshots: none."""
+    if not len(whole):
+        return np.empty(0, np.int64)
+    visible_at = np.maximum(whole.occurred_at, whole.known_at)
+    return np.searchsorted(line.as_ofs, np.minimum.reduceat(visible_at, whole.starts[:-1]))
 
 
-def _windows(plan: Iterable[Pass]) -> list[int]:
-    windows = {days for one in plan for windows in one.totals.values() for days in windows}
-    return sorted(days for days in windows if days is not None)
+def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
+    """Return the customers in blocks of at most `size`, and of about `ROWS` interactions: first, last."""
+    blocks = []
+    first = 0
+    while first < len(whole):
+        full = int(np.searchsorted(whole.starts, whole.starts[first] + ROWS))
+        last = min(first + size, max(full, first + 1), len(whole))
+        blocks.append((first, last))
+        first = last
+    return blocks
 
 
-def _blocks(whole: Histories, size: int) -> Iterator[tuple[Histories, slice]]:
-    """Yield the histories in blocks of at most `size` (at least one) customers, with their places."""
-    size = max(1, size)
-    for first in range(0, len(whole), size):
-        last = min(first + size, len(whole))
-        yield whole.block(first, last), slice(first, last)
-
-
-def _write(values: Numbers, visible: Bools, column: Floats32) -> None:
-    """Write values of (n_snapshots, n_customers) as a column by customer and snapshot, visible ones only."""
-    whole = column.size == visible.size
-    laid = column.reshape(visible.shape) if whole else np.empty(visible.shape, np.float32)
-    laid.T[...] = values
-    if not whole:
-        column[...] = laid[visible]
+def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
+    """Fill the features' columns for a block of customers."""
+    rows = columns.shape[1]
+    if not rows:
+        return
+    results.hold(rows)
+    compute_terms(unfold(block, line), line, results)
+    for column, feature, places in zip(columns, results.plan.features, results.plan.places, strict=True):
+        column[:] = feature.combine(*(results.terms[kind][row, :rows] for kind, row in places))
 
 
 def _table(ids: "pa.Array", as_ofs: Ints, first_seen: Ints, columns: dict[str, Floats32]) -> "pa.Table":

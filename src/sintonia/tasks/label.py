@@ -100,6 +100,11 @@ def label_kinds(config: TaskConfig) -> tuple[str, ...]:
     return find_task(config).label_kinds
 
 
+def columns_read() -> tuple[str, ...]:
+    """Return the columns of the interactions that eligibility and label read; no other need be loaded."""
+    return ("customer_id", "occurred_at", "known_at", "kind")
+
+
 def label_rows(
     interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskConfig, merges: pa.Table | None = None
 ) -> pa.Table:

@@ -1,0 +1,67 @@
+"""Columns of rows in which a value may be missing, and what nulls do to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sintonia.errors import ConfigError
+from sintonia.features.measures import Bools, Ints, Numbers
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column of rows: numbers with a mask of those that are missing (None: none is), or numbered texts.
+
+    With `labels`, values are places in them, and the number after the last is a missing text.
+    """
+
+    values: Numbers
+    missing: Bools | None = None
+    labels: Sequence[str | None] | None = None
+
+    def take(self, rows: Ints | slice) -> "Cells":
+        """Return these rows of the column."""
+        missing = None if self.missing is None else self.missing[rows]
+        return replace(self, values=self.values[rows], missing=missing)
+
+    def gone(self) -> Bools | None:
+        """Return which rows are missing, None when none is."""
+        if self.labels is None:
+            return self.missing
+        return np.asarray(self.values == len(self.labels))
+
+
+def either(one: Bools | None, other: Bools | None) -> Bools | None:
+    """Return which rows are missing in one mask or the other; None is a mask of no row."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
+
+
+def or_none(value: Cells) -> Bools:
+    """Return which rows are missing, as an array or a scalar."""
+    gone = value.gone()
+    return np.asarray(False) if gone is None else gone
+
+
+def or_not(missing: Bools | None) -> Bools:
+    """Return which rows are there, as an array or a scalar."""
+    return np.asarray(True) if missing is None else ~missing
+
+
+def renumbered(value: Cells, labels: Sequence[str | None]) -> Numbers:
+    """Return a text column's values as places in other labels; -1 for a text that is not among them."""
+    if value.labels is labels:
+        return value.values
+    place = {label: i for i, label in enumerate(labels)}
+    own = value.labels or ()
+    return np.array([*(place.get(label, -1) for label in own), -1])[value.values]
+
+
+def chosen(one: Cells, other: Cells, when: Bools) -> Cells:
+    """Return one where the mask holds, the other elsewhere."""
+    if one.labels is not None or other.labels is not None:
+        raise ConfigError("A measure's CASE or COALESCE gives text; compare it inside instead.")
+    missing = np.where(when, or_none(one), or_none(other))
+    return Cells(np.where(when, one.values, other.values), missing if missing.any() else None)

@@ -1,0 +1,101 @@
+"""How terms make a feature, element by element: ratios, shares, smoothed rates, deviations, entropy."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[Any]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+def itself(value: Numbers) -> Numbers:
+    """Return the value: a feature that is one term as it stands."""
+    return value
+
+
+def difference(value: Numbers, other: Numbers) -> Numbers:
+    """Return value - other."""
+    less: Numbers = value - other
+    return less
+
+
+def ratio(value: Numbers, base: Numbers) -> Floats:
+    """Return value / base, NaN where the base is nothing.
+
+    Examples
+    --------
+    >>> ratio(np.array([1, 0]), np.array([4, 0]))
+    array([0.25,  nan])
+    """
+    result = np.full(np.shape(base), np.nan)
+    np.divide(value, base, out=result, where=np.asarray(base != 0))
+    return result
+
+
+def part_of_both(part: Ints, rest: Ints) -> Floats:
+    """Return part / (part + rest), NaN where both come to nothing."""
+    return ratio(part, part + rest)
+
+
+def how_many(*counts: Ints) -> Ints:
+    """Return how many of the counts are more than zero."""
+    used = np.zeros(np.shape(counts[0]), np.int64)
+    for count in counts:
+        used += count > 0
+    return used
+
+
+def smoothed_rate(hits: Numbers, tries: Numbers, mean: float, weight: float) -> Floats:
+    """Return (hits + weight * mean) / (tries + weight): few tries lean on the mean, which was fitted before.
+
+    The posterior mean of a rate under a beta prior worth `weight` tries. Bind mean and weight by `partial`.
+
+    Examples
+    --------
+    >>> smoothed_rate(np.array([0, 5]), np.array([0, 10]), mean=0.1, weight=10.0)
+    array([0.1, 0.3])
+    """
+    rate: Floats = (hits + weight * mean) / (tries + weight)
+    return rate
+
+
+def deviation(count: Ints, total: Ints, squares: Ints) -> Floats:
+    """Return the sample standard deviation from a count, a sum and a sum of squares; NaN below two.
+
+    Squares about the whole part of the mean are integers, so nothing is lost where the mean is large against
+    the deviation; only the last two steps round.
+
+    Examples
+    --------
+    >>> x = np.array([10**9, 10**9 + 1, 10**9 + 2])
+    >>> deviation(np.array([3]), np.array([x.sum()]), np.array([(x * x).sum()]))
+    array([1.])
+    """
+    at_least_one = np.maximum(count, 1)
+    mean, rest = np.divmod(total, at_least_one)
+    about = squares - mean * (2 * total - count * mean)
+    result = np.full(np.shape(count), np.nan)
+    np.divide(about - rest * (rest / at_least_one), count - 1, out=result, where=count > 1)
+    deviated: Floats = np.sqrt(np.maximum(result, 0.0))
+    return deviated
+
+
+def entropy(*counts: Ints) -> Floats:
+    """Return Shannon's entropy of the counts' shares in bits: 0 when all is in one; NaN when there is nothing.
+
+    From the counts as log2(n) - sum(c log2 c) / n, c log2 c being 0 at 0; negative counts count as 0.
+
+    Examples
+    --------
+    >>> entropy(np.array([1, 3, 0]), np.array([1, 0, 0]))
+    array([ 1.,  0., nan])
+    """
+    total, spread = np.zeros(np.shape(counts[0])), np.zeros(np.shape(counts[0]))
+    for count in counts:
+        part = np.maximum(count, 0)
+        total += part
+        spread += part * np.log2(np.maximum(part, 1))
+    bits: Floats = np.maximum(np.log2(np.maximum(total, 1)) - ratio(spread, total), 0.0)
+    return bits

@@ -1,0 +1,167 @@
+"""Which terms are computed together, and by which of the kernel's loops; made once for a list of features."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from sintonia.features.columns import columns_of
+from sintonia.features.filters import Group, entries, groups
+from sintonia.features.histories import DAY
+from sintonia.features.measures import (
+    Column,
+    DaysSince,
+    Decayed,
+    Distinct,
+    Extreme,
+    Feature,
+    Filter,
+    Ints,
+    Term,
+    Total,
+    Value,
+)
+
+Window: TypeAlias = int | None
+T = TypeVar("T", Distinct, Extreme)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What a row brings to which slots by its classes, and the jobs that read the slots (see `loops.Wanted`)."""
+
+    groups: tuple[Group, ...]
+    start: Ints
+    slot: Ints
+    column: Ints
+    columns: tuple[Column, ...]
+    job: Ints  # (n_jobs, 3), of moments (n_jobs, 4)
+    n_slots: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Features, and how to compute their terms.
+
+    `places` gives each feature's terms as pairs: 0 for the whole numbers and 1 for the floats, and the row
+    among them.
+    """
+
+    features: tuple[Feature, ...]
+    places: tuple[tuple[tuple[int, int], ...], ...]
+    columns: tuple[str, ...]
+    windows_days: tuple[Window, ...]
+    n_whole: int
+    n_floats: int
+    totals: Slots
+    moments: Slots
+    distinct: tuple[tuple[Distinct, Ints], ...]  # with (n_windows, 2) of window and row, the shortest first
+    extremes: tuple[tuple[Extreme, Ints], ...]
+    decayed: tuple[tuple[Decayed, float, int], ...]  # with the half-life in microseconds and the row
+
+    @property
+    def n_terms(self) -> int:
+        """The number of terms."""
+        return self.n_whole + self.n_floats
+
+
+def plan(features: Iterable[Feature]) -> Plan:
+    """Return the plan of features, in their order.
+
+    Examples
+    --------
+    >>> web = Total(Filter(channel="web"), None, 7)
+    >>> made = plan([Feature("mix", "web", "Visits by web", "visits", (web,), window_days=7)])
+    >>> made.columns, made.n_whole
+    (('channel',), 1)
+    """
+    features = tuple(features)
+    terms = list(dict.fromkeys(term for feature in features for term in feature.terms))
+    whole = [term for term in terms if isinstance(term, Total | Distinct)]
+    floats = [term for term in terms if not isinstance(term, Total | Distinct)]
+    place: dict[Term, tuple[int, int]] = {term: (0, row) for row, term in enumerate(whole)}
+    place |= {term: (1, row) for row, term in enumerate(floats)}
+    windows = _windows(terms)
+    return Plan(
+        features=features,
+        places=tuple(tuple(place[term] for term in feature.terms) for feature in features),
+        columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
+        windows_days=windows,
+        n_whole=len(whole),
+        n_floats=len(floats),
+        totals=_totals(whole, windows),
+        moments=_moments(floats),
+        distinct=_nested([term for term in whole if isinstance(term, Distinct)], place, windows),
+        extremes=_nested([term for term in floats if isinstance(term, Extreme)], place, windows),
+        decayed=tuple(
+            (term, term.half_life_days * DAY, row)
+            for row, term in enumerate(floats)
+            if isinstance(term, Decayed)
+        ),
+    )
+
+
+def _columns(term: Term) -> set[str]:
+    column = None if isinstance(term, DaysSince) else term.column
+    return columns_of(term.where) | (set() if column is None else columns_of(column))
+
+
+def _windows(terms: Iterable[Term]) -> tuple[Window, ...]:
+    """Return the windows in days, the shortest first, the one of all time last."""
+    asked = {term.window_days for term in terms if isinstance(term, Total | Distinct | Extreme)}
+    days = sorted(days for days in asked if days is not None)
+    return (*days, None) if None in asked else tuple(days)
+
+
+def _totals(whole: Sequence[Term], windows: Sequence[Window]) -> Slots:
+    """Return the slots of totals, one for each pair of filter and column; jobs of slot, window and row."""
+    asked = [(row, term) for row, term in enumerate(whole) if isinstance(term, Total)]
+    columns = tuple(dict.fromkeys(term.column for _, term in asked if term.column is not None))
+    slots: dict[tuple[Filter, Column | None], int] = {}
+    brings: dict[Filter, list[tuple[int, int]]] = {}
+    for _, term in asked:
+        if (term.where, term.column) not in slots:
+            slots[term.where, term.column] = len(slots)
+            column = -1 if term.column is None else columns.index(term.column)
+            brings.setdefault(term.where, []).append((slots[term.where, term.column], column))
+    jobs = [(slots[term.where, term.column], windows.index(term.window_days), row) for row, term in asked]
+    return _slots(brings, columns, jobs, len(slots), 1)
+
+
+def _moments(floats: Sequence[Term]) -> Slots:
+    """Return the slots of values at places in time, one for each filter; jobs of slot, place, column and row."""
+    asked = [(row, term) for row, term in enumerate(floats) if isinstance(term, Value | DaysSince)]
+    columns = tuple(dict.fromkeys(term.column for _, term in asked if isinstance(term, Value)))
+    slots = {where: slot for slot, where in enumerate(dict.fromkeys(term.where for _, term in asked))}
+    jobs = [
+        (slots[term.where], term.position, columns.index(term.column) if isinstance(term, Value) else -1, row)
+        for row, term in asked
+    ]
+    depth = max([1, *(max(-term.position, term.position + 1) for _, term in asked)])
+    return _slots({where: [(slot, -1)] for where, slot in slots.items()}, columns, jobs, len(slots), depth)
+
+
+def _slots(
+    brings: dict[Filter, list[tuple[int, int]]],
+    columns: tuple[Column, ...],
+    jobs: Sequence[tuple[int, ...]],
+    n_slots: int,
+    depth: int,
+) -> Slots:
+    found = tuple(groups(brings))
+    start, slot, column = entries(found, brings)
+    job = np.array(jobs, np.int64).reshape(len(jobs), len(jobs[0]) if jobs else 3)
+    return Slots(found, start, slot, column, columns, job, n_slots, depth)
+
+
+def _nested(
+    terms: Sequence[T], place: dict[Term, tuple[int, int]], windows: Sequence[Window]
+) -> tuple[tuple[T, Ints], ...]:
+    """Return the terms that differ in their windows only, one of each kind with its windows and rows."""
+    together: dict[T, list[tuple[int, int]]] = {}
+    for term in terms:
+        entry = (windows.index(term.window_days), place[term][1])
+        together.setdefault(replace(term, window_days=None), []).append(entry)
+    return tuple((term, np.array(sorted(pairs), np.int64)) for term, pairs in together.items())

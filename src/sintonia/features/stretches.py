@@ -1,0 +1,86 @@
+"""The compiled loops behind `histories.unfold`: where rows fall, and which walks show each snapshot its rows."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sintonia.compiled import compiled
+
+if TYPE_CHECKING:
+    from sintonia.features.histories import Grid
+
+Array = np.ndarray[Any, Any]
+
+
+@compiled()
+def place(starts: Array, times: tuple[Array, Array], line: "Grid", slices: Array, seen: Array) -> int:
+    """Fill each row's slice and the first snapshot that sees it, and return how many rows are seen late."""
+    occurred_at, known_at = times
+    late = 0
+    for c in range(starts.size - 1):
+        edge = 0
+        for r in range(starts[c], starts[c + 1]):
+            while edge < line.edges.size and line.edges[edge] < occurred_at[r]:
+                edge += 1
+            slices[r] = edge
+            happened = line.snapshot[edge]
+            known = happened
+            while known < line.as_ofs.size and line.as_ofs[known] < known_at[r]:
+                known += 1
+            seen[r] = known
+            late += happened < known
+    return late
+
+
+@compiled()
+def _next_stretch(rows: tuple[int, int], seen: Array, happened: Array, first: int, ends: int) -> int:
+    """Return where the stretch of snapshots from `first` on ends: at the next that sees a late row newly."""
+    last = ends
+    for r in range(rows[0], rows[1]):
+        if happened[r] < seen[r] and first < seen[r] < last:
+            last = seen[r]
+    return last
+
+
+@compiled()
+def count_walks(starts: Array, slices: Array, seen: Array, line: "Grid") -> tuple[int, int]:
+    """Return how many walks show every customer's history, and how many rows they have in all."""
+    spans, index = np.empty((4, 0), np.int64), np.empty(0, np.int64)
+    return _walks(starts, (slices, seen), line, spans, index)
+
+
+@compiled()
+def fill_walks(starts: Array, placed: tuple[Array, Array], line: "Grid", spans: Array, index: Array) -> None:
+    """Fill the walks' begin, end, first and last, and (where there is room) the row behind each of theirs.
+
+    Without room for `index` the walks begin and end at the block's own rows.
+    """
+    _walks(starts, placed, line, spans, index)
+
+
+@compiled()
+def _walks(
+    starts: Array, placed: tuple[Array, Array], line: "Grid", spans: Array, index: Array
+) -> tuple[int, int]:
+    slices, seen = placed
+    happened, ends = line.snapshot[slices], line.as_ofs.size
+    walks = rows = 0
+    for c in range(starts.size - 1):
+        first = ends
+        for r in range(starts[c], starts[c + 1]):
+            first = min(first, seen[r])
+        while first < ends:
+            last = _next_stretch((starts[c], starts[c + 1]), seen, happened, first, ends)
+            begin, r = (rows if index.size else starts[c]), starts[c]
+            while r < starts[c + 1] and happened[r] < last:
+                if seen[r] <= max(first, happened[r]):
+                    if index.size:
+                        index[rows] = r
+                    rows += 1
+                r += 1
+            if spans.shape[1]:
+                spans[0, walks], spans[1, walks] = begin, (rows if index.size else r)
+                spans[2, walks], spans[3, walks] = first, last
+            walks += 1
+            first = last
+    return walks, rows
