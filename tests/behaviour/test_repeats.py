@@ -1,6 +1,6 @@
 """Repeat purchase days as known at a date: worked by hand, and against plain loops over random histories."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -85,12 +85,14 @@ def plain(rows, as_ofs):
             for one in rows:
                 seen = max(one["occurred_at"], one["known_at"]) <= as_of
                 if one["customer_id"] == name and one["kind"] == "purchase" and seen:
-                    at = (one["occurred_at"] - datetime(1970, 1, 1)) // DAY
+                    clock = one["occurred_at"] + timedelta(minutes=one.get("utc_offset_minutes") or 0)
+                    at = (clock - datetime(1970, 1, 1)) // DAY
                     spend[at] = spend.get(at, 0) + (one["amount"] or 0)
             days = sorted(spend)
             mean = np.mean([spend[at] for at in days[1:]]) if len(days) > 1 else 0
             age = (as_of - datetime(1970, 1, 1)) // DAY - days[0] if days else 0
-            line = (len(days) - 1, days[-1] - days[0], age, mean) if days else (np.nan,) * 4
+            recency = days[-1] - days[0] if days else 0
+            line = (len(days) - 1, recency, max(age, recency), mean) if days else (np.nan,) * 4
             found[name].append(line)
     return found
 
