@@ -3,20 +3,27 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sintonia.config import BuildSettings, EngineConfig, SiloConfig, SourceConfig
+from sintonia.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
 from sintonia.interactions import Store, open_store
 from sintonia.pipelines import build
 
 
 def build_store(
-    root: Path, silos: Mapping[str, SiloConfig], until: str | None = None, **engine: int
+    root: Path,
+    silos: Mapping[str, SiloConfig],
+    until: str | None = None,
+    identity: IdentityConfig | None = None,
+    **engine: int,
 ) -> Store:
     """Return the store of silos whose files lie in `root`, built in the workspace `root/workspace`."""
     source = SourceConfig(name="toy", root=str(root), until=until, today="2026-01-01", silos=dict(silos))
     workspace = root / "workspace"
     build(
         BuildSettings(
-            workspace=str(workspace), engine=EngineConfig(**{"buckets": 3, **engine}), source=source
+            workspace=str(workspace),
+            engine=EngineConfig(**{"buckets": 3, **engine}),
+            source=source,
+            identity=identity or IdentityConfig(),
         )
     )
     return open_store(workspace)

@@ -1,4 +1,7 @@
-"""Law 1 over the whole road: what was not yet known at as_of, identity links included, moves no feature by a bit."""
+"""Law 1 over the whole road: what was not yet known at as_of, identity links included, moves no feature by a bit.
+
+Matched person records are part of it, the matcher's weights being frozen.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builder import build_store
-from sintonia.config import FeaturesConfig, SiloConfig, TaskConfig
+from registrations import FIELDS, crosswalk, person, write_crm
+from sintonia.config import FeaturesConfig, IdentityConfig, SiloConfig, TaskConfig
+from sintonia.interactions import open_store
 from sintonia.training_set import assemble
 
 START = datetime(2025, 1, 1)
@@ -105,3 +110,97 @@ def test_what_was_not_yet_known_moves_no_feature(tmp_path_factory, change, silos
             future = [row for row in rows if not known(row)]
             past[name] = past[name] + [{**row, "id": f"{name}other{at}"} for at, row in enumerate(future)]
     assert features_as_of(root / "then", past) == features_as_of(root / "now", numbered)
+
+
+PEOPLE = st.fixed_dictionaries(
+    {
+        "number": st.integers(0, 5),
+        "crm": st.integers(0, 9),
+        "day": st.integers(0, 40),
+        "late": st.sampled_from([0, 0, 9, 25]),
+        "slip": st.sampled_from(["", "last_name", "first_name", "birth_date", "swapped"]),
+        "email": st.sampled_from(["own", "other", "shared", ""]),
+        "phone": st.sampled_from(["own", "shared", ""]),
+    }
+)
+MATCHED = {
+    "crm": SiloConfig(
+        path="crm.csv",
+        identifiers={"crm": "crm", "email": "email", "phone": "phone"},
+        interactions={"interaction_id": "id", "kind": "'register'"},
+        contacts={field: field for field in FIELDS},
+        **COMMON,
+    )
+}
+
+
+def registration(row: dict) -> str:
+    fields = dict(zip(FIELDS, person(row["number"]), strict=True))
+    if row["slip"] == "swapped":
+        fields["first_name"], fields["last_name"] = fields["last_name"], fields["first_name"]
+    elif row["slip"]:
+        fields[row["slip"]] = fields[row["slip"]][:-1] + "1"
+    others = {"other": f"x{row['crm']}@mail.it", "shared": "casa@posta.it", "": ""}
+    fields["email"] = others.get(row["email"], fields["email"])
+    fields["phone"] = {"shared": "0612345678", "": ""}.get(row["phone"], fields["phone"])
+    at = START + timedelta(days=row["day"])
+    arrived = at + timedelta(days=row["late"])
+    return f"{row['id']},K{row['crm']},{at:%Y-%m-%d},{arrived:%Y-%m-%d},{','.join(fields.values())}"
+
+
+def matched_features(folder: Path, rows: list[dict], weights: Path) -> dict[str, bytes]:
+    folder.mkdir()
+    lines = [f"id,crm,at,arrived,{','.join(FIELDS)}", *map(registration, rows)]
+    (folder / "crm.csv").write_text("\n".join(lines) + "\n")
+    identity = IdentityConfig(name="probabilistic", shareable=["email", "phone"], weights=str(weights))
+    store = build_store(folder, MATCHED, identity=identity)
+    found = assemble(store, [AS_OF], CONFIG, TASK)
+    return {
+        customer: row.tobytes()
+        for customer, row in zip(found.customer_id.tolist(), found.values, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """The weights and frequencies learned from a whole brand."""
+    folder = tmp_path_factory.mktemp("learned")
+    crosswalk(folder, write_crm(folder, people=12))
+    return open_store(folder / "workspace").folder / "identity"
+
+
+def compare_matched(root: Path, weights: Path, rows: list[dict], other: list[dict]) -> None:
+    numbered = [{**row, "id": f"r{at}"} for at, row in enumerate(rows)]
+    past = [row for row in numbered if known(row)]
+    changed = [{**row, "id": f"o{at}"} for at, row in enumerate(other) if not known(row)]
+    now = matched_features(root / "now", numbered, weights)
+    assert matched_features(root / "then", past + changed, weights) == now
+
+
+ANCHOR = {
+    "number": 0,
+    "crm": 0,
+    "day": 0,
+    "late": 0,
+    "slip": "",
+    "email": "own",
+    "phone": "own",
+}
+
+
+def anchored(rows: list[dict]) -> list[dict]:
+    """With two registrations of one person, for the label kinds must be in the store."""
+    return [ANCHOR, {**ANCHOR, "crm": 1, "day": 3, "email": "other"}, *rows]
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(PEOPLE, min_size=6, max_size=14), other=st.lists(PEOPLE, max_size=6))
+def test_what_was_not_yet_known_moves_no_match(tmp_path_factory, weights, rows, other):
+    compare_matched(tmp_path_factory.mktemp("matched"), weights, anchored(rows), other)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(PEOPLE, min_size=6, max_size=30), other=st.lists(PEOPLE, max_size=12))
+def test_what_was_not_yet_known_moves_no_match_whatever_the_records(tmp_path_factory, weights, rows, other):
+    compare_matched(tmp_path_factory.mktemp("matched"), weights, anchored(rows), other)
