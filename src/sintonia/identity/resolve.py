@@ -207,9 +207,13 @@ def _refused(connection: duckdb.DuckDBPyConnection, rules: Rules) -> np.ndarray:
 
 
 def _naming(persons: pa.Table) -> dict[int, int]:
-    """Return the nodes whose person records name somebody, with their first arrival."""
+    """Return the nodes whose person records name somebody, with their first arrival.
+
+    Those of earlier builds were there before anything that is new, even what comes late from long ago.
+    """
     named = persons.filter(persons["names"])
-    rows: Sequence[tuple[int, int]] = list(
-        zip(named["node"].to_pylist(), named["arrived_at"].to_pylist(), strict=True)
+    arrived_at = np.where(
+        named["old"].is_valid().to_numpy(), np.iinfo(np.int64).min, named["arrived_at"].to_numpy()
     )
+    rows: Sequence[tuple[int, int]] = list(zip(named["node"].to_pylist(), arrived_at.tolist(), strict=True))
     return dict(sorted(rows, key=lambda row: (row[0], -row[1])))
