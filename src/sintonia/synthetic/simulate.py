@@ -63,15 +63,28 @@ def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
     files: list[Path] = []
     with _Truth(known) as pages:
         for block in track(range(blocks), "Simulating", blocks):
-            world = draw_world(settings, block, seeds[block])
-            parts = [silo(world) for silo in SILOS.values()]
-            for name, table in (pair for part in parts for pair in part.tables.items()):
-                files.append(write_silo(table, silos, name, block))
-                rows[name] = rows.get(name, 0) + table.num_rows
-            pages.add("records", truth.records(world, parts))
-            pages.add("people", truth.people_table(world))
-            pages.add("outcomes", truth.outcomes(world))
+            for name, (path, count) in _add_block(settings, block, seeds[block], silos, pages).items():
+                files.append(path)
+                rows[name] = rows.get(name, 0) + count
     return SimulationSummary(settings.customers, rows, tuple(files), known)
+
+
+def _add_block(
+    settings: SimulateSettings, block: int, seed: np.random.SeedSequence, silos: Path, pages: "_Truth"
+) -> dict[str, tuple[Path, int]]:
+    """Return the file and the rows one block adds to every silo table; nothing of a block outlives the call."""
+    world = draw_world(settings, block, seed)
+    added: dict[str, tuple[Path, int]] = {}
+    owners = []
+    for silo in SILOS.values():
+        part = silo(world)
+        owners.append(part.owners)
+        for name, table in part.tables.items():
+            added[name] = (write_silo(table, silos, name, block), table.num_rows)
+    pages.add("records", truth.records(world, owners))
+    pages.add("people", truth.people_table(world))
+    pages.add("outcomes", truth.outcomes(world))
+    return added
 
 
 class _Truth:

@@ -54,7 +54,7 @@ def social_posts(world: World) -> SiloRows:
     rows = pd.concat([posts, again], ignore_index=True)
     rows = rows[rows["collected"] < world.calendar.end]
     rows = rows.sort_values(["collected", "post_id"], ignore_index=True)
-    seen = np.isin(posts["post_id"], rows["post_id"])
+    seen = (posts["collected"] < world.calendar.end).to_numpy()
     return SiloRows({"social/posts.jsonl": _table(rows)}, {"handle": (handles[seen], person[seen])})
 
 

@@ -17,7 +17,7 @@ from sintonia.synthetic.clock import EFFECT_WEEKS, ROUND_WEEKS
 from sintonia.synthetic.journeys import Journeys, Round, complaint_rate, next_open_share, trust
 from sintonia.synthetic.orders import PROMOTIONS, RETURN_RATE, promotion_odds
 from sintonia.synthetic.people import People
-from sintonia.synthetic.world import SiloRows, World
+from sintonia.synthetic.world import World
 
 MARGIN = 0.5
 """Share of the list price that is left after the goods are paid."""
@@ -28,12 +28,12 @@ def person_ids(numbers: Ints) -> Texts:
     return objects([f"P{number:08d}" for number in numbers.tolist()])
 
 
-def records(world: World, silos: list[SiloRows]) -> pa.Table:
+def records(world: World, owners: list[dict[str, tuple[Texts, Ints]]]) -> pa.Table:
     """Return one row per identifier: source (its type), source_key (e-mails in lower case), person_id.
 
     What several silos know, and a household shares, belongs to whom the first of them names.
     """
-    owned = [(kind, *pair) for silo in silos for kind, pair in silo.owners.items()]
+    owned = [(kind, *pair) for silo in owners for kind, pair in silo.items()]
     owner = np.concatenate([whose for _, _, whose in owned])
     registered = person_ids(world.people.number[np.maximum(owner, 0)])
     stranger = objects([f"S{world.block:05d}-{-place:06d}" for place in owner.tolist()])
@@ -91,13 +91,14 @@ def expected(world: World, one: Round, after: Round | None) -> tuple[Floats, Flo
     seen = drift.orders[:, weeks] * (web + (1 - web) * people.card_use[:, None])  # (n, 4)
     own = one.lifts[np.arange(len(people)), one.action]
     others = journeys.lift[:, weeks] - own[:, None] * actions.FADING
+    value = people.order_value[:, None]
     sale = (promotion_odds(people) * PROMOTIONS.mean())[:, None]
     reward, spend = np.zeros_like(one.lifts), np.zeros_like(one.lifts)
     for number in range(len(actions.ACTIONS)):
         off = sale + _coupons(journeys, one, number) * _coupon_share(people)
         lift = others + one.lifts[:, [number]] * actions.FADING
         orders = seen * trust(_open_shares(people, one, number, after)) * (1 + lift)
-        full = orders * people.order_value[:, None]
+        full = orders * value
         kept = (1 - off) * (1 - RETURN_RATE)
         spend[:, number] = (full * kept).sum(axis=1)
         reward[:, number] = (full * (MARGIN - off - MARGIN * RETURN_RATE * (1 - off))).sum(axis=1)
