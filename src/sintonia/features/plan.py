@@ -96,7 +96,7 @@ def plan(features: Iterable[Feature]) -> Plan:
         distinct=_nested([term for term in whole if isinstance(term, Distinct)], place, windows),
         extremes=_nested([term for term in floats if isinstance(term, Extreme)], place, windows),
         decayed=tuple(
-            (term, term.half_life_days * DAY, row)
+            (term, float(term.half_life_days * DAY), row)
             for row, term in enumerate(floats)
             if isinstance(term, Decayed)
         ),
