@@ -10,6 +10,7 @@ from sintonia.cli.overrides import for_hydra, groups, options
 from sintonia.config import (
     VERBS,
     EngineConfig,
+    ForgetSettings,
     ScoreSettings,
     SimulateSettings,
     SplitConfig,
@@ -21,7 +22,7 @@ from sintonia.config import (
 )
 from sintonia.errors import ConfigError
 
-NEEDED = {"score": ["list=customers.csv"]}
+NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
 OPTIONS = [(verb, group, option) for verb in VERBS for group in groups(verb) for option in options(group)]
 
 
@@ -66,6 +67,7 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: SplitConfig(test_as_of=["24/09/2017"]), "split.test_as_of='24/09/2017' is not a date"),
         (lambda: SimulateSettings(start="2026-01-01", end="2025-01-01"), "is not after start=2026-01-01"),
         (lambda: ScoreSettings(), "score needs a list"),
+        (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),
         (lambda: ScoreSettings(list="a.csv", output="xml"), "Unknown output 'xml'"),
         (

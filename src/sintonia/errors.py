@@ -30,6 +30,10 @@ class NotBuiltError(SintoniaError):
     """A step was asked for before the one it stands on; the message names the command to run first."""
 
 
+class ErasureError(SintoniaError):
+    """A file still tells of somebody who was to be forgotten; the message names the file."""
+
+
 class UnsupportedModelError(SintoniaError):
     """A model file holds something this version cannot read."""
 

@@ -14,6 +14,7 @@ from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.config import (
     BuildSettings,
     DemoSettings,
+    ForgetSettings,
     IdentitySettings,
     ReviewSettings,
     ScoreSettings,
@@ -23,6 +24,7 @@ from sintonia.config import (
     iso_time,
 )
 from sintonia.engine import connect
+from sintonia.erasure.tombstones import read_tombstones, refuse_erased
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
 from sintonia.identity.explaining import explain
@@ -45,6 +47,7 @@ from sintonia.summaries import (
     build_figures,
     demo_figures,
     explanation_figures,
+    forget_figures,
     identity_figures,
     review_figures,
     score_figures,
@@ -76,9 +79,16 @@ def build(settings: BuildSettings) -> Figures:
         if source.today
         else datetime.now(UTC).replace(tzinfo=None),
     )
+    erased = read_tombstones(workspace)
     with connect(settings.engine, workspace) as connection:
         silos = [
-            map_silo(connection, name, silo, root, bounds)
+            refuse_erased(
+                connection,
+                map_silo(connection, name, silo, root, bounds),
+                silo,
+                erased,
+                settings.identity.shareable,
+            )
             for name, silo in track(source.silos.items(), "Reading silos", len(source.silos))
         ]
         rejected = write_rejected(connection, workspace, list(source.silos))
@@ -180,6 +190,23 @@ def review(settings: ReviewSettings) -> Figures:
     out.write_text(render(named), encoding="utf-8")
     registry.log_page(place, registered.run_id, out)
     return review_figures(registered, out)
+
+
+def forget(settings: ForgetSettings) -> Figures:
+    """Return what was removed of a customer, of whom no file of the workspace tells any more."""
+    from sintonia.erasure.erase import erase, plan_search, search_workspace, sweep
+    from sintonia.erasure.person import find_person
+
+    workspace = Path(settings.workspace)
+    store = open_store(workspace)
+    person = find_person(store, workspace, read_tombstones(workspace), settings.customer)
+    sweep(workspace)
+    search = plan_search(workspace, settings.source, person)
+    with step("Removing the customer"), connect(settings.engine, workspace) as connection:
+        erased = erase(connection, store, settings.source, person, search)
+    with step("Searching every file"):
+        searched = search_workspace(search)
+    return forget_figures(person, erased, searched)
 
 
 def demo(settings: DemoSettings) -> Figures:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.config import TrainSettings
+from sintonia.erasure.erase import Erased
+from sintonia.erasure.person import Person
 from sintonia.evaluation import Estimate, Evaluation
 from sintonia.identity.explanation import Explanation, lines
 from sintonia.identity.findings import masked_key
@@ -193,6 +195,40 @@ def review_figures(registered: Registered, page: Path) -> Figures:
     """Return where the review page is."""
     say = [f"Review of {registered.name} version {registered.version}; open it in a browser", *_files([page])]
     return {"model": registered.name, "version": registered.version, "files": [str(page)], "say": say}
+
+
+def forget_figures(person: Person, erased: Erased, searched: int) -> Figures:
+    """Return how many rows went from which file, counts of what was entombed, and what was left alone; no value."""
+    kinds = person.kinds()
+    told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
+    say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({told})"]
+    if person.shared:
+        say.append(f"{len(person.shared):,} of them others use too: these go on for the others")
+    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or [
+        "Nothing was left of it"
+    ]
+    say.append(
+        f"{len(person.entombed):,} tombstones in {erased.tombstones} keep them from returning; "
+        f"{searched:,} files decoded and searched, no trace left"
+    )
+    say += [f"Left alone, for it is outside the workspace: {place}" for place in erased.outside]
+    store = erased.store
+    say.append(
+        f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
+    )
+    return {
+        "customer_ids": len(person.ids),
+        "identifiers": kinds,
+        "shared_identifiers": len(person.shared),
+        "removed": dict(erased.removed),
+        "searched_files": searched,
+        "left_alone": _texts(erased.outside),
+        "customers": store.customers,
+        "interactions": store.interactions,
+        "fingerprint": store.fingerprint,
+        "files": [str(erased.tombstones)],
+        "say": say,
+    }
 
 
 def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: str) -> Figures:

@@ -52,6 +52,7 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
         "train",
         "score",
         "review",
+        "forget",
         "demo",
         "config",
     ]

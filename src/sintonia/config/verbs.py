@@ -136,6 +136,19 @@ class ReviewSettings(Settings):
 
 
 @dataclass(frozen=True)
+class ForgetSettings(Settings):
+    """`sintonia forget`: who is to be removed from the workspace, by customer id or `type:value`."""
+
+    customer: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse to forget nobody."""
+        super().__post_init__()
+        if not self.customer.strip():
+            raise ConfigError("forget needs a customer; write customer=ID or customer=email:ADDRESS.")
+
+
+@dataclass(frozen=True)
 class DemoSettings(SimulateSettings):
     """`sintonia demo`: all of the road on the synthetic brand, for every task listed."""
 
@@ -155,6 +168,7 @@ VERBS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "score": ScoreSettings,
     "review": ReviewSettings,
+    "forget": ForgetSettings,
     "demo": DemoSettings,
 }
 """The verbs that take settings, in the order of the road; each has a primary config of its own name."""

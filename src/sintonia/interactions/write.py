@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -67,10 +67,30 @@ def write_store(
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
             _write(connection, table, query, folder / f"{table.name}.parquet")
         _write_identity(connection, folder / "identity")
-        _make_current(connection, workspace, folder, source, silos)
+        _make_current(connection, workspace, folder, source.name, silos)
     store = open_store(workspace)
     _remove_others(workspace, store.folder)
     return store
+
+
+def rewrite_store(
+    connection: duckdb.DuckDBPyConnection, workspace: Path, store: Store, copy: Callable[[Path, Path], None]
+) -> Store:
+    """Return the new current store: each file as `copy(old path, new path)` writes it, counted anew, the old one gone.
+
+    Like a build it is whole or not at all. The silos' reports are those of `store`.
+    """
+    with _new_version(workspace) as folder:
+        for path in sorted(path for path in store.folder.rglob("*") if path.is_file()):
+            target = folder / path.relative_to(store.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy(path, target)
+        connection.read_parquet(str(folder / "interactions/*.parquet")).create_view("interactions")
+        connection.read_parquet(str(folder / "merges.parquet")).create_view("merges")
+        _make_current(connection, workspace, folder, store.source, store.silos)
+    now = open_store(workspace)
+    _remove_others(workspace, now.folder)
+    return now
 
 
 def write_rejected(
@@ -189,7 +209,7 @@ def _make_current(
     connection: duckdb.DuckDBPyConnection,
     workspace: Path,
     folder: Path,
-    source: SourceConfig,
+    source: str,
     silos: Sequence[SiloReport],
 ) -> None:
     interactions, customers = fetch_row(
@@ -200,7 +220,7 @@ def _make_current(
     first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"
     manifest = {
         "version": folder.name,
-        "source": source.name,
+        "source": source,
         "fingerprint": fingerprint(
             sorted([*folder.glob("*.parquet"), *folder.glob("interactions/*.parquet")])
         ),

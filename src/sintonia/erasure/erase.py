@@ -1,0 +1,219 @@
+"""A person taken out of the workspace's files, one by one, and looked for in all of them afterwards."""
+
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sintonia.config import SourceConfig
+from sintonia.erasure.decided import Decided, read_decided, without
+from sintonia.erasure.files import compact, copy_parquet, count_traces, link, remove_rows
+from sintonia.erasure.person import Person, in_silo, structure, traces_of
+from sintonia.erasure.tombstones import ERASED, entomb
+from sintonia.erasure.traces import Traces
+from sintonia.errors import ErasureError, InputError
+from sintonia.interactions import Store
+from sintonia.interactions.write import rewrite_store
+from sintonia.sources.locate import locate_root
+from sintonia.sources.report import SiloReport
+
+PAGES = ("identity", "review")
+"""Folders of the workspace whose pages and documents a verb writes anew: one that names the person goes whole."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for in which file: `by_file` where rows are known by columns of their own, else `everywhere`."""
+
+    workspace: Path
+    everywhere: Traces
+    by_file: Mapping[Path, Traces] = field(default_factory=dict)
+
+    def of(self, path: Path) -> Traces:
+        """Return what to look for in a file."""
+        return self.by_file.get(path.resolve(), self.everywhere)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Rows removed by file (a page counts as one), the tombstones' file, the store now, and what lies outside."""
+
+    removed: Mapping[str, int]
+    tombstones: Path
+    store: Store
+    outside: tuple[Path, ...]
+
+
+def plan_search(workspace: Path, source: SourceConfig, person: Person) -> Search:
+    """Return what to look for in the workspace's files once the person is gone."""
+    everywhere = traces_of(person, source, structure(person, workspace))
+    root = Path(source.root).expanduser() if source.root else None
+    by_file: dict[Path, Traces] = {}
+    for name, silo in source.silos.items():
+        own = in_silo(everywhere, person, silo)
+        # A rejected row is our copy: whatever of the person stands in it is enough.
+        by_file[(workspace / "rejected" / f"{name}.parquet").resolve()] = replace(own, unless=frozenset())
+        patterns = [silo.path, *(join.path for join in silo.join.values())]
+        for path in (path.resolve() for pattern in patterns for path in (root.glob(pattern) if root else ())):
+            by_file[path] = _either(by_file[path], own) if path in by_file else own
+    return Search(workspace, everywhere, by_file)
+
+
+def _either(one: Traces, other: Traces) -> Traces:
+    """Return what to look for in a file that two silos read."""
+    columns, names = ({**getattr(one, part), **getattr(other, part)} for part in ("columns", "names"))
+    return Traces(one.words, columns, names, one.unless | other.unless)
+
+
+def erase(
+    connection: duckdb.DuckDBPyConnection, store: Store, source: SourceConfig, person: Person, search: Search
+) -> Erased:
+    """Return what was removed of a person from the workspace, whose tombstone now stands and stays.
+
+    The tombstone comes first and the store last: an erasure that was killed can be begun again with the same id.
+    """
+    workspace = search.workspace
+    tombstones = entomb(workspace, person.entombed)
+    removed: dict[str, int] = {}
+    reasons: dict[str, Counter[str]] = {}
+    for path in files_of(workspace):
+        name = path.relative_to(workspace)
+        if name.parts[0] == "store":
+            continue
+        if name.parts[0] == "rejected" and path.suffix == ".parquet":
+            reasons[path.stem] = _blank(path, search.of(path))
+            removed[str(name)] = reasons[path.stem].total()
+        else:
+            removed[str(name)] = _clean(path, search.of(path), name.parts[0] in PAGES)
+    silos = tuple(_recounted(silo, reasons.get(silo.name, Counter())) for silo in store.silos)
+    decided = read_decided(store.folder / "identity", person)
+    structural = structure(person, workspace)
+
+    def copy(path: Path, target: Path) -> None:
+        removed[f"store/{path.relative_to(store.folder)}"] = _copy(path, target, structural, decided)
+
+    now = rewrite_store(connection, workspace, replace(store, silos=silos), copy)
+    some = {name: rows for name, rows in removed.items() if rows}
+    return Erased(some, tombstones, now, _outside(workspace, source))
+
+
+def sweep(workspace: Path) -> None:
+    """Remove what killed runs left behind: scratch databases and files half written.
+
+    Raises
+    ------
+    InputError
+        When a scratch database is in use: a run that is at work would bring back who is being forgotten.
+    """
+    for scratch in workspace.glob(".scratch-*"):
+        if _in_use(scratch / "scratch.duckdb"):
+            raise InputError(f"A run is at work in '{workspace}'; forget when it has ended.")
+        shutil.rmtree(scratch, ignore_errors=True)
+    for part in workspace.rglob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
+def search_workspace(search: Search) -> int:
+    """Return how many files were decoded and searched, none of which holds a trace of the person.
+
+    Raises
+    ------
+    ErasureError
+        When some do; the message names them and no value.
+    """
+    files = list(files_of(search.workspace))
+    found = [path for path in files if count_traces(path, search.of(path))]
+    if found:
+        named = ", ".join(str(path.relative_to(search.workspace)) for path in found[:20])
+        more = f" and {len(found) - 20} more" if len(found) > 20 else ""
+        raise ErasureError(
+            f"{len(found)} of {len(files)} files in '{search.workspace}' still tell of this customer: {named}{more}; "
+            "remove what they say, or the files, by hand. All else is done, and the tombstone stands."
+        )
+    return len(files)
+
+
+def files_of(workspace: Path) -> Iterator[Path]:
+    """Yield the workspace's own files, sorted; a link is not one: it leads to another of them or outside."""
+    for folder, folders, names in os.walk(workspace):
+        folders.sort()
+        for path in (Path(folder, name) for name in sorted(names)):
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _in_use(database: Path) -> bool:
+    if not database.is_file():
+        return False
+    try:
+        duckdb.connect(str(database)).close()
+    except duckdb.Error as error:  # a lock, or a file that a killed run left broken
+        return "lock" in str(error).lower()
+    return False
+
+
+def _clean(path: Path, traces: Traces, page: bool) -> int:
+    """Return how many rows were removed from a file, or 1 for a page that went whole."""
+    removed = remove_rows(path, traces)
+    if removed is not None or not count_traces(path, traces):
+        return removed or 0
+    if page:
+        path.unlink()
+        return 1
+    # A database in use elsewhere, or no database at all: what is left will be found in the end.
+    with suppress(sqlite3.Error):
+        compact(path)
+    return 0
+
+
+def _blank(path: Path, traces: Traces) -> Counter[str]:
+    """Return the reasons of the rejected rows that were the person's; they stay, as 'erased', without their text."""
+    table = pq.read_table(path)
+    gone = traces.rows(table)
+    if not gone.any():
+        return Counter()
+    before, raw = table["reason"].to_pylist(), table["raw"].to_pylist()
+    reasons = [ERASED if mark else reason for reason, mark in zip(before, gone, strict=True)]
+    texts = [None if mark else text for text, mark in zip(raw, gone, strict=True)]
+    for name, values in (("reason", reasons), ("raw", texts)):
+        table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.string()))
+    part = path.with_name(f".{path.name}.part")
+    pq.write_table(table, part)
+    part.replace(path)
+    return Counter(reason for reason, mark in zip(before, gone, strict=True) if mark)
+
+
+def _recounted(silo: SiloReport, moved: Counter[str]) -> SiloReport:
+    """Return the report of a build with rejected rows counted under the reason they have now."""
+    if not moved:
+        return silo
+    reasons = Counter(silo.reasons) - moved + Counter({ERASED: moved.total()})
+    return replace(silo, reasons=dict(reasons.most_common()))
+
+
+def _copy(path: Path, target: Path, structural: Traces, decided: Decided) -> int:
+    """Return how many rows of a file of the store were the person's; the target has the others."""
+    if path.suffix != ".parquet":
+        return link(path, target)
+    if path.parent.name != "identity":
+        return copy_parquet(path, target, structural)
+    table, removed = without(path, decided)
+    pq.write_table(table, target, compression="zstd")
+    return removed
+
+
+def _outside(workspace: Path, source: SourceConfig) -> tuple[Path, ...]:
+    """Return where the source's files are when that is outside the workspace: they are the brand's, and left alone."""
+    links = [path for path in workspace.rglob("*") if path.is_symlink()]
+    places = {path.resolve() for path in links}
+    with suppress(InputError):
+        places.add(locate_root(source).resolve())
+    return tuple(sorted(place for place in places if not place.is_relative_to(workspace.resolve())))
