@@ -6,42 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.errors import InputError
-from sintonia.identity.fields import recognise
+from sintonia.identity.fields import PATTERNS, recognise
 from sintonia.identity.standardise import standardise
 
 
 def one(field, values, **options):
     """Return the standard spellings of one field's values."""
     return standardise(pa.table({field: pa.array(values, pa.string())}), **options).column(field).to_pylist()
-
-
-def test_names_lose_case_accents_titles_and_apostrophes():
-    names = ["Nicolò", "NICOLO'", " dott.ssa Maria  Teresa ", "D\u2019Angelo", "n/a", None]
-    assert one("last_name", names) == ["nicolo", "nicolo", "maria teresa", "dangelo", None, None]
-
-
-def test_a_full_name_is_read_in_both_orders():
-    table = standardise(pa.table({"full_name": ["Rossi, Maria", "Maria Rossi", "Madonna"]}))
-    assert table["first_name"].to_pylist() == ["maria", "maria", "madonna"]
-    assert table["last_name"].to_pylist() == ["rossi", "rossi", None]
-
-
-def test_names_that_stand_in_each_others_place_are_turned_round_by_what_the_table_uses():
-    firsts, lasts = ["Isla"] * 40 + ["Hall", None], ["Hall"] * 40 + ["Isla", "Isla"]
-    table = standardise(pa.table({"first_name": firsts, "surname": lasts}))
-    assert table["first_name"].to_pylist() == ["isla"] * 42
-    assert table["last_name"].to_pylist() == ["hall"] * 41 + [None]
-
-
-def test_emails_lose_case_spaces_and_tags_and_one_without_an_at_is_missing():
-    found = one("email", ["Anna.Neri+shop@Gmail.com ", "mailto:a@b.it", "none", ""])
-    assert found == ["anna.neri@gmail.com", "a@b.it", None, None]
-
-
-def test_phones_become_e164_by_the_region_given():
-    written = ["+39 347 1234567", "0039 347/1234567", "347-1234567", "06 1234 5678", "12", "0000000000"]
-    assert one("phone", written) == ["+393471234567"] * 3 + ["+390612345678", None, None]
-    assert one("phone", ["020 7946 0958"], region="GB") == ["+442079460958"]
 
 
 def test_birth_dates_become_iso_whichever_way_they_were_written():
@@ -77,6 +48,17 @@ def test_fields_are_recognised_by_the_names_of_their_columns(columns, expected):
     assert set(recognise(columns)) - {"record_id"} == expected
 
 
+def test_a_birth_day_is_a_date_by_itself_and_a_day_beside_its_year():
+    assert recognise(["birth_day"]) == {"birth_date": "birth_day"}
+    parts = ["birth_year", "birth_month", "birth_day"]
+    assert recognise(parts) == {part: part for part in parts}
+
+
+@pytest.mark.parametrize("field", [field for field in PATTERNS if field != "birth_day"])
+def test_every_field_is_recognised_by_its_own_name(field):
+    assert recognise([field]) == {field: field}
+
+
 def test_fields_given_by_hand_win_over_recognised_ones():
     table = pa.table({"city": ["wrong"], "town_of_residence": ["Roma"]})
     assert standardise(table, {"city": "town_of_residence"})["city"].to_pylist() == ["roma"]
@@ -102,10 +84,10 @@ def test_record_ids_are_kept_made_up_or_refused_when_repeated():
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(*[st.one_of(st.none(), st.text(max_size=12))] * 4), min_size=1, max_size=8))
 def test_standardising_keeps_rows_and_order_and_does_nothing_the_second_time(rows):
-    columns = ("first_name", "birth_date", "street", "postcode")
+    columns = ("full_name", "birth_date", "street", "email")
     table = pa.table(
         {name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(columns)}
     )
     once = standardise(table)
     assert once.num_rows == len(rows)
-    assert standardise(once).equals(once)
+    assert standardise(once.drop_columns([n for n in once.column_names if n.endswith("_forms")])).equals(once)

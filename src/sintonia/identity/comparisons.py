@@ -10,6 +10,7 @@ from dataclasses import dataclass
 HOUSEHOLD = frozenset(
     (
         "last_name",
+        "birth_place",
         "email",
         "phone",
         "street",
@@ -21,7 +22,7 @@ HOUSEHOLD = frozenset(
         "country",
     )
 )
-"""Fields that people who live together share: they say where somebody lives, not who of the house it is."""
+"""Fields that people of one home share, brothers and sisters too: they say whose somebody is, not who of them."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +135,18 @@ def _birth_date(_: frozenset[str]) -> Comparison:
         "substr(birth_date_l, 6, 2) = substr(birth_date_r, 9, 2)"
         " and substr(birth_date_l, 9, 2) = substr(birth_date_r, 6, 2)"
     )
-    two = " or ".join(
-        f"({same[a]} and {same[b]})" for a, b in (("year", "month"), ("year", "day"), ("month", "day"))
+    # A year alone is kept as its 1 January: two such dates share day and month, and most digits, for nothing.
+    stated = "(substr(birth_date_l, 6) <> '01-01' or substr(birth_date_r, 6) <> '01-01')"
+    two = (
+        f"({same['year']} and ({same['month']} or {same['day']}))"
+        f" or ({same['month']} and {same['day']} and {stated})"
     )
     days = "abs(birth_day_l - birth_day_r)"
     levels = (
         _same("birth_date"),
         Level("a slip, or day and month swapped", f"{_slip('birth_date')} or ({same['year']} and {swap})"),
         Level("two parts of three, or within a month", f"{two} or {days} <= 31"),
-        Level("two slips, or within a year", f"{_edits('birth_date', 2)} or {days} <= 366"),
+        Level("two slips, or within a year", f"({_edits('birth_date', 2)} and {stated}) or {days} <= 366"),
         Level("within ten years", f"{days} <= 3653"),
     )
     return Comparison("birth_date", levels, by_frequency=False)

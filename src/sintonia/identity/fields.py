@@ -18,8 +18,8 @@ PATTERNS: dict[str, str] = {
     "phone": r"(tele)?phone(_?(number|no|nr))?|tel|mobile(_?(phone|number|no))?|cell(_?phone)?"
     r"|telefono|cellulare",
     "street_number": r"(street|house|building)_?(number|no|nr|num)|numero_civico|civico",
-    "street": r"street(_?(name|address))?|addr(ess)?(_?(line)?_?1)?|indirizzo|via|road",
-    "street_2": r"addr(ess)?_?(line)?_?2",
+    "street": r"street(_?(name|address))?|addr(ess)?(_?(line)?_?1)?|street_?(line)?_?1|indirizzo|via|road",
+    "street_2": r"(addr(ess)?|street)_?(line)?_?2",
     "postcode": r"post_?code|postal_?code|zip(_?code)?|cap|plz",
     "city": r"city|town|suburb|municipality|locality|village|comune|citta",
     "province": r"state|province|provincia|county|region|regione",
@@ -52,6 +52,8 @@ def recognise(columns: Sequence[str]) -> dict[str, str]:
             field = next((f for f, p in PATTERNS.items() if re.fullmatch(p, name)), None)
             if field and field not in found and column not in found.values():
                 found[field] = column
+    if "birth_year" in found and bare.get(found.get("birth_date", "")) == "birth_day":  # not a birthday
+        found["birth_day"] = found.pop("birth_date")
     return {field: found[field] for field in PATTERNS if field in found}
 
 

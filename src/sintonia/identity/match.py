@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _DERIVED = {
-    "email_name": ("email", "nullif(split_part(email, '@', 1), '')"),
+    "email_name": ("email", "nullif(replace(split_part(email, '@', 1), '.', ''), '')"),
     "phone_end": ("phone", "case when length(phone) >= 9 then right(phone, 7) end"),
     "birth_day": ("birth_date", "datediff('day', date '1800-01-01', try_cast(birth_date as date))"),
 }
