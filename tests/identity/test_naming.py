@@ -4,6 +4,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from sintonia.identity import naming
 from sintonia.identity.match import MatchConfig, match_pairs
 from sintonia.identity.standardise import standardise
 
@@ -85,3 +86,16 @@ def test_a_nickname_is_a_degree_of_agreement_of_its_own(short, label):
         found = match_pairs(standardise(pa.table(table)), MatchConfig(), connection)
     level = {(row["left"], row["right"]): row["level_first_name"] for row in found.pairs.to_pylist()}
     assert found.compared[0].labels[level["0", "1"]] == label
+
+
+def test_names_seen_elsewhere_tell_which_is_the_first():
+    seen = pa.table(
+        {
+            "field": ["first_name"] * 2 + ["last_name"] * 2,
+            "value": ["anna", "ugo", "anna", "rossi"],
+            "frequency": [0.98, 0.02, 0.02, 0.98],
+        }
+    )
+    text = {"first_name": pa.array(["Rossi"]), "last_name": pa.array(["Anna"])}
+    assert naming.names(text)["first_name"].to_pylist() == ["rossi"]
+    assert naming.names(text, seen)["first_name"].to_pylist() == ["anna"]

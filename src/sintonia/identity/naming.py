@@ -30,11 +30,12 @@ _PARTICLES = (
 )
 
 
-def names(text: Mapping[str, "pa.Array"]) -> dict[str, "pa.Array"]:
+def names(text: Mapping[str, "pa.Array"], seen: "pa.Table | None" = None) -> dict[str, "pa.Array"]:
     """Return `first_name`, `last_name` and `first_name_forms` for the fields of names that there are.
 
     A full name serves where one of the two is missing. `first_name_forms` are lists: the first name, its first
-    word, and the names that word is short for.
+    word, and the names that word is short for. Which of two names is which the table itself tells, or the
+    frequencies `seen` in another (`field`, `value`, `frequency`).
     """
     import pyarrow.compute as pc
 
@@ -44,7 +45,7 @@ def names(text: Mapping[str, "pa.Array"]) -> dict[str, "pa.Array"]:
         first = whole_first if first is None else pc.coalesce(first, whole_first)
         last = whole_last if last is None else pc.coalesce(last, whole_last)
     if first is not None and last is not None:
-        swapped = _swapped(first, last)
+        swapped = _swapped(first, last, seen)
         first, last = pc.if_else(swapped, last, first), pc.if_else(swapped, first, last)
     found = {} if first is None else {"first_name": first, "first_name_forms": _forms(first)}
     return found if last is None else {**found, "last_name": last}
@@ -83,7 +84,7 @@ def _forms(first: "pa.Array") -> "pa.Array":
     return pa.array(forms, pa.list_(pa.string())).take(coded.indices)
 
 
-def _swapped(first: "pa.Array", last: "pa.Array") -> "pa.Array":
+def _swapped(first: "pa.Array", last: "pa.Array", seen: "pa.Table | None") -> "pa.Array":
     """Return where the two names stand in each other's place, as the rest of the table uses them.
 
     A name seen n times as a first and m times as a last name speaks for its place by log((n + 1/2) / (m +
@@ -94,15 +95,29 @@ def _swapped(first: "pa.Array", last: "pa.Array") -> "pa.Array":
     import pyarrow as pa
 
     firsts, lasts = first.to_pandas(), last.to_pandas()
-    surplus = _elsewhere(firsts, lasts) + _elsewhere(lasts, firsts)
+    if seen is None:
+        counts, itself = (firsts.value_counts(), lasts.value_counts()), 1
+    else:
+        counts, itself = (_counts(seen, "first_name"), _counts(seen, "last_name")), 0
+    surplus = _elsewhere(firsts, *counts, itself) + _elsewhere(lasts, *counts[::-1], itself)
     return pa.array(surplus > np.log(20))
 
 
-def _elsewhere(names: "pd.Series[str]", others: "pd.Series[str]") -> "NDArray[np.float64]":
-    """Return the log odds that each name belongs among the others; 0 where it is missing."""
+def _counts(seen: "pa.Table", field: str) -> "pd.Series[float]":
+    """Return how often each value was seen, the rarest having been seen once."""
+    import pyarrow.compute as pc
+
+    values = seen.filter(pc.equal(seen["field"], field)).to_pandas().set_index("value")["frequency"]
+    counts: pd.Series[float] = values / values.min()
+    return counts
+
+
+def _elsewhere(
+    names: "pd.Series[str]", here: "pd.Series[float]", there: "pd.Series[float]", itself: int
+) -> "NDArray[np.float64]":
+    """Return the log odds that each name belongs there and not here, `itself` not counted; 0 where it is missing."""
     import numpy as np
 
-    columns = (names.value_counts(), others.value_counts())
-    here, there = (names.map(counts).to_numpy(np.float64, na_value=0) for counts in columns)
-    odds: NDArray[np.float64] = np.log((there + 0.5) / (np.maximum(here - 1, 0) + 0.5))
+    held, other = (names.map(counts).to_numpy(np.float64, na_value=0) for counts in (here, there))
+    odds: NDArray[np.float64] = np.log((other + 0.5) / (np.maximum(held - itself, 0) + 0.5))
     return np.where(names.isna().to_numpy(), 0.0, odds)

@@ -14,7 +14,7 @@ from sintonia.engine import fetch_row
 from sintonia.errors import NotEnoughDataError
 from sintonia.identity.decisions import Decided, decide, places
 from sintonia.identity.guards import Ints, Rules, Ties, accepted
-from sintonia.identity.match import Earlier, MatchConfig, Matches, match_pairs
+from sintonia.identity.match import Earlier, MatchConfig, Matches, Model, match_pairs
 from sintonia.identity.overrides import Overrides, read_overrides
 from sintonia.identity.persons import collect_persons
 from sintonia.identity.standardise import standardise
@@ -76,9 +76,9 @@ def _match(
     if persons.num_rows < 2:
         return None
     known = before.read("records") if before.scores else None
-    standard = _standard(persons, known, config.region)
-    old = _standing_pairs(persons, known, before.read("pairs"))
     model = read_model(before, config)
+    standard = _standard(persons, known, config.region, model)
+    old = _standing_pairs(persons, known, before.read("pairs"))
     is_new = persons["old"].is_null().to_numpy()
     earlier = Earlier(model, is_new, old) if model else None
     try:
@@ -94,16 +94,20 @@ def _match(
     return standard, Matches(pairs, found.model, found.compared)
 
 
-def _standard(persons: pa.Table, known: pa.Table | None, region: str) -> pa.Table:
-    """Return the records as compared: those known as they were, the new ones standardised now."""
+def _standard(persons: pa.Table, known: pa.Table | None, region: str, model: Model | None) -> pa.Table:
+    """Return the records as compared: those known as they were, the new ones standardised now.
+
+    Under a model learned before, new records tell nothing about each other.
+    """
     new = persons.filter(persons["old"].is_null())
+    seen = model.frequencies if model else None
     raw = ("silo", "node", "key", "old", "arrived_at", "names")
     parts = []
     if known is not None:
         stays = known.take(persons["old"].drop_null())
         parts.append(stays.drop_columns(["record_id", "silo", "key", "arrived_at", "names", "cluster"]))
     if new.num_rows:
-        parts.append(standardise(new.drop_columns(raw), region=region).drop_columns(["record_id"]))
+        parts.append(standardise(new.drop_columns(raw), region=region, seen=seen).drop_columns(["record_id"]))
     whole = pa.concat_tables(parts, promote_options="default")
     ids = pa.array(range(persons.num_rows), pa.int64()).cast(pa.string())
     return whole.add_column(0, "record_id", ids)

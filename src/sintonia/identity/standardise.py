@@ -23,7 +23,10 @@ _SEXES |= {"w": "f", "woman": "f", "femmina": "f", "donna": "f"}
 
 
 def standardise(
-    records: "pa.Table", fields: Mapping[str, str] | None = None, region: str = "IT"
+    records: "pa.Table",
+    fields: Mapping[str, str] | None = None,
+    region: str = "IT",
+    seen: "pa.Table | None" = None,
 ) -> "pa.Table":
     """Return one row per record, in the same order, with each field present in its standard spelling.
 
@@ -35,6 +38,9 @@ def standardise(
         Field to column, as `recognise` gives it (the default) or a correction of it: `{"city": "suburb"}`.
     region
         Country of phone numbers written without a country code, as two letters.
+    seen
+        Frequencies of names (`field`, `value`, `frequency`) by which first and last names are told apart; those
+        of the records themselves when none are given.
 
     Returns
     -------
@@ -54,7 +60,7 @@ def standardise(
     raw = {field: records.column(column) for field, column in columns.items()}
     ready = {"record_id": _record_ids(raw.pop("record_id", None), records.num_rows)}
     text = {field: spelling.text(column) for field, column in raw.items()}
-    ready |= names(text)
+    ready |= names(text, seen)
     ready |= {"birth_date": written} if (written := _birth_date(text)) is not None else {}
     if "sex" in text:
         ready["sex"] = spelling.by_value(spelling.words(text["sex"]), lambda value: _SEXES.get(value))
