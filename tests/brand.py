@@ -7,6 +7,7 @@ import numpy as np
 
 from builder import build_store
 from sintonia.config import FeaturesConfig, ModelConfig, SiloConfig, SplitConfig, TaskConfig
+from sintonia.features import Fitted, catalogue
 from sintonia.interactions import Store
 
 START, DAYS = datetime(2025, 1, 1), 300
@@ -18,6 +19,8 @@ SILO = SiloConfig(
     interactions={"thread_id": "row", "amount": "price", "kind": "kind", "channel": "channel"},
 )
 FEATURES = FeaturesConfig(families=["rfm", "kinds"], windows_days=[14, 56])
+FITTED = Fitted(START + timedelta(days=56), {"channel": ("store", "web"), "kind": ("purchase", "view")})
+CATALOGUE = catalogue(FEATURES, FITTED)
 TASK = TaskConfig(name="churn", active_days=56, horizon_days=28)
 SPLIT = SplitConfig(every_days=14, snapshots=12, valid_snapshots=1, test_snapshots=2, history_days=56)
 MODEL = ModelConfig(num_leaves=7, max_trees=60, early_stopping_rounds=10, min_data_in_leaf=20, threads=1)

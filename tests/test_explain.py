@@ -1,5 +1,6 @@
 """Explanations: law 6, ties, missing values and words."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 import lightgbm
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia import forest
+from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.explain import (
     Contributions,
@@ -22,6 +24,7 @@ from sintonia.explain import (
     swarms,
     top_reasons,
 )
+from sintonia.features import Fitted, catalogue
 
 
 class Words(NamedTuple):
@@ -164,8 +167,8 @@ def test_a_reason_reads_as_a_sentence(reason, words):
 
 
 def test_the_entries_of_the_feature_catalogue_are_understood():
-    families = pytest.importorskip("sintonia.features.families")
-    known = {feature.name: feature for feature in families.rfm([30])}
+    config = FeaturesConfig(families=["rfm"], windows_days=[30])
+    known = {feature.name: feature for feature in catalogue(config, Fitted(datetime(2025, 1, 1)))}
     assert sentence(Reason("rfm__days_since_purchase", None, 0.1), known).endswith("no order yet (raises)")
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from builder import build_store
 from registrations import FIELDS, crosswalk, person, write_crm
 from sintonia.config import FeaturesConfig, IdentityConfig, SiloConfig, TaskConfig
+from sintonia.features import catalogue, fit
 from sintonia.interactions import open_store
 from sintonia.training_set import assemble
 
@@ -75,7 +76,7 @@ def features_as_of(folder: Path, silos: dict[str, list[dict]]) -> dict[str, byte
     folder.mkdir()
     write(folder, silos)
     store = build_store(folder, SILOS)
-    rows = assemble(store, [AS_OF], CONFIG, TASK)
+    rows = assemble(store, [AS_OF], catalogue(CONFIG, fit(CONFIG, store, AS_OF)), TASK)
     return {
         customer: row.tobytes() for customer, row in zip(rows.customer_id.tolist(), rows.values, strict=True)
     }
@@ -154,7 +155,7 @@ def matched_features(folder: Path, rows: list[dict], weights: Path) -> dict[str,
     (folder / "crm.csv").write_text("\n".join(lines) + "\n")
     identity = IdentityConfig(name="probabilistic", shareable=["email", "phone"], weights=str(weights))
     store = build_store(folder, MATCHED, identity=identity)
-    found = assemble(store, [AS_OF], CONFIG, TASK)
+    found = assemble(store, [AS_OF], catalogue(CONFIG, fit(CONFIG, store, AS_OF)), TASK)
     return {
         customer: row.tobytes()
         for customer, row in zip(found.customer_id.tolist(), found.values, strict=True)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brand import FEATURES, MODEL, SPLIT, TASK, build_brand
+from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import ConfigError
-from sintonia.features import feature_names
 from sintonia.interactions import Store
 from sintonia.model import Model, fit_model
 from sintonia.scoring import band, percentiles, score_customers, scoring_date
@@ -24,9 +23,9 @@ SETTINGS = ScoreSettings(list="unused.csv", bands={"high": 91, "medium": 61, "lo
 def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Model]:
     store = build_brand(tmp_path_factory.mktemp("brand"))
     split = split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"]))
-    rows = assemble(store, split.all, FEATURES, TASK).select(feature_names(FEATURES))
+    rows = assemble(store, split.all, CATALOGUE, TASK)
     settings = TrainSettings(features=FEATURES, task=TASK, model=MODEL, split=SPLIT)
-    return store, fit_model(rows.at(split.train), rows.at(split.valid), settings, store)
+    return store, fit_model(rows.at(split.train), rows.at(split.valid), settings, FITTED, store)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=300))

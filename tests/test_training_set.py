@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brand import FEATURES, SPLIT, TASK, build_brand
+from brand import CATALOGUE, FEATURES, FITTED, SPLIT, TASK, build_brand
 from builder import build_store
 from sintonia import features, tasks
 from sintonia.interactions import Store
@@ -29,13 +29,13 @@ def by_key(rows: Rows) -> dict:
 
 
 def test_rows_are_the_eligible_ones_with_their_own_features(store, as_ofs):
-    rows = assemble(store, as_ofs, FEATURES, TASK)
+    rows = assemble(store, as_ofs, CATALOGUE, TASK)
     eligible, computed = {}, {}
     for path in store.buckets:
         interactions = store.read_bucket(path)
         for row in tasks.label_rows(interactions, as_ofs, TASK).to_pylist():
             eligible[row["customer_id"], row["as_of"]] = row["label"]
-        for row in features.compute(interactions, as_ofs, FEATURES).to_pylist():
+        for row in features.compute(interactions, as_ofs, FEATURES, FITTED).to_pylist():
             computed[row["customer_id"], row["as_of"]] = row
     found = list(zip(rows.customer_id.tolist(), rows.as_of.tolist(), strict=True))
     assert sorted(found) == sorted(eligible)
@@ -48,22 +48,22 @@ def test_rows_are_the_eligible_ones_with_their_own_features(store, as_ofs):
 
 def test_threads_buckets_and_the_company_of_others_change_nothing(store, as_ofs, tmp_path):
     """Law 4, for what a model reads."""
-    whole = assemble(store, as_ofs, FEATURES, TASK)
-    threaded = assemble(store, as_ofs, FEATURES, TASK, threads=4)
+    whole = assemble(store, as_ofs, CATALOGUE, TASK)
+    threaded = assemble(store, as_ofs, CATALOGUE, TASK, threads=4)
     assert whole.values.tobytes() == threaded.values.tobytes()
     assert whole.customer_id.tolist() == threaded.customer_id.tolist()
     some = set(whole.customer_id[::7].tolist())
-    alone = by_key(assemble(store, as_ofs, FEATURES, TASK, customers=some))
+    alone = by_key(assemble(store, as_ofs, CATALOGUE, TASK, customers=some))
     assert alone == {key: value for key, value in by_key(whole).items() if key[0] in some}
     (tmp_path / "events.csv").write_bytes((store.folder.parents[2] / "events.csv").read_bytes())
     from brand import SILO
 
     rebucketed = build_store(tmp_path, {"events": SILO}, buckets=7)
-    assert by_key(assemble(rebucketed, as_ofs, FEATURES, TASK)) == by_key(whole)
+    assert by_key(assemble(rebucketed, as_ofs, CATALOGUE, TASK)) == by_key(whole)
 
 
 def test_dates_pick_their_rows(store, as_ofs):
-    rows = assemble(store, as_ofs, FEATURES, TASK)
+    rows = assemble(store, as_ofs, CATALOGUE, TASK)
     parts = [rows.at([as_of]) for as_of in as_ofs]
     assert sum(len(part) for part in parts) == len(rows)
     assert all(len(set(part.as_of.tolist())) == 1 for part in parts)

@@ -1,27 +1,30 @@
 """What a model has to beat: a rule on recency alone, and a logistic regression on four numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.config import FeaturesConfig
+from sintonia.features import Feature, Fitted, catalogue
 from sintonia.training_set import Rows
 
 RECENCY = "rfm__days_since_purchase"
 RFM = (RECENCY, "rfm__orders__365d", "rfm__amount__365d", "rfm__days_since_first_purchase")
 NEEDS = FeaturesConfig(families=["rfm"], windows_days=[365])
+NOTHING = Fitted(datetime.min)  # rfm takes nothing from the past of all
 
 Floats = NDArray[np.float64]
 
 
-def with_baselines(config: FeaturesConfig) -> FeaturesConfig:
-    """Return the configuration with what the baselines need beside it."""
-    return FeaturesConfig(
-        families=list(dict.fromkeys([*config.families, *NEEDS.families])),
-        windows_days=sorted({*config.windows_days, *NEEDS.windows_days}),
-    )
+def with_baselines(features: Sequence[Feature]) -> list[Feature]:
+    """Return the features with what the baselines need beside them."""
+    there = {feature.name for feature in features}
+    needed = [feature for feature in catalogue(NEEDS, NOTHING) if feature.name in RFM]
+    return [*features, *(feature for feature in needed if feature.name not in there)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from sintonia import __version__
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Evaluation
 from sintonia.explain import contributions, swarms
-from sintonia.features import catalogue
 from sintonia.interactions import Store
 from sintonia.model import Model
 from sintonia.registry import REVIEW, Run
@@ -42,7 +41,7 @@ def review_data(training: Training) -> ReviewData:
     population, outcome = describe(task)
     sample = _sample(training.rows.at(training.split.test), training.settings.seed)
     found = contributions(training.model.booster, sample.values)
-    meanings = {feature.name: feature for feature in catalogue(training.settings.features)}
+    meanings = {feature.name: feature for feature in training.model.catalogue}
     parts = {"train": training.split.train, "valid": training.split.valid, "test": training.split.test}
     synthetic = training.store.source == "synthetic"
     return ReviewData(
@@ -82,6 +81,7 @@ def training_run(training: Training) -> Run:
         documents={
             "config.json": resolved,
             "features.json": list(training.model.names),
+            "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
         },

@@ -203,6 +203,8 @@ def shown(value: float | str, unit: str) -> str:
         return value
     if unit == "cents":
         return f"{value / 100:,.2f}"
+    if unit == "yes or no":
+        return "yes" if value else "no"
     if unit == "share":
         return f"{100 * value:.0f} %"
     number = f"{value:,.0f}" if value.is_integer() or abs(value) >= 100 else f"{value:,.2g}"

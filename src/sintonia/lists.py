@@ -9,7 +9,6 @@ from pathlib import Path
 from sintonia.config import SourceConfig
 from sintonia.errors import InputError, hint
 from sintonia.explain import sentence, top_reasons
-from sintonia.features import catalogue
 from sintonia.interactions import Store
 from sintonia.registry import Registered
 from sintonia.scoring import Scores
@@ -144,7 +143,7 @@ def score_columns(
 
 def reasons_in_words(scores: Scores, k: int) -> list[list[str]]:
     """Return each scored row's k largest contributions as short sentences, largest first, "" when there are fewer."""
-    meanings = {feature.name: feature for feature in catalogue(scores.model.features)}
+    meanings = {feature.name: feature for feature in scores.model.catalogue}
     rows = top_reasons(scores.model.booster, scores.rows.values, k)
     return [[*(sentence(reason, meanings) for reason in row), *[""] * (k - len(row))] for row in rows]
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sintonia.calibration import Calibrator, fit_calibrator
 from sintonia.config import FeaturesConfig, ModelConfig, TaskConfig, TrainSettings
+from sintonia.config.convert import convert
 from sintonia.errors import InputError, NotEnoughDataError, UnsupportedModelError
+from sintonia.features import Feature, Fitted, catalogue
 from sintonia.forest import fastest, predict_raw
 from sintonia.interactions import Store
 from sintonia.training_set import Rows
@@ -19,16 +21,20 @@ from sintonia.training_set import Rows
 if TYPE_CHECKING:
     import lightgbm
 
-FORMAT = 1
+FORMAT = 2
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained task: what it asks, what it reads, LightGBM's own text, and the map from score to propensity."""
+    """A trained task: what it asks, what it reads, LightGBM's own text, and the map from score to propensity.
+
+    `fitted` is what its features took from the past before its first training date; scoring uses it as it is.
+    """
 
     task: TaskConfig
     features: FeaturesConfig
+    fitted: Fitted
     names: tuple[str, ...]
     trees: str
     calibrator: Calibrator
@@ -41,6 +47,23 @@ class Model:
         import lightgbm
 
         return lightgbm.Booster(model_str=self.trees)
+
+    @cached_property
+    def catalogue(self) -> tuple[Feature, ...]:
+        """The features the model reads, as they are made now.
+
+        Raises
+        ------
+        UnsupportedModelError
+            When they are no longer those it was trained on.
+        """
+        made = catalogue(self.features, self.fitted)
+        if (found := tuple(feature.name for feature in made)) != self.names:
+            other = sorted({*found} ^ {*self.names}) or ["their order"]
+            raise UnsupportedModelError(
+                f"The features have changed since the model was trained ({', '.join(other[:3])}); train it again."
+            )
+        return tuple(made)
 
     def raw_scores(self, values: NDArray[np.float32]) -> Floats:
         """Return log-odds before calibration.  # (n_rows, n_features) to (n_rows,)"""
@@ -60,6 +83,7 @@ class Model:
             "format": FORMAT,
             "task": asdict(self.task),
             "features": asdict(self.features),
+            "fitted": self.fitted.as_plain(),
             "names": list(self.names),
             "calibrator": json.loads(self.calibrator.to_json()),
             "source": self.source,
@@ -87,7 +111,8 @@ def load_model(folder: Path) -> Model:
         )
     return Model(
         task=TaskConfig(**told["task"]),
-        features=FeaturesConfig(**told["features"]),
+        features=convert(FeaturesConfig, told["features"], "features"),
+        fitted=Fitted.from_plain(told["fitted"]),
         names=tuple(told["names"]),
         trees=(folder / "model.txt").read_text(encoding="utf-8"),
         calibrator=Calibrator.from_json(json.dumps(told["calibrator"])),
@@ -96,7 +121,7 @@ def load_model(folder: Path) -> Model:
     )
 
 
-def fit_model(train: Rows, valid: Rows, settings: TrainSettings, store: Store) -> Model:
+def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store) -> Model:
     """Return a model of train and validation rows, whose size and calibration the validation rows chose.
 
     First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
@@ -136,6 +161,7 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, store: Store) -
     return Model(
         task=settings.task,
         features=settings.features,
+        fitted=fitted,
         names=train.names,
         trees=final.model_to_string(),
         calibrator=calibrator,

@@ -136,10 +136,13 @@ def train(settings: TrainSettings) -> Figures:
     kinds = label_kinds(task)
     split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
-    everything = assemble(store, split.all, with_baselines(settings.features), task, settings.engine.threads)
-    rows = everything.select(features.feature_names(settings.features))
+    with step("Fitting features to the past"):
+        fitted = features.fit(settings.features, store, split.train[0])
+    catalogue = features.catalogue(settings.features, fitted)
+    everything = assemble(store, split.all, with_baselines(catalogue), task, settings.engine.threads)
+    rows = everything.select([feature.name for feature in catalogue])
     with step("Growing trees"):
-        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, store)
+        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)))
     with step("Judging out of time"):
         test = rows.at(split.test)

@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sintonia import features, tasks
-from sintonia.config import FeaturesConfig, TaskConfig
+from sintonia.config import TaskConfig
+from sintonia.features import Feature
 from sintonia.interactions import Store
 from sintonia.progress import track
 
@@ -52,38 +53,40 @@ class Rows:
 def assemble(
     store: Store,
     as_ofs: Sequence[datetime],
-    feature_config: FeaturesConfig,
+    catalogue: Sequence[Feature],
     task: TaskConfig,
     threads: int = 1,
     customers: Collection[str] | None = None,
 ) -> Rows:
-    """Return the eligible rows of the store at these as-of dates, of these customers only when they are given.
+    """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
+
+    Of these customers only, when they are given.
 
     Buckets are worked off by `threads` threads; the rows come in bucket order, whatever thread was first.
     """
 
     def one(path: Path) -> pa.Table:
         interactions = store.read_bucket(path, customers, columns)
-        return bucket_rows(interactions, as_ofs, feature_config, task, merges)
+        return bucket_rows(interactions, as_ofs, made, task, merges)
 
-    merges = store.read_merges()
-    columns = dict.fromkeys([*features.columns_read(feature_config), *tasks.columns_read()])
+    made, merges = features.plan(catalogue), store.read_merges()
+    columns = dict.fromkeys([*made.reads, *tasks.columns_read()])
 
     with ThreadPoolExecutor(threads) as pool:
         tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
-    return to_rows(pa.concat_tables(tables), features.feature_names(feature_config))
+    return to_rows(pa.concat_tables(tables), [feature.name for feature in made.features])
 
 
 def bucket_rows(
     interactions: pa.Table,
     as_ofs: Sequence[datetime],
-    feature_config: FeaturesConfig,
+    made: features.Plan,
     task: TaskConfig,
     merges: pa.Table,
 ) -> pa.Table:
     """Return features and label of whole customers: one row per eligible (customer_id, as_of), ordered by them."""
     labelled = tasks.label_rows(interactions, as_ofs, task, merges)
-    computed = features.compute(interactions, as_ofs, feature_config)
+    computed = features.compute_features(interactions, as_ofs, made)
     joined = labelled.join(computed, list(KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in KEYS])
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.reference import reference
+from features.rows import FITTED
 from sintonia.config import FeaturesConfig
 from sintonia.features import catalogue
 from sintonia.features.table import compute_features
@@ -60,7 +61,7 @@ def write_interactions(path, rows, seed=7):
 def plain_features():
     """Return the plain set out of the catalogue: the counts and sums that are one total each."""
     config = FeaturesConfig(["channel_mix", "kinds", "rfm"], list(WINDOWS_DAYS))
-    return [one for one in catalogue(config) if one.window_days and len(one.terms) == 1]
+    return [one for one in catalogue(config, FITTED) if one.window_days and len(one.terms) == 1]
 
 
 def read_sorted(path):

@@ -108,10 +108,26 @@ def _channel_mix(visible, customers, as_of, windows_days):
             made[f"channel_mix__{channel}__{days}d"] = counts[channel]
             made[f"channel_mix__{channel}_share__{days}d"] = _over(counts[channel], every)
         made[f"channel_mix__channels__{days}d"] = (counts > 0).sum(axis=1)
+        made[f"channel_mix__entropy__{days}d"] = _entropy(counts)
     for channel in CHANNELS:
         rows = visible[visible["channel"] == channel]
         made[f"channel_mix__days_since_{channel}"] = _days_since(rows, customers, as_of, "max")
+    grouped = visible.groupby("customer_id")["channel"]
+    for which, place in (("first", 0), ("last", -1)):
+        found = grouped.apply(lambda channels, at=place: channels.iloc[at]).reindex(customers)
+        for channel in CHANNELS:
+            came = (found == channel).astype("float64").where(found.notna())
+            made[f"channel_mix__{which}_by_{channel}"] = came
     return made
+
+
+def _entropy(counts):
+    total, spread = np.zeros(len(counts)), np.zeros(len(counts))
+    for name in counts:
+        count = counts[name].to_numpy()
+        total, spread = total + count, spread + count * np.log2(np.maximum(count, 1))
+    with np.errstate(invalid="ignore"):
+        return np.maximum(np.log2(np.maximum(total, 1)) - spread / np.where(total > 0, total, np.nan), 0)
 
 
 def _kinds(visible, customers, as_of, windows_days):

@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from sintonia.schema import INTERACTIONS
+from sintonia.features import Fitted
+from sintonia.schema import CHANNELS, INTERACTIONS, KINDS
 
 DAY = timedelta(days=1)
 AS_OFS = (datetime(2025, 2, 1), datetime(2025, 2, 8), datetime(2025, 3, 1))
 SCHEMA = INTERACTIONS.arrow()
+FITTED = Fitted(datetime(2025, 1, 1), {"channel": CHANNELS, "kind": KINDS})
+"""A brand that has every channel and kind."""
 
 
 def row(customer_id, occurred_at, kind="purchase", channel="store", **more):

@@ -1,9 +1,11 @@
 """The first families, worked by hand on a customer or two."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from features.rows import day, row, table
+from features.rows import FITTED, day, row, table
 from sintonia.config import FeaturesConfig
 from sintonia.errors import ConfigError
 from sintonia.features import catalogue, compute, feature_names
@@ -23,23 +25,24 @@ ANN = [
 ]
 
 
-def of(rows, as_of, config=ALL):
+def of(rows, as_of, config=ALL, fitted=FITTED):
     """Return the one row of features as name to value."""
-    (features,) = compute(table(rows), [day(as_of)], config).to_pylist()
+    (features,) = compute(table(rows), [day(as_of)], config, fitted).to_pylist()
     return features
 
 
 def test_every_family_can_be_named_and_names_its_features_once():
-    names = [feature.name for feature in catalogue(ALL)]
+    names = [feature.name for feature in catalogue(ALL, FITTED)]
     assert len(set(names)) == len(names)
     assert {name.split("__")[0] for name in names} == set(FAMILIES)
 
 
 def test_every_feature_says_what_it_is_in_which_unit_over_which_window():
-    for feature in catalogue(ALL):
+    for feature in catalogue(ALL, FITTED):
         assert feature.definition
         assert feature.unit
         assert feature.missing
+        assert feature.why
         if feature.window_days is not None:
             assert feature.name.endswith(f"__{feature.window_days}d")
             assert f"{feature.window_days} days" in feature.definition
@@ -49,12 +52,14 @@ def test_a_misspelt_family_fails_with_the_nearest_right_one():
     with pytest.raises(
         ConfigError, match=r"Unknown features\.families 'chanel_mix'; did you mean 'channel_mix'"
     ):
-        catalogue(FeaturesConfig(families=["rfm", "chanel_mix"], windows_days=[7]))
+        catalogue(FeaturesConfig(families=["rfm", "chanel_mix"], windows_days=[7]), FITTED)
 
 
 def test_windows_and_families_given_twice_or_in_any_order_make_the_same_features():
     twice = FeaturesConfig(families=["rfm", "rfm"], windows_days=[30, 7, 30])
-    assert feature_names(twice) == feature_names(FeaturesConfig(families=["rfm"], windows_days=[7, 30]))
+    assert feature_names(twice, FITTED) == feature_names(
+        FeaturesConfig(families=["rfm"], windows_days=[7, 30]), FITTED
+    )
 
 
 def test_orders_items_and_money_of_a_window():
@@ -109,11 +114,43 @@ def test_channel_mix_counts_shares_and_days_since():
     assert np.isnan(features["channel_mix__days_since_email"])
 
 
+def test_channel_mix_says_how_even_it_is_and_by_which_channel_a_customer_came_first_and_last():
+    features = of(ANN, 31)
+    assert features["channel_mix__entropy__7d"] == 1.5  # a quarter, a half, a quarter
+    assert features["channel_mix__entropy__30d"] == np.float32(np.log2(7) - (4 * 2 + 2 * 1) / 7)
+    firsts = [features[f"channel_mix__first_by_{name}"] for name in ("store", "web", "app")]
+    lasts = [features[f"channel_mix__last_by_{name}"] for name in ("store", "web", "app")]
+    assert (firsts, lasts) == ([1, 0, 0], [0, 1, 0])
+    nowhere = of([row("ann", 2), row("ann", 3, channel=None)], 31)
+    assert nowhere["channel_mix__first_by_store"] == 1
+    assert np.isnan(nowhere["channel_mix__last_by_store"])
+
+
+def test_a_first_interaction_known_late_is_the_first_from_then_on():
+    rows = [row("ann", 2, channel="web", known_at=20), row("ann", 3)]
+    assert of(rows, 10)["channel_mix__first_by_store"] == 1
+    assert of(rows, 25)["channel_mix__first_by_store"] == 0
+    assert of(rows, 25)["channel_mix__first_by_web"] == 1
+
+
+def test_a_brand_has_columns_for_what_it_had_when_the_features_were_fitted_and_no_others():
+    fitted = replace(FITTED, levels={"channel": ("web",), "kind": ("purchase", "view")})
+    names = feature_names(FeaturesConfig(families=["channel_mix", "kinds"], windows_days=[7]), fitted)
+    assert names == [
+        *(f"channel_mix__{name}__7d" for name in ("web", "web_share", "channels", "entropy")),
+        *(f"channel_mix__{name}" for name in ("days_since_web", "first_by_web", "last_by_web")),
+        *("kinds__purchase__7d", "kinds__view__7d", "kinds__days_since_view"),
+    ]
+    nothing = FeaturesConfig(families=["channel_mix", "kinds"], windows_days=[7])
+    assert feature_names(nothing, replace(FITTED, levels={})) == []
+
+
 def test_shares_of_an_empty_window_are_missing_and_its_counts_nothing():
     features = of(ANN, 200)
     assert all(np.isnan(features[f"channel_mix__{name}_share__30d"]) for name in CHANNELS)
     assert all(features[f"channel_mix__{name}__30d"] == 0 for name in CHANNELS)
     assert features["channel_mix__channels__30d"] == 0
+    assert np.isnan(features["channel_mix__entropy__30d"])
 
 
 def test_kinds_counts_and_days_since():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.reference import reference, same
-from features.rows import AS_OFS, bytes_of, day, histories, interactions, row, table
+from features.rows import AS_OFS, FITTED, bytes_of, day, histories, interactions, row, table
 from features.slow_terms import TERMS
 from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError
@@ -23,25 +23,25 @@ from sintonia.features.table import compute_features
 FAMILIES = ["rfm", "channel_mix", "kinds"]
 CONFIG = FeaturesConfig(families=FAMILIES, windows_days=[7, 30])
 EVERYTHING = plan(
-    [*catalogue(CONFIG), *(Feature("test", str(i), "", "", (one,)) for i, one in enumerate(TERMS))]
+    [*catalogue(CONFIG, FITTED), *(Feature("test", str(i), "", "", (one,)) for i, one in enumerate(TERMS))]
 )
 RFM = FeaturesConfig(families=["rfm"], windows_days=[7])
 
 
 def column(rows, name, as_ofs, config=CONFIG):
-    return compute(table(rows), as_ofs, config)[name].to_pylist()
+    return compute(table(rows), as_ofs, config, FITTED)[name].to_pylist()
 
 
 def test_columns_are_the_keys_and_then_the_catalogue_in_order():
-    features = compute(table([row("ann", 1)]), [day(2)], CONFIG)
-    assert features.column_names == ["customer_id", "as_of", *feature_names(CONFIG)]
+    features = compute(table([row("ann", 1)]), [day(2)], CONFIG, FITTED)
+    assert features.column_names == ["customer_id", "as_of", *feature_names(CONFIG, FITTED)]
     assert features.schema.types[:2] == [pa.string(), pa.timestamp("us")]
     assert set(features.schema.types[2:]) == {pa.float32()}
 
 
 def test_rows_are_ordered_by_customer_and_as_of_from_the_first_visible_interaction_on():
     rows = [row("bob", 5), row("ann", 1), row("cec", 2, known_at=4), row("dan", 30)]
-    features = compute(table(rows), [day(10), day(3)], RFM)
+    features = compute(table(rows), [day(10), day(3)], RFM, FITTED)
     found = list(zip(features["customer_id"].to_pylist(), features["as_of"].to_pylist(), strict=True))
     assert found == [("ann", day(3)), ("ann", day(10)), ("bob", day(10)), ("cec", day(10))]
 
@@ -73,9 +73,12 @@ def test_known_before_it_happened_counts_from_when_it_happened():
 
 
 def test_without_as_of_dates_or_interactions_the_table_is_empty_and_has_its_columns():
-    for features in (compute(table([row("ann", 1)]), [], CONFIG), compute(table([]), [day(3)], CONFIG)):
+    for features in (
+        compute(table([row("ann", 1)]), [], CONFIG, FITTED),
+        compute(table([]), [day(3)], CONFIG, FITTED),
+    ):
         assert features.num_rows == 0
-        assert features.column_names == ["customer_id", "as_of", *feature_names(CONFIG)]
+        assert features.column_names == ["customer_id", "as_of", *feature_names(CONFIG, FITTED)]
 
 
 def test_the_same_as_of_twice_is_one_snapshot():
@@ -84,27 +87,29 @@ def test_the_same_as_of_twice_is_one_snapshot():
 
 def test_only_the_columns_that_are_read_are_needed():
     rows = table([row("ann", 1), row("bob", 2)])
-    narrow = rows.select(columns_read(CONFIG))
-    assert bytes_of(compute(narrow, [day(3)], CONFIG)) == bytes_of(compute(rows, [day(3)], CONFIG))
-    assert "amount" not in columns_read(FeaturesConfig(families=["kinds"], windows_days=[7]))
+    narrow = rows.select(columns_read(CONFIG, FITTED))
+    assert bytes_of(compute(narrow, [day(3)], CONFIG, FITTED)) == bytes_of(
+        compute(rows, [day(3)], CONFIG, FITTED)
+    )
+    assert "amount" not in columns_read(FeaturesConfig(families=["kinds"], windows_days=[7]), FITTED)
 
 
 def test_interactions_are_not_changed_by_computing():
     rows = table([row("ann", 1), row("ann", 2, known_at=9), row("bob", 2)])
     before = rows.to_pylist()
-    compute(rows, [day(3), day(10)], CONFIG)
+    compute(rows, [day(3), day(10)], CONFIG, FITTED)
     assert rows.to_pylist() == before
 
 
 def test_rows_out_of_order_are_refused_with_what_to_do():
     with pytest.raises(InputError, match="sort them by customer_id, occurred_at"):
-        compute(table([row("ann", 1), row("bob", 2)])[::-1], [day(3)], CONFIG)
+        compute(table([row("ann", 1), row("bob", 2)])[::-1], [day(3)], CONFIG, FITTED)
 
 
 @settings(max_examples=15, deadline=None)
 @given(histories, st.sets(st.sampled_from(AS_OFS), min_size=1), st.sampled_from([1, 300, 2**19]))
 def test_the_kernel_says_what_plain_pandas_says(rows, as_ofs, cells):
-    features = compute_features(table(rows), list(as_ofs), catalogue(CONFIG), cells)
+    features = compute_features(table(rows), list(as_ofs), catalogue(CONFIG, FITTED), cells)
     if features.num_rows:
         same(features.to_pandas(), reference(table(rows).to_pandas(), as_ofs, [7, 30], FAMILIES))
 
@@ -153,7 +158,7 @@ def test_a_brand_of_thousands_in_many_blocks_equals_plain_pandas():
         }
     ).sort_by([("customer_id", "ascending"), ("occurred_at", "ascending")])
     as_ofs = [datetime(2024, month, 1) for month in range(7, 13)]
-    features = compute_features(made, as_ofs, catalogue(CONFIG), 2_000)
+    features = compute_features(made, as_ofs, catalogue(CONFIG, FITTED), 2_000)
     same(features.to_pandas(), reference(made.to_pandas(), as_ofs, [7, 30], FAMILIES))
 
 
@@ -177,5 +182,5 @@ def test_real_households_equal_plain_pandas(real_data_dir):
         }
     )
     as_ofs = [datetime(2017, 3, 1), datetime(2017, 8, 27), datetime(2017, 9, 24)]
-    features = compute(made, as_ofs, CONFIG)
+    features = compute(made, as_ofs, CONFIG, FITTED)
     same(features.to_pandas(), reference(made.to_pandas(), as_ofs, [7, 30], FAMILIES))

@@ -169,15 +169,23 @@ class IdentityConfig:
 
 @dataclass(frozen=True)
 class FeaturesConfig:
-    """Which families of features, over which windows."""
+    """Which families of features, over which windows and with which half-lives.
+
+    Of categories and actions, the `top_k` most frequent get columns of their own.
+    """
 
     families: list[str] = field(default_factory=list)
     windows_days: list[int] = field(default_factory=list)
+    half_lives_days: list[int] = field(default_factory=lambda: [30, 180])
+    top_k: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse windows that hold nothing."""
+        """Refuse windows and half-lives that hold nothing."""
         for window_days in self.windows_days:
             at_least("features.windows_days", window_days, 1)
+        for half_life_days in self.half_lives_days:
+            at_least("features.half_lives_days", half_life_days, 1)
+        at_least("features.top_k", self.top_k, 1)
 
 
 @dataclass(frozen=True)

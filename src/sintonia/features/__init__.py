@@ -1,7 +1,21 @@
 """Features of interaction histories, as they were known at a date: one row per (customer_id, as_of)."""
 
-from sintonia.features.families import catalogue
+from sintonia.features.families import Frame, catalogue
+from sintonia.features.fitted import Fitted, fit
 from sintonia.features.measures import Feature
-from sintonia.features.table import columns_read, compute, feature_names
+from sintonia.features.plan import Plan, plan
+from sintonia.features.table import columns_read, compute, compute_features, feature_names
 
-__all__ = ["Feature", "catalogue", "columns_read", "compute", "feature_names"]
+__all__ = [
+    "Feature",
+    "Fitted",
+    "Frame",
+    "Plan",
+    "catalogue",
+    "columns_read",
+    "compute",
+    "compute_features",
+    "feature_names",
+    "fit",
+    "plan",
+]

@@ -197,6 +197,7 @@ class Feature:
     `combine` makes the value of the `terms`, given in order as arrays of one shape: int64 for totals and
     distinct counts, float64 for the rest. It works element by element, so that no customer's value depends on
     its neighbours; what was fitted on the past (means, weights) is bound to it with `functools.partial`.
+    `why` is the reason a marketer would believe it.
     """
 
     family: str
@@ -207,6 +208,7 @@ class Feature:
     combine: Callable[..., Numbers] = itself
     window_days: int | None = None
     missing: str = "never missing: nothing seen is 0"
+    why: str = ""
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from sintonia.features.arrow import KEYS
 from sintonia.features.columns import columns_of
 from sintonia.features.filters import Group, entries, groups
 from sintonia.features.histories import DAY
@@ -60,6 +61,11 @@ class Plan:
     distinct: tuple[tuple[Distinct, Ints], ...]  # with (n_windows, 2) of window and row, the shortest first
     extremes: tuple[tuple[Extreme, Ints], ...]
     decayed: tuple[tuple[Decayed, float, int], ...]  # with the half-life in microseconds and the row
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the interactions to load: the keys, and those that terms are made of."""
+        return tuple(dict.fromkeys([*KEYS, *self.columns]))
 
     @property
     def n_terms(self) -> int:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sintonia.config import FeaturesConfig
-from sintonia.features.arrow import KEYS, histories
+from sintonia.features.arrow import histories
 from sintonia.features.families import catalogue
+from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid, unfold
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints
@@ -22,20 +23,21 @@ CELLS = 2**19  # of a block's terms, 8 bytes each: 4 MB, near what the processor
 ROWS = 2**15  # of a block's interactions, for the same reason
 
 
-def feature_names(config: FeaturesConfig) -> list[str]:
+def feature_names(config: FeaturesConfig, fitted: Fitted) -> list[str]:
     """Return the names of a configuration's features, in the order of the feature table's columns."""
-    return [feature.name for feature in catalogue(config)]
+    return [feature.name for feature in catalogue(config, fitted)]
 
 
-def columns_read(config: FeaturesConfig) -> list[str]:
+def columns_read(config: FeaturesConfig, fitted: Fitted) -> list[str]:
     """Return the columns of the interactions that a configuration reads; no other need be loaded."""
-    return list(dict.fromkeys([*KEYS, *plan(catalogue(config)).columns]))
+    return list(plan(catalogue(config, fitted)).reads)
 
 
 def compute(
     interactions: "pa.Table | pa.RecordBatch",
     as_ofs: Sequence[datetime],
     config: FeaturesConfig,
+    fitted: Fitted,
     threads: int = 1,
 ) -> "pa.Table":
     """Return the features of whole customers as they were known at each as-of date.
@@ -52,7 +54,9 @@ def compute(
     as_ofs
         As-of dates, UTC without a zone mark.
     config
-        Families and windows.
+        Families, windows, and measures of one's own.
+    fitted
+        What was fitted for it on the past, by `fit`.
     threads
         How many threads share the customers; speed and nothing else.
 
@@ -67,7 +71,7 @@ def compute(
     InputError
         When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
     """
-    return compute_features(interactions, as_ofs, catalogue(config), threads=threads)
+    return compute_features(interactions, as_ofs, catalogue(config, fitted), threads=threads)
 
 
 def compute_features(
