@@ -71,3 +71,8 @@ def test_what_is_not_there_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("source,source_key,person_id\nweb,x,P\n")
     with pytest.raises(InputError, match="knows none of the 3 identifiers"):
         report_store(tmp_path, tmp_path, tmp_path / "t.csv", "toy")
+
+
+def test_a_truth_that_is_not_there_is_asked_for_by_its_own_name(tmp_path):
+    with pytest.raises(InputError, match=r"give truth=FILE with a CSV or Parquet of source, source_key"):
+        read_records(tmp_path / "none.csv", "truth", "source, source_key, person_id")

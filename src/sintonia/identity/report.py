@@ -143,7 +143,7 @@ def _example(pair: JudgedPair) -> Example:
     return Example(f"{pair.left} and {pair.right}", why, pair.match_probability)
 
 
-def read_records(path: Path) -> pa.Table:
+def read_records(path: Path, key: str = "records", what: str = "person records") -> pa.Table:
     """Return a CSV (any delimiter, text throughout) or Parquet file, the names of its columns trimmed.
 
     Raises
@@ -152,7 +152,7 @@ def read_records(path: Path) -> pa.Table:
         When it is missing or cannot be read.
     """
     if not path.is_file():
-        raise InputError(f"No file '{path}'; give records=FILE with a CSV or Parquet of person records.")
+        raise InputError(f"No file '{path}'; give {key}=FILE with a CSV or Parquet of {what}.")
     scan = (
         "read_parquet(?)" if path.suffix == ".parquet" else "read_csv(?, all_varchar = true, header = true)"
     )
@@ -202,7 +202,7 @@ def _shown(table: pa.Table) -> list[Example]:
 
 
 def _against(crosswalk: pa.Table, path: Path) -> Quality:
-    truth = read_records(path)
+    truth = read_records(path, "truth", ", ".join(TRUTH))
     for column in TRUTH:
         if column not in truth.column_names:
             raise InputError(f"'{path.name}' has no column '{column}'; {hint(column, truth.column_names)}")
