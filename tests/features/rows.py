@@ -50,6 +50,7 @@ def _bytes(array):
     return array.to_pylist() if pa.types.is_string(array.type) else array.to_numpy().tobytes()
 
 
+OTHERS = ["view", "cart", "send", "open", "redeem", "return", "complaint", "resolve", "contact"]
 edges = st.sampled_from([as_of - days * DAY for as_of in AS_OFS for days in (0, 7, 30)])
 moments = st.builds(lambda edge, off: edge + timedelta(microseconds=off), edges, st.sampled_from([-1, 0, 1]))
 anytime = moments | st.datetimes(datetime(2024, 12, 1), datetime(2025, 3, 20))
@@ -63,8 +64,8 @@ def interactions(draw):
     return row(
         draw(st.sampled_from("abcd")),
         occurred_at,
-        draw(st.sampled_from(["purchase", "purchase", "view", "send", "complaint"]) | st.none()),
-        draw(st.sampled_from(["web", "store", "email"]) | st.none()),
+        draw(st.sampled_from(["purchase"] * 3 + OTHERS) | st.none()),
+        draw(st.sampled_from(["web", "store", "app", "email"]) | st.none()),
         known_at=occurred_at + draw(waits),
         opens_thread=draw(st.booleans() | st.none()),
         quantity=draw(st.integers(-3, 5) | st.none()),

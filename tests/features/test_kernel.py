@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from features.rows import AS_OFS, day, histories, row, table
 from features.slow_terms import TERMS, slow_term
-from sintonia.features.measures import DaysSince, Decayed, Feature, Filter, Total
+from sintonia.features.measures import DaysSince, Decayed, Feature, Filter, Previous, Total, Value, expression
 from sintonia.features.plan import plan
 from sintonia.features.table import compute_features
 
@@ -55,6 +55,11 @@ def test_rows_at_one_moment_each_have_their_place():
     rows = [row("ann", 2), row("ann", 2), row("ann", 2), row("ann", 1)]
     for position, days in {-1: 1, -2: 1, -3: 1, -4: 2, 0: 2, 3: 1}.items():
         assert values(rows, DaysSince(ORDER, position), [3]) == [days]
+
+
+def test_an_earlier_value_of_an_expression_is_there_wherever_the_expression_is():
+    sevenths = Previous(expression("amount // 7"), ORDER)  # a constant base: missing nowhere
+    assert values([row("ann", 1, amount=70), row("ann", 2, amount=7)], Value(ORDER, sevenths), [3]) == [10]
 
 
 def test_a_filter_of_channel_kind_and_thread_together():

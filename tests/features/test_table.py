@@ -15,15 +15,16 @@ from features.rows import AS_OFS, FITTED, bytes_of, day, histories, interactions
 from features.slow_terms import TERMS
 from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError
-from sintonia.features import catalogue, columns_read, compute, feature_names
+from sintonia.features import catalogue, columns_read, compute, families, feature_names
 from sintonia.features.measures import Feature
 from sintonia.features.plan import plan
 from sintonia.features.table import compute_features
 
-FAMILIES = ["rfm", "channel_mix", "kinds"]
+FAMILIES = ["rfm", "channel_mix", "kinds"]  # those that plain pandas computes as well
 CONFIG = FeaturesConfig(families=FAMILIES, windows_days=[7, 30])
+ALL = FeaturesConfig(families=list(families.FAMILIES), windows_days=[7, 30])
 EVERYTHING = plan(
-    [*catalogue(CONFIG, FITTED), *(Feature("test", str(i), "", "", (one,)) for i, one in enumerate(TERMS))]
+    [*catalogue(ALL, FITTED), *(Feature("test", str(i), "", "", (one,)) for i, one in enumerate(TERMS))]
 )
 RFM = FeaturesConfig(families=["rfm"], windows_days=[7])
 

@@ -171,7 +171,8 @@ class Columns:
         cells = self.cells(column.column)
         if cells.labels is not None:
             return Cells(np.where(rows < 0, len(cells.labels), cells.values[rows]), None, cells.labels)
-        before = Cells(np.broadcast_to(cells.values, rows.shape), cells.missing).take(rows)
+        missing = None if cells.missing is None else np.broadcast_to(cells.missing, rows.shape)
+        before = Cells(np.broadcast_to(cells.values, rows.shape), missing).take(rows)
         return Cells(before.values, (rows < 0) if before.missing is None else (rows < 0) | before.missing)
 
     def _expression(self, column: Expression) -> Cells:

@@ -99,3 +99,25 @@ def entropy(*counts: Ints) -> Floats:
         spread += part * np.log2(np.maximum(part, 1))
     bits: Floats = np.maximum(np.log2(np.maximum(total, 1)) - ratio(spread, total), 0.0)
     return bits
+
+
+def in_days(seconds: Numbers) -> Floats:
+    """Return seconds as days."""
+    days: Floats = seconds / 86_400
+    return days
+
+
+def mean_days(seconds: Ints, count: Ints) -> Floats:
+    """Return the mean in days of a sum of seconds, NaN of nothing."""
+    return in_days(ratio(seconds, count))
+
+
+def still_open(opened: Floats, closed: Floats) -> Floats:
+    """Return the days since something opened where nothing has closed it since; NaN where something has.
+
+    Examples
+    --------
+    >>> still_open(np.array([3.0, 9.0, 9.0, np.nan]), np.array([5.0, 5.0, np.nan, 5.0]))
+    array([ 3., nan,  9., nan])
+    """
+    return np.where((opened < closed) | np.isnan(closed), opened, np.nan)

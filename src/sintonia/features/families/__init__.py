@@ -8,9 +8,16 @@ from collections.abc import Callable
 from sintonia.config import FeaturesConfig
 from sintonia.errors import unknown
 from sintonia.features.families.channel_mix import channel_mix
+from sintonia.features.families.clock import clock
+from sintonia.features.families.engagement import engagement
 from sintonia.features.families.frame import Frame
+from sintonia.features.families.journeys import journeys
 from sintonia.features.families.kinds import kinds
+from sintonia.features.families.moments import moments
+from sintonia.features.families.motives import motives
 from sintonia.features.families.rfm import rfm
+from sintonia.features.families.rhythm import rhythm
+from sintonia.features.families.trust import trust
 from sintonia.features.fitted import Fitted
 from sintonia.features.measures import Feature
 
@@ -20,6 +27,13 @@ FAMILIES: dict[str, Callable[[Frame], list[Feature]]] = {
     "rfm": rfm,
     "channel_mix": channel_mix,
     "kinds": kinds,
+    "journeys": journeys,
+    "moments": moments,
+    "rhythm": rhythm,
+    "clock": clock,
+    "engagement": engagement,
+    "trust": trust,
+    "motives": motives,
 }
 """The families a configuration can name."""
 

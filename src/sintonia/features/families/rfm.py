@@ -7,10 +7,9 @@ import numpy as np
 
 from sintonia.features.combine import part_of_both, ratio
 from sintonia.features.families.frame import Frame
-from sintonia.features.measures import DaysSince, Feature, Filter, Floats, Ints, Total
+from sintonia.features.families.subsets import ORDER, PURCHASE
+from sintonia.features.measures import DaysSince, Feature, Floats, Ints, Total
 
-ORDER = Filter(kind="purchase", opens_thread=True)
-PURCHASE = Filter(kind="purchase")
 NO_ORDER = "no order in the window"
 NONE, ONE = "no order yet", "fewer than two orders yet"
 WHY = {

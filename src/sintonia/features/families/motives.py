@@ -1,0 +1,118 @@
+"""Why a customer buys, beyond the price: discounts and coupons or none, breadth, service, own initiative."""
+
+from functools import partial
+
+from sintonia.features.combine import part_of_both, ratio
+from sintonia.features.families.frame import Frame
+from sintonia.features.families.subsets import DAY, ORDER, PURCHASE, habit_windows, own_kinds
+from sintonia.features.measures import Distinct, Feature, Filter, Floats, Gap, Ints, Total, Value, expression
+
+PROMPT_DAYS = 7  # a message works for about a week
+REDUCED = "discount > 0"
+REDUCED_AMOUNT = "CASE WHEN discount > 0 THEN amount ELSE 0 END"
+NOTHING = "nothing bought in the window"
+NO_MONEY = "no money spent in the window"
+WHY = {
+    "discounted_share": "Who buys only what is reduced is bought, not won, and leaves with the last discount",
+    "full_price_share": "Money paid at full price is the plainest vote for the brand itself",
+    "discount_depth": "How deep a discount must be says what the next one costs",
+    "last_discounted": "The last purchase shows whether the next needs a discount",
+    "coupons_per_order": "Coupon collectors follow the coupon, others do not even look for it",
+    "categories": "Who buys across the range trusts the brand, not one product",
+    "categories_per_order": "Errands fetch one thing, shopping trips wander",
+    "service_share": "Who asks and is answered stays for the service, and costs for it",
+    "unprompted_share": "An order nobody prompted is loyalty; messages must not take the credit for it",
+}
+
+
+def motives(frame: Frame) -> list[Feature]:
+    """Return discounts, full price and coupons among purchases, breadth, use of service, orders unprompted.
+
+    A discount that is not known counts as none.
+    """
+    kinds = frame.levels("kind")
+    if "purchase" not in kinds:
+        return []
+    made = []
+    for days in habit_windows(frame):
+        made += [*_price(days), *_breadth(days)]
+        made += [_coupons(days)] if "redeem" in kinds else []
+        made += [_service(own_kinds(frame), days)] if "contact" in kinds else []
+        made += [_unprompted(days)] if "send" in kinds else []
+    return [*made, _last()]
+
+
+def _feature(measure: str, definition: str, unit: str, days: int) -> "partial[Feature]":
+    told = f"{definition} in the last {days} days"
+    return partial(Feature, "motives", measure, told, unit, window_days=days, why=WHY[measure])
+
+
+def _price(days: int) -> list[Feature]:
+    lines, money = Total(PURCHASE, None, days), Total(PURCHASE, "amount", days)
+    reduced, reduced_money = Total(PURCHASE, REDUCED, days), Total(PURCHASE, REDUCED_AMOUNT, days)
+    depth = "Part of the full price taken off what was bought at a discount"
+    return [
+        _feature(
+            "discounted_share", "Part of the purchases (lines of an order) at a discount", "share", days
+        )((reduced, lines), ratio, missing=NOTHING),
+        _feature("full_price_share", "Part of the money spent at full price", "share", days)(
+            (reduced_money, money), rest_share, missing=NO_MONEY
+        ),
+        _feature("discount_depth", depth, "share", days)(
+            (Total(PURCHASE, "discount", days), reduced_money),
+            part_of_both,
+            missing="nothing bought at a discount in the window",
+        ),
+    ]
+
+
+def _breadth(days: int) -> list[Feature]:
+    categories = Distinct(PURCHASE, "category", days)
+    return [
+        _feature("categories", "Different categories bought", "categories", days)((categories,)),
+        _feature("categories_per_order", "Different categories bought over orders", "categories", days)(
+            (categories, Total(ORDER, None, days)), ratio, missing="no order in the window"
+        ),
+    ]
+
+
+def _coupons(days: int) -> Feature:
+    coupons = Total(Filter(kind="redeem"), None, days)
+    return _feature("coupons_per_order", "Coupons and points redeemed an order", "times", days)(
+        (coupons, Total(ORDER, None, days)), ratio, missing="no order in the window"
+    )
+
+
+def _service(own: tuple[str, ...], days: int) -> Feature:
+    contacts = Total(Filter(kind="contact"), None, days)
+    told = "Part of the customer's own interactions that were questions to the brand"
+    return _feature("service_share", told, "share", days)(
+        (contacts, Total(Filter(kind=own), None, days)),
+        ratio,
+        missing="no interaction of the customer's own in the window",
+    )
+
+
+def _unprompted(days: int) -> Feature:
+    prompted = expression(f"gap <= {PROMPT_DAYS * DAY}", gap=Gap(Filter(kind="send")))
+    told = f"Part of the orders without a message in the {PROMPT_DAYS} days before,"
+    return _feature("unprompted_share", told, "share", days)(
+        (Total(ORDER, prompted, days), Total(ORDER, None, days)), rest_share, missing="no order in the window"
+    )
+
+
+def _last() -> Feature:
+    return Feature(
+        family="motives",
+        measure="last_discounted",
+        definition="Whether the last purchase (line of an order) was at a discount",
+        unit="yes or no",
+        terms=(Value(PURCHASE, "COALESCE(discount, 0) > 0"),),
+        missing="nothing bought yet",
+        why=WHY["last_discounted"],
+    )
+
+
+def rest_share(part: Ints, whole: Ints) -> Floats:
+    """Return the rest's part of the whole: 1 less the part's; NaN of nothing."""
+    return ratio(whole - part, whole)
