@@ -3,6 +3,7 @@
 from sintonia.features.families import Frame, catalogue
 from sintonia.features.fitted import Fitted, fit
 from sintonia.features.measures import Feature
+from sintonia.features.order import in_order
 from sintonia.features.plan import Plan, plan
 from sintonia.features.table import columns_read, compute, compute_features, feature_names
 
@@ -17,5 +18,6 @@ __all__ = [
     "compute_features",
     "feature_names",
     "fit",
+    "in_order",
     "plan",
 ]

@@ -31,24 +31,32 @@ def histories(
     InputError
         When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
     """
-    arrays = {name: _array(interactions, name) for name in dict.fromkeys([*KEYS, *columns])}
-    for name in KEYS:
-        if nulls := arrays[name].null_count:
-            raise InputError(f"The interactions have {nulls} rows without '{name}'; every row needs one.")
+    names = dict.fromkeys([*KEYS, *columns])
+    arrays = {name: column_array(interactions, name, key=name in KEYS) for name in names}
     ids, starts = _customers(arrays["customer_id"])
-    occurred_at = _times(arrays["occurred_at"])
+    occurred_at = times(arrays["occurred_at"])
     _check_order(ids, starts, occurred_at)
     cells = {name: _cells(array, name) for name, array in arrays.items() if name not in KEYS}
-    return ids, Histories(starts, occurred_at, _times(arrays["known_at"]), cells)
+    return ids, Histories(starts, occurred_at, times(arrays["known_at"]), cells)
 
 
-def _array(interactions: "pa.Table | pa.RecordBatch", name: str) -> "pa.Array":
-    """Return a column as one Arrow array, its dictionary (if it has one) whole."""
+def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool = False) -> "pa.Array":
+    """Return a column as one Arrow array, its dictionary (if it has one) whole.
+
+    Raises
+    ------
+    InputError
+        When it is missing, or is a key and holds nulls.
+    """
     import pyarrow as pa
 
     if name not in interactions.schema.names:
         raise InputError(f"The interactions have no column '{name}'; {hint(name, interactions.schema.names)}")
     column = interactions.column(name)
+    if key and column.null_count:
+        raise InputError(
+            f"The interactions have {column.null_count} rows without '{name}'; every row needs one."
+        )
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.unify_dictionaries().combine_chunks()
@@ -68,19 +76,21 @@ def _customers(ids: "pa.Array") -> "tuple[pa.Array, Ints]":
 def _check_order(ids: "pa.Array", starts: Ints, occurred_at: Ints) -> None:
     import pyarrow.compute as pc
 
-    back = np.flatnonzero(np.diff(occurred_at) < 0) + 1
-    if len(np.setdiff1d(back, starts)) or not pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
+    back = occurred_at[1:] < occurred_at[:-1]
+    back[starts[1:-1] - 1] = False  # between customers time may go back
+    if back.any() or not pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
         raise InputError(
             "The interactions are not in order; sort them by customer_id, occurred_at and interaction_id, "
-            "each customer's rows together."
+            "each customer's rows together (sintonia.features.in_order does)."
         )
 
 
-def _times(array: "pa.Array") -> Ints:
+def times(array: "pa.Array") -> Ints:
+    """Return a column of times as UTC microseconds."""
     import pyarrow as pa
 
-    times: Ints = array.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-    return times
+    microseconds: Ints = array.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    return microseconds
 
 
 def _cells(array: "pa.Array", name: str) -> Cells:

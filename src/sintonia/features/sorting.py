@@ -1,0 +1,89 @@
+"""The compiled loops behind `order.in_order`: rows put to their customers, and each customer's sorted."""
+
+from typing import Any
+
+import numpy as np
+
+from sintonia.compiled import compiled
+
+Array = np.ndarray[Any, Any]
+
+SHORT = 16  # rows that insertion sorts faster than merging does
+
+
+@compiled()
+def scatter(codes: Array, rank: Array, times: Array, place: Array, rows: Array) -> None:
+    """Fill (n_rows, 2) of row and time customer by customer, each customer's in the order they came.
+
+    `rank` is each code's place among the customers, `place` where each customer's rows begin, which moves on to
+    where they end. Row and time lie together, for each lands in memory far from the last one.
+    """
+    for r in range(codes.size):
+        customer = rank[codes[r]]
+        at = place[customer]
+        place[customer] = at + 1
+        rows[at, 0], rows[at, 1] = r, times[r]
+
+
+@compiled()
+def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array]) -> None:
+    """Sort each customer's rows by time, then by text (offsets and bytes; no offsets: none), else as they came.
+
+    Runs of a few rows are sorted by insertion and merged two by two, so that a customer of a million rows costs
+    no more than n log n.
+    """
+    longest = begin = 0
+    for end in ends:
+        longest, begin = max(longest, end - begin), end
+    room = np.empty((longest if longest > SHORT else 0, 2), np.int64)
+    begin = 0
+    for end in ends:
+        for low in range(begin, end, SHORT):
+            _insert((low, min(low + SHORT, end)), rows, text)
+        width = SHORT
+        while width < end - begin:
+            for low in range(begin, end - width, 2 * width):
+                _merge((low, low + width, min(low + 2 * width, end)), rows, text, room)
+            width *= 2
+        begin = end
+
+
+@compiled()
+def _before(one: tuple[int, int], other: tuple[int, int], text: tuple[Array, Array]) -> bool:
+    """Return whether one row and time comes before another: by time, then by its text's bytes."""
+    if one[1] != other[1] or text[0].size == 0:
+        return one[1] < other[1]
+    offsets, characters = text
+    a, b = offsets[one[0]], offsets[other[0]]
+    length, other_length = offsets[one[0] + 1] - a, offsets[other[0] + 1] - b
+    for i in range(min(length, other_length)):
+        if characters[a + i] != characters[b + i]:
+            return bool(characters[a + i] < characters[b + i])
+    return bool(length < other_length)
+
+
+@compiled()
+def _insert(span: tuple[int, int], rows: Array, text: tuple[Array, Array]) -> None:
+    for i in range(span[0] + 1, span[1]):
+        row, time, at = rows[i, 0], rows[i, 1], i
+        while at > span[0] and _before((row, time), (rows[at - 1, 0], rows[at - 1, 1]), text):
+            rows[at, 0], rows[at, 1] = rows[at - 1, 0], rows[at - 1, 1]
+            at -= 1
+        rows[at, 0], rows[at, 1] = row, time
+
+
+@compiled()
+def _merge(span: tuple[int, int, int], rows: Array, text: tuple[Array, Array], room: Array) -> None:
+    """Merge two sorted runs that lie side by side; of equals, the first run's come first."""
+    low, middle, high = span
+    left = middle - low
+    room[:left] = rows[low:middle]
+    i, j, at = 0, middle, low
+    while i < left:
+        if j < high and _before((rows[j, 0], rows[j, 1]), (room[i, 0], room[i, 1]), text):
+            rows[at, 0], rows[at, 1] = rows[j, 0], rows[j, 1]
+            j += 1
+        else:
+            rows[at, 0], rows[at, 1] = room[i, 0], room[i, 1]
+            i += 1
+        at += 1
