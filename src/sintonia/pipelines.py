@@ -197,8 +197,9 @@ def review(settings: ReviewSettings) -> Figures:
 
 def forget(settings: ForgetSettings) -> Figures:
     """Return what was removed of a customer, of whom no file of the workspace tells any more."""
-    from sintonia.erasure.erase import erase, plan_search, search_workspace, sweep
+    from sintonia.erasure.erase import erase, sweep
     from sintonia.erasure.person import find_person
+    from sintonia.erasure.search import plan_search, search_workspace
 
     workspace = Path(settings.workspace)
     store = open_store(workspace)

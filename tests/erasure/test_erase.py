@@ -103,6 +103,29 @@ def test_an_id_that_a_shared_identifier_conferred_goes_to_nobody_else(tmp_path):
     assert customer not in open_store(built_folder(built)).customer_ids()
 
 
+def test_an_identifier_is_found_as_its_silo_writes_it(tmp_path):
+    built = settings_of(tmp_path)
+    posts = SiloConfig(
+        path="posts.csv",
+        identifiers={"handle": "lower(ltrim(Autore, '@'))", "crm": "Codice cliente"},
+        occurred_at="at",
+        interactions={"kind": "'contact'"},
+        constants={"channel": "social"},
+    )
+    raw = tmp_path / "w/silos"
+    shutil.copytree(tmp_path / "brand", raw)
+    (raw / "posts.csv").write_text(
+        "Autore,Codice cliente,at\n@Ida,3,2025-01-08\n@IDA,,2025-01-09\n@Idae,,2025-01-09\nx,13,2025-01-09\n"
+    )
+    silos = {**built.source.silos, "posts": posts}
+    built = replace(
+        built, source=replace(built.source, root=str(raw), silos=silos), identity=IdentityConfig()
+    )
+    build(built)
+    assert remove(built, "crm:3")["removed"]["silos/posts.csv"] == 2
+    assert (raw / "posts.csv").read_text() == "Autore,Codice cliente,at\n@Idae,,2025-01-09\nx,13,2025-01-09\n"
+
+
 def test_a_short_number_is_a_trace_where_identifiers_stand_and_nowhere_else(built, tmp_path):
     (tmp_path / "w/list.csv").write_text("crm;visits\n1;9\n2;1\n3;1\n")
     assert remove(built, "crm:1")["removed"]["list.csv"] == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.erasure.person import Person, field_values, led_by
@@ -29,8 +30,14 @@ def read_decided(folder: Path, person: Person) -> Decided:
         return Decided(person, frozenset(), frozenset())
     table = pq.read_table(path)
     theirs = led_by(table, person)
-    values = field_values(table.filter(pa.array(theirs))) - field_values(table.filter(pa.array(~theirs)))
-    return Decided(person, frozenset(table.filter(pa.array(theirs))["record_id"].to_pylist()), values)
+    mine, rest = table.filter(pa.array(theirs)), table.filter(pa.array(~theirs))
+    said = field_values(mine)
+    others = {
+        (name, value)
+        for name in {name for name, _ in said}
+        for value in rest[name].filter(pc.is_in(rest[name], mine[name].combine_chunks())).to_pylist()
+    }
+    return Decided(person, frozenset(mine["record_id"].to_pylist()), said - others)
 
 
 def _records(table: pa.Table, decided: Decided) -> Bools:
@@ -42,8 +49,11 @@ def _pairs(table: pa.Table, decided: Decided) -> Bools:
 
 
 def _frequencies(table: pa.Table, decided: Decided) -> Bools:
-    pairs = zip(table["field"].to_pylist(), table["value"].to_pylist(), strict=True)
-    return np.array([pair in decided.values for pair in pairs], bool)
+    found = np.zeros(table.num_rows, bool)
+    for name, value in decided.values:
+        same = pc.and_(pc.equal(table["field"], name), pc.equal(table["value"], value))
+        found |= same.to_numpy(zero_copy_only=False)
+    return found
 
 
 def _ties(table: pa.Table, decided: Decided) -> Bools:
@@ -91,13 +101,16 @@ def _unnamed(nodes: pa.Table, person: Person) -> pa.Table:
     The first identifier of a customer confers its id: an identifier that goes on for somebody else must not become
     the first of theirs, or their id would change.
     """
-    shared = {f"{kind}:{value}" for kind, value in person.shared}
-    rows = sorted(nodes.to_pylist(), key=lambda row: (row["key"] in shared, row["node"]))
-    last = max((row["node"] for row in rows), default=0)
-    moved = [row["key"] in shared for row in rows]
-    for place, (row, behind) in enumerate(zip(rows, moved, strict=True), start=1):
-        row["node"] = last + place if behind else row["node"]
-        row["confers"] = (
-            f"C{secrets.token_hex(8).upper()}" if row["confers"] in person.ids else row["confers"]
-        )
-    return pa.Table.from_pylist(rows, schema=nodes.schema)
+    shared = pa.array([f"{kind}:{value}" for kind, value in person.shared], pa.string())
+    behind = pc.is_in(nodes["key"], shared)
+    last = pc.max(nodes["node"]).as_py() or 0
+    moved = nodes.filter(behind).sort_by("node")
+    places = pa.array(range(last + 1, last + 1 + moved.num_rows), pa.int64())
+    moved = moved.set_column(nodes.column_names.index("node"), "node", places)
+    whole = pa.concat_tables([nodes.filter(pc.invert(behind)).sort_by("node"), moved])
+    theirs = pc.is_in(whole["confers"], pa.array(sorted(person.ids), pa.string()))
+    fresh = pa.array(
+        [f"C{secrets.token_hex(8).upper()}" for _ in range(pc.sum(theirs).as_py() or 0)], pa.string()
+    )
+    ids = pc.replace_with_mask(whole["confers"].combine_chunks(), theirs.combine_chunks(), fresh)
+    return whole.set_column(whole.column_names.index("confers"), "confers", ids)

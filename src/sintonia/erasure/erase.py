@@ -1,12 +1,11 @@
 """A person taken out of the workspace's files, one by one, and looked for in all of them afterwards."""
 
-import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -16,10 +15,11 @@ import pyarrow.parquet as pq
 from sintonia.config import SourceConfig
 from sintonia.erasure.decided import Decided, read_decided, without
 from sintonia.erasure.files import compact, copy_parquet, count_traces, link, remove_rows
-from sintonia.erasure.person import Person, in_silo, structure, traces_of
+from sintonia.erasure.person import Person
+from sintonia.erasure.search import Search, files_of, structure
 from sintonia.erasure.tombstones import ERASED, entomb
 from sintonia.erasure.traces import Traces
-from sintonia.errors import ErasureError, InputError
+from sintonia.errors import InputError
 from sintonia.interactions import Store
 from sintonia.interactions.write import rewrite_store
 from sintonia.sources.locate import locate_root
@@ -30,19 +30,6 @@ PAGES = ("identity", "review")
 
 
 @dataclass(frozen=True)
-class Search:
-    """What is looked for in which file: `by_file` where rows are known by columns of their own, else `everywhere`."""
-
-    workspace: Path
-    everywhere: Traces
-    by_file: Mapping[Path, Traces] = field(default_factory=dict)
-
-    def of(self, path: Path) -> Traces:
-        """Return what to look for in a file."""
-        return self.by_file.get(path.resolve(), self.everywhere)
-
-
-@dataclass(frozen=True)
 class Erased:
     """Rows removed by file (a page counts as one), the tombstones' file, the store now, and what lies outside."""
 
@@ -50,27 +37,6 @@ class Erased:
     tombstones: Path
     store: Store
     outside: tuple[Path, ...]
-
-
-def plan_search(workspace: Path, source: SourceConfig, person: Person) -> Search:
-    """Return what to look for in the workspace's files once the person is gone."""
-    everywhere = traces_of(person, source, structure(person, workspace))
-    root = Path(source.root).expanduser() if source.root else None
-    by_file: dict[Path, Traces] = {}
-    for name, silo in source.silos.items():
-        own = in_silo(everywhere, person, silo)
-        # A rejected row is our copy: whatever of the person stands in it is enough.
-        by_file[(workspace / "rejected" / f"{name}.parquet").resolve()] = replace(own, unless=frozenset())
-        patterns = [silo.path, *(join.path for join in silo.join.values())]
-        for path in (path.resolve() for pattern in patterns for path in (root.glob(pattern) if root else ())):
-            by_file[path] = _either(by_file[path], own) if path in by_file else own
-    return Search(workspace, everywhere, by_file)
-
-
-def _either(one: Traces, other: Traces) -> Traces:
-    """Return what to look for in a file that two silos read."""
-    columns, names = ({**getattr(one, part), **getattr(other, part)} for part in ("columns", "names"))
-    return Traces(one.words, columns, names, one.unless | other.unless)
 
 
 def erase(
@@ -119,35 +85,6 @@ def sweep(workspace: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     for part in workspace.rglob(".*.part"):
         part.unlink(missing_ok=True)
-
-
-def search_workspace(search: Search) -> int:
-    """Return how many files were decoded and searched, none of which holds a trace of the person.
-
-    Raises
-    ------
-    ErasureError
-        When some do; the message names them and no value.
-    """
-    files = list(files_of(search.workspace))
-    found = [path for path in files if count_traces(path, search.of(path))]
-    if found:
-        named = ", ".join(str(path.relative_to(search.workspace)) for path in found[:20])
-        more = f" and {len(found) - 20} more" if len(found) > 20 else ""
-        raise ErasureError(
-            f"{len(found)} of {len(files)} files in '{search.workspace}' still tell of this customer: {named}{more}; "
-            "remove what they say, or the files, by hand. All else is done, and the tombstone stands."
-        )
-    return len(files)
-
-
-def files_of(workspace: Path) -> Iterator[Path]:
-    """Yield the workspace's own files, sorted; a link is not one: it leads to another of them or outside."""
-    for folder, folders, names in os.walk(workspace):
-        folders.sort()
-        for path in (Path(folder, name) for name in sorted(names)):
-            if path.is_file() and not path.is_symlink():
-                yield path
 
 
 def _in_use(database: Path) -> bool:

@@ -1,7 +1,6 @@
 """Who is to be forgotten: every id and identifier of a person, and what of it is that person's alone."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sintonia.config import SiloConfig, SourceConfig
-from sintonia.engine import DIALECT
 from sintonia.erasure.tombstones import Tombstones
 from sintonia.erasure.traces import Bools, Traces
 from sintonia.errors import InputError, unknown
@@ -99,15 +96,12 @@ def _customer(store: Store, asked: str) -> str | None:
     if asked in store.customer_ids():
         return asked
     merges = store.read_merges()
-    merged = dict(zip(*(merges[name].to_pylist() for name in ("customer_id", "merged_into")), strict=True))
-    if asked in merged:
-        return str(merged[asked])
+    found = merges.filter(pc.equal(merges["customer_id"], asked))["merged_into"].to_pylist()
     kind, colon, value = _parted(asked)
-    if not colon:
-        return None
-    now = store.read_crosswalk(kind)
-    owners = dict(zip(*(now[name].to_pylist() for name in ("source_key", "customer_id")), strict=True))
-    return owners.get(value)
+    if colon and not found:
+        now = store.read_crosswalk(kind)
+        found = now.filter(pc.equal(now["source_key"], value))["customer_id"].to_pylist()
+    return str(found[0]) if found else None
 
 
 def _read(store: Store, workspace: Path, customer: str) -> Person:
@@ -172,89 +166,6 @@ def field_values(records: pa.Table) -> frozenset[tuple[str, str]]:
 def contact_key(name: str, value: str) -> str:
     """Return the key under which a contact field's value, in lower case, is entombed."""
     return f"contact.{name}:{value}"
-
-
-def structure(person: Person, workspace: Path) -> Traces:
-    """Return the columns of our own tables that say whose a row is, and the person's values in them."""
-    ids, keys = frozenset(map(str.lower, person.ids)), frozenset(map(str.lower, person.keys))
-    columns = {"customer_id": ids, "merged_into": ids, "key": keys, "left": keys, "right": keys}
-    truth = workspace / "truth" / "records.parquet"
-    if truth.is_file():
-        known = pq.read_table(truth)
-        persons = known.filter(pa.array(Traces(columns={"key": keys}).rows(known)))["person_id"]
-        columns["person_id"] = frozenset(str(name).lower() for name in persons.to_pylist())
-    return Traces(columns=columns)
-
-
-def traces_of(person: Person, source: SourceConfig, structural: Traces) -> Traces:
-    """Return what the person leaves anywhere in the workspace.
-
-    Beside the columns of our own tables, columns named like a type of identifier, a contact field, or a silo's own
-    column of one (a list's) are looked into.
-    """
-    columns = {kind: kind for kind, _ in person.own}
-    names = {name: name for name in NAMING}
-    for silo in source.silos.values():
-        columns |= {column: kind for kind, column in silo.identifiers.items()}
-        names |= _columns_of(silo)
-    words = {value.lower() for _, value in person.own} | {customer.lower() for customer in person.ids}
-    words |= {value for name, value in person.contacts if name in TELLING}
-    return Traces(
-        words=frozenset(word for word in words if len(word) >= SHORTEST) - person.common,
-        columns={**_valued(columns, person.own), **structural.columns},
-        names=_valued(names, person.contacts),
-    )
-
-
-def in_silo(traces: Traces, person: Person, silo: SiloConfig) -> Traces:
-    """Return what the person leaves in a raw silo, whose columns have meanings of their own.
-
-    A name makes a row theirs only where no identifier says whose it is: it may be of somebody no build has read yet.
-    """
-    identifiers = {column: kind for kind, column in silo.identifiers.items()}
-    referred = frozenset(name.lower() for text in silo.identifiers.values() for name in columns_in(text))
-    names = _valued(_columns_of(silo), person.contacts)
-    return Traces(traces.words, _valued(identifiers, person.own), names, referred)
-
-
-def columns_in(expression: str) -> frozenset[str]:
-    """Return the columns a mapping's expression refers to, or that it is the name of.
-
-    Examples
-    --------
-    >>> sorted(columns_in("lower(ltrim(handle, '@'))")), sorted(columns_in("Codice cliente"))
-    (['handle'], ['Codice cliente'])
-    """
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
-    try:
-        parsed = sqlglot.parse_one(expression, dialect=DIALECT)
-    except SqlglotError:
-        return frozenset({expression})
-    # Two words are read as a column and its alias: `Codice cliente` is a name.
-    if isinstance(parsed, exp.Alias):
-        return frozenset({expression})
-    return frozenset(column.name for column in parsed.find_all(exp.Column))
-
-
-def _columns_of(silo: SiloConfig) -> dict[str, str]:
-    """Return the silo's columns that hold a contact field by which people are named, with the field."""
-    return {
-        column: name
-        for name, expression in silo.contacts.items()
-        if name in NAMING
-        for column in columns_in(expression) - set(silo.identifiers.values())
-    }
-
-
-def _valued(columns: Mapping[str, str], told: frozenset[tuple[str, str]]) -> dict[str, frozenset[str]]:
-    """Return by column, in lower case, the values told of what it holds."""
-    found: dict[str, set[str]] = {}
-    for column, kind in columns.items():
-        found.setdefault(column.lower(), set()).update(v.lower() for k, v in told if k == kind)
-    return {column: frozenset(values) for column, values in found.items() if values}
 
 
 def _alone(person: Person, store: Store) -> Person:
