@@ -17,7 +17,6 @@ from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.erasure.traces import Bools, Traces, json_cells
@@ -211,13 +210,10 @@ def _marked_blocks(
 
 
 def _in_records(records: list[str], traces: Traces, cells: Cells, escaped: bool) -> Bools:
-    """Return which records hold a trace: of all, those that could are read, for reading all would take minutes."""
+    """Return which records hold a trace."""
     values = pa.array(records, pa.string())
-    candidates = np.zeros(len(records), bool)
-    for pattern in [*traces.loose, *([r"\\"] if escaped else [])]:
-        candidates |= pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
     found = np.zeros(len(records), bool)
-    for at in np.flatnonzero(candidates):
+    for at in np.flatnonzero(traces.perhaps(values, *([r"\\"] if escaped else []))):
         found[at] = traces.in_cells(cells(records[at]))
     return found
 

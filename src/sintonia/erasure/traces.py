@@ -120,7 +120,9 @@ class Traces:
             )
             return np.asarray(np.logical_or.reduce([none, *parts]), bool)
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return self._in_strings(name, values)
+            # Most columns repeat few values: each is looked at once.
+            coded = values.dictionary_encode()
+            return _filled(pa.array(self._in_strings(name, coded.dictionary)).take(coded.indices))
         if pa.types.is_integer(kind):
             exact = self.words | self.columns.get(name.lower(), frozenset())
             few = frozenset(text for text in exact if re.fullmatch(r"[-+]?\d+", text))
@@ -131,12 +133,21 @@ class Traces:
             name, pa.array([None if v is None else _text_of(v) for v in values.to_pylist()])
         )
 
+    def perhaps(self, values: Any, *escapes: str) -> Bools:  # noqa: ANN401
+        """Return which texts could hold a trace, once read as JSON or CSV: reading all would take minutes."""
+        found = np.zeros(len(values), bool)
+        for pattern in [*self.loose, *escapes]:
+            found |= _filled(pc.match_substring_regex(values, pattern))
+        return found
+
     def _in_strings(self, name: str, values: Any) -> Bools:  # noqa: ANN401
         found = _among(values, self.columns.get(name.lower(), frozenset()))
         for pattern in self.patterns:
             found |= _filled(pc.match_substring_regex(values, pattern))
-        for at in np.flatnonzero(_filled(pc.match_substring_regex(values, r"^\s*[\[{]"))):
-            found[at] = found[at] or self.in_cells(json_cells(values[int(at)].as_py()))
+        json_like = np.flatnonzero(_filled(pc.match_substring_regex(values, r"^\s*[\[{]")))
+        if len(json_like):
+            for at in json_like[self.perhaps(values.take(pa.array(json_like)), r"\\")].tolist():
+                found[at] = found[at] or self.in_cells(json_cells(values[at].as_py()))
         return found
 
 
