@@ -158,6 +158,20 @@ def test_an_interruption_and_a_bad_path_end_in_one_line(pipelines, capsys, error
     assert capsys.readouterr().err == line
 
 
+def test_a_check_that_does_not_pass_ends_with_code_1_when_all_is_printed(pipelines, capsys):
+    pipelines.check = lambda chosen: {"passed": chosen.seed == 1, "say": [f"Found with seed {chosen.seed}."]}
+    assert cli.main(["check", "seed=1"]) == 0
+    assert capsys.readouterr().err == ""
+    assert cli.main(["check", "seed=2"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "Found with seed 2.\n"
+    assert said.err.startswith("The check did not pass")
+    assert cli.main(["check", "output=json", "seed=2"]) == 1
+    assert json.loads(capsys.readouterr().out) == {"passed": False}
+    assert cli.main(["check", "-m", "seed=2,1"]) == 1
+    assert "Found with seed 1." in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("error", [ValueError("defect"), OSError("no path of the user's")])
 def test_a_defect_of_ours_keeps_its_traceback(pipelines, error):
     pipelines.build = _raising(error)

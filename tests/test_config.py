@@ -9,6 +9,7 @@ from sintonia.cli.manual import examples
 from sintonia.cli.overrides import for_hydra, groups, options
 from sintonia.config import (
     VERBS,
+    CheckSettings,
     EngineConfig,
     ForgetSettings,
     ScoreSettings,
@@ -66,6 +67,8 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: TaskConfig(horizon_days=0), "task.horizon_days=0 is too small"),
         (lambda: SplitConfig(test_as_of=["24/09/2017"]), "split.test_as_of='24/09/2017' is not a date"),
         (lambda: SimulateSettings(start="2026-01-01", end="2025-01-01"), "is not after start=2026-01-01"),
+        (lambda: CheckSettings(dates=0), "dates=0 is too small; give at least 1."),
+        (lambda: CheckSettings(strong_auc=70), "strong_auc=70 is no such AUC; give 0.5 <= strong_auc < 1."),
         (lambda: ScoreSettings(), "score needs a list"),
         (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),

@@ -199,6 +199,32 @@ def test_run_holds_what_is_needed_to_repeat_it(demo):
     assert resolved["model"]["max_trees"] == 40
 
 
+def test_training_looks_for_columns_that_may_leak_and_records_the_answer(demo):
+    chosen, figures, _ = demo
+    told = figures["steps"]["train task=churn"]
+    assert told["may_leak"] == []
+    assert re.search(r"Leak check: none of \d+ columns", "\n".join(figures["say"]))
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    run = place.client.get_run(told["run_id"])
+    assert run.data.tags["sintonia.may_leak"] == "none"
+    assert run.data.metrics["leaks.may_leak"] == 0
+    leaks = registry.read_document(place, told["run_id"], "leaks.json")
+    assert {found["name"] for found in leaks["findings"]} >= {"birth_year", "count of purchase"}
+
+
+def test_check_proves_the_features_and_passes_on_the_synthetic_brand(demo):
+    chosen, _, _ = demo
+    check = pipelines._as(
+        pipelines.CheckSettings, chosen, task=chosen.tasks["churn"], customers=100, dates=2, rows=2000
+    )
+    figures = json.loads(json.dumps(pipelines.check(check)))
+    assert figures["passed"]
+    assert len(figures["trials"]) == 4
+    assert all(trial["rows"] for trial in figures["trials"])
+    assert figures["leaks"]["may_leak"] == []
+    assert "the same to the last byte" in figures["say"][1]
+
+
 def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo):
     chosen, _, _ = demo
     train = pipelines._as(pipelines.TrainSettings, chosen, task=chosen.tasks["churn"])

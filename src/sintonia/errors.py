@@ -34,6 +34,12 @@ class ErasureError(SintoniaError):
     """A file still tells of somebody who was to be forgotten; the message names the file."""
 
 
+class FoundError(SintoniaError):
+    """A check did its work and found something: no mistake of the user's, but nothing to go on with unseen."""
+
+    exit_code = 1
+
+
 class UnsupportedModelError(SintoniaError):
     """A model file holds something this version cannot read."""
 

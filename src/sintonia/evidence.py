@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sintonia import __version__
+from sintonia.check import Finding, leak_figures
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Evaluation
 from sintonia.explain import contributions, swarms
@@ -33,6 +34,7 @@ class Training:
     rows: Rows
     model: Model
     judged: Evaluation
+    leaks: Sequence[Finding] = ()
 
 
 def review_data(training: Training) -> ReviewData:
@@ -49,7 +51,7 @@ def review_data(training: Training) -> ReviewData:
         population=population,
         outcome=outcome,
         label=define_label(task),
-        limits=_limits(synthetic),
+        limits=_limits(synthetic, training.leaks),
         parts=tuple(_part(name, training.rows, dates) for name, dates in parts.items()),
         evaluation=training.judged,
         weights=feature_weights(found, meanings),
@@ -65,7 +67,8 @@ def training_run(training: Training) -> Run:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
     settings = training.settings
     estimates = training.judged.estimates
-    metrics = {
+    leaks = leak_figures(training.leaks)
+    metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
         f"{_plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
     }
     resolved = asdict(settings)
@@ -77,8 +80,10 @@ def training_run(training: Training) -> Run:
             "sintonia.version": __version__,
             "sintonia.data_fingerprint": training.store.fingerprint,
             "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
+            "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
         },
         documents={
+            "leaks.json": leaks,
             "config.json": resolved,
             "features.json": list(training.model.names),
             "fitted.json": training.model.fitted.as_plain(),
@@ -89,8 +94,13 @@ def training_run(training: Training) -> Run:
     )
 
 
-def _limits(synthetic: bool) -> tuple[str, ...]:
+def _limits(synthetic: bool, leaks: Sequence[Finding]) -> tuple[str, ...]:
     limits = (
+        *(
+            f"Column {found.name} of silo '{found.source}' may leak: {found.why}."
+            for found in leaks
+            if found.may_leak
+        ),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
         "Customers outside the population get no score.",

@@ -11,8 +11,11 @@ from typing import TypeVar
 
 from sintonia import features, registry, timeline
 from sintonia.baselines import fit_baselines, with_baselines
+from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of, prove
+from sintonia.check.words import check_figures
 from sintonia.config import (
     BuildSettings,
+    CheckSettings,
     DemoSettings,
     ForgetSettings,
     IdentitySettings,
@@ -129,6 +132,25 @@ def _store_report(settings: IdentitySettings) -> tuple[Report, Path]:
     return report, workspace / "identity" / "report.html"
 
 
+def check(settings: CheckSettings) -> Figures:
+    """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
+    workspace, task, seed = Path(settings.workspace), settings.task, settings.seed
+    store = open_store(workspace)
+    kinds = label_kinds(task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    with step("Looking up who is asked about"):
+        moments = ask(store, split, task, settings.rows)
+    question = Question(
+        settings.features, task, choose_dates(moments, settings.dates), settings.customers, seed
+    )
+    with connect(settings.engine, workspace) as connection:
+        trials = prove(connection, store, moments, question, workspace)
+        with step("Looking for columns that may leak"):
+            rules = LeakRules(settings.rows, settings.strong_auc, seed)
+            findings = find_leaks(connection, store, at(moments, split.test), task, rules)
+    return check_figures(trials, findings)
+
+
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is out of time beside its baselines; the model is registered."""
     workspace, task = Path(settings.workspace), settings.task
@@ -151,12 +173,13 @@ def train(settings: TrainSettings) -> Figures:
             **baselines.propensities(everything.at(split.test)),
         }
         judged = evaluate(test.label, propensities, test.customer_id, seed=settings.seed)
+    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
+        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+    training = Training(settings, store, split, rows, model, judged, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
-        registered = registry.register(
-            place, training_run(Training(settings, store, split, rows, model, judged))
-        )
-    return train_figures(settings, split, judged, registered)
+        registered = registry.register(place, training_run(training))
+    return train_figures(training, registered)
 
 
 def score(settings: ScoreSettings) -> Figures:

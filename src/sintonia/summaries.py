@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sintonia.config import TrainSettings
+from sintonia.check import leak_figures
+from sintonia.check.words import leak_lines
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
-from sintonia.evaluation import Estimate, Evaluation
+from sintonia.evaluation import Estimate
+from sintonia.evidence import Training
 from sintonia.identity.explanation import Explanation, lines
 from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
@@ -21,7 +23,6 @@ from sintonia.registry import Registered
 from sintonia.scoring import Scores
 from sintonia.synthetic import SimulationSummary
 from sintonia.tasks import describe
-from sintonia.timeline import Split
 
 Figures = dict[str, Any]
 
@@ -120,10 +121,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def train_figures(
-    settings: TrainSettings, split: Split, judged: Evaluation, registered: Registered
-) -> Figures:
+def train_figures(training: Training, registered: Registered) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
+    settings, split, judged = training.settings, training.split, training.judged
     population, outcome = describe(settings.task)
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
@@ -138,6 +138,7 @@ def train_figures(
     if best is not None:
         gap = _interval(judged.differences[best]["auc"])
         say.append(f"By AUC the model is {judged.verdict(best)} the {best}: difference {gap}")
+    say += leak_lines(training.leaks)
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
     return {
         "task": settings.task.name,
@@ -148,6 +149,7 @@ def train_figures(
         "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
         **judged.figures(),
+        "may_leak": leak_figures(training.leaks)["may_leak"],
         "row": {title: _interval(judged.estimates["model"][metric]) for metric, title in SHOWN.items()},
         "say": say,
     }

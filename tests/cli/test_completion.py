@@ -49,6 +49,7 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
         "simulate",
         "build",
         "identity",
+        "check",
         "train",
         "score",
         "review",

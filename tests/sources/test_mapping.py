@@ -1,5 +1,6 @@
 """Rows that keep the contract are typed; rows that do not are kept with their reason."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_italian_ticket_becomes_utc_and_cents(tmp_path):
     assert [row["i__amount"] for row in rows] == [123450, -310]
     assert [row["i__kind"] for row in rows] == ["purchase", "return"]
     assert report.kinds == ("purchase", "return")
+
+
+def test_a_table_without_a_key_is_known_by_its_rows_numbers(tmp_path):
+    silo = replace(TICKETS, identifiers={"client": "_row"})
+    _, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;;1,50\n15/07/2025;10:30;;1,50\n", silo)
+    assert [row["id__client"] for row in rows] == ["1", "2"]
+
+
+def test_the_report_tells_whether_the_mapping_says_when_a_row_was_known(tmp_path):
+    assert not mapped(tmp_path, HEADER)[0].own_known_at
+    assert mapped(tmp_path, HEADER, replace(TICKETS, known_at="Data"))[0].own_known_at
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Return the exit code of the command: 0, the code of an error that a user can mend, or a signal's."""
+    """Return the exit code of the command: 0, 1 when a check found something, the code of an error, or a signal's."""
     words = list(sys.argv[1:] if argv is None else argv)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

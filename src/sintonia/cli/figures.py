@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
+from sintonia.errors import FoundError
+
 Figures = dict[str, Any]
 """What a verb returns: figures under their names, and for people `say`, lines to print, and `row`, what the
 run shows in the table of a sweep."""
@@ -26,11 +28,19 @@ def say(text: str) -> None:
 
 
 def report(figures: Figures, output: str) -> None:
-    """Print what a run gave: its lines for people, or one line of JSON without them."""
+    """Print what a run gave: its lines for people, or one line of JSON without them.
+
+    Raises
+    ------
+    FoundError
+        When it is printed, and the figures say that a check did not pass.
+    """
     if output == "json":
         say(as_json({key: value for key, value in figures.items() if key not in FOR_PEOPLE}))
     else:
         say("\n".join(figures.get("say") or [f"{key}: {value}" for key, value in figures.items()]))
+    if figures.get("passed") is False:
+        raise FoundError("The check did not pass: look at what it found before you train or score.")
 
 
 def as_json(figures: Figures) -> str:

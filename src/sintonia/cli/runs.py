@@ -163,8 +163,8 @@ def _job(verb: str, gave: list[Run]) -> Callable[["DictConfig"], Figures]:
 
         def note(figures: Figures) -> None:
             as_json = chosen.output == "json"
-            report(figures | {"overrides": words} if as_json else figures, chosen.output)
             gave.extend([] if as_json else [(words, figures)])
+            report(figures | {"overrides": words} if as_json else figures, chosen.output)
 
         with speaking():
             logger.info("Run: %s", " ".join(words))

@@ -24,6 +24,7 @@ from sintonia.config.groups import (
 from sintonia.config.verbs import (
     VERBS,
     BuildSettings,
+    CheckSettings,
     DemoSettings,
     ForgetSettings,
     IdentitySettings,
@@ -39,6 +40,7 @@ from sintonia.errors import ConfigError
 __all__ = [
     "VERBS",
     "BuildSettings",
+    "CheckSettings",
     "CsvConfig",
     "DemoSettings",
     "EngineConfig",

@@ -100,6 +100,28 @@ class TrainSettings(Settings):
 
 
 @dataclass(frozen=True)
+class CheckSettings(Settings):
+    """`sintonia check`: does a feature peek, does a column tell of the future?"""
+
+    seed: int = 7
+    customers: int = 500
+    dates: int = 3
+    rows: int = 20_000
+    strong_auc: float = 0.7
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse samples that hold nothing and an AUC that none can reach."""
+        super().__post_init__()
+        for key in ("customers", "dates", "rows"):
+            at_least(key, getattr(self, key), 1)
+        if not 0.5 <= self.strong_auc < 1:
+            raise ConfigError(f"strong_auc={self.strong_auc} is no such AUC; give 0.5 <= strong_auc < 1.")
+
+
+@dataclass(frozen=True)
 class ScoreSettings(Settings):
     """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile."""
 
@@ -165,6 +187,7 @@ VERBS: dict[str, type[Settings]] = {
     "simulate": SimulateSettings,
     "build": BuildSettings,
     "identity": IdentitySettings,
+    "check": CheckSettings,
     "train": TrainSettings,
     "score": ScoreSettings,
     "review": ReviewSettings,

@@ -198,10 +198,14 @@ def _or(there: set[str], column: str, otherwise: str) -> str:
     return f"COALESCE({column}, {otherwise})" if column in there else otherwise
 
 
-def _bucket_query(bucket: int) -> str:
-    first = """ROW_NUMBER() OVER (PARTITION BY customer_id, COALESCE(thread_id, interaction_id), kind
+def opens_thread() -> str:
+    """Return the SQL that says whether a row is the first of its thread and kind to become visible."""
+    return """ROW_NUMBER() OVER (PARTITION BY customer_id, COALESCE(thread_id, interaction_id), kind
                    ORDER BY GREATEST(occurred_at, known_at), occurred_at, interaction_id) = 1"""
-    return f"""SELECT * EXCLUDE (bucket) REPLACE ({first} AS opens_thread) FROM interactions
+
+
+def _bucket_query(bucket: int) -> str:
+    return f"""SELECT * EXCLUDE (bucket) REPLACE ({opens_thread()} AS opens_thread) FROM interactions
                WHERE bucket = {bucket} ORDER BY {", ".join(INTERACTIONS.order)}"""
 
 

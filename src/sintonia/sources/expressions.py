@@ -15,9 +15,13 @@ from sintonia.errors import ConfigError, hint
 FORBIDDEN = (exp.Query, exp.Subquery, exp.Window, exp.AggFunc, exp.Command, exp.Star, exp.Placeholder)
 
 
+ROW = "_row"
+"""A row's number in its silo, from 1: the only key of a table that has none, as long as the table never changes."""
+
+
 @dataclass(frozen=True)
 class Expressions:
-    """The expressions of one silo over its raw columns.
+    """The expressions of one silo over its raw columns, and over `_row`, the row's number.
 
     Examples
     --------
@@ -108,6 +112,8 @@ class Expressions:
         return node
 
     def _column(self, name: str) -> str:
+        if name == ROW:
+            return ROW
         for column in self.types:
             if column.lower() == name.lower():
                 return column

@@ -218,6 +218,7 @@ def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, 
         reasons=dict(reasons),
         data_until=_data_until(silo, newest, bounds.until),
         kinds=tuple(kind for (kind,) in connection.execute(kinds).fetchall()) if silo.interactions else (),
+        own_known_at=silo.known_at is not None,
     )
 
 

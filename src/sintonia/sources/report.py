@@ -12,7 +12,8 @@ from sintonia.errors import NotEnoughDataError
 class SiloReport:
     """Counts of a silo's rows: rows = stored + rejected; rows after `until` are not read and stand apart.
 
-    `kinds` are the kinds of interaction the silo tells of, and `data_until` says until when it is complete.
+    `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
+    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred.
     """
 
     name: str
@@ -23,6 +24,7 @@ class SiloReport:
     reasons: Mapping[str, int]
     data_until: datetime | None
     kinds: tuple[str, ...]
+    own_known_at: bool = False
 
 
 def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:

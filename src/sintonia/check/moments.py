@@ -1,0 +1,54 @@
+"""The moments of decision a check looks at: who is asked about as of when, and what then happens."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sintonia import tasks
+from sintonia.config import TaskConfig
+from sintonia.errors import NotEnoughDataError
+from sintonia.interactions import Store
+from sintonia.timeline import Split
+from sintonia.training_set import Rows
+
+READ = ["customer_id", "occurred_at", "known_at", "kind"]
+
+
+def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
+    """Return the moments of the split in as many whole buckets as it takes for `rows` of its test dates.
+
+    Columns: `customer_id`, `as_of`, `label`.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When nobody is eligible on the test dates.
+    """
+    merges, found, tested = store.read_merges(), [], 0
+    for path in store.buckets:
+        found.append(tasks.label_rows(pq.read_table(path, columns=READ), split.all, task, merges))
+        tested += at(found[-1], split.test).num_rows
+        if tested >= rows:
+            break
+    if not tested:
+        raise NotEnoughDataError(
+            f"Nobody is eligible for task '{task.name}' on {len(split.test)} test dates; raise task.active_days."
+        )
+    return pa.concat_tables(found)
+
+
+def at(moments: pa.Table, dates: Collection[datetime]) -> pa.Table:
+    """Return the moments of these as-of dates."""
+    chosen = np.array(sorted(dates), "datetime64[us]")
+    return moments.filter(pa.array(np.isin(moments["as_of"].to_numpy(), chosen)))
+
+
+def moments_of(rows: Rows) -> pa.Table:
+    """Return the moments of a training set's rows, in the columns of `ask`."""
+    customer_id = pa.array(rows.customer_id, pa.string())
+    return pa.table(
+        {"customer_id": customer_id, "as_of": pa.array(rows.as_of, pa.timestamp("us")), "label": rows.label}
+    )
