@@ -86,7 +86,7 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
     """
     (seen,) = _columns(connection, "SELECT EPOCH_US(first_seen_at) FROM nodes ORDER BY node")
     connection.execute("""
-        CREATE OR REPLACE TABLE rules AS
+        CREATE OR REPLACE TEMP TABLE rules AS
         SELECT ROW_NUMBER() OVER (ORDER BY match_probability DESC, rule = 'same record' DESC, rule) - 1 AS weakness,
                match_probability, rule FROM (SELECT DISTINCT match_probability, rule FROM ties)""")
     ties = _columns(
@@ -95,33 +95,40 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
            FROM ties JOIN rules USING (match_probability, rule) GROUP BY left_node, right_node""",
     )
     found = cluster(seen, *ties)
-    connection.register("memberships", pa.table(asdict(found)))
+    columns = asdict(found) | {"now": found.root[found.until < 0][found.root]}
+    connection.register("memberships", pa.table(columns))
+    _write_tables(connection)
+    connection.unregister("memberships")
+
+
+def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill the tables from `memberships`, of which `now` is the root that the row's root belongs to in the end."""
     connection.execute("""
-        CREATE OR REPLACE TABLE crosswalk AS
+        CREATE OR REPLACE TEMP TABLE crosswalk AS
         SELECT SPLIT_PART(nodes.key, ':', 1) AS source, SUBSTR(nodes.key, STRPOS(nodes.key, ':') + 1) AS source_key,
                roots.confers AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
                CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at,
                COALESCE(match_probability, 1.0) AS match_probability, COALESCE(rule, 'first record') AS rule,
                nodes.key AS key, memberships.node = root AS is_root
         FROM memberships JOIN nodes USING (node) JOIN nodes AS roots ON roots.node = memberships.root
-        LEFT JOIN rules USING (weakness)
-        ORDER BY source, source_key, linked_at""")
-    connection.unregister("memberships")
+        LEFT JOIN rules USING (weakness)""")
     connection.execute("""
-        CREATE OR REPLACE TABLE merges AS
-        SELECT past.customer_id, present.customer_id AS merged_into, past.unlinked_at AS merged_at
-        FROM crosswalk AS past JOIN crosswalk AS present USING (key)
-        WHERE past.is_root AND past.unlinked_at IS NOT NULL AND present.unlinked_at IS NULL ORDER BY 1""")
+        CREATE OR REPLACE TEMP TABLE merges AS
+        SELECT past.confers AS customer_id, present.confers AS merged_into, MAKE_TIMESTAMP(until) AS merged_at
+        FROM memberships JOIN nodes AS past ON past.node = root JOIN nodes AS present ON present.node = now
+        WHERE memberships.node = root AND until >= 0 ORDER BY 1""")
     connection.execute("""
-        CREATE OR REPLACE TABLE sighting_customers AS
-        SELECT keys, customer_id, MIN(linked_at) AS linked_at, MAX(unlinked_at) AS unlinked_at,
-               COALESCE(ANY_VALUE(merged_into), customer_id) AS person_id
-        FROM (SELECT keys, lead, UNNEST(keys) AS key FROM sightings) AS seen
-        ANTI JOIN (SELECT a.key AS one, b.key AS other FROM refused
-                   JOIN nodes AS a ON a.node = left_node JOIN nodes AS b ON b.node = right_node) AS apart
-          ON LEAST(seen.key, seen.lead) = LEAST(one, other) AND GREATEST(seen.key, seen.lead) = GREATEST(one, other)
-        JOIN crosswalk USING (key)
-        LEFT JOIN merges USING (customer_id) GROUP BY keys, customer_id""")
+        CREATE OR REPLACE TEMP TABLE sighting_customers AS
+        WITH apart AS (SELECT left_node, right_node FROM refused
+                       UNION ALL SELECT right_node, left_node FROM refused),
+        belonging AS (
+            SELECT sighting, root, now, MIN(since) AS since, MAX(until) AS until
+            FROM (FROM seen ANTI JOIN apart ON node = left_node AND lead_node = right_node)
+            JOIN memberships USING (node) GROUP BY sighting, root, now)
+        SELECT keys, roots.confers AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
+               CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at, person.confers AS person_id
+        FROM belonging JOIN sightings USING (sighting)
+        JOIN nodes AS roots ON roots.node = root JOIN nodes AS person ON person.node = now""")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[Ints]:

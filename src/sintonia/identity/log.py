@@ -14,7 +14,7 @@ def write_log(connection: duckdb.DuckDBPyConnection) -> None:
     customer whose first identifier another one holds goes on in the customer that holds most of its identifiers.
     """
     connection.execute("""
-        CREATE OR REPLACE TABLE moved AS
+        CREATE OR REPLACE TEMP TABLE moved AS
         WITH now AS (SELECT key, customer_id FROM crosswalk WHERE unlinked_at IS NULL),
         spread AS (
             SELECT before.customer_id, now.customer_id AS other_customer_id, COUNT(*) AS identifiers
@@ -23,7 +23,7 @@ def write_log(connection: duckdb.DuckDBPyConnection) -> None:
                       -identifiers, other_customer_id)) OVER (PARTITION BY spread.customer_id) AS goes_on
         FROM spread""")
     connection.execute(f"""
-        CREATE OR REPLACE TABLE {PREFIX}log AS
+        CREATE OR REPLACE TEMP TABLE {PREFIX}log AS
         SELECT customer_id, change, other_customer_id, identifiers, changed_at FROM before_log
         UNION ALL
         SELECT customer_id, IF(goes_on, 'merge', 'split'), other_customer_id, identifiers,

@@ -178,7 +178,7 @@ def _refuse(
     """Move the ties that do not hold from the table `ties` to the table `refused`."""
     listed = ", ".join(f"'{kind}'" for kind in config.shareable) or "NULL"
     connection.execute(f"""
-        CREATE OR REPLACE TABLE numbered AS
+        CREATE OR REPLACE TEMP TABLE numbered AS
         SELECT ties.*, ROW_NUMBER() OVER (ORDER BY ties.arrived_at, left_node, right_node, ties.rule) - 1 AS tie,
                CASE WHEN SPLIT_PART(a.key, ':', 1) IN ({listed}) THEN left_node
                     WHEN SPLIT_PART(b.key, ':', 1) IN ({listed}) THEN right_node END AS identifier,
@@ -188,8 +188,10 @@ def _refuse(
         """)
     refused = _refused(connection, Rules(_naming(persons), config.persons_per_identifier, overrides.cannot))
     connection.register("refused_ties", pa.table({"tie": refused}))
-    connection.execute("CREATE OR REPLACE TABLE refused AS FROM numbered SEMI JOIN refused_ties USING (tie)")
-    connection.execute("""CREATE OR REPLACE TABLE ties AS SELECT * EXCLUDE (tie, identifier, shareable, holds)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE refused AS FROM numbered SEMI JOIN refused_ties USING (tie)"
+    )
+    connection.execute("""CREATE OR REPLACE TEMP TABLE ties AS SELECT * EXCLUDE (tie, identifier, shareable, holds)
                           FROM numbered ANTI JOIN refused_ties USING (tie)""")
     connection.unregister("refused_ties")
 

@@ -108,17 +108,17 @@ def keep(connection: duckdb.DuckDBPyConnection, tables: dict[str, pa.Table]) -> 
     """Put tables where the next store takes them from."""
     for name, table in tables.items():
         connection.register("kept", table)
-        connection.execute(f"CREATE OR REPLACE TABLE {PREFIX}{name} AS FROM kept")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {PREFIX}{name} AS FROM kept")
         connection.unregister("kept")
 
 
 def keep_ties(connection: duckdb.DuckDBPyConnection) -> None:
     """Put identifiers and the ties between them, refused ones too, where the next store takes them from."""
     connection.execute(
-        f"CREATE OR REPLACE TABLE {PREFIX}nodes AS SELECT node, key, confers FROM nodes ORDER BY node"
+        f"CREATE OR REPLACE TEMP TABLE {PREFIX}nodes AS SELECT node, key, confers FROM nodes ORDER BY node"
     )
     connection.execute(f"""
-        CREATE OR REPLACE TABLE {PREFIX}ties AS
+        CREATE OR REPLACE TEMP TABLE {PREFIX}ties AS
         SELECT a.key AS "left", b.key AS "right", arrived_at, match_probability, rule, holds
         FROM (SELECT left_node, right_node, arrived_at, match_probability, rule, true AS holds FROM ties UNION ALL
               SELECT left_node, right_node, arrived_at, match_probability, rule, false FROM refused)
