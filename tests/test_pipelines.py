@@ -16,7 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from sintonia import pipelines, registry
-from sintonia.config import DemoSettings, ScoreSettings, TaskConfig, TrackingConfig, conf_dir
+from sintonia.config import (
+    DemoSettings,
+    FeaturesSettings,
+    ScoreSettings,
+    TaskConfig,
+    TrackingConfig,
+    conf_dir,
+)
 from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import NotBuiltError
 from sintonia.interactions import open_store
@@ -195,6 +202,7 @@ def test_run_holds_what_is_needed_to_repeat_it(demo):
     assert run.data.tags["sintonia.data_fingerprint"] == figures["steps"]["build"]["fingerprint"]
     assert 0 < run.data.metrics["model.auc"] < 1
     assert registry.read_document(place, registered.run_id, "features.json") == list(model.names)
+    assert registry.read_document(place, registered.run_id, "fitted.json") == model.fitted.as_plain()
     resolved = registry.read_document(place, registered.run_id, "config.json")
     assert resolved["model"]["max_trees"] == 40
 
@@ -252,3 +260,23 @@ def test_settings_of_another_verb_keep_what_both_have(demo):
     task = TaskConfig(name="purchase")
     train = pipelines._as(pipelines.TrainSettings, chosen, task=task)
     assert (train.task, train.model, train.workspace) == (task, chosen.model, chosen.workspace)
+
+
+def test_features_tells_the_catalogue_of_a_configuration_and_of_a_model(demo, tmp_path):
+    chosen, _, _ = demo
+    place = {"workspace": chosen.workspace, "source": chosen.source, "tracking": chosen.tracking}
+    told = pipelines.features(FeaturesSettings(**place, features=chosen.features))
+    names = [entry["name"] for entry in told["features"]]
+    assert {"rfm__orders__30d", "channel_mix__web_share__365d", "kinds__days_since_view"} <= set(names)
+    for entry in told["features"]:
+        assert all(entry[key] for key in ("definition", "unit", "missing", "why"))
+    assert told["say"][0] == f"{len(names)} features of synthetic"
+    out = tmp_path / "churn.csv"
+    of_model = pipelines.features(FeaturesSettings(**place, registered="churn", out=str(out)))
+    ((model, _),) = registry.find_models(
+        registry.tracking(chosen.tracking, Path(chosen.workspace)), ["churn"]
+    )
+    assert [entry["name"] for entry in of_model["features"]] == list(model.names)
+    with out.open(newline="", encoding="utf-8") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == list(model.names)
+    assert of_model["files"] == [str(out)]

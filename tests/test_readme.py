@@ -14,7 +14,7 @@ COMMANDS = sorted(set(re.findall(r"^(sintonia \w+ ?[^`\n]*)$|`(sintonia \w+ [^`]
 WORDS = [shlex.split(block or inline) for block, inline in COMMANDS]
 
 
-# The command with a folder of one's own is run by test_own_source_of_the_readme_builds.
+# The command with a folder of one's own is run by test_own_source_of_the_readme_builds_and_own_features_are_told.
 @pytest.mark.parametrize("words", [w for w in WORDS if not {"--help", "--config-dir"} & set(w)], ids=" ".join)
 def test_command_of_the_readme_composes(words, capsys, tmp_path):
     verb, *overrides = [word for word in words[1:] if word != "-m"]
@@ -30,8 +30,9 @@ def test_readme_names_commands(capsys):
     assert {words[1] for words in WORDS} >= {"build", "train", "score", "review"}
 
 
-def test_own_source_of_the_readme_builds(tmp_path, monkeypatch, capsys):
-    (source,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+def test_own_source_of_the_readme_builds_and_own_features_are_told(tmp_path, monkeypatch, capsys):
+    source, own = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (family,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     exports = tmp_path / "exports"
     exports.mkdir()
     (exports / "tickets_1.csv").write_text(
@@ -47,6 +48,18 @@ def test_own_source_of_the_readme_builds(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert re.search(r"tickets +2 = +1 \+ +1", said), said
     assert (tmp_path / "workspace/shop/rejected/tickets.parquet").is_file()
+    (tmp_path / "my" / "features").mkdir()
+    (tmp_path / "my" / "features" / "shop.yaml").write_text(own)
+    (tmp_path / "my" / "shop_families.py").write_text(family)
+    assert main(["features", "--config-dir", "my", "source=shop", "features=shop"]) in (0, None)
+    said = capsys.readouterr().out
+    for name in (
+        "own__gift_share__365d",
+        "own__gift_days_since",
+        "evenings__share__30d",
+        "kinds__purchase__30d",
+    ):
+        assert f"  {name} " in said
 
 
 def test_tree_of_the_readme_is_the_tree():

@@ -1,11 +1,16 @@
 """Features joined to labels: the right rows, in one order, whatever the threads and buckets."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from brand import CATALOGUE, FEATURES, FITTED, SPLIT, TASK, build_brand
 from builder import build_store
 from sintonia import features, tasks
+from sintonia.config import EngineConfig
 from sintonia.interactions import Store
 from sintonia.timeline import split_snapshots
 from sintonia.training_set import Rows, assemble
@@ -49,7 +54,7 @@ def test_rows_are_the_eligible_ones_with_their_own_features(store, as_ofs):
 def test_threads_buckets_and_the_company_of_others_change_nothing(store, as_ofs, tmp_path):
     """Law 4, for what a model reads."""
     whole = assemble(store, as_ofs, CATALOGUE, TASK)
-    threaded = assemble(store, as_ofs, CATALOGUE, TASK, threads=4)
+    threaded = assemble(store, as_ofs, CATALOGUE, TASK, EngineConfig(threads=4, feature_cache_gib=0))
     assert whole.values.tobytes() == threaded.values.tobytes()
     assert whole.customer_id.tolist() == threaded.customer_id.tolist()
     some = set(whole.customer_id[::7].tolist())
@@ -60,6 +65,24 @@ def test_threads_buckets_and_the_company_of_others_change_nothing(store, as_ofs,
 
     rebucketed = build_store(tmp_path, {"events": SILO}, buckets=7)
     assert by_key(assemble(rebucketed, as_ofs, CATALOGUE, TASK)) == by_key(whole)
+
+
+def test_kept_features_are_those_computed_and_serve_another_task(store, as_ofs):
+    keep = EngineConfig(threads=2, feature_cache_gib=1)
+    whole = assemble(store, as_ofs, CATALOGUE, TASK)
+    first, second = (assemble(store, as_ofs, CATALOGUE, TASK, keep) for _ in range(2))
+    assert whole.values.tobytes() == first.values.tobytes() == second.values.tobytes()
+    assert whole.customer_id.tolist() == second.customer_id.tolist()
+    (folder,) = store.features.iterdir()
+    assert sorted(file.name for file in folder.iterdir()) == [path.name for path in store.buckets]
+    other = replace(TASK, active_days=14)
+    for file in folder.iterdir():  # whoever asks for the same features gets what lies there
+        kept = pq.read_table(file)
+        pq.write_table(kept.set_column(2, kept.column_names[2], pa.array(np.full(len(kept), 9, "f4"))), file)
+    assert set(assemble(store, as_ofs, CATALOGUE, other, keep).values[:, 0].tolist()) == {9.0}
+    assert list(store.features.iterdir()) == [folder]
+    some = assemble(store, as_ofs, CATALOGUE, TASK, keep, set(whole.customer_id[:3].tolist()))
+    assert set(some.values[:, 0].tolist()) != {9.0}  # of a list's customers nothing is kept or read
 
 
 def test_dates_pick_their_rows(store, as_ofs):

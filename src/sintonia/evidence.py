@@ -13,9 +13,10 @@ from sintonia.check import Finding, leak_figures
 from sintonia.config import TrainSettings
 from sintonia.evaluation import Evaluation
 from sintonia.explain import contributions, swarms
+from sintonia.features import as_csv, described
 from sintonia.interactions import Store
 from sintonia.model import Model
-from sintonia.registry import REVIEW, Run
+from sintonia.registry import CATALOGUE, REVIEW, Run
 from sintonia.review import Part, ReviewData, feature_weights
 from sintonia.tasks import define_label, describe
 from sintonia.timeline import Split
@@ -86,6 +87,8 @@ def training_run(training: Training) -> Run:
             "leaks.json": leaks,
             "config.json": resolved,
             "features.json": list(training.model.names),
+            CATALOGUE: described(training.model.catalogue),
+            "catalogue.csv": as_csv(described(training.model.catalogue)),
             "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),

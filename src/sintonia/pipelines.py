@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sintonia import features, registry, timeline
+from sintonia import registry, timeline
 from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of, prove
 from sintonia.check.words import check_figures
@@ -17,6 +17,7 @@ from sintonia.config import (
     BuildSettings,
     CheckSettings,
     DemoSettings,
+    FeaturesSettings,
     ForgetSettings,
     IdentitySettings,
     ReviewSettings,
@@ -30,6 +31,8 @@ from sintonia.engine import connect
 from sintonia.erasure.tombstones import read_tombstones, refuse_erased
 from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
+from sintonia.features import as_csv, catalogue, described, fit
+from sintonia.features.cache import prune
 from sintonia.identity.explaining import explain
 from sintonia.identity.golden import write_customers
 from sintonia.identity.page import render as render_identity
@@ -50,6 +53,7 @@ from sintonia.summaries import (
     build_figures,
     demo_figures,
     explanation_figures,
+    features_figures,
     forget_figures,
     identity_figures,
     review_figures,
@@ -101,6 +105,7 @@ def build(settings: BuildSettings) -> Figures:
             findings = tie(connection, workspace, source, settings.identity, earlier)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
         findings += write_customers(connection, workspace, settings.identity)
+    prune(store.features, store.fingerprint, settings.engine.feature_cache_gib)
     return build_figures(store, [*rejected, *findings])
 
 
@@ -151,6 +156,24 @@ def check(settings: CheckSettings) -> Figures:
     return check_figures(trials, findings)
 
 
+def features(settings: FeaturesSettings) -> Figures:
+    """Return every feature of a configuration on the workspace's store, or of a task's registered model."""
+    workspace = Path(settings.workspace)
+    if settings.registered is None:
+        store = open_store(workspace)
+        with step("Looking at what the brand has"):
+            fitted = fit(settings.features, store, datetime.max)  # all that is stored
+        of, entries = store.source, described(catalogue(settings.features, fitted))
+    else:
+        place = registry.tracking(settings.tracking, workspace)
+        _, registered = registry.find_models(place, [settings.registered])[0]
+        of = f"{registered.name} version {registered.version}"
+        entries = registry.read_document(place, registered.run_id, registry.CATALOGUE)
+    if settings.out is not None:
+        Path(settings.out).write_text(as_csv(entries), encoding="utf-8")
+    return features_figures(of, entries, settings.out)
+
+
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is out of time beside its baselines; the model is registered."""
     workspace, task = Path(settings.workspace), settings.task
@@ -159,10 +182,10 @@ def train(settings: TrainSettings) -> Figures:
     split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
     with step("Fitting features to the past"):
-        fitted = features.fit(settings.features, store, split.train[0])
-    catalogue = features.catalogue(settings.features, fitted)
-    everything = assemble(store, split.all, with_baselines(catalogue), task, settings.engine.threads)
-    rows = everything.select([feature.name for feature in catalogue])
+        fitted = fit(settings.features, store, split.train[0])
+    made = catalogue(settings.features, fitted)
+    everything = assemble(store, split.all, with_baselines(made), task, settings.engine)
+    rows = everything.select([feature.name for feature in made])
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)))
@@ -253,6 +276,7 @@ def demo(settings: DemoSettings) -> Figures:
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
     made = [path, workspace / "mlflow.db", workspace / "mlflow"]
+    made += [kept for kept in [workspace / "features"] if kept.is_dir()]
     return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 
 

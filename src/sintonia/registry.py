@@ -29,6 +29,7 @@ for _name, _value in (
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 REVIEW = "review.json"
+CATALOGUE = "catalogue.json"
 FILES = "sintonia"
 
 
@@ -54,7 +55,7 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Run:
-    """What a training tells MLflow: parameters, metrics, small JSON files, and the model."""
+    """What a training tells MLflow: parameters, metrics, small files (texts as they are, else JSON), the model."""
 
     task: str
     parameters: Mapping[str, Any]
@@ -96,7 +97,8 @@ def register(place: Tracking, run: Run) -> Registered:
         mlflow.log_params(dict(run.parameters))
         mlflow.log_metrics(dict(run.metrics))
         for file, document in run.documents.items():
-            mlflow.log_text(json.dumps(document, indent=1, allow_nan=False), file)
+            text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
+            mlflow.log_text(text, file)
         model_id, uri = _log_model(run.model)
         run_id = active.info.run_id
     version = _new_version(place.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})

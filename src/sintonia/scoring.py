@@ -41,7 +41,7 @@ def score_customers(
     A propensity depends on the customer's own history and the model alone, so neither the number of threads nor
     the other customers of the list change it; percentile and band are among the customers scored.
     """
-    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine.threads, customers)
+    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
     propensity = model.propensities(rows.values)
     percentile = percentiles(propensity)
     named = tuple(band(int(value), settings.bands) for value in percentile)

@@ -121,6 +121,26 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None) -> Figures:
+    """Return the features, one entry each; for people, family by family with what each means."""
+    say = [f"{len(entries):,} features of {of}"]
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    family = None
+    for entry in entries:
+        if entry["family"] != family:
+            family = entry["family"]
+            say += ["", family]
+        unit = f"{entry['unit']}; missing: {entry['missing']}"
+        say.append(f"  {entry['name']:<{width}}  {entry['definition']} ({unit}). {entry['why']}.")
+    files = [] if out is None else [Path(out)]
+    return {
+        "of": of,
+        "features": list(entries),
+        "files": _texts(files),
+        "say": say + (_files(files) if files else []),
+    }
+
+
 def train_figures(training: Training, registered: Registered) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
     settings, split, judged = training.settings, training.split, training.judged

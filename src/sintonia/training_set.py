@@ -11,12 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sintonia import features, tasks
-from sintonia.config import TaskConfig
+from sintonia.config import EngineConfig, TaskConfig
 from sintonia.features import Feature
+from sintonia.features.cache import kept, prune, table_folder
 from sintonia.interactions import Store
 from sintonia.progress import track
 
 KEYS = ("customer_id", "as_of")
+ALONE = EngineConfig(threads=1, feature_cache_gib=0)
 
 
 @dataclass(frozen=True)
@@ -55,38 +57,37 @@ def assemble(
     as_ofs: Sequence[datetime],
     catalogue: Sequence[Feature],
     task: TaskConfig,
-    threads: int = 1,
+    engine: EngineConfig = ALONE,
     customers: Collection[str] | None = None,
 ) -> Rows:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
     Of these customers only, when they are given.
 
-    Buckets are worked off by `threads` threads; the rows come in bucket order, whatever thread was first.
+    Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
+    features of everybody are kept on disk within the engine's `feature_cache_gib`.
     """
+    made, merges = features.plan(catalogue), store.read_merges()
+    keep = customers is None and engine.feature_cache_gib > 0
+    folder = table_folder(store.features, store.fingerprint, catalogue, as_ofs) if keep else None
 
     def one(path: Path) -> pa.Table:
+        file = None if folder is None else folder / path.name
+        there = file is not None and file.is_file()
+        columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read()])
         interactions = store.read_bucket(path, customers, columns)
-        return bucket_rows(interactions, as_ofs, made, task, merges)
+        computed = kept(file, lambda: features.compute_features(interactions, as_ofs, made))
+        return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges))
 
-    made, merges = features.plan(catalogue), store.read_merges()
-    columns = dict.fromkeys([*made.reads, *tasks.columns_read()])
-
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(engine.threads) as pool:
         tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
+    if folder is not None:
+        prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
     return to_rows(pa.concat_tables(tables), [feature.name for feature in made.features])
 
 
-def bucket_rows(
-    interactions: pa.Table,
-    as_ofs: Sequence[datetime],
-    made: features.Plan,
-    task: TaskConfig,
-    merges: pa.Table,
-) -> pa.Table:
-    """Return features and label of whole customers: one row per eligible (customer_id, as_of), ordered by them."""
-    labelled = tasks.label_rows(interactions, as_ofs, task, merges)
-    computed = features.compute_features(interactions, as_ofs, made)
+def label_features(computed: pa.Table, labelled: pa.Table) -> pa.Table:
+    """Return features and label of who is eligible: one row per (customer_id, as_of), ordered by them."""
     joined = labelled.join(computed, list(KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in KEYS])
 

@@ -11,8 +11,20 @@ from sintonia.schema import CHANNELS, INTERACTIONS, KINDS
 DAY = timedelta(days=1)
 AS_OFS = (datetime(2025, 2, 1), datetime(2025, 2, 8), datetime(2025, 3, 1))
 SCHEMA = INTERACTIONS.arrow()
-FITTED = Fitted(datetime(2025, 1, 1), {"channel": CHANNELS, "kind": KINDS})
-"""A brand that has every channel and kind."""
+FITTED = Fitted(
+    datetime(2025, 1, 1),
+    {
+        "channel": CHANNELS,
+        "kind": KINDS,
+        "category": ("tea", "cake", "jam"),
+        "action_id": ("sale", "news"),
+        "sent:channel": ("email",),
+        "sent:action_id": ("sale", "news"),
+        "source": ("test",),
+    },
+    {"open": 0.25, "click": 0.1, "redeem": 0.05, "open:email": 0.5, "click:action:sale": 0.2},
+)
+"""A brand that has every channel and kind, and sends two actions by e-mail."""
 
 
 def row(customer_id, occurred_at, kind="purchase", channel="store", **more):
@@ -72,6 +84,8 @@ def interactions(draw):
         amount=draw(st.integers(-(10**6), 10**6)),
         discount=draw(st.integers(0, 10**4) | st.none()),
         category=draw(st.sampled_from(["tea", "cake", "jam"]) | st.none()),
+        item_id=draw(st.sampled_from(["green", "fig"]) | st.none()),
+        action_id=draw(st.sampled_from(["sale", "news"]) | st.none()),
         thread_id=draw(st.sampled_from(["t", "u"]) | st.none()),
         utc_offset_minutes=draw(st.sampled_from([0, 60, -300]) | st.none()),
         sentiment=draw(st.sampled_from([-1.0, -0.25, 0.5]) | st.none()),

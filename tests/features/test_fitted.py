@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from features.rows import AS_OFS, day, histories, interactions, row, table
 from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError
-from sintonia.features.fitted import Fitted, fit_tables
+from sintonia.features.fitted import Fitted
+from sintonia.features.fitting import fit_tables
 
 CONFIG = FeaturesConfig(families=["channel_mix"], windows_days=[7], top_k=2)
 ROWS = [

@@ -34,6 +34,8 @@ FREE_TEXT_KEYS = (
     "source.silos.*.attributes.*",
     "source.silos.*.contacts.*",
     "source.silos.*.decisions.*",
+    "features.measures.*.expression",
+    "features.measures.*.where",
     "tracking.uri",
 )
 """Keys whose value is a path, a column name or an expression: it reaches the program exactly as typed.

@@ -158,6 +158,16 @@ class ReviewSettings(Settings):
 
 
 @dataclass(frozen=True)
+class FeaturesSettings(Settings):
+    """`sintonia features`: the catalogue of a configuration on the workspace's store, or of a task's model."""
+
+    registered: str | None = None
+    out: str | None = None
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+@dataclass(frozen=True)
 class ForgetSettings(Settings):
     """`sintonia forget`: who is to be removed from the workspace, by customer id or `type:value`."""
 
@@ -188,6 +198,7 @@ VERBS: dict[str, type[Settings]] = {
     "build": BuildSettings,
     "identity": IdentitySettings,
     "check": CheckSettings,
+    "features": FeaturesSettings,
     "train": TrainSettings,
     "score": ScoreSettings,
     "review": ReviewSettings,

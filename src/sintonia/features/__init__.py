@@ -1,7 +1,9 @@
 """Features of interaction histories, as they were known at a date: one row per (customer_id, as_of)."""
 
+from sintonia.features.described import as_csv, described
 from sintonia.features.families import Frame, catalogue
-from sintonia.features.fitted import Fitted, fit
+from sintonia.features.fitted import Fitted
+from sintonia.features.fitting import fit
 from sintonia.features.measures import Feature
 from sintonia.features.order import in_order
 from sintonia.features.plan import Plan, plan
@@ -12,10 +14,12 @@ __all__ = [
     "Fitted",
     "Frame",
     "Plan",
+    "as_csv",
     "catalogue",
     "columns_read",
     "compute",
     "compute_features",
+    "described",
     "feature_names",
     "fit",
     "in_order",

@@ -35,6 +35,11 @@ class Store:
     silos: tuple[SiloReport, ...]
 
     @property
+    def features(self) -> Path:
+        """The folder of the features computed from the workspace's stores."""
+        return self.folder.parents[1] / "features"
+
+    @property
     def buckets(self) -> list[Path]:
         """The bucket files, in order; each holds whole customers."""
         return sorted(self.folder.glob("interactions/bucket-*.parquet"))

@@ -3,18 +3,23 @@
 A new family is one more module with one such function, and one more line in `FAMILIES`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from sintonia.config import FeaturesConfig
-from sintonia.errors import unknown
+from sintonia.errors import ConfigError, unknown
+from sintonia.features.families.affinity import affinity
 from sintonia.features.families.channel_mix import channel_mix
 from sintonia.features.families.clock import clock
 from sintonia.features.families.engagement import engagement
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.journeys import journeys
 from sintonia.features.families.kinds import kinds
+from sintonia.features.families.measured import measured
 from sintonia.features.families.moments import moments
 from sintonia.features.families.motives import motives
+from sintonia.features.families.own import own_family
+from sintonia.features.families.response import response
 from sintonia.features.families.rfm import rfm
 from sintonia.features.families.rhythm import rhythm
 from sintonia.features.families.trust import trust
@@ -34,6 +39,8 @@ FAMILIES: dict[str, Callable[[Frame], list[Feature]]] = {
     "engagement": engagement,
     "trust": trust,
     "motives": motives,
+    "affinity": affinity,
+    "response": response,
 }
 """The families a configuration can name."""
 
@@ -44,7 +51,7 @@ def catalogue(config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     Raises
     ------
     ConfigError
-        For a family nobody knows.
+        For a family nobody knows, and a measure or a family of one's own that cannot be computed.
     """
     for name in config.families:
         if name not in FAMILIES:
@@ -53,4 +60,11 @@ def catalogue(config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
         tuple(sorted(set(days))) for days in (config.windows_days, config.half_lives_days)
     )
     frame = Frame(windows_days, half_lives_days, fitted)
-    return [feature for name in dict.fromkeys(config.families) for feature in FAMILIES[name](frame)]
+    made = [feature for name in dict.fromkeys(config.families) for feature in FAMILIES[name](frame)]
+    for reference in config.families_from:
+        made += own_family(reference, frame)
+    made += measured(config)
+    twice = [name for name, times in Counter(feature.name for feature in made).items() if times > 1]
+    if twice:
+        raise ConfigError(f"Two features are called '{twice[0]}'; give one another family or measure.")
+    return made

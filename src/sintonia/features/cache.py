@@ -1,0 +1,122 @@
+"""Computed features kept on disk: `features/<store>-<hash>/<bucket>.parquet` in the workspace.
+
+The hash is of what the features are (their terms, how they combine, what was fitted), of the code that computes
+them and of the as-of dates; the store's fingerprint stands before it. A table is used again by any training that
+asks for the same, whatever its task or its model. The files carry customer ids: `sintonia forget`, which searches
+every file of the workspace, removes a customer's rows from them, and the new fingerprint of the store leaves the rest
+unused. A build, and a training that needs the room, remove what is no longer used.
+"""
+
+import hashlib
+import inspect
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from sintonia import __version__
+from sintonia.features.measures import Feature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GIB = 2**30
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def table_folder(
+    features: Path, store: str, made: Sequence[Feature], as_ofs: Sequence[datetime]
+) -> Path | None:
+    """Return where the features of a store at as-of dates are kept, None when nobody can tell what they are.
+
+    `features` is the folder of all such tables, `store` the store's fingerprint.
+    """
+    try:
+        told = repr((__version__, _code(), sorted(set(as_ofs)), [_plain(feature) for feature in made]))
+    except _UntellableError:
+        return None
+    return features / f"{store}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+def kept(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
+    """Return the table in this file, computed and put there when there is none; no path: computed."""
+    import pyarrow.parquet as pq
+
+    if path is None:
+        return compute()
+    if path.is_file():
+        return pq.read_table(path)
+    table = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    pq.write_table(table, part, compression="zstd", use_dictionary=["customer_id"])
+    part.replace(path)
+    return table
+
+
+def prune(features: Path, store: str, limit_gib: float, used: Path | None = None) -> None:
+    """Remove the tables of other stores, and of this one the oldest until no more than the limit is left.
+
+    The table in use stays.
+    """
+    tables = [folder for folder in features.glob("*-*") if folder.is_dir()]
+    room = limit_gib * GIB
+    for folder in sorted(tables, key=lambda one: (one == used, one.stat().st_mtime), reverse=True):
+        room -= sum(file.stat().st_size for file in folder.iterdir())
+        if not folder.name.startswith(f"{store}-") or (room < 0 and folder != used):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _code() -> str:
+    """Return a hash of the code that computes features."""
+    whole = hashlib.sha256()
+    for place in ("features", "behaviour"):
+        for file in sorted((PACKAGE / place).rglob("*.py")):
+            whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+class _UntellableError(Exception):
+    """A feature combines by something whose code or values cannot be told."""
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return a value as nested tuples of plain ones; functions by their names, a user's with their file."""
+    if is_dataclass(value) and not isinstance(value, type):
+        told = [(field.name, _plain(getattr(value, field.name))) for field in fields(value)]
+        return type(value).__name__, *told
+    if isinstance(value, partial):
+        return _plain(value.func), _plain(value.args), _plain(dict(value.keywords))
+    if isinstance(value, dict):
+        return [(key, _plain(inner)) for key, inner in sorted(value.items())]
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes().hex()
+    if isinstance(value, np.ufunc):
+        return value.__name__
+    if isinstance(value, FunctionType):
+        return _function(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise _UntellableError
+
+
+def _function(value: FunctionType) -> tuple[str, str, str]:
+    """Return a function's module and name, and of one that is not sintonia's own the hash of its file."""
+    if value.__closure__:
+        raise _UntellableError
+    if value.__module__.partition(".")[0] == "sintonia":
+        return value.__module__, value.__qualname__, ""
+    file = inspect.getsourcefile(value)
+    if file is None or not Path(file).is_file():
+        raise _UntellableError
+    return value.__module__, value.__qualname__, hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -1,0 +1,30 @@
+"""The catalogue as a document: what every feature is, for people and programs that do not compute it."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from sintonia.features.measures import Feature
+
+COLUMNS = ("name", "family", "window_days", "unit", "definition", "missing", "why")
+
+
+def described(features: Sequence[Feature]) -> list[dict[str, Any]]:
+    """Return one entry a feature: name, family, window in days (None: of all time), unit, and its sentences."""
+    return [{column: getattr(feature, column) for column in COLUMNS} for feature in features]
+
+
+def as_csv(entries: Sequence[dict[str, Any]]) -> str:
+    """Return the entries as CSV with a header.
+
+    Examples
+    --------
+    >>> print(as_csv([dict.fromkeys(COLUMNS, "a, b") | {"window_days": None}]).splitlines()[1])
+    "a, b","a, b",,"a, b","a, b","a, b","a, b"
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entries)
+    return text.getvalue()

@@ -1,0 +1,111 @@
+"""What a customer is drawn to: the categories bought and looked at, what is new to them and what they repeat."""
+
+from functools import partial
+
+from sintonia.features.combine import ratio
+from sintonia.features.families.frame import Frame, column_names
+from sintonia.features.measures import DaysSince, Earlier, Feature, Filter, Gap, Total, expression
+
+PURCHASE = Filter(kind="purchase")
+LOOKS = ("view", "search", "cart")
+FIRST = Filter(
+    kind="purchase",
+    having=("category IS NOT NULL", expression("before = 0", before=Earlier(PURCHASE, same="category"))),
+)
+WITH_ITEM = Filter(kind="purchase", having=("item_id IS NOT NULL",))
+# Of another moment: the second line of one ticket repeats nothing.
+AGAIN = Filter(
+    kind="purchase", having=("item_id IS NOT NULL", expression("gap > 0", gap=Gap(PURCHASE, same="item_id")))
+)
+WHY = {
+    "share": "What somebody buys most is what they will come back for, and what an offer should be about",
+    "looks": "Interest shows in looking before it shows in buying: an offer in time meets it",
+    "since": "Every category has its own rhythm of need; silence in one says it is met elsewhere",
+    "new": "Who tries what is new to them still discovers the brand; who stopped has settled or is leaving",
+    "again": "Buying the same thing again is a habit, the strongest tie a brand has",
+}
+
+
+def affinity(frame: Frame) -> list[Feature]:
+    """Return shares of the top categories in purchases and looks, days since each, new categories and repeats.
+
+    Shares of purchases are over the longest window, of looks over the next shorter, for taste is slow and
+    interest quick.
+    """
+    if not frame.windows_days:
+        return []
+    levels = frame.levels("category")
+    categories = dict(zip(column_names(levels), levels, strict=True))
+    slow, quick = frame.windows_days[-1], frame.windows_days[-2:][0]
+    looks = tuple(kind for kind in LOOKS if kind in frame.levels("kind"))
+    made = [_share(name, category, slow) for name, category in categories.items()]
+    if looks:
+        made += [_looks(name, category, looks, quick) for name, category in categories.items()]
+    made += [_since(name, category) for name, category in categories.items()]
+    return made + [feature for days in dict.fromkeys((quick, slow)) for feature in _new_and_again(days)]
+
+
+def _share(name: str, category: str, days: int) -> Feature:
+    return Feature(
+        family="affinity",
+        measure=f"{name}_share",
+        definition=f"Part of the purchases that were {category} in the last {days} days",
+        unit="share",
+        terms=(Total(Filter(kind="purchase", category=category), None, days), Total(PURCHASE, None, days)),
+        combine=ratio,
+        window_days=days,
+        missing="nothing bought in the window",
+        why=WHY["share"],
+    )
+
+
+def _looks(name: str, category: str, looks: tuple[str, ...], days: int) -> Feature:
+    seen = f"({', '.join(looks)})"
+    return Feature(
+        family="affinity",
+        measure=f"{name}_looks",
+        definition=f"Part of what the customer looked at {seen} that was {category} in the last {days} days",
+        unit="share",
+        terms=(
+            Total(Filter(kind=looks, category=category), None, days),
+            Total(Filter(kind=looks, having=("category IS NOT NULL",)), None, days),
+        ),
+        combine=ratio,
+        window_days=days,
+        missing="nothing with a category looked at in the window",
+        why=WHY["looks"],
+    )
+
+
+def _since(name: str, category: str) -> Feature:
+    return Feature(
+        family="affinity",
+        measure=f"days_since_{name}",
+        definition=f"Days since {category} was last bought",
+        unit="days",
+        terms=(DaysSince(Filter(kind="purchase", category=category)),),
+        missing="never bought yet",
+        why=WHY["since"],
+    )
+
+
+def _new_and_again(days: int) -> list[Feature]:
+    feature = partial(Feature, "affinity", window_days=days)
+    return [
+        feature(
+            measure="new_categories",
+            definition=f"Categories bought for the first time ever in the last {days} days",
+            unit="categories",
+            terms=(Total(FIRST, None, days),),
+            why=WHY["new"],
+        ),
+        feature(
+            measure="repeat_share",
+            definition=f"Part of the items bought in the last {days} days that the customer had bought before",
+            unit="share",
+            terms=(Total(AGAIN, None, days), Total(WITH_ITEM, None, days)),
+            combine=ratio,
+            missing="no known item bought in the window",
+            why=WHY["again"],
+        ),
+    ]
