@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sintonia.features.combine import ratio
 from sintonia.features.filters import groups
 from sintonia.features.measures import Among, DaysSince, Distinct, Feature, Filter, Gap, Total, Value
 from sintonia.features.plan import plan
@@ -18,7 +19,21 @@ def test_a_total_wanted_twice_or_over_several_windows_is_summed_once():
     found = planned(Total(PURCHASE, "amount", 7), Total(PURCHASE, "amount", 30), Total(PURCHASE, "amount", 7))
     assert (found.totals.n_slots, found.n_whole) == (1, 2)
     assert found.totals.job.tolist() == [[0, 0, 0], [0, 1, 1]]
-    assert list(found.places) == [((0, 0),), ((0, 1),), ((0, 0),)]
+    [combined] = found.combined
+    assert (combined.features.tolist(), combined.rows.tolist()) == ([0, 1, 2], [[0, 1, 0]])
+
+
+def test_features_of_one_combination_and_kind_of_terms_are_made_together():
+    views, orders, since = Total(Filter(kind="view")), Total(ORDER), DaysSince(ORDER)
+    terms = [(views, orders), (since, orders), (orders, views)]
+    found = plan([Feature("test", f"t{i}", "", "", pair, ratio) for i, pair in enumerate(terms)])
+    counts, days = found.combined
+    assert (counts.features.tolist(), counts.kinds, counts.rows.tolist()) == (
+        [0, 2],
+        (0, 0),
+        [[0, 1], [1, 0]],
+    )
+    assert (days.features.tolist(), days.kinds, days.rows.tolist()) == ([1], (1, 0), [[0], [1]])
 
 
 def test_windows_come_the_shortest_first_and_all_of_time_last():

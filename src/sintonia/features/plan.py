@@ -1,6 +1,6 @@
 """Which terms are computed together, and by which of the kernel's loops; made once for a list of features."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -19,6 +19,7 @@ from sintonia.features.measures import (
     Feature,
     Filter,
     Ints,
+    Numbers,
     Term,
     Total,
     Value,
@@ -43,15 +44,24 @@ class Slots:
 
 
 @dataclass(frozen=True)
+class Combined:
+    """Features of one combination of one kind of terms each: the combination is called for many at once."""
+
+    combine: Callable[..., Numbers]
+    features: Ints  # (n,) their places among the features
+    kinds: tuple[int, ...]  # of each term: 0 for a whole number, 1 for a float
+    rows: Ints  # (n_terms, n) among the terms of their kind
+
+
+@dataclass(frozen=True)
 class Plan:
     """Features, and how to compute their terms.
 
-    `places` gives each feature's terms as pairs: 0 for the whole numbers and 1 for the floats, and the row
-    among them.
+    `combined` makes the features of the terms, which are rows of whole numbers and of floats.
     """
 
     features: tuple[Feature, ...]
-    places: tuple[tuple[tuple[int, int], ...], ...]
+    combined: tuple[Combined, ...]
     columns: tuple[str, ...]
     windows_days: tuple[Window, ...]
     n_whole: int
@@ -92,7 +102,7 @@ def plan(features: Iterable[Feature]) -> Plan:
     windows = _windows(terms)
     return Plan(
         features=features,
-        places=tuple(tuple(place[term] for term in feature.terms) for feature in features),
+        combined=_combined(features, place),
         columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
         windows_days=windows,
         n_whole=len(whole),
@@ -106,6 +116,22 @@ def plan(features: Iterable[Feature]) -> Plan:
             for row, term in enumerate(floats)
             if isinstance(term, Decayed)
         ),
+    )
+
+
+def _combined(features: Sequence[Feature], place: dict[Term, tuple[int, int]]) -> tuple[Combined, ...]:
+    together: dict[tuple[Callable[..., Numbers], tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
+    for number, feature in enumerate(features):
+        kinds, rows = zip(*(place[term] for term in feature.terms), strict=True)
+        together.setdefault((feature.combine, kinds), []).append((number, rows))
+    return tuple(
+        Combined(
+            combine,
+            np.array([number for number, _ in numbered]),
+            kinds,
+            np.array([rows for _, rows in numbered]).T,
+        )
+        for (combine, kinds), numbered in together.items()
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CELLS = 2**19  # of a block's terms, 8 bytes each: 4 MB, near what the processor keeps at hand
+COMBINED = 2**10  # values combined at once for blocks of a few rows, where calls would cost more than values
 ROWS = 2**15  # of a block's interactions, for the same reason
 
 
@@ -135,8 +136,14 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
         return
     results.hold(rows)
     compute_terms(unfold(block, line), line, results)
-    for column, feature, places in zip(columns, results.plan.features, results.plan.places, strict=True):
-        column[:] = feature.combine(*(results.terms[kind][row, :rows] for kind, row in places))
+    step = max(1, COMBINED // rows)
+    for one in results.plan.combined:
+        for at in range(0, len(one.features), step):
+            some = at if step == 1 else slice(at, at + step)  # of one, a view
+            terms = (
+                results.terms[kind][row[some], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
+            )
+            columns[one.features[some]] = one.combine(*terms)
 
 
 def _table(ids: "pa.Array", as_ofs: Ints, first_seen: Ints, columns: dict[str, Floats32]) -> "pa.Table":
@@ -147,5 +154,8 @@ def _table(ids: "pa.Array", as_ofs: Ints, first_seen: Ints, columns: dict[str, F
     customer = np.repeat(np.arange(len(ids)), rows)
     snapshot = np.arange(len(customer)) - np.repeat(np.cumsum(rows) - len(as_ofs), rows)
     as_of = pa.array(as_ofs[snapshot]).cast(pa.timestamp("us"))
-    kept = {name: pa.array(column) for name, column in columns.items()}
+    kept = {
+        name: pa.Array.from_buffers(pa.float32(), len(column), [None, pa.py_buffer(column)])
+        for name, column in columns.items()
+    }
     return pa.table({"customer_id": ids.take(pa.array(customer)), "as_of": as_of, **kept})
