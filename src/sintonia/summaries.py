@@ -130,7 +130,12 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
         if entry["family"] != family:
             family = entry["family"]
             say += ["", family]
-        unit = f"{entry['unit']}; missing: {entry['missing']}"
+        missing = (
+            entry["missing"]
+            if entry["missing"].startswith("never missing")
+            else f"missing: {entry['missing']}"
+        )
+        unit = f"{entry['unit']}; {missing}"
         say.append(f"  {entry['name']:<{width}}  {entry['definition']} ({unit}). {entry['why']}.")
     files = [] if out is None else [Path(out)]
     return {

@@ -50,6 +50,7 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
         "build",
         "identity",
         "check",
+        "features",
         "train",
         "score",
         "review",
