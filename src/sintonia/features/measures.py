@@ -195,8 +195,9 @@ class Feature:
     """One column of the feature table, and what a reader must know of it.
 
     `combine` makes the value of the `terms`, given in order as arrays of one shape, of one axis or two: int64 for
-    totals and distinct counts, float64 for the rest. It works element by element, so that no customer's value depends on
-    its neighbours; what was fitted on the past (means, weights) is bound to it with `functools.partial`.
+    totals and distinct counts, float64 for the rest. It works element by element, so that no customer's value
+    depends on its neighbours; what was fitted on the past (means, weights) is bound to it with
+    `functools.partial`.
     `why` is the reason a marketer would believe it.
     """
 
