@@ -19,7 +19,7 @@ from sintonia.features.plan import Plan, plan
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CELLS = 2**19  # of a block's terms, 8 bytes each: 4 MB, near what the processor keeps at hand
+CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones in memory
 COMBINED = 2**10  # values combined at once for blocks of a few rows, where calls would cost more than values
 ROWS = 2**15  # of a block's interactions, for the same reason
 

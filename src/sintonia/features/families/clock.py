@@ -66,7 +66,7 @@ def _shares(own: Filter, days: int) -> list[Feature]:
     )
     made = [
         _feature(f"{name}_share", f"Part of {OWN} {when}", "share", "part", days)(
-            parts, partial(share_of, (at,))
+            parts, partial(share_of, at)
         )
         for at, (name, (when, _)) in enumerate(PARTS.items())
     ]
@@ -100,14 +100,22 @@ def _habits(own: Filter, days: int) -> list[Feature]:
     ]
 
 
-def share_of(places: tuple[int, ...], *counts: Ints) -> Floats:
-    """Return the part of all counts that these places have."""
-    return ratio(np.sum([counts[at] for at in places], axis=0), np.sum(counts, axis=0))
+def total(*counts: Ints) -> Ints:
+    """Return the counts' sum."""
+    every = counts[0].copy()
+    for count in counts[1:]:
+        every += count
+    return every
+
+
+def share_of(place: int, *counts: Ints) -> Floats:
+    """Return the part of all counts that a place has."""
+    return ratio(counts[place], total(*counts))
 
 
 def weekend_share(weekend: Ints, *parts: Ints) -> Floats:
     """Return the weekend's count over that of all day parts."""
-    return ratio(weekend, np.sum(parts, axis=0))
+    return ratio(weekend, total(*parts))
 
 
 def most(*counts: Ints) -> Floats:
@@ -140,4 +148,4 @@ def best_hour_share(*counts: Ints) -> Floats:
     """Return the part of all that fell within an hour of the best hour."""
     best = np.argmax(_around(counts, 2), axis=0)
     near = np.take_along_axis(_around(counts, 1), best[np.newaxis], axis=0)[0]
-    return ratio(near, np.sum(counts, axis=0))
+    return ratio(near, total(*counts))
