@@ -37,11 +37,12 @@ def in_order(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
     ids = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
     customers, rank = _ranked(ids.dictionary)
     order, ends = _sorted_rows(ids.indices.cast(pa.int32()).to_numpy(), rank, interactions)
+    rows = pa.array(order)
     runs = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
     columns = {
         name: pa.DictionaryArray.from_arrays(pa.array(runs), customers)
         if name == "customer_id"
-        else _taken(column_array(interactions, name), order)
+        else column_array(interactions, name).take(rows)
         for name in interactions.schema.names
     }
     return pa.table(columns)
@@ -86,24 +87,3 @@ def _bytes(texts: "pa.Array") -> tuple[Ints, Numbers]:
     _, offsets, characters = large.buffers()
     begin = np.frombuffer(offsets or b"", np.int64)[large.offset : large.offset + len(large) + 1]
     return begin, np.frombuffer(characters or b"", np.uint8)
-
-
-def _taken(array: "pa.Array", order: Ints) -> "pa.Array":
-    """Return the array's rows in this order.
-
-    What numpy can read as it lies is taken there: it asks for huge pages, Arrow does not, and of 80 MB of fresh
-    memory the small pages cost more than the rows.
-    """
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(array.type):
-        return pa.DictionaryArray.from_arrays(_taken(array.indices, order), array.dictionary)
-    plain = (
-        pa.types.is_integer(array.type)
-        or pa.types.is_timestamp(array.type)
-        or pa.types.is_floating(array.type)
-    )
-    if array.null_count or not plain:
-        return array.take(pa.array(order))
-    values = array.to_numpy()[order]
-    return pa.Array.from_buffers(array.type, len(values), [None, pa.py_buffer(values)])
