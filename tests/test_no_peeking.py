@@ -3,6 +3,7 @@
 Matched person records are part of it, the matcher's weights being frozen.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +21,15 @@ from sintonia.training_set import assemble
 START = datetime(2025, 1, 1)
 AS_OF = START + timedelta(days=20)
 TASK = TaskConfig(name="purchase", active_days=365, horizon_days=30)
-CONFIG = FeaturesConfig(families=["rfm", "channel_mix", "kinds"], windows_days=[7, 15])
+CONFIG = FeaturesConfig(families=["rfm", "channel_mix", "kinds", "profile", "identity"], windows_days=[7, 15])
 COMMON = {"occurred_at": "at", "known_at": "arrived", "constants": {"channel": "web"}}
+LEVELS = {
+    "attribute": ("tier",),
+    "attribute:tier": ("t", "u"),
+    "changing": ("tier",),
+    "consent": ("email",),
+    "identifier": ("cookie", "account", "card"),
+}
 SILOS = {
     "web": SiloConfig(
         path="web.csv",
@@ -33,6 +41,7 @@ SILOS = {
         path="crm.csv",
         identifiers={"account": "account", "card": "card"},
         interactions={"interaction_id": "id", "kind": "'register'"},
+        attributes={"tier": "thread", "consent_email": "kind = 'view'"},
         **COMMON,
     ),
     "store": SiloConfig(
@@ -76,7 +85,9 @@ def features_as_of(folder: Path, silos: dict[str, list[dict]]) -> dict[str, byte
     folder.mkdir()
     write(folder, silos)
     store = build_store(folder, SILOS)
-    rows = assemble(store, [AS_OF], catalogue(CONFIG, fit(CONFIG, store, AS_OF)), TASK)
+    fitted = fit(CONFIG, store, AS_OF)
+    levels = {**fitted.levels, **LEVELS}  # a brand of so few customers has no common values
+    rows = assemble(store, [AS_OF], catalogue(CONFIG, replace(fitted, levels=levels)), TASK)
     return {
         customer: row.tobytes() for customer, row in zip(rows.customer_id.tolist(), rows.values, strict=True)
     }

@@ -171,6 +171,18 @@ CROSSWALK = Table(
 )
 """At any moment an identifier belongs to exactly one customer: the row with linked_at <= t < unlinked_at."""
 
+LINKS = Table(
+    name="links",
+    key=("customer_id", "source", "linked_at"),
+    order=("customer_id", "linked_at", "source", "unlinked_at"),
+    columns=tuple(
+        column
+        for column in CROSSWALK.columns
+        if column.name in ("customer_id", "source", "linked_at", "unlinked_at")
+    ),
+)
+"""The crosswalk by customer and without the identifiers themselves, for features: several rows may be alike."""
+
 MERGES = Table(
     name="merges",
     key=("customer_id",),

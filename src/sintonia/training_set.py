@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sintonia import features, tasks
 from sintonia.config import EngineConfig, TaskConfig
-from sintonia.features import Feature
+from sintonia.features import Feature, History
 from sintonia.features.cache import kept, prune, table_folder
 from sintonia.interactions import Store
 from sintonia.progress import track
@@ -76,14 +76,16 @@ def assemble(
         there = file is not None and file.is_file()
         columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read()])
         interactions = store.read_bucket(path, customers, columns)
-        computed = kept(file, lambda: features.compute_features(interactions, as_ofs, made))
+        beside = {} if there else {name: store.read_beside(name, path, customers) for name in made.others}
+        history = History(interactions, **beside) if beside else interactions
+        computed = kept(file, lambda: features.compute_features(history, as_ofs, made))
         return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges))
 
     with ThreadPoolExecutor(engine.threads) as pool:
         tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
-    return to_rows(pa.concat_tables(tables), [feature.name for feature in made.features])
+    return to_rows(pa.concat_tables(tables), made.names)
 
 
 def label_features(computed: pa.Table, labelled: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from features.rows import FITTED, day, row, table
+from features.told import FULL
 from sintonia.config import FeaturesConfig
 from sintonia.errors import ConfigError
 from sintonia.features import catalogue, compute, feature_names
@@ -32,13 +33,13 @@ def of(rows, as_of, config=ALL, fitted=FITTED):
 
 
 def test_every_family_can_be_named_and_names_its_features_once():
-    names = [feature.name for feature in catalogue(ALL, FITTED)]
+    names = [feature.name for feature in catalogue(ALL, FULL)]
     assert len(set(names)) == len(names)
     assert {name.split("__")[0] for name in names} == set(FAMILIES)
 
 
 def test_every_feature_says_what_it_is_in_which_unit_over_which_window():
-    for feature in catalogue(ALL, FITTED):
+    for feature in catalogue(ALL, FULL):
         assert feature.definition
         assert feature.unit
         assert feature.missing

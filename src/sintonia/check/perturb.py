@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sintonia.interactions import Store
 from sintonia.interactions.write import opens_thread
-from sintonia.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, MERGES, Table
+from sintonia.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 
 TABLES = {table.name: table for table in (INTERACTIONS, ATTRIBUTES, CROSSWALK, MERGES, DECISIONS)}
 KNOWN_BY = {"crosswalk": ("linked_at",), "merges": ("merged_at",), "decisions": ("decided_at",)}
@@ -83,6 +83,10 @@ def write_sample(connection: duckdb.DuckDBPyConnection, store: Store, folder: Pa
             place = "interactions/bucket-0000.parquet"
         pq.write_table(connection.sql(query).to_arrow_table().cast(contract.arrow()), folder / place)
         connection.unregister("sample")
+    for contract, source in ((ATTRIBUTES, ATTRIBUTES), (LINKS, CROSSWALK)):
+        (folder / contract.name).mkdir()
+        rows = tables[source.name].select(contract.names).cast(contract.arrow())
+        pq.write_table(rows, folder / contract.name / "bucket-0000.parquet")
     return replace(store, folder=folder, fingerprint=f"{store.fingerprint}-{folder.name}")
 
 

@@ -8,11 +8,13 @@ from sintonia.features.measures import Feature
 from sintonia.features.order import in_order
 from sintonia.features.plan import Plan, plan
 from sintonia.features.table import columns_read, compute, compute_features, feature_names
+from sintonia.features.tables import History
 
 __all__ = [
     "Feature",
     "Fitted",
     "Frame",
+    "History",
     "Plan",
     "as_csv",
     "catalogue",

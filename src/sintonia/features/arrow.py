@@ -36,7 +36,7 @@ def histories(
     ids, starts = _customers(arrays["customer_id"])
     occurred_at = times(arrays["occurred_at"])
     _check_order(ids, starts, occurred_at)
-    cells = {name: _cells(array, name) for name, array in arrays.items() if name not in KEYS}
+    cells = {name: to_cells(array, name) for name, array in arrays.items() if name not in KEYS}
     return ids, Histories(starts, occurred_at, times(arrays["known_at"]), cells)
 
 
@@ -93,7 +93,7 @@ def times(array: "pa.Array") -> Ints:
     return microseconds
 
 
-def _cells(array: "pa.Array", name: str) -> Cells:
+def to_cells(array: "pa.Array", name: str) -> Cells:
     """Return a column as the kernel reads it.
 
     Raises

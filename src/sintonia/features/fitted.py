@@ -13,7 +13,8 @@ class Fitted:
     """What was learnt from the rows visible at `until`, and from no other; plain values that JSON keeps exactly.
 
     `levels` are the values of a label (channel, kind, category, action_id, source) seen by then, the most
-    frequent first; under `sent:channel` and `sent:action_id`, those of the brand's messages. `means` are the
+    frequent first; under `sent:channel` and `sent:action_id`, those of the brand's messages, and what
+    `people` fits of attributes, consents and identifiers. `means` are the
     brand's own rates, which a customer's few tries lean on. `prior` is the behavioural prior's JSON, None where
     there is none.
     """

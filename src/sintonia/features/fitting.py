@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sintonia.behaviour.repeats import COLUMNS
 from sintonia.config import FeaturesConfig
+from sintonia.features import people
 from sintonia.features.families.response import brand_rates
 from sintonia.features.fitted import Fitted
 from sintonia.features.measures import LABELS
@@ -29,7 +32,17 @@ def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
     was fitted.
     """
     columns = ("customer_id", "occurred_at", "known_at", *COUNTED)
-    return fit_tables(config, (store.read_bucket(path, columns=columns) for path in store.buckets), until)
+    fitted = fit_tables(config, (store.read_bucket(path, columns=columns) for path in store.buckets), until)
+    levels, prior = dict(fitted.levels), None
+    if "profile" in config.families:
+        told = (store.read_beside("attributes", path) for path in store.buckets)
+        levels |= people.attribute_levels(told, until, config.top_k)
+    if "identity" in config.families:
+        levels |= people.link_levels((store.read_beside("links", path) for path in store.buckets), until)
+    if "prior" in config.families:
+        bought = (store.read_bucket(path, columns=COLUMNS) for path in store.buckets)
+        prior = people.behavioural_prior(bought, store.read_merges(), until)
+    return replace(fitted, levels=levels, prior=prior)
 
 
 def fit_tables(config: FeaturesConfig, interactions: "Iterable[pa.Table]", until: datetime) -> Fitted:

@@ -197,8 +197,9 @@ class Feature:
     `combine` makes the value of the `terms`, given in order as arrays of one shape, of one axis or two: int64 for
     totals and distinct counts, float64 for the rest. It works element by element, so that no customer's value
     depends on its neighbours; what was fitted on the past (means, weights) is bound to it with
-    `functools.partial`.
-    `why` is the reason a marketer would believe it.
+    `functools.partial`. `why` is the reason a marketer would believe it. `table` is whose rows the terms gather: the
+    interactions, or another of a customer's tables (see `tables`), of which `category` is the attribute's name or the
+    identifier's type.
     """
 
     family: str
@@ -210,6 +211,7 @@ class Feature:
     window_days: int | None = None
     missing: str = "never missing: nothing seen is 0"
     why: str = ""
+    table: str = "interactions"
 
     @property
     def name(self) -> str:

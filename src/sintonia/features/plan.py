@@ -1,7 +1,7 @@
 """Which terms are computed together, and by which of the kernel's loops; made once for a list of features."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -24,6 +24,9 @@ from sintonia.features.measures import (
     Total,
     Value,
 )
+
+UNSUBSCRIBED = ("kind", "channel")
+"""What says in the interactions that a consent was taken back."""
 
 Window: TypeAlias = int | None
 T = TypeVar("T", Distinct, Extreme)
@@ -55,9 +58,11 @@ class Combined:
 
 @dataclass(frozen=True)
 class Plan:
-    """Features, and how to compute their terms.
+    """The features of one table, and how to compute their terms.
 
-    `combined` makes the features of the terms, which are rows of whole numbers and of floats.
+    `combined` makes the features of the terms, which are rows of whole numbers and of floats. The plan of the
+    interactions holds those of the other tables under their names, and in `names` all features in the order of the
+    feature table.
     """
 
     features: tuple[Feature, ...]
@@ -71,11 +76,14 @@ class Plan:
     distinct: tuple[tuple[Distinct, Ints], ...]  # with (n_windows, 2) of window and row, the shortest first
     extremes: tuple[tuple[Extreme, Ints], ...]
     decayed: tuple[tuple[Decayed, float, int], ...]  # with the half-life in microseconds and the row
+    names: tuple[str, ...] = ()
+    others: Mapping[str, "Plan"] = field(default_factory=dict)
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The columns of the interactions to load: the keys, and those that terms are made of."""
-        return tuple(dict.fromkeys([*KEYS, *self.columns]))
+        """The columns of the interactions to load: the keys, and those that terms of any table are made of."""
+        beside = UNSUBSCRIBED if "attributes" in self.others else ()
+        return tuple(dict.fromkeys([*KEYS, *self.columns, *beside]))
 
     @property
     def n_terms(self) -> int:
@@ -94,6 +102,16 @@ def plan(features: Iterable[Feature]) -> Plan:
     (('channel',), 1)
     """
     features = tuple(features)
+    apart: dict[str, list[Feature]] = {"interactions": []}
+    for feature in features:
+        apart.setdefault(feature.table, []).append(feature)
+    made = {table: _plan(tuple(some)) for table, some in apart.items()}
+    names = tuple(feature.name for feature in features)
+    return replace(made.pop("interactions"), names=names, others=made)
+
+
+def _plan(features: tuple[Feature, ...]) -> Plan:
+    """Return the plan of the features of one table."""
     terms = list(dict.fromkeys(term for feature in features for term in feature.terms))
     whole = [term for term in terms if isinstance(term, Total | Distinct)]
     floats = [term for term in terms if not isinstance(term, Total | Distinct)]

@@ -15,6 +15,7 @@ from sintonia.features.histories import Grid, Histories, grid, unfold
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints
 from sintonia.features.plan import Plan, plan
+from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def columns_read(config: FeaturesConfig, fitted: Fitted) -> list[str]:
 
 
 def compute(
-    interactions: "pa.Table | pa.RecordBatch",
+    history: "History | pa.Table | pa.RecordBatch",
     as_ofs: Sequence[datetime],
     config: FeaturesConfig,
     fitted: Fitted,
@@ -49,9 +50,10 @@ def compute(
 
     Parameters
     ----------
-    interactions
-        Arrow table or record batch of whole customers, ordered by (customer_id, occurred_at, interaction_id),
-        with at least the columns of `columns_read`; strings plain or dictionary-encoded.
+    history
+        Whole customers: their interactions as an Arrow table or record batch, ordered by (customer_id, occurred_at,
+        interaction_id), with at least the columns of `columns_read`, strings plain or dictionary-encoded; or a
+        `History` of those and the other tables that the families read.
     as_ofs
         As-of dates, UTC without a zone mark.
     config
@@ -70,13 +72,13 @@ def compute(
     ConfigError
         For a family nobody knows.
     InputError
-        When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
+        When a table or column is missing, a key is null, an amount is not whole, or the rows are not in order.
     """
-    return compute_features(interactions, as_ofs, catalogue(config, fitted), threads=threads)
+    return compute_features(history, as_ofs, catalogue(config, fitted), threads=threads)
 
 
 def compute_features(
-    interactions: "pa.Table | pa.RecordBatch",
+    history: "History | pa.Table | pa.RecordBatch",
     as_ofs: Sequence[datetime],
     features: Sequence[Feature] | Plan,
     cells: int = CELLS,
@@ -88,12 +90,25 @@ def compute_features(
     bounds a block of customers by the terms it computes: speed and nothing else.
     """
     made = features if isinstance(features, Plan) else plan(features)
-    ids, whole = histories(interactions, made.columns)
-    line = grid(np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64), made.windows_days)
-    first_seen = _first_seen(whole, line)
-    starts = np.concatenate([[0], np.cumsum(len(line.as_ofs) - first_seen)])
+    given = history if isinstance(history, History) else History(history)
+    ids, whole = histories(given.interactions, made.columns)
+    first_visible = _first_visible(whole)
+    moments = np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64)
+    columns = _columns(whole, moments, made, cells, threads)
+    for table, other in made.others.items():
+        beside = alongside(of_table(table, given), ids, first_visible, other.columns)
+        columns |= _columns(beside, moments, other, cells, threads)
+    in_order = {name: columns[name] for name in made.names}
+    return _table(ids, moments, np.searchsorted(moments, first_visible), in_order)
+
+
+def _columns(whole: Histories, moments: Ints, made: Plan, cells: int, threads: int) -> dict[str, Floats32]:
+    """Return the columns of one table's features, by name."""
+    line = grid(moments, made.windows_days)
+    first_seen = np.searchsorted(moments, _first_visible(whole))
+    starts = np.concatenate([[0], np.cumsum(len(moments) - first_seen)])
     columns = np.empty((len(made.features), starts[-1]), np.float32)
-    blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(line.as_ofs))))
+    blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(moments))))
 
     def share(number: int) -> None:
         results = Results(made)
@@ -105,16 +120,14 @@ def compute_features(
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(share, range(threads)))
-    names = [feature.name for feature in made.features]
-    return _table(ids, line.as_ofs, first_seen, dict(zip(names, columns, strict=True)))
+    return dict(zip((feature.name for feature in made.features), columns, strict=True))
 
 
-def _first_seen(whole: Histories, line: Grid) -> Ints:
-    """Return each customer's first snapshot with something visible; n_snapshots: none."""
+def _first_visible(whole: Histories) -> Ints:
+    """Return the moment from which something of each customer is visible."""
     if not len(whole):
         return np.empty(0, np.int64)
-    visible_at = np.maximum(whole.occurred_at, whole.known_at)
-    return np.searchsorted(line.as_ofs, np.minimum.reduceat(visible_at, whole.starts[:-1]))
+    return np.minimum.reduceat(np.maximum(whole.occurred_at, whole.known_at), whole.starts[:-1])
 
 
 def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:

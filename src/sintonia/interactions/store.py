@@ -52,12 +52,14 @@ class Store:
         Of these customers only, and with these columns only (`customer_id` among them) when they are given:
         a column that is not read costs neither time nor memory.
         """
-        table = pq.read_table(path, columns=None if columns is None else list(columns))
-        if customers is None:
-            return table
-        return table.filter(
-            pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string()))
-        )
+        return _of(pq.read_table(path, columns=None if columns is None else list(columns)), customers)
+
+    def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
+        """Return the rows of `attributes` or `links` of the customers of a bucket file of interactions.
+
+        Of these customers only when they are given.
+        """
+        return _of(pq.read_table(self.folder / name / path.name), customers)
 
     def read_crosswalk(self, source: str) -> pa.Table:
         """Return which identifier of one type belongs to whom now: one row per source_key."""
@@ -157,6 +159,14 @@ def fingerprint(paths: Sequence[Path]) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()[:16]
+
+
+def _of(table: pa.Table, customers: Collection[str] | None) -> pa.Table:
+    if customers is None:
+        return table
+    return table.filter(
+        pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string()))
+    )
 
 
 def _silo(found: dict[str, Any]) -> SiloReport:

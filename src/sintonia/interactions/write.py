@@ -15,13 +15,16 @@ from sintonia.config import SiloConfig, SourceConfig
 from sintonia.engine import fetch_row
 from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
 from sintonia.progress import track
-from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, MERGES, Table
+from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 from sintonia.sources.report import SiloReport
 
 # A customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets. Any engine can say it.
 # A customer that became part of another lies in the bucket of that other, for their labels are one person's.
 BUCKET = "CAST('0x' || SUBSTR(MD5(person_id), 1, 8) AS BIGINT) % {buckets}"
 NOW = "customer_id = person_id"
+BESIDE = (ATTRIBUTES, LINKS)
+"""What features read beside the interactions lies in buckets as they do, once more, so that each is read once."""
+
 KEPT = {
     "a": "true",
     "c": NOW,
@@ -32,7 +35,8 @@ KEPT = {
 def _new_version(workspace: Path) -> Iterator[Path]:
     """Yield a fresh folder under store/ that is thrown away unless the block ends well."""
     folder = workspace / "store" / f"v-{uuid4().hex[:12]}"
-    (folder / "interactions").mkdir(parents=True)
+    for table in (INTERACTIONS, *BESIDE):
+        (folder / table.name).mkdir(parents=True)
     try:
         yield folder
     except BaseException:
@@ -61,6 +65,11 @@ def write_store(
                 _bucket_query(bucket),
                 folder / f"interactions/bucket-{bucket:04d}.parquet",
             )
+            for table in BESIDE:
+                query = (
+                    f"SELECT {', '.join(table.names)} FROM {table.name} WHERE bucket = {bucket} ORDER BY ALL"
+                )
+                _write(connection, table, query, folder / f"{table.name}/bucket-{bucket:04d}.parquet")
         for table in (ATTRIBUTES, CONTACTS, CROSSWALK, MERGES, DECISIONS):
             order = ", ".join(table.order)
             columns = ", ".join(table.names)
@@ -151,6 +160,13 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
                     FROM located WHERE "{prefix}__{key}" IS NOT NULL AND {KEPT[prefix]}""")
         if silo.decisions:
             _gather_decisions(connection)
+    connection.execute(f"CREATE OR REPLACE TABLE links AS SELECT {', '.join(LINKS.names)} FROM crosswalk")
+    for table in BESIDE:
+        connection.execute(f"""
+            CREATE OR REPLACE TABLE {table.name} AS
+            SELECT told.*, {BUCKET.format(buckets=buckets)} AS bucket
+            FROM (SELECT told.*, COALESCE(merged_into, customer_id) AS person_id
+                  FROM {table.name} AS told LEFT JOIN merges USING (customer_id)) AS told""")
 
 
 def _gather_interactions(

@@ -13,12 +13,15 @@ from sintonia.features.families.channel_mix import channel_mix
 from sintonia.features.families.clock import clock
 from sintonia.features.families.engagement import engagement
 from sintonia.features.families.frame import Frame
+from sintonia.features.families.identity import identity
 from sintonia.features.families.journeys import journeys
 from sintonia.features.families.kinds import kinds
 from sintonia.features.families.measured import measured
 from sintonia.features.families.moments import moments
 from sintonia.features.families.motives import motives
 from sintonia.features.families.own import own_family
+from sintonia.features.families.prior import prior
+from sintonia.features.families.profile import profile
 from sintonia.features.families.response import response
 from sintonia.features.families.rfm import rfm
 from sintonia.features.families.rhythm import rhythm
@@ -41,6 +44,9 @@ FAMILIES: dict[str, Callable[[Frame], list[Feature]]] = {
     "motives": motives,
     "affinity": affinity,
     "response": response,
+    "profile": profile,
+    "identity": identity,
+    "prior": prior,
 }
 """The families a configuration can name."""
 

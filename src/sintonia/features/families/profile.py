@@ -1,0 +1,202 @@
+"""Who a customer is: age, tenure, what the silos say of them, and where they may be contacted."""
+
+from functools import partial
+
+import numpy as np
+
+from sintonia.consent import PREFIX
+from sintonia.features.families.frame import Frame
+from sintonia.features.families.naming import slugs
+from sintonia.features.measures import (
+    Bools,
+    DaysSince,
+    Feature,
+    Filter,
+    Floats,
+    Ints,
+    Level,
+    Previous,
+    Total,
+    Value,
+    expression,
+)
+from sintonia.features.tables import BIRTH_YEAR, GENERATIONS, SCALE, age_years
+
+BORN = Filter(category=BIRTH_YEAR)
+WHY = {
+    "age": "Needs, budgets and channels change with the years of life",
+    "generation": "People who grew up together share habits of buying and of being spoken to",
+    "tenure": "A customer of many years has stayed through more reasons to leave than a new one",
+    "value": "Where and in what circumstances somebody lives and stands with the brand says what they can use",
+    "changed": "A change (a new tier, a move) is a moment at which habits change as well",
+    "consent": "Who let the brand write wants to hear from it, and may be reached there",
+    "since": "A consent just given is a warm one; an old one may be forgotten",
+}
+
+
+def profile(frame: Frame) -> list[Feature]:
+    """Return tenure, age and generation, each attribute's latest value, and consents, as known at as_of.
+
+    An attribute has a column for each value seen often enough before the first training date and one for any other,
+    or one column where it is a number.
+    """
+    texts, numbers, changing = (frame.levels(label) for label in ("attribute", "number", "changing"))
+    places = [*texts, *numbers]
+    named = dict(zip(places, slugs(places), strict=True))
+    return [
+        _tenure(),
+        *_born(frame.levels("generation")),
+        *(one for name in texts for one in _values(name, named[name], frame.levels(f"attribute:{name}"))),
+        *(_number(name, named[name]) for name in numbers),
+        *(_changed(name, named[name]) for name in places if name in changing),
+        *(one for channel in frame.levels("consent") for one in _consent(channel)),
+    ]
+
+
+def _tenure() -> Feature:
+    return Feature(
+        family="profile",
+        measure="tenure",
+        definition="Days since the customer's first interaction",
+        unit="days",
+        terms=(DaysSince(Filter(), 0),),
+        missing="never missing: a row has an interaction",
+        why=WHY["tenure"],
+    )
+
+
+def _born(generations: tuple[str, ...]) -> list[Feature]:
+    if not generations:
+        return []
+    feature = partial(Feature, "profile", table="attributes", missing="no believable birth year known")
+    year = Value(BORN, "quantity")
+    terms = (year, Value(BORN, "occurred_at"), DaysSince(BORN))
+    age = feature(
+        "age", "Age by the birth year, right to half a year", "years", terms, age_at, why=WHY["age"]
+    )
+    return [age] + [
+        feature(
+            measure=f"generation_{name}",
+            definition=f"Whether born from {GENERATIONS[name][0]} to {GENERATIONS[name][1]}",
+            unit="yes or no",
+            terms=(year,),
+            combine=partial(born_between, *GENERATIONS[name]),
+            why=WHY["generation"],
+        )
+        for name in generations
+    ]
+
+
+def _values(name: str, slug: str, levels: tuple[str, ...]) -> list[Feature]:
+    where = Filter(category=name)
+    terms = (Value(where, Level("value", levels)), Total(where))
+    feature = partial(Feature, "profile", table="attributes", unit="yes or no", terms=terms, why=WHY["value"])
+    unknown = f"{name} not known"
+    told = [
+        feature(
+            measure=f"{slug}_is_{of_level}",
+            definition=f"Whether {name} is {level}",
+            combine=partial(latest_is, place),
+            missing=unknown,
+        )
+        for place, (level, of_level) in enumerate(zip(levels, slugs(levels), strict=True))
+    ]
+    other = f"Whether {name} is something less common than the values with columns of their own"
+    return [*told, feature(f"{slug}_is_rare", other, combine=partial(latest_is, None), missing=unknown)]
+
+
+def _number(name: str, slug: str) -> Feature:
+    return Feature(
+        family="profile",
+        measure=slug,
+        definition=f"The latest {name}",
+        unit="as the silo gives it",
+        terms=(Value(Filter(category=name), "quantity"),),
+        combine=from_thousandths,
+        missing=f"{name} not known as a number",
+        why=WHY["value"],
+        table="attributes",
+    )
+
+
+def _changed(name: str, slug: str) -> Feature:
+    where = Filter(category=name)
+    change = expression("value <> before", before=Previous("value", where))
+    return Feature(
+        family="profile",
+        measure=f"days_since_{slug}_changed",
+        definition=f"Days since {name} last became another",
+        unit="days",
+        terms=(DaysSince(Filter(category=name, having=(change,))),),
+        missing=f"{name} never changed, or is not known",
+        why=WHY["changed"],
+        table="attributes",
+    )
+
+
+def _consent(channel: str) -> list[Feature]:
+    where = Filter(category=PREFIX + channel)
+    answer = Value(where, "quantity")
+    feature = partial(Feature, "profile", table="attributes")
+    return [
+        feature(
+            measure=f"consent_{channel}",
+            definition=f"Whether the latest answer allows contact by {channel}; silence is no",
+            unit="yes or no",
+            terms=(answer,),
+            combine=or_no,
+            missing="never missing: silence is no",
+            why=WHY["consent"],
+        ),
+        feature(
+            measure=f"days_since_consent_{channel}",
+            definition=f"Days since contact by {channel} was last allowed, while it is",
+            unit="days",
+            terms=(answer, DaysSince(where)),
+            combine=while_yes,
+            missing=f"contact by {channel} is not allowed",
+            why=WHY["since"],
+        ),
+    ]
+
+
+def age_at(year: Floats, told_at: Floats, days_since: Floats) -> Floats:
+    """Return the age in years at as_of, which is so many days after the birth year (in thousandths) was told."""
+    from sintonia.features.histories import DAY
+
+    return age_years(year / SCALE, told_at + days_since * DAY)
+
+
+def born_between(first: int, last: int, year: Floats) -> Floats:
+    """Return 1 where the birth year (in thousandths) lies between two years, both included; NaN stays NaN."""
+    inside: Bools = (year >= first * SCALE) & (year <= last * SCALE)
+    return np.where(np.isnan(year), np.nan, inside)
+
+
+def latest_is(level: int | None, place: Floats, count: Ints) -> Floats:
+    """Return 1 where the latest value's place is this level (None: it is no level); NaN where nothing was said.
+
+    Examples
+    --------
+    >>> latest_is(0, np.array([0.0, 1.0, np.nan, np.nan]), np.array([1, 2, 1, 0]))
+    array([ 1.,  0.,  0., nan])
+    >>> latest_is(None, np.array([0.0, 1.0, np.nan, np.nan]), np.array([1, 2, 1, 0]))
+    array([ 0.,  0.,  1., nan])
+    """
+    met = np.isnan(place) if level is None else place == level
+    return np.where(count == 0, np.nan, met)
+
+
+def from_thousandths(number: Floats) -> Floats:
+    """Return a number kept in thousandths."""
+    return number / SCALE
+
+
+def or_no(answer: Floats) -> Floats:
+    """Return the answer, 0 where none was given."""
+    return np.nan_to_num(answer)
+
+
+def while_yes(answer: Floats, days_since: Floats) -> Floats:
+    """Return the days since the answer while it is a yes, else NaN."""
+    return np.where(answer == 1, days_since, np.nan)
