@@ -155,17 +155,17 @@ def map_silos(connection: duckdb.DuckDBPyConnection, parts: list[tuple[int, int,
         select {known}, record as _row, arrived_at, list_filter(['account:' || record, 'email:' || email],
             lambda key: key is not null) as _keys, {contacts["shop"]}
         from drawn where not crm and record < {records}""")
-    connection.register("seen", pa.concat_tables(draw_sightings(*part) for part in parts))
+    connection.register("drawn_sightings", pa.concat_tables(draw_sightings(*part) for part in parts))
     rows = f"select {known}, row as _row, timestamp '2022-01-01' + to_seconds(seconds) as arrived_at"
     # A visitor's cookie is one of four that its record uses; one visit in seven logs in.
     connection.execute(f"""
         create or replace table mapped_web as
         {rows}, if(row % 7 = 0, ['account:' || record, 'cookie:' || record * 4 + row % 4],
-            ['cookie:' || visitor * 4 + row % 4]) as _keys from seen where row % 5 > 0""")
+            ['cookie:' || visitor * 4 + row % 4]) as _keys from drawn_sightings where row % 5 > 0""")
     connection.execute(f"""
         create or replace table mapped_store as
-        {rows}, ['card:' || record // 3 * 3] as _keys from seen where row % 5 = 0""")
-    connection.unregister("seen")
+        {rows}, ['card:' || record // 3 * 3] as _keys from drawn_sightings where row % 5 = 0""")
+    connection.unregister("drawn_sightings")
 
 
 def timed(told: dict[str, list[float]], module: ModuleType, name: str) -> Callable[[], None]:
