@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -167,3 +168,25 @@ def test_overrides_are_known_by_what_they_say(tmp_path):
     path.write_text("left,right,decision\ncrm:1,crm:2,must-link\n")
     assert fingerprints(config)["decisions"] != before["decisions"]
     assert fingerprints(config)["scores"] == before["scores"]
+
+
+def test_a_folder_with_an_apostrophe_is_built_in_twice(tmp_path):
+    folder = tmp_path / "l'ordine"
+    folder.mkdir()
+    first = build_web(folder, ["1,a,2025-01-01"])
+    assert build_web(folder, ["1,a,2025-01-01", "2,a,2025-01-02"])["2"] == first["1"]
+
+
+def test_what_was_held_under_other_rules_is_asked_again(tmp_path):
+    lines = write_crm(tmp_path)
+    lines[2] = lines[2].replace("1950-01-01", "1987-11-24")
+    crosswalk(tmp_path, lines)
+    assert pc.sum(read(tmp_path, "identity/pairs")["held"]).as_py() == 1
+    crosswalk(tmp_path, lines, match_probability=0.999999)
+    assert pc.sum(read(tmp_path, "identity/pairs")["held"]).as_py() == 0
+
+
+def test_a_model_that_compares_in_other_degrees_does_not_stand(monkeypatch):
+    before = fingerprints(IdentityConfig())
+    monkeypatch.setattr("sintonia.identity.state.comparisons", lambda fields: ())
+    assert fingerprints(IdentityConfig())["scores"] != before["scores"]

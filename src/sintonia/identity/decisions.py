@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -37,14 +36,17 @@ def decide(
     pairs = _with_overrides(_pairs(matches, implausible), persons["node"].to_numpy(), overrides)
     least = float(np.log2(config.match_probability / (1 - config.match_probability)))
     arrived_at = persons["arrived_at"].to_numpy()
+    held_before: Bools = np.zeros(len(matches.pairs), bool)
     if group is None:
         group, linked = np.arange(len(arrived_at)), link_as_known(arrived_at, pairs, least)
     else:
         known = persons["old"].is_valid().to_numpy()
         old = known[pairs.left] & known[pairs.right]
         linked = link_as_known(arrived_at, pairs.take(~old), least, Before(group, pairs.take(old)))
+        if "held" in matches.pairs.column_names:
+            held_before = matches.pairs["held"].fill_null(False).to_numpy()
     after = _after(group, linked)
-    return Decided(linked, after, _held(matches.pairs, linked, after))
+    return Decided(linked, after, _held(matches.pairs, linked, after, held_before))
 
 
 def implausible_pairs(matches: Matches) -> Bools:
@@ -105,15 +107,12 @@ def _after(group: Ints, linked: Linked) -> Ints:
     return found
 
 
-def _held(pairs: pa.Table, linked: Linked, group: Ints) -> Bools:
+def _held(pairs: pa.Table, linked: Linked, group: Ints, before: Bools) -> Bools:
     left, right = places(pairs)
     records = len(group)
     keys = np.minimum(left, right) * records + np.maximum(left, right)
     now_held = (np.minimum(linked.left, linked.right) * records + np.maximum(linked.left, linked.right))[
         linked.held
     ]
-    before: NDArray[np.bool_] = np.zeros(len(keys), bool)
-    if "held" in pairs.column_names:
-        before = pairs["held"].fill_null(False).to_numpy()
     held: Bools = (before | np.isin(keys, now_held)) & (group[left] != group[right])
     return held

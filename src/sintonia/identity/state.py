@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from sintonia.config import IdentityConfig
 from sintonia.errors import InputError
+from sintonia.identity.comparisons import comparisons
+from sintonia.identity.fields import PATTERNS
 from sintonia.identity.match import Model
 from sintonia.identity.training import Weights
 
@@ -64,13 +66,18 @@ def recall(connection: duckdb.DuckDBPyConnection, folder: Path | None, config: I
     scores = bool(known and not config.relearn and rules["scores"] == now["scores"])
     stand = {"nodes": known, "ties": decisions, "log": known}
     for name, stands in stand.items():
-        _view(connection, name, f"read_parquet('{folder}/{name}.parquet')" if stands else None)
+        _view(connection, name, _scan(folder / f"{name}.parquet") if folder and stands else None)
     store = folder.parent if folder and known else None
-    held = f"""(SELECT source || ':' || source_key AS key, customer_id FROM read_parquet('{store}/crosswalk.parquet')
-                WHERE unlinked_at IS NULL)"""
-    _view(connection, "holdings", held if store else None)
-    _view(connection, "merges", f"read_parquet('{store}/merges.parquet')" if store else None)
+    held = "(SELECT source || ':' || source_key AS key, customer_id FROM {} WHERE unlinked_at IS NULL)"
+    _view(connection, "holdings", held.format(_scan(store / "crosswalk.parquet")) if store else None)
+    _view(connection, "merges", _scan(store / "merges.parquet") if store else None)
     return Before(folder if known else None, decisions, scores)
+
+
+def _scan(path: Path) -> str:
+    """Return the SQL that reads a file, whatever its folders are called (L'Ordine)."""
+    quoted = str(path).replace("'", "''")
+    return f"read_parquet('{quoted}')"
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, source: str | None) -> None:
@@ -89,7 +96,9 @@ def fingerprints(config: IdentityConfig) -> dict[str, str]:
     """
     overrides = Path(config.overrides) if config.overrides else None
     told = overrides.read_bytes() if overrides and overrides.is_file() else b""
-    scores = [config.name, config.region, config.weights]
+    # Another version's degrees of agreement have weights of their own.
+    compared = repr(comparisons({*PATTERNS, "first_name_forms"}))
+    scores = [config.name, config.region, config.weights, compared]
     decisions = [
         config.match_probability,
         config.shareable,
@@ -145,7 +154,11 @@ def read_model(before: Before, config: IdentityConfig) -> Model | None:
             "workspace built with identity=probabilistic, or null to learn them."
         )
     limits = source.read("limits")
-    picked = dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True)) if limits else None
+    picked = (
+        None
+        if limits is None
+        else dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True))
+    )
     return Model(_weights(weights), frequencies, picked)
 
 
