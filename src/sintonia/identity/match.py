@@ -87,7 +87,7 @@ class Earlier:
 class Matches:
     """Scored pairs, the model that scored them, and what each field was compared on.
 
-    `pairs` has one row per compared pair worth keeping, ordered by (left, right), left < right as text:
+    `pairs` has one row per compared pair worth keeping, ordered by (left, right) as text, left the earlier record:
     `left, right` (record ids), `match_weight` (bits), `match_probability`, `shared` (the key that made them
     candidates), and per field `level_<field>` (0 same ... last different, null missing) and `weight_<field>`
     (bits).

@@ -48,7 +48,7 @@ def resolve(
     known = before.read("records") if before.scores else None
     persons = collect_persons(connection, source.silos, config.shareable, known)
     overrides = _overrides(connection, config)
-    matched = _match(connection, persons, config, before)
+    matched = _match(connection, persons, config, before, known)
     found = None
     if matched is not None:
         group = _groups(persons, known) if known is not None and before.decisions else None
@@ -70,12 +70,15 @@ def _overrides(connection: duckdb.DuckDBPyConnection, config: IdentityConfig) ->
 
 
 def _match(
-    connection: duckdb.DuckDBPyConnection, persons: pa.Table, config: IdentityConfig, before: Before
+    connection: duckdb.DuckDBPyConnection,
+    persons: pa.Table,
+    config: IdentityConfig,
+    before: Before,
+    known: pa.Table | None,
 ) -> tuple[pa.Table, Matches] | None:
     """Return the records as compared and all pairs that stand, those of earlier builds and the new ones."""
     if persons.num_rows < 2:
         return None
-    known = before.read("records") if before.scores else None
     model = read_model(before, config)
     standard = _standard(persons, known, config.region, model)
     old = _standing_pairs(persons, known, before.read("pairs"))
