@@ -286,7 +286,15 @@ def _interval(found: Estimate) -> str:
 
 
 def _files(paths: Sequence[Path]) -> list[str]:
-    return ["Files:", *(f"  {path}" for path in paths)]
+    """Return a line a file; numbered parts of one table share a line."""
+    tables: dict[Path, list[Path]] = {}
+    for path in paths:
+        tables.setdefault(path.with_stem(path.stem.rstrip("0123456789")), []).append(path)
+    lines = []
+    for parts in tables.values():
+        more = f" to {parts[-1].name}, {len(parts):,} files" if len(parts) > 1 else ""
+        lines.append(f"  {parts[0]}{more}")
+    return ["Files:", *lines]
 
 
 def _texts(paths: Sequence[Path]) -> list[str]:
