@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sintonia.config import SplitConfig, TaskConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
-from sintonia.timeline import label_span, last_labelled, split_snapshots
+from sintonia.timeline import label_span, last_labelled, rolling_folds, split_snapshots
 
 START, END = datetime(2017, 1, 1), datetime(2017, 10, 22)
 
@@ -34,7 +34,38 @@ def test_every_training_label_ends_by_the_first_date_that_judges(every, snapshot
     assert max(split.valid) + span <= min(split.test)
     assert max(split.test) + span <= END
     assert min(split.train) >= START + timedelta(days=14)
-    assert not set(split.embargoed) & set(split.all)
+    assert not set(split.embargoed) & {*split.train, *split.valid, *split.test}
+    for fold in split.folds:
+        assert max(fold.train) + span <= fold.valid
+        assert fold.valid + span <= min(split.test)
+        assert {*fold.train, fold.valid} <= set(split.all)
+
+
+@given(
+    days=st.sets(st.integers(0, 60), min_size=1, max_size=12),
+    span=st.integers(1, 30),
+    count=st.integers(0, 6),
+)
+def test_folds_judge_the_newest_dates_that_have_something_to_learn_from(days, span, count):
+    """Law 2, fold by fold: all that a fold may learn from it learns from, and nothing else."""
+    dates = [START + timedelta(days=day) for day in days]
+    folds = rolling_folds(dates[::-1], timedelta(days=span), count)
+    taught = sorted(day for day in days if any(other + span <= day for other in days))
+    assert [(fold.valid - START).days for fold in folds] == (taught[-count:] if count else [])
+    for fold in folds:
+        learnt = {(as_of - START).days for as_of in fold.train}
+        assert learnt == {day for day in days if day + span <= (fold.valid - START).days}
+
+
+def test_folds_of_dates_by_hand_use_these_dates_alone():
+    config = SplitConfig(
+        train_as_of=["2017-05-01", "2017-06-01"], valid_as_of=["2017-07-01"], test_as_of=["2017-08-01"]
+    )
+    split = split_snapshots(config, TaskConfig(horizon_days=28), START, END)
+    assert [(fold.train, fold.valid) for fold in split.folds] == [
+        ((datetime(2017, 5, 1),), datetime(2017, 6, 1)),
+        ((datetime(2017, 5, 1), datetime(2017, 6, 1)), datetime(2017, 7, 1)),
+    ]
 
 
 def test_label_that_ends_as_the_data_end_is_complete():

@@ -5,6 +5,7 @@ production the label of a training snapshot must be complete before the model is
 before the first snapshot that judges the model, too: whatever lies closer is embargoed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,18 +16,31 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One turn of a rolling validation: the as-of date that judges, and those whose labels had ended by then."""
+
+    train: tuple[datetime, ...]
+    valid: datetime
+
+
+@dataclass(frozen=True)
 class Split:
-    """As-of dates that train, validate and test, and those left out because their labels would reach across."""
+    """As-of dates that train, validate and test, and those left out because their labels would reach across.
+
+    `folds` judge again and again before the test; they also use what lies between training and validation.
+    """
 
     train: tuple[datetime, ...]
     valid: tuple[datetime, ...]
     test: tuple[datetime, ...]
     embargoed: tuple[datetime, ...] = ()
+    folds: tuple[Fold, ...] = ()
 
     @property
     def all(self) -> tuple[datetime, ...]:
-        """Every as-of date that is used, oldest first."""
-        return tuple(sorted({*self.train, *self.valid, *self.test}))
+        """Every as-of date that trains, validates or tests, in a fold or outside, oldest first."""
+        folded = {as_of for fold in self.folds for as_of in (*fold.train, fold.valid)}
+        return tuple(sorted({*self.train, *self.valid, *self.test} | folded))
 
 
 def label_span(task: TaskConfig) -> timedelta:
@@ -88,10 +102,35 @@ def split_snapshots(
     _need(train, "training", data_from, data_until, config, task)
     used = {*train, *valid, *test}
     split = Split(
-        tuple(train), tuple(valid), tuple(test), tuple(as_of for as_of in counted if as_of not in used)
+        train=tuple(train),
+        valid=tuple(valid),
+        test=tuple(test),
+        embargoed=tuple(as_of for as_of in counted if as_of not in used),
+        folds=rolling_folds([*train, *valid] if config.train_as_of else before_test, span, config.folds),
     )
     _check_embargo(split, span, newest)
     return split
+
+
+def rolling_folds(dates: Sequence[datetime], span: timedelta, count: int) -> tuple[Fold, ...]:
+    """Return up to `count` folds, oldest first: each date judges what older dates taught whose labels had ended.
+
+    `dates` are those before the test; `span` is how long after a date its label is complete, so each fold keeps
+    the embargo of law 2: training as_of + gap + horizon <= the as_of that judges. A date with nothing to learn
+    from judges nothing.
+
+    Examples
+    --------
+    >>> weeks = [datetime(2017, 1, 1) + week * timedelta(days=7) for week in range(5)]
+    >>> for fold in rolling_folds(weeks, timedelta(days=14), 2):
+    ...     print([f"{as_of:%m-%d}" for as_of in fold.train], f"{fold.valid:%m-%d}")
+    ['01-01', '01-08'] 01-22
+    ['01-01', '01-08', '01-15'] 01-29
+    """
+    ordered = sorted(set(dates))
+    folds = [Fold(tuple(as_of for as_of in ordered if as_of + span <= valid), valid) for valid in ordered]
+    taught = [fold for fold in folds if fold.train]
+    return tuple(taught[max(len(taught) - count, 0) :])
 
 
 def _counted(newest: datetime, earliest: datetime, config: SplitConfig) -> list[datetime]:

@@ -268,13 +268,17 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """Which as-of dates train, validate and test; dates given by hand win over counted ones."""
+    """Which as-of dates train, validate and test; dates given by hand win over counted ones.
+
+    `folds` is how many dates before the test judge, each a model of its own, what older dates taught.
+    """
 
     every_days: int = 28
     snapshots: int = 12
     valid_snapshots: int = 2
     test_snapshots: int = 2
     history_days: int = 90
+    folds: int = 5
     train_as_of: list[str] = field(default_factory=list)
     valid_as_of: list[str] = field(default_factory=list)
     test_as_of: list[str] = field(default_factory=list)
@@ -283,6 +287,7 @@ class SplitConfig:
         """Refuse a split without a test and dates that are none."""
         for key in ("every_days", "snapshots", "valid_snapshots", "test_snapshots"):
             at_least(f"split.{key}", getattr(self, key), 1)
+        at_least("split.folds", self.folds, 0)
         for key in ("train_as_of", "valid_as_of", "test_as_of"):
             for text in getattr(self, key):
                 iso_time(f"split.{key}", text)
