@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sintonia.errors import ConfigError, InputError, NotEnoughDataError
-from sintonia.evaluation import DEPTHS, calibration_bins, evaluate, wilson
+from sintonia.evaluation import DEPTHS, evaluate, evaluate_amounts
 
 
 def brand(customers=400, snapshots=3, seed=0):
@@ -108,29 +108,6 @@ def test_gains_rise_from_nothing_to_everything_and_a_constant_gains_nothing():
     assert np.allclose(JUDGED.gains["constant"], DEPTHS)
 
 
-def test_bins_tell_what_was_said_and_what_came_true():
-    labels = np.array([0, 0, 0, 1, 1, 1, 1, 0], dtype=float)
-    said = np.array([0.2] * 4 + [0.8] * 4)
-    low, high = calibration_bins(labels, said, np.arange(8))
-    assert (low.rows, low.predicted, low.observed.value) == (4, pytest.approx(0.2), 0.25)
-    assert (high.rows, high.predicted, high.observed.value) == (4, pytest.approx(0.8), 0.75)
-
-
-def test_a_bins_interval_widens_when_its_rows_are_few_customers():
-    labels, said = np.tile([0.0, 1.0], 200), np.full(400, 0.5)
-    (many,) = calibration_bins(labels, said, np.arange(400))
-    (few,) = calibration_bins(np.repeat([0.0, 1.0] * 10, 20), said, np.repeat(np.arange(20), 20))
-    assert few.observed.high - few.observed.low > 3 * (many.observed.high - many.observed.low)
-
-
-def test_wilson_agrees_with_the_worked_example_and_stays_within_0_and_1():
-    # Newcombe 1998, Statistics in Medicine 17, table I, method 3: 81 of 263 and 0 of 20.
-    assert wilson(81 / 263, 263).low == pytest.approx(0.2553, abs=5e-5)
-    assert wilson(81 / 263, 263).high == pytest.approx(0.3662, abs=5e-5)
-    assert wilson(0.0, 20).high == pytest.approx(0.1611, abs=5e-5)
-    assert wilson(1.0, 20).high == 1.0
-
-
 def test_figures_are_strict_json():
     text = json.dumps(JUDGED.figures(), allow_nan=False)
     assert set(json.loads(text)["differences"]) == {"blurred", "constant"}
@@ -159,3 +136,54 @@ def test_unknown_metrics_and_models_name_the_nearest():
         JUDGED.verdict("constant", "auk")
     with pytest.raises(ConfigError, match="did you mean 'constant'"):
         JUDGED.verdict("constnat")
+
+
+def shop(seed=2, customers=600):
+    """Customers who buy or not, and spend: true spend, what one may expect, its median, ids."""
+    rng = np.random.default_rng(seed)
+    chance, mean = rng.uniform(0.05, 0.9, customers), rng.uniform(5, 100, customers)
+    spent = np.where(rng.random(customers) < chance, rng.exponential(mean), 0.0)
+    # The median of a mixture of nothing and an exponential.
+    median = np.where(chance > 0.5, mean * np.log(np.maximum(2 * chance, 1.0)), 0.0)
+    return spent, chance * mean, median, np.arange(customers)
+
+
+def test_expected_spend_is_judged_by_ranking_capture_total_and_misfit():
+    spent, expected, _, customers = shop()
+    told = evaluate_amounts(spent, {"model": expected, "mean": np.full(len(spent), spent.mean())}, customers)
+    model, mean = told.estimates["model"], told.estimates["mean"]
+    assert list(model) == ["rank_correlation", "capture_top20", "total_ratio", "tweedie_deviance"]
+    assert mean["rank_correlation"].value == 0.0
+    assert mean["capture_top20"].value == pytest.approx(0.2)
+    assert mean["total_ratio"].value == pytest.approx(1.0)
+    assert model["total_ratio"].low < 1 < model["total_ratio"].high
+    assert {told.verdict("mean", m) for m in ("rank_correlation", "capture_top20", "tweedie_deviance")} == {
+        "better than"
+    }
+    assert (told.headline, told.grade, told.bins) == ("rank_correlation", "A", {})
+    assert told.label_rate == pytest.approx((spent > 0).mean(), abs=1e-6)
+    json.dumps(told.figures(), allow_nan=False)
+
+
+def test_an_absolute_error_is_measured_of_a_median_alone():
+    spent, expected, median, customers = shop()
+    nothing = np.zeros(len(spent))
+    told = evaluate_amounts(
+        spent,
+        {"model": expected, "nothing": nothing, "plain": expected},
+        customers,
+        medians={"model": median, "nothing": nothing},
+    )
+    assert "median_error" not in told.estimates["plain"]
+    assert told.estimates["nothing"]["median_error"].value == pytest.approx(spent.mean(), abs=1e-6)
+    assert told.verdict("nothing", "median_error") == "better than"
+    assert "median_error" not in told.differences["plain"]
+
+
+def test_amounts_that_cannot_be_judged_are_refused():
+    with pytest.raises(NotEnoughDataError, match=r"spent 0\.00 in all"):
+        evaluate_amounts([0, 0], {"model": [1, 2]}, ["a", "b"])
+    with pytest.raises(InputError, match="'model' has nan among its amounts"):
+        evaluate_amounts([0, 1], {"model": [1, np.nan]}, ["a", "b"])
+    with pytest.raises(InputError, match="'median of model' has 1 amounts for 2 true ones"):
+        evaluate_amounts([0, 1], {"model": [1, 2]}, ["a", "b"], medians={"model": [1]})

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from sintonia.errors import InputError
-from sintonia.evaluation import Estimate, evaluate
+from sintonia.estimates import Estimate
+from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, Swarm, swarms
 from sintonia.review import Part, ReviewData, charts, feature_weights, render, words
 from sintonia.review.page import metric_table

@@ -1,117 +1,23 @@
-"""Judging propensities out of time: metrics with intervals, paired differences, gains and calibration bins.
+"""Judging propensities and expected amounts out of time: metrics with intervals, paired differences, a grade.
 
 Customers, not rows, are what is drawn again: one customer's snapshots resemble each other, and treating them
 as independent makes every interval too narrow. All models share the draws, so differences are paired.
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sintonia.errors import InputError, NotEnoughDataError, unknown
-from sintonia.metrics import (
-    METRICS,
-    Floats,
-    Ints,
-    Judged,
-    captured,
-    cluster_variance,
-    equal_mass_bins,
-    find_metric,
-    resampled,
-)
+from sintonia.amount_metrics import JudgedAmounts
+from sintonia.errors import InputError, NotEnoughDataError
+from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
+from sintonia.metrics import Floats, Ints, Metric, captured, resampled
+from sintonia.propensity_metrics import NOTHING, Judged, Stakes
 
 DRAWS = 300
 DEPTHS = np.arange(0, 41) / 40
-HEADLINE = "auc"
-_Z95 = 1.959963984540054
-_DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One calibration bin: rows of similar propensity, what was said and what came true."""
-
-    rows: int
-    predicted: float
-    observed: Estimate
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How several models did on the same rows. The first one named is the model, the others are baselines.
-
-    Attributes
-    ----------
-    rows, customers, label_rate
-        Of the out-of-time rows.
-    estimates
-        Model to metric to its value.
-    differences
-        Baseline to metric to the model's value minus the baseline's, with the interval of paired differences.
-    bins
-        Model to its calibration bins.
-    gains
-        Model to the share of outcomes found when the share `DEPTHS` of the customers is reached, best first.
-    """
-
-    rows: int
-    customers: int
-    label_rate: float
-    estimates: dict[str, dict[str, Estimate]]
-    differences: dict[str, dict[str, Estimate]]
-    bins: dict[str, tuple[Bin, ...]]
-    gains: dict[str, tuple[float, ...]]
-
-    @property
-    def model(self) -> str:
-        """The name of the model that is judged."""
-        return next(iter(self.estimates))
-
-    @property
-    def baselines(self) -> tuple[str, ...]:
-        """The names of the others."""
-        return tuple(self.differences)
-
-    def best_baseline(self, metric: str = HEADLINE) -> str | None:
-        """Return the baseline with the best value of the metric, the first of equals; None without any."""
-        sign = 1 if find_metric(metric).higher_is_better else -1
-        return max(self.baselines, key=lambda name: sign * self.estimates[name][metric].value, default=None)
-
-    def verdict(self, baseline: str, metric: str = HEADLINE) -> str:
-        """Return 'better than', 'worse than' or 'not distinguishable from', by the paired interval.
-
-        Raises
-        ------
-        ConfigError
-            For a metric or a baseline that was not judged.
-        """
-        higher_is_better = find_metric(metric).higher_is_better
-        if baseline not in self.differences:
-            raise unknown("baseline", baseline, self.baselines)
-        gap = self.differences[baseline][metric]
-        if gap.low <= 0 <= gap.high:
-            return "not distinguishable from"
-        return "better than" if (gap.low > 0) == higher_is_better else "worse than"
-
-    def figures(self) -> dict[str, Any]:
-        """Return sizes, metrics of every model and differences to the baselines as plain JSON values."""
-        told = asdict(self)
-        del told["bins"], told["gains"]
-        return told
 
 
 def evaluate(
@@ -119,6 +25,7 @@ def evaluate(
     propensities: Mapping[str, ArrayLike],
     customers: ArrayLike,
     *,
+    stakes: Stakes = NOTHING,
     draws: int = DRAWS,
     seed: int = 7,
 ) -> Evaluation:
@@ -134,6 +41,8 @@ def evaluate(
         Name to propensities between 0 and 1; the first is the model, the rest its baselines.
     customers
         Whose row it is: any ids or codes. Rows of one customer are drawn together.
+    stakes
+        Each row's spend in the horizon, and the campaign against the outcome, where they are to be measured.
     draws, seed
         Bootstrap draws (percentile interval), and their seed.
 
@@ -154,26 +63,84 @@ def evaluate(
     said = {name: np.asarray(values, dtype=np.float64) for name, values in propensities.items()}
     names, codes = np.unique(np.asarray(customers), return_inverse=True)
     _check(truth, said, codes)
-    judged = {name: Judged.prepare(truth, values, codes) for name, values in said.items()}
-    everyone = np.ones((1, len(names)))
-    drawn = _draw(judged, len(names), draws, seed)
+    judged = {name: Judged.prepare(truth, values, codes, stakes) for name, values in said.items()}
+    told = _judge(judged, len(names), draws, seed)
+    bins = {name: calibration_bins(truth, values, codes) for name, values in said.items()}
+    return Evaluation(len(truth), len(names), round(float(truth.mean()), DIGITS), bins=bins, **told)
+
+
+def evaluate_amounts(
+    amounts: ArrayLike,
+    expected: Mapping[str, ArrayLike],
+    customers: ArrayLike,
+    *,
+    medians: Mapping[str, ArrayLike] | None = None,
+    draws: int = DRAWS,
+    seed: int = 7,
+) -> Evaluation:
+    """Return how every model's expected amounts did on the same out-of-time rows, each with a 95 % interval.
+
+    Parameters
+    ----------
+    amounts
+        True spend in the horizon, in euros.  # (n_rows,)
+    expected
+        Name to expected spend in euros; the first is the model, the rest its baselines.
+    customers
+        Whose row it is: any ids or codes. Rows of one customer are drawn together.
+    medians
+        Name to predictions that are medians, in euros: of them alone an absolute error is measured.
+    draws, seed
+        Bootstrap draws (percentile interval), and their seed.
+
+    Raises
+    ------
+    InputError
+        When lengths differ, or an expected amount is no finite number.
+    NotEnoughDataError
+        When nothing was spent, or only one customer is there.
+
+    Examples
+    --------
+    >>> found = evaluate_amounts([0, 0, 3, 9], {"model": [1, 0, 4, 7]}, ["a", "b", "c", "d"])
+    >>> found.estimates["model"]["total_ratio"].value
+    1.0
+    """
+    truth = np.asarray(amounts, dtype=np.float64)
+    said = {name: np.asarray(values, dtype=np.float64) for name, values in expected.items()}
+    middle = {name: np.asarray(values, dtype=np.float64) for name, values in (medians or {}).items()}
+    names, codes = np.unique(np.asarray(customers), return_inverse=True)
+    _check_amounts(truth, said | {f"median of {name}": values for name, values in middle.items()}, codes)
+    judged = {
+        name: JudgedAmounts.prepare(truth, values, codes, middle.get(name)) for name, values in said.items()
+    }
+    told = _judge(judged, len(names), draws, seed)
+    return Evaluation(len(truth), len(names), round(float((truth > 0).mean()), DIGITS), bins={}, **told)
+
+
+def _judge(
+    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+) -> dict[str, Any]:
+    """Return estimates, differences of the first to the others, and gains of models prepared on the same rows."""
+    everyone = np.ones((1, customers))
+    drawn = _draw(judged, customers, draws, seed)
     values = {name: rows.measure(everyone)[:, 0] for name, rows in judged.items()}
-    model, *baselines = said
+    model, *baselines = judged
+    metrics = {name: rows.metrics for name, rows in judged.items()}
     curves = {name: captured(*rows.curve(everyone), DEPTHS)[0] for name, rows in judged.items()}
-    return Evaluation(
-        rows=len(truth),
-        customers=len(names),
-        label_rate=round(float(truth.mean()), _DIGITS),
-        estimates={name: _estimates(values[name], drawn[name]) for name in said},
-        differences={
-            name: _estimates(values[model] - values[name], drawn[model] - drawn[name]) for name in baselines
+    return {
+        "estimates": {name: _estimates(metrics[name], values[name], drawn[name]) for name in judged},
+        "differences": {
+            name: _differences(metrics[model], metrics[name], (values, drawn), (model, name))
+            for name in baselines
         },
-        bins={name: calibration_bins(truth, values, codes) for name, values in said.items()},
-        gains={name: tuple(curve.round(_DIGITS).tolist()) for name, curve in curves.items()},
-    )
+        "gains": {name: tuple(curve.round(DIGITS).tolist()) for name, curve in curves.items()},
+    }
 
 
-def _draw(judged: Mapping[str, Judged], customers: int, draws: int, seed: int) -> dict[str, Floats]:
+def _draw(
+    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+) -> dict[str, Floats]:
     """Each model's metrics under the same draws of customers.  # (n_metrics, n_draws) each"""
     drawn: dict[str, list[Floats]] = {name: [] for name in judged}
     for weights in resampled(customers, draws, seed):
@@ -182,48 +149,31 @@ def _draw(judged: Mapping[str, Judged], customers: int, draws: int, seed: int) -
     return {name: np.concatenate(parts, axis=1) for name, parts in drawn.items()}
 
 
-def _estimates(values: Floats, drawn: Floats) -> dict[str, Estimate]:
+def _estimates(metrics: Sequence[Metric], values: Floats, drawn: Floats) -> dict[str, Estimate]:
     low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
-    each = zip(METRICS, values.tolist(), low.tolist(), high.tolist(), strict=True)
-    return {metric.name: _estimate(value, low, high) for metric, value, low, high in each}
+    each = zip(metrics, values.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {metric.name: estimate(value, low, high) for metric, value, low, high in each}
 
 
-def _estimate(value: float, low: float, high: float) -> Estimate:
-    return Estimate(*(round(figure, _DIGITS) for figure in (value, low, high)))
-
-
-def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[Bin, ...]:
-    """Return ten bins of equal mass (fewer with many ties), lowest propensities first.
-
-    The interval is Wilson's, on as many rows as the bin would be worth were every row another customer (its
-    rows over the design effect), so that it stays honest both for repeated customers and for rates near 0.
-    """
-    bins = equal_mass_bins(propensities)
-    sizes = np.bincount(bins)
-    observed = np.bincount(bins, labels) / sizes
-    predicted = np.bincount(bins, propensities) / sizes
-    single = observed * (1 - observed)
-    variance = cluster_variance(labels, customers, bins)
-    worth = np.divide(single, variance, out=sizes.astype(np.float64), where=variance > 0)
-    worth = np.minimum(worth, sizes)
-    return tuple(
-        Bin(int(n), round(float(said), _DIGITS), wilson(float(rate), float(effective)))
-        for n, said, rate, effective in zip(sizes, predicted, observed, worth, strict=True)
-    )
-
-
-def wilson(rate: float, rows: float) -> Estimate:
-    """Return a rate with Wilson's 95 % score interval (Wilson 1927), which never leaves 0 to 1.
-
-    Examples
-    --------
-    >>> wilson(0.0, 10)
-    Estimate(value=0.0, low=0.0, high=0.277533)
-    """
-    shrink = 1 + _Z95**2 / rows
-    centre = (rate + _Z95**2 / (2 * rows)) / shrink
-    half = _Z95 * math.sqrt(rate * (1 - rate) / rows + _Z95**2 / (4 * rows**2)) / shrink
-    return _estimate(rate, max(centre - half, 0.0), min(centre + half, 1.0))
+def _differences(
+    metrics: Sequence[Metric],
+    others: Sequence[Metric],
+    figures: tuple[Mapping[str, Floats], Mapping[str, Floats]],
+    names: tuple[str, str],
+) -> dict[str, Estimate]:
+    """The model's figures minus the baseline's, for what both are judged by, with paired intervals."""
+    both = [metric for metric in metrics if metric in others]
+    own, other = [metrics.index(metric) for metric in both], [others.index(metric) for metric in both]
+    gaps = [
+        np.stack(
+            [
+                m.gain(of[names[0]][i]) - m.gain(of[names[1]][j])
+                for m, i, j in zip(both, own, other, strict=True)
+            ]
+        )
+        for of in figures
+    ]
+    return _estimates(both, *gaps)
 
 
 def _check(labels: Floats, propensities: Mapping[str, Floats], customers: Ints) -> None:
@@ -245,4 +195,22 @@ def _check(labels: Floats, propensities: Mapping[str, Floats], customers: Ints) 
         raise NotEnoughDataError(
             f"{len(labels)} test rows of {len(np.unique(customers))} customers hold only the labels "
             f"{outcomes.tolist()}; judging needs both outcomes and two customers. Add test snapshots."
+        )
+
+
+def _check_amounts(amounts: Floats, expected: Mapping[str, Floats], customers: Ints) -> None:
+    for name, values in expected.items():
+        if not len(values) == len(amounts) == len(customers):
+            raise InputError(
+                f"'{name}' has {len(values)} amounts for {len(amounts)} true ones and {len(customers)} "
+                f"customers; give one of each a row."
+            )
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"'{name}' has {values[~np.isfinite(values)][0]} among its amounts; give numbers."
+            )
+    if not amounts.sum() > 0 or len(np.unique(customers)) < 2:
+        raise NotEnoughDataError(
+            f"{len(amounts)} test rows of {len(np.unique(customers))} customers spent {amounts.sum():.2f} in all; "
+            "judging needs spend and two customers. Add test snapshots."
         )

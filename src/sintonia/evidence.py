@@ -11,7 +11,7 @@ import numpy as np
 from sintonia import __version__
 from sintonia.check import Finding, leak_figures
 from sintonia.config import TrainSettings
-from sintonia.evaluation import Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.explain import contributions, swarms
 from sintonia.features import as_csv, described
 from sintonia.interactions import Store

@@ -1,4 +1,4 @@
-"""Metrics of propensities under row weights, for many weightings at once: the arithmetic below `evaluation`.
+"""What models are judged by, and the arithmetic that all metrics share: bins, variances, gains, draws.
 
 A bootstrap over customers is a weighting: a customer drawn twice counts twice, with all of the snapshots. So
 one sort of the scores serves every draw. Rows with equal scores are one group, in no order: a metric never
@@ -18,22 +18,42 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 TOP_SHARE = 0.1
+VALUE_SHARE = 0.2
 BINS = 10
-_EPSILON = 1e-15
 _DRAWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: its key, its name for people, whether more is better, and what it says."""
+    """A metric: its key, its name for people, whether more is better, what it says, and the value that is right.
+
+    With a `target` what counts is how far from it a value lies, so nearer is better; differences are of distances.
+    """
 
     name: str
     title: str
     higher_is_better: bool
     meaning: str
+    target: float | None = None
+
+    def gain(self, values: Floats) -> Floats:
+        """Return values as what is compared: themselves, or how far they lie from the target."""
+        return values if self.target is None else np.abs(values - self.target)
 
 
-METRICS = (
+CAPTURE = Metric(
+    "capture_top20",
+    "Spend in the top 20 %",
+    True,
+    "share of the next horizon's spend that the highest fifth brings",
+)
+PROFIT = Metric(
+    "expected_profit",
+    "Expected maximum profit",
+    True,
+    "most that a campaign against the outcome may earn, a customer, in euros, under the assumptions of the run",
+)
+PROPENSITY_METRICS = (
     Metric("auc", "AUC", True, "chance that a customer with the outcome is ranked above one without"),
     Metric("average_precision", "Average precision", True, "precision, averaged over the outcomes found"),
     Metric(
@@ -45,7 +65,30 @@ METRICS = (
         "calibration_error", "Calibration error", False, "typical distance of propensity and observed rate"
     ),
 )
-"""What every model is judged by, in the order in which it is shown."""
+"""What every propensity is judged by, in the order in which it is shown; `CAPTURE` and `PROFIT` may follow."""
+
+AMOUNT_METRICS = (
+    Metric(
+        "rank_correlation",
+        "Rank correlation",
+        True,
+        "Spearman's, of expected and true spend, ties by their mean",
+    ),
+    CAPTURE,
+    Metric(
+        "total_ratio", "Total", False, "expected spend of all over their true spend; 1 is right", target=1.0
+    ),
+    Metric(
+        "tweedie_deviance", "Tweedie deviance", False, "misfit of expected spend, of power 1.5, in root euros"
+    ),
+)
+"""What every expected amount is judged by, in the order in which it is shown; `MEDIAN_ERROR` may follow."""
+
+MEDIAN_ERROR = Metric(
+    "median_error", "Error of the median", False, "mean absolute distance of median and true spend, in euros"
+)
+
+METRICS = (*PROPENSITY_METRICS, PROFIT, *AMOUNT_METRICS, MEDIAN_ERROR)
 
 
 def find_metric(name: str) -> Metric:
@@ -97,103 +140,16 @@ def cluster_variance(values: Floats, customers: Ints, bins: Ints) -> Floats:
     return np.asarray(correction * spread / sizes**2, dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One model's test rows, prepared so that its metrics under any customer weights are a few array sums.
-
-    `customers` and `labels` are in falling order of score, `starts` marks the first row of every group of
-    equal scores. `sums` holds per customer: squared errors, log losses, rows, then gap (outcome minus
-    propensity) and rows of every calibration bin. `noise` is the variance of each bin's gap.
-    """
-
-    customers: Ints  # (n_rows,)
-    labels: Floats  # (n_rows,)
-    starts: Ints  # (n_groups,)
-    sums: Floats  # (n_customers, 3 + 2 * n_bins)
-    noise: Floats  # (n_bins,)
-
-    @classmethod
-    def prepare(cls, labels: Floats, propensities: Floats, customers: Ints) -> "Judged":
-        """Return the rows of one model, sorted and summed. `customers` are codes 0 to n_customers - 1."""
-        order = np.argsort(-propensities, kind="stable")
-        starts = np.flatnonzero(np.diff(propensities[order], prepend=np.inf) != 0)
-        bins = equal_mass_bins(propensities)
-        gap = labels - propensities
-        safe = np.clip(propensities, _EPSILON, 1 - _EPSILON)
-        loss = -np.where(labels > 0, np.log(safe), np.log1p(-safe))
-        ones = np.ones_like(labels)
-        columns = [gap**2, loss, ones]
-        for number in range(int(bins.max()) + 1):
-            columns += [np.where(bins == number, gap, 0.0), np.where(bins == number, 1.0, 0.0)]
-        sums = np.stack([np.bincount(customers, column) for column in columns], axis=1).astype(np.float64)
-        noise = cluster_variance(gap, customers, bins)
-        return cls(customers[order], labels[order], starts.astype(np.int64), sums, noise)
-
-    def measure(self, weights: Floats, noises: int = 1) -> Floats:
-        """Return the metrics under each weighting of the customers, in the order of METRICS.
-
-        `noises` says how often a bin's sampling variance is taken off its squared gap: once in the sample,
-        twice in a bootstrap draw, which adds its own noise to the sample's.
-
-        Parameters
-        ----------
-        weights
-            How often each customer counts.  # (n_draws, n_customers)
-        noises
-            1 for the sample, 2 for a bootstrap draw.
-
-        Returns
-        -------
-            # (n_metrics, n_draws); NaN where a draw holds only one outcome.
-        """
-        means = weights @ self.sums
-        rows = means[:, 2]
-        ranking = self._ranking(weights)
-        calibration = self._calibration_error(means[:, 3:], rows, noises)
-        return np.stack([*ranking, means[:, 0] / rows, means[:, 1] / rows, calibration])
-
-    def _ranking(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
-        new, rows = self._groups(weights)
-        found, reached = new.cumsum(axis=1), rows.cumsum(axis=1)
-        positives = found[:, -1]
-        negatives = reached[:, -1] - positives
-        above = (reached - found) - (rows - new) / 2  # negatives above a group, and half of its own
-        precision = found / np.maximum(reached, 1.0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            auc = 1 - np.einsum("ij,ij->i", new, above) / (positives * negatives)
-            average_precision = np.einsum("ij,ij->i", new, precision) / positives
-            lift = captured(found, reached, np.array([TOP_SHARE]))[:, 0] / TOP_SHARE
-        return auc, average_precision, lift
-
-    def curve(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Return outcomes found and rows reached after each group of equal scores, best scores first."""
-        new, rows = self._groups(weights)
-        return new.cumsum(axis=1), rows.cumsum(axis=1)
-
-    def _groups(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Outcomes and rows of each group of equal scores, best scores first."""
-        rows = np.take(weights, self.customers, axis=1)
-        new = rows * self.labels
-        if len(self.starts) == len(self.customers):
-            return new, rows
-        return np.add.reduceat(new, self.starts, axis=1), np.add.reduceat(rows, self.starts, axis=1)
-
-    def _calibration_error(self, bins: Floats, rows: Floats, noises: int) -> Floats:
-        gaps, sizes = bins[:, 0::2], bins[:, 1::2]
-        mean_gap = np.divide(gaps, sizes, out=np.zeros_like(gaps), where=sizes > 0)
-        squared = (sizes * (mean_gap**2 - noises * self.noise)).sum(axis=1) / rows
-        return np.asarray(np.sqrt(np.maximum(squared, 0.0)), dtype=np.float64)
-
-
 def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
-    """Return the share of all outcomes found at each depth, ties by their mean.  # (n_draws, n_depths)
+    """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
 
-    `found` and `reached` are the cumulative sums of `Judged.curve`; a depth is a share of the rows.
+    `found` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
+    rows. NaN where there is nothing to find.
     """
     shares = np.empty((len(found), len(depths)))
     for draw, (hits, rows) in enumerate(zip(found, reached, strict=True)):
         at = np.interp(depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits]))
-        shares[draw] = at / hits[-1]
+        shares[draw] = at / hits[-1] if hits[-1] else np.nan
     return shares
 
 

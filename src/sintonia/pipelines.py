@@ -43,7 +43,9 @@ from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
 from sintonia.model import fit_model
 from sintonia.progress import step, track
+from sintonia.propensity_metrics import Stakes
 from sintonia.review import ReviewData, render
+from sintonia.run_summaries import train_figures
 from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
@@ -59,9 +61,8 @@ from sintonia.summaries import (
     review_figures,
     score_figures,
     simulate_figures,
-    train_figures,
 )
-from sintonia.tasks import label_kinds
+from sintonia.tasks import find_task, label_kinds
 from sintonia.training_set import assemble
 
 S = TypeVar("S", bound=Settings)
@@ -195,7 +196,8 @@ def train(settings: TrainSettings) -> Figures:
             "model": model.propensities(test.values),
             **baselines.propensities(everything.at(split.test)),
         }
-        judged = evaluate(test.label, propensities, test.customer_id, seed=settings.seed)
+        stakes = Stakes(campaign=settings.profit if find_task(task).absence else None)
+        judged = evaluate(test.label, propensities, test.customer_id, stakes=stakes, seed=settings.seed)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     training = Training(settings, store, split, rows, model, judged, leaks)

@@ -7,12 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sintonia.check import leak_figures
-from sintonia.check.words import leak_lines
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
-from sintonia.evaluation import Estimate
-from sintonia.evidence import Training
 from sintonia.identity.explanation import Explanation, lines
 from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
@@ -22,14 +18,11 @@ from sintonia.lists import CustomerList, Located
 from sintonia.registry import Registered
 from sintonia.scoring import Scores
 from sintonia.synthetic import SimulationSummary
-from sintonia.tasks import describe
 
 Figures = dict[str, Any]
 
 FOR_PEOPLE = ("say", "row")
 """Keys of figures that are words for people: lines to print, and a row for the table a sweep ends with."""
-
-SHOWN = {"auc": "AUC", "average_precision": "AP", "brier": "Brier", "log_loss": "log loss"}
 
 
 def simulate_figures(summary: SimulationSummary) -> Figures:
@@ -146,40 +139,6 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
     }
 
 
-def train_figures(training: Training, registered: Registered) -> Figures:
-    """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
-    settings, split, judged = training.settings, training.split, training.judged
-    population, outcome = describe(settings.task)
-    dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
-    say = [
-        f"Task {settings.task.name}: of the {population}, who {outcome}?",
-        f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
-        f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
-        f"  {'':<14}" + "".join(f"{title:>24}" for title in SHOWN.values()),
-    ]
-    for name, estimates in judged.estimates.items():
-        say.append(f"  {name:<14}" + "".join(f"{_interval(estimates[metric]):>24}" for metric in SHOWN))
-    best = judged.best_baseline()
-    if best is not None:
-        gap = _interval(judged.differences[best]["auc"])
-        say.append(f"By AUC the model is {judged.verdict(best)} the {best}: difference {gap}")
-    say += leak_lines(training.leaks)
-    say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
-    return {
-        "task": settings.task.name,
-        "model": registered.name,
-        "version": registered.version,
-        "alias": registered.alias,
-        "run_id": registered.run_id,
-        "files": [],
-        "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
-        **judged.figures(),
-        "may_leak": leak_figures(training.leaks)["may_leak"],
-        "row": {title: _interval(judged.estimates["model"][metric]) for metric, title in SHOWN.items()},
-        "say": say,
-    }
-
-
 def score_figures(customers: CustomerList, located: Located, scores: Sequence[Scores], out: Path) -> Figures:
     """Return what became of the list's rows; for every task scored + not eligible + unknown = rows."""
     unknown = sum(owner is None for owner in located.customer_ids)
@@ -279,10 +238,6 @@ def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: 
         for name, figures in steps.items()
     }
     return {"steps": told, "files": files, "say": say}
-
-
-def _interval(found: Estimate) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def _files(paths: Sequence[Path]) -> list[str]:

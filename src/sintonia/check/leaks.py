@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sintonia.check.columns import Told, columns_at, parquet
 from sintonia.check.strength import strength
 from sintonia.config import TaskConfig
-from sintonia.evaluation import Estimate
+from sintonia.estimates import Estimate
 from sintonia.interactions import Store
 
 Outcomes = tuple[NDArray[np.int8], NDArray[np.bool_]]

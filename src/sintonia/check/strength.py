@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.evaluation import Estimate
+from sintonia.estimates import Estimate
 
 Values = NDArray[Any]
 """Floats with NaN for none, or texts with None for none."""

@@ -294,6 +294,37 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
+class ProfitConfig:
+    """What keeping a customer is worth and costs, in euros, and who accepts: a share that is Beta distributed.
+
+    A contacted customer who would leave stays with probability gamma, Beta(accepts_alpha, accepts_beta), and then
+    takes the incentive; one who would have stayed anyway always takes it. The defaults are those of Verbraken et
+    al. (2013).
+    """
+
+    customer_value_eur: float = 200.0
+    incentive_eur: float = 10.0
+    contact_eur: float = 1.0
+    accepts_alpha: float = 6.0
+    accepts_beta: float = 14.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is worth nothing, costs less than nothing, or costs all that it may bring."""
+        for key in ("incentive_eur", "contact_eur"):
+            at_least(f"profit.{key}", getattr(self, key), 0)
+        for key in ("accepts_alpha", "accepts_beta"):
+            if getattr(self, key) <= 0:
+                raise ConfigError(
+                    f"profit.{key}={getattr(self, key)} is no shape of a Beta; give more than 0."
+                )
+        if self.customer_value_eur <= self.incentive_eur:
+            raise ConfigError(
+                f"profit.customer_value_eur={self.customer_value_eur} is not above "
+                f"profit.incentive_eur={self.incentive_eur}: keeping a customer would never pay."
+            )
+
+
+@dataclass(frozen=True)
 class TrackingConfig:
     """Where MLflow keeps runs and models; no uri means a SQLite file in the workspace."""
 

@@ -9,6 +9,7 @@ from sintonia.config.groups import (
     FeaturesConfig,
     IdentityConfig,
     ModelConfig,
+    ProfitConfig,
     SourceConfig,
     SplitConfig,
     TaskConfig,
@@ -96,6 +97,7 @@ class TrainSettings(Settings):
     task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    profit: ProfitConfig = field(default_factory=ProfitConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sintonia.evaluation import DEPTHS, Bin, Evaluation
+from sintonia.estimates import Bin, Evaluation
+from sintonia.evaluation import DEPTHS
 from sintonia.explain import Swarm
 from sintonia.pages import number, percent
 

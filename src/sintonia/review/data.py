@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 from sintonia.errors import InputError
-from sintonia.evaluation import Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.explain import Contributions, Swarm, importance
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sintonia.evaluation import Estimate
-from sintonia.metrics import METRICS, Metric
+from sintonia.estimates import Estimate
+from sintonia.metrics import Metric
 from sintonia.pages import number, template
 from sintonia.review import charts, words
 from sintonia.review.data import ReviewData
@@ -24,7 +24,7 @@ def render(review: ReviewData) -> str:
         findings=words.findings(review),
         worries=words.worries(review),
         signs=SIGNS,
-        metrics=METRICS,
+        metrics=review.evaluation.metrics,
         table=metric_table(review),
         reliability=charts.reliability(review.evaluation.bins[review.evaluation.model]),
         gains=charts.gains(review.evaluation),
@@ -45,7 +45,7 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
         {
             "name": name,
             "kind": "own" if name == judged.model else "baseline",
-            "cells": [_cell(metric, of[metric.name]) for metric in METRICS],
+            "cells": [_cell(metric, of[metric.name]) for metric in judged.metrics],
         }
         for name, of in judged.estimates.items()
     ]
@@ -53,7 +53,7 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
     if best is None:
         return rows
     gaps = judged.differences[best]
-    cells = [_cell(metric, gaps[metric.name], judged.verdict(best, metric.name)) for metric in METRICS]
+    cells = [_cell(metric, gaps[metric.name], judged.verdict(best, metric.name)) for metric in judged.metrics]
     return [*rows, {"name": f"{judged.model} minus {best}", "kind": "difference", "cells": cells}]
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sintonia.evaluation import HEADLINE, Estimate
+from sintonia.estimates import Estimate
 from sintonia.metrics import find_metric
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
@@ -39,7 +39,7 @@ def findings(data: ReviewData) -> list[Finding]:
 def ranking(data: ReviewData) -> Finding:
     """Return how it ranks against the best baseline, decided by the interval of the paired difference."""
     judged = data.evaluation
-    metric, best = find_metric(HEADLINE), judged.best_baseline()
+    metric, best = find_metric(judged.headline), judged.best_baseline()
     own = judged.estimates[judged.model][metric.name]
     if best is None:
         evidence = f"{metric.title} {number(own.value)} (95\u202f% interval {interval(own)})."

@@ -1,0 +1,93 @@
+"""What the verbs of runs say: a training, compared runs, a promotion."""
+
+from collections.abc import Sequence
+
+from sintonia.check import leak_figures
+from sintonia.check.words import leak_lines
+from sintonia.estimates import Estimate, Evaluation
+from sintonia.evidence import Training
+from sintonia.registry import Registered
+from sintonia.summaries import Figures
+from sintonia.tasks import describe
+
+SHORT = {
+    "auc": "AUC",
+    "average_precision": "AP",
+    "brier": "Brier",
+    "log_loss": "log loss",
+    "lift_top10": "lift, top 10 %",
+    "calibration_error": "calibration error",
+    "capture_top20": "spend in top 20 %",
+    "expected_profit": "max. profit, EUR",
+    "rank_correlation": "rank corr.",
+    "total_ratio": "total",
+    "tweedie_deviance": "Tweedie dev.",
+    "median_error": "median error, EUR",
+}
+"""Metrics in the order in which they are printed, with names short enough for a column."""
+
+ACROSS = 4
+
+
+def train_figures(training: Training, registered: Registered) -> Figures:
+    """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
+    settings, split, judged = training.settings, training.split, training.judged
+    population, outcome = describe(settings.task)
+    dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
+    say = [
+        f"Task {settings.task.name}: of the {population}, who {outcome}?",
+        f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
+        f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
+        *metric_lines(judged),
+    ]
+    if (line := grade_line(judged)) is not None:
+        say.append(line)
+    say += leak_lines(training.leaks)
+    say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
+    names = [name for name in SHORT if name in judged.estimates[judged.model]][:ACROSS]
+    return {
+        "task": settings.task.name,
+        "model": registered.name,
+        "version": registered.version,
+        "alias": registered.alias,
+        "run_id": registered.run_id,
+        "files": [],
+        "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
+        **judged.figures(),
+        "may_leak": leak_figures(training.leaks)["may_leak"],
+        "row": {SHORT[name]: interval(judged.estimates[judged.model][name]) for name in names},
+        "say": say,
+    }
+
+
+def metric_lines(judged: Evaluation) -> list[str]:
+    """Return the metrics of the model and its baselines as tables of a few columns each."""
+    names = [name for name in SHORT if name in judged.estimates[judged.model]]
+    blocks = [names[start : start + ACROSS] for start in range(0, len(names), ACROSS)]
+    return [line for block in blocks for line in _block(judged, block)]
+
+
+def _block(judged: Evaluation, names: Sequence[str]) -> list[str]:
+    lines = [f"  {'':<14}" + "".join(f"{SHORT[name]:>24}" for name in names)]
+    for model, of in judged.estimates.items():
+        cells = [interval(of[name]) if name in of else "" for name in names]
+        lines.append(f"  {model:<14}" + "".join(f"{cell:>24}" for cell in cells))
+    return lines
+
+
+def grade_line(judged: Evaluation) -> str | None:
+    """Return the grade in words, None when there is no baseline."""
+    best = judged.best_baseline()
+    if best is None:
+        return None
+    metric = judged.headline
+    gap = interval(judged.differences[best][metric])
+    return (
+        f"Grade {judged.grade}: by {SHORT[metric]} the model is {judged.verdict(best)} the {best}, "
+        f"the best baseline: difference {gap}"
+    )
+
+
+def interval(found: Estimate) -> str:
+    """Return a figure with its interval."""
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
