@@ -1,19 +1,20 @@
 """Features joined to labels: the right rows, in one order, whatever the threads and buckets."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from brand import CATALOGUE, FEATURES, FITTED, SPLIT, TASK, build_brand
+from brand import CATALOGUE, FEATURES, FITTED, SILO, SPLIT, TASK, build_brand
 from builder import build_store
 from sintonia import features, tasks
-from sintonia.config import EngineConfig
+from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.interactions import Store
 from sintonia.timeline import split_snapshots
-from sintonia.training_set import Rows, assemble
+from sintonia.training_set import Rows, assemble, catalogue_of
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,6 @@ def test_threads_buckets_and_the_company_of_others_change_nothing(store, as_ofs,
     alone = by_key(assemble(store, as_ofs, CATALOGUE, TASK, customers=some))
     assert alone == {key: value for key, value in by_key(whole).items() if key[0] in some}
     (tmp_path / "events.csv").write_bytes((store.folder.parents[2] / "events.csv").read_bytes())
-    from brand import SILO
 
     rebucketed = build_store(tmp_path, {"events": SILO}, buckets=7)
     assert by_key(assemble(rebucketed, as_ofs, CATALOGUE, TASK)) == by_key(whole)
@@ -90,3 +90,32 @@ def test_dates_pick_their_rows(store, as_ofs):
     parts = [rows.at([as_of]) for as_of in as_ofs]
     assert sum(len(part) for part in parts) == len(rows)
     assert all(len(set(part.as_of.tolist())) == 1 for part in parts)
+
+
+def test_a_row_a_category_has_the_customers_own_features_and_those_of_the_category(tmp_path):
+    (tmp_path / "tickets.csv").write_text(
+        "card,at,ticket,what,price\n"
+        "1,2025-01-02,t1,milk,1.00\n1,2025-01-02,t1,milk,2.00\n1,2025-01-06,t2,bread,4.00\n"
+        "1,2025-01-10,t3,milk,8.00\n2,2025-01-09,t4,bread,16.00\n1,2025-01-14,t5,bread,1.00\n"
+    )
+    reads = {"thread_id": "ticket", "amount": "price", "category": "what"}
+    silo = replace(SILO, path="tickets.csv", known_at=None, interactions=reads)
+    store = build_store(
+        tmp_path, {"tickets": replace(silo, constants={"kind": "purchase", "channel": "store"})}
+    )
+    task = TaskConfig(name="category", active_days=30, horizon_days=7, categories=["milk", "bread"])
+    made = catalogue_of(
+        task, FeaturesConfig(families=["rfm"], windows_days=[7, 30], half_lives_days=[]), FITTED
+    )
+    rows = assemble(store, [datetime(2025, 1, 11)], made, task)
+    one = np.lexsort((rows.category, rows.values[:, rows.names.index("rfm__orders__30d")]))[2:]
+    table = {name: rows.values[one, at].tolist() for at, name in enumerate(rows.names)}
+    assert rows.category[one].tolist() == table["category__which"] == [0, 1]
+    assert rows.label[one].tolist() == [0, 1]
+    assert table["rfm__orders__30d"] == [3, 3]
+    assert table["category__visits__30d"] == [2, 1]  # two lines of one ticket are one visit
+    assert table["category__amount__30d"] == [1100, 400]
+    assert table["category__share__7d"] == [0.5, 0.5]
+    assert table["category__days_since"] == [1, 5]
+    assert table["category__mean_gap"][0] == 8
+    assert np.isnan(table["category__mean_gap"][1])

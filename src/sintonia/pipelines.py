@@ -38,7 +38,7 @@ from sintonia.identity.golden import write_customers
 from sintonia.identity.page import render as render_identity
 from sintonia.identity.report import Report, read_records, report_records, report_store
 from sintonia.identity.tying import tie
-from sintonia.interactions import identity_folder, open_store
+from sintonia.interactions import Store, identity_folder, open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
 from sintonia.model import fit_model
@@ -62,10 +62,12 @@ from sintonia.summaries import (
     score_figures,
     simulate_figures,
 )
-from sintonia.tasks import find_task, label_kinds
-from sintonia.training_set import assemble
+from sintonia.tasks import choose_categories, find_task, label_kinds
+from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
+from sintonia.training_set import assemble, catalogue_of
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T", TrainSettings, CheckSettings)
 
 log = logging.getLogger("sintonia")
 
@@ -140,10 +142,10 @@ def _store_report(settings: IdentitySettings) -> tuple[Report, Path]:
 
 def check(settings: CheckSettings) -> Figures:
     """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
-    workspace, task, seed = Path(settings.workspace), settings.task, settings.seed
+    workspace = Path(settings.workspace)
     store = open_store(workspace)
-    kinds = label_kinds(task)
-    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    settings, split = _asked(settings, store)
+    task, seed = settings.task, settings.seed
     with step("Looking up who is asked about"):
         moments = ask(store, split, task, settings.rows)
     question = Question(
@@ -177,14 +179,14 @@ def features(settings: FeaturesSettings) -> Figures:
 
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is out of time beside its baselines; the model is registered."""
-    workspace, task = Path(settings.workspace), settings.task
+    workspace = Path(settings.workspace)
     store = open_store(workspace)
-    kinds = label_kinds(task)
-    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    settings, split = _asked(settings, store)
+    task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
-    made = catalogue(settings.features, fitted)
+    made = catalogue_of(task, settings.features, fitted)
     everything = assemble(store, split.all, with_baselines(made), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
     with step("Growing trees"):
@@ -205,6 +207,18 @@ def train(settings: TrainSettings) -> Figures:
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
     return train_figures(training, registered)
+
+
+def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:
+    """Return the settings with the categories a task asks about, and the split of its as-of dates.
+
+    The categories are those of the training dates: which ones sell later is not known then.
+    """
+    task, kinds = settings.task, label_kinds(settings.task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
+    chosen = choose_categories(task, tables, split.train[-1])
+    return replace(settings, task=chosen), split
 
 
 def score(settings: ScoreSettings) -> Figures:

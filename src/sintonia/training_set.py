@@ -2,18 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sintonia import features, tasks
-from sintonia.config import EngineConfig, TaskConfig
-from sintonia.features import Feature, History
+from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
+from sintonia.features import Feature, Fitted, History
 from sintonia.features.cache import kept, prune, table_folder
+from sintonia.features.families.by_category import PLACE, in_category, of_row_category, row_category_features
+from sintonia.features.families.frame import column_names
 from sintonia.interactions import Store
 from sintonia.progress import track
 
@@ -26,30 +30,46 @@ class Rows:
     """Eligible customers at as-of dates: keys, features and labels, row by row.
 
     `customer_id` (n_rows,) text, `as_of` (n_rows,) datetime64[us], `values` (n_rows, n_features) float32,
-    `label` (n_rows,) int8, and `names` (n_features,).
+    `label` (n_rows,) int8, or int64 cents, and `names` (n_features,). `category` (n_rows,) is the place of the row's
+    category among the task's, where a customer has a row for each; else None.
     """
 
     customer_id: NDArray[np.object_]
     as_of: NDArray[np.datetime64]
     values: NDArray[np.float32]
-    label: NDArray[np.int8]
+    label: NDArray[Any]
     names: tuple[str, ...]
+    category: NDArray[np.int16] | None = None
 
     def at(self, dates: Collection[datetime]) -> "Rows":
         """Return the rows of these as-of dates."""
         return self.take(np.isin(self.as_of, np.array(sorted(dates), "datetime64[us]")))
 
-    def take(self, rows: NDArray[np.bool_]) -> "Rows":
-        """Return the rows where the mask holds."""
-        return Rows(self.customer_id[rows], self.as_of[rows], self.values[rows], self.label[rows], self.names)
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Rows":
+        """Return the rows where the mask holds, or those of these places."""
+        category = None if self.category is None else self.category[rows]
+        return Rows(
+            self.customer_id[rows],
+            self.as_of[rows],
+            self.values[rows],
+            self.label[rows],
+            self.names,
+            category,
+        )
 
     def select(self, names: Sequence[str]) -> "Rows":
         """Return the rows with these features only, in this order."""
         places = [self.names.index(name) for name in names]
-        return Rows(self.customer_id, self.as_of, self.values[:, places], self.label, tuple(names))
+        return replace(self, values=self.values[:, places], names=tuple(names))
 
     def __len__(self) -> int:
         return len(self.label)
+
+
+def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
+    """Return the features a task's model reads: the configuration's, and of a row's category where it has one."""
+    made = features.catalogue(config, fitted)
+    return [*made, *row_category_features(config)] if tasks.find_task(task).by_category else made
 
 
 def assemble(
@@ -67,42 +87,88 @@ def assemble(
     Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
     features of everybody are kept on disk within the engine's `feature_cache_gib`.
     """
-    made, merges = features.plan(catalogue), store.read_merges()
+    wide = _wide(catalogue, task)
+    made, merges = features.plan(wide), store.read_merges()
     keep = customers is None and engine.feature_cache_gib > 0
-    folder = table_folder(store.features, store.fingerprint, catalogue, as_ofs) if keep else None
+    folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
 
-    def one(path: Path) -> pa.Table:
+    def one(path: Path) -> Rows:
         file = None if folder is None else folder / path.name
         there = file is not None and file.is_file()
-        columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read()])
+        columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read(task)])
         interactions = store.read_bucket(path, customers, columns)
         beside = {} if there else {name: store.read_beside(name, path, customers) for name in made.others}
         history = History(interactions, **beside) if beside else interactions
         computed = kept(file, lambda: features.compute_features(history, as_ofs, made))
-        return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges))
+        return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges), catalogue, task)
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        tables = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
+        parts = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
-    return to_rows(pa.concat_tables(tables), made.names)
+    return _concatenated(parts)
 
 
-def label_features(computed: pa.Table, labelled: pa.Table) -> pa.Table:
-    """Return features and label of who is eligible: one row per (customer_id, as_of), ordered by them."""
-    joined = labelled.join(computed, list(KEYS), join_type="inner")
-    return joined.sort_by([(key, "ascending") for key in KEYS])
-
-
-def to_rows(table: pa.Table, names: Sequence[str]) -> Rows:
-    """Return a table with keys, label and features as arrays."""
-    values = np.empty((table.num_rows, len(names)), np.float32)
-    for position, name in enumerate(names):
-        values[:, position] = table[name].to_numpy()
+def label_features(
+    computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
+) -> Rows:
+    """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories."""
+    by_category = tasks.find_task(task).by_category
+    per_key = len(task.categories) if by_category else 1
+    asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
+    joined = asked.select(KEYS).join(computed, list(KEYS), join_type="inner")
+    table = joined.sort_by([(key, "ascending") for key in KEYS])
+    # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
+    assert len(table) * per_key == len(labelled)
+    values = np.empty((len(labelled), len(catalogue)), np.float32)
+    for at, feature in enumerate(catalogue):
+        values[:, at] = _column(table, feature, task)
     return Rows(
-        customer_id=np.asarray(table["customer_id"].to_pylist(), object),
-        as_of=table["as_of"].to_numpy().astype("datetime64[us]"),
+        customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
+        as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
         values=values,
-        label=table["label"].to_numpy(),
-        names=tuple(names),
+        label=labelled["label"].to_numpy(),
+        names=tuple(feature.name for feature in catalogue),
+        category=labelled["category"].to_numpy() if by_category else None,
+    )
+
+
+def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
+    """Return the features as they are computed: once a customer, and once a customer and category."""
+    made = [feature for feature in catalogue if not of_row_category(feature)]
+    for feature in catalogue:
+        if of_row_category(feature) and feature.name != PLACE:
+            made += _spread(feature, task)
+    return made
+
+
+def _spread(feature: Feature, task: TaskConfig) -> list[Feature]:
+    """Return a feature of the row's category as one a category, each under a name of its own."""
+    return [
+        replace(in_category(feature, category), measure=f"{feature.measure}_of_{name}")
+        for category, name in zip(task.categories, column_names(task.categories), strict=True)
+    ]
+
+
+def _column(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]:
+    """Return a feature's values, laid out by customer and then by category where the task has categories."""
+    if not tasks.find_task(task).by_category:
+        return np.asarray(table[feature.name].to_numpy())
+    if feature.name == PLACE:
+        return np.tile(np.arange(len(task.categories)), len(table))
+    if not of_row_category(feature):
+        return np.repeat(table[feature.name].to_numpy(), len(task.categories))
+    columns = [table[one.name].to_numpy() for one in _spread(feature, task)]
+    return np.stack(columns, axis=1).ravel()
+
+
+def _concatenated(parts: Sequence[Rows]) -> Rows:
+    first = parts[0]
+    return Rows(
+        customer_id=np.concatenate([part.customer_id for part in parts]),
+        as_of=np.concatenate([part.as_of for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        label=np.concatenate([part.label for part in parts]),
+        names=first.names,
+        category=None if first.category is None else np.concatenate([part.category for part in parts]),
     )

@@ -1,28 +1,32 @@
 """Who is eligible at as_of, and what happens to whom in (as_of + gap, as_of + gap + horizon]."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
 from sintonia.config import TaskConfig
-from sintonia.errors import ConfigError
-from sintonia.tasks import describe, label_rows
+from sintonia.errors import ConfigError, NotEnoughDataError
+from sintonia.tasks import TASKS, choose_categories, columns_read, describe, label_kinds, label_rows
 
 AS_OF = datetime(2025, 6, 1)
 CHURN = TaskConfig(name="churn", active_days=30, gap_days=0, horizon_days=10)
 
 
-def histories(*rows: tuple[str, float, str], known_later: float = 0.0) -> pa.Table:
-    """Interactions as (customer, days from as_of, kind), all known `known_later` days after they occurred."""
-    rows = tuple(sorted(rows))
-    at = [AS_OF + timedelta(days=days) for _, days, _ in rows]
+def histories(*rows: tuple, known_later: float = 0.0) -> pa.Table:
+    """Interactions as (customer, days from as_of, kind[, category, cents]), known `known_later` days after."""
+    rows = tuple(sorted(rows, key=lambda row: row[:2]))
+    rows = tuple((*row, *(None, None)[len(row) - 3 :]) for row in rows)
+    at = [AS_OF + timedelta(days=days) for _, days, *_ in rows]
     return pa.table(
         {
-            "customer_id": [customer for customer, _, _ in rows],
+            "customer_id": [row[0] for row in rows],
             "occurred_at": pa.array(at, pa.timestamp("us")),
             "known_at": pa.array([moment + timedelta(days=known_later) for moment in at], pa.timestamp("us")),
-            "kind": [kind for _, _, kind in rows],
+            "kind": [row[2] for row in rows],
+            "category": pa.array([row[3] for row in rows], pa.string()),
+            "amount": pa.array([row[4] for row in rows], pa.int64()),
         }
     )
 
@@ -96,6 +100,76 @@ def test_customer_that_merges_is_one_until_then_and_its_person_answers_for_it():
         ("person", AS_OF, 0),
         ("person", later, 0),
     ]
+
+
+def test_a_contract_ends_when_it_is_cancelled_and_who_has_cancelled_is_asked_no_more():
+    contract = replace(CHURN, ends_by="cancel")
+    found = labels(
+        histories(
+            ("leaves", -5, "register"), ("leaves", 3, "cancel"),
+            ("stays", -5, "purchase"),
+            ("left", -5, "purchase"), ("left", -2, "cancel"),
+            ("back again", -9, "purchase"), ("back again", -5, "cancel"), ("back again", -1, "register"),
+        ),
+        contract,
+    )  # fmt: skip
+    assert found == {"leaves": 1, "stays": 0, "back again": 0}
+    assert describe(contract)[1] == "cancels in the 10 days after the as-of date"
+    assert label_kinds(contract) == ("cancel",)
+
+
+def test_a_cancellation_not_yet_known_ends_nothing():
+    late = histories(("a", -3, "purchase"), ("a", -1, "cancel"), known_later=2)
+    assert labels(late, replace(CHURN, ends_by="cancel")) == {"a": 0}
+
+
+def test_value_adds_up_what_was_paid_less_what_was_given_back_and_is_never_negative():
+    found = labels(
+        histories(
+            ("spends", -5, "purchase", "x", 900), ("spends", 1, "purchase", "x", 700),
+            ("spends", 10, "purchase", None, 1),
+            ("returns", -5, "purchase", "x", 900), ("returns", 2, "return", "x", -900),
+            ("silent", -5, "purchase", "x", 900), ("silent", 11, "purchase", "x", 900),
+        ),
+        replace(CHURN, name="value"),
+    )  # fmt: skip
+    assert found == {"spends": 701, "returns": 0, "silent": 0}
+
+
+BY_CATEGORY = replace(CHURN, name="category", categories=["milk", "bread"])
+
+
+def test_a_task_by_category_has_a_row_for_each_of_its_categories():
+    bought = histories(
+        ("a", -5, "purchase", "milk"), ("a", 2, "purchase", "bread"), ("a", 2, "view", "milk"),
+        ("b", -5, "purchase", None), ("b", 3, "purchase", "fish"), ("b", 4, "purchase", None),
+    )  # fmt: skip
+    table = label_rows(bought, [AS_OF], BY_CATEGORY)
+    assert table["customer_id"].to_pylist() == ["a", "a", "b", "b"]
+    assert table["category"].to_pylist() == [0, 1, 0, 1]
+    assert table["label"].to_pylist() == [0, 1, 0, 0]
+
+
+def test_the_categories_asked_about_are_those_most_customers_had_bought_by_then():
+    config = replace(BY_CATEGORY, categories=[], top_k=2, without=["coupon"])
+    bought = histories(
+        ("a", -5, "purchase", "milk"), ("a", -4, "purchase", "milk"), ("a", -3, "purchase", "milk"),
+        ("a", -2, "purchase", "bread"), ("b", -2, "purchase", "bread"), ("b", -2, "purchase", "coupon"),
+        ("a", -2, "purchase", "coupon"), ("b", -1, "purchase", None), ("b", -1, "view", "fish"),
+        ("a", 1, "purchase", "fish"), ("b", 1, "purchase", "fish"), ("b", -1, "purchase", "apples"),
+    )  # fmt: skip
+    assert choose_categories(config, [bought], AS_OF).categories == ["bread", "apples"]
+    assert choose_categories(BY_CATEGORY, [bought], AS_OF) == BY_CATEGORY
+    assert choose_categories(CHURN, [bought], AS_OF) == CHURN
+    with pytest.raises(NotEnoughDataError, match="known at 2025-05-01 has a category"):
+        choose_categories(config, [bought], datetime(2025, 5, 1))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_reads_only_the_columns_it_names(name: str):
+    config = replace(BY_CATEGORY, name=name)
+    bought = histories(("a", -5, "purchase", "milk", 100)).select(columns_read(config))
+    assert set(label_rows(bought, [AS_OF], config)["label"].to_pylist()) <= {0, 1}
 
 
 def test_rows_come_ordered_by_customer_and_date():

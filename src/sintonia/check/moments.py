@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia import tasks
@@ -14,13 +15,11 @@ from sintonia.interactions import Store
 from sintonia.timeline import Split
 from sintonia.training_set import Rows
 
-READ = ["customer_id", "occurred_at", "known_at", "kind"]
-
 
 def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
     """Return the moments of the split in as many whole buckets as it takes for `rows` of its test dates.
 
-    Columns: `customer_id`, `as_of`, `label`.
+    Columns: `customer_id`, `as_of`, `label` (int8: whether it happens, anything is spent, any category is bought).
 
     Raises
     ------
@@ -29,7 +28,8 @@ def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
     """
     merges, found, tested = store.read_merges(), [], 0
     for path in store.buckets:
-        found.append(tasks.label_rows(pq.read_table(path, columns=READ), split.all, task, merges))
+        interactions = pq.read_table(path, columns=list(tasks.columns_read(task)))
+        found.append(_whether(tasks.label_rows(interactions, split.all, task, merges)))
         tested += at(found[-1], split.test).num_rows
         if tested >= rows:
             break
@@ -49,6 +49,23 @@ def at(moments: pa.Table, dates: Collection[datetime]) -> pa.Table:
 def moments_of(rows: Rows) -> pa.Table:
     """Return the moments of a training set's rows, in the columns of `ask`."""
     customer_id = pa.array(rows.customer_id, pa.string())
-    return pa.table(
-        {"customer_id": customer_id, "as_of": pa.array(rows.as_of, pa.timestamp("us")), "label": rows.label}
+    return _whether(
+        pa.table(
+            {
+                "customer_id": customer_id,
+                "as_of": pa.array(rows.as_of, pa.timestamp("us")),
+                "label": rows.label,
+            }
+        )
     )
+
+
+def _whether(labelled: pa.Table) -> pa.Table:
+    """Return one row per (customer_id, as_of), in their order: whether anything was spent, or any category bought."""
+    keys = ["customer_id", "as_of"]
+    label = pc.greater(labelled["label"], 0).cast(pa.int8())
+    found = labelled.select(keys).append_column("label", label)
+    if "category" in labelled.column_names or len(found) > found.group_by(keys).aggregate([]).num_rows:
+        found = found.group_by(keys, use_threads=False).aggregate([("label", "max")])
+        found = found.rename_columns([*keys, "label"])
+    return found

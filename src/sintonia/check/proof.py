@@ -17,7 +17,7 @@ from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature
 from sintonia.interactions import Store
 from sintonia.progress import track
-from sintonia.training_set import Rows, assemble
+from sintonia.training_set import Rows, assemble, catalogue_of
 
 WAYS = ("deleted", "disturbed")
 
@@ -90,7 +90,8 @@ def prove(
 
 
 def _catalogue(store: Store, question: Question) -> list[Feature]:
-    return features.catalogue(question.features, features.fit(question.features, store, question.as_ofs[0]))
+    fitted = features.fit(question.features, store, question.as_ofs[0])
+    return catalogue_of(question.task, question.features, fitted)
 
 
 def _draw(store: Store, moments: pa.Table, question: Question) -> list[str]:

@@ -227,20 +227,34 @@ class FeaturesConfig:
         at_least("features.top_k", self.top_k, 1)
 
 
+ENDS = ("silence", "cancel")
+"""What ends a relation: nothing bought for a while, or an interaction that says so."""
+
+
 @dataclass(frozen=True)
 class TaskConfig:
-    """What is predicted, for whom: label in (as_of + gap, as_of + gap + horizon]."""
+    """What is predicted, for whom: label in (as_of + gap, as_of + gap + horizon].
+
+    `ends_by` is churn's own: `silence` (a lapse) or `cancel` (a contract's end). `top_k` and `without` are the
+    category task's own: it asks about the categories most customers bought, or about those of `categories`.
+    """
 
     name: str = "churn"
     active_days: int = 90
     gap_days: int = 0
     horizon_days: int = 60
+    ends_by: str = "silence"
+    top_k: int = 20
+    without: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse a label window that holds nothing."""
+        """Refuse a label window that holds nothing, and an end that does not exist."""
         at_least("task.active_days", self.active_days, 1)
         at_least("task.gap_days", self.gap_days, 0)
         at_least("task.horizon_days", self.horizon_days, 1)
+        at_least("task.top_k", self.top_k, 1)
+        one_of("end under task.ends_by:", self.ends_by, ENDS)
 
 
 @dataclass(frozen=True)

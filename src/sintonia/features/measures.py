@@ -26,6 +26,9 @@ Labels: TypeAlias = str | tuple[str, ...] | None
 LABELS = ("channel", "kind", "category", "action_id", "source")
 """The text columns a filter can name values of."""
 
+ROW_CATEGORY = "\0the row's category"
+"""Stands in a filter for the category a row asks about, in tables of one row per (customer_id, as_of, category)."""
+
 
 @dataclass(frozen=True)
 class Among:
@@ -199,7 +202,7 @@ class Feature:
     depends on its neighbours; what was fitted on the past (means, weights) is bound to it with
     `functools.partial`. `why` is the reason a marketer would believe it. `table` is whose rows the terms gather: the
     interactions, or another of a customer's tables (see `tables`), of which `category` is the attribute's name or the
-    identifier's type.
+    identifier's type. Conditions on `ROW_CATEGORY` hold for the category the row asks about (`in_category`).
     """
 
     family: str

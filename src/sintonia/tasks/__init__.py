@@ -1,19 +1,13 @@
 """Tasks: who is eligible at as_of, and the label in (as_of + gap, as_of + gap + horizon]."""
 
-from sintonia.tasks.label import (
-    TASKS,
-    Task,
-    columns_read,
-    define_label,
-    describe,
-    find_task,
-    label_kinds,
-    label_rows,
-)
+from sintonia.tasks.categories import choose_categories
+from sintonia.tasks.label import label_rows
+from sintonia.tasks.task import TASKS, Task, columns_read, define_label, describe, find_task, label_kinds
 
 __all__ = [
     "TASKS",
     "Task",
+    "choose_categories",
     "columns_read",
     "define_label",
     "describe",

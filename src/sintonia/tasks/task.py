@@ -1,0 +1,142 @@
+"""The questions there are: who is asked about, and what happens to whom, in words and in kinds of interaction."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sintonia.config import TaskConfig
+from sintonia.errors import unknown
+from sintonia.schema import KINDS
+from sintonia.timeline import label_span
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question about a customer: who is asked about, and what happens or fails to happen to whom.
+
+    A customer is eligible with a visible interaction of an `eligible_kinds` in the last `active_days`, unless a
+    later one of an `ending_kinds` ended the relation. A `binary` label says whether an interaction of a
+    `label_kinds` falls into the horizon, or, with `absence`, that none does; an `amount` what those cost, in cents.
+    `by_category` asks about each customer once a category.
+    """
+
+    name: str
+    eligible_kinds: tuple[str, ...]
+    label_kinds: tuple[str, ...]
+    population: str
+    outcome: str
+    label: Literal["binary", "amount"] = "binary"
+    absence: bool = False
+    ending_kinds: tuple[str, ...] = ()
+    by_category: bool = False
+
+    @property
+    def columns_read(self) -> tuple[str, ...]:
+        """The columns of the interactions that eligibility and label read; no other need be loaded."""
+        more = ("amount",) if self.label == "amount" else ("category",) if self.by_category else ()
+        return ("customer_id", "occurred_at", "known_at", "kind", *more)
+
+
+BUYERS = "customers who bought in the last {active_days} days"
+TASKS = {
+    "churn": Task(
+        name="churn",
+        eligible_kinds=("purchase",),
+        label_kinds=("purchase",),
+        absence=True,
+        population=BUYERS,
+        outcome="buys nothing",
+    ),
+    "purchase": Task(
+        name="purchase",
+        eligible_kinds=tuple(kind for kind in KINDS if kind != "send"),
+        label_kinds=("purchase",),
+        population="customers who did anything in the last {active_days} days",
+        outcome="buys",
+    ),
+    "category": Task(
+        name="category",
+        eligible_kinds=("purchase",),
+        label_kinds=("purchase",),
+        population=BUYERS,
+        outcome="buys which category",
+        by_category=True,
+    ),
+    "value": Task(
+        name="value",
+        eligible_kinds=("purchase",),
+        label_kinds=("purchase", "return"),
+        population=BUYERS,
+        outcome="spends how much",
+        label="amount",
+    ),
+}
+"""The tasks by name. Being sent something is the brand's doing, so it makes nobody active."""
+
+CANCELLING = Task(
+    name="churn",
+    eligible_kinds=("purchase", "register"),
+    label_kinds=("cancel",),
+    population="customers who bought or registered in the last {active_days} days and have not cancelled since",
+    outcome="cancels",
+    ending_kinds=("cancel",),
+)
+"""Churn where a contract says when it ends, as `task.ends_by=cancel` asks for it."""
+
+
+def find_task(config: TaskConfig) -> Task:
+    """Return the task of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        For a task nobody knows.
+    """
+    if config.name not in TASKS:
+        raise unknown("task", config.name, TASKS)
+    return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
+
+
+def describe(config: TaskConfig) -> tuple[str, str]:
+    """Return in words who is asked about and what is predicted.
+
+    Examples
+    --------
+    >>> describe(TaskConfig(name="churn", active_days=56, horizon_days=28))
+    ('customers who bought in the last 56 days', 'buys nothing in the 28 days after the as-of date')
+    """
+    task = find_task(config)
+    after = f" that start {config.gap_days} days after" if config.gap_days else " after"
+    outcome = f"{task.outcome} in the {config.horizon_days} days{after} the as-of date"
+    return task.population.format(active_days=config.active_days), outcome
+
+
+def define_label(config: TaskConfig) -> str:
+    """Return the label's exact definition.
+
+    Examples
+    --------
+    >>> print(define_label(TaskConfig(name="churn", active_days=56, gap_days=7, horizon_days=28)))
+    1 when no interaction of kind purchase falls into (as_of + 7 days, as_of + 35 days], else 0.
+    >>> print(define_label(TaskConfig(name="value", active_days=56, horizon_days=28)))
+    Cents of the interactions of kind purchase or return in (as_of, as_of + 28 days], at least 0.
+    """
+    task = find_task(config)
+    start = f"as_of + {config.gap_days} days" if config.gap_days else "as_of"
+    span = f"({start}, as_of + {label_span(config).days} days]"
+    kinds = " or ".join(task.label_kinds)
+    if task.label == "amount":
+        return f"Cents of the interactions of kind {kinds} in {span}, at least 0."
+    of = " with the row's category" if task.by_category else ""
+    return (
+        f"1 when {'no' if task.absence else 'an'} interaction of kind {kinds}{of} falls into {span}, else 0."
+    )
+
+
+def label_kinds(config: TaskConfig) -> tuple[str, ...]:
+    """Return the kinds of interaction the label looks at."""
+    return find_task(config).label_kinds
+
+
+def columns_read(config: TaskConfig) -> tuple[str, ...]:
+    """Return the columns of the interactions that eligibility and label read; no other need be loaded."""
+    return find_task(config).columns_read
