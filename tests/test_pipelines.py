@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from sintonia.config import (
     conf_dir,
 )
 from sintonia.config.verbs import settings as to_settings
-from sintonia.errors import NotBuiltError
+from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
 
 CUSTOMERS = 600
@@ -39,6 +40,7 @@ def demo_settings(workspace: Path) -> DemoSettings:
         f"customers={CUSTOMERS}",
         "model.max_trees=40",
         "features.windows_days=[30,365]",
+        "tasks.churn.force=true",
     ]
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         found = to_settings("demo", compose("demo", [*small, "model.threads=1"]))
@@ -218,6 +220,28 @@ def test_training_looks_for_columns_that_may_leak_and_records_the_answer(demo):
     assert run.data.metrics["leaks.may_leak"] == 0
     leaks = registry.read_document(place, told["run_id"], "leaks.json")
     assert {found["name"] for found in leaks["findings"]} >= {"birth_year", "count of purchase"}
+
+
+def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_that_was_not_is_not(demo):
+    chosen, figures, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    for task, forced in (("churn", True), ("purchase", False)):
+        told = figures["steps"][f"train task={task}"]
+        assert told["forced"] is forced
+        run = place.client.get_run(told["run_id"])
+        review = (Path(chosen.workspace) / "review" / f"{task}.html").read_text(encoding="utf-8")
+        assert ("forced" in run.data.tags) is forced
+        assert ("It was forced on too little data: " in review) is forced
+    enough = registry.read_document(place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json")
+    assert enough["rows"]["yes"] < 500
+    assert "training rows with the outcome where 500 are needed" in enough["lacks"][0]
+
+
+def test_too_little_data_is_refused_before_anything_is_computed(demo):
+    chosen, _, _ = demo
+    thin = replace(chosen.tasks["churn"], force=False)
+    with pytest.raises(NotEnoughDataError, match=r"Or train all the same with task\.force=true"):
+        pipelines.train(pipelines._as(pipelines.TrainSettings, chosen, task=thin))
 
 
 def test_check_proves_the_features_and_passes_on_the_synthetic_brand(demo):

@@ -18,6 +18,7 @@ from sintonia.interactions import Store
 from sintonia.model import Model
 from sintonia.registry import CATALOGUE, REVIEW, Run
 from sintonia.review import Part, ReviewData, feature_weights
+from sintonia.sufficiency import Sufficiency
 from sintonia.tasks import define_label, describe
 from sintonia.timeline import Split
 from sintonia.training_set import Rows
@@ -35,6 +36,7 @@ class Training:
     rows: Rows
     model: Model
     judged: Evaluation
+    enough: Sufficiency
     leaks: Sequence[Finding] = ()
 
 
@@ -52,7 +54,7 @@ def review_data(training: Training) -> ReviewData:
         population=population,
         outcome=outcome,
         label=define_label(task),
-        limits=_limits(synthetic, training.leaks),
+        limits=_limits(synthetic, training),
         parts=tuple(_part(name, training.rows, dates) for name, dates in parts.items()),
         evaluation=training.judged,
         weights=feature_weights(found, meanings),
@@ -82,9 +84,12 @@ def training_run(training: Training) -> Run:
             "sintonia.data_fingerprint": training.store.fingerprint,
             "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
+            "sintonia.grade": training.judged.grade or "none",
+            **({"forced": "; ".join(training.enough.lacks)} if training.enough.lacks else {}),
         },
         documents={
             "leaks.json": leaks,
+            "sufficiency.json": training.enough.figures(),
             "config.json": resolved,
             "features.json": list(training.model.names),
             CATALOGUE: described(training.model.catalogue),
@@ -97,11 +102,12 @@ def training_run(training: Training) -> Run:
     )
 
 
-def _limits(synthetic: bool, leaks: Sequence[Finding]) -> tuple[str, ...]:
+def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
     limits = (
+        *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
         *(
             f"Column {found.name} of silo '{found.source}' may leak: {found.why}."
-            for found in leaks
+            for found in training.leaks
             if found.may_leak
         ),
         "A propensity says what will happen, not what an action would change: it is no uplift.",

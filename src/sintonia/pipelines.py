@@ -50,6 +50,7 @@ from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
 from sintonia.sources.report import require_interactions
+from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
     Figures,
     build_figures,
@@ -62,7 +63,7 @@ from sintonia.summaries import (
     score_figures,
     simulate_figures,
 )
-from sintonia.tasks import choose_categories, find_task, label_kinds
+from sintonia.tasks import choose_categories, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import assemble, catalogue_of
 
@@ -184,6 +185,8 @@ def train(settings: TrainSettings) -> Figures:
     settings, split = _asked(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    with step("Counting what there is to learn from"):
+        enough = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
     made = catalogue_of(task, settings.features, fitted)
@@ -198,11 +201,11 @@ def train(settings: TrainSettings) -> Figures:
             "model": model.propensities(test.values),
             **baselines.propensities(everything.at(split.test)),
         }
-        stakes = Stakes(campaign=settings.profit if find_task(task).absence else None)
+        stakes = Stakes(campaign=settings.profit if task.name == "churn" else None)
         judged = evaluate(test.label, propensities, test.customer_id, stakes=stakes, seed=settings.seed)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
-    training = Training(settings, store, split, rows, model, judged, leaks)
+    training = Training(settings, store, split, rows, model, judged, enough, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))

@@ -43,6 +43,7 @@ def train_figures(training: Training, registered: Registered) -> Figures:
     if (line := grade_line(judged)) is not None:
         say.append(line)
     say += leak_lines(training.leaks)
+    say += [f"Forced on too little data: {lack}" for lack in training.enough.lacks]
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
     names = [name for name in SHORT if name in judged.estimates[judged.model]][:ACROSS]
     return {
@@ -54,6 +55,8 @@ def train_figures(training: Training, registered: Registered) -> Figures:
         "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
         **judged.figures(),
+        "enough": training.enough.figures(),
+        "forced": bool(training.enough.lacks),
         "may_leak": leak_figures(training.leaks)["may_leak"],
         "row": {SHORT[name]: interval(judged.estimates[judged.model][name]) for name in names},
         "say": say,

@@ -237,6 +237,9 @@ class TaskConfig:
 
     `ends_by` is churn's own: `silence` (a lapse) or `cancel` (a contract's end). `top_k` and `without` are the
     category task's own: it asks about the categories most customers bought, or about those of `categories`.
+
+    Enough to learn from is a history of `history_horizons` horizons, `class_rows` training rows of each outcome, and
+    key fields that at most `missing_share` of the purchases lack; `force` goes on with less.
     """
 
     name: str = "churn"
@@ -247,6 +250,10 @@ class TaskConfig:
     top_k: int = 20
     without: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
+    history_horizons: float = 2.0
+    class_rows: int = 500
+    missing_share: float = 0.2
+    force: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a label window that holds nothing, and an end that does not exist."""
