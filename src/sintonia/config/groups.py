@@ -351,3 +351,41 @@ class TrackingConfig:
 
     uri: str | None = None
     prefix: str = "sintonia"
+
+
+POLICIES = ("best_gain", "softmax", "thompson")
+"""How a personalised policy turns gains into actions."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """How effects become a policy: what a unit of reward is worth, what is not worth doing, how much is tried out.
+
+    `threshold` is the gain an action must exceed, `temperature` the gain that makes softmax e times likelier,
+    `floor` the least probability of every eligible action. Of the customers, `teach_share` teach, `gate_share`
+    decide whether the personalised policy passes, and the others report.
+    """
+
+    name: str = "best_gain"
+    value: float = 1.0
+    threshold: float = 0.0
+    temperature: float = 1.0
+    floor: float = 0.0
+    folds: int = 5
+    teach_share: float = 0.5
+    gate_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse a policy that does not exist, and parts that leave nobody to report on."""
+        one_of("policy", self.name, POLICIES)
+        at_least("policy.folds", self.folds, 2)
+        if self.temperature <= 0 or not 0 <= self.floor < 1:
+            raise ConfigError(
+                f"policy.temperature={self.temperature} or policy.floor={self.floor} cannot work; "
+                "give a temperature above 0 and a floor from 0 to below 1."
+            )
+        if min(self.teach_share, self.gate_share) <= 0 or self.teach_share + self.gate_share >= 1:
+            raise ConfigError(
+                f"policy.teach_share={self.teach_share} and policy.gate_share={self.gate_share} leave nobody to teach, "
+                "judge or report on; give shares above 0 that sum to less than 1."
+            )

@@ -1,0 +1,12 @@
+"""What actions change, and policies that earn their place: effects, values from logged decisions, the gate.
+
+`Logged` holds decisions with their logging propensities; `learn_effects` learns from them what each action changes for
+whom; `study.study` decides whether that earns a policy of its own, and says what it is worth.
+"""
+
+from sintonia.uplift.effects import Effects, learn_effects
+from sintonia.uplift.gate import Gate
+from sintonia.uplift.log import NONE, Actions, Logged
+from sintonia.uplift.study import Study
+
+__all__ = ["NONE", "Actions", "Effects", "Gate", "Logged", "Study", "learn_effects"]

@@ -1,0 +1,73 @@
+"""Heterogeneity must be earned: what is learned about differences counts as far as unseen customers confirm it."""
+
+import numpy as np
+
+from sintonia.uplift.log import Actions, Bools, Floats, Ints
+from sintonia.uplift.values import standard_error
+
+
+def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Floats]:
+    """Return the mean effect of each action where it is eligible, and its clustered standard error.  # (n_actions,)
+
+    `raw` are doubly robust scores less those of `none`. An action that was never eligible has an error of infinity.
+    """
+    found, errors = np.zeros(raw.shape[1]), np.zeros(raw.shape[1])
+    for place in range(1, raw.shape[1]):
+        rows = eligible[:, place]
+        found[place] = raw[rows, place].mean() if rows.any() else 0.0
+        errors[place] = standard_error(raw[rows, place], customer[rows])[0] if rows.any() else np.inf
+    return found, errors
+
+
+def earned(targets: Floats, candidates: list[Floats], eligible: Bools, customer: Ints) -> Floats:
+    """Return the weight of each candidate's differences between customers, 0 or more.  # (n_candidates,)
+
+    Non-negative least squares of the pseudo-outcomes on out-of-fold candidates (stacking: Breiman 1996; for
+    effects Han and Wu 2022), then shrunk by how sure the mix is of its slope: with slope b and clustered standard error
+    s, by 1 - (s / b)^2, the positive-part James-Stein factor, so that a slope within one error of 0 counts for nothing.
+
+    Parameters
+    ----------
+    targets
+        Pseudo-outcomes less the constant effects.  # (n, n_actions)
+    candidates
+        Differences from the constant effects, predicted for customers that the candidate has not seen.
+    """
+    from scipy.optimize import nnls
+
+    rows, places = np.nonzero(eligible[:, 1:])
+    told = np.column_stack([candidate[:, 1:][rows, places] for candidate in candidates])
+    target = targets[:, 1:][rows, places]
+    found, _ = nnls(told.T @ told, told.T @ target)
+    mixed = told @ found
+    power = float(mixed @ mixed)
+    if not power:
+        return np.zeros(len(candidates))
+    slope = float(mixed @ target) / power
+    moments = np.bincount(rows, mixed * (target - slope * mixed), len(targets)).astype(np.float64)
+    error = standard_error(moments, customer)[0] * len(targets) / power
+    factor = max(0.0, 1 - (error / slope) ** 2) if slope > 0 else 0.0
+    return np.asarray(found * factor, np.float64)
+
+
+def likes(actions: Actions, place: int, errors: Floats) -> Floats:
+    """Return how much each learned action tells of one without a history: weights that sum to 1.  # (n_learned,)
+
+    The nearer their attributes (a normal kernel, one standard deviation of each attribute wide), and the better
+    known their effect, the more. Without any action learned it is the like of doing nothing.
+
+    Parameters
+    ----------
+    errors
+        Standard errors of the effects of the learned actions, the first ones; infinite where nothing is known.
+    """
+    learned = len(errors)
+    spread = actions.attributes[1:].std(axis=0)
+    scaled = actions.attributes / np.where(spread > 0, spread, 1.0)
+    distance = ((scaled[:learned] - scaled[place]) ** 2).sum(axis=1) / max(1, scaled.shape[1])
+    known = np.isfinite(errors) & (np.arange(learned) > 0)
+    if not known.any():
+        return np.asarray(np.eye(learned)[0], np.float64)
+    nearer = np.exp(-(distance - distance[known].min()) / 2)
+    weight = np.where(known, nearer / np.maximum(errors, np.finfo(float).eps) ** 2, 0.0)
+    return np.asarray(weight / weight.sum(), np.float64)
