@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.calibration import KINDS, Calibrator, fit_calibrator
+from sintonia.calibration import KINDS, Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.errors import ConfigError, NotEnoughDataError, UnsupportedModelError
 
 RNG = np.random.default_rng(0)
@@ -87,6 +87,42 @@ def test_a_missing_score_stays_missing(kind):
     assert np.isnan(fit_calibrator(RAW, LABELS, kind).apply([np.nan]))[0]
 
 
+def test_beta_is_the_sigmoid_where_the_truth_is_and_bends_where_it_is_not():
+    sigmoid, beta = (fit_calibrator(RAW, LABELS, kind) for kind in ("sigmoid", "beta"))
+    np.testing.assert_allclose(beta.apply([-3.0, 0.0, 3.0]), sigmoid.apply([-3.0, 0.0, 3.0]), atol=0.03)
+    # Log-odds that are right below 0 and worth half above: the sigmoid must be wrong on one side.
+    bent = np.where(RAW > 0, RAW / 2, RAW)
+    labels = (np.random.default_rng(1).random(len(RAW)) < 1 / (1 + np.exp(-bent))).astype(int)
+    there = 1 / (1 + np.exp(-np.array([-3.0, 1.5])))
+    errors = [
+        np.abs(fit_calibrator(RAW, labels, kind).apply([-3.0, 3.0]) - there).max()
+        for kind in ("sigmoid", "beta")
+    ]
+    assert errors[1] < errors[0]
+
+
+def test_the_kind_is_chosen_that_serves_customers_it_was_not_fitted_on():
+    customers = np.arange(len(RAW)) // 2
+    assert choose_calibrator(RAW, LABELS, customers, seed=1).kind != "isotonic"  # the truth is a sigmoid
+    steps = np.where(RAW > 1, 0.6, np.where(RAW > 0.5, 0.1, np.where(RAW > -2, 0.09, 0.08)))
+    stepped = (np.random.default_rng(2).random(len(RAW)) < steps).astype(int)
+    assert choose_calibrator(RAW, stepped, customers, seed=1).kind == "isotonic"
+    again = choose_calibrator(RAW, stepped, customers, seed=1)
+    assert again == choose_calibrator(RAW, stepped, customers, seed=1)
+    assert choose_calibrator([0.0, 1.0, 2.0], [0, 1, 0], ["a", "a", "a"], seed=1).kind == "sigmoid"
+
+
+def test_amounts_add_up_to_the_truth_and_rise_with_the_score():
+    amounts = np.random.default_rng(3).gamma(0.3, np.exp(0.7 * RAW + 5) / 0.3)
+    fitted = fit_amounts(RAW, amounts)
+    assert fitted.apply(RAW).sum() == pytest.approx(amounts.sum(), rel=1e-4)
+    assert fitted.slope == pytest.approx(0.7, abs=0.1)
+    assert Calibrator.from_json(fitted.to_json()) == fitted
+    assert fit_amounts(RAW, amounts[np.argsort(-RAW).argsort()] * 0 + 9).slope == pytest.approx(0, abs=1e-6)
+    with pytest.raises(NotEnoughDataError, match="Nothing was spent in the 2 validation rows"):
+        fit_amounts([0.0, 1.0], [0, 0])
+
+
 def test_the_json_is_strict():
     def refuse(constant):
         raise AssertionError(constant)
@@ -102,7 +138,7 @@ def test_unknown_kinds_and_one_outcome_are_refused():
         fit_calibrator([0, 1], [0, 0])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "beta", "scores": [], "propensities": []}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "gamma", "scores": [], "propensities": []}'])
 def test_a_calibration_nobody_wrote_is_refused(text):
     with pytest.raises(UnsupportedModelError):
         Calibrator.from_json(text)

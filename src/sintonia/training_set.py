@@ -106,7 +106,7 @@ def assemble(
         parts = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
-    return _concatenated(parts)
+    return concatenate(parts)
 
 
 def label_features(
@@ -162,7 +162,8 @@ def _column(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]
     return np.stack(columns, axis=1).ravel()
 
 
-def _concatenated(parts: Sequence[Rows]) -> Rows:
+def concatenate(parts: Sequence[Rows]) -> Rows:
+    """Return the rows of several parts with the same features, one after another."""
     first = parts[0]
     return Rows(
         customer_id=np.concatenate([part.customer_id for part in parts]),

@@ -264,27 +264,44 @@ class TaskConfig:
         one_of("end under task.ends_by:", self.ends_by, ENDS)
 
 
+CALIBRATIONS = ("best", "sigmoid", "beta", "isotonic")
+"""How scores become probabilities; best is whichever serves customers it was not fitted on."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
-    """LightGBM's settings, under LightGBM's own names where it has one."""
+    """LightGBM's settings, under LightGBM's own names where it has one.
+
+    `monotone` says of features, by name or pattern, that the score may only rise (1) or only fall (-1) with them.
+    """
 
     name: str = "lightgbm"
-    num_leaves: int = 15
+    num_leaves: int = 4
     learning_rate: float = 0.05
-    max_trees: int = 600
+    max_trees: int = 2000
     early_stopping_rounds: int = 50
-    min_data_in_leaf: int = 50
-    feature_fraction: float = 0.5
-    bagging_fraction: float = 0.8
-    lambda_l2: float = 5.0
+    min_data_in_leaf: int = 200
+    feature_fraction: float = 0.2
+    bagging_fraction: float = 0.5
+    lambda_l2: float = 20.0
+    max_bin: int = 63
+    monotone: dict[str, int] = field(default_factory=dict)
+    calibration: str = "best"
     threads: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse a model that does not exist or cannot split."""
+        """Refuse a model that does not exist or cannot split, and a constraint that is none."""
         one_of("model", self.name, ("lightgbm",))
+        one_of("calibration", self.calibration, CALIBRATIONS)
         at_least("model.num_leaves", self.num_leaves, 2)
         at_least("model.max_trees", self.max_trees, 1)
+        at_least("model.max_bin", self.max_bin, 2)
         at_least("model.threads", self.threads, 1)
+        for pattern, way in self.monotone.items():
+            if way not in (-1, 0, 1):
+                raise ConfigError(
+                    f"model.monotone.{pattern}={way} is no way to go; give 1 (rises), -1 (falls) or 0."
+                )
 
 
 @dataclass(frozen=True)

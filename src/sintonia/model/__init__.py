@@ -1,0 +1,20 @@
+"""Models: trained tasks, how they are fitted, and the shared bins that folds and trials grow on."""
+
+from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, fit_folds, grow, regrow
+from sintonia.model.fitting import fit_model, judge_folds
+from sintonia.model.model import Model, load_model
+
+__all__ = [
+    "Binned",
+    "Grown",
+    "Model",
+    "Objective",
+    "Part",
+    "bin_rows",
+    "fit_folds",
+    "fit_model",
+    "grow",
+    "judge_folds",
+    "load_model",
+    "regrow",
+]

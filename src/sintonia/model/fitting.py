@@ -1,0 +1,109 @@
+"""Fitting a task: trees grown until later dates get no better, calibrated there, and grown again on everything."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sintonia.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
+from sintonia.config import ModelConfig, TrainSettings
+from sintonia.errors import NotEnoughDataError
+from sintonia.features import Fitted
+from sintonia.interactions import Store
+from sintonia.model.boosting import (
+    BINARY,
+    MEDIAN,
+    TWEEDIE,
+    Binned,
+    Floats,
+    Grown,
+    Objective,
+    Part,
+    bin_rows,
+    fit_folds,
+    grow,
+    regrow,
+)
+from sintonia.model.model import Model
+from sintonia.tasks import find_task
+from sintonia.training_set import Rows, concatenate
+
+
+def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store) -> Model:
+    """Return a model of train and validation rows, whose size and calibration the validation rows chose.
+
+    First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
+    those trees give the calibration. Then trees are grown on both, more in proportion to the rows: a leaf of the
+    same share of more rows learns as fast.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When either part holds one outcome only.
+    """
+    amount = find_task(settings.task).label == "amount"
+    _need_both("training", train, amount)
+    _need_both("validation", valid, amount)
+    binned = bin_rows(concatenate([train, valid]), settings.model)
+    places = np.arange(len(binned.rows))
+    part = Part(places[: len(train)], places[len(train) :])
+    target = binned.rows.label.astype(np.float64)
+    model = Model(
+        task=settings.task,
+        features=settings.features,
+        fitted=fitted,
+        names=train.names,
+        trees="",
+        calibrator=Calibrator("sigmoid"),
+        source=store.source,
+        fingerprint=store.fingerprint,
+    )
+    if not amount:
+        grown, whole = _twice(binned, target, part, settings, BINARY)
+        calibrator = _calibrated(grown.raw(valid.values), valid, settings.model, settings.seed)
+        return replace(model, trees=whole, calibrator=calibrator)
+    # In units of the mean, so that what holds leaves back holds back cents and euros alike.
+    grown, whole = _twice(binned, target / target.mean(), part, settings, TWEEDIE)
+    _, middle = _twice(binned, np.sqrt(target), part, settings, MEDIAN)
+    return replace(
+        model,
+        trees=whole,
+        median_trees=middle,
+        calibrator=fit_amounts(grown.raw(valid.values), valid.label),
+    )
+
+
+def judge_folds(rows: Rows, folds: Sequence[Part], settings: TrainSettings) -> list[Grown]:
+    """Return what was grown in each fold, with its loss where it judged, all on bins that are made once."""
+    amount = find_task(settings.task).label == "amount"
+    binned = bin_rows(rows, settings.model)
+    target = rows.label / rows.label.mean() if amount else rows.label.astype(np.float64)
+    objective = TWEEDIE if amount else BINARY
+    return fit_folds(binned, target, folds, settings.model, settings.seed, objective)
+
+
+def _twice(
+    binned: Binned, target: Floats, part: Part, settings: TrainSettings, objective: Objective
+) -> tuple[Grown, str]:
+    """Return what grew on the training rows, and the text of what then grew on all."""
+    grown = grow(binned, target, part, settings.model, settings.seed, objective)
+    trees = round(grown.trees * len(binned.rows) / len(part.train))
+    whole = regrow(binned, target, trees, settings.model, settings.seed, objective)
+    return grown, whole.booster.model_to_string()
+
+
+def _calibrated(raw: Floats, valid: Rows, config: ModelConfig, seed: int) -> Calibrator:
+    if config.calibration == "best":
+        return choose_calibrator(raw, valid.label, valid.customer_id, seed)
+    return fit_calibrator(raw, valid.label, config.calibration)
+
+
+def _need_both(part: str, rows: Rows, amount: bool) -> None:
+    if amount and not rows.label.any():
+        raise NotEnoughDataError(
+            f"Nothing was spent in the {len(rows)} {part} rows; use more customers, dates or a longer horizon."
+        )
+    if not amount and len(np.unique(rows.label)) < 2:
+        raise NotEnoughDataError(
+            f"The {len(rows)} {part} rows hold one outcome only; use more customers, dates or a longer horizon."
+        )
