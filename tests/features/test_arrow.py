@@ -77,10 +77,3 @@ def test_a_row_that_nobody_knows_since_when_is_refused():
     unknown = given.set_column(given.schema.get_field_index("known_at"), "known_at", nulls)
     with pytest.raises(InputError, match="3 rows without 'known_at'"):
         histories(unknown, [])
-
-
-def test_times_out_of_order_and_customers_in_two_places_are_refused():
-    ann, later, bob = (table(ROWS)[i : i + 1] for i in range(3))
-    for pieces in ([later, ann, bob], [bob, ann, later], [ann, bob, later]):
-        with pytest.raises(InputError, match="not in order"):
-            histories(pa.concat_tables(pieces), [])

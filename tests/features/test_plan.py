@@ -17,10 +17,26 @@ def planned(*terms):
 
 def test_a_total_wanted_twice_or_over_several_windows_is_summed_once():
     found = planned(Total(PURCHASE, "amount", 7), Total(PURCHASE, "amount", 30), Total(PURCHASE, "amount", 7))
+    assert (found.totals.n_slots, found.n_whole) == (1, 0)
+    assert found.totals.straight.tolist() == [[0, 0, 0], [0, 0, 2], [0, 1, 1]]  # they are the features
+
+
+def test_a_total_that_is_a_feature_and_part_of_another_is_summed_once_for_both():
+    week, month = Total(PURCHASE, "amount", 7), Total(PURCHASE, "amount", 30)
+    pair = Feature("test", "pair", "", "", (week, month), ratio)
+    found = plan([Feature("test", "week", "", "", (week,)), pair])
     assert (found.totals.n_slots, found.n_whole) == (1, 2)
+    assert found.totals.straight.tolist() == [[0, 0, 0]]
     assert found.totals.job.tolist() == [[0, 0, 0], [0, 1, 1]]
     [combined] = found.combined
-    assert (combined.features.tolist(), combined.rows.tolist()) == ([0, 1, 2], [[0, 1, 0]])
+    assert (combined.features.tolist(), combined.rows.tolist()) == ([1], [[0], [1]])
+
+
+def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_time_s_order():
+    gaps = Total(PURCHASE, Gap(ORDER), 7)
+    found = planned(gaps, Total(Filter(having=(Gap(ORDER),)), None, 7), Total(PURCHASE, None, 7))
+    assert (found.totals.n_slots, found.sequels.n_slots, found.in_time) == (1, 2, True)
+    assert not planned(Total(PURCHASE, None, 7)).in_time
 
 
 def test_features_of_one_combination_and_kind_of_terms_are_made_together():

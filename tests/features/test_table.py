@@ -14,7 +14,6 @@ from features.reference import reference, same
 from features.rows import AS_OFS, FITTED, bytes_of, day, histories, interactions, row, table
 from features.slow_terms import TERMS
 from sintonia.config import FeaturesConfig
-from sintonia.errors import InputError
 from sintonia.features import catalogue, columns_read, compute, families, feature_names
 from sintonia.features.measures import Feature
 from sintonia.features.plan import plan
@@ -100,11 +99,6 @@ def test_interactions_are_not_changed_by_computing():
     before = rows.to_pylist()
     compute(rows, [day(3), day(10)], CONFIG, FITTED)
     assert rows.to_pylist() == before
-
-
-def test_rows_out_of_order_are_refused_with_what_to_do():
-    with pytest.raises(InputError, match="sort them by customer_id, occurred_at"):
-        compute(table([row("ann", 1), row("bob", 2)])[::-1], [day(3)], CONFIG, FITTED)
 
 
 @settings(max_examples=15, deadline=None)

@@ -5,7 +5,6 @@ from sintonia.features.families import Frame, catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.fitting import fit
 from sintonia.features.measures import Feature
-from sintonia.features.order import in_order
 from sintonia.features.plan import Plan, plan
 from sintonia.features.table import columns_read, compute, compute_features, feature_names
 from sintonia.features.tables import History
@@ -24,6 +23,5 @@ __all__ = [
     "described",
     "feature_names",
     "fit",
-    "in_order",
     "plan",
 ]

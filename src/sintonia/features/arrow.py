@@ -7,8 +7,9 @@ import numpy as np
 
 from sintonia.errors import InputError, hint
 from sintonia.features.cells import Cells
-from sintonia.features.histories import Histories
+from sintonia.features.histories import NO_TEXTS, Histories
 from sintonia.features.measures import Floats, Ints
+from sintonia.features.order import placed, shared, text_bytes
 from sintonia.schema import INTERACTIONS
 
 if TYPE_CHECKING:
@@ -19,25 +20,39 @@ FRACTIONS = {column.name for column in INTERACTIONS.columns if column.sql_type i
 
 
 def histories(
-    interactions: "pa.Table | pa.RecordBatch", columns: Iterable[str]
+    interactions: "pa.Table | pa.RecordBatch", columns: Iterable[str], threads: int = 1
 ) -> "tuple[pa.Array, Histories]":
     """Return the customers' ids (Arrow strings) and their histories with the columns that are named.
 
     Texts are numbered, truth values are true or not (a null is not), times are UTC microseconds, and numbers
-    are whole unless the contract says otherwise.
+    are whole unless the contract says otherwise. Rows may be in any order; those of one customer and time are
+    ordered by `interaction_id` where there is one.
 
     Raises
     ------
     InputError
-        When a column is missing, a key is null, an amount is not whole, or the rows are not in order.
+        When a column is missing, a key is null, or an amount is not whole.
     """
-    names = dict.fromkeys([*KEYS, *columns])
-    arrays = {name: column_array(interactions, name, key=name in KEYS) for name in names}
-    ids, starts = _customers(arrays["customer_id"])
-    occurred_at = times(arrays["occurred_at"])
-    _check_order(ids, starts, occurred_at)
-    cells = {name: to_cells(array, name) for name, array in arrays.items() if name not in KEYS}
-    return ids, Histories(starts, occurred_at, times(arrays["known_at"]), cells)
+    names = [name for name in dict.fromkeys(columns) if name not in KEYS]
+    ids, *moments = (column_array(interactions, name, key=True) for name in KEYS)
+    cells = shared(lambda name: to_cells(column_array(interactions, name), name), names, threads)
+    arrays = dict(zip(KEYS[1:], map(times, moments), strict=True))
+    for name, one in zip(names, cells, strict=True):
+        arrays |= {name: one.values} | ({} if one.missing is None else {f"no {name}": one.missing})
+    has_ids = "interaction_id" in interactions.schema.names
+    if has_ids:
+        arrays["row"] = np.arange(len(ids))
+    found = placed(ids, arrays, threads)
+    rows = found.columns
+    made = {
+        name: Cells(rows[name], rows.get(f"no {name}"), one.labels)
+        for name, one in zip(names, cells, strict=True)
+    }
+    texts = NO_TEXTS
+    if has_ids and not found.in_order:
+        texts = rows["row"], *text_bytes(column_array(interactions, "interaction_id", key=True))
+    whole = rows["occurred_at"], rows["known_at"], made, found.in_order, texts
+    return found.ids, Histories(found.starts, found.visible, *whole)
 
 
 def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool = False) -> "pa.Array":
@@ -60,29 +75,6 @@ def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.unify_dictionaries().combine_chunks()
-
-
-def _customers(ids: "pa.Array") -> "tuple[pa.Array, Ints]":
-    """Return each run's customer, and where the runs start, with the end; in order, a customer is one run."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    coded = pa.types.is_dictionary(ids.type)
-    runs = pc.run_end_encode(ids.indices if coded else ids, run_end_type=pa.int64())
-    values = ids.dictionary.take(runs.values) if coded else runs.values
-    return values.cast(pa.string()), np.concatenate([[0], runs.run_ends.to_numpy()])
-
-
-def _check_order(ids: "pa.Array", starts: Ints, occurred_at: Ints) -> None:
-    import pyarrow.compute as pc
-
-    back = occurred_at[1:] < occurred_at[:-1]
-    back[starts[1:-1] - 1] = False  # between customers time may go back
-    if back.any() or not pc.all(pc.less(ids[:-1], ids[1:]), min_count=0).as_py():
-        raise InputError(
-            "The interactions are not in order; sort them by customer_id, occurred_at and interaction_id, "
-            "each customer's rows together (sintonia.features.in_order does)."
-        )
 
 
 def times(array: "pa.Array") -> Ints:

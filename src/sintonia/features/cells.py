@@ -22,8 +22,8 @@ class Cells:
 
     def take(self, rows: Ints | slice) -> "Cells":
         """Return these rows of the column."""
-        missing = None if self.missing is None else self.missing[rows]
-        return replace(self, values=self.values[rows], missing=missing)
+        missing = None if self.missing is None else np.ascontiguousarray(self.missing[rows])
+        return replace(self, values=np.ascontiguousarray(self.values[rows]), missing=missing)
 
     def gone(self) -> Bools | None:
         """Return which rows are missing, None when none is."""

@@ -221,5 +221,21 @@ def columns_of(column: Column | Filter) -> set[str]:
     return {"occurred_at"} | same | value | columns_of(column.where)
 
 
+def looks_back(column: Column | Filter) -> bool:
+    """Return whether a column or a filter asks for earlier rows of the customer.
+
+    Examples
+    --------
+    >>> looks_back(Filter(having=(Gap(Filter()),))), looks_back("amount")
+    (True, False)
+    """
+    match column:
+        case Filter():
+            return any(looks_back(one.column) for one in conditions(column))
+        case Expression():
+            return any(looks_back(one) for _, one in column.names)
+    return isinstance(column, Gap | Previous | Earlier)
+
+
 def _own(name: str) -> str:
     return "utc_offset_minutes" if name in CLOCK else name

@@ -1,10 +1,11 @@
 """The history kernel: every term of whole customers at every as-of date, in one walk along their rows.
 
-Each row is added once to the sums that run on from slice to slice of time, the slices lying between the sorted
-edges of all windows; any window is then a difference at its two edges, so that twelve snapshots cost little more
-than one. What looks back along the rows (gaps, earlier values) is a column like any other. A row known late (some
-as_of lies between its happening and its being known) would break this; its customer walks once for each stretch of
-snapshots that sees the same history (`histories.unfold`), and no loop here knows of `known_at`.
+Each row is added once to its slice of time, the slices lying between the sorted edges of all windows, and the
+slices are summed one after the other; any window is then a difference at its two edges, so that twelve snapshots cost
+little more than one, and rows need no order. A row known late (some as_of lies between its happening and its being
+known) counts for one run of snapshots a window: it is added where the run starts and taken off where it ends. What
+looks back along the rows (gaps, earlier values) is a column like any other, but a late row changes it: there a
+customer with late rows walks once for each stretch of snapshots that sees the same history (`histories.unfold`).
 """
 
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sintonia.features.columns import MISSING, Columns, Marks
-from sintonia.features.histories import Grid, Walks
-from sintonia.features.measures import Floats, Ints
+from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
+from sintonia.features.measures import Floats, Floats32, Ints
 from sintonia.features.plan import Plan, Slots
 
 if TYPE_CHECKING:
@@ -37,17 +38,29 @@ class Results:
             self.terms = (np.empty((self.plan.n_whole, rows), np.int64), np.empty((self.plan.n_floats, rows)))
 
 
-def compute_terms(walks: Walks, line: Grid, results: Results) -> None:
-    """Fill the results with their plan's terms, a row of the feature table to a column."""
+def compute_terms(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
+    """Fill the results with their plan's terms, a row of the feature table to a column.
+
+    Totals that are features as they stand go straight to the table's `columns`.
+    """
+    walks, late = straight(block, line)
+    if results.plan.totals.n_slots:
+        course = _course(walks, line)
+        _sum(results.plan.totals, Columns(walks, course, results.marks), course, (results.terms[0], columns))
+    if results.plan.in_time:
+        _follow(unfold(walks, late, block.starts, line), line, results, columns)
+
+
+def _follow(walks: Walks, line: Grid, results: Results, features: Floats32) -> None:
+    """Fill the terms that ask which row came before which."""
     from sintonia.features import loops
 
     plan, (whole, floats) = results.plan, results.terms
     course = _course(walks, line)
     columns = Columns(walks, course, results.marks)
-    if len(plan.totals.job):
-        wanted, values = _wanted(plan.totals, columns, 0)
-        loops.totals(course, wanted, values, whole)
-    if len(plan.moments.job):
+    if plan.sequels.n_slots:
+        _sum(plan.sequels, columns, course, (whole, features))
+    if plan.moments.n_slots:
         wanted, values = _wanted(plan.moments, columns, MISSING)
         loops.moments(course, wanted, values, floats)
     for some, windows in plan.distinct:
@@ -63,11 +76,20 @@ def compute_terms(walks: Walks, line: Grid, results: Results) -> None:
         loops.decayed(course, values, half_life, row, floats)
 
 
+def _sum(slots: Slots, columns: Columns, course: "Course", results: tuple[Ints, Floats32]) -> None:
+    """Fill the totals of the slots: those that are terms, and those that are features."""
+    from sintonia.features import loops
+
+    wanted, values = _wanted(slots, columns, 0)
+    loops.totals(course, wanted, values, slots.straight, results)
+
+
 def _course(walks: Walks, line: Grid) -> "Course":
     from sintonia.features.loops import Course
 
-    walked = (walks.begin, walks.end, walks.first, walks.last, walks.out, walks.slice, walks.occurred_at)
-    return Course(*walked, line.as_ofs, line.at, line.before, len(line.snapshot))
+    spans = (walks.begin, walks.end, walks.first, walks.last, walks.out)
+    rows = (walks.slice, walks.seen, walks.occurred_at)
+    return Course(*spans, *rows, line.as_ofs, line.at, line.before, line.leaves, len(line.snapshot))
 
 
 def _wanted(slots: Slots, columns: Columns, missing: int) -> "tuple[Wanted, Ints]":

@@ -16,6 +16,7 @@ Array = np.ndarray[Any, Any]
 MISSING = np.iinfo(np.int64).min  # of a value that is not there
 MICROSECONDS = 86_400_000_000.0  # of a day
 LOG_2 = log(2.0)
+TILE = 64  # snapshots written together: a few lines of memory of each result
 
 
 class Course(NamedTuple):
@@ -27,10 +28,12 @@ class Course(NamedTuple):
     last: Array
     out: Array
     slice: Array  # (n_rows,)
+    seen: Array
     occurred_at: Array
     as_ofs: Array  # (n_snapshots,)
     at: Array
     before: Array  # (n_windows, n_snapshots)
+    leaves: Array  # (n_windows, n_slices)
     n_slices: int
 
 
@@ -73,58 +76,106 @@ def previous(course: Course, member: Array, same: Array, marks: Array, found: Ar
 
 
 @compiled()
-def totals(course: Course, wanted: Wanted, values: Array, result: Array) -> None:
+def totals(
+    course: Course, wanted: Wanted, values: Array, straight: Array, results: tuple[Array, Array]
+) -> None:
     """Fill the sums of all jobs (slot, window, row of the result) at every snapshot of every walk.
 
-    Sums run on from slice to slice and are kept where a slice has rows; a window is the difference of two of
-    them, and integers make it exact even where a running sum wraps round.
+    `results` are the whole numbers, for `wanted.job`, and the features, for `straight`. A window is the difference
+    of two running sums, and integers make it exact even where a sum wraps round. Snapshots are finished together,
+    `TILE` of them, so that each result is written a line of memory at a time.
     """
-    sums = np.zeros((course.n_slices + 1, wanted.n_slots), np.int64)
-    upto = np.zeros(course.n_slices + 1, np.int64)  # the sums behind each slice; the first: before all slices
+    n_windows, n = course.before.shape[0], (wanted.n_slots + 15) // 16 * 16  # whole vectors of the processor
+    sums = np.empty((course.n_slices + 1) * n, np.int64)  # of each slice; the first: before all
+    late = np.zeros((n_windows, course.as_ofs.size + 1, n), np.int64)
+    tile = np.empty((TILE, n_windows * n), np.int64)
+    filled = start = 0
     for w in range(course.begin.size):
-        kept, filled = 0, 0
-        for r in range(course.begin[w], course.end[w]):
-            while filled < course.slice[r]:
-                filled += 1
-                upto[filled] = kept
-            if filled == course.slice[r]:
-                filled += 1
-                kept += 1
-                upto[filled] = kept
-                for m in range(wanted.n_slots):
-                    sums[kept, m] = sums[kept - 1, m]
-            for g in range(wanted.classes.shape[0]):
-                c = wanted.classes[g, r]
-                for i in range(wanted.start[c], wanted.start[c + 1]):
-                    column = wanted.column[i]
-                    sums[kept, wanted.slot[i]] += values[column, r] if column >= 0 else 1
-        while filled < course.n_slices:
+        first, last = course.first[w], course.last[w]
+        if first == last:
+            continue
+        some_late = _add(course, w, wanted, values, (sums, late))
+        for s in range(first, last):
+            if filled == TILE:
+                _write(tile, (start, filled), (wanted.job, n), results[0])
+                _write(tile, (start, filled), (straight, n), results[1])
+                filled = 0
+            if filled == 0:
+                start = course.out[w] + s - first
+            _subtract(course, s, n, sums, tile[filled])
+            if some_late:
+                _add_late(s, late, tile[filled])
             filled += 1
-            upto[filled] = kept
-        _write_totals(course, w, wanted.job, (sums, upto), result)
+        if some_late:
+            late[:, last] = 0
+    _write(tile, (start, filled), (wanted.job, n), results[0])
+    _write(tile, (start, filled), (straight, n), results[1])
 
 
 @compiled()
-def _write_totals(course: Course, w: int, jobs: Array, summed: tuple[Array, Array], result: Array) -> None:
-    """Write a walk's jobs, each for all snapshots: their sums lie together in the nearest memory.
+def _add(course: Course, w: int, wanted: Wanted, values: Array, room: tuple[Array, Array]) -> bool:
+    """Fill a walk's running sums, and what late rows add and take off; return whether some are late."""
+    sums, late = room
+    n, upto, some_late = late.shape[2], course.at[course.last[w] - 1], False
+    sums[: (upto + 2) * n] = 0
+    for r in range(course.begin[w], course.end[w]):
+        j, seen = course.slice[r], course.seen[r]
+        if j > upto or seen >= course.last[w]:
+            continue
+        is_late = seen > 0 and course.at[seen - 1] >= j
+        for g in range(wanted.classes.shape[0]):
+            c = wanted.classes[g, r]
+            for i in range(wanted.start[c], wanted.start[c + 1]):
+                column, slot = wanted.column[i], wanted.slot[i]
+                value = values[column, r] if column >= 0 else 1
+                if not is_late:
+                    sums[np.uint64((j + 1) * n + slot)] += value
+                    continue
+                for d in range(late.shape[0]):
+                    ends = min(course.leaves[d, j], course.last[w])
+                    if seen < ends:
+                        late[d, seen, slot] += value
+                        late[d, ends, slot] -= value
+        some_late |= is_late
+    for j in range(1, upto + 2):
+        behind, before = np.uint64(j * n), np.uint64((j - 1) * n)
+        for m in range(np.uint64(n)):
+            sums[behind + m] += sums[before + m]
+    return some_late
 
-    Indices are unsigned, or numba would ask of each whether it counts from the end: half as fast.
-    """
-    sums, upto = summed
-    first, last, start = course.first[w], course.last[w], np.uint64(course.out[w])
-    after = np.empty(last - first, np.int64)
-    for s in range(first, last):
-        after[s - first] = upto[course.at[s] + 1]
-    before = np.empty((course.before.shape[0], last - first), np.int64)
-    for d in range(before.shape[0]):
-        for s in range(first, last):
-            before[d, s - first] = upto[course.before[d, s] + 1]
+
+@compiled()
+def _subtract(course: Course, s: int, n: int, sums: Array, made: Array) -> None:
+    """Fill the sums of every window and slot at a snapshot; unsigned indices never count from the end."""
+    slots, after = np.uint64(n), np.uint64((course.at[s] + 1) * n)
+    for d in range(course.before.shape[0]):
+        before, at = np.uint64((course.before[d, s] + 1) * n), np.uint64(d * n)
+        for m in range(slots):
+            made[at + m] = sums[after + m] - sums[before + m]
+
+
+@compiled()
+def _add_late(s: int, late: Array, made: Array) -> None:
+    """Add what late rows bring to a snapshot, and hand it on to the next."""
+    i = 0
+    for d in range(late.shape[0]):
+        for m in range(late.shape[2]):
+            since = late[d, s, m]
+            made[i] += since
+            late[d, s + 1, m] += since
+            late[d, s, m] = 0
+            i += 1
+
+
+@compiled()
+def _write(tile: Array, span: tuple[int, int], asked: tuple[Array, int], result: Array) -> None:
+    """Write a tile's snapshots, those of a job side by side, from the span's start on."""
+    jobs, n = asked
+    start, filled = np.uint64(span[0]), np.uint64(span[1])
     for j in range(jobs.shape[0]):
-        slot, window, row = np.uint64(jobs[j, 0]), np.uint64(jobs[j, 1]), np.uint64(jobs[j, 2])
-        for s in range(last - first):
-            result[row, start + np.uint64(s)] = (
-                sums[np.uint64(after[s]), slot] - sums[np.uint64(before[window, s]), slot]
-            )
+        at, row = np.uint64(jobs[j, 1] * n + jobs[j, 0]), np.uint64(jobs[j, 2])
+        for k in range(filled):
+            result[row, start + k] = tile[k, at]
 
 
 @compiled()

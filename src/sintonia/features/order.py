@@ -1,89 +1,151 @@
-"""Interactions from anywhere into the order of the store, which the kernel walks along."""
+"""Rows of any order put to their customers, and since when something of each customer is visible."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sintonia.features.arrow import column_array, times
 from sintonia.features.measures import Ints, Numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PROBED = 10_000  # rows that tell of most tables that they are in no order
+MOVED = 2**13  # rows, which the second-level cache holds
+NEVER = np.iinfo(np.int64).max
+T = TypeVar("T")
+Made = TypeVar("Made")
 
-def in_order(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
-    """Return the interactions ordered by customer_id, occurred_at and interaction_id, as `compute` wants them.
 
-    Customers and ids are ordered by their bytes, as in the store; rows alike in all three (in two, where there
-    is no interaction_id) stay as they came. customer_id comes back dictionary-encoded, all else as it is. Rows
-    are counted to their customers, and only each customer's few are sorted.
+class Placed(NamedTuple):
+    """Customers in the order of their ids' bytes, where their rows start, and since when each is visible.
 
-    Raises
-    ------
-    InputError
-        When a key column is missing or holds nulls.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> from datetime import datetime
-    >>> days = [datetime(2025, 1, day) for day in (3, 2, 1)]
-    >>> in_order(pa.table({"customer_id": ["bob", "ann", "bob"], "occurred_at": days}))["customer_id"].to_pylist()
-    ['ann', 'bob', 'bob']
+    `columns` are the rows' columns with each customer's rows together; where the rows came `in_order`, they are those
+    that were given, and ascend in time.
     """
+
+    ids: "pa.Array"  # (n_customers,) strings
+    starts: Ints  # (n_customers + 1,)
+    visible: Ints  # (n_customers,)
+    columns: Mapping[str, Numbers]
+    in_order: bool
+
+
+def placed(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int = 1) -> Placed:
+    """Return the customers of rows in any order; `columns` hold `occurred_at` and `known_at`.
+
+    Rows in no order are moved, each whole: memory is waited for once a row, and not once a row and column.
+    """
+    found = _in_order(ids, columns["occurred_at"])
+    if found is None:
+        return _counted(ids, columns, threads)
+    customers, starts = found
+    shown = np.maximum(columns["occurred_at"], columns["known_at"])
+    visible = np.minimum.reduceat(shown, starts[:-1]) if len(customers) else np.empty(0, np.int64)
+    return Placed(customers, starts, visible, columns, True)
+
+
+def shared(work: Callable[[T], Made], parts: Iterable[T], threads: int) -> list[Made]:
+    """Return what the work makes of each part, by so many threads."""
+    if threads == 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def _in_order(ids: "pa.Array", occurred_at: Ints) -> "tuple[pa.Array, Ints] | None":
+    """Return the customers and where their rows start, with the end, or None when the rows are in no order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(ids) > PROBED and _in_order(ids[:PROBED], occurred_at[:PROBED]) is None:
+        return None
+    coded = pa.types.is_dictionary(ids.type)
+    runs = pc.run_end_encode(ids.indices if coded else ids, run_end_type=pa.int64())
+    customers = (ids.dictionary.take(runs.values) if coded else runs.values).cast(pa.string())
+    starts = np.concatenate([[0], runs.run_ends.to_numpy()])
+    back = occurred_at[1:] < occurred_at[:-1]
+    back[starts[1:-1] - 1] = False  # between customers time may go back
+    ascending = pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
+    return None if back.any() or not ascending else (customers, starts)
+
+
+def _counted(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int) -> Placed:
+    """Return the customers' rows by counting them: a part of the rows a thread, each customer's in their order."""
+    from sintonia.features import sorting
+
+    edges = np.linspace(0, len(ids), threads + 1).astype(np.int64)
+    parts = [slice(*pair) for pair in pairwise(edges)]
+    codes, ranks, customers = _numbered(ids, parts)
+    counts = np.zeros((threads, len(customers)), np.int64)
+    visible = np.full((threads, len(customers)), NEVER)
+    shared(lambda i: sorting.count(codes[parts[i]], ranks[i], counts[i]), range(threads), threads)
+    ends = np.cumsum(counts.sum(axis=0))
+    places = ends - np.cumsum(counts[::-1], axis=0)[::-1]
+    rows = np.empty(len(ids), [(name, column.dtype) for name, column in columns.items()])
+
+    whole = np.dtype((np.void, rows.itemsize))  # moved byte by byte, not field by field
+
+    def put(i: int) -> None:
+        for first in range(parts[i].start, parts[i].stop, MOVED):
+            some = slice(first, min(first + MOVED, parts[i].stop))
+            moved = np.empty(some.stop - first, rows.dtype)
+            for name, column in columns.items():
+                moved[name] = column[some]
+            shown = np.maximum(moved["occurred_at"], moved["known_at"])
+            spots = sorting.spots(codes[some], places[i], shown, visible[i])
+            rows.view(whole)[spots] = moved.view(whole)
+
+    shared(put, range(threads), threads)
+    starts = np.concatenate([[0], ends])
+    return Placed(customers, starts, visible.min(axis=0), {name: rows[name] for name in columns}, False)
+
+
+def _numbered(ids: "pa.Array", parts: list[slice]) -> "tuple[Numbers, list[Ints], pa.Array]":
+    """Return the rows' numbers, for each part the customers' places by those, and the customers in order."""
     import pyarrow as pa
 
-    ids = column_array(interactions, "customer_id", key=True)
-    ids = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
-    customers, rank = _ranked(ids.dictionary)
-    order, ends = _sorted_rows(ids.indices.cast(pa.int32()).to_numpy(), rank, interactions)
-    rows = pa.array(order)
-    runs = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
-    columns = {
-        name: pa.DictionaryArray.from_arrays(pa.array(runs), customers)
-        if name == "customer_id"
-        else column_array(interactions, name).take(rows)
-        for name in interactions.schema.names
-    }
-    return pa.table(columns)
+    if pa.types.is_dictionary(ids.type):
+        codes, texts = ids.indices.cast(pa.int32()).to_numpy().copy(), [ids.dictionary.cast(pa.string())]
+    else:
+        codes = np.empty(len(ids), np.int32)
+        texts = shared(lambda part: _numbers(ids[part], codes[part]), parts, len(parts))
+    whole = np.empty(sum(map(len, texts)), np.int32)
+    rank, customers = _ranked(_numbers(pa.concat_arrays(texts), whole))
+    ranks = np.split(rank[whole], np.cumsum([len(one) for one in texts])[:-1])
+    return codes, ranks if len(ranks) == len(parts) else ranks * len(parts), customers
 
 
-def _ranked(dictionary: "pa.Array") -> "tuple[pa.Array, Ints]":
-    """Return the customers in order, and each one's place by its number."""
+def _numbers(texts: "pa.Array", codes: Numbers) -> "pa.Array":
+    """Fill each text's number, and return the texts numbered."""
+    import pyarrow as pa
+
+    from sintonia.features.texts import number_texts
+
+    begins, characters = number_texts(*text_bytes(texts), codes)
+    offsets, data = pa.py_buffer(begins), pa.py_buffer(characters)
+    return pa.Array.from_buffers(pa.large_string(), len(begins) - 1, [None, offsets, data]).cast(pa.string())
+
+
+def _ranked(dictionary: "pa.Array") -> "tuple[Ints, pa.Array]":
+    """Return each text's place in their order, and the texts in order."""
     import pyarrow.compute as pc
 
     by_name = pc.array_sort_indices(dictionary)
     rank = np.empty(len(dictionary), np.int64)
     rank[by_name.to_numpy()] = np.arange(len(rank))
-    return dictionary.take(by_name), rank
+    return rank, dictionary.take(by_name)
 
 
-def _sorted_rows(codes: Numbers, rank: Ints, interactions: "pa.Table | pa.RecordBatch") -> tuple[Ints, Ints]:
-    """Return the rows in order, and where each customer's end."""
-    from sintonia.features import sorting
-
-    occurred_at = times(column_array(interactions, "occurred_at", key=True))
-    counts = np.zeros(len(rank), np.int64)
-    counts[rank] = np.bincount(codes, minlength=len(rank))
-    place = np.cumsum(counts) - counts
-    rows = np.empty((len(codes), 2), np.int64)
-    sorting.scatter(codes, rank, occurred_at, place, rows)
-    sorting.sort_runs(place, rows, _ids(interactions))
-    return rows[:, 0].copy(), place
-
-
-def _ids(interactions: "pa.Table | pa.RecordBatch") -> tuple[Ints, Numbers]:
-    """Return the rows' interaction_id as `_bytes`, without offsets where there is no such column."""
-    if "interaction_id" not in interactions.schema.names:
-        return np.frombuffer(b"", np.int64), np.frombuffer(b"", np.uint8)
-    return _bytes(column_array(interactions, "interaction_id", key=True))
-
-
-def _bytes(texts: "pa.Array") -> tuple[Ints, Numbers]:
+def text_bytes(texts: "pa.Array") -> tuple[Numbers, Numbers]:
     """Return where each text begins, with the end of the last, and the bytes of them all."""
     import pyarrow as pa
 
-    large = texts.cast(pa.large_string())
-    _, offsets, characters = large.buffers()
-    begin = np.frombuffer(offsets or b"", np.int64)[large.offset : large.offset + len(large) + 1]
+    large = pa.types.is_large_string(texts.type)
+    plain = texts if large or pa.types.is_string(texts.type) else texts.cast(pa.large_string())
+    width = np.int32 if pa.types.is_string(plain.type) else np.int64
+    _, offsets, characters = plain.buffers()
+    begin = np.frombuffer(offsets or bytes(8), width)[plain.offset : plain.offset + len(plain) + 1]
     return begin, np.frombuffer(characters or b"", np.uint8)

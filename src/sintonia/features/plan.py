@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from sintonia.features.arrow import KEYS
-from sintonia.features.columns import columns_of
+from sintonia.features.columns import columns_of, looks_back
+from sintonia.features.combine import itself
 from sintonia.features.filters import Group, entries, groups
 from sintonia.features.histories import DAY
 from sintonia.features.measures import (
@@ -44,6 +46,7 @@ class Slots:
     job: Ints  # (n_jobs, 3), of moments (n_jobs, 4)
     n_slots: int
     depth: int
+    straight: Ints  # (n_jobs, 3): totals that are features as they stand
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Plan:
     windows_days: tuple[Window, ...]
     n_whole: int
     n_floats: int
-    totals: Slots
+    totals: Slots  # of columns and filters that look at the row alone
+    sequels: Slots  # totals of those that look back along the rows as well
     moments: Slots
     distinct: tuple[tuple[Distinct, Ints], ...]  # with (n_windows, 2) of window and row, the shortest first
     extremes: tuple[tuple[Extreme, Ints], ...]
@@ -89,6 +93,13 @@ class Plan:
     def n_terms(self) -> int:
         """The number of terms."""
         return self.n_whole + self.n_floats
+
+    @property
+    def in_time(self) -> bool:
+        """Whether some term asks which row came before which."""
+        return bool(
+            self.sequels.n_slots or self.moments.n_slots or self.distinct or self.extremes or self.decayed
+        )
 
 
 def plan(features: Iterable[Feature]) -> Plan:
@@ -113,11 +124,19 @@ def plan(features: Iterable[Feature]) -> Plan:
 def _plan(features: tuple[Feature, ...]) -> Plan:
     """Return the plan of the features of one table."""
     terms = list(dict.fromkeys(term for feature in features for term in feature.terms))
-    whole = [term for term in terms if isinstance(term, Total | Distinct)]
-    floats = [term for term in terms if not isinstance(term, Total | Distinct)]
+    straight: dict[Term, list[int]] = {}
+    for number, feature in enumerate(features):
+        if _is_total(feature):
+            straight.setdefault(feature.terms[0], []).append(number)
+    rest = [feature for feature in features if not _is_total(feature)]
+    asked = list(dict.fromkeys(term for feature in rest for term in feature.terms))
+    whole = [term for term in asked if isinstance(term, Total | Distinct)]
+    floats = [term for term in asked if not isinstance(term, Total | Distinct)]
     place: dict[Term, tuple[int, int]] = {term: (0, row) for row, term in enumerate(whole)}
     place |= {term: (1, row) for row, term in enumerate(floats)}
     windows = _windows(terms)
+    totals = [term for term in terms if isinstance(term, Total)]
+    summed = partial(_totals, place=place, straight=straight, windows=windows)
     return Plan(
         features=features,
         combined=_combined(features, place),
@@ -125,7 +144,8 @@ def _plan(features: tuple[Feature, ...]) -> Plan:
         windows_days=windows,
         n_whole=len(whole),
         n_floats=len(floats),
-        totals=_totals(whole, windows),
+        totals=summed([term for term in totals if not _looks_back(term)]),
+        sequels=summed([term for term in totals if _looks_back(term)]),
         moments=_moments(floats),
         distinct=_nested([term for term in whole if isinstance(term, Distinct)], place, windows),
         extremes=_nested([term for term in floats if isinstance(term, Extreme)], place, windows),
@@ -137,9 +157,20 @@ def _plan(features: tuple[Feature, ...]) -> Plan:
     )
 
 
+def _is_total(feature: Feature) -> bool:
+    """Return whether a feature is one total as it stands, which no combination need be called for."""
+    return feature.combine is itself and isinstance(feature.terms[0], Total)
+
+
+def _looks_back(term: Total) -> bool:
+    return looks_back(term.where) or (term.column is not None and looks_back(term.column))
+
+
 def _combined(features: Sequence[Feature], place: dict[Term, tuple[int, int]]) -> tuple[Combined, ...]:
     together: dict[tuple[Callable[..., Numbers], tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
     for number, feature in enumerate(features):
+        if _is_total(feature):
+            continue
         kinds, rows = zip(*(place[term] for term in feature.terms), strict=True)
         together.setdefault((feature.combine, kinds), []).append((number, rows))
     return tuple(
@@ -165,19 +196,27 @@ def _windows(terms: Iterable[Term]) -> tuple[Window, ...]:
     return (*days, None) if None in asked else tuple(days)
 
 
-def _totals(whole: Sequence[Term], windows: Sequence[Window]) -> Slots:
+def _totals(
+    totals: Sequence[Total],
+    place: Mapping[Term, tuple[int, int]],
+    straight: Mapping[Term, Sequence[int]],
+    windows: Sequence[Window],
+) -> Slots:
     """Return the slots of totals, one for each pair of filter and column; jobs of slot, window and row."""
-    asked = [(row, term) for row, term in enumerate(whole) if isinstance(term, Total)]
-    columns = tuple(dict.fromkeys(term.column for _, term in asked if term.column is not None))
+    columns = tuple(dict.fromkeys(term.column for term in totals if term.column is not None))
     slots: dict[tuple[Filter, Column | None], int] = {}
     brings: dict[Filter, list[tuple[int, int]]] = {}
-    for _, term in asked:
+    jobs, features = [], []
+    for term in totals:
         if (term.where, term.column) not in slots:
             slots[term.where, term.column] = len(slots)
             column = -1 if term.column is None else columns.index(term.column)
             brings.setdefault(term.where, []).append((slots[term.where, term.column], column))
-    jobs = [(slots[term.where, term.column], windows.index(term.window_days), row) for row, term in asked]
-    return _slots(brings, columns, jobs, len(slots), 1)
+        job = slots[term.where, term.column], windows.index(term.window_days)
+        if term in place:
+            jobs.append((*job, place[term][1]))
+        features += [(*job, feature) for feature in straight.get(term, ())]
+    return _slots(brings, columns, jobs, len(slots), 1, features)
 
 
 def _moments(floats: Sequence[Term]) -> Slots:
@@ -199,11 +238,13 @@ def _slots(
     jobs: Sequence[tuple[int, ...]],
     n_slots: int,
     depth: int,
+    straight: Sequence[tuple[int, ...]] = (),
 ) -> Slots:
     found = tuple(groups(brings))
     start, slot, column = entries(found, brings)
     job = np.array(jobs, np.int64).reshape(len(jobs), len(jobs[0]) if jobs else 3)
-    return Slots(found, start, slot, column, columns, job, n_slots, depth)
+    features = np.array(straight, np.int64).reshape(len(straight), 3)
+    return Slots(found, start, slot, column, columns, job, n_slots, depth, features)
 
 
 def _nested(

@@ -1,4 +1,4 @@
-"""The compiled loops behind `order.in_order`: rows put to their customers, and each customer's sorted."""
+"""The compiled loops behind `order`: rows put to their customers, and each customer's sorted by time."""
 
 from typing import Any
 
@@ -12,22 +12,34 @@ SHORT = 16  # rows that insertion sorts faster than merging does
 
 
 @compiled()
-def scatter(codes: Array, rank: Array, times: Array, place: Array, rows: Array) -> None:
-    """Fill (n_rows, 2) of row and time customer by customer, each customer's in the order they came.
-
-    `rank` is each code's place among the customers, `place` where each customer's rows begin, which moves on to
-    where they end. Row and time lie together, for each lands in memory far from the last one.
-    """
+def count(codes: Array, rank: Array, counts: Array) -> None:
+    """Put each code's place among the customers in its stead, and count the customers' rows."""
     for r in range(codes.size):
         customer = rank[codes[r]]
-        at = place[customer]
-        place[customer] = at + 1
-        rows[at, 0], rows[at, 1] = r, times[r]
+        codes[r] = customer
+        counts[customer] += 1
 
 
 @compiled()
-def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array]) -> None:
-    """Sort each customer's rows by time, then by text (offsets and bytes; no offsets: none), else as they came.
+def spots(customers: Array, place: Array, shown: Array, visible: Array) -> Array:
+    """Return where the rows of these customers go, and find when each customer is visible.
+
+    `place` is where each customer's next row goes, which moves on; `shown` is when each row is visible.
+    """
+    at = np.empty(customers.size, np.int64)
+    for r in range(customers.size):
+        customer = customers[r]
+        at[r] = place[customer]
+        place[customer] += 1
+        visible[customer] = min(visible[customer], shown[r])
+    return at
+
+
+@compiled()
+def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array, Array]) -> None:
+    """Sort each customer's (row, time) by time, then by text, else as they came.
+
+    `text` is each row's number (empty: no texts), where each number's text begins, with the end, and the bytes.
 
     Runs of a few rows are sorted by insertion and merged two by two, so that a customer of a million rows costs
     no more than n log n.
@@ -49,13 +61,14 @@ def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array]) -> None:
 
 
 @compiled()
-def _before(one: tuple[int, int], other: tuple[int, int], text: tuple[Array, Array]) -> bool:
+def _before(one: tuple[int, int], other: tuple[int, int], text: tuple[Array, Array, Array]) -> bool:
     """Return whether one row and time comes before another: by time, then by its text's bytes."""
     if one[1] != other[1] or text[0].size == 0:
         return one[1] < other[1]
-    offsets, characters = text
-    a, b = offsets[one[0]], offsets[other[0]]
-    length, other_length = offsets[one[0] + 1] - a, offsets[other[0] + 1] - b
+    numbers, offsets, characters = text
+    one_text, other_text = numbers[one[0]], numbers[other[0]]
+    a, b = offsets[one_text], offsets[other_text]
+    length, other_length = offsets[one_text + 1] - a, offsets[other_text + 1] - b
     for i in range(min(length, other_length)):
         if characters[a + i] != characters[b + i]:
             return bool(characters[a + i] < characters[b + i])
@@ -63,7 +76,7 @@ def _before(one: tuple[int, int], other: tuple[int, int], text: tuple[Array, Arr
 
 
 @compiled()
-def _insert(span: tuple[int, int], rows: Array, text: tuple[Array, Array]) -> None:
+def _insert(span: tuple[int, int], rows: Array, text: tuple[Array, Array, Array]) -> None:
     for i in range(span[0] + 1, span[1]):
         row, time, at = rows[i, 0], rows[i, 1], i
         while at > span[0] and _before((row, time), (rows[at - 1, 0], rows[at - 1, 1]), text):
@@ -73,7 +86,7 @@ def _insert(span: tuple[int, int], rows: Array, text: tuple[Array, Array]) -> No
 
 
 @compiled()
-def _merge(span: tuple[int, int, int], rows: Array, text: tuple[Array, Array], room: Array) -> None:
+def _merge(span: tuple[int, int, int], rows: Array, text: tuple[Array, Array, Array], room: Array) -> None:
     """Merge two sorted runs that lie side by side; of equals, the first run's come first."""
     low, middle, high = span
     left = middle - low

@@ -13,22 +13,28 @@ Array = np.ndarray[Any, Any]
 
 
 @compiled()
-def place(starts: Array, times: tuple[Array, Array], line: "Grid", slices: Array, seen: Array) -> int:
-    """Fill each row's slice and the first snapshot that sees it, and return how many rows are seen late."""
+def place(times: tuple[Array, Array], line: "Grid", placed: tuple[Array, Array]) -> int:
+    """Fill each row's slice and the first snapshot that sees it, and return how many rows are seen late.
+
+    `line.near` tells of equal spans of time between which two edges they begin, so that rows in any order find
+    their slice in a step or two.
+    """
     occurred_at, known_at = times
-    late = 0
-    for c in range(starts.size - 1):
-        edge = 0
-        for r in range(starts[c], starts[c + 1]):
-            while edge < line.edges.size and line.edges[edge] < occurred_at[r]:
-                edge += 1
-            slices[r] = edge
-            happened = line.snapshot[edge]
-            known = happened
-            while known < line.as_ofs.size and line.as_ofs[known] < known_at[r]:
-                known += 1
-            seen[r] = known
-            late += happened < known
+    slices, seen = placed
+    n_edges, late = line.edges.size, 0
+    start = line.edges[0] if n_edges else 0
+    for r in range(occurred_at.size):
+        span = max(occurred_at[r] - start, 0) >> line.shift
+        edge = line.near[min(span, line.near.size - 1)]
+        while edge < n_edges and line.edges[edge] < occurred_at[r]:
+            edge += 1
+        slices[r] = edge
+        happened = line.snapshot[edge]
+        known = happened
+        while known < line.as_ofs.size and line.as_ofs[known] < known_at[r]:
+            known += 1
+        seen[r] = known
+        late += happened < known
     return late
 
 
@@ -45,16 +51,12 @@ def _next_stretch(rows: tuple[int, int], seen: Array, happened: Array, first: in
 @compiled()
 def count_walks(starts: Array, slices: Array, seen: Array, line: "Grid") -> tuple[int, int]:
     """Return how many walks show every customer's history, and how many rows they have in all."""
-    spans, index = np.empty((4, 0), np.int64), np.empty(0, np.int64)
-    return _walks(starts, (slices, seen), line, spans, index)
+    return _walks(starts, (slices, seen), line, np.empty((4, 0), np.int64), np.empty(0, np.int64))
 
 
 @compiled()
 def fill_walks(starts: Array, placed: tuple[Array, Array], line: "Grid", spans: Array, index: Array) -> None:
-    """Fill the walks' begin, end, first and last, and (where there is room) the row behind each of theirs.
-
-    Without room for `index` the walks begin and end at the block's own rows.
-    """
+    """Fill the walks' begin, end, first and last, and the row behind each of theirs."""
     _walks(starts, placed, line, spans, index)
 
 
@@ -71,7 +73,7 @@ def _walks(
             first = min(first, seen[r])
         while first < ends:
             last = _next_stretch((starts[c], starts[c + 1]), seen, happened, first, ends)
-            begin, r = (rows if index.size else starts[c]), starts[c]
+            begin, r = rows, starts[c]
             while r < starts[c + 1] and happened[r] < last:
                 if seen[r] <= max(first, happened[r]):
                     if index.size:
@@ -79,8 +81,7 @@ def _walks(
                     rows += 1
                 r += 1
             if spans.shape[1]:
-                spans[0, walks], spans[1, walks] = begin, (rows if index.size else r)
-                spans[2, walks], spans[3, walks] = first, last
+                spans[0, walks], spans[1, walks], spans[2, walks], spans[3, walks] = begin, rows, first, last
             walks += 1
             first = last
     return walks, rows

@@ -11,7 +11,7 @@ from sintonia.config import FeaturesConfig
 from sintonia.features.arrow import histories
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
-from sintonia.features.histories import Grid, Histories, grid, unfold
+from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints
 from sintonia.features.plan import Plan, plan
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones in memory
 COMBINED = 2**10  # values combined at once for blocks of a few rows, where calls would cost more than values
+LINE = 16  # float32 values of a line of memory
 ROWS = 2**15  # of a block's interactions, for the same reason
 
 
@@ -51,9 +52,11 @@ def compute(
     Parameters
     ----------
     history
-        Whole customers: their interactions as an Arrow table or record batch, ordered by (customer_id, occurred_at,
-        interaction_id), with at least the columns of `columns_read`, strings plain or dictionary-encoded; or a
-        `History` of those and the other tables that the families read.
+        Whole customers: their interactions as an Arrow table or record batch, with at least the columns of
+        `columns_read`, strings plain or dictionary-encoded; or a `History` of those and the other tables that the
+        families read. Rows may be in any order; in the store's (customer_id, occurred_at, interaction_id) they are
+        read as they stand. Of one customer and time, rows count in the order of interaction_id where there is such a
+        column, else as they come.
     as_ofs
         As-of dates, UTC without a zone mark.
     config
@@ -72,7 +75,7 @@ def compute(
     ConfigError
         For a family nobody knows.
     InputError
-        When a table or column is missing, a key is null, an amount is not whole, or the rows are not in order.
+        When a table or column is missing, a key is null, or an amount is not whole.
     """
     return compute_features(history, as_ofs, catalogue(config, fitted), threads=threads)
 
@@ -91,29 +94,29 @@ def compute_features(
     """
     made = features if isinstance(features, Plan) else plan(features)
     given = history if isinstance(history, History) else History(history)
-    ids, whole = histories(given.interactions, made.columns)
-    first_visible = _first_visible(whole)
+    ids, whole = histories(given.interactions, made.columns, threads)
     moments = np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64)
     columns = _columns(whole, moments, made, cells, threads)
     for table, other in made.others.items():
-        beside = alongside(of_table(table, given), ids, first_visible, other.columns)
+        beside = alongside(of_table(table, given), ids, whole.visible, other.columns)
         columns |= _columns(beside, moments, other, cells, threads)
     in_order = {name: columns[name] for name in made.names}
-    return _table(ids, moments, np.searchsorted(moments, first_visible), in_order)
+    return _table(ids, moments, np.searchsorted(moments, whole.visible), in_order)
 
 
 def _columns(whole: Histories, moments: Ints, made: Plan, cells: int, threads: int) -> dict[str, Floats32]:
     """Return the columns of one table's features, by name."""
     line = grid(moments, made.windows_days)
-    first_seen = np.searchsorted(moments, _first_visible(whole))
+    first_seen = np.searchsorted(moments, whole.visible)
     starts = np.concatenate([[0], np.cumsum(len(moments) - first_seen)])
-    columns = np.empty((len(made.features), starts[-1]), np.float32)
+    columns = _room(len(made.features), int(starts[-1]))
     blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(moments))))
 
     def share(number: int) -> None:
         results = Results(made)
         for first, last in blocks[number::threads]:
-            _fill(whole.block(first, last), line, results, columns[:, starts[first] : starts[last]])
+            block = whole.block(first, last, made.in_time)
+            _fill(block, line, results, columns[:, starts[first] : starts[last]])
 
     if threads == 1:
         share(0)
@@ -123,11 +126,13 @@ def _columns(whole: Histories, moments: Ints, made: Plan, cells: int, threads: i
     return dict(zip((feature.name for feature in made.features), columns, strict=True))
 
 
-def _first_visible(whole: Histories) -> Ints:
-    """Return the moment from which something of each customer is visible."""
-    if not len(whole):
-        return np.empty(0, np.int64)
-    return np.minimum.reduceat(np.maximum(whole.occurred_at, whole.known_at), whole.starts[:-1])
+def _room(n_columns: int, rows: int) -> Floats32:
+    """Return room for columns, each an odd number of lines of memory after the last.
+
+    Columns that lie a power of two apart would push one another out of the processor's nearest cache.
+    """
+    lines = (rows + LINE - 1) // LINE | 1
+    return np.empty((n_columns, lines * LINE), np.float32)[:, :rows]
 
 
 def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
@@ -148,7 +153,7 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
     if not rows:
         return
     results.hold(rows)
-    compute_terms(unfold(block, line), line, results)
+    compute_terms(block, line, results, columns)
     step = max(1, COMBINED // rows)
     for one in results.plan.combined:
         for at in range(0, len(one.features), step):

@@ -156,6 +156,7 @@ def alongside(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterabl
         occurred_at=occurred_at[order],
         known_at=known_at[order],
         cells={name: cells[name].take(order) for name in columns if name != "occurred_at"},
+        visible=first_visible,
     )
 
 
