@@ -23,7 +23,7 @@ from sintonia.config import (
 )
 from sintonia.errors import ConfigError
 
-NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
+NEEDED = {"score": ["list=customers.csv"], "decide": ["effects=effects.parquet"], "forget": ["customer=C17"]}
 OPTIONS = [(verb, group, option) for verb in VERBS for group in groups(verb) for option in options(group)]
 
 

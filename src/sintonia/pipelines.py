@@ -16,6 +16,7 @@ from sintonia.check.words import check_figures
 from sintonia.config import (
     BuildSettings,
     CheckSettings,
+    DecideSettings,
     DemoSettings,
     FeaturesSettings,
     ForgetSettings,
@@ -27,6 +28,7 @@ from sintonia.config import (
     TrainSettings,
     iso_time,
 )
+from sintonia.decision.decide import decide_round
 from sintonia.engine import connect
 from sintonia.erasure.tombstones import read_tombstones, refuse_erased
 from sintonia.evaluation import evaluate
@@ -54,6 +56,7 @@ from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
     Figures,
     build_figures,
+    decide_figures,
     demo_figures,
     explanation_figures,
     features_figures,
@@ -242,6 +245,11 @@ def score(settings: ScoreSettings) -> Figures:
     out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
     write_list(customers, columns, out)
     return score_figures(customers, located, found, out)
+
+
+def decide(settings: DecideSettings) -> Figures:
+    """Return one action for each customer, within rules, contact policy and limits, with its hour and reasons."""
+    return decide_figures(decide_round(open_store(Path(settings.workspace)), settings))
 
 
 def review(settings: ReviewSettings) -> Figures:

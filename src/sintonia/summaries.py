@@ -7,6 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sintonia.decision.arms import ARMS
+from sintonia.decision.decide import Decided
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
 from sintonia.identity.explanation import Explanation, lines
@@ -174,6 +178,68 @@ def score_figures(customers: CustomerList, located: Located, scores: Sequence[Sc
         "tasks": tasks,
         "files": [str(out)],
         "say": say + _files([out]),
+    }
+
+
+def decide_figures(decided: Decided) -> Figures:
+    """Return who was decided how, what was refused by what, what is scarce at which price, and the optimality gap."""
+    chosen, refusals, one = decided.chosen, decided.refusals, decided.round
+    actions = Counter(chosen.options.actions[action] for action in chosen.action.tolist())
+    arms = {name: int((chosen.arm == at).sum()) for at, name in enumerate(ARMS)}
+    counts, pairs = refusals.counts(), refusals.failed[:, 1:].size
+    allowed = pairs - sum(counts.values())
+    worth = float(
+        np.take_along_axis(chosen.worth, chosen.option[:, np.newaxis], axis=1).sum(dtype=np.float64)
+    )
+    say = [
+        f"Round {one.round_id}, decided at {one.decided_at:%Y-%m-%d %H:%M} as of {one.as_of:%Y-%m-%d} "
+        f"by policy {one.policy_version}",
+        f"{len(chosen.arm):,} customers = "
+        + " + ".join(f"{n:,} {name}" for name, n in arms.items())
+        + (
+            f"; {decided.kept:,} were reached by this round before, and stay as they were"
+            if decided.kept
+            else ""
+        ),
+        "Actions: " + ", ".join(f"{n:,} {name}" for name, n in actions.most_common()),
+        f"Worth {worth:,.2f} EUR by the effects given; the policy's part is at most "
+        f"{chosen.allocation.gap:.3%} short of the best there is",
+        f"{pairs:,} pairs of customer and action = {allowed:,} allowed + {pairs - allowed:,} refused, first by",
+        *(f"  {count:>10,}  {name}" for name, count in counts.items() if count),
+    ]
+    limits = {}
+    prices = chosen.allocation.shadow_price.tolist()
+    for limit, used, price in zip(chosen.limits, chosen.used.tolist(), prices, strict=True):
+        limits[limit.name] = {
+            "used": used,
+            "at_most": limit.at_most if np.isfinite(limit.at_most) else None,
+            "at_least": limit.at_least,
+            "shadow_price_eur": price,
+        }
+        most = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
+        short = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
+        say.append(f"  {limit.name}: {used:,.0f}{most}{short}; one more would bring {price:,.4f} EUR")
+    if chosen.exploration.turned_away:
+        say.append(f"{chosen.exploration.turned_away:,} explorers drew what was no longer to be had")
+    say.append(f"{decided.listed:,} customers on the list")
+    return {
+        "round": one.round_id,
+        "decided_at": one.decided_at.isoformat(),
+        "as_of": one.as_of.isoformat(),
+        "policy_version": one.policy_version,
+        "customers": len(chosen.arm),
+        "kept": decided.kept,
+        "arms": arms,
+        "actions": dict(actions.most_common()),
+        "worth_eur": worth,
+        "optimality_gap": chosen.allocation.gap,
+        "pairs": pairs,
+        "allowed": allowed,
+        "refused": counts,
+        "limits": limits,
+        "listed": decided.listed,
+        "files": _texts(decided.files),
+        "say": say + _files(decided.files),
     }
 
 

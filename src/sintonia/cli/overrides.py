@@ -37,13 +37,17 @@ FREE_TEXT_KEYS = (
     "features.measures.*.expression",
     "features.measures.*.where",
     "tracking.uri",
+    "effects",
+    "engagement.rules.*.where",
+    "engagement.rules.*.because",
+    "engagement.value",
 )
 """Keys whose value is a path, a column name or an expression: it reaches the program exactly as typed.
 
 Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
 """
 
-PATH_KEYS = ("list", "out", "records", "workspace", "source.root", "identity.overrides")
+PATH_KEYS = ("list", "effects", "out", "records", "workspace", "source.root", "identity.overrides")
 """Keys whose value is a file or a folder."""
 
 _OVERRIDE = re.compile(

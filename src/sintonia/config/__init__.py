@@ -7,6 +7,17 @@ to dataclasses (OmegaConf stops there), and `convert` checks every name and type
 import os
 from pathlib import Path
 
+from sintonia.config.engagement import (
+    NONE,
+    ActionConfig,
+    CapacityConfig,
+    ContactLimitConfig,
+    EngagementConfig,
+    HoursConfig,
+    PauseConfig,
+    RuleConfig,
+    SendConfig,
+)
 from sintonia.config.groups import (
     CsvConfig,
     EngineConfig,
@@ -28,6 +39,7 @@ from sintonia.config.verbs import (
     VERBS,
     BuildSettings,
     CheckSettings,
+    DecideSettings,
     DemoSettings,
     FeaturesSettings,
     ForgetSettings,
@@ -42,24 +54,34 @@ from sintonia.config.verbs import (
 from sintonia.errors import ConfigError
 
 __all__ = [
+    "NONE",
     "VERBS",
+    "ActionConfig",
     "BuildSettings",
+    "CapacityConfig",
     "CheckSettings",
+    "ContactLimitConfig",
     "CsvConfig",
+    "DecideSettings",
     "DemoSettings",
+    "EngagementConfig",
     "EngineConfig",
     "FeaturesConfig",
     "FeaturesSettings",
     "ForgetSettings",
+    "HoursConfig",
     "IdentityConfig",
     "IdentitySettings",
     "JoinConfig",
     "MeasureConfig",
     "ModelConfig",
+    "PauseConfig",
     "PolicyConfig",
     "ProfitConfig",
     "ReviewSettings",
+    "RuleConfig",
     "ScoreSettings",
+    "SendConfig",
     "Settings",
     "SiloConfig",
     "SimulateSettings",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sintonia.config.convert import convert
+from sintonia.config.engagement import EngagementConfig
 from sintonia.config.groups import (
     EngineConfig,
     FeaturesConfig,
@@ -151,6 +152,35 @@ class ScoreSettings(Settings):
 
 
 @dataclass(frozen=True)
+class DecideSettings(Settings):
+    """`sintonia decide`: one action for each customer, with its hour and its reasons.
+
+    `effects` is a table of customer_id, action_id and effect, what an action changes against doing nothing. A round
+    that is decided again replaces what was planned for it; what was sent stays.
+    """
+
+    effects: str = ""
+    round: str | None = None
+    decided_at: str | None = None
+    as_of: str | None = None
+    key: str | None = None
+    out: str | None = None
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    engagement: EngagementConfig = field(default_factory=EngagementConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse times that are none, and a policy that can do nothing."""
+        super().__post_init__()
+        for key in ("decided_at", "as_of"):
+            if (text := getattr(self, key)) is not None:
+                iso_time(key, text)
+        if not self.engagement.actions:
+            raise ConfigError(
+                "The engagement policy names no action; give engagement=synthetic, or one of your own."
+            )
+
+
+@dataclass(frozen=True)
 class ReviewSettings(Settings):
     """`sintonia review`: one page for one task's model."""
 
@@ -203,6 +233,7 @@ VERBS: dict[str, type[Settings]] = {
     "features": FeaturesSettings,
     "train": TrainSettings,
     "score": ScoreSettings,
+    "decide": DecideSettings,
     "review": ReviewSettings,
     "forget": ForgetSettings,
     "demo": DemoSettings,

@@ -228,3 +228,43 @@ def improve(
             _move(weight, used, old, new)
             moved += 1
     return moved
+
+
+@compiled()
+def best_hours(
+    start: Array,
+    hour: Array,
+    count: Array,
+    prior: Array,
+    segment: Array,
+    strength: float,
+    rows: Array,
+    slot: Array,
+    opens: Array,
+    best: Array,
+    score: Array,
+) -> None:
+    """Fill by customer, channel and day the hour of the day with most of the customer's visits, and their share.
+
+    Visits to `hour` (of the week) are those from `start[row]` to `start[row + 1]`, each counted half at its hour and
+    a quarter at those beside it, and lean on `prior[segment]` as if on `strength` visits. `slot` (n_slots, 3) is each
+    hour that comes: hour of the week, day, hour of the day; `opens` (n_channels, n_slots) says when a channel may be
+    used. A day without such an hour keeps -1 and a share of 0; of equal hours the first is taken.
+    """
+    rate = np.zeros(168)
+    for at in range(len(rows)):
+        row = rows[at]
+        visits = strength
+        for one in range(168):
+            rate[one] = strength * prior[segment[row], one]
+        for entry in range(start[row], start[row + 1]):
+            visits += count[entry]
+            rate[hour[entry]] += count[entry] / 2.0
+            rate[(hour[entry] + 1) % 168] += count[entry] / 4.0
+            rate[(hour[entry] + 167) % 168] += count[entry] / 4.0
+        for channel in range(len(opens)):
+            for one in range(len(slot)):
+                day, share = slot[one, 1], rate[slot[one, 0]] / max(visits, 1e-12)
+                if opens[channel, one] and (best[row, channel, day] < 0 or share > score[row, channel, day]):
+                    best[row, channel, day] = slot[one, 2]
+                    score[row, channel, day] = share

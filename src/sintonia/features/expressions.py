@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+ROW_OF = {"measure": "interaction"}
+"""What one row is, by what an expression is of; else a customer."""
+
+
 @lru_cache(maxsize=4096)
-def parse(sql: str) -> "exp.Expr":
-    """Return the expression's tree.
+def parse(sql: str, what: str = "measure") -> "exp.Expr":
+    """Return the expression's tree; `what` it is of, an error says.
 
     Raises
     ------
@@ -35,12 +39,12 @@ def parse(sql: str) -> "exp.Expr":
         return sqlglot.parse_one(sql, dialect="duckdb")
     except SqlglotError:
         raise ConfigError(
-            f"Cannot read the measure {sql!r} as an SQL expression over one interaction."
+            f"Cannot read the {what} {sql!r} as an SQL expression over one {ROW_OF.get(what, 'customer')}."
         ) from None
 
 
 @lru_cache(maxsize=4096)
-def names(sql: str) -> tuple[str, ...]:
+def names(sql: str, what: str = "measure") -> tuple[str, ...]:
     """Return the names of the columns an expression reads, each once.
 
     Examples
@@ -52,11 +56,11 @@ def names(sql: str) -> tuple[str, ...]:
 
     if sql.isidentifier():
         return (sql,)
-    return tuple(dict.fromkeys(sorted(column.name for column in parse(sql).find_all(exp.Column))))
+    return tuple(dict.fromkeys(sorted(column.name for column in parse(sql, what).find_all(exp.Column))))
 
 
-def evaluate(sql: str, cells: Callable[[str], Cells]) -> Cells:
-    """Return the expression's value at every row; `cells` gives the columns it names.
+def evaluate(sql: str, cells: Callable[[str], Cells], what: str = "measure") -> Cells:
+    """Return the expression's value at every row; `cells` gives the columns it names, `what` says what it is of.
 
     Raises
     ------
@@ -65,13 +69,14 @@ def evaluate(sql: str, cells: Callable[[str], Cells]) -> Cells:
     """
     if sql.isidentifier():
         return cells(sql)
-    return _Evaluation(sql, cells).of(parse(sql))
+    return _Evaluation(sql, cells, what).of(parse(sql, what))
 
 
 @dataclass(frozen=True)
 class _Evaluation:
     sql: str
     cells: Callable[[str], Cells]
+    what: str
 
     def of(self, node: "exp.Expr") -> Cells:
         """Return a node's value; nodes are dispatched by the name of their class."""
@@ -86,7 +91,7 @@ class _Evaluation:
 
     def _refused(self, part: str) -> ConfigError:
         return ConfigError(
-            f"The measure {self.sql!r} uses {part!r}, which is not understood; "
+            f"The {self.what} {self.sql!r} uses {part!r}, which is not understood; "
             "use arithmetic, comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, CASE, COALESCE, ROUND and ABS."
         )
 
@@ -143,7 +148,7 @@ class _Evaluation:
         if left.labels is None and right.labels is None:
             return self._numeric(how, left, right)
         if left.labels is None or right.labels is None:
-            raise ConfigError(f"The measure {self.sql!r} compares text with a number.")
+            raise ConfigError(f"The {self.what} {self.sql!r} compares text with a number.")
         missing = either(left.gone(), right.gone())
         return Cells(how(left.values, renumbered(right, left.labels)), missing)
 
@@ -181,12 +186,12 @@ class _Evaluation:
 
     def _truth(self, value: Cells) -> Cells:
         if value.labels is not None:
-            raise ConfigError(f"The measure {self.sql!r} takes text for a truth value.")
+            raise ConfigError(f"The {self.what} {self.sql!r} takes text for a truth value.")
         return Cells(np.asarray(value.values != 0), value.missing)
 
     def _numeric(self, how: Callable[..., Any], *given: Cells) -> Cells:
         if any(one.labels is not None for one in given):
-            raise ConfigError(f"The measure {self.sql!r} takes text for a number.")
+            raise ConfigError(f"The {self.what} {self.sql!r} takes text for a number.")
         numbers = [
             one.values.astype(np.int64) if one.values.dtype == np.bool_ else one.values for one in given
         ]

@@ -16,6 +16,8 @@ from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.sources.report import SiloReport
 
 CURRENT = "current.json"
+ROUNDS = "decisions"
+"""The workspace's folder of the rounds of decisions that were planned, a Parquet file a round."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Store:
     def features(self) -> Path:
         """The folder of the features computed from the workspace's stores."""
         return self.folder.parents[1] / "features"
+
+    @property
+    def rounds(self) -> Path:
+        """The folder of the rounds of decisions that were planned in the workspace."""
+        return self.folder.parents[1] / ROUNDS
 
     @property
     def buckets(self) -> list[Path]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sintonia.config import SiloConfig, SourceConfig
 from sintonia.engine import fetch_row
-from sintonia.interactions.store import CURRENT, Store, fingerprint, open_store
+from sintonia.interactions.store import CURRENT, ROUNDS, Store, fingerprint, open_store
 from sintonia.progress import track
 from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 from sintonia.sources.report import SiloReport
@@ -57,7 +57,7 @@ def write_store(
     one step for the file system. A build killed before that leaves the old store as it was.
     """
     with _new_version(workspace) as folder:
-        _gather(connection, source, buckets)
+        _gather(connection, source, buckets, sorted((workspace / ROUNDS).glob("*.parquet")))
         for bucket in track(range(buckets), "Writing the store"):
             _write(
                 connection,
@@ -136,8 +136,10 @@ def _write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None
         pq.write_table(connection.sql(f"FROM {name}").to_arrow_table(), path, compression="zstd")
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int) -> None:
-    """Fill the engine's tables of the contracts from every silo that maps to them."""
+def _gather(
+    connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int, rounds: Sequence[Path]
+) -> None:
+    """Fill the engine's tables of the contracts from every silo that maps to them, and from planned rounds."""
     for table in (INTERACTIONS, ATTRIBUTES, CONTACTS, DECISIONS):
         columns = ", ".join(f"{column.name} {column.sql_type}" for column in table.columns)
         connection.execute(f"CREATE OR REPLACE TABLE {table.name} ({columns})")
@@ -160,6 +162,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets
                     FROM located WHERE "{prefix}__{key}" IS NOT NULL AND {KEPT[prefix]}""")
         if silo.decisions:
             _gather_decisions(connection)
+    _gather_rounds(connection, rounds)
     connection.execute(f"CREATE OR REPLACE TABLE links AS SELECT {', '.join(LINKS.names)} FROM crosswalk")
     for table in BESIDE:
         connection.execute(f"""
@@ -204,6 +207,29 @@ def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
         for column in DECISIONS.names
     ]
     connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located WHERE {NOW}")
+
+
+def _gather_rounds(connection: duckdb.DuckDBPyConnection, rounds: Sequence[Path]) -> None:
+    """Add the decisions planned in the workspace; when they were sent, silos and the sends themselves say."""
+    if not rounds:
+        return
+    names = ", ".join(DECISIONS.names)
+    connection.read_parquet([str(path) for path in rounds]).create_view("rounds", replace=True)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE planned AS
+        WITH known AS (
+            SELECT decision_id, MIN(moment) AS moment FROM (
+                SELECT decision_id, sent_at AS moment FROM decisions
+                UNION ALL SELECT decision_id, occurred_at FROM interactions WHERE kind = 'send')
+            GROUP BY decision_id
+        )
+        SELECT {names} FROM (
+            SELECT rounds.* REPLACE (
+                COALESCE(merged_into, customer_id) AS customer_id, COALESCE(sent_at, moment) AS sent_at)
+            FROM rounds LEFT JOIN merges USING (customer_id) LEFT JOIN known USING (decision_id))
+        SEMI JOIN crosswalk USING (customer_id)""")
+    connection.execute("DELETE FROM decisions WHERE decision_id IN (SELECT decision_id FROM planned)")
+    connection.execute(f"INSERT INTO decisions SELECT {names} FROM planned")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:

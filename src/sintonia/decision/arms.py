@@ -1,0 +1,114 @@
+"""Who is left alone to measure by, who draws an action to learn by, and with which probabilities.
+
+The holdout depends on the salt and the customer alone: it stays the same from round to round. Explorers are drawn
+anew each round, and draw among what they may have, each action as likely as the other, made rarer beforehand where
+all of them together could ask for more than their share of what there is. So each one's probabilities are its own,
+whatever the others draw.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.decision import kernels
+from sintonia.decision.limits import Limit
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+ARMS = ("policy", "explore", "holdout")
+POLICY, EXPLORE, HOLDOUT = range(3)
+
+SURE = 5.0
+"""Standard deviations that chance may bring above the mean: more happens once in three million rounds."""
+
+
+def uniforms(salt: str, customers: Iterable[str], count: int = 1) -> Floats:
+    """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
+
+    Examples
+    --------
+    >>> uniforms("a", ["C1", "C2"]).round(4).tolist() == uniforms("a", ["C1", "C2"]).round(4).tolist()
+    True
+    """
+    key = blake2b(salt.encode(), digest_size=32).digest()
+    raw = b"".join(
+        blake2b(customer.encode(), digest_size=8 * count, key=key).digest() for customer in customers
+    )
+    return (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64).reshape(-1, count) / 2.0**53
+
+
+def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:
+    """Return each customer's arm from two numbers in [0, 1); who is held out explores nothing."""
+    arm = np.where(explore < explore_share, EXPLORE, POLICY)
+    return np.where(holdout < holdout_share, HOLDOUT, arm).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), `turned_away` who did not fit."""
+
+    choice: Ints
+    propensities: Floats
+    used: Floats
+    turned_away: int
+
+
+def explore(
+    allowed: Bools, limits: Sequence[Limit], share: float, chance: Floats, order: Floats
+) -> Exploration:
+    """Return what explorers draw among what they are allowed, within a share of every maximum.
+
+    Parameters
+    ----------
+    allowed
+        (n_explorers, n_options); option 0, doing nothing, is allowed for everybody.
+    limits
+        What there is; minima are no matter of exploring.
+    share
+        The part of each maximum that all explorers together may ask for, on average.
+    chance, order
+        (n,) numbers in [0, 1): what is drawn, and who comes first, should chance bring more than there is.
+    """
+    fair = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
+    weight = np.array([limit.weight for limit in limits]).reshape(len(limits), allowed.shape[1])
+    at_most = np.array([limit.at_most for limit in limits])
+    rarer = np.ones(allowed.shape[1])
+    asked = weight @ fair.sum(axis=0)
+    for limit, wanted, most in zip(weight, asked, at_most, strict=True):
+        may = min(share * most, _surely(most, limit.max(initial=0)))
+        if wanted > may:
+            rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
+    propensities = fair * rarer
+    propensities[:, 0] += 1 - propensities.sum(axis=1)
+    reached = propensities.cumsum(axis=1)
+    choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
+    kept, used = choice.astype(np.int64), np.zeros(len(limits))
+    nothing = np.where(np.arange(allowed.shape[1]) > 0, -np.inf, 0.0)
+    kernels.place(
+        np.broadcast_to(nothing.astype(np.float32), allowed.shape).copy(),
+        np.zeros(allowed.shape[1]),
+        np.argsort(order, kind="stable"),
+        weight,
+        at_most,
+        kept,
+        used,
+    )
+    return Exploration(kept, propensities, used, int((kept != choice).sum()))
+
+
+def _surely(most: float, heaviest: float) -> float:
+    """Return the mean load that stays below `most` but for once in three million rounds.
+
+    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
+    solution of m + SURE sqrt(heaviest m) = most.
+    """
+    if not np.isfinite(most):
+        return most
+    spread = SURE * np.sqrt(heaviest)
+    root = (-spread + np.sqrt(spread**2 + 4 * most)) / 2
+    return float(root**2)

@@ -1,0 +1,75 @@
+"""Every check of a policy, in its order: consent, the rules stage by stage, the contact policy, what is not known."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sintonia.config import ActionConfig, EngagementConfig
+from sintonia.config.engagement import NONE, STAGES
+from sintonia.consent import consents
+from sintonia.decision.contacts import complaining, over_limit, paused
+from sintonia.decision.facts import marked
+from sintonia.decision.refusals import POLICY, Check, Refusals, refuse_by_rules, refuse_without_consent
+from sintonia.decision.timing import Hours
+from sintonia.features.cells import Cells
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+Bools = NDArray[np.bool_]
+
+
+def check(
+    connection: "duckdb.DuckDBPyConnection",
+    policy: EngagementConfig,
+    ids: "pa.Array",
+    facts: Mapping[str, Cells],
+    decided_at: datetime,
+) -> Refusals:
+    """Return what consent, the rules and the contact policy refuse to whom; `connection` as `open_tables` leaves it."""
+    names, actions = [NONE, *policy.actions], [None, *policy.actions.values()]
+    refusals = Refusals.none(len(ids), len(names))
+    told = consents(connection, decided_at - timedelta(microseconds=1))
+    agreed = told.filter(told["allowed"])
+    channels = dict.fromkeys(action.channel for action in policy.actions.values())
+    by_channel = {name: agreed.filter(pc.equal(agreed["channel"], name))["customer_id"] for name in channels}
+    consenting = {name: marked(ids, some.combine_chunks()) for name, some in by_channel.items()}
+    refuse_without_consent(refusals, actions, consenting)
+    refuse_by_rules(refusals, policy.rules, STAGES, names, facts)
+    for name, limit in policy.contact_limits.items():
+        reached = marked(ids, over_limit(connection, limit, decided_at, policy.send.time_zone))
+        refusals.refuse(_contact(name), reached, _on(actions, limit.channel))
+    for name, pause in policy.pauses.items():
+        resting = marked(ids, paused(connection, pause, decided_at))
+        refusals.refuse(_contact(name), resting, _on(actions, pause.channel))
+    if policy.complaint_stops_selling:
+        sells = np.array([action is not None and action.selling for action in actions])
+        waiting = Check("open_complaint", POLICY, "a complaint is open")
+        refusals.refuse(waiting, marked(ids, complaining(connection)), sells)
+    return refusals
+
+
+def refuse_unknown(
+    refusals: Refusals, policy: EngagementConfig, effects: NDArray[np.float32], hours: Hours
+) -> None:
+    """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
+    every = np.arange(effects.shape[1]) > 0
+    refusals.refuse(Check("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), every)
+    places = [hours.channels.index(action.channel) for action in policy.actions.values()]
+    never = [np.zeros(len(effects), np.bool_), *(~hours.reachable(place) for place in places)]
+    refusals.refuse(
+        Check("no_hour", "timing", "no allowed hour comes in time"), np.column_stack(never), every
+    )
+
+
+def _contact(name: str) -> Check:
+    return Check(name, POLICY, name.replace("_", " "))
+
+
+def _on(actions: Sequence[ActionConfig | None], channel: str | None) -> Bools:
+    return np.array([action is not None and channel in (None, action.channel) for action in actions])

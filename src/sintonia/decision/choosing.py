@@ -1,0 +1,150 @@
+"""A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.config import NONE, EngagementConfig
+from sintonia.decision import kernels
+from sintonia.decision.allocation import Allocation, allocate
+from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY, Exploration, draw_arms, explore, uniforms
+from sintonia.decision.limits import Limit
+from sintonia.decision.options import Factors, Options
+from sintonia.decision.prices import Worth
+from sintonia.decision.timing import Hours
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a round decides on: customers in the order of their ids, and for each what is allowed, worth and when.
+
+    `allowed` is (n_customers, n_actions), action 0 being nothing; `sent` (n_actions,) counts what the round has sent
+    already, which is taken off the limits.
+    """
+
+    customers: Sequence[str]
+    allowed: Bools
+    factors: Factors
+    hours: Hours
+    sent: Ints
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen: `arm`, `option` and `action` (n,), and `propensities` (n, n_actions) within the arm.
+
+    `worth` (n, n_options) and the allocation of the policy's arm stay for explaining; `fallback` marks who had it.
+    """
+
+    options: Options
+    arm: Ints
+    option: Ints
+    propensities: Floats
+    worth: Worth
+    limits: tuple[Limit, ...]
+    used: Floats
+    allocation: Allocation
+    exploration: Exploration
+    fallback: Bools
+
+    @property
+    def action(self) -> Ints:
+        """Each customer's action, its place in the options' actions."""
+        action: Ints = self.options.action[self.option]
+        return action
+
+
+def choose(case: Case, policy: EngagementConfig, round_id: str, threads: int = 1) -> Chosen:
+    """Return what a policy does for whom in a round; the same case, policy and round give the same to the last bit.
+
+    The logging propensities are each customer's own within its arm. A policy's choice is certain, but for what
+    others leave of the limits: only the exploring arm tells what another action would have brought.
+    """
+    options = Options.of(policy)
+    worth, allowed = options.worth(case.factors, case.allowed, case.hours, policy.send.day_lever)
+    limits = [_left(limit, options, case.sent) for limit in options.limits(policy)]
+    sticky = uniforms(f"holdout {policy.salt}", case.customers)[:, 0]
+    fresh = uniforms(f"round {policy.salt} {round_id}", case.customers, 3)
+    arm = draw_arms(sticky, fresh[:, 0], policy.holdout_share, policy.explore_share)
+    option = np.zeros(len(arm), np.int64)
+    propensities = np.zeros(case.allowed.shape)
+    propensities[arm == HOLDOUT, 0] = 1
+
+    explorers = np.flatnonzero(arm == EXPLORE)
+    may = _one_day(allowed[explorers], options, case.hours, explorers)
+    drawn = explore(may, limits, policy.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
+    option[explorers] = drawn.choice
+    for place, action in enumerate(options.action):
+        propensities[explorers, action] += drawn.propensities[:, place]
+
+    chosen = np.flatnonzero(arm == POLICY)
+    left = [_less(limit, used) for limit, used in zip(limits, drawn.used, strict=True)]
+    found = allocate(worth[chosen], left, threads)
+    option[chosen] = found.choice
+    used = drawn.used + found.used
+    fallback = _fall_back(policy, options, (worth, allowed, arm), limits, option, used)
+    propensities[chosen, options.action[option[chosen]]] = 1
+    return Chosen(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)
+
+
+def _left(limit: Limit, options: Options, sent: Ints) -> Limit:
+    """Return what the messages sent already leave of a limit; as they may be of any day, each day counts them."""
+    heaviest = [limit.weight[options.action == action].max() for action in range(len(sent))]
+    return _less(limit, float(np.array(heaviest) @ sent))
+
+
+def _less(limit: Limit, used: float) -> Limit:
+    most = max(limit.at_most - used, 0.0)
+    return replace(limit, at_most=most, at_least=min(max(limit.at_least - used, 0.0), most))
+
+
+def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bools:
+    """Return the options explorers draw among: of an action's days each customer's best."""
+    if options.day.max(initial=-1) < 0:
+        return allowed
+    best = {channel: hours.best_day(place)[rows] for place, channel in enumerate(hours.channels)}
+    kept = allowed.copy()
+    for option in range(1, len(options.action)):
+        channel = options.channels[options.action[option]]
+        kept[:, option] &= best[channel] == options.day[option]
+    return kept
+
+
+def _fall_back(
+    policy: EngagementConfig,
+    options: Options,
+    given: tuple[Worth, Bools, Ints],
+    limits: Sequence[Limit],
+    option: Ints,
+    used: Floats,
+) -> Bools:
+    """Return who of the policy's arm falls back, nothing being worth it; `option` and `used` change with them."""
+    worth, allowed, arm = given
+    mark = np.zeros(len(option), bool)
+    if policy.fallback == NONE:
+        return mark
+    weight = np.array([limit.weight for limit in limits]).reshape(len(limits), worth.shape[1])
+    at_most = np.array([limit.at_most for limit in limits])
+    nothing = np.where(np.arange(worth.shape[1]) > 0, -np.inf, 0.0).astype(np.float32)
+    for place in np.flatnonzero(options.action == options.actions.index(policy.fallback)).tolist():
+        idle = np.flatnonzero((arm == POLICY) & (option == 0) & allowed[:, place])
+        idle = idle[np.argsort(-worth[idle, place], kind="stable")]
+        tried = np.full(len(idle), place)
+        kernels.place(
+            np.tile(nothing, (len(idle), 1)),
+            np.zeros(len(nothing)),
+            np.arange(len(idle)),
+            weight,
+            at_most,
+            tried,
+            used,
+        )
+        option[idle] = tried
+        mark[idle] = tried > 0
+    return mark

@@ -1,0 +1,64 @@
+"""Effects as they come from elsewhere: a table of customer_id, action_id and effect, made a matrix."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sintonia.config import NONE
+from sintonia.errors import InputError, hint
+
+COLUMNS = ("customer_id", "action_id", "effect")
+
+
+def read_effects(path: Path, ids: pa.Array, actions: Sequence[str]) -> NDArray[np.float32]:
+    """Return what each action changes for each customer, (n_customers, n_actions); NaN where the table has no row.
+
+    Doing nothing changes nothing. Rows of customers or actions that are not asked about are left out.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, lacks a column, holds an effect that is no number, or has two for one pair.
+    """
+    table = _read(path)
+    customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
+    action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
+    effect = table["effect"].to_numpy()
+    if not np.isfinite(effect).all():
+        raise InputError(f"'{path}' holds effects that are no numbers; leave out what is not known.")
+    known = np.flatnonzero((customer >= 0) & (action >= 0))
+    if not len(known):
+        found = ", ".join(sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8])
+        raise InputError(
+            f"'{path}' tells of no customer of the store and action of the policy; its actions are {found}."
+        )
+    cell = customer[known].astype(np.int64) * len(actions) + action[known]
+    if len(np.unique(cell)) < len(cell):
+        raise InputError(f"'{path}' has two effects for one customer and action; give one.")
+    found_effects = np.full(len(ids) * len(actions), np.nan, np.float32)
+    found_effects[cell] = effect[known]
+    matrix = found_effects.reshape(len(ids), len(actions))
+    matrix[:, list(actions).index(NONE)] = 0
+    return matrix
+
+
+def _read(path: Path) -> pa.Table:
+    if not path.is_file():
+        near = [entry.name for entry in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise InputError(f"No table of effects '{path}'; {hint(path.name, near)}")
+    try:
+        table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+        for name in COLUMNS:
+            if name not in table.column_names:
+                raise InputError(f"'{path}' has no column '{name}'; {hint(name, table.column_names)}")
+        types = {"customer_id": pa.string(), "action_id": pa.string(), "effect": pa.float64()}
+        return table.select(COLUMNS).cast(pa.schema(list(types.items())))
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"'{path}' cannot be read as a table of effects: {reason}.") from None

@@ -1,0 +1,115 @@
+"""What can be done as options, an action on a day where capacities count days, and what limits them together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.config import NONE, EngagementConfig
+from sintonia.decision.limits import Limit
+from sintonia.decision.prices import Worth
+from sintonia.decision.timing import Hours
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+CENTS = 100
+BUDGET = "budget (cents)"
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What worth is made of, each by itself: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost in euro."""
+
+    value: Floats
+    effect: NDArray[np.float32]
+    lever: Floats
+    cost_eur: Floats
+
+    @classmethod
+    def of(cls, policy: EngagementConfig, value: Floats, effect: NDArray[np.float32]) -> "Factors":
+        """Return the factors the policy uses; those it does not count as 1, the cost as 0."""
+        actions, used = list(policy.actions.values()), set(policy.factors)
+        ones = np.ones(len(actions) + 1)
+        lever = np.array([1.0, *(action.lever for action in actions)])
+        cost = np.array([0.0, *(action.cost_eur for action in actions)])
+        return cls(
+            value if "value" in used else np.ones_like(value),
+            effect if "effect" in used else np.ones_like(effect),
+            lever if "lever" in used else ones,
+            cost if "cost" in used else 0 * cost,
+        )
+
+    def worth(self, action: int, lessened: Floats | float = 1.0) -> Worth:
+        """Return an action's worth for each customer in euro; `lessened` is what a day leaves of its effect."""
+        gain = self.value * self.effect[:, action] * self.lever[action] * lessened
+        worth: Worth = (gain - self.cost_eur[action]).astype(np.float32)
+        return worth
+
+
+@dataclass(frozen=True)
+class Options:
+    """`action` and `day` (n_options,) of each option; option 0 is doing nothing, day -1 the customer's best one.
+
+    `actions`, `channels` and `cost_cents` are those of the actions, doing nothing first.
+    """
+
+    actions: tuple[str, ...]
+    channels: tuple[str, ...]
+    cost_cents: Floats
+    action: Ints
+    day: Ints
+
+    @classmethod
+    def of(cls, policy: EngagementConfig) -> "Options":
+        """Return the options of a policy: one an action, or one an action and day if a capacity counts days."""
+        by_day = any(capacity.per == "day" for capacity in policy.capacities.values())
+        days = np.arange(policy.send.within_days) if by_day else np.array([-1])
+        count = len(policy.actions)
+        return cls(
+            actions=(NONE, *policy.actions),
+            channels=("", *(action.channel for action in policy.actions.values())),
+            cost_cents=np.array([0.0, *(action.cost_eur * CENTS for action in policy.actions.values())]),
+            action=np.r_[0, np.repeat(np.arange(1, count + 1), len(days))],
+            day=np.r_[-1, np.tile(days, count)],
+        )
+
+    def worth(
+        self, factors: Factors, allowed: Bools, hours: Hours, day_lever: float
+    ) -> tuple[Worth, NDArray[np.bool_]]:
+        """Return each option's worth, minus infinity where it is not allowed, and where it is; both (n, n_options)."""
+        worth = np.full((len(allowed), len(self.action)), -np.inf, np.float32)
+        worth[:, 0] = 0
+        for option in range(1, len(self.action)):
+            action, day = int(self.action[option]), int(self.day[option])
+            may, lessened = allowed[:, action], np.ones(len(allowed))
+            if day >= 0:
+                channel = hours.channels.index(self.channels[action])
+                may = may & (hours.hour[:, channel, day] >= 0)
+                share = hours.share[:, channel]
+                lessened = 1 - day_lever * (1 - share[:, day] / np.maximum(share.max(axis=1), 1e-12))
+            worth[may, option] = factors.worth(action, lessened)[may]
+        return worth, np.isfinite(worth)
+
+    def limits(self, policy: EngagementConfig) -> list[Limit]:
+        """Return the policy's capacities, one a day where they count days, and its budget."""
+        found = []
+        for name, capacity in policy.capacities.items():
+            counts = np.ones(len(self.action), bool)
+            counts[0] = False
+            if capacity.channel is not None:
+                counts &= np.array([self.channels[action] == capacity.channel for action in self.action])
+            if capacity.action is not None:
+                counts &= self.action == self.actions.index(capacity.action)
+            most = np.inf if capacity.at_most is None else float(capacity.at_most)
+            days = np.unique(self.day[1:]) if capacity.per == "day" else [None]
+            for day in days:
+                named = name if day is None else f"{name}, day {day}"
+                that_day = np.ones_like(counts) if day is None else self.day == day
+                found.append(
+                    Limit(named, (counts & that_day).astype(np.float64), most, float(capacity.at_least))
+                )
+        if policy.budget_eur is not None:
+            found.append(Limit(BUDGET, self.cost_cents[self.action], policy.budget_eur * CENTS))
+        return found

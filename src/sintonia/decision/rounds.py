@@ -1,0 +1,161 @@
+"""A round on disk: its decisions as the contract has them, why each was taken, and the list that is sent out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from sintonia.config import NONE
+from sintonia.decision.arms import ARMS
+from sintonia.decision.choosing import Case, Chosen
+from sintonia.decision.why import sentence
+from sintonia.interactions import Store
+from sintonia.schema import DECISIONS
+
+if TYPE_CHECKING:
+    import duckdb
+
+WHY = "why"
+"""The folder, within that of the rounds, of why each decision was taken."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """When a round is decided, as of when features are taken, by which policy, and until when outcomes count."""
+
+    round_id: str
+    decided_at: datetime
+    as_of: datetime
+    policy_version: str
+    reward_days: int
+
+
+def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
+    """Return one id a customer and round: the same when the round is decided again."""
+    key = blake2b(round_id.encode(), digest_size=32).digest()
+    return pa.array(
+        [
+            "D" + blake2b(customer.encode(), digest_size=8, key=key).hexdigest()
+            for customer in customers.to_pylist()
+        ]
+    )
+
+
+def decisions_table(one: Round, case: Case, chosen: Chosen, ids: pa.Array, live: pa.Array) -> pa.Table:
+    """Return the decisions of a round, a row a customer, with the columns of the contract; nothing is sent yet."""
+    names, n = pa.array(chosen.options.actions), len(ids)
+    rows, action = np.nonzero(case.allowed)
+    ends = pa.array(np.r_[0, np.bincount(rows, minlength=n).cumsum()].astype(np.int32))
+    channels = pa.array([channel or None for channel in chosen.options.channels])
+    cents = np.round(chosen.options.cost_cents).astype(np.int64)
+    columns: dict[str, Any] = {
+        "decision_id": decision_ids(one.round_id, ids),
+        "round_id": _all(one.round_id, n),
+        "customer_id": ids,
+        "unit": pa.nulls(n, pa.string()),
+        "decided_at": _all(one.decided_at, n),
+        "as_of": _all(one.as_of, n),
+        "policy_version": _all(one.policy_version, n),
+        "eligible_actions": pa.ListArray.from_arrays(ends, names.take(pa.array(action))),
+        "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(chosen.propensities[rows, action])),
+        "action_id": names.take(pa.array(chosen.action)),
+        "channel": channels.take(pa.array(chosen.action)),
+        "arm": pa.array(ARMS).take(pa.array(chosen.arm)),
+        "cost": pa.array(cents[chosen.action]),
+        "sent_at": pa.nulls(n, pa.timestamp("us")),
+        "live_decision_ids": live,
+        "reward_until": _all(one.decided_at + timedelta(days=one.reward_days), n),
+    }
+    return pa.table(columns).select(DECISIONS.names).cast(DECISIONS.arrow())
+
+
+def _all(value: object, n: int) -> pa.Array:
+    return pa.array([value]).take(pa.array(np.zeros(n, np.int32)))
+
+
+def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: Round) -> pa.Array:
+    """Return by customer the decisions that were sent and whose outcome still counts; an empty list for none."""
+    now = f"TIMESTAMP '{one.decided_at}'"
+    found = connection.sql(f"""
+        SELECT customer_id, LIST(decision_id ORDER BY decision_id) AS live FROM decided
+        WHERE sent_at < {now} AND reward_until > {now} GROUP BY customer_id""").to_arrow_table()
+    lists = pa.chunked_array([*found["live"].chunks, pa.array([[]], pa.list_(pa.string()))]).combine_chunks()
+    place = pc.index_in(ids, found["customer_id"].combine_chunks())
+    return lists.take(pc.fill_null(place, len(lists) - 1))
+
+
+def send_times(chosen: Chosen, case: Case) -> pa.Array:
+    """Return by customer when to send, UTC; null where nothing is."""
+    rows = np.flatnonzero(chosen.option)
+    channel_of = np.array(
+        [case.hours.channels.index(name) if name else -1 for name in chosen.options.channels]
+    )
+    channel, day = channel_of[chosen.action[rows]], chosen.options.day[chosen.option[rows]]
+    best = case.hours.share[rows, channel].argmax(axis=1)
+    times = np.full(len(chosen.option), np.datetime64("NaT", "us"))
+    times[rows] = case.hours.send_at(rows, channel, np.where(day < 0, best, day))
+    return pa.array(times)
+
+
+def sent_rows(store: Store, round_id: str, sent: pa.Array) -> pa.Table:
+    """Return the round's own rows of customers whom its messages have reached already: these stay as they were."""
+    path = store.rounds / f"{round_id}.parquet"
+    if not path.is_file():
+        return DECISIONS.arrow().empty_table()
+    table = pq.read_table(path)
+    return table.filter(pc.is_in(table["customer_id"], sent.cast(pa.string())))
+
+
+def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table) -> list[Path]:
+    """Return the files of a round's decisions and of why they were taken; each appears whole or not at all."""
+    order = [(name, "ascending") for name in DECISIONS.order]
+    files = {
+        store.rounds / f"{round_id}.parquet": decisions.sort_by(order),
+        store.rounds / WHY / f"{round_id}.parquet": why,
+    }
+    for path, table in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        pq.write_table(table, part, compression="zstd")
+        part.replace(path)
+    return list(files)
+
+
+def write_list(
+    path: Path, decisions: pa.Table, why: pa.Table, key: str, keys: Mapping[str, str] | None
+) -> int:
+    """Return how many customers the list names: those for whom something is done, each with when and why.
+
+    They are named by `key`, in a column of this name, so that an erasure finds them: `customer_id`, or another type
+    of identifier whose `keys` are given by customer; who has none is left out, and not counted.
+    """
+    rows = pc.indices_nonzero(pc.not_equal(decisions["action_id"], NONE))
+    done, told = decisions.take(rows), why.take(rows)
+    named = done["customer_id"].to_pylist()
+    if keys is not None:
+        named = [keys.get(customer) for customer in named]
+    sentences = [sentence(row) for row in told.to_pylist()]
+    table = pa.table(
+        {
+            key: pa.array(named, pa.string()),
+            "action_id": done["action_id"],
+            "channel": done["channel"],
+            "send_at_utc": pc.strftime(told["send_at"], format="%Y-%m-%dT%H:%MZ"),
+            "decision_id": done["decision_id"],
+            "why": sentences,
+        }
+    )
+    table = table.filter(table[key].is_valid())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    pyarrow.csv.write_csv(table, part)
+    part.replace(path)
+    return int(table.num_rows)

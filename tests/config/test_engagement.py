@@ -1,0 +1,60 @@
+"""An engagement policy that cannot work is refused in words."""
+
+import pytest
+
+from sintonia.config import (
+    ActionConfig,
+    CapacityConfig,
+    ContactLimitConfig,
+    EngagementConfig,
+    HoursConfig,
+    PauseConfig,
+    RuleConfig,
+    SendConfig,
+)
+from sintonia.errors import ConfigError
+
+MAIL = {"mail": ActionConfig("email")}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ActionConfig(), "has no channel"),
+        (lambda: ActionConfig("email", -1.0), "cost_eur=-1.0 is too small"),
+        (lambda: RuleConfig("elegibility", "1 = 1"), "did you mean 'eligibility'"),
+        (lambda: RuleConfig(), "has no where"),
+        (lambda: ContactLimitConfig(2), "needs one period said"),
+        (lambda: ContactLimitConfig(2, 7, "week"), "needs one period said"),
+        (lambda: ContactLimitConfig(2, calendar="year"), "Unknown calendar period 'year'"),
+        (lambda: PauseConfig(after_refusals=0), "after_refusals=0 is too small"),
+        (lambda: CapacityConfig(), "neither at_most nor at_least"),
+        (lambda: CapacityConfig(3, per="month"), "Unknown per of a capacity 'month'"),
+        (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are none"),
+        (lambda: HoursConfig(weekdays=[7]), "give some of 0 (Monday) to 6"),
+        (lambda: SendConfig(time_zone="Rome"), "is no time zone"),
+        (lambda: EngagementConfig(actions={"none": ActionConfig("email")}), "names 'none'"),
+        (
+            lambda: EngagementConfig(actions=MAIL, rules={"a": RuleConfig(where="x", actions=["mial"])}),
+            "'mail'",
+        ),
+        (
+            lambda: EngagementConfig(actions=MAIL, fallback="sms"),
+            "Unknown action in engagement.fallback: 'sms'",
+        ),
+        (lambda: EngagementConfig(actions=MAIL, factors=["worth"]), "Unknown factor 'worth'"),
+        (lambda: EngagementConfig(actions=MAIL, holdout_share=5), "is no share; give 0 to 1"),
+        (
+            lambda: EngagementConfig(actions=MAIL, capacities={"a": CapacityConfig(3, channel="emial")}),
+            "Unknown channel in the engagement policy 'emial'; did you mean 'email'",
+        ),
+        (
+            lambda: EngagementConfig(actions=MAIL, send=SendConfig(hours={"sms": HoursConfig()})),
+            "Unknown channel in the engagement policy 'sms'",
+        ),
+    ],
+)
+def test_an_engagement_policy_that_cannot_work_is_refused_in_words(make, message):
+    with pytest.raises(ConfigError) as raised:
+        make()
+    assert message in str(raised.value)
