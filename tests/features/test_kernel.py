@@ -76,6 +76,18 @@ def test_a_filter_of_channel_kind_and_thread_together():
     assert values(rows, Total(Filter("web", "cancel")), [3]) == [0]
 
 
+def test_an_expression_of_one_text_tells_apart_the_texts_it_names_any_other_and_none():
+    rows = [row("ann", 1, category=category) for category in ("tea", "jam", "", None)]
+    for sql, count in {
+        "category <> ''": 2,
+        "category = ''": 1,
+        "category NOT IN ('tea', 'figs')": 2,
+        "category IS NULL": 1,
+        "CASE WHEN category = 'tea' THEN 5 WHEN category = 'figs' THEN 7 ELSE 1 END = 1": 3,
+    }.items():
+        assert values(rows, Total(Filter(having=(sql,))), [3]) == [count], sql
+
+
 def test_without_a_window_all_that_is_visible_counts_late_rows_too():
     rows = [row("ann", 1), row("ann", 2, known_at=30), row("ann", 400)]
     assert values(rows, Total(Filter()), [1, 29, 30, 399, 400]) == [1, 1, 2, 2, 3]

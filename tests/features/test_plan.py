@@ -66,7 +66,7 @@ def test_moments_are_kept_as_deep_as_wanted_from_either_end():
 
 
 def test_distinct_texts_over_nested_windows_are_counted_in_one_walk():
-    [(term, windows)] = planned(*(Distinct(PURCHASE, "category", days) for days in (30, 7))).distinct
+    [(term, windows, _)] = planned(*(Distinct(PURCHASE, "category", days) for days in (30, 7))).distinct
     assert term == Distinct(PURCHASE, "category")
     assert windows.tolist() == [[0, 1], [1, 0]]
 

@@ -1,7 +1,7 @@
 """Columns of rows in which a value may be missing, and what nulls do to them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,11 +9,11 @@ from sintonia.errors import ConfigError
 from sintonia.features.measures import Bools, Ints, Numbers
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(NamedTuple):
     """A column of rows: numbers with a mask of those that are missing (None: none is), or numbered texts.
 
-    With `labels`, values are places in them, and the number after the last is a missing text.
+    With `labels`, values are places in them, and the number after the last is a missing text. What is one value of
+    no axis is the same at every row.
     """
 
     values: Numbers
@@ -22,14 +22,20 @@ class Cells:
 
     def take(self, rows: Ints | slice) -> "Cells":
         """Return these rows of the column."""
-        missing = None if self.missing is None else np.ascontiguousarray(self.missing[rows])
-        return replace(self, values=np.ascontiguousarray(self.values[rows]), missing=missing)
+        missing = None if self.missing is None else _taken(self.missing, rows)
+        return Cells(_taken(self.values, rows), missing, self.labels)
 
     def gone(self) -> Bools | None:
         """Return which rows are missing, None when none is."""
         if self.labels is None:
             return self.missing
         return np.asarray(self.values == len(self.labels))
+
+
+def _taken(values: Numbers, rows: Ints | slice) -> Numbers:
+    if not values.shape:
+        return values
+    return np.ascontiguousarray(values[rows]) if isinstance(rows, slice) else values.take(rows)
 
 
 def either(one: Bools | None, other: Bools | None) -> Bools | None:
@@ -63,5 +69,8 @@ def chosen(one: Cells, other: Cells, when: Bools) -> Cells:
     """Return one where the mask holds, the other elsewhere."""
     if one.labels is not None or other.labels is not None:
         raise ConfigError("A measure's CASE or COALESCE gives text; compare it inside instead.")
+    values = np.where(when, one.values, other.values)
+    if one.missing is None and other.missing is None:
+        return Cells(values)
     missing = np.where(when, or_none(one), or_none(other))
-    return Cells(np.where(when, one.values, other.values), missing if missing.any() else None)
+    return Cells(values, missing if missing.any() else None)

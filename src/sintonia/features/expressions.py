@@ -5,9 +5,8 @@ numbers, comparisons, truth, CASE, COALESCE, rounding. Division by nothing is nu
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from sintonia.features.measures import Numbers
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+Rows = TypeVar("Rows")
 
 
 ROW_OF = {"measure": "interaction"}
@@ -59,6 +60,23 @@ def names(sql: str, what: str = "measure") -> tuple[str, ...]:
     return tuple(dict.fromkeys(sorted(column.name for column in parse(sql, what).find_all(exp.Column))))
 
 
+@lru_cache(maxsize=4096)
+def texts_of(sql: str) -> tuple[str, ...]:
+    """Return the texts an expression writes out, each once.
+
+    Examples
+    --------
+    >>> texts_of("kind IN ('view', 'cart') OR channel = 'web'")
+    ('cart', 'view', 'web')
+    """
+    from sqlglot import exp
+
+    if sql.isidentifier():
+        return ()
+    literals = (one.this for one in parse(sql).find_all(exp.Literal) if one.is_string)
+    return tuple(dict.fromkeys(sorted(literals)))
+
+
 def evaluate(sql: str, cells: Callable[[str], Cells], what: str = "measure") -> Cells:
     """Return the expression's value at every row; `cells` gives the columns it names, `what` says what it is of.
 
@@ -67,27 +85,48 @@ def evaluate(sql: str, cells: Callable[[str], Cells], what: str = "measure") -> 
     ConfigError
         When it uses something that is not of one row, or compares text with numbers.
     """
+
+    def column(name: str) -> Callable[[None], Cells]:
+        return lambda _: cells(name)
+
+    with np.errstate(all="ignore"):
+        return maker(sql, column, what)(None)
+
+
+def maker(
+    sql: str, column: Callable[[str], Callable[[Rows], Cells]], what: str = "measure"
+) -> Callable[[Rows], Cells]:
+    """Return the function from rows to the expression's value; `column` gives that of each column it names.
+
+    Call it where numpy's warnings of numbers are ignored: what is null may hold any number.
+
+    Raises
+    ------
+    ConfigError
+        When it uses something that is not of one row; the function, when it compares text with numbers.
+    """
     if sql.isidentifier():
-        return cells(sql)
-    return _Evaluation(sql, cells, what).of(parse(sql, what))
+        return column(sql)
+    return _Compiler(sql, column, what).of(parse(sql, what))
 
 
-@dataclass(frozen=True)
-class _Evaluation:
-    sql: str
-    cells: Callable[[str], Cells]
-    what: str
+class _Compiler(Generic[Rows]):
+    """Functions from rows to the value of an expression's nodes, dispatched by the name of a node's class."""
 
-    def of(self, node: "exp.Expr") -> Cells:
-        """Return a node's value; nodes are dispatched by the name of their class."""
+    def __init__(self, sql: str, column: Callable[[str], Callable[[Rows], Cells]], what: str) -> None:
+        self.sql, self.column, self.what = sql, column, what
+
+    def of(self, node: "exp.Expr") -> Callable[[Rows], Cells]:
+        """Return a node's function."""
         make = getattr(self, f"_{type(node).__name__.lower()}", None)
         if make is not None:
-            made: Cells = make(node)
+            made: Callable[[Rows], Cells] = make(node)
             return made
         operation = _OPERATIONS.get(type(node).__name__)
         if operation is None:
             raise self._refused(node.sql("duckdb"))
-        return self._numeric(operation, *(self.of(child) for child in _operands(node)))
+        given = [self.of(child) for child in _operands(node)]
+        return lambda rows: self._numeric(operation, *(one(rows) for one in given))
 
     def _refused(self, part: str) -> ConfigError:
         return ConfigError(
@@ -95,54 +134,62 @@ class _Evaluation:
             "use arithmetic, comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, CASE, COALESCE, ROUND and ABS."
         )
 
-    def _column(self, node: "exp.Column") -> Cells:
-        return self.cells(node.name)
+    def _column(self, node: "exp.Column") -> Callable[[Rows], Cells]:
+        return self.column(node.name)
 
-    def _paren(self, node: "exp.Paren") -> Cells:
+    def _paren(self, node: "exp.Paren") -> Callable[[Rows], Cells]:
         return self.of(node.this)
 
-    def _boolean(self, node: "exp.Boolean") -> Cells:
-        return Cells(np.asarray(bool(node.this)))
+    def _boolean(self, node: "exp.Boolean") -> Callable[[Rows], Cells]:
+        return _constant(np.asarray(bool(node.this)))
 
-    def _null(self, node: "exp.Null") -> Cells:
-        return _NULL
+    def _null(self, node: "exp.Null") -> Callable[[Rows], Cells]:
+        return lambda _: _NULL
 
-    def _literal(self, node: "exp.Literal") -> Cells:
+    def _literal(self, node: "exp.Literal") -> Callable[[Rows], Cells]:
+        text = node.this
         if node.is_string:
-            return Cells(np.asarray(0), None, (node.this,))
-        return Cells(np.asarray(float(node.this) if "." in node.this or "e" in node.this else int(node.this)))
+            return _constant(np.asarray(0), (text,))
+        return _constant(np.asarray(float(text) if "." in text or "e" in text else int(text)))
 
-    def _is(self, node: "exp.Is") -> Cells:
+    def _is(self, node: "exp.Is") -> Callable[[Rows], Cells]:
         from sqlglot import exp
 
         if not isinstance(node.expression, exp.Null):
             raise self._refused(node.sql("duckdb"))
         value = self.of(node.this)
-        gone = value.gone()
-        return Cells(np.zeros(np.shape(value.values), np.bool_) if gone is None else gone)
 
-    def _not(self, node: "exp.Not") -> Cells:
-        value = self._truth(self.of(node.this))
-        return Cells(~value.values, value.missing)
+        def is_null(rows: Rows) -> Cells:
+            found = value(rows)
+            gone = found.gone()
+            return Cells(np.zeros(np.shape(found.values), np.bool_) if gone is None else gone)
 
-    def _and(self, node: "exp.And") -> Cells:
-        left, right = (self._truth(self.of(child)) for child in _operands(node))
-        missing = either(left.missing, right.missing)
-        if missing is not None:  # false wins over null
-            missing = missing & (left.values | or_none(left)) & (right.values | or_none(right))
-        return Cells(left.values & right.values & or_not(missing), missing)
+        return is_null
 
-    def _or(self, node: "exp.Or") -> Cells:
-        left, right = (self._truth(self.of(child)) for child in _operands(node))
-        true = (left.values & or_not(left.missing)) | (right.values & or_not(right.missing))
-        missing = either(left.missing, right.missing)
-        return Cells(true, None if missing is None else missing & ~true)
+    def _not(self, node: "exp.Not") -> Callable[[Rows], Cells]:
+        truth = self._truth(node.this)
 
-    def _eq(self, node: "exp.EQ") -> Cells:
-        return self._compare(np.equal, self.of(node.this), self.of(node.expression))
+        def negated(rows: Rows) -> Cells:
+            found = truth(rows)
+            return Cells(~found.values, found.missing)
 
-    def _neq(self, node: "exp.NEQ") -> Cells:
-        return self._compare(np.not_equal, self.of(node.this), self.of(node.expression))
+        return negated
+
+    def _and(self, node: "exp.And") -> Callable[[Rows], Cells]:
+        left, right = (self._truth(child) for child in _operands(node))
+        return lambda rows: _both(left(rows), right(rows))
+
+    def _or(self, node: "exp.Or") -> Callable[[Rows], Cells]:
+        left, right = (self._truth(child) for child in _operands(node))
+        return lambda rows: _one_or_both(left(rows), right(rows))
+
+    def _eq(self, node: "exp.EQ") -> Callable[[Rows], Cells]:
+        left, right = self.of(node.this), self.of(node.expression)
+        return lambda rows: self._compare(np.equal, left(rows), right(rows))
+
+    def _neq(self, node: "exp.NEQ") -> Callable[[Rows], Cells]:
+        left, right = self.of(node.this), self.of(node.expression)
+        return lambda rows: self._compare(np.not_equal, left(rows), right(rows))
 
     def _compare(self, how: Callable[..., Any], left: Cells, right: Cells) -> Cells:
         if left.labels is None and right.labels is None:
@@ -152,57 +199,103 @@ class _Evaluation:
         missing = either(left.gone(), right.gone())
         return Cells(how(left.values, renumbered(right, left.labels)), missing)
 
-    def _in(self, node: "exp.In") -> Cells:
+    def _in(self, node: "exp.In") -> Callable[[Rows], Cells]:
         if not node.expressions:
             raise self._refused(node.sql("duckdb"))
-        value = self.of(node.this)
-        found = [self._compare(np.equal, value, self.of(one)) for one in node.expressions]
-        return Cells(np.logical_or.reduce([one.values for one in found]), value.gone())
+        value, others = self.of(node.this), [self.of(one) for one in node.expressions]
 
-    def _between(self, node: "exp.Between") -> Cells:
+        def found(rows: Rows) -> Cells:
+            one = value(rows)
+            each = [self._compare(np.equal, one, other(rows)).values for other in others]
+            return Cells(np.logical_or.reduce(each), one.gone())
+
+        return found
+
+    def _between(self, node: "exp.Between") -> Callable[[Rows], Cells]:
         value, low, high = (self.of(node.args[part]) for part in ("this", "low", "high"))
-        return self._numeric(lambda x, a, b: (x >= a) & (x <= b), value, low, high)
+        return lambda rows: self._numeric(_within, value(rows), low(rows), high(rows))
 
-    def _coalesce(self, node: "exp.Coalesce") -> Cells:
-        made, *others = [self.of(child) for child in (node.this, *node.expressions)]
-        for other in others:
-            made = chosen(made, other, ~or_none(made))
-        return made
+    def _coalesce(self, node: "exp.Coalesce") -> Callable[[Rows], Cells]:
+        first, *others = [self.of(child) for child in (node.this, *node.expressions)]
 
-    def _case(self, node: "exp.Case") -> Cells:
+        def coalesced(rows: Rows) -> Cells:
+            made = first(rows)
+            for other in others:
+                made = chosen(made, other(rows), ~or_none(made))
+            return made
+
+        return coalesced
+
+    def _case(self, node: "exp.Case") -> Callable[[Rows], Cells]:
         if node.this is not None:
             raise self._refused(node.sql("duckdb"))
         default = node.args.get("default")
-        made = _NULL if default is None else self.of(default)
-        for branch in reversed(node.args["ifs"]):
-            when = self._truth(self.of(branch.this))
-            made = chosen(self.of(branch.args["true"]), made, when.values & or_not(when.missing))
-        return made
+        otherwise = (lambda _: _NULL) if default is None else self.of(default)
+        branches = [
+            (self._truth(branch.this), self.of(branch.args["true"])) for branch in reversed(node.args["ifs"])
+        ]
 
-    def _round(self, node: "exp.Round") -> Cells:
+        def case(rows: Rows) -> Cells:
+            made = otherwise(rows)
+            for truth, then in branches:
+                when = truth(rows)
+                made = chosen(then(rows), made, when.values & or_not(when.missing))
+            return made
+
+        return case
+
+    def _round(self, node: "exp.Round") -> Callable[[Rows], Cells]:
         if node.args.get("decimals") is not None:
             raise self._refused(node.sql("duckdb"))
-        return self._numeric(_to_whole(_rounded), self.of(node.this))
+        value = self.of(node.this)
+        return lambda rows: self._numeric(_to_whole(_rounded), value(rows))
 
-    def _truth(self, value: Cells) -> Cells:
-        if value.labels is not None:
-            raise ConfigError(f"The {self.what} {self.sql!r} takes text for a truth value.")
-        return Cells(np.asarray(value.values != 0), value.missing)
+    def _truth(self, node: "exp.Expr") -> Callable[[Rows], Cells]:
+        value = self.of(node)
+
+        def truth(rows: Rows) -> Cells:
+            found = value(rows)
+            if found.labels is not None:
+                raise ConfigError(f"The {self.what} {self.sql!r} takes text for a truth value.")
+            return found if found.values.dtype == np.bool_ else Cells(found.values != 0, found.missing)
+
+        return truth
 
     def _numeric(self, how: Callable[..., Any], *given: Cells) -> Cells:
-        if any(one.labels is not None for one in given):
-            raise ConfigError(f"The {self.what} {self.sql!r} takes text for a number.")
-        numbers = [
-            one.values.astype(np.int64) if one.values.dtype == np.bool_ else one.values for one in given
-        ]
-        with np.errstate(all="ignore"):
-            made = np.asarray(how(*numbers))
-        missing = None
+        missing, numbers = None, []
         for one in given:
+            if one.labels is not None:
+                raise ConfigError(f"The {self.what} {self.sql!r} takes text for a number.")
+            numbers.append(one.values.astype(np.int64) if one.values.dtype == np.bool_ else one.values)
             missing = either(missing, one.missing)
         if how in _DIVISIONS:  # by zero is null
             missing = either(missing, np.asarray(numbers[1] == 0))
-        return Cells(made, missing)
+        return Cells(np.asarray(how(*numbers)), missing)
+
+
+def _constant(value: Numbers, labels: tuple[str, ...] | None = None) -> Callable[[Any], Cells]:
+    made = Cells(value, None, labels)
+    return lambda _: made
+
+
+def _both(left: Cells, right: Cells) -> Cells:
+    missing = either(left.missing, right.missing)
+    if missing is not None:  # false wins over null
+        missing = missing & (left.values | or_none(left)) & (right.values | or_none(right))
+        return Cells(left.values & right.values & ~missing, missing)
+    return Cells(left.values & right.values)
+
+
+def _one_or_both(left: Cells, right: Cells) -> Cells:
+    missing = either(left.missing, right.missing)
+    if missing is None:
+        return Cells(left.values | right.values)
+    true = (left.values & or_not(left.missing)) | (right.values & or_not(right.missing))
+    return Cells(true, missing & ~true)
+
+
+def _within(value: Numbers, low: Numbers, high: Numbers) -> Numbers:
+    return np.asarray((value >= low) & (value <= high))
 
 
 def _to_whole(how: Callable[..., Any]) -> Callable[..., Any]:

@@ -128,16 +128,13 @@ def straight(block: Histories, line: Grid) -> tuple[Walks, bool]:
     return walks, late > 0
 
 
-def unfold(block: Walks, late: bool, starts: Ints, line: Grid) -> Walks:
-    """Return the walks that show every snapshot of every customer exactly what it may see, in time's order.
+def unfold(block: Walks, starts: Ints, line: Grid) -> tuple[Walks, Ints]:
+    """Return the walks that show every snapshot of every customer exactly what it may see, and their rows.
 
-    A customer whose rows are all known by the first snapshot after they happened is one walk over views. A row
-    that some snapshot must not see yet splits the snapshots in two: up to the last that does not see it, and
-    from the first that does. Each stretch walks a copy of the rows it sees, in order, so that gaps and
-    counts are those of the history as it was known then.
+    A row that some snapshot must not see yet splits the snapshots in two: up to the last that does not see it, and
+    from the first that does. Each stretch walks a copy of the rows it sees, in order, so that gaps and counts are
+    those of the history as it was known then. The rows are places in the block, whose cells they do not copy.
     """
-    if not late:
-        return block
     from sintonia.features import stretches
 
     placed = block.slice, block.seen
@@ -146,6 +143,6 @@ def unfold(block: Walks, late: bool, starts: Ints, line: Grid) -> Walks:
     stretches.fill_walks(starts, placed, line, spans, index)
     begin, end, first, last = spans
     out = np.cumsum(last - first) - (last - first)
-    cells = {name: cells.take(index) for name, cells in block.cells.items()}
     slices = block.slice[index]
-    return Walks(begin, end, first, last, out, slices, line.snapshot[slices], block.occurred_at[index], cells)
+    shown = slices, line.snapshot[slices], block.occurred_at[index]
+    return Walks(begin, end, first, last, out, *shown, {}), index

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.features.columns import MISSING, Columns, Marks
 from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
-from sintonia.features.measures import Floats, Floats32, Ints
-from sintonia.features.plan import Plan, Slots
+from sintonia.features.measures import Extreme, Floats, Floats32, Ints
+from sintonia.features.plan import Plan
+from sintonia.features.steps import Marks, Sheet, Steps
+from sintonia.features.terms import Slots
 
 if TYPE_CHECKING:
     from sintonia.features.loops import Course, Wanted
@@ -43,45 +44,53 @@ def compute_terms(block: Histories, line: Grid, results: Results, columns: Float
 
     Totals that are features as they stand go straight to the table's `columns`.
     """
+    plan = results.plan
     walks, late = straight(block, line)
-    if results.plan.totals.n_slots:
-        course = _course(walks, line)
-        _sum(results.plan.totals, Columns(walks, course, results.marks), course, (results.terms[0], columns))
-    if results.plan.in_time:
-        _follow(unfold(walks, late, block.starts, line), line, results, columns)
+    sheet = Sheet(walks, _course(walks, line), results.marks, plan.steps.empty())
+    with np.errstate(all="ignore"):  # of what is null, or about to be
+        for number, step in plan.steps.alone:
+            sheet.made[number] = step(sheet)
+        if plan.totals.n_slots:
+            _sum(plan.totals, sheet, (results.terms[0], columns))
+        if plan.in_time:
+            _follow(_unfolded(sheet, block.starts, line, plan.steps) if late else sheet, results, columns)
 
 
-def _follow(walks: Walks, line: Grid, results: Results, features: Floats32) -> None:
+def _unfolded(sheet: Sheet, starts: Ints, line: Grid, steps: Steps) -> Sheet:
+    """Return the rows as each stretch of snapshots sees them, with what the steps of the row alone made of them."""
+    walks, index = unfold(sheet.walks, starts, line)
+    made = steps.empty()
+    for number in steps.carried:
+        made[number] = sheet.made[number].take(index)
+    return Sheet(walks, _course(walks, line), sheet.marks, made)
+
+
+def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     """Fill the terms that ask which row came before which."""
     from sintonia.features import loops
 
-    plan, (whole, floats) = results.plan, results.terms
-    course = _course(walks, line)
-    columns = Columns(walks, course, results.marks)
+    plan, (whole, floats), made = results.plan, results.terms, sheet.made
+    for number, step in plan.steps.after:
+        made[number] = step(sheet)
     if plan.sequels.n_slots:
-        _sum(plan.sequels, columns, course, (whole, features))
+        _sum(plan.sequels, sheet, (whole, columns))
     if plan.moments.n_slots:
-        wanted, values = _wanted(plan.moments, columns, MISSING)
-        loops.moments(course, wanted, values, floats)
-    for some, windows in plan.distinct:
-        latest = columns.previous(some.where, some.column)[0]
-        member = columns.mask(some.where) & columns.given(some.column)
-        loops.distinct(course, member, latest, windows, whole)
-    for one, windows in plan.extremes:
-        values = np.where(columns.mask(one.where), columns.whole(one.column, MISSING), MISSING)
-        loops.extremes(course, values, -1 if one.lowest else 1, windows, floats)
-    for term, half_life, row in plan.decayed:
-        number = 1 if term.column is None else columns.whole(term.column, 0)
-        values = np.where(columns.mask(term.where), number, 0)
-        loops.decayed(course, values, half_life, row, floats)
+        loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
+    for _, windows, (found, member) in plan.distinct:
+        loops.distinct(sheet.course, made[member], made[found][0], windows, whole)
+    for one, windows, (values,) in plan.extremes:
+        sign = -1 if isinstance(one, Extreme) and one.lowest else 1
+        loops.extremes(sheet.course, made[values], sign, windows, floats)
+    half_lives, rows, steps = plan.decayed
+    if steps:
+        loops.decayed(sheet.course, np.stack([made[number] for number in steps]), half_lives, rows, floats)
 
 
-def _sum(slots: Slots, columns: Columns, course: "Course", results: tuple[Ints, Floats32]) -> None:
+def _sum(slots: Slots, sheet: Sheet, results: tuple[Ints, Floats32]) -> None:
     """Fill the totals of the slots: those that are terms, and those that are features."""
     from sintonia.features import loops
 
-    wanted, values = _wanted(slots, columns, 0)
-    loops.totals(course, wanted, values, slots.straight, results)
+    loops.totals(sheet.course, *_wanted(slots, sheet), slots.straight, results)
 
 
 def _course(walks: Walks, line: Grid) -> "Course":
@@ -92,22 +101,20 @@ def _course(walks: Walks, line: Grid) -> "Course":
     return Course(*spans, *rows, line.as_ofs, line.at, line.before, line.leaves, len(line.snapshot))
 
 
-def _wanted(slots: Slots, columns: Columns, missing: int) -> "tuple[Wanted, Ints]":
+def _wanted(slots: Slots, sheet: Sheet) -> "tuple[Wanted, Ints]":
     """Return the rows' classes with what they bring, and the columns' values (n_columns, n_rows)."""
     from sintonia.features.loops import Wanted
 
-    classes = np.empty((len(slots.groups), columns.n_rows), np.int64)
-    values = np.empty((len(slots.columns), columns.n_rows), np.int64)
+    classes = np.zeros((len(slots.groups), sheet.n_rows), np.int64)
+    values = np.empty((len(slots.values), sheet.n_rows), np.int64)
     offset = 0
-    for row, group in zip(classes, slots.groups, strict=True):
-        row[:] = 0
-        for axis in group.axes:
-            row *= len(axis)
-            row += columns.levels(axis)
+    for row, axes, group in zip(classes, slots.levels, slots.groups, strict=True):
+        for levels, count in axes:
+            row *= count
+            row += sheet.made[levels]
         row += offset
         offset += group.meets.shape[1]
-    for row, column in zip(values, slots.columns, strict=True):
-        row[:] = columns.whole(column, missing)
-    return Wanted(
-        classes, slots.start, slots.slot, slots.column, slots.job, slots.n_slots, slots.depth
-    ), values
+    for row, number in zip(values, slots.values, strict=True):
+        row[:] = sheet.made[number]
+    brought = (slots.start, slots.slot, slots.column)
+    return Wanted(classes, *brought, slots.job, slots.n_slots, slots.depth), values

@@ -275,17 +275,20 @@ def distinct(course: Course, member: Array, latest: Array, windows: Array, resul
 
 
 @compiled()
-def decayed(course: Course, values: Array, half_life: float, row: int, result: Array) -> None:
-    """Fill the sum of the values, each halved once every `half_life` microseconds up to the snapshot."""
-    rate = -LOG_2 / half_life
-    for w in range(course.begin.size):
-        r, total, since = course.begin[w], 0.0, np.int64(0)
-        for s in range(course.first[w], course.last[w]):
-            while r < course.end[w] and course.slice[r] <= course.at[s]:
-                if values[r] != 0:
-                    passed = course.occurred_at[r] - since if total != 0.0 else 0
-                    total = total * exp(rate * passed) + values[r] if passed else total + values[r]
-                    since = course.occurred_at[r]
-                r += 1
-            out = course.out[w] + s - course.first[w]
-            result[row, out] = total * exp(rate * (course.as_ofs[s] - since)) if total != 0.0 else 0.0
+def decayed(course: Course, values: Array, half_lives: Array, rows: Array, result: Array) -> None:
+    """Fill sums of values, each halved once every half-life of its term (microseconds) up to the snapshot."""
+    for j in range(rows.size):
+        rate = -LOG_2 / half_lives[j]
+        for w in range(course.begin.size):
+            r, total, since = course.begin[w], 0.0, np.int64(0)
+            for s in range(course.first[w], course.last[w]):
+                while r < course.end[w] and course.slice[r] <= course.at[s]:
+                    value = values[j, r]
+                    if value != 0:
+                        passed = course.occurred_at[r] - since if total != 0.0 else 0
+                        total = total * exp(rate * passed) + value if passed else total + value
+                        since = course.occurred_at[r]
+                    r += 1
+                out = course.out[w] + s - course.first[w]
+                faded = total * exp(rate * (course.as_ofs[s] - since)) if total != 0.0 else 0.0
+                result[rows[j], out] = faded

@@ -1,8 +1,8 @@
 """The feature table: interactions, as-of dates and a configuration into one row per (customer_id, as_of)."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints
+from sintonia.features.order import shared
 from sintonia.features.plan import Plan, plan
 from sintonia.features.tables import History, alongside, of_table
 
@@ -96,43 +97,43 @@ def compute_features(
     given = history if isinstance(history, History) else History(history)
     ids, whole = histories(given.interactions, made.columns, threads)
     moments = np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64)
-    columns = _columns(whole, moments, made, cells, threads)
-    for table, other in made.others.items():
-        beside = alongside(of_table(table, given), ids, whole.visible, other.columns)
-        columns |= _columns(beside, moments, other, cells, threads)
-    in_order = {name: columns[name] for name in made.names}
-    return _table(ids, moments, np.searchsorted(moments, whole.visible), in_order)
-
-
-def _columns(whole: Histories, moments: Ints, made: Plan, cells: int, threads: int) -> dict[str, Floats32]:
-    """Return the columns of one table's features, by name."""
-    line = grid(moments, made.windows_days)
     first_seen = np.searchsorted(moments, whole.visible)
     starts = np.concatenate([[0], np.cumsum(len(moments) - first_seen)])
-    columns = _room(len(made.features), int(starts[-1]))
+    room = _room(len(made.names), int(starts[-1]))
+    columns = room[:, : starts[-1]]
+    fill = partial(
+        _fill_columns, moments=moments, columns=columns, starts=starts, cells=cells, threads=threads
+    )
+    fill(whole, made)
+    for table, other in made.others.items():
+        fill(alongside(of_table(table, given), ids, whole.visible, other.columns), other)
+    return _table(ids, moments, first_seen, made.names, room)
+
+
+def _fill_columns(
+    whole: Histories, made: Plan, moments: Ints, columns: Floats32, starts: Ints, cells: int, threads: int
+) -> None:
+    """Fill the columns of one table's features; a customer's rows of the feature table begin at its `starts`."""
+    line = grid(moments, made.windows_days)
     blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(moments))))
 
     def share(number: int) -> None:
         results = Results(made)
         for first, last in blocks[number::threads]:
-            block = whole.block(first, last, made.in_time)
-            _fill(block, line, results, columns[:, starts[first] : starts[last]])
+            if starts[first] < starts[last]:
+                block = whole.block(first, last, made.in_time)
+                _fill(block, line, results, columns[:, starts[first] : starts[last]])
 
-    if threads == 1:
-        share(0)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(share, range(threads)))
-    return dict(zip((feature.name for feature in made.features), columns, strict=True))
+    shared(share, range(threads), threads)
 
 
 def _room(n_columns: int, rows: int) -> Floats32:
-    """Return room for columns, each an odd number of lines of memory after the last.
+    """Return room for columns of so many rows, each an odd number of lines of memory after the last.
 
     Columns that lie a power of two apart would push one another out of the processor's nearest cache.
     """
     lines = (rows + LINE - 1) // LINE | 1
-    return np.empty((n_columns, lines * LINE), np.float32)[:, :rows]
+    return np.empty((n_columns, lines * LINE), np.float32)
 
 
 def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
@@ -150,8 +151,6 @@ def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
 def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
     """Fill the features' columns for a block of customers."""
     rows = columns.shape[1]
-    if not rows:
-        return
     results.hold(rows)
     compute_terms(block, line, results, columns)
     step = max(1, COMBINED // rows)
@@ -164,16 +163,16 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
             columns[one.features[some]] = one.combine(*terms)
 
 
-def _table(ids: "pa.Array", as_ofs: Ints, first_seen: Ints, columns: dict[str, Floats32]) -> "pa.Table":
-    """Return the columns under their keys: from its first visible snapshot on, a customer has them all."""
+def _table(
+    ids: "pa.Array", as_ofs: Ints, first_seen: Ints, names: Sequence[str], room: Floats32
+) -> "pa.Table":
+    """Return the room's columns under their keys: from its first visible snapshot on, a customer has them all."""
     import pyarrow as pa
 
     rows = len(as_ofs) - first_seen
     customer = np.repeat(np.arange(len(ids)), rows)
     snapshot = np.arange(len(customer)) - np.repeat(np.cumsum(rows) - len(as_ofs), rows)
     as_of = pa.array(as_ofs[snapshot]).cast(pa.timestamp("us"))
-    kept = {
-        name: pa.Array.from_buffers(pa.float32(), len(column), [None, pa.py_buffer(column)])
-        for name, column in columns.items()
-    }
-    return pa.table({"customer_id": ids.take(pa.array(customer)), "as_of": as_of, **kept})
+    values = pa.Array.from_buffers(pa.float32(), room.size, [None, pa.py_buffer(room)])
+    columns = [values.slice(i * room.shape[1], len(customer)) for i in range(len(names))]
+    return pa.table([ids.take(pa.array(customer)), as_of, *columns], names=["customer_id", "as_of", *names])

@@ -1,0 +1,327 @@
+"""The columns that a plan's terms read, compiled once into a list of steps that every block runs through.
+
+A step makes one array, or one column of cells, of those made before it. Equal columns, filters and conditions are one
+step, however many terms ask for them, and nothing is looked up by its definition while rows are read.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sintonia.errors import ConfigError
+from sintonia.features.cells import Cells, or_not
+from sintonia.features.columns import CLOCK, HOUR, named_texts
+from sintonia.features.expressions import evaluate, maker, names
+from sintonia.features.filters import Axis, Condition, conditions
+from sintonia.features.histories import Walks
+from sintonia.features.measures import (
+    Column,
+    Earlier,
+    Expression,
+    Filter,
+    Gap,
+    Ints,
+    Level,
+    Numbers,
+    Previous,
+)
+from sintonia.schema import INTERACTIONS
+
+if TYPE_CHECKING:
+    from sintonia.features.loops import Course
+
+MISSING = np.iinfo(np.int64).min
+TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
+
+
+class Marks:
+    """Memory for `loops.previous`, kept from call to call."""
+
+    def __init__(self) -> None:
+        self._rows = np.array([-1, 0])
+
+    def reaching(self, n_numbers: int) -> Ints:
+        """Return room for this many numbers, and the count at its end."""
+        if len(self._rows) <= n_numbers:
+            self._rows = np.append(np.full(2 * n_numbers + 1, -1), 0)
+        return self._rows
+
+
+class Sheet(NamedTuple):
+    """Rows, and what the steps have made of them so far, at the steps' numbers."""
+
+    walks: Walks
+    course: "Course"
+    marks: Marks
+    made: list[Any]
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows."""
+        return len(self.walks.slice)
+
+
+Step = Callable[[Sheet], Any]
+
+
+class Steps:
+    """Steps by number, each after those it needs: first those of the row `alone`, then those that look back.
+
+    `carried` are the numbers of the first that the others need, or terms that follow the rows in time.
+    """
+
+    def __init__(self) -> None:
+        self.alone: list[tuple[int, Step]] = []
+        self.after: list[tuple[int, Step]] = []
+        self.carried: set[int] = set()
+        self._numbers: dict[object, int] = {}
+        self._alone: list[bool] = []
+        self._known: dict[str, dict[str, None]] = {}
+
+    def know(self, column: Column | Filter) -> None:
+        """Note the texts that a column or filter names, all of them before the first step is made."""
+        for name, texts in named_texts(column):
+            self._known.setdefault(name, {}).update(dict.fromkeys(texts))
+
+    def empty(self) -> list[Any]:
+        """Return room for what the steps make."""
+        return [None] * len(self._alone)
+
+    def follow(self, *numbers: int) -> tuple[int, ...]:
+        """Return these numbers, noting that they are wanted in time's order."""
+        self.carried.update(number for number in numbers if self._alone[number])
+        return numbers
+
+    def _step(self, key: object, make: Step, *needs: int, back: bool = False) -> int:
+        """Return the number of a step, made the first time that it is asked for."""
+        if key not in self._numbers:
+            alone = not back and all(self._alone[number] for number in needs)
+            self._numbers[key] = len(self._alone)
+            (self.alone if alone else self.after).append((len(self._alone), make))
+            self._alone.append(alone)
+            if not alone:
+                self.follow(*needs)
+        return self._numbers[key]
+
+    def cells(self, column: Column) -> int:
+        """Return the number of a column's cells."""
+        column = Expression(column) if isinstance(column, str) else column
+        if column in self._numbers:
+            return self._numbers[column]
+        match column:
+            case Expression():
+                return self._expression(column)
+            case Level():
+                levels, n = self.levels(Axis(column.column, column.levels, None)), len(column.levels)
+                return self._step(column, lambda on: Cells(on.made[levels], on.made[levels] == n), levels)
+            case Gap():
+                found = self.previous(column.where, column.same)
+                return self._step(column, lambda on: _gap(on, on.made[found][0]), found)
+            case Earlier():
+                found = self.previous(column.where, column.same)
+                return self._step(column, lambda on: Cells(on.made[found][1]), found)
+            case Previous():
+                found, value = self.previous(column.where, column.same), self.cells(column.column)
+                return self._step(
+                    column, lambda on: _earlier(on.made[value], on.made[found][0]), found, value
+                )
+
+    def whole(self, column: Column, missing: int) -> int:
+        """Return the number of a column of whole numbers, with a number in place of what is missing."""
+        cells = self.cells(column)
+        return self._step(
+            ("whole", column, missing), lambda on: _whole(on.made[cells], missing, column, on.n_rows), cells
+        )
+
+    def mask(self, where: Filter) -> int:
+        """Return the number of the mask of a filter's rows."""
+        met = [self._meets(one) for one in conditions(where)]
+        if len(met) == 1:
+            return met[0]
+
+        def mask(on: Sheet) -> Numbers:
+            all_met = np.ones(on.n_rows, np.bool_)
+            for one in met:
+                all_met &= on.made[one]
+            return all_met
+
+        return self._step(where, mask, *met)
+
+    def chosen(self, where: Filter, column: Column | None, missing: int) -> int:
+        """Return the number of a column of whole numbers (None: ones) that other rows than a filter's lack."""
+        mask = self.mask(where)
+        if column is None:
+            return self._step(("ones", where), lambda on: np.where(on.made[mask], 1, missing), mask)
+        values = self.whole(column, missing)
+        key = ("chosen", where, column, missing)
+        return self._step(key, lambda on: np.where(on.made[mask], on.made[values], missing), mask, values)
+
+    def texts(self, where: Filter, column: str) -> int:
+        """Return the number of the mask of a filter's rows that have a text in a column."""
+        mask, cells = self.mask(where), self.cells(column)
+        key = ("texts", where, column)
+        return self._step(
+            key, lambda on: on.made[mask] & or_not(_text(on.made[cells], column).gone()), mask, cells
+        )
+
+    def levels(self, axis: Axis) -> int:
+        """Return the number of the rows' levels on an axis."""
+        if axis.texts is not None:
+            place = {text: i for i, text in enumerate(axis.texts)}
+            known = [place.get(text, len(place)) for text in self._texts(axis.column)]
+            return self._looked_up(axis, axis.column, np.array([*known, len(place), len(place)]))
+        if axis.numbers is None:
+            return self._meets(Condition(axis.column))
+        values, numbers = self.whole(axis.column, MISSING), np.array(axis.numbers)
+        return self._step(axis, lambda on: _places(numbers, on.made[values]), values)
+
+    def previous(self, where: Filter, same: str | None = None) -> int:
+        """Return the number of (2, n_rows): the latest earlier row of a filter and text, and how many there are."""
+        mask = self.mask(where)
+        text = [] if same is None else [self.cells(same)]
+
+        def previous(on: Sheet) -> Ints:
+            from sintonia.features import loops
+
+            texts, n_texts = np.empty(0, np.int64), 1
+            if same is not None:
+                cells = _text(on.made[text[0]], same)
+                n_texts = len(cells.labels or ())
+                texts = np.where(cells.values == n_texts, -1, cells.values).astype(np.int64)
+            found = np.empty((2, on.n_rows), np.int64)
+            loops.previous(on.course, on.made[mask], texts, on.marks.reaching(n_texts), found)
+            return found
+
+        return self._step(("previous", where, same), previous, mask, *text, back=True)
+
+    def _meets(self, one: Condition) -> int:
+        if one.texts is not None:
+            met = [text in one.texts for text in self._texts(one.column)]
+            return self._looked_up(one, one.column, np.array([*met, False, False]))
+        values = self.whole(one.column, MISSING if one.numbers else 0)
+        if one.numbers is None:
+            return self._step(one, lambda on: on.made[values] != 0, values)
+        numbers = np.array(one.numbers)
+        return self._step(one, lambda on: np.isin(on.made[values], numbers), values)
+
+    def _texts(self, column: Column) -> tuple[str, ...]:
+        return tuple(self._known.get(column, ())) if isinstance(column, str) else ()
+
+    def _looked_up(self, key: object, column: Column, table: Numbers) -> int:
+        """Return the number of what a table says of each text that is known, any other, and none."""
+        cells, known = self.cells(column), self._texts(column)
+        numbers = self._step(
+            ("known", column), lambda on: _known(_text(on.made[cells], column), known), cells
+        )
+        return self._step(key, lambda on: table.take(on.made[numbers]), numbers)
+
+    def _expression(self, column: Expression) -> int:
+        bound = dict(column.names)
+        needed = {name: self._named(name, bound) for name in names(column.sql)}
+        if column.sql in needed:
+            return needed[column.sql]
+        if len(needed) == 1 and not bound and {*needed} <= TEXTS:
+            return self._of_text(column, *needed)
+
+        def of(name: str) -> Callable[[Sheet], Cells]:
+            number = needed[name]
+            return lambda on: on.made[number]
+
+        return self._step(column, maker(column.sql, of), *needed.values())
+
+    def _of_text(self, column: Expression, name: str) -> int:
+        """Return the number of an expression of one text, which is worked out once for every text there may be."""
+        known = self._texts(name)
+        labels = (*known, None)  # the last: any text that nothing names
+        domain = Cells(np.arange(len(labels) + 1), None, labels)
+        made = evaluate(column.sql, lambda _: domain)
+        values = np.broadcast_to(made.values, domain.values.shape)
+        looked_up = self._looked_up(("values", column), name, values)
+        if made.missing is None:
+            return self._step(column, lambda on: Cells(on.made[looked_up], None, made.labels), looked_up)
+        missing = np.broadcast_to(made.missing, values.shape)
+        gone = self._looked_up(("missing", column), name, missing)
+        return self._step(
+            column, lambda on: Cells(on.made[looked_up], on.made[gone], made.labels), looked_up, gone
+        )
+
+    def _named(self, name: str, bound: Mapping[str, Column]) -> int:
+        if name in bound:
+            return self.cells(bound[name])
+        if name in CLOCK:
+            offset = self._named("utc_offset_minutes", {})
+            return self._step(("row", name), lambda on: _clock(on, on.made[offset], *CLOCK[name]), offset)
+        if name == "occurred_at":
+            return self._step(("row", name), lambda on: Cells(on.walks.occurred_at))
+        return self._step(("row", name), lambda on: on.walks.cells[name])
+
+
+def _gap(on: Sheet, rows: Ints) -> Cells:
+    times = on.walks.occurred_at
+    return Cells((times - times.take(rows)) // 1_000_000, rows < 0)
+
+
+def _earlier(cells: Cells, rows: Ints) -> Cells:
+    """Return what a column held at earlier rows (-1: none)."""
+    none = rows < 0
+    if cells.labels is not None:
+        return Cells(np.where(none, len(cells.labels), cells.values.take(rows)), None, cells.labels)
+    missing = None if cells.missing is None else np.broadcast_to(cells.missing, rows.shape)
+    before = Cells(np.broadcast_to(cells.values, rows.shape), missing).take(rows)
+    return Cells(before.values, none if before.missing is None else none | before.missing)
+
+
+def _whole(cells: Cells, missing: int, column: Column, n_rows: int) -> Ints:
+    """Return a column of whole numbers with a number in place of what is missing.
+
+    Raises
+    ------
+    ConfigError
+        When it holds text or fractions.
+    """
+    if cells.labels is not None or cells.values.dtype.kind not in "bi":
+        what = "text" if cells.labels is not None else "fractions"
+        raise ConfigError(
+            f"The measure {_told(column)} gives {what}; a measure is whole units or a truth value, as "
+            "ROUND(100 * sentiment) or channel = 'web'."
+        )
+    values = cells.values.astype(np.int64, copy=False)
+    if cells.missing is not None:
+        values = np.where(cells.missing, missing, values)
+    return values if values.shape else np.full(n_rows, values)
+
+
+def _text(cells: Cells, column: Column) -> Cells:
+    if cells.labels is None:
+        raise ConfigError(f"The measure {_told(column)} gives numbers where text is asked for.")
+    return cells
+
+
+def _known(cells: Cells, known: tuple[str, ...]) -> Ints:
+    """Return each row's place among the known texts; any other text comes after them, and no text last."""
+    labels = cells.labels or ()
+    table = np.full(len(labels) + 1, len(known))
+    table[-1] = len(known) + 1
+    if known:
+        place = {text: i for i, text in enumerate(known)}
+        table[:-1] = [place.get(str(label), len(known)) for label in labels]
+    return table.take(cells.values)
+
+
+def _places(numbers: Ints, values: Ints) -> Ints:
+    """Return each value's place among ascending numbers, and after them that of any other."""
+    first, last = numbers[0], numbers[-1]
+    if last - first == len(numbers) - 1:  # one after the other: nothing to search
+        return np.where((values < first) | (values > last), len(numbers), values - first)
+    place = np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)
+    return np.where(numbers[place] == values, place, len(numbers))
+
+
+def _clock(on: Sheet, offset: Cells, unit: int, shift: int, cycle: int) -> Cells:
+    local = on.walks.occurred_at + offset.values * (HOUR // 60)
+    return Cells((local // unit + shift) % cycle, offset.missing)
+
+
+def _told(column: Column) -> str:
+    return repr(column.sql if isinstance(column, Expression) else column)
