@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sintonia.config import ActionConfig, CapacityConfig, EngagementConfig, HoursConfig, SendConfig
 from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY
 from sintonia.decision.choosing import Case, choose
+from sintonia.decision.kernels import Visits
 from sintonia.decision.options import Factors
-from sintonia.decision.timing import Visits, find_hours
+from sintonia.decision.timing import Clocks, find_hours
 
 ACTIONS = {
     "mail": ActionConfig("email", 0.02),
@@ -30,8 +31,14 @@ def _case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=
     if effect is None:
         effect = rng.normal(1, 3, (n, 5)).astype(np.float32)
         effect[:, 0] = 0
-    visits = Visits(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(n, np.int64))
-    hours = find_hours(visits, np.zeros(n, np.int64), ["email", "sms", "phone"], policy.send, MONDAY)
+    visits = Visits(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    hours = find_hours(
+        Clocks(visits, np.zeros(n, np.int64)),
+        np.zeros(n, np.int64),
+        ["email", "sms", "phone"],
+        policy.send,
+        MONDAY,
+    )
     factors = Factors.of(policy, np.full(n, 2.0), effect)
     sent = np.zeros(5, np.int64) if sent is None else np.array(sent)
     return Case([f"C{at:05d}" for at in range(n)], allowed, factors, hours, sent)

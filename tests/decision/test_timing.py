@@ -9,23 +9,24 @@ import pytest
 from decision.small import NOON, ago, event, small_store
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision.contacts import open_tables
-from sintonia.decision.timing import Visits, find_hours, read_visits, segments
+from sintonia.decision.kernels import Visits
+from sintonia.decision.timing import Clocks, find_hours, read_visits, segments
 from sintonia.features.cells import Cells
 
 WEDNESDAY = 48  # the hour of the week at which it begins
 EVERY_HOUR = {"email": HoursConfig(0, 24)}
 
 
-def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> Visits:
+def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> Clocks:
     """One mapping of hour of the week to visits a customer."""
     hours = [sorted(one.items()) for one in customers]
     flat = [pair for one in hours for pair in one]
-    return Visits(
+    visits = Visits(
         np.cumsum([0, *map(len, hours)]),
         np.array([hour for hour, _ in flat], np.int64),
         np.array([count for _, count in flat], float),
-        np.array(relative or [0] * len(customers), np.int64),
     )
+    return Clocks(visits, np.array(relative or [0] * len(customers), np.int64))
 
 
 def _times(visits, send, segment=None, decided_at=NOON, channel="email"):
@@ -94,10 +95,10 @@ def test_visits_are_threads_the_customer_began_by_their_own_clock(tmp_path):
     connection.execute(
         "CREATE TABLE customers AS SELECT 'A' AS customer_id, 0 AS place UNION ALL SELECT 'B', 1"
     )
-    visits = read_visits(connection, "Europe/Rome", 3)
-    assert visits.start.tolist() == [0, 1, 2, 2]
-    assert visits.hour.tolist() == [WEDNESDAY + 2, 1]
-    assert visits.relative.tolist() == [0, -60, 0]
+    clocks = read_visits(connection, "Europe/Rome", 3)
+    assert clocks.visits.start.tolist() == [0, 1, 2, 2]
+    assert clocks.visits.hour.tolist() == [WEDNESDAY + 2, 1]
+    assert clocks.relative.tolist() == [0, -60, 0]
 
 
 def test_people_are_alike_who_share_all_values_unknown_ones_too():

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.decision import kernels
-from sintonia.decision.limits import Limit
+from sintonia.decision.kernels import Bounds, Taken, Wanted
+from sintonia.decision.limits import Limit, bounds_of
 from sintonia.decision.prices import Prices, Worth, find_prices
 
 Floats = NDArray[np.float64]
@@ -65,57 +66,47 @@ def allocate(worth: Worth, limits: Sequence[Limit], threads: int = 1, seed: int 
     """
     assert worth.ndim == 2
     assert worth.shape[1] > 0
-    weight = np.array([limit.weight for limit in limits]).reshape(len(limits), worth.shape[1])
-    at_most = np.array([limit.at_most for limit in limits])
-    at_least = np.array([limit.at_least for limit in limits])
-    prices = find_prices(worth, limits, threads)
-    bounds = _Bounds(weight, at_most, at_least)
+    bounds, prices = bounds_of(limits, worth.shape[1]), find_prices(worth, limits, threads)
     tries = max(3, min(TRIES, FEW // max(len(worth), 1)))
     found = [_round(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)]
-    choice, used, value = max(found, key=lambda one: one[2])
+    taken = max(found, key=lambda one: _value(worth, one))
+    value = _value(worth, taken)
     # Against what was possible: a minimum that could not be met is taken as low as it was.
-    bound = prices.bound + float(prices.of_minimum @ np.maximum(at_least - used, 0))
-    return Allocation(choice, value, bound, used, prices.of_limit, prices)
+    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - taken.used, 0))
+    return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
 
 
-@dataclass(frozen=True)
-class _Bounds:
-    weight: Floats  # (n_limits, n_options)
-    at_most: Floats
-    at_least: Floats
-
-
-def _round(
-    worth: Worth, prices: Prices, bounds: _Bounds, rng: np.random.Generator
-) -> tuple[Ints, Floats, float]:
-    """Return one choice a customer, what the choices take of each limit, and their worth.
+def _round(worth: Worth, prices: Prices, bounds: Bounds, rng: np.random.Generator) -> Taken:
+    """Return one choice a customer, and what the choices take of each limit.
 
     What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
     next best, and what is then left over goes to whom it is worth the most.
     """
-    n, weight, at_most, at_least = len(worth), bounds.weight, bounds.at_most, bounds.at_least
-    choice, margin, used = np.empty(n, np.int64), np.empty(n), np.zeros(len(at_most))
-    kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), choice, margin)
-    order = np.argsort(-margin, kind="stable")
-    kernels.place(worth, prices.of_option, order, weight, at_most, choice, used)
-    _meet_minima(worth, choice, used, bounds)
+    n = len(worth)
+    wanted = Wanted(np.empty(n, np.int64), np.empty(n))
+    kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
+    taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
+    kernels.place(worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken)
+    _meet_minima(worth, bounds, taken)
     for _ in range(ROUNDS):
-        gain = _best(worth) - _chosen(worth, choice)
+        gain = _best(worth) - _chosen(worth, taken.choice)
         hopeful = np.flatnonzero(gain > 0)
-        hopeful = hopeful[np.argsort(-gain[hopeful], kind="stable")]
-        if not kernels.improve(worth, hopeful, weight, at_most, at_least, choice, used):
+        if not kernels.improve(worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken):
             break
-    return choice, used, float(_chosen(worth, choice).astype(np.float64).sum())
+    return taken
 
 
-def _meet_minima(worth: Worth, choice: Ints, used: Floats, bounds: _Bounds) -> None:
+def _meet_minima(worth: Worth, bounds: Bounds, taken: Taken) -> None:
     """Move customers, those who lose the least first, to options of which a minimum is not met."""
     option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
-    for limit in np.flatnonzero(used < bounds.at_least).tolist():
-        kernels.cheapest(worth, choice, bounds.weight[limit], option, loss)
+    for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():
+        kernels.cheapest(worth, taken.choice, bounds.weight[limit], option, loss)
         able = np.flatnonzero(np.isfinite(loss))
-        able = able[np.argsort(loss[able], kind="stable")]
-        kernels.meet(limit, able, option, bounds.weight, bounds.at_most, bounds.at_least, choice, used)
+        kernels.meet(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
+
+
+def _value(worth: Worth, taken: Taken) -> float:
+    return float(_chosen(worth, taken.choice).sum(dtype=np.float64))
 
 
 def _best(worth: Worth) -> Worth:

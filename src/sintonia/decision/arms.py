@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.decision import kernels
-from sintonia.decision.limits import Limit
+from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.limits import Limit, bounds_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,11 +76,10 @@ def explore(
         (n,) numbers in [0, 1): what is drawn, and who comes first, should chance bring more than there is.
     """
     fair = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
-    weight = np.array([limit.weight for limit in limits]).reshape(len(limits), allowed.shape[1])
-    at_most = np.array([limit.at_most for limit in limits])
+    bounds = bounds_of(limits, allowed.shape[1])
     rarer = np.ones(allowed.shape[1])
-    asked = weight @ fair.sum(axis=0)
-    for limit, wanted, most in zip(weight, asked, at_most, strict=True):
+    asked = bounds.weight @ fair.sum(axis=0)
+    for limit, wanted, most in zip(bounds.weight, asked, bounds.at_most, strict=True):
         may = min(share * most, _surely(most, limit.max(initial=0)))
         if wanted > may:
             rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
@@ -87,18 +87,17 @@ def explore(
     propensities[:, 0] += 1 - propensities.sum(axis=1)
     reached = propensities.cumsum(axis=1)
     choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
-    kept, used = choice.astype(np.int64), np.zeros(len(limits))
-    nothing = np.where(np.arange(allowed.shape[1]) > 0, -np.inf, 0.0)
-    kernels.place(
-        np.broadcast_to(nothing.astype(np.float32), allowed.shape).copy(),
-        np.zeros(allowed.shape[1]),
-        np.argsort(order, kind="stable"),
-        weight,
-        at_most,
-        kept,
-        used,
-    )
-    return Exploration(kept, propensities, used, int((kept != choice).sum()))
+    taken = Taken(choice.astype(np.int64), np.zeros(len(limits)))
+    keep_within(bounds, np.argsort(order, kind="stable"), taken)
+    return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
+
+
+def keep_within(bounds: Bounds, order: Ints, taken: Taken) -> None:
+    """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
+    n_options = bounds.weight.shape[1]
+    nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
+    worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
+    kernels.place(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
 def _surely(most: float, heaviest: float) -> float:

@@ -7,10 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.config import NONE, EngagementConfig
-from sintonia.decision import kernels
 from sintonia.decision.allocation import Allocation, allocate
-from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY, Exploration, draw_arms, explore, uniforms
-from sintonia.decision.limits import Limit
+from sintonia.decision.arms import (
+    EXPLORE,
+    HOLDOUT,
+    POLICY,
+    Exploration,
+    draw_arms,
+    explore,
+    keep_within,
+    uniforms,
+)
+from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.limits import Limit, bounds_of
 from sintonia.decision.options import Factors, Options
 from sintonia.decision.prices import Worth
 from sintonia.decision.timing import Hours
@@ -88,7 +97,10 @@ def choose(case: Case, policy: EngagementConfig, round_id: str, threads: int = 1
     found = allocate(worth[chosen], left, threads)
     option[chosen] = found.choice
     used = drawn.used + found.used
-    fallback = _fall_back(policy, options, (worth, allowed, arm), limits, option, used)
+    fallback = np.zeros(len(arm), np.bool_)
+    if policy.fallback != NONE:
+        may = allowed & (options.action == options.actions.index(policy.fallback)) & (arm == POLICY)[:, None]
+        fallback = _fall_back(worth, may, bounds_of(limits, worth.shape[1]), Taken(option, used))
     propensities[chosen, options.action[option[chosen]]] = 1
     return Chosen(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)
 
@@ -116,35 +128,14 @@ def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bool
     return kept
 
 
-def _fall_back(
-    policy: EngagementConfig,
-    options: Options,
-    given: tuple[Worth, Bools, Ints],
-    limits: Sequence[Limit],
-    option: Ints,
-    used: Floats,
-) -> Bools:
-    """Return who of the policy's arm falls back, nothing being worth it; `option` and `used` change with them."""
-    worth, allowed, arm = given
-    mark = np.zeros(len(option), bool)
-    if policy.fallback == NONE:
-        return mark
-    weight = np.array([limit.weight for limit in limits]).reshape(len(limits), worth.shape[1])
-    at_most = np.array([limit.at_most for limit in limits])
-    nothing = np.where(np.arange(worth.shape[1]) > 0, -np.inf, 0.0).astype(np.float32)
-    for place in np.flatnonzero(options.action == options.actions.index(policy.fallback)).tolist():
-        idle = np.flatnonzero((arm == POLICY) & (option == 0) & allowed[:, place])
-        idle = idle[np.argsort(-worth[idle, place], kind="stable")]
-        tried = np.full(len(idle), place)
-        kernels.place(
-            np.tile(nothing, (len(idle), 1)),
-            np.zeros(len(nothing)),
-            np.arange(len(idle)),
-            weight,
-            at_most,
-            tried,
-            used,
-        )
-        option[idle] = tried
-        mark[idle] = tried > 0
+def _fall_back(worth: Worth, may: Bools, bounds: Bounds, taken: Taken) -> Bools:
+    """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
+    mark = np.zeros(len(worth), np.bool_)
+    for place in np.flatnonzero(may.any(axis=0)).tolist():
+        idle = np.flatnonzero((taken.choice == 0) & may[:, place])
+        order = np.argsort(-worth[idle, place], kind="stable")
+        tried = Taken(np.full(len(idle), place), taken.used)
+        keep_within(bounds, order, tried)
+        taken.choice[idle] = tried.choice
+        mark[idle] = tried.choice > 0
     return mark

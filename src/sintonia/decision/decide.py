@@ -154,9 +154,9 @@ def _customers(connection: "duckdb.DuckDBPyConnection", store: Store, sent: pa.A
 def _hours(known: Known, policy: EngagementConfig, one: Round) -> Hours:
     send, n = policy.send, len(known.ids)
     like = [read_attribute(known, name) for name in send.people_like]
-    visits = read_visits(known.connection, send.time_zone, n)
+    clocks = read_visits(known.connection, send.time_zone, n)
     channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
-    return find_hours(visits, segments(like, n), channels, send, one.decided_at)
+    return find_hours(clocks, segments(like, n), channels, send, one.decided_at)
 
 
 def _value(policy: EngagementConfig, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:

@@ -5,13 +5,66 @@ doing nothing: always allowed, and free of every limit. Importing this imports n
 """
 
 from math import exp, log
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sintonia.compiled import compiled
 
 Array = np.ndarray[Any, Any]
+
+
+class Bounds(NamedTuple):
+    """What each option takes of each limit, (n_limits, n_options), and how much may and must be taken of it."""
+
+    weight: Array
+    at_most: Array
+    at_least: Array
+
+
+class Taken(NamedTuple):
+    """Each customer's option, (n_customers,), and what all of them take of each limit, (n_limits,)."""
+
+    choice: Array
+    used: Array
+
+
+class Wanted(NamedTuple):
+    """Each customer's option, (n_customers,), and by how much it leads the next best."""
+
+    choice: Array
+    margin: Array
+
+
+class Visits(NamedTuple):
+    """Visits to the hours of the week, `weight` many: those of a customer are `start[row]` to `start[row + 1]`."""
+
+    start: Array
+    hour: Array
+    weight: Array
+
+
+class Lean(NamedTuple):
+    """What visits lean on: the profile (n_segments, 168) of each customer's segment, as if on so many visits."""
+
+    profile: Array
+    segment: Array
+    strength: float
+
+
+class Ahead(NamedTuple):
+    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; when each channel opens."""
+
+    slot: Array
+    opens: Array  # (n_channels, n_slots)
+
+
+class Best(NamedTuple):
+    """By customer, channel and day the best hour of the day, -1 for none, and its share of the visits."""
+
+    hour: Array
+    share: Array
+
 
 NEGLIGIBLE = 25.0
 """Temperatures below the best at which an option's share is nothing: exp(-25) of one customer."""
@@ -87,7 +140,7 @@ def step_within(curvature: Array, gradient: Array, low: Array, high: Array, step
 
 
 @compiled()
-def draw(worth: Array, price: Array, temperature: float, chance: Array, target: Array, margin: Array) -> None:
+def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: Wanted) -> None:
     """Fill each customer's option, drawn from its softmax by `chance` in [0, 1), and its lead over the next best.
 
     Customers who are not near a tie draw their best; those who are share themselves out as the prices ask.
@@ -111,55 +164,53 @@ def draw(worth: Array, price: Array, temperature: float, chance: Array, target: 
         for option in range(n_options):
             if option != chosen:
                 other = max(other, worth[row, option] - price[option])
-        target[row] = chosen
-        margin[row] = worth[row, chosen] - price[chosen] - other
+        wanted.choice[row] = chosen
+        wanted.margin[row] = worth[row, chosen] - price[chosen] - other
 
 
 @compiled()
-def _fits(weight: Array, used: Array, at_most: Array, old: int, new: int) -> bool:
+def _fits(bounds: Bounds, used: Array, old: int, new: int) -> bool:
     """Return whether moving one customer from option `old` to `new` keeps every limit it adds to."""
     for limit in range(len(used)):
-        more = weight[limit, new] - weight[limit, old]
-        if more > 0.0 and used[limit] + more > at_most[limit]:
+        more = bounds.weight[limit, new] - bounds.weight[limit, old]
+        if more > 0.0 and used[limit] + more > bounds.at_most[limit]:
             return False
     return True
 
 
 @compiled()
-def _keeps(weight: Array, used: Array, at_least: Array, old: int, new: int) -> bool:
+def _keeps(bounds: Bounds, used: Array, old: int, new: int) -> bool:
     """Return whether the move leaves every minimum met that was met, and none further away."""
     for limit in range(len(used)):
-        less = weight[limit, old] - weight[limit, new]
-        if less > 0.0 and used[limit] - less < at_least[limit]:
+        less = bounds.weight[limit, old] - bounds.weight[limit, new]
+        if less > 0.0 and used[limit] - less < bounds.at_least[limit]:
             return False
     return True
 
 
 @compiled()
-def _move(weight: Array, used: Array, old: int, new: int) -> None:
+def _move(bounds: Bounds, used: Array, old: int, new: int) -> None:
     for limit in range(len(used)):
-        used[limit] += weight[limit, new] - weight[limit, old]
+        used[limit] += bounds.weight[limit, new] - bounds.weight[limit, old]
 
 
 @compiled()
-def place(
-    worth: Array, price: Array, order: Array, weight: Array, at_most: Array, choice: Array, used: Array
-) -> None:
+def place(worth: Array, price: Array, order: Array, bounds: Bounds, taken: Taken) -> None:
     """Replace, in the order given, each customer's choice that no longer fits by the best that does at the prices.
 
-    `used` (n_limits,) comes as zeros and leaves as what the choices take of each limit.
+    What the choices take is added to `taken.used`, which comes without them.
     """
     for at in range(len(order)):
         row = order[at]
-        wanted = choice[row]
-        if not _fits(weight, used, at_most, 0, wanted):
+        wanted = taken.choice[row]
+        if not _fits(bounds, taken.used, 0, wanted):
             wanted, best = 0, worth[row, 0] - price[0]
             for option in range(1, len(price)):
                 kept = worth[row, option] - price[option]
-                if kept > best and _fits(weight, used, at_most, 0, option):
+                if kept > best and _fits(bounds, taken.used, 0, option):
                     wanted, best = option, kept
-        choice[row] = wanted
-        _move(weight, used, 0, wanted)
+        taken.choice[row] = wanted
+        _move(bounds, taken.used, 0, wanted)
 
 
 @compiled()
@@ -179,92 +230,63 @@ def cheapest(worth: Array, choice: Array, wants: Array, option: Array, loss: Arr
 
 
 @compiled()
-def meet(
-    limit: int,
-    order: Array,
-    option: Array,
-    weight: Array,
-    at_most: Array,
-    at_least: Array,
-    choice: Array,
-    used: Array,
-) -> None:
+def meet(limit: int, order: Array, option: Array, bounds: Bounds, taken: Taken) -> None:
     """Move customers in the order given to the option that adds to the limit, until its minimum is met."""
     for at in range(len(order)):
-        if used[limit] >= at_least[limit]:
+        if taken.used[limit] >= bounds.at_least[limit]:
             break
         row = order[at]
-        old, new = choice[row], option[row]
-        if _fits(weight, used, at_most, old, new) and _keeps(weight, used, at_least, old, new):
-            choice[row] = new
-            _move(weight, used, old, new)
+        old, new = taken.choice[row], option[row]
+        if _fits(bounds, taken.used, old, new) and _keeps(bounds, taken.used, old, new):
+            taken.choice[row] = new
+            _move(bounds, taken.used, old, new)
 
 
 @compiled()
-def improve(
-    worth: Array,
-    order: Array,
-    weight: Array,
-    at_most: Array,
-    at_least: Array,
-    choice: Array,
-    used: Array,
-) -> int:
+def improve(worth: Array, order: Array, bounds: Bounds, taken: Taken) -> int:
     """Return how many customers, in the order given, moved to the most worthy option that still fits."""
     moved = 0
     for at in range(len(order)):
         row = order[at]
-        old = choice[row]
+        old = taken.choice[row]
         new, best = old, worth[row, old]
         for option in range(worth.shape[1]):
             if (
                 worth[row, option] > best
-                and _fits(weight, used, at_most, old, option)
-                and _keeps(weight, used, at_least, old, option)
+                and _fits(bounds, taken.used, old, option)
+                and _keeps(bounds, taken.used, old, option)
             ):
                 new, best = option, worth[row, option]
         if new != old:
-            choice[row] = new
-            _move(weight, used, old, new)
+            taken.choice[row] = new
+            _move(bounds, taken.used, old, new)
             moved += 1
     return moved
 
 
 @compiled()
-def best_hours(
-    start: Array,
-    hour: Array,
-    count: Array,
-    prior: Array,
-    segment: Array,
-    strength: float,
-    rows: Array,
-    slot: Array,
-    opens: Array,
-    best: Array,
-    score: Array,
-) -> None:
-    """Fill by customer, channel and day the hour of the day with most of the customer's visits, and their share.
+def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best) -> None:
+    """Fill for these customers, by channel and day, the hour with most of the customer's visits, and their share.
 
-    Visits to `hour` (of the week) are those from `start[row]` to `start[row + 1]`, each counted half at its hour and
-    a quarter at those beside it, and lean on `prior[segment]` as if on `strength` visits. `slot` (n_slots, 3) is each
-    hour that comes: hour of the week, day, hour of the day; `opens` (n_channels, n_slots) says when a channel may be
-    used. A day without such an hour keeps -1 and a share of 0; of equal hours the first is taken.
+    A visit counts half at its hour and a quarter at those beside it. A day without an allowed hour keeps -1 and a
+    share of 0; of equal hours the first is taken.
     """
     rate = np.zeros(168)
     for at in range(len(rows)):
         row = rows[at]
-        visits = strength
+        total = lean.strength
         for one in range(168):
-            rate[one] = strength * prior[segment[row], one]
-        for entry in range(start[row], start[row + 1]):
-            visits += count[entry]
-            rate[hour[entry]] += count[entry] / 2.0
-            rate[(hour[entry] + 1) % 168] += count[entry] / 4.0
-            rate[(hour[entry] + 167) % 168] += count[entry] / 4.0
-        for channel in range(len(opens)):
-            for one in range(len(slot)):
-                day, share = slot[one, 1], rate[slot[one, 0]] / max(visits, 1e-12)
-                if opens[channel, one] and (best[row, channel, day] < 0 or share > score[row, channel, day]):
-                    best[row, channel, day] = slot[one, 2]
-                    score[row, channel, day] = share
+            rate[one] = lean.strength * lean.profile[lean.segment[row], one]
+        for entry in range(visits.start[row], visits.start[row + 1]):
+            count, hour = visits.weight[entry], visits.hour[entry]
+            total += count
+            rate[hour] += count / 2.0
+            rate[(hour + 1) % 168] += count / 4.0
+            rate[(hour + 167) % 168] += count / 4.0
+        for channel in range(len(ahead.opens)):
+            for one in range(len(ahead.slot)):
+                day, share = ahead.slot[one, 1], rate[ahead.slot[one, 0]] / max(total, 1e-12)
+                first = best.hour[row, channel, day] < 0
+                if ahead.opens[channel, one] and (first or share > best.share[row, channel, day]):
+                    best.hour[row, channel, day] = ahead.slot[one, 2]
+                    best.share[row, channel, day] = share

@@ -1,10 +1,12 @@
 """What there is not enough of: contacts on a channel, an agent's day, a budget; and what must be used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.decision.kernels import Bounds
 from sintonia.errors import ConfigError
 
 
@@ -29,3 +31,10 @@ class Limit:
             )
         if self.weight[0] != 0 or (self.weight < 0).any():
             raise ConfigError(f"The limit '{self.name}' weighs doing nothing, or weighs less than nothing.")
+
+
+def bounds_of(limits: Sequence[Limit], n_options: int) -> Bounds:
+    """Return the limits as arrays, the limits in rows."""
+    weight = np.array([limit.weight for limit in limits], np.float64).reshape(len(limits), n_options)
+    at_most = np.array([limit.at_most for limit in limits], np.float64)
+    return Bounds(weight, at_most, np.array([limit.at_least for limit in limits], np.float64))

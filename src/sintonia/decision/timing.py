@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision import kernels
+from sintonia.decision.kernels import Ahead, Best, Lean, Visits
 from sintonia.features.cells import Cells, or_none
 
 if TYPE_CHECKING:
@@ -24,16 +25,13 @@ LEAST_RATE = 1e-3  # of an even week: no hour is impossible, and of what nobody 
 
 
 @dataclass(frozen=True)
-class Visits:
-    """When customers came, by their own clock: those of row i are `start[i]:start[i + 1]`.
+class Clocks:
+    """When customers came, by their own clock, and by how many minutes (n_customers,) it is ahead of the brand's.
 
-    `hour` is the hour of the week (0 is Monday midnight), `count` how many visits. `relative` (n_customers,) is by how
-    many minutes a customer's clock is ahead of the brand's: so it stays when both change to summer time.
+    The difference, and not the offset, is kept, for it stays when both change to summer time.
     """
 
-    start: Ints
-    hour: Ints
-    count: Floats
+    visits: Visits
     relative: Ints
 
 
@@ -75,7 +73,7 @@ class Hours:
         return np.array(utc, "M8[us]")[place]
 
 
-def read_visits(connection: "duckdb.DuckDBPyConnection", zone: str, n_customers: int) -> Visits:
+def read_visits(connection: "duckdb.DuckDBPyConnection", zone: str, n_customers: int) -> Clocks:
     """Return the visits of the connection's `customers` (customer_id, place) among what was `seen`.
 
     A visit is a thread the customer began; what the brand sent is none. Rows without an offset have no local time.
@@ -97,7 +95,7 @@ def read_visits(connection: "duckdb.DuckDBPyConnection", zone: str, n_customers:
     relative = np.zeros(n_customers, np.int64)
     relative[clocks["place"]] = clocks["relative"]
     start = np.searchsorted(found["place"], np.arange(n_customers + 1))
-    return Visits(start, found["hour"].astype(np.int64), found["count"], relative)
+    return Clocks(Visits(start, found["hour"].astype(np.int64), found["count"]), relative)
 
 
 def segments(attributes: Sequence[Cells], n_customers: int) -> Ints:
@@ -111,38 +109,26 @@ def segments(attributes: Sequence[Cells], n_customers: int) -> Ints:
 
 
 def find_hours(
-    visits: Visits, segment: Ints, channels: Sequence[str], send: SendConfig, decided_at: datetime
+    clocks: Clocks, segment: Ints, channels: Sequence[str], send: SendConfig, decided_at: datetime
 ) -> Hours:
     """Return the best hours of every customer on every channel and day."""
-    n, days = len(visits.relative), send.within_days
-    hour = np.full((n, len(channels), days), -1, np.int16)
-    share = np.zeros((n, len(channels), days), np.float32)
-    prior = _profiles(visits, segment, send.like_visits)
-    for relative in np.unique(visits.relative):
-        rows = np.flatnonzero(visits.relative == relative)
-        slot = _slots(decided_at, send.time_zone, int(relative), days)
+    shape = (len(clocks.relative), len(channels), send.within_days)
+    best = Best(np.full(shape, -1, np.int16), np.zeros(shape, np.float32))
+    lean = Lean(_profiles(clocks.visits, segment, send.like_visits), segment, send.like_visits)
+    for relative in np.unique(clocks.relative):
+        rows = np.flatnonzero(clocks.relative == relative)
+        slot = _slots(decided_at, send.time_zone, int(relative), send.within_days)
         opens = np.array([_opens(slot, send.hours, channel) for channel in channels])
-        kernels.best_hours(
-            visits.start,
-            visits.hour,
-            visits.count,
-            prior,
-            segment,
-            send.like_visits,
-            rows,
-            slot,
-            opens.reshape(len(channels), len(slot)),
-            hour,
-            share,
-        )
-    return Hours(tuple(channels), hour, share, visits.relative, decided_at, send.time_zone)
+        ahead = Ahead(slot, opens.reshape(len(channels), len(slot)))
+        kernels.best_hours(clocks.visits, lean, rows, ahead, best)
+    return Hours(tuple(channels), best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
 def _profiles(visits: Visits, segment: Ints, strength: float) -> Floats:
     """Return each segment's hours of the week, (n_segments, 168), each summing to 1: its own leant on everybody's."""
     row = np.repeat(np.arange(len(segment)), np.diff(visits.start))
     counts = np.zeros((int(segment.max(initial=0)) + 1, WEEK))
-    np.add.at(counts, (segment[row], visits.hour), visits.count)
+    np.add.at(counts, (segment[row], visits.hour), visits.weight)
     counts = counts / 2 + np.roll(counts, 1, axis=1) / 4 + np.roll(counts, -1, axis=1) / 4
     brand = counts.sum(axis=0) + LEAST_RATE
     leant = counts + max(strength, LEAST_RATE) * brand / brand.sum()
