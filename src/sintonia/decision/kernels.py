@@ -53,10 +53,13 @@ class Lean(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; when each channel opens."""
+    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; those each channel is open.
+
+    `opens` (n_channels, n_slots) has the places of these, -1 after the last.
+    """
 
     slot: Array
-    opens: Array  # (n_channels, n_slots)
+    opens: Array
 
 
 class Best(NamedTuple):
@@ -274,7 +277,7 @@ def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best
     rate = np.zeros(168)
     for at in range(len(rows)):
         row = rows[at]
-        total = lean.strength
+        total = max(lean.strength, 1e-12)
         for one in range(168):
             rate[one] = lean.strength * lean.profile[lean.segment[row], one]
         for entry in range(visits.start[row], visits.start[row + 1]):
@@ -284,9 +287,10 @@ def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best
             rate[(hour + 1) % 168] += count / 4.0
             rate[(hour + 167) % 168] += count / 4.0
         for channel in range(len(ahead.opens)):
-            for one in range(len(ahead.slot)):
-                day, share = ahead.slot[one, 1], rate[ahead.slot[one, 0]] / max(total, 1e-12)
-                first = best.hour[row, channel, day] < 0
-                if ahead.opens[channel, one] and (first or share > best.share[row, channel, day]):
+            for one in ahead.opens[channel]:
+                if one < 0:
+                    break
+                day, visited = ahead.slot[one, 1], np.float32(rate[ahead.slot[one, 0]] / total)
+                if best.hour[row, channel, day] < 0 or visited > best.share[row, channel, day]:
                     best.hour[row, channel, day] = ahead.slot[one, 2]
-                    best.share[row, channel, day] = share
+                    best.share[row, channel, day] = visited

@@ -1,7 +1,8 @@
 """What may not be done to whom, and why: every check of consent, rules and contact policy, bit by bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,24 @@ class Refusals:
     def reasons(self, bits: int) -> list[Check]:
         """Return the checks that a cell of `failed` stands for."""
         return [check for at, check in enumerate(self.checks) if int(bits) >> at & 1]
+
+
+def numbered(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return a number for each row, the same for rows that are the same in all the columns.
+
+    Examples
+    --------
+    >>> numbered([np.array([3, 3, 1]), np.array([0.5, 0.5, 0.5])]).tolist()
+    [1, 1, 0]
+    """
+    number = None
+    for column in columns:
+        values, code = np.unique(column, return_inverse=True)
+        if number is None:
+            number = code
+        elif len(values) > 1:
+            _, number = np.unique(number * len(values) + code, return_inverse=True)
+    return np.zeros(0, np.int64) if number is None else number.astype(np.int64)
 
 
 def rule_names(rules: Mapping[str, RuleConfig], *others: str) -> list[str]:

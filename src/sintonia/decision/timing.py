@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision import kernels
 from sintonia.decision.kernels import Ahead, Best, Lean, Visits
+from sintonia.decision.refusals import numbered
 from sintonia.features.cells import Cells, or_none
 
 if TYPE_CHECKING:
@@ -100,12 +101,9 @@ def read_visits(connection: "duckdb.DuckDBPyConnection", zone: str, n_customers:
 
 def segments(attributes: Sequence[Cells], n_customers: int) -> Ints:
     """Return a number for each customer, the same for those with the same values of all the attributes."""
-    number = np.zeros(n_customers, np.int64)
-    for cells in attributes:
-        values = np.where(or_none(cells), -1, cells.values)
-        _, code = np.unique(values, return_inverse=True)
-        _, number = np.unique(number * (code.max(initial=0) + 1) + code, return_inverse=True)
-    return number
+    if not attributes:
+        return np.zeros(n_customers, np.int64)
+    return numbered(np.where(or_none(cells), -1, cells.values) for cells in attributes)
 
 
 def find_hours(
@@ -118,9 +116,11 @@ def find_hours(
     for relative in np.unique(clocks.relative):
         rows = np.flatnonzero(clocks.relative == relative)
         slot = _slots(decided_at, send.time_zone, int(relative), send.within_days)
-        opens = np.array([_opens(slot, send.hours, channel) for channel in channels])
-        ahead = Ahead(slot, opens.reshape(len(channels), len(slot)))
-        kernels.best_hours(clocks.visits, lean, rows, ahead, best)
+        opens = np.full((len(channels), len(slot) + 1), -1)
+        for place, channel in enumerate(channels):
+            some = _opens(slot, send.hours, channel)
+            opens[place, : len(some)] = some
+        kernels.best_hours(clocks.visits, lean, rows, Ahead(slot, opens), best)
     return Hours(tuple(channels), best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
@@ -146,10 +146,11 @@ def _slots(decided_at: datetime, zone: str, relative: int, days: int) -> Ints:
     return np.column_stack([(today.weekday() * 24 + hours) % WEEK, hours // 24, hours % 24])
 
 
-def _opens(slot: Ints, hours: Mapping[str, HoursConfig], channel: str) -> NDArray[np.bool_]:
+def _opens(slot: Ints, hours: Mapping[str, HoursConfig], channel: str) -> Ints:
+    """Return the places of the hours at which a channel may be used."""
     when = hours.get(channel, HoursConfig())
     inside = (slot[:, 2] >= when.from_hour) & (slot[:, 2] < when.until_hour)
-    return np.asarray(inside & np.isin(slot[:, 0] // 24, when.weekdays))
+    return np.flatnonzero(inside & np.isin(slot[:, 0] // 24, when.weekdays))
 
 
 def _local(moment: datetime, zone: str) -> datetime:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sintonia.config import NONE
 from sintonia.decision.arms import POLICY
 from sintonia.decision.choosing import Case, Chosen
-from sintonia.decision.refusals import Refusals
+from sintonia.decision.refusals import Refusals, numbered
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,7 +88,9 @@ def why_table(case: Case, chosen: Chosen, refusals: Refusals, ids: "pa.Array") -
 
 def refused(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
     """Return by customer which actions were refused, each with the checks it failed: 'call: no consent; mail: ...'."""
-    patterns, place = np.unique(refusals.failed, axis=0, return_inverse=True)
+    number = numbered(refusals.failed.T)
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    patterns = refusals.failed[first]
     texts = [
         "; ".join(
             f"{action}: {', '.join(check.because for check in refusals.reasons(int(bits)))}"
@@ -97,9 +99,7 @@ def refused(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
         )
         for row in patterns
     ]
-    return pa.DictionaryArray.from_arrays(
-        pa.array(place.ravel().astype(np.int32)), pa.array(texts, pa.string())
-    )
+    return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(texts, pa.string()))
 
 
 def _passed(refusals: Refusals, chosen: Chosen) -> pa.Array:
