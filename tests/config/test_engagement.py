@@ -3,9 +3,9 @@
 import pytest
 
 from sintonia.config import (
-    ActionConfig,
     CapacityConfig,
     ContactLimitConfig,
+    EngagementActionConfig,
     EngagementConfig,
     HoursConfig,
     PauseConfig,
@@ -14,14 +14,14 @@ from sintonia.config import (
 )
 from sintonia.errors import ConfigError
 
-MAIL = {"mail": ActionConfig("email")}
+MAIL = {"mail": EngagementActionConfig("email")}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ActionConfig(), "has no channel"),
-        (lambda: ActionConfig("email", -1.0), "cost_eur=-1.0 is too small"),
+        (lambda: EngagementActionConfig(), "has no channel"),
+        (lambda: EngagementActionConfig("email", -1.0), "cost_eur=-1.0 is too small"),
         (lambda: RuleConfig("elegibility", "1 = 1"), "did you mean 'eligibility'"),
         (lambda: RuleConfig(), "has no where"),
         (lambda: ContactLimitConfig(2), "needs one period said"),
@@ -33,7 +33,7 @@ MAIL = {"mail": ActionConfig("email")}
         (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are none"),
         (lambda: HoursConfig(weekdays=[7]), "give some of 0 (Monday) to 6"),
         (lambda: SendConfig(time_zone="Rome"), "is no time zone"),
-        (lambda: EngagementConfig(actions={"none": ActionConfig("email")}), "names 'none'"),
+        (lambda: EngagementConfig(actions={"none": EngagementActionConfig("email")}), "names 'none'"),
         (
             lambda: EngagementConfig(actions=MAIL, rules={"a": RuleConfig(where="x", actions=["mial"])}),
             "'mail'",

@@ -15,10 +15,10 @@ from builder import build_store
 from decision.small import NOON, ago, decided, effects_file, event, random_effects, said, send, small_store
 from sintonia import pipelines
 from sintonia.config import (
-    ActionConfig,
     CapacityConfig,
     ContactLimitConfig,
     DecideSettings,
+    EngagementActionConfig,
     EngagementConfig,
     EngineConfig,
     FeaturesConfig,
@@ -36,7 +36,10 @@ from sintonia.schema import DECISIONS
 
 POLICY = EngagementConfig(
     name="toy",
-    actions={"mail": ActionConfig("email", 0.02), "call": ActionConfig("phone", 3.5, selling=False)},
+    actions={
+        "mail": EngagementActionConfig("email", 0.02),
+        "call": EngagementActionConfig("phone", 3.5, selling=False),
+    },
     rules={
         "adults": RuleConfig("eligibility", "birth_year <= 2008", because="of age"),
         "waiting": RuleConfig("applicability", "open_complaint", ["call"], "only who waits"),
@@ -284,7 +287,7 @@ def _brand(root: Path, *more: str):
 
 
 MAILS = EngagementConfig(
-    name="m", actions={"mail": ActionConfig("email", 0.02)}, holdout_share=0, explore_share=0
+    name="m", actions={"mail": EngagementActionConfig("email", 0.02)}, holdout_share=0, explore_share=0
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.config import ActionConfig, RuleConfig
+from sintonia.config import EngagementActionConfig, RuleConfig
 from sintonia.decision.refusals import (
     Check,
     Refusals,
@@ -89,7 +89,12 @@ def test_rules_and_the_value_name_what_must_be_read():
 
 
 def test_silence_is_no_consent_and_what_needs_none_is_free():
-    actions = [None, ActionConfig("email"), ActionConfig("sms"), ActionConfig("web", needs_consent=False)]
+    actions = [
+        None,
+        EngagementActionConfig("email"),
+        EngagementActionConfig("sms"),
+        EngagementActionConfig("web", needs_consent=False),
+    ]
     refusals = Refusals.none(2, 4)
     yes, no = np.array([True, False]), np.array([False, False])
     refuse_without_consent(refusals, actions, {"email": yes, "sms": no, "web": no})

@@ -5,16 +5,16 @@ import pyarrow as pa
 import pytest
 
 from decision.test_choosing import _case
-from sintonia.config import ActionConfig, CapacityConfig, EngagementConfig
+from sintonia.config import CapacityConfig, EngagementActionConfig, EngagementConfig
 from sintonia.decision.choosing import choose
 from sintonia.decision.refusals import Check, Refusals
 from sintonia.decision.why import refused, runner_up, sentence, why_table
 
 ACTIONS = {
-    "mail": ActionConfig("email", 0.5),
-    "coupon": ActionConfig("email", 0.5),
-    "text": ActionConfig("sms", 1.0),
-    "call": ActionConfig("phone", 3.0, lever=0.5),
+    "mail": EngagementActionConfig("email", 0.5),
+    "coupon": EngagementActionConfig("email", 0.5),
+    "text": EngagementActionConfig("sms", 1.0),
+    "call": EngagementActionConfig("phone", 3.0, lever=0.5),
 }
 POLICY = EngagementConfig(actions=ACTIONS, holdout_share=0, explore_share=0)
 

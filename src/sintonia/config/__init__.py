@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sintonia.config.engagement import (
     NONE,
-    ActionConfig,
     CapacityConfig,
     ContactLimitConfig,
+    EngagementActionConfig,
     EngagementConfig,
     HoursConfig,
     PauseConfig,
@@ -56,7 +56,6 @@ from sintonia.errors import ConfigError
 __all__ = [
     "NONE",
     "VERBS",
-    "ActionConfig",
     "BuildSettings",
     "CapacityConfig",
     "CheckSettings",
@@ -64,6 +63,7 @@ __all__ = [
     "CsvConfig",
     "DecideSettings",
     "DemoSettings",
+    "EngagementActionConfig",
     "EngagementConfig",
     "EngineConfig",
     "FeaturesConfig",

@@ -16,7 +16,7 @@ NONE = "none"
 
 
 @dataclass(frozen=True)
-class ActionConfig:
+class EngagementActionConfig:
     """An action: its channel, what a contact costs, its lever, whether it sells, and whether it needs consent.
 
     The lever multiplies its worth: the business wants it more (above 1) or less. What does not sell may be done
@@ -176,7 +176,7 @@ class EngagementConfig:
     """
 
     name: str = ""
-    actions: dict[str, ActionConfig] = field(default_factory=dict)
+    actions: dict[str, EngagementActionConfig] = field(default_factory=dict)
     rules: dict[str, RuleConfig] = field(default_factory=dict)
     contact_limits: dict[str, ContactLimitConfig] = field(default_factory=dict)
     pauses: dict[str, PauseConfig] = field(default_factory=dict)

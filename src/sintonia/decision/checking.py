@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sintonia.config import ActionConfig, EngagementConfig
+from sintonia.config import EngagementActionConfig, EngagementConfig
 from sintonia.config.engagement import NONE, STAGES
 from sintonia.consent import consents
 from sintonia.decision.contacts import complaining, over_limit, paused
@@ -71,5 +71,5 @@ def _contact(name: str) -> Check:
     return Check(name, POLICY, name.replace("_", " "))
 
 
-def _on(actions: Sequence[ActionConfig | None], channel: str | None) -> Bools:
+def _on(actions: Sequence[EngagementActionConfig | None], channel: str | None) -> Bools:
     return np.array([action is not None and channel in (None, action.channel) for action in actions])
