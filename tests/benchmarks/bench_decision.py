@@ -23,7 +23,8 @@ import pyarrow as pa
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from sintonia.config import CapacityConfig, EngagementActionConfig, EngagementConfig
+from sintonia.config import CapacityConfig, EngagementConfig
+from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.allocation import allocate
 from sintonia.decision.choosing import Case, choose
 from sintonia.decision.kernels import Visits
@@ -42,7 +43,7 @@ NOON = datetime(2026, 7, 1, 12)
 def engagement(n: int) -> EngagementConfig:
     """Return a policy of ten actions, whose capacities grow with the customers."""
     actions = {
-        f"action_{at}": EngagementActionConfig(channel, cost)
+        f"action_{at}": Action(channel, cost)
         for at, (channel, cost) in enumerate(zip(CHANNELS, COSTS, strict=True))
     }
     most = {"email": n // 5, "push": n * 3 // 10, "sms": n // 20, "phone": n // 100, "web": n // 10}

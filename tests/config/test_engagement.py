@@ -5,23 +5,25 @@ import pytest
 from sintonia.config import (
     CapacityConfig,
     ContactLimitConfig,
-    EngagementActionConfig,
     EngagementConfig,
     HoursConfig,
     PauseConfig,
     RuleConfig,
     SendConfig,
 )
+from sintonia.config import (
+    EngagementActionConfig as Action,
+)
 from sintonia.errors import ConfigError
 
-MAIL = {"mail": EngagementActionConfig("email")}
+MAIL = {"mail": Action("email")}
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EngagementActionConfig(), "has no channel"),
-        (lambda: EngagementActionConfig("email", -1.0), "cost_eur=-1.0 is too small"),
+        (lambda: Action(), "has no channel"),
+        (lambda: Action("email", -1.0), "cost_eur=-1.0 is too small"),
         (lambda: RuleConfig("elegibility", "1 = 1"), "did you mean 'eligibility'"),
         (lambda: RuleConfig(), "has no where"),
         (lambda: ContactLimitConfig(2), "needs one period said"),
@@ -33,7 +35,7 @@ MAIL = {"mail": EngagementActionConfig("email")}
         (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are none"),
         (lambda: HoursConfig(weekdays=[7]), "give some of 0 (Monday) to 6"),
         (lambda: SendConfig(time_zone="Rome"), "is no time zone"),
-        (lambda: EngagementConfig(actions={"none": EngagementActionConfig("email")}), "names 'none'"),
+        (lambda: EngagementConfig(actions={"none": Action("email")}), "names 'none'"),
         (
             lambda: EngagementConfig(actions=MAIL, rules={"a": RuleConfig(where="x", actions=["mial"])}),
             "'mail'",

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.config import CapacityConfig, EngagementActionConfig, EngagementConfig, HoursConfig, SendConfig
+from sintonia.config import CapacityConfig, EngagementConfig, HoursConfig, SendConfig
+from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY
 from sintonia.decision.choosing import Case, choose
 from sintonia.decision.kernels import Visits
@@ -15,10 +16,10 @@ from sintonia.decision.options import Factors
 from sintonia.decision.timing import Clocks, find_hours
 
 ACTIONS = {
-    "mail": EngagementActionConfig("email", 0.02),
-    "coupon": EngagementActionConfig("email", 0.02, lever=1.5),
-    "text": EngagementActionConfig("sms", 0.07),
-    "call": EngagementActionConfig("phone", 3.50),
+    "mail": Action("email", 0.02),
+    "coupon": Action("email", 0.02, lever=1.5),
+    "text": Action("sms", 0.07),
+    "call": Action("phone", 3.50),
 }
 MONDAY = datetime(2026, 6, 29)
 

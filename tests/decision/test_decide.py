@@ -18,7 +18,6 @@ from sintonia.config import (
     CapacityConfig,
     ContactLimitConfig,
     DecideSettings,
-    EngagementActionConfig,
     EngagementConfig,
     EngineConfig,
     FeaturesConfig,
@@ -29,6 +28,9 @@ from sintonia.config import (
     SiloConfig,
     SourceConfig,
 )
+from sintonia.config import (
+    EngagementActionConfig as Action,
+)
 from sintonia.decision.decide import decide_round
 from sintonia.errors import ConfigError, InputError
 from sintonia.interactions import open_store
@@ -37,8 +39,8 @@ from sintonia.schema import DECISIONS
 POLICY = EngagementConfig(
     name="toy",
     actions={
-        "mail": EngagementActionConfig("email", 0.02),
-        "call": EngagementActionConfig("phone", 3.5, selling=False),
+        "mail": Action("email", 0.02),
+        "call": Action("phone", 3.5, selling=False),
     },
     rules={
         "adults": RuleConfig("eligibility", "birth_year <= 2008", because="of age"),
@@ -286,9 +288,7 @@ def _brand(root: Path, *more: str):
     return build_store(root, {"events": BRAND})
 
 
-MAILS = EngagementConfig(
-    name="m", actions={"mail": EngagementActionConfig("email", 0.02)}, holdout_share=0, explore_share=0
-)
+MAILS = EngagementConfig(name="m", actions={"mail": Action("email", 0.02)}, holdout_share=0, explore_share=0)
 
 
 def _round_of_brand(root: Path, store):

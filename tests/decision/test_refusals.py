@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.config import EngagementActionConfig, RuleConfig
+from sintonia.config import EngagementActionConfig as Action
+from sintonia.config import RuleConfig
 from sintonia.decision.refusals import (
     Check,
     Refusals,
@@ -91,9 +92,9 @@ def test_rules_and_the_value_name_what_must_be_read():
 def test_silence_is_no_consent_and_what_needs_none_is_free():
     actions = [
         None,
-        EngagementActionConfig("email"),
-        EngagementActionConfig("sms"),
-        EngagementActionConfig("web", needs_consent=False),
+        Action("email"),
+        Action("sms"),
+        Action("web", needs_consent=False),
     ]
     refusals = Refusals.none(2, 4)
     yes, no = np.array([True, False]), np.array([False, False])

@@ -5,16 +5,17 @@ import pyarrow as pa
 import pytest
 
 from decision.test_choosing import _case
-from sintonia.config import CapacityConfig, EngagementActionConfig, EngagementConfig
+from sintonia.config import CapacityConfig, EngagementConfig
+from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.choosing import choose
 from sintonia.decision.refusals import Check, Refusals
 from sintonia.decision.why import refused, runner_up, sentence, why_table
 
 ACTIONS = {
-    "mail": EngagementActionConfig("email", 0.5),
-    "coupon": EngagementActionConfig("email", 0.5),
-    "text": EngagementActionConfig("sms", 1.0),
-    "call": EngagementActionConfig("phone", 3.0, lever=0.5),
+    "mail": Action("email", 0.5),
+    "coupon": Action("email", 0.5),
+    "text": Action("sms", 1.0),
+    "call": Action("phone", 3.0, lever=0.5),
 }
 POLICY = EngagementConfig(actions=ACTIONS, holdout_share=0, explore_share=0)
 
