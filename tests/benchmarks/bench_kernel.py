@@ -1,17 +1,24 @@
-"""The history kernel against pandas and DuckDB: the same numbers, from the same unsorted Parquet file.
+"""The history kernel against pandas, Polars and DuckDB: the same numbers, from the same unsorted Parquet file.
 
     PYTHONPATH=tests python tests/benchmarks/bench_kernel.py [--rows 10000000] [--without pandas,duckdb]
+    PYTHONPATH=tests python tests/benchmarks/bench_kernel.py --buckets --rows 100000000
 
 Every timing starts at the file and ends with the feature table in memory: one row per customer and snapshot,
 12 monthly snapshots, 124 columns (counts per channel and kind; orders, items and amount of purchases; over 7,
 30, 90 and 365 days). What a road does on the way (read, sort, join, group) is in its time. One row in fifty
 is known late, so that no road can leave `known_at` out. All have two threads but pandas, which has one;
-ratios are of elapsed time, and processor seconds stand beside it for machines with other work to do.
+ratios are of elapsed time, and processor seconds stand beside it for machines with other work to do. Then all
+families of the interactions, over the same file, and for one customer of 500 interactions at one date.
+
+With `--buckets` the rows lie as in the store, in buckets of a million sorted rows, 100 a customer; all families of each
+bucket go to disk before the next, and the peak of memory is printed beside the seconds.
 """
 
 import argparse
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,26 +31,28 @@ import pyarrow.parquet as pq
 from features.reference import reference
 from features.rows import FITTED
 from sintonia.config import FeaturesConfig
-from sintonia.features import catalogue, plan
+from sintonia.features import catalogue, families, plan
 from sintonia.features.table import compute_features
 from sintonia.schema import CHANNELS, KINDS
 
 WINDOWS_DAYS = (7, 30, 90, 365)
 AS_OFS = [datetime(2025, month, 1) for month in range(1, 13)]
-ROWS_A_CUSTOMER = 50
+A_BUCKET = 1_000_000  # interactions
 DAY = 86_400_000_000  # microseconds
 LATE = 0.02
+FEW_TEXTS = ["channel", "kind", "category", "item_id", "action_id"]
+PLAIN = ["customer_id", "occurred_at", "known_at", "channel", "kind", "opens_thread", "quantity", "amount"]
 
 
-def write_interactions(path, rows, seed=7):
-    """Write an unsorted Parquet file of two years of interactions."""
+def interactions(rows, seed=7, first=0, rows_a_customer=50):
+    """Return two years of interactions in no order; customers are numbered from `first` on."""
     rng = np.random.default_rng(seed)
-    customers = rng.integers(0, rows // ROWS_A_CUSTOMER, rows)
+    customers = rng.integers(0, rows // rows_a_customer, rows)
     start, days = np.datetime64("2024-01-01", "us"), 731
     occurred_at = start + rng.integers(0, days * 86_400, rows).astype("timedelta64[s]")
     delay = np.where(rng.random(rows) < LATE, rng.integers(0, 60 * 86_400, rows), 0)
-    names = np.array([f"customer-{i:08d}" for i in range(rows // ROWS_A_CUSTOMER)])
-    table = pa.table(
+    names = np.array([f"customer-{first + i:08d}" for i in range(rows // rows_a_customer)])
+    return pa.table(
         {
             "customer_id": pa.DictionaryArray.from_arrays(customers.astype("int32"), names).cast(pa.string()),
             "occurred_at": occurred_at,
@@ -53,9 +62,31 @@ def write_interactions(path, rows, seed=7):
             "opens_thread": rng.random(rows) < 0.5,
             "quantity": rng.integers(1, 6, rows),
             "amount": rng.integers(-2_000, 20_000, rows),
+            **more_columns(rng, customers),
         }
     )
-    pq.write_table(table, path)
+
+
+def more_columns(rng, customers):
+    """Return the columns that only the families beyond the plain set read, nulls among them."""
+    rows = len(customers)
+
+    def some(values, missing):
+        return pa.array(values, mask=rng.random(rows) < missing)
+
+    def texts(stem, count, missing):
+        codes = some(rng.integers(0, count, rows).astype("int32"), missing)
+        return pa.DictionaryArray.from_arrays(codes, [f"{stem} {i}" for i in range(count)]).cast(pa.string())
+
+    return {
+        "discount": some(np.maximum(rng.integers(-10_000, 5_000, rows), 0), 0.1),
+        "thread_id": pa.array(customers * 20 + rng.integers(0, 20, rows)).cast(pa.string()),
+        "utc_offset_minutes": some(rng.choice(np.array([0, 60, 120], "int16"), rows), 0.05),
+        "item_id": texts("item", 5_000, 0.4),
+        "category": texts("category", 20, 0.4),
+        "sentiment": some(rng.random(rows, dtype="float32") * 2 - 1, 0.8),
+        "action_id": texts("action", 10, 0.7),
+    }
 
 
 def plain_features():
@@ -64,15 +95,26 @@ def plain_features():
     return [one for one in catalogue(config, FITTED) if one.window_days and len(one.terms) == 1]
 
 
+def all_features():
+    """Return the features of every family of the interactions, for a brand that has every channel and kind."""
+    levels = {
+        "category": tuple(f"category {i}" for i in range(10)),
+        "action_id": tuple(f"action {i}" for i in range(10)),
+        "sent:action_id": tuple(f"action {i}" for i in range(10)),
+    }
+    fitted = replace(FITTED, levels={**FITTED.levels, **levels})
+    return catalogue(FeaturesConfig(list(families.FAMILIES), list(WINDOWS_DAYS)), fitted)
+
+
 def by_kernel(path, features, as_ofs=AS_OFS):
-    """Return the kernel's table; the file's few channels and kinds are read as dictionaries."""
+    """Return the kernel's table; the file's columns of few texts are read as dictionaries."""
     made = plan(features)
-    rows = pq.read_table(path, columns=list(made.reads), read_dictionary=["channel", "kind"])
+    rows = pq.read_table(path, columns=list(made.reads), read_dictionary=FEW_TEXTS)
     return compute_features(rows, as_ofs, made, threads=2)
 
 
 def by_pandas(path):
-    frame = pd.read_parquet(path).astype({"channel": "category", "kind": "category"})
+    frame = pd.read_parquet(path, columns=PLAIN).astype({"channel": "category", "kind": "category"})
     return reference(frame, AS_OFS, WINDOWS_DAYS, ["plain"])
 
 
@@ -198,13 +240,61 @@ def timed(make, repeats):
 
 def kernel_seconds(path, features):
     """Return the kernel's table and seconds from the file, and print them beside those of one snapshot."""
+    by_kernel(path, features, AS_OFS[-1:])  # what is compiled at its first use is compiled
     ours, twelve = timed(lambda: by_kernel(path, features), 3)
     _, one = timed(lambda: by_kernel(path, features, AS_OFS[-1:]), 3)
     print(f"{pq.read_metadata(path).num_rows:,} interactions, {len(AS_OFS)} snapshots: ", end="")
     print(f"{ours.num_rows:,} x {len(features)}")
     print(_line("kernel", twelve))
     print(f"{_line('  of one snapshot', one)}: twelve cost {twelve[1] / one[1]:.2f} times one")
-    return ours, twelve[0]
+    return ours, twelve
+
+
+def all_families(path, plain):
+    """Print the seconds of all families beside those of the plain set, and of one customer."""
+    features = all_features()
+    by_kernel(path, features, AS_OFS[-1:])
+    _, every = timed(lambda: by_kernel(path, features) and None, 2)
+    print(
+        f"{_line('all families', every)}: {len(features)} columns, {every[1] / plain[1]:.1f} times the plain set"
+    )
+    made = plan(features)
+    rows = pq.read_table(path, columns=list(made.reads))[:500]
+    alone = rows.set_column(0, "customer_id", pa.array(["customer"] * len(rows))).sort_by("occurred_at")
+    runs = [timed(lambda: compute_features(alone, AS_OFS[-1:], made), 1)[1] for _ in range(200)]
+    elapsed, processor = (1_000 * np.median(column) for column in zip(*runs, strict=True))
+    print(
+        f"one customer, {len(rows)} interactions: {elapsed:.1f} ms, {processor:.1f} ms of processor (medians)"
+    )
+
+
+def in_buckets(folder, rows):
+    """Print what all families of rows in buckets cost, each bucket's features going to disk, and the memory's peak."""
+    made = plan(all_features())
+    paths = [folder / f"bucket-{i:04d}.parquet" for i in range(rows // A_BUCKET)]
+    for i, path in enumerate(paths):
+        bucket = interactions(A_BUCKET, seed=i, first=i * A_BUCKET // 100, rows_a_customer=100)
+        pq.write_table(bucket.sort_by([("customer_id", "ascending"), ("occurred_at", "ascending")]), path)
+    del bucket
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts from here
+
+    def work(path):
+        read = pq.read_table(path, columns=list(made.reads), read_dictionary=FEW_TEXTS, use_threads=False)
+        table = compute_features(read, AS_OFS, made)
+        pq.write_table(
+            table, path.with_suffix(".features"), compression="zstd", use_dictionary=["customer_id"]
+        )
+        return table.num_rows
+
+    def every():
+        with ThreadPoolExecutor(2) as pool:
+            return sum(pool.map(work, paths))
+
+    work(paths[0])
+    made_rows, seconds = timed(every, 1)
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    print(f"{rows:,} interactions in {len(paths)} buckets: {made_rows:,} x {len(made.names)}")
+    print(f"{_line('all families, on disk', seconds)}, {int(peak.split()[1]) / 2**20:.2f} GiB at most")
 
 
 def _line(name, seconds):
@@ -215,23 +305,35 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--without", default="", help="roads to leave out: pandas, polars, tuned, duckdb")
+    parser.add_argument("--buckets", action="store_true", help="all families of rows in buckets only")
     given = parser.parse_args()
-    features = plain_features()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "interactions.parquet"
-        write_interactions(path, given.rows)
-        ours, seconds = kernel_seconds(path, features)
-        roads = {
-            "pandas": ("pandas, filter and pivot", lambda: by_pandas(path)),
-            "polars": ("Polars, lazy", lambda: by_polars(path, features)),
-            "tuned": ("DuckDB range join, tuned", lambda: by_tuned_duckdb(path)),
-            "duckdb": ("DuckDB range join", lambda: by_duckdb(path, features)),
-        }
-        for key, (name, road) in roads.items():
-            if key not in given.without.split(","):
-                theirs, peer = timed(road, 1)
-                check_equal(ours, theirs, name)
-                print(f"{_line(name, peer)}: {peer[0] / seconds:.1f} times the kernel's; same numbers")
+        if given.buckets:
+            in_buckets(Path(folder), given.rows)
+        else:
+            side_by_side(Path(folder) / "interactions.parquet", given.rows, given.without.split(","))
+
+
+def side_by_side(path, rows, without):
+    """Print every road's seconds over the same file, and how many times the kernel's they are."""
+    pq.write_table(interactions(rows), path)
+    features = plain_features()
+    ours, seconds = kernel_seconds(path, features)
+    all_families(path, seconds)
+    roads = {
+        "pandas": ("pandas, filter and pivot", lambda: by_pandas(path)),
+        "polars": ("Polars, lazy", lambda: by_polars(path, features)),
+        "tuned": ("DuckDB range join, tuned", lambda: by_tuned_duckdb(path)),
+        "duckdb": ("DuckDB range join", lambda: by_duckdb(path, features)),
+    }
+    for key, (name, road) in roads.items():
+        if key not in without:
+            theirs, peer = timed(road, 1)
+            check_equal(ours, theirs, name)
+            print(
+                f"{_line(name, peer)}: {peer[0] / seconds[0]:.1f} times the kernel's; same numbers",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

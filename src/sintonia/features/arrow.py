@@ -78,10 +78,12 @@ def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool
 
 
 def times(array: "pa.Array") -> Ints:
-    """Return a column of times as UTC microseconds."""
+    """Return a column of times as UTC microseconds, 0 for a null."""
     import pyarrow as pa
 
-    microseconds: Ints = array.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    exact = array if array.type == pa.timestamp("us") else array.cast(pa.timestamp("us"))
+    whole = exact.view(pa.int64())
+    microseconds: Ints = (whole.fill_null(0) if whole.null_count else whole).to_numpy()
     return microseconds
 
 
@@ -102,9 +104,10 @@ def to_cells(array: "pa.Array", name: str) -> Cells:
         return Cells(array.fill_null(False).to_numpy(zero_copy_only=False))
     missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     if pa.types.is_timestamp(kind):
-        return Cells(array.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0).to_numpy(), missing)
+        return Cells(times(array), missing)
     if pa.types.is_integer(kind):
-        return Cells(array.cast(pa.int64()).fill_null(0).to_numpy(), missing)
+        whole = array if kind == pa.int64() else array.cast(pa.int64())
+        return Cells((whole.fill_null(0) if array.null_count else whole).to_numpy(), missing)
     if name in FRACTIONS and pa.types.is_floating(kind):
         return _fractions(array.cast(pa.float64()).fill_null(np.nan).to_numpy())
     raise InputError(f"The interactions' '{name}' is {kind}; give it in whole units (cents, items).")
@@ -121,7 +124,8 @@ def _texts(array: "pa.Array") -> Cells:
 
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     labels: list[str | None] = coded.dictionary.to_pylist()
-    codes = coded.indices.cast(pa.int32()).fill_null(len(labels)).to_numpy()
+    indices = coded.indices if coded.indices.type == pa.int32() else coded.indices.cast(pa.int32())
+    codes = (indices.fill_null(len(labels)) if indices.null_count else indices).to_numpy()
     if None in labels:
         codes = np.where(codes == labels.index(None), len(labels), codes)
     return Cells(codes, None, labels)

@@ -29,9 +29,8 @@ def ratio(value: Numbers, base: Numbers) -> Floats:
     >>> ratio(np.array([1, 0]), np.array([4, 0]))
     array([0.25,  nan])
     """
-    result = np.full(np.shape(base), np.nan)
-    np.divide(value, base, out=result, where=np.asarray(base != 0))
-    return result
+    quotient: Floats = value / np.where(base == 0, np.nan, base)
+    return quotient
 
 
 def part_of_both(part: Ints, rest: Ints) -> Floats:
@@ -41,9 +40,7 @@ def part_of_both(part: Ints, rest: Ints) -> Floats:
 
 def how_many(*counts: Ints) -> Ints:
     """Return how many of the counts are more than zero."""
-    used = np.zeros(np.shape(counts[0]), np.int64)
-    for count in counts:
-        used += count > 0
+    used: Ints = np.count_nonzero(np.stack(counts) > 0, axis=0)
     return used
 
 
@@ -92,11 +89,12 @@ def entropy(*counts: Ints) -> Floats:
     >>> entropy(np.array([1, 3, 0]), np.array([1, 0, 0]))
     array([ 1.,  0., nan])
     """
-    total, spread = np.zeros(np.shape(counts[0])), np.zeros(np.shape(counts[0]))
-    for count in counts:
-        part = np.maximum(count, 0)
-        total += part
-        spread += part * np.log2(np.maximum(part, 1))
+    parts = np.maximum(np.stack(counts), 0)
+    total, spread = parts.sum(axis=0), np.zeros(np.shape(counts[0]))
+    for part in parts * np.log2(
+        np.maximum(parts, 1)
+    ):  # one after the other, in whatever company a customer is
+        spread += part
     bits: Floats = np.maximum(np.log2(np.maximum(total, 1)) - ratio(spread, total), 0.0)
     return bits
 

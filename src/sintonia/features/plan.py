@@ -1,6 +1,6 @@
 """How the features of a list are computed together: which terms, by which steps, combined how; made once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -31,9 +31,13 @@ UNSUBSCRIBED = ("kind", "channel")
 
 @dataclass(frozen=True)
 class Combined:
-    """Features of one combination of one kind of terms each: the combination is called for many at once."""
+    """Features of one combination of one kind of terms each: the combination may be called for all at once.
+
+    `each` are the features' own combinations; `combine` is of them all, for terms of (n, n_rows).
+    """
 
     combine: Callable[..., Numbers]
+    each: tuple[Callable[..., Numbers], ...]
     features: Ints  # (n,) their places among the features
     kinds: tuple[int, ...]  # of each term: 0 for a whole number, 1 for a float
     rows: Ints  # (n_terms, n) among the terms of their kind
@@ -149,19 +153,43 @@ def _is_total(feature: Feature) -> bool:
 
 
 def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Combined, ...]:
-    together: dict[tuple[Callable[..., Numbers], tuple[int, ...]], list[tuple[int, tuple[int, ...]]]] = {}
+    together: dict[object, list[tuple[int, tuple[int, ...]]]] = {}
     for number, feature in features.items():
-        kinds, rows = zip(*(place[term] for term in feature.terms), strict=True)
-        together.setdefault((feature.combine, kinds), []).append((number, rows))
-    return tuple(
-        Combined(
-            combine,
+        kinds, places = zip(*(place[term] for term in feature.terms), strict=True)
+        together.setdefault((_alike(feature.combine), kinds), []).append((number, places))
+    found = []
+    for numbered in together.values():
+        each = tuple(features[number].combine for number, _ in numbered)
+        kinds = tuple(place[term][0] for term in features[numbered[0][0]].terms)
+        numbers, rows = (
             np.array([number for number, _ in numbered]),
-            kinds,
             np.array([rows for _, rows in numbered]).T,
         )
-        for (combine, kinds), numbered in together.items()
-    )
+        found.append(Combined(_of_all(each), each, numbers, kinds, rows))
+    return tuple(found)
+
+
+def _alike(combine: Callable[..., Numbers]) -> object:
+    """Return what is the same for combinations that can be called as one: sintonia's own but for bound numbers."""
+    if not isinstance(combine, partial) or not combine.func.__module__.startswith("sintonia."):
+        return combine
+    bound = (*combine.args, *combine.keywords.values())
+    numbers = all(isinstance(value, int | float) for value in bound)
+    return (combine.func, len(combine.args), tuple(combine.keywords)) if numbers else combine
+
+
+def _of_all(each: Sequence[Callable[..., Numbers]]) -> Callable[..., Numbers]:
+    """Return the combination of features that are combined alike, with the numbers bound to each as (n, 1)."""
+    first = each[0]
+    if not isinstance(first, partial) or len(each) == 1:
+        return first
+    all_args = zip(*(one.args for one in each if isinstance(one, partial)), strict=True)
+    args = [np.array(values)[:, None] for values in all_args]
+    words = {
+        name: np.array([one.keywords[name] for one in each if isinstance(one, partial)])[:, None]
+        for name in first.keywords
+    }
+    return partial(first.func, *args, **words)
 
 
 def _columns(term: Term) -> set[str]:

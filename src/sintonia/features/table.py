@@ -1,6 +1,6 @@
 """The feature table: interactions, as-of dates and a configuration into one row per (customer_id, as_of)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,16 +13,16 @@ from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
-from sintonia.features.measures import Feature, Floats32, Ints
+from sintonia.features.measures import Feature, Floats32, Ints, Numbers
 from sintonia.features.order import shared
-from sintonia.features.plan import Plan, plan
+from sintonia.features.plan import Combined, Plan, plan
 from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones in memory
-COMBINED = 2**10  # values combined at once for blocks of a few rows, where calls would cost more than values
+COMBINED = 2**6  # rows of a block below which features are combined together: calls cost more than values
 LINE = 16  # float32 values of a line of memory
 ROWS = 2**15  # of a block's interactions, for the same reason
 
@@ -153,14 +153,23 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
     rows = columns.shape[1]
     results.hold(rows)
     compute_terms(block, line, results, columns)
-    step = max(1, COMBINED // rows)
+    together = rows < COMBINED
     for one in results.plan.combined:
-        for at in range(0, len(one.features), step):
-            some = at if step == 1 else slice(at, at + step)  # of one, a view
+        if together:
+            columns[one.features] = one.combine(*_gathered(one, results, rows))
+            continue
+        for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
             terms = (
-                results.terms[kind][row[some], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
+                results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
             )
-            columns[one.features[some]] = one.combine(*terms)
+            columns[feature] = combine(*terms)
+
+
+def _gathered(one: Combined, results: Results, rows: int) -> Iterable[Numbers]:
+    """Return the terms of features that are combined alike, (n_features, n_rows) each."""
+    if len(set(one.kinds)) == 1:
+        return results.terms[one.kinds[0]][:, :rows][one.rows]
+    return (results.terms[kind][row, :rows] for kind, row in zip(one.kinds, one.rows, strict=True))
 
 
 def _table(
@@ -174,5 +183,6 @@ def _table(
     snapshot = np.arange(len(customer)) - np.repeat(np.cumsum(rows) - len(as_ofs), rows)
     as_of = pa.array(as_ofs[snapshot]).cast(pa.timestamp("us"))
     values = pa.Array.from_buffers(pa.float32(), room.size, [None, pa.py_buffer(room)])
-    columns = [values.slice(i * room.shape[1], len(customer)) for i in range(len(names))]
+    n, apart = len(customer), room.shape[1]
+    columns = [values.slice(at, n) for at in range(0, len(names) * apart, apart)]
     return pa.table([ids.take(pa.array(customer)), as_of, *columns], names=["customer_id", "as_of", *names])

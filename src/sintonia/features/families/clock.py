@@ -65,15 +65,13 @@ def _shares(own: Filter, days: int) -> list[Feature]:
         Filter(kind=own.kind, opens_thread=True, having=(Among("local_weekday", (5, 6)),)), None, days
     )
     made = [
-        _feature(f"{name}_share", f"Part of {OWN} {when}", "share", "part", days)(
-            parts, partial(share_of, at)
-        )
-        for at, (name, (when, _)) in enumerate(PARTS.items())
+        _feature(f"{name}_share", f"Part of {OWN} {when}", "share", "part", days)((part, *parts), share_of)
+        for part, (name, (when, _)) in zip(parts, PARTS.items(), strict=True)
     ]
     told = f"Part of {OWN} on Saturday or Sunday"
     return [
         *made,
-        _feature("weekend_share", told, "share", "weekend", days)((weekend, *parts), weekend_share),
+        _feature("weekend_share", told, "share", "weekend", days)((weekend, *parts), share_of),
     ]
 
 
@@ -108,14 +106,9 @@ def total(*counts: Ints) -> Ints:
     return every
 
 
-def share_of(place: int, *counts: Ints) -> Floats:
-    """Return the part of all counts that a place has."""
-    return ratio(counts[place], total(*counts))
-
-
-def weekend_share(weekend: Ints, *parts: Ints) -> Floats:
-    """Return the weekend's count over that of all day parts."""
-    return ratio(weekend, total(*parts))
+def share_of(count: Ints, *parts: Ints) -> Floats:
+    """Return a count over that of all parts of the day."""
+    return ratio(count, total(*parts))
 
 
 def most(*counts: Ints) -> Floats:
