@@ -10,6 +10,7 @@ from sintonia.cli.overrides import for_hydra, groups, options
 from sintonia.config import (
     VERBS,
     CheckSettings,
+    DecideSettings,
     EngineConfig,
     ForgetSettings,
     ScoreSettings,
@@ -70,6 +71,8 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: CheckSettings(dates=0), "dates=0 is too small; give at least 1."),
         (lambda: CheckSettings(strong_auc=70), "strong_auc=70 is no such AUC; give 0.5 <= strong_auc < 1."),
         (lambda: ScoreSettings(), "score needs a list"),
+        (lambda: DecideSettings(), "decide needs what actions change; write effects=effects.parquet."),
+        (lambda: DecideSettings(effects="a.csv"), "names no action; give engagement=synthetic"),
         (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),
         (lambda: ScoreSettings(list="a.csv", output="xml"), "Unknown output 'xml'"),

@@ -29,6 +29,7 @@ from sintonia.config import (
     iso_time,
 )
 from sintonia.decision.decide import decide_round
+from sintonia.decision.told import told_of
 from sintonia.engine import connect
 from sintonia.erasure.tombstones import read_tombstones, refuse_erased
 from sintonia.evaluation import evaluate
@@ -65,6 +66,8 @@ from sintonia.summaries import (
     review_figures,
     score_figures,
     simulate_figures,
+    told_figures,
+    write_report,
 )
 from sintonia.tasks import choose_categories, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
@@ -248,8 +251,12 @@ def score(settings: ScoreSettings) -> Figures:
 
 
 def decide(settings: DecideSettings) -> Figures:
-    """Return one action for each customer, within rules, contact policy and limits, with its hour and reasons."""
-    return decide_figures(decide_round(open_store(Path(settings.workspace)), settings))
+    """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
+    store = open_store(Path(settings.workspace))
+    if settings.customer is not None:
+        return told_figures(told_of(store, settings.customer, settings.round))
+    decided = decide_round(store, settings)
+    return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")
 
 
 def review(settings: ReviewSettings) -> Figures:

@@ -1,5 +1,6 @@
 """What each verb says when it is done: figures for programs, and lines for people under the key `say`."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +12,7 @@ import numpy as np
 
 from sintonia.decision.arms import ARMS
 from sintonia.decision.decide import Decided
+from sintonia.decision.told import lines_of
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
 from sintonia.identity.explanation import Explanation, lines
@@ -227,6 +229,7 @@ def decide_figures(decided: Decided) -> Figures:
         "decided_at": one.decided_at.isoformat(),
         "as_of": one.as_of.isoformat(),
         "policy_version": one.policy_version,
+        "engagement": asdict(decided.policy),
         "customers": len(chosen.arm),
         "kept": decided.kept,
         "arms": arms,
@@ -241,6 +244,20 @@ def decide_figures(decided: Decided) -> Figures:
         "files": _texts(decided.files),
         "say": say + _files(decided.files),
     }
+
+
+def write_report(figures: Figures, path: Path) -> Figures:
+    """Return the figures with their file among the files: what a round was, for who evaluates it later."""
+    kept = {key: value for key, value in figures.items() if key not in (*FOR_PEOPLE, "files")}
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(kept, indent=1, default=str), encoding="utf-8")
+    part.replace(path)
+    return {**figures, "files": [*figures["files"], str(path)], "say": [*figures["say"], f"  {path}"]}
+
+
+def told_figures(row: dict[str, Any]) -> Figures:
+    """Return why one customer got what it got."""
+    return {**_plain(row), "files": [], "say": lines_of(row)}
 
 
 def review_figures(registered: Registered, page: Path) -> Figures:

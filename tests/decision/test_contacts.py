@@ -9,12 +9,12 @@ from decision.small import NOON, ago, decided, event, send, small_store
 from sintonia.config import ContactLimitConfig, PauseConfig
 from sintonia.decision.contacts import (
     complaining,
-    contacted_in,
     open_tables,
     over_limit,
     paused,
     period_begin,
 )
+from sintonia.decision.rounds import sent_rows
 
 
 def _opened(folder, **rows):
@@ -69,8 +69,9 @@ def test_a_planned_decision_is_no_contact_until_it_is_sent_and_then_one(tmp_path
     opened = _opened(tmp_path, interactions=rows, decisions=plans)
     assert _over(opened, ContactLimitConfig(at_most=1, rolling_days=7)) == ["B", "C"]
     assert _over(opened, ContactLimitConfig(at_most=2, rolling_days=7)) == []
-    assert sorted(contacted_in(opened, "r1").to_pylist()) == ["B", "C"]
-    assert contacted_in(opened, "r2").to_pylist() == []
+    reached = {row["customer_id"]: row["sent_at"] for row in sent_rows(opened, "r1").to_pylist()}
+    assert reached == {"B": ago(3), "C": ago(3)}
+    assert sent_rows(opened, "r2").num_rows == 0
 
 
 def test_what_happens_or_is_known_at_the_decision_or_later_is_not_seen(tmp_path):

@@ -32,7 +32,8 @@ from sintonia.config import (
     EngagementActionConfig as Action,
 )
 from sintonia.decision.decide import decide_round
-from sintonia.errors import ConfigError, InputError
+from sintonia.decision.told import lines_of, told_of
+from sintonia.errors import ConfigError, InputError, NotBuiltError
 from sintonia.interactions import open_store
 from sintonia.schema import DECISIONS
 
@@ -159,6 +160,27 @@ def test_the_list_names_whom_to_contact_when_and_why_by_the_key_asked_for(tmp_pa
     assert (row["crm"], row["action_id"], row["channel"]) == ("KA", "mail", "email")
     assert datetime.fromisoformat(str(row["send_at_utc"])).replace(tzinfo=None) > NOON
     assert row["why"] == "worth 4.98 EUR = 1.00 x 5.0000 x 1.00 - 0.02; doing nothing is 4.98 EUR behind"
+
+
+def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
+    interactions = [*_bought("A"), event("A", 30.75, "purchase", utc_offset_minutes=120)]
+    merges = [{"customer_id": "OLD", "merged_into": "A", "merged_at": ago(5)}]
+    store = small_store(tmp_path, interactions, _people("A"), merges=merges)
+    policy = EngagementConfig(**{**vars(POLICY), "rules": {}})
+    path = effects_file(tmp_path / "effects.parquet", {"A": {"mail": 5, "call": 7}})
+    decide_round(store, _settings(path, policy))
+    assert lines_of(told_of(store, "OLD", None)) == [
+        "Round r2, customer A, arm policy: mail",
+        "  on email, at 2026-07-05 20:00 by the customer's clock",  # the Sunday: it came on a Sunday at 20
+        "  worth 4.98 EUR = value 1.00 x effect 5.0000 x lever 1.00 - cost 0.02; it takes 0.00 EUR of what is scarce",
+        "  next best: call, 1.48 EUR behind at these prices",
+        "    it would have won with an effect of 8.4800, or 1.48 EUR cheaper",
+        "  passed: consent_email, one_a_week, silent, open_complaint, no_effect, no_hour",
+    ]
+    with pytest.raises(NotBuiltError, match="did you mean 'r2'"):
+        told_of(store, "A", "r1")
+    with pytest.raises(InputError, match="decided nothing on a customer 'B'"):
+        told_of(store, "B", "r2")
 
 
 def _many(folder: Path, count: int = 60):
@@ -304,6 +326,8 @@ def test_the_next_build_brings_the_decisions_with_what_was_sent(tmp_path):
     figures = _round_of_brand(tmp_path, _brand(tmp_path))
     assert figures["actions"] == {"mail": 5, "none": 1}  # the sixth consented after midnight
     assert json.dumps({key: value for key, value in figures.items() if key != "say"})
+    report = json.loads((tmp_path / "workspace/decisions/r1.json").read_text())
+    assert (report["arms"]["policy"], report["engagement"]["holdout_share"]) == (6, 0)
     rows = pq.read_table(tmp_path / "workspace/decisions/r1.parquet").to_pylist()
     sent = f"1,2025-06-20T09:00,90,send,email,{rows[0]['decision_id']},"
     store = _brand(tmp_path, sent)

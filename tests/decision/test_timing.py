@@ -33,7 +33,7 @@ def _times(visits, send, segment=None, decided_at=NOON, channel="email"):
     n = len(visits.relative)
     hours = find_hours(visits, np.zeros(n, int) if segment is None else segment, [channel], send, decided_at)
     zero = np.zeros(n, np.int64)
-    return hours, hours.send_at(np.arange(n), zero, hours.best_day(0)).astype(object).tolist()
+    return hours, hours.send_at(np.arange(n), zero, hours.best_day(0))[0].astype(object).tolist()
 
 
 def test_who_always_comes_at_one_hour_is_met_then_and_a_newcomer_when_the_brand_is():
@@ -71,9 +71,11 @@ def test_the_clock_is_the_customer_s_own_and_follows_summer_time():
     # Clocks go forward in Rome on Sunday 29 March 2026 at 2: until then 1 hour ahead of UTC, then 2.
     send = SendConfig(within_days=3, time_zone="Europe/Rome", hours={"email": HoursConfig(18, 19)})
     decided_at = datetime(2026, 3, 28, 18)  # Saturday, 19 in Rome: too late for today
-    _, times = _times(_visits({}, {}, relative=[0, -60]), send, decided_at=decided_at)
+    hours, times = _times(_visits({}, {}, relative=[0, -60]), send, decided_at=decided_at)
     # In London it is 18 when it is decided, and that still will do.
     assert times == [datetime(2026, 3, 29, 16), datetime(2026, 3, 28, 18)]
+    _, local = hours.send_at(np.arange(2), np.zeros(2, int), hours.best_day(0))
+    assert local.tolist() == [datetime(2026, 3, 29, 18), datetime(2026, 3, 28, 18)]
 
 
 @pytest.mark.parametrize("decided_at", [NOON, NOON.replace(minute=1), NOON.replace(hour=23, minute=59)])

@@ -101,7 +101,10 @@ class PauseConfig:
 
 @dataclass(frozen=True)
 class CapacityConfig:
-    """At least and at most so many contacts a round, or on each day of it, of a channel, an action or all."""
+    """At least and at most so many contacts a round, or on each day of it, of a channel, an action or all.
+
+    A day is that of the customers' own clocks.
+    """
 
     at_most: int | None = None
     at_least: int = 0

@@ -153,14 +153,15 @@ class ScoreSettings(Settings):
 
 @dataclass(frozen=True)
 class DecideSettings(Settings):
-    """`sintonia decide`: one action for each customer, with its hour and its reasons.
+    """`sintonia decide`: one action for each customer, with its hour and reasons; or, with `customer`, why it got it.
 
     `effects` is a table of customer_id, action_id and effect, what an action changes against doing nothing. A round
     that is decided again replaces what was planned for it; what was sent stays.
     """
 
-    effects: str = ""
+    effects: str | None = None
     round: str | None = None
+    customer: str | None = None
     decided_at: str | None = None
     as_of: str | None = None
     key: str | None = None
@@ -174,6 +175,8 @@ class DecideSettings(Settings):
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:
                 iso_time(key, text)
+        if self.effects is None and self.customer is None:
+            raise ConfigError("decide needs what actions change; write effects=effects.parquet.")
         if not self.engagement.actions:
             raise ConfigError(
                 "The engagement policy names no action; give engagement=synthetic, or one of your own."

@@ -22,7 +22,7 @@ def open_tables(connection: "duckdb.DuckDBPyConnection", store: Store, decided_a
     """Give the connection what was seen before the decision: `seen`, `attributes`, `merges`, `decided`, `contacted`.
 
     `seen` are interactions; `decided` the store's decisions and the workspace's rounds, each once, of today's
-    customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id, round_id.
+    customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id.
     """
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
@@ -42,8 +42,7 @@ def open_tables(connection: "duckdb.DuckDBPyConnection", store: Store, decided_a
             SELECT customer_id, channel, sent_at AS made_at, decision_id AS thread, decision_id
             FROM decided ANTI JOIN sends USING (decision_id) WHERE sent_at {before}
         )
-        SELECT told.*, round_id FROM (FROM sends UNION ALL FROM logged) AS told
-        LEFT JOIN (SELECT decision_id, round_id FROM decided) USING (decision_id)""")
+        FROM sends UNION ALL FROM logged""")
 
 
 def _gather_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
@@ -138,13 +137,6 @@ def complaining(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
             SELECT {case}, MAX(occurred_at) AS last FROM seen WHERE kind = 'resolve' GROUP BY ALL
         ) AS closed ON opened.customer_id = closed.customer_id AND opened.thread = closed.thread
                    AND closed.last >= opened.last""",
-    )
-
-
-def contacted_in(connection: "duckdb.DuckDBPyConnection", round_id: str) -> "pa.Array":
-    """Return the customers whom the round's own messages have reached: they are not decided again."""
-    return _ids(
-        connection, f"SELECT DISTINCT customer_id FROM contacted WHERE round_id = {_listed([round_id])}"
     )
 
 

@@ -15,7 +15,7 @@ from sintonia.config import DecideSettings, EngagementConfig, iso_time
 from sintonia.config.engagement import NONE
 from sintonia.decision.checking import check, refuse_unknown
 from sintonia.decision.choosing import Case, Chosen, choose
-from sintonia.decision.contacts import complaining, contacted_in, open_tables
+from sintonia.decision.contacts import complaining, open_tables
 from sintonia.decision.effects import read_effects
 from sintonia.decision.facts import Known, marked, read_attribute, read_facts
 from sintonia.decision.options import Factors
@@ -55,6 +55,7 @@ class Decided:
     """
 
     round: Round
+    policy: EngagementConfig
     refusals: Refusals
     chosen: Chosen
     kept: int
@@ -87,11 +88,20 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
         decisions = decisions_table(one, prepared.case, chosen, prepared.ids, prepared.live)
         why = why_table(prepared.case, chosen, prepared.refusals, prepared.ids)
         why = why.append_column("decision_id", decisions["decision_id"])
-        why = why.append_column("send_at", send_times(chosen, prepared.case))
+        for name, times in send_times(chosen, prepared.case).items():
+            why = why.append_column(name, times)
         files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
         path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
         listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys)
-    return Decided(one, prepared.refusals, chosen, len(prepared.sent), listed, (files[0], files[1], path))
+    return Decided(
+        round=one,
+        policy=settings.engagement,
+        refusals=prepared.refusals,
+        chosen=chosen,
+        kept=len(prepared.sent),
+        listed=listed,
+        files=(files[0], files[1], path),
+    )
 
 
 def _prepare(store: Store, settings: DecideSettings, one: Round) -> _Prepared:
@@ -99,10 +109,10 @@ def _prepare(store: Store, settings: DecideSettings, one: Round) -> _Prepared:
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
             open_tables(connection, store, one.decided_at)
-            reached = contacted_in(connection, one.round_id)
-            sent, ids = sent_rows(store, one.round_id, reached), _customers(connection, store, reached)
+            sent = sent_rows(connection, one.round_id)
+            ids = _customers(connection, store, sent["customer_id"])
         with step("Checking what may be done"):
-            effects = read_effects(Path(settings.effects), ids, [NONE, *policy.actions])
+            effects = read_effects(Path(str(settings.effects)), ids, [NONE, *policy.actions])
             known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
             hours = _hours(known, policy, one)
@@ -135,12 +145,12 @@ def round_of(store: Store, settings: DecideSettings) -> Round:
     name = settings.round or f"{decided_at:%Y-%m-%d}"
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"round='{name}' cannot name a file; use letters, digits, - and _.")
-    written = json.dumps([asdict(settings.engagement), Path(settings.effects).name], sort_keys=True)
+    written = json.dumps([asdict(settings.engagement), Path(str(settings.effects)).name], sort_keys=True)
     version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
     return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
 
 
-def _customers(connection: "duckdb.DuckDBPyConnection", store: Store, sent: pa.Array) -> pa.Array:
+def _customers(connection: "duckdb.DuckDBPyConnection", store: Store, sent: pa.ChunkedArray) -> pa.Array:
     """Return the customers to decide for, by id; the connection gets them as `customers`, with their place."""
     left = sorted(store.customer_ids() - set(sent.to_pylist()))
     ids = pa.array(left, pa.string())

@@ -92,26 +92,29 @@ def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: 
     return lists.take(pc.fill_null(place, len(lists) - 1))
 
 
-def send_times(chosen: Chosen, case: Case) -> pa.Array:
-    """Return by customer when to send, UTC; null where nothing is."""
+def send_times(chosen: Chosen, case: Case) -> dict[str, pa.Array]:
+    """Return by customer when to send, `send_at` in UTC and `send_at_local` by its own clock; null where nothing is."""
     rows = np.flatnonzero(chosen.option)
     channel_of = np.array(
         [case.hours.channels.index(name) if name else -1 for name in chosen.options.channels]
     )
     channel, day = channel_of[chosen.action[rows]], chosen.options.day[chosen.option[rows]]
     best = case.hours.share[rows, channel].argmax(axis=1)
-    times = np.full(len(chosen.option), np.datetime64("NaT", "us"))
-    times[rows] = case.hours.send_at(rows, channel, np.where(day < 0, best, day))
-    return pa.array(times)
+    utc, local = (np.full(len(chosen.option), np.datetime64("NaT", "us")) for _ in range(2))
+    utc[rows], local[rows] = case.hours.send_at(rows, channel, np.where(day < 0, best, day))
+    return {"send_at": pa.array(utc), "send_at_local": pa.array(local)}
 
 
-def sent_rows(store: Store, round_id: str, sent: pa.Array) -> pa.Table:
-    """Return the round's own rows of customers whom its messages have reached already: these stay as they were."""
-    path = store.rounds / f"{round_id}.parquet"
-    if not path.is_file():
-        return DECISIONS.arrow().empty_table()
-    table = pq.read_table(path)
-    return table.filter(pc.is_in(table["customer_id"], sent.cast(pa.string())))
+def sent_rows(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Table:
+    """Return the round's decisions that have reached their customers, with when they did: these stay as they are."""
+    names = ", ".join(DECISIONS.names)
+    found = connection.sql(f"""
+        SELECT {names} FROM (
+            SELECT decided.* REPLACE (COALESCE(sent_at, made_at) AS sent_at) FROM decided
+            JOIN (SELECT decision_id, MIN(made_at) AS made_at FROM contacted GROUP BY 1) USING (decision_id)
+            WHERE round_id = '{round_id}')
+        ORDER BY {", ".join(DECISIONS.order)}""")
+    return found.to_arrow_table().cast(DECISIONS.arrow())
 
 
 def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table) -> list[Path]:
@@ -148,6 +151,7 @@ def write_list(
             key: pa.array(named, pa.string()),
             "action_id": done["action_id"],
             "channel": done["channel"],
+            "send_at_local": pc.strftime(told["send_at_local"], format="%Y-%m-%d %H:%M"),
             "send_at_utc": pc.strftime(told["send_at"], format="%Y-%m-%dT%H:%MZ"),
             "decision_id": done["decision_id"],
             "why": sentences,

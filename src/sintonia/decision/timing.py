@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Times = NDArray[np.datetime64]
 
 WEEK = 168  # hours
 LEAST_RATE = 1e-3  # of an even week: no hour is impossible, and of what nobody knows the earliest is taken
@@ -59,8 +60,8 @@ class Hours:
         """Return who has an allowed hour on the channel within the days."""
         return np.asarray((self.hour[:, channel] >= 0).any(axis=1))
 
-    def send_at(self, rows: Ints, channel: Ints, day: Ints) -> NDArray[np.datetime64]:
-        """Return the UTC times of these customers' hours on these channels and days."""
+    def send_at(self, rows: Ints, channel: Ints, day: Ints) -> tuple[Times, Times]:
+        """Return the times of these customers' hours on these channels and days: UTC, and by the customer's clock."""
         zone, base = ZoneInfo(self.zone), _local(self.decided_at, self.zone)
         ahead = self.relative[rows].astype("m8[m]")
         today = (np.datetime64(base, "us") + ahead).astype("M8[D]").astype("M8[us]")
@@ -71,7 +72,7 @@ class Hours:
             moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
             for moment in moments.astype(object)
         ]
-        return np.array(utc, "M8[us]")[place]
+        return np.array(utc, "M8[us]")[place], brand + ahead
 
 
 def read_visits(connection: "duckdb.DuckDBPyConnection", zone: str, n_customers: int) -> Clocks:
