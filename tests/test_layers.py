@@ -10,9 +10,10 @@ from subprocess import run
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "sintonia"
 FLOW = """
 errors schema config progress pages engine compiled timeline synthetic sources consent identity interactions
-erasure behaviour features tasks sufficiency training_set profit metrics propensity_metrics amount_metrics estimates
-calibration forest_kernels forest model baselines evaluation check uplift registry pyfunc scoring decision
-explain review evidence lists summaries run_summaries pipelines cli __main__
+pseudonyms erasure behaviour features tasks sufficiency training_set profit metrics propensity_metrics
+amount_metrics estimates calibration forest_kernels forest model baselines evaluation check uplift predictions
+runs registry comparison pyfunc scoring decision explain review provenance gate promotion evidence lists
+summaries run_summaries pipelines cli __main__
 """
 LAYERS = FLOW.split()
 HEAVY = {

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -16,17 +17,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from sintonia import pipelines, registry
+from sintonia import gate, pipelines, predictions, registry
 from sintonia.config import (
+    CompareSettings,
     DemoSettings,
     FeaturesSettings,
+    PromoteSettings,
     ScoreSettings,
     TaskConfig,
     TrackingConfig,
     conf_dir,
 )
 from sintonia.config.verbs import settings as to_settings
-from sintonia.errors import NotBuiltError, NotEnoughDataError
+from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
 
 CUSTOMERS = 600
@@ -269,6 +272,93 @@ def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo)
     first = registry.find_models(place, ["churn"])[0][0]
     place.client.delete_registered_model_alias(figures["model"], registry.CHAMPION)
     assert registry.find_models(place, ["churn"])[0][0].trees == first.trees  # law 8, through the registry
+
+
+def test_run_lists_its_data_code_and_settings_and_keeps_figures(demo):
+    chosen, figures, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    told = figures["steps"]["train task=purchase"]
+    run = place.client.get_run(told["run_id"])
+    data = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
+    assert set(data) == {"training", "validation", "testing"}
+    fingerprint = figures["steps"]["build"]["fingerprint"]
+    assert all(one.digest.startswith(fingerprint) for one in data.values())
+    assert json.loads(data["testing"].profile)["rows"] == told["rows"]
+    assert len({one.digest for one in data.values()}) == 3
+    tags = run.data.tags
+    assert {"sintonia.code", "sintonia.config", "sintonia.version"} <= set(tags)
+    assert tags["sintonia.grade"] == told["grade"]
+    drawn = {path.path for path in place.client.list_artifacts(told["run_id"], "figures")}
+    assert drawn == {"figures/gains.svg", "figures/calibration.svg"}
+    ElementTree.parse(place.client.download_artifacts(told["run_id"], "figures/gains.svg"))
+
+
+def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
+    chosen, figures, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    told = figures["steps"]["train task=purchase"]
+    kept = registry.read_table(place, told["run_id"], predictions.FILE)
+    assert len(kept) == told["rows"]
+    ids = set(open_store(Path(chosen.workspace)).customer_ids())
+    assert not ids & set(distinct(kept).splitlines())
+
+
+def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back(demo):
+    chosen, _, _ = demo
+    shared = {"workspace": chosen.workspace, "source": chosen.source, "tracking": chosen.tracking}
+    task = chosen.tasks["purchase"]
+    first = pipelines.promote(PromoteSettings(**shared, task=task))
+    assert (first["champion"], first["before"], first["forced"]) == ("1", None, False)
+    assert [one["name"] for one in first["gate"]] == [
+        "naive rule",
+        "calibration",
+        "leak check",
+        "enough data",
+    ]
+    weak = replace(chosen.model, max_trees=1)
+    pipelines.train(pipelines._as(pipelines.TrainSettings, chosen, task=task, model=weak))
+    with pytest.raises(GateError, match=r"version 2 stays a candidate: .*worse than the champion, version 1"):
+        pipelines.promote(PromoteSettings(**shared, task=task))
+    compared = pipelines.compare(CompareSettings(**shared, task=task))
+    assert compared["reference"] == "1"
+    assert [run["version"] for run in compared["runs"]] == ["1", "2"]
+    assert compared["runs"][1]["verdict"] == "worse than"
+    assert compared["runs"][1]["changed"] == {"model.max_trees": ["1", "40"]}
+    assert compared["runs"][1]["difference"]["high"] < 0
+    assert "worse than; model.max_trees=1" in "\n".join(compared["say"])
+    forced = pipelines.promote(PromoteSettings(**shared, task=task, force=True))
+    assert (forced["champion"], forced["forced"]) == ("2", True)
+    back = pipelines.promote(PromoteSettings(**shared, task=task, rollback=True))
+    assert (back["champion"], back["before"]) == ("1", "2")
+    assert [one["action"] for one in back["history"]] == ["promote", "promote", "rollback"]
+    assert json.loads(json.dumps(back, allow_nan=False))
+
+
+def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_rows(demo, monkeypatch):
+    chosen, _, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    known = {one.version: one for one in registry.versions(place, "purchase")}
+    rows = registry.read_table(place, known["2"].run_id, predictions.FILE)
+    model = registry.load(place, known["1"])
+    settings = PromoteSettings(workspace=chosen.workspace, source=chosen.source, tracking=chosen.tracking)
+    kept = gate._said_by(place, settings, (known["1"], model), rows)
+
+    def gone(*_: object) -> None:
+        raise NotBuiltError("no predictions")
+
+    monkeypatch.setattr(gate, "read_table", gone)
+    again = gate._said_by(place, settings, (known["1"], model), rows)
+    first, second = predictions.in_common([kept, again])
+    assert len(first) == len(rows)
+    assert first["model"] == second["model"]
+    place.client.set_tag(known["1"].run_id, "sintonia.labels_until", "2099-01-01")
+    with pytest.raises(NotBuiltError, match="has learnt from labels until 2099-01-01"):
+        gate._said_by(place, settings, (known["1"], model), rows)
+
+
+def test_a_task_without_runs_has_nothing_to_compare(tmp_path):
+    with pytest.raises(NotBuiltError, match="run `sintonia train task=churn` first"):
+        pipelines.compare(CompareSettings(workspace=str(tmp_path)))
 
 
 def test_task_without_a_model_names_the_command(tmp_path):

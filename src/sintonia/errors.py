@@ -34,6 +34,10 @@ class ErasureError(SintoniaError):
     """A file still tells of somebody who was to be forgotten; the message names the file."""
 
 
+class GateError(SintoniaError):
+    """A model does not show what it must before it serves; the message names every requirement it fails."""
+
+
 class FoundError(SintoniaError):
     """A check did its work and found something: no mistake of the user's, but nothing to go on with unseen."""
 

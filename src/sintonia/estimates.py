@@ -10,6 +10,8 @@ from sintonia.errors import unknown
 from sintonia.metrics import Floats, Ints, Metric, cluster_variance, equal_mass_bins, find_metric
 
 DIGITS = 6
+TOLERANCE = 0.02
+"""Calibration error that is still calibrated: at fault is only what surely lies above."""
 _Z95 = 1.959963984540054
 
 

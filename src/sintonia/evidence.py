@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sintonia import __version__
 from sintonia.check import Finding, leak_figures
@@ -16,11 +17,13 @@ from sintonia.explain import contributions, swarms
 from sintonia.features import as_csv, described
 from sintonia.interactions import Store
 from sintonia.model import Model
-from sintonia.registry import CATALOGUE, REVIEW, Run
-from sintonia.review import Part, ReviewData, feature_weights
+from sintonia.provenance import code_hash, config_hash, short_hash
+from sintonia.registry import CATALOGUE, REVIEW
+from sintonia.review import Part, ReviewData, drawings, feature_weights
+from sintonia.runs import Data, Run
 from sintonia.sufficiency import Sufficiency
 from sintonia.tasks import define_label, describe
-from sintonia.timeline import Split
+from sintonia.timeline import Split, label_span
 from sintonia.training_set import Rows
 
 EXPLAINED_ROWS = 2000
@@ -37,6 +40,7 @@ class Training:
     model: Model
     judged: Evaluation
     enough: Sufficiency
+    predictions: pa.Table
     leaks: Sequence[Finding] = ()
 
 
@@ -81,6 +85,9 @@ def training_run(training: Training) -> Run:
         metrics=metrics,
         tags={
             "sintonia.version": __version__,
+            "sintonia.code": code_hash(),
+            "sintonia.config": config_hash(settings),
+            "sintonia.labels_until": f"{_labels_until(training):%Y-%m-%d}",
             "sintonia.data_fingerprint": training.store.fingerprint,
             "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
@@ -97,9 +104,38 @@ def training_run(training: Training) -> Run:
             "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
+            **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
         model=training.model,
+        predictions=training.predictions,
+        data=_data(training),
     )
+
+
+def _data(training: Training) -> tuple[Data, ...]:
+    """Return the parts as data sets: the digest is the store's fingerprint and a hash of dates and features."""
+    store, split = training.store, training.split
+    contexts = {"train": "training", "valid": "validation", "test": "testing"}
+    parts = {"train": split.train, "valid": split.valid, "test": split.test}
+    told = []
+    for name, dates in parts.items():
+        part = _part(name, training.rows, dates)
+        digest = short_hash([*part.as_of, *training.rows.names])
+        told.append(
+            Data(
+                f"{store.source} {name}",
+                contexts[name],
+                f"{store.fingerprint}-{digest}",
+                store.source,
+                asdict(part),
+            )
+        )
+    return tuple(told)
+
+
+def _labels_until(training: Training) -> datetime:
+    """Return when the last label ends that the model learnt from."""
+    return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)
 
 
 def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:

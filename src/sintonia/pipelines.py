@@ -9,18 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sintonia import registry, timeline
+from sintonia import promotion, registry, timeline
 from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of, prove
 from sintonia.check.words import check_figures
+from sintonia.comparison import compare_runs
 from sintonia.config import (
     BuildSettings,
     CheckSettings,
+    CompareSettings,
     DecideSettings,
     DemoSettings,
     FeaturesSettings,
     ForgetSettings,
     IdentitySettings,
+    PromoteSettings,
     ReviewSettings,
     ScoreSettings,
     Settings,
@@ -36,6 +39,7 @@ from sintonia.evaluation import evaluate
 from sintonia.evidence import Training, training_run
 from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
+from sintonia.gate import Requirement, requirements
 from sintonia.identity.explaining import explain
 from sintonia.identity.golden import write_customers
 from sintonia.identity.page import render as render_identity
@@ -45,10 +49,13 @@ from sintonia.interactions import Store, identity_folder, open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
 from sintonia.model import fit_model
+from sintonia.predictions import predictions_of
 from sintonia.progress import step, track
 from sintonia.propensity_metrics import Stakes
+from sintonia.pseudonyms import FILE as KEY_FILE
+from sintonia.pseudonyms import workspace_key
 from sintonia.review import ReviewData, render
-from sintonia.run_summaries import train_figures
+from sintonia.run_summaries import compare_figures, promote_figures, train_figures
 from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
@@ -211,7 +218,8 @@ def train(settings: TrainSettings) -> Figures:
         judged = evaluate(test.label, propensities, test.customer_id, stakes=stakes, seed=settings.seed)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
-    training = Training(settings, store, split, rows, model, judged, enough, leaks)
+    kept = predictions_of(test, propensities, workspace_key(workspace))
+    training = Training(settings, store, split, rows, model, judged, enough, kept, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
@@ -228,6 +236,27 @@ def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:
     tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
     chosen = choose_categories(task, tables, split.train[-1])
     return replace(settings, task=chosen), split
+
+
+def compare(settings: CompareSettings) -> Figures:
+    """Return a task's runs side by side, with paired differences to one of them."""
+    place = registry.tracking(settings.tracking, Path(settings.workspace))
+    return compare_figures(compare_runs(place, settings))
+
+
+def promote(settings: PromoteSettings) -> Figures:
+    """Return what the gate says of the task's candidate, now champion; or who is champion again."""
+    place = registry.tracking(settings.tracking, Path(settings.workspace))
+    champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
+    name = place.name(settings.task.name)
+    gate: list[Requirement] = []
+    if settings.rollback:
+        entry = promotion.roll_back(place, name, champion)
+    else:
+        candidate = registry.find_candidate(place, settings.task.name, settings.version)
+        gate = requirements(place, settings, candidate, champion)
+        entry = promotion.promote(place, candidate, champion, gate, force=settings.force)
+    return promote_figures(name, entry, gate, promotion.history(place, name))
 
 
 def score(settings: ScoreSettings) -> Figures:
@@ -309,7 +338,7 @@ def demo(settings: DemoSettings) -> Figures:
     )
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
-    made = [path, workspace / "mlflow.db", workspace / "mlflow"]
+    made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
     made += [kept for kept in [workspace / "features"] if kept.is_dir()]
     return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 

@@ -3,20 +3,22 @@
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from sintonia.config import TrackingConfig
-from sintonia.errors import NotBuiltError
+from sintonia.errors import NotBuiltError, unknown
 from sintonia.model import Model, load_model
+from sintonia.runs import FILES, Run, log_data, log_files, log_model, log_nested
 from sintonia.tasks import TASKS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
 # MLflow reads these once, as it is imported (which happens in the functions below): this program tells nobody
 # what it does, and a progress bar over one file is noise.
@@ -30,7 +32,8 @@ for _name, _value in (
 CANDIDATE, CHAMPION = "candidate", "champion"
 REVIEW = "review.json"
 CATALOGUE = "catalogue.json"
-FILES = "sintonia"
+TRAINING = "sintonia.training"
+"""The tag that tells a training from the folds and trials nested in one."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,6 @@ class Tracking:
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a training tells MLflow: parameters, metrics, small files (texts as they are, else JSON), the model."""
-
-    task: str
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    documents: Mapping[str, Any]
-    model: Model
 
 
 @dataclass(frozen=True)
@@ -93,14 +84,14 @@ def register(place: Tracking, run: Run) -> Registered:
     mlflow.set_registry_uri(place.uri)
     name = place.name(run.task)
     experiment_id = _experiment(place, name)
-    with mlflow.start_run(experiment_id=experiment_id, tags=dict(run.tags)) as active:
+    with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING: "true"}) as active:
+        run_id = active.info.run_id
         mlflow.log_params(dict(run.parameters))
         mlflow.log_metrics(dict(run.metrics))
-        for file, document in run.documents.items():
-            text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
-            mlflow.log_text(text, file)
-        model_id, uri = _log_model(run.model)
-        run_id = active.info.run_id
+        log_files(place.client, run_id, run)
+        log_data(place.client, run_id, run.data)
+        model_id, uri = log_model(run.model)
+        log_nested(place.client, experiment_id, run_id, run.nested)
     version = _new_version(place.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
     return Registered(name, version, CANDIDATE, run_id)
 
@@ -121,10 +112,11 @@ def find_models(place: Tracking, tasks: Sequence[str]) -> list[tuple[Model, Regi
         raise NotBuiltError(
             f"No model for task '{missing[0]}' in {place.uri}; run `sintonia train task={missing[0]}` first."
         )
-    return [(_load(place, registered), registered) for registered in found.values() if registered is not None]
+    return [(load(place, registered), registered) for registered in found.values() if registered is not None]
 
 
-def _load(place: Tracking, registered: Registered) -> Model:
+def load(place: Tracking, registered: Registered) -> Model:
+    """Return a registered model."""
     import mlflow
 
     mlflow.set_tracking_uri(place.uri)
@@ -141,23 +133,84 @@ def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN4
     return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
 
 
+def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
+    """Return a Parquet file of a run.
+
+    Raises
+    ------
+    NotBuiltError
+        When the run has none: an earlier version of sintonia made it.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(place.uri)
+    try:
+        return pq.read_table(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}"))
+    except (MlflowException, OSError):
+        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
+
+
 def log_page(place: Tracking, run_id: str, page: Path) -> None:
     """Put a page beside the other files of a run."""
     place.client.log_artifact(run_id, str(page))
 
 
 def _find(place: Tracking, task: str) -> Registered | None:
+    found = (find_alias(place, task, alias) for alias in (CHAMPION, CANDIDATE))
+    return next((registered for registered in found if registered is not None), None)
+
+
+def find_alias(place: Tracking, task: str, alias: str) -> Registered | None:
+    """Return the task's model that bears an alias; None when there is none."""
     from mlflow.exceptions import MlflowException
 
     _hush()
     name = place.name(task)
-    for alias in (CHAMPION, CANDIDATE):
-        try:
-            version = place.client.get_model_version_by_alias(name, alias)
-        except MlflowException:
-            continue
-        return Registered(name, str(version.version), alias, str(version.run_id))
-    return None
+    try:
+        version = place.client.get_model_version_by_alias(name, alias)
+    except MlflowException:
+        return None
+    return Registered(name, str(version.version), alias, str(version.run_id))
+
+
+def find_candidate(place: Tracking, task: str, version: str | None) -> Registered:
+    """Return the task's candidate, or this version of its model.
+
+    Raises
+    ------
+    NotBuiltError
+        When the task has no model.
+    ConfigError
+        When there is no such version.
+    """
+    known = {one.version: one for one in versions(place, task)}
+    found = find_alias(place, task, CANDIDATE)
+    if found is None or not known:
+        raise NotBuiltError(
+            f"No model for task '{task}' in {place.uri}; run `sintonia train task={task}` first."
+        )
+    if version is not None and version not in known:
+        raise unknown(f"version of {place.name(task)}", version, known)
+    return found if version is None else known[version]
+
+
+def versions(place: Tracking, task: str) -> list[Registered]:
+    """Return every version of a task's model, oldest first, each with its alias (the champion's before others)."""
+    from mlflow.exceptions import MlflowException
+
+    _hush()
+    name = place.name(task)
+    try:
+        aliases = place.client.get_registered_model(name).aliases
+    except MlflowException:
+        return []
+    borne: dict[str, str] = {}
+    for alias, version in sorted(aliases.items(), key=lambda pair: pair[0] == CHAMPION):
+        borne[str(version)] = alias
+    found = place.client.search_model_versions(f"name='{name}'")
+    each = sorted((int(one.version), str(one.run_id)) for one in found)
+    return [Registered(name, str(number), borne.get(str(number), ""), run_id) for number, run_id in each]
 
 
 def _experiment(place: Tracking, name: str) -> str:
@@ -178,32 +231,6 @@ def _new_version(client: "MlflowClient", name: str, made: dict[str, str]) -> str
     version = str(client.create_model_version(name, **made).version)
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
-
-
-def _log_model(model: Model) -> tuple[str, str]:
-    """Return the id and address of the model, stored as LightGBM text and JSON with a loader, nothing pickled."""
-    import mlflow
-
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / FILES
-        model.save(data)
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            loader_module="sintonia.pyfunc",
-            data_path=str(data),
-            signature=_signature(model),
-            pip_requirements=["sintonia"],
-        )
-    return str(logged.model_id), str(logged.model_uri)
-
-
-def _signature(model: Model) -> "ModelSignature":
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, Schema
-
-    # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
-    inputs = Schema([ColSpec("double", name) for name in model.names])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", "propensity")]))
 
 
 def _hush() -> None:

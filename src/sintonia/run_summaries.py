@@ -1,11 +1,15 @@
 """What the verbs of runs say: a training, compared runs, a promotion."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
+from sintonia.comparison import Compared, Comparison
 from sintonia.estimates import Estimate, Evaluation
 from sintonia.evidence import Training
+from sintonia.gate import Requirement
+from sintonia.promotion import Entry
 from sintonia.registry import Registered
 from sintonia.summaries import Figures
 from sintonia.tasks import describe
@@ -27,6 +31,8 @@ SHORT = {
 """Metrics in the order in which they are printed, with names short enough for a column."""
 
 ACROSS = 4
+CHANGES = 4
+RECENT = 5
 
 
 def train_figures(training: Training, registered: Registered) -> Figures:
@@ -63,6 +69,79 @@ def train_figures(training: Training, registered: Registered) -> Figures:
     }
 
 
+def compare_figures(found: Comparison) -> Figures:
+    """Return each run's metric and its paired difference to the reference."""
+    reference, title = found.reference, SHORT[found.metric]
+    alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
+    say = [
+        f"Task {found.task}: runs beside version {reference.registered.version}{alias} by {title}, on the rows that "
+        "both judged; 95 % intervals over customers, paired",
+        f"  {'version':<9}{'trained':<18}{'grade':<7}{'rows':>8}{title:>24}{'difference':>26}  is",
+    ]
+    for one in found.runs:
+        own = "" if one.own is None else interval(one.own)
+        gap = "" if one.gap is None else signed(one.gap)
+        verdict = one.verdict or ("the reference" if one is reference else "judged on other rows")
+        cells = f"  {one.registered.version:<9}{one.at:%Y-%m-%d %H:%M}  {one.grade:<7}{one.rows:>8,}{own:>24}{gap:>26}"
+        say.append(f"{cells}  {verdict}{_changed(one)}")
+    return {
+        "task": found.task,
+        "metric": found.metric,
+        "reference": reference.registered.version,
+        "runs": [
+            {
+                "version": one.registered.version,
+                "alias": one.registered.alias,
+                "run_id": one.registered.run_id,
+                "at": one.at.isoformat(timespec="seconds"),
+                "grade": one.grade,
+                "rows": one.rows,
+                "value": None if one.own is None else asdict(one.own),
+                "difference": None if one.gap is None else asdict(one.gap),
+                "verdict": one.verdict,
+                "changed": {name: list(values) for name, values in one.changed.items()},
+            }
+            for one in found.runs
+        ],
+        "files": [],
+        "say": say,
+    }
+
+
+def _changed(one: Compared) -> str:
+    """Return the settings in which a run differs from the reference, as they would be typed."""
+    if not one.changed:
+        return ""
+    shown = [f"{name}={values[0]}" for name, values in [*one.changed.items()][:CHANGES]]
+    more = f" and {len(one.changed) - CHANGES} more" if len(one.changed) > CHANGES else ""
+    return f"; {' '.join(shown)}{more}"
+
+
+def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: Sequence[Entry]) -> Figures:
+    """Return what the gate said, who is champion now, and every change of champion so far."""
+    say = [f"Gate of {name} version {entry.version}:"] if gate else []
+    say += [f"  {'passed' if one.passed else 'FAILED'}  {one.name}: {one.told}" for one in gate]
+    before = f", before it version {entry.before}" if entry.before else ""
+    how = {"promote": "is champion", "rollback": "is champion again"}[entry.action]
+    forced = ", by force: " + ", ".join(entry.failed) if entry.forced else ""
+    say.append(f"{name} version {entry.version} {how}{before}{forced}")
+    say.append(f"Changes of champion so far: {len(past)}, the last of them:")
+    for one in past[-RECENT:]:
+        failed = f" (forced: {', '.join(one.failed)})" if one.forced else ""
+        say.append(f"  {one.at}  {one.action:<9}version {one.version}{failed}")
+    return {
+        "model": name,
+        "champion": entry.version,
+        "before": entry.before,
+        "action": entry.action,
+        "forced": entry.forced,
+        "gate": [asdict(one) for one in gate],
+        "history": [asdict(one) for one in past],
+        "files": [],
+        "say": say,
+    }
+
+
 def metric_lines(judged: Evaluation) -> list[str]:
     """Return the metrics of the model and its baselines as tables of a few columns each."""
     names = [name for name in SHORT if name in judged.estimates[judged.model]]
@@ -89,6 +168,11 @@ def grade_line(judged: Evaluation) -> str | None:
         f"Grade {judged.grade}: by {SHORT[metric]} the model is {judged.verdict(best)} the {best}, "
         f"the best baseline: difference {gap}"
     )
+
+
+def signed(found: Estimate) -> str:
+    """Return a difference with its interval."""
+    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def interval(found: Estimate) -> str:

@@ -184,6 +184,44 @@ class DecideSettings(Settings):
 
 
 @dataclass(frozen=True)
+class CompareSettings(Settings):
+    """`sintonia compare`: versions of a task's model (the last ones when none is named) beside one of them."""
+
+    seed: int = 7
+    versions: list[str] = field(default_factory=list)
+    to: str | None = None
+    metric: str | None = None
+    last: int = 10
+    task: TaskConfig = field(default_factory=TaskConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse to compare no run."""
+        super().__post_init__()
+        at_least("last", self.last, 1)
+
+
+@dataclass(frozen=True)
+class PromoteSettings(Settings):
+    """`sintonia promote`: a candidate through the gate to champion, or the champion before the present one again."""
+
+    seed: int = 7
+    version: str | None = None
+    force: bool = False
+    rollback: bool = False
+    task: TaskConfig = field(default_factory=TaskConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse to go forward and back at once."""
+        super().__post_init__()
+        if self.rollback and (self.version is not None or self.force):
+            raise ConfigError(
+                "rollback=true returns to the champion before; give it without version= and force=."
+            )
+
+
+@dataclass(frozen=True)
 class ReviewSettings(Settings):
     """`sintonia review`: one page for one task's model."""
 
@@ -235,6 +273,8 @@ VERBS: dict[str, type[Settings]] = {
     "check": CheckSettings,
     "features": FeaturesSettings,
     "train": TrainSettings,
+    "compare": CompareSettings,
+    "promote": PromoteSettings,
     "score": ScoreSettings,
     "decide": DecideSettings,
     "review": ReviewSettings,

@@ -15,6 +15,7 @@ from sintonia.erasure.files import count_traces
 from sintonia.erasure.person import NAMING, SHORTEST, TELLING, Person
 from sintonia.erasure.traces import Traces
 from sintonia.errors import ErasureError
+from sintonia.pseudonyms import COLUMN, known_as
 from sintonia.sources.expressions import Expressions
 from sintonia.sources.read import read_raw
 
@@ -88,6 +89,7 @@ def structure(person: Person, workspace: Path) -> Traces:
     """Return the columns of our own tables that say whose a row is, and the person's values in them."""
     ids, keys = frozenset(map(str.lower, person.ids)), frozenset(map(str.lower, person.keys))
     columns = {"customer_id": ids, "merged_into": ids, "key": keys, "left": keys, "right": keys}
+    columns[COLUMN] = known_as(workspace, person.ids)
     truth = workspace / "truth" / "records.parquet"
     if truth.is_file():
         known = pq.read_table(truth)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 
 from markupsafe import Markup
 
@@ -103,6 +104,23 @@ def gains(judged: Evaluation) -> Markup:
     marks.append(Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(plane.x(0.1), plane.y(found)))
     told = "; ".join(f"{name} {percent(judged.gains[name][depth_place(0.1)])}" for name in reversed(names))
     return _svg(f"Outcomes found among the first 10\u202f%: {told}.", Markup("").join(marks))
+
+
+def drawings(judged: Evaluation) -> dict[str, str]:
+    """Return the charts as SVG files that stand alone, the page's style sheets inside: 'gains', and 'calibration'.
+
+    Amounts have no calibration bins, so no such chart.
+    """
+    folder = files("sintonia") / "templates"
+    style = "".join((folder / name).read_text(encoding="utf-8") for name in ("page.css", "charts.css"))
+    made = {"gains": gains(judged)}
+    if judged.bins:
+        made["calibration"] = reliability(judged.bins[judged.model])
+    namespace = '<svg xmlns="http://www.w3.org/2000/svg"'
+    return {
+        name: str(drawn).replace("<svg", namespace, 1).replace(">", f"><style>{style}</style>", 1)
+        for name, drawn in made.items()
+    }
 
 
 def depth_place(depth: float) -> int:

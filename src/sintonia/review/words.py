@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from sintonia.estimates import Estimate
+from sintonia.estimates import TOLERANCE, Estimate
 from sintonia.metrics import find_metric
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
 
-TOLERANCE = 0.02
 UNSETTLED = 0.05
 SHOWN = 0.0005
 FEW_OUTCOMES = 200

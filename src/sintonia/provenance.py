@@ -1,0 +1,39 @@
+"""Which code and which settings made a run, as short hashes: two runs that differ in neither say the same."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+from sintonia.config import TrainSettings
+
+WHERE = ("workspace", "output", "engine", "tracking")
+"""Settings that say where and how fast a run works, not what comes out."""
+
+
+def short_hash(texts: Iterable[str]) -> str:
+    """Return 12 hexadecimal digits that stand for these texts in this order.
+
+    Examples
+    --------
+    >>> short_hash(["ab", "c"]) == short_hash(["a", "bc"])
+    False
+    """
+    return hashlib.sha256(json.dumps([*texts]).encode()).hexdigest()[:12]
+
+
+@cache
+def code_hash() -> str:
+    """Return a hash of the package's own source: it changes with every edit, where a version or commit may not."""
+    package = Path(__file__).parent
+    files = sorted(package.rglob("*.py"))
+    return short_hash(f"{path.relative_to(package)} {path.read_text(encoding='utf-8')}" for path in files)
+
+
+def config_hash(settings: TrainSettings) -> str:
+    """Return a hash of the settings that decide what comes out: the same on another machine or in another folder."""
+    resolved = {name: value for name, value in asdict(settings).items() if name not in WHERE}
+    resolved["source"] = settings.source.name
+    return short_hash([json.dumps(resolved, sort_keys=True)])

@@ -1,0 +1,98 @@
+"""The gate: each requirement by itself, on figures typed here."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from sintonia.config import TaskConfig
+from sintonia.estimates import Estimate, Evaluation
+from sintonia.gate import _other_question, beats_champion, beats_naive, is_calibrated, is_clean
+from sintonia.predictions import predictions_of
+from sintonia.training_set import Rows
+
+RNG = np.random.default_rng(6)
+TRUTH = RNG.random(400)
+LABELS = (RNG.random(400) < TRUTH).astype(np.int8)
+
+
+def judged(gap, error=Estimate(0.01, 0.0, 0.03), baseline="recency rule"):  # noqa: B008  frozen
+    model = {"auc": Estimate(0.8, 0.7, 0.9), "calibration_error": error}
+    other = {"auc": Estimate(0.8 - gap.value, 0.6, 0.8), "calibration_error": error}
+    return Evaluation(9, 9, 0.5, {"model": model, baseline: other}, {baseline: {"auc": gap}}, {}, {})
+
+
+def kept(said, customers=400):
+    rows = Rows(
+        customer_id=np.array([f"C{at}" for at in range(customers)], object),
+        as_of=np.full(customers, datetime(2026, 1, 1), "datetime64[us]"),
+        values=np.empty((customers, 0), np.float32),
+        label=LABELS[:customers],
+        names=(),
+    )
+    return predictions_of(rows, {"model": said[:customers]}, b"key")
+
+
+@pytest.mark.parametrize(
+    ("gap", "passed"),
+    [
+        (Estimate(0.1, 0.05, 0.15), True),
+        (Estimate(0.1, -0.01, 0.2), False),
+        (Estimate(-0.1, -0.2, -0.05), False),
+    ],
+)
+def test_the_naive_rule_is_beaten_only_by_what_is_surely_better(gap, passed):
+    found = beats_naive(judged(gap))
+    assert found.passed is passed
+    assert "the recency rule: AUC difference" in found.told
+
+
+def test_without_a_naive_rule_nothing_was_beaten():
+    assert not beats_naive(judged(Estimate(0.1, 0.05, 0.15), baseline="other model")).passed
+
+
+def test_the_champion_is_beaten_on_the_same_rows_or_not_at_all():
+    noise = RNG.random(400)
+    better = beats_champion(kept(TRUTH), kept(noise), "the champion", amount=False, seed=1)
+    assert better.passed
+    assert "better than the champion on the same 400 rows" in better.told
+    assert not beats_champion(kept(noise), kept(TRUTH), "the champion", amount=False, seed=1).passed
+    assert not beats_champion(kept(TRUTH), kept(TRUTH), "the champion", amount=False, seed=1).passed
+    few = beats_champion(kept(TRUTH), kept(noise, customers=390), "the champion", amount=False, seed=1)
+    assert not few.passed
+    assert "no prediction for 10 of the candidate's test rows" in few.told
+
+
+def test_calibration_is_at_fault_only_when_its_interval_lies_above_two_points():
+    gap = Estimate(0.1, 0.05, 0.15)
+    assert is_calibrated(judged(gap, Estimate(0.06, 0.019, 0.1))).passed
+    assert not is_calibrated(judged(gap, Estimate(0.06, 0.021, 0.1))).passed
+
+
+@pytest.mark.parametrize(
+    ("total", "passed"),
+    [
+        ((1.3, 1.05, 1.5), True),
+        ((1.3, 1.11, 1.5), False),
+        ((0.7, 0.5, 0.95), True),
+        ((0.7, 0.5, 0.89), False),
+    ],
+)
+def test_a_total_is_at_fault_only_when_it_is_surely_a_tenth_off(total, passed):
+    of = {"model": {"rank_correlation": Estimate(0.5, 0.4, 0.6), "total_ratio": Estimate(*total)}}
+    assert is_calibrated(Evaluation(9, 9, 0.5, of, {}, {}, {})).passed is passed
+
+
+def test_leaks_and_force_are_told_and_a_run_that_was_never_checked_does_not_pass():
+    leaks, enough = is_clean({"sintonia.may_leak": "none"})
+    assert (leaks.passed, enough.passed) == (True, True)
+    leaks, enough = is_clean({"sintonia.may_leak": "duration", "forced": "40 training rows"})
+    assert (leaks.passed, leaks.told) == (False, "may leak: duration")
+    assert (enough.passed, enough.told) == (False, "40 training rows")
+    assert not is_clean({})[0].passed
+
+
+def test_a_champion_with_another_horizon_answers_another_question():
+    other = _other_question(TaskConfig(horizon_days=30), TaskConfig(horizon_days=60))
+    assert other == "task.horizon_days is 30, the candidate's 60"
+    assert _other_question(TaskConfig(), TaskConfig(force=True, class_rows=5)) is None
