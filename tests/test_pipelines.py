@@ -23,9 +23,11 @@ from sintonia.config import (
     DemoSettings,
     FeaturesSettings,
     PromoteSettings,
+    RangeConfig,
     ScoreSettings,
     TaskConfig,
     TrackingConfig,
+    TuneConfig,
     conf_dir,
 )
 from sintonia.config.verbs import settings as to_settings
@@ -332,6 +334,33 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
     assert (back["champion"], back["before"]) == ("1", "2")
     assert [one["action"] for one in back["history"]] == ["promote", "promote", "rollback"]
     assert json.loads(json.dumps(back, allow_nan=False))
+
+
+def test_folds_and_trials_are_runs_inside_the_training_s_run(demo):
+    chosen, figures, _ = demo
+    place = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    plain = figures["steps"]["train task=purchase"]
+    assert plain["folds"]
+    assert plain["search"] is None
+    assert nested(place, plain["run_id"]) == [f"fold {fold['as_of']}" for fold in plain["folds"]]
+    tune = TuneConfig(trials=2, space={"num_leaves": RangeConfig(2, 6)})
+    settings = pipelines._as(pipelines.TrainSettings, chosen, task=chosen.tasks["purchase"], tune=tune)
+    told = pipelines.train(settings)
+    assert told["search"]["trials"] == 2
+    assert nested(place, told["run_id"]) == ["trial 0", "trial 1"]
+    best = int(told["search"]["settings"]["num_leaves"])
+    assert place.client.get_run(told["run_id"]).data.params["model.num_leaves"] == str(best)
+    assert "Search: 2 trials" in "\n".join(told["say"])
+    again = pipelines.train(settings)
+    assert again["search"] == told["search"]
+    assert [again[key] for key in ("estimates", "folds")] == [told[key] for key in ("estimates", "folds")]
+
+
+def nested(place: registry.Tracking, run_id: str) -> list[str]:
+    """The names of the runs directly inside a run, sorted."""
+    parent = place.client.get_run(run_id)
+    found = place.client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
+    return sorted(run.info.run_name for run in found)
 
 
 def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_rows(demo, monkeypatch):

@@ -16,15 +16,16 @@ from sintonia.estimates import Evaluation
 from sintonia.explain import contributions, swarms
 from sintonia.features import as_csv, described
 from sintonia.interactions import Store
-from sintonia.model import Model
+from sintonia.model import FoldResult, Model
 from sintonia.provenance import code_hash, config_hash, short_hash
 from sintonia.registry import CATALOGUE, REVIEW
 from sintonia.review import Part, ReviewData, drawings, feature_weights
-from sintonia.runs import Data, Run
+from sintonia.runs import Data, Nested, Run
 from sintonia.sufficiency import Sufficiency
 from sintonia.tasks import define_label, describe
 from sintonia.timeline import Split, label_span
 from sintonia.training_set import Rows
+from sintonia.tuning import Trial, Validated
 
 EXPLAINED_ROWS = 2000
 
@@ -41,6 +42,7 @@ class Training:
     judged: Evaluation
     enough: Sufficiency
     predictions: pa.Table
+    validated: Validated
     leaks: Sequence[Finding] = ()
 
 
@@ -82,7 +84,7 @@ def training_run(training: Training) -> Run:
     return Run(
         task=settings.task.name,
         parameters={"seed": settings.seed, "source": training.store.source, **_flat(resolved)},
-        metrics=metrics,
+        metrics={**metrics, **fold_figures(training.validated.folds)},
         tags={
             "sintonia.version": __version__,
             "sintonia.code": code_hash(),
@@ -98,6 +100,8 @@ def training_run(training: Training) -> Run:
             "leaks.json": leaks,
             "sufficiency.json": training.enough.figures(),
             "config.json": resolved,
+            "folds.json": [asdict(fold) for fold in training.validated.folds],
+            **({"tuning.json": asdict(found)} if (found := training.validated.search) else {}),
             "features.json": list(training.model.names),
             CATALOGUE: described(training.model.catalogue),
             "catalogue.csv": as_csv(described(training.model.catalogue)),
@@ -109,7 +113,48 @@ def training_run(training: Training) -> Run:
         model=training.model,
         predictions=training.predictions,
         data=_data(training),
+        nested=_nested(training.validated),
     )
+
+
+def _nested(validated: Validated) -> tuple[Nested, ...]:
+    """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
+    if validated.search is None:
+        return tuple(map(_nested_fold, validated.folds))
+    return tuple(map(_nested_trial, validated.search.trials))
+
+
+def _nested_trial(trial: Trial) -> Nested:
+    ended = {} if trial.loss is None else {"relative_loss": trial.loss}
+    return Nested(
+        name=f"trial {trial.number}",
+        metrics=ended,
+        parameters={f"model.{name}": value for name, value in trial.settings.items()},
+        tags={"sintonia.trial": "given up" if trial.loss is None else "complete"},
+        seconds=trial.seconds,
+        nested=tuple(map(_nested_fold, trial.folds)),
+    )
+
+
+def _nested_fold(fold: FoldResult) -> Nested:
+    sizes = {"train_rows": fold.train_rows, "valid_rows": fold.valid_rows, "trees": fold.trees}
+    return Nested(
+        f"fold {fold.as_of}",
+        {**fold.figures, **sizes},
+        tags={"sintonia.as_of": fold.as_of},
+        seconds=fold.seconds,
+    )
+
+
+def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
+    """Return the mean of each metric over the folds, and its spread where there are two."""
+    told = {}
+    for name in folds[0].figures if folds else ():
+        values = [fold.figures[name] for fold in folds]
+        told[f"folds.{name}"] = float(np.mean(values))
+        if len(values) > 1:
+            told[f"folds.{name}.sd"] = float(np.std(values, ddof=1))
+    return told
 
 
 def _data(training: Training) -> tuple[Data, ...]:

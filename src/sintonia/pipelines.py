@@ -4,6 +4,7 @@ Every function returns `Figures`, plain JSON values, with the lines for people u
 """
 
 import logging
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,7 @@ from sintonia.summaries import (
 from sintonia.tasks import choose_categories, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import assemble, catalogue_of
+from sintonia.tuning import validated
 
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T", TrainSettings, CheckSettings)
@@ -205,6 +207,9 @@ def train(settings: TrainSettings) -> Figures:
     made = catalogue_of(task, settings.features, fitted)
     everything = assemble(store, split.all, with_baselines(made), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
+    with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
+        chosen = validated(rows, split, settings, workspace, store.fingerprint)
+    settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)))
@@ -219,7 +224,7 @@ def train(settings: TrainSettings) -> Figures:
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     kept = predictions_of(test, propensities, workspace_key(workspace))
-    training = Training(settings, store, split, rows, model, judged, enough, kept, leaks)
+    training = Training(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))

@@ -1,7 +1,7 @@
 """Progress bars on long steps: shown on standard error when it is a terminal, silent otherwise."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -35,3 +35,31 @@ def step(doing: str) -> Iterator[None]:
 
     with Console(stderr=True).status(doing):
         yield
+
+
+@contextmanager
+def counter(total: int, doing: str) -> Iterator[Callable[[int, str], None]]:
+    """Yield a function that moves a bar on by so many steps and says a word beside it, with the time that is left.
+
+    Examples
+    --------
+    >>> with counter(3, "Counting") as count:
+    ...     count(2, "best so far 1.0")
+    """
+    if not sys.stderr.isatty():
+        yield lambda steps, word: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[word]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task(doing, total=total, word="")
+        yield lambda steps, word: bar.update(shown, advance=steps, word=word)

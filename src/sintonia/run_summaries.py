@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
@@ -13,6 +14,7 @@ from sintonia.promotion import Entry
 from sintonia.registry import Registered
 from sintonia.summaries import Figures
 from sintonia.tasks import describe
+from sintonia.tuning import Search, Validated
 
 SHORT = {
     "auc": "AUC",
@@ -48,6 +50,7 @@ def train_figures(training: Training, registered: Registered) -> Figures:
     ]
     if (line := grade_line(judged)) is not None:
         say.append(line)
+    say += validation_lines(training.validated)
     say += leak_lines(training.leaks)
     say += [f"Forced on too little data: {lack}" for lack in training.enough.lacks]
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
@@ -61,6 +64,8 @@ def train_figures(training: Training, registered: Registered) -> Figures:
         "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
         **judged.figures(),
+        "folds": [asdict(fold) for fold in training.validated.folds],
+        "search": search_figures(training.validated.search),
         "enough": training.enough.figures(),
         "forced": bool(training.enough.lacks),
         "may_leak": leak_figures(training.leaks)["may_leak"],
@@ -139,6 +144,35 @@ def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: 
         "history": [asdict(one) for one in past],
         "files": [],
         "say": say,
+    }
+
+
+def validation_lines(found: Validated) -> list[str]:
+    """Return what the rolling folds said, and the search."""
+    lines = []
+    if (searched := found.search) is not None:
+        given_up = sum(trial.loss is None for trial in searched.trials)
+        settings = " ".join(f"model.{name}={value:.4g}" for name, value in searched.best.settings.items())
+        lines.append(
+            f"Search: {len(searched.trials)} trials, {given_up} of them given up early; best at "
+            f"{searched.best.loss:.4f} of the start's loss: {settings}"
+        )
+    if found.folds:
+        name = "auc" if "auc" in found.folds[0].figures else next(iter(found.folds[0].figures))
+        each = ", ".join(f"{fold.figures[name]:.3f} ({fold.as_of})" for fold in found.folds)
+        lines.append(f"Rolling validation before the test, {SHORT.get(name, name)} by date: {each}")
+    return lines
+
+
+def search_figures(found: Search | None) -> dict[str, Any] | None:
+    """Return how many trials a search made and what it found; None without one."""
+    if found is None:
+        return None
+    return {
+        "trials": len(found.trials),
+        "given_up": sum(trial.loss is None for trial in found.trials),
+        "relative_loss": found.best.loss,
+        "settings": dict(found.best.settings),
     }
 
 

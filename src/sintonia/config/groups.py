@@ -305,6 +305,47 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class RangeConfig:
+    """Between which values a setting is searched, on a scale of logarithms or an even one."""
+
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a range that holds nothing, or whose logarithm does not exist."""
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise ConfigError(
+                f"A range of tune.space goes from {self.low} to {self.high}{', log' if self.log else ''}; "
+                "give low < high, and low > 0 with log."
+            )
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """How many settings of the model are tried over the rolling folds, and which.
+
+    The first `startup_trials` run to their end; later ones are given up when, after every `report_trees` trees or a
+    fold, they are worse than half of those before. `space` holds model settings by name.
+    """
+
+    trials: int = 0
+    startup_trials: int = 4
+    report_trees: int = 50
+    space: dict[str, RangeConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a search that tries nothing, and sizes that cannot work."""
+        at_least("tune.trials", self.trials, 0)
+        at_least("tune.startup_trials", self.startup_trials, 1)
+        at_least("tune.report_trees", self.report_trees, 1)
+        if self.trials and not self.space:
+            raise ConfigError(
+                "tune.trials needs a space to search; give tune=optuna, or ranges in tune.space."
+            )
+
+
+@dataclass(frozen=True)
 class SplitConfig:
     """Which as-of dates train, validate and test; dates given by hand win over counted ones.
 

@@ -15,6 +15,7 @@ from sintonia.config.groups import (
     SplitConfig,
     TaskConfig,
     TrackingConfig,
+    TuneConfig,
     at_least,
     iso_time,
     one_of,
@@ -98,6 +99,7 @@ class TrainSettings(Settings):
     task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
     profit: ProfitConfig = field(default_factory=ProfitConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 

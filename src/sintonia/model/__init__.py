@@ -2,14 +2,18 @@
 
 from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, fit_folds, grow, regrow
 from sintonia.model.fitting import fit_model, judge_folds
+from sintonia.model.folds import BinnedFolds, FoldResult, bin_folds, validate
 from sintonia.model.model import Model, load_model
 
 __all__ = [
     "Binned",
+    "BinnedFolds",
+    "FoldResult",
     "Grown",
     "Model",
     "Objective",
     "Part",
+    "bin_folds",
     "bin_rows",
     "fit_folds",
     "fit_model",
@@ -17,4 +21,5 @@ __all__ = [
     "judge_folds",
     "load_model",
     "regrow",
+    "validate",
 ]
