@@ -47,6 +47,14 @@ def test_the_naive_rule_is_beaten_only_by_what_is_surely_better(gap, passed):
     assert "the recency rule: AUC difference" in found.told
 
 
+def test_every_naive_rule_is_to_be_beaten():
+    one, other = judged(Estimate(0.1, 0.05, 0.15)), judged(Estimate(0.1, -0.01, 0.2), baseline="naive rule")
+    both = Evaluation(9, 9, 0.5, one.estimates | other.estimates, one.differences | other.differences, {}, {})
+    found = beats_naive(both)
+    assert not found.passed
+    assert found.told.startswith("not distinguishable from the naive rule")
+
+
 def test_without_a_naive_rule_nothing_was_beaten():
     assert not beats_naive(judged(Estimate(0.1, 0.05, 0.15), baseline="other model")).passed
 

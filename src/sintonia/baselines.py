@@ -17,9 +17,6 @@ RFM = (RECENCY, "rfm__orders__365d", "rfm__amount__365d", "rfm__days_since_first
 NEEDS = FeaturesConfig(families=["rfm"], windows_days=[365])
 NOTHING = Fitted(datetime.min)  # rfm takes nothing from the past of all
 
-NAIVE = ("recency rule",)
-"""Which baselines are rules that anybody could follow without a model."""
-
 Floats = NDArray[np.float64]
 
 
