@@ -7,15 +7,16 @@ import subprocess
 from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from sintonia.errors import InputError
 from sintonia.estimates import Estimate
-from sintonia.evaluation import evaluate
+from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.explain import Contributions, Swarm, swarms
-from sintonia.review import Part, ReviewData, charts, feature_weights, render, words
+from sintonia.review import Part, ReviewData, charts, drawings, feature_weights, render, words
 from sintonia.review.page import metric_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -354,3 +355,47 @@ def test_a_browser_shows_its_headings_and_charts_and_makes_no_request(browse):
 def test_a_browser_would_have_told_of_a_request(browse):
     leaking = re.sub('<meta http-equiv="Content.*', '<img src="http://canary.invalid/x.png" alt="">', page())
     assert browse(leaking)[2] == {"null"}
+
+
+@cache
+def amounts():
+    """A review of expected spend: a model with a median beside one that has none."""
+    rng = np.random.default_rng(2)
+    mean = rng.gamma(1.0, 30.0, 500)
+    spent = np.where(rng.random(500) < 0.5, rng.exponential(2 * mean), 0.0)
+    judged = evaluate_amounts(
+        spent, {"model": mean, "spend so far": mean[::-1]}, np.arange(500), medians={"model": mean / 2}
+    )
+    return replace(review(), task="value", evaluation=judged)
+
+
+def test_a_page_on_amounts_says_total_and_capture_and_shows_no_calibration():
+    page = render(amounts())
+    headlines = [finding.headline for finding in words.findings(amounts())]
+    assert headlines[0] == "Ranks better than the spend so far"
+    assert headlines[1] == "The total is right"
+    assert headlines[2].startswith("The highest fifth brings")
+    assert "<h2>Calibration</h2>" not in page
+    assert "Spend found, highest expectation first" in page
+    assert "Error of the median" in page
+
+
+def test_a_total_is_bad_only_when_it_is_surely_a_tenth_off():
+    states = {}
+    for low, high in ((1.11, 1.3), (0.7, 0.89), (1.05, 1.3), (0.95, 1.1)):
+        own = {"total_ratio": Estimate((low + high) / 2, low, high)}
+        judged = amounts().evaluation
+        of = judged.estimates | {"model": judged.estimates["model"] | own}
+        found = words.total(replace(amounts(), evaluation=replace(judged, estimates=of)))
+        states[low, high] = found.state
+    assert list(states.values()) == ["bad", "bad", "open", "good"]
+
+
+def test_drawings_stand_alone():
+    drawn = drawings(review().evaluation)
+    assert set(drawn) == {"gains", "calibration"}
+    assert set(drawings(amounts().evaluation)) == {"gains"}
+    for svg in drawn.values():
+        root = ElementTree.fromstring(svg)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "--accent" in svg

@@ -12,6 +12,8 @@ from sintonia.metrics import Floats, Ints, Metric, cluster_variance, equal_mass_
 DIGITS = 6
 TOLERANCE = 0.02
 """Calibration error that is still calibrated: at fault is only what surely lies above."""
+TOTAL_OFF = 0.1
+"""How far the total of expected amounts may lie from what was spent: at fault is only what surely lies farther."""
 _Z95 = 1.959963984540054
 
 

@@ -209,7 +209,7 @@ def _part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
         as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
         rows=len(part),
         customers=len(np.unique(part.customer_id.astype(str))),
-        label_rate=float(part.label.mean()),
+        label_rate=float((part.label > 0).mean()),
     )
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sintonia.config import PromoteSettings, TaskConfig
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import TOLERANCE, Estimate, Evaluation
+from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
 from sintonia.interactions import open_store
 from sintonia.model import Model
 from sintonia.predictions import FILE, covers, judge_together, predictions_of
@@ -21,9 +21,6 @@ from sintonia.training_set import assemble
 
 NAIVE = ("naive rule", "recency rule", "spend so far")
 """Which baselines are rules that anybody could follow without a model."""
-
-TOTAL_OFF = 0.1
-"""How far from the truth the total of expected amounts may surely lie."""
 
 SUFFICIENCY = ("history_horizons", "class_rows", "missing_share", "force")
 """What of a task's settings changes neither who is asked about nor the answer."""

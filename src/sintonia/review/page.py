@@ -10,6 +10,8 @@ from sintonia.review.data import ReviewData
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
+NO_CELL = ("", "", "", "")
+"""What is not measured of a model: of one that gives no median, the median's error."""
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -18,6 +20,7 @@ def render(review: ReviewData) -> str:
 
     The same figures give the same bytes.
     """
+    own = review.evaluation.model
     return template("review.html.j2", {"interval": words.interval}).render(
         review=review,
         judged=review.evaluation,
@@ -26,7 +29,7 @@ def render(review: ReviewData) -> str:
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),
-        reliability=charts.reliability(review.evaluation.bins[review.evaluation.model]),
+        reliability=charts.reliability(bins) if (bins := review.evaluation.bins.get(own)) else None,
         gains=charts.gains(review.evaluation),
         found_at=found_at(review),
         story=_story(review),
@@ -45,7 +48,7 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
         {
             "name": name,
             "kind": "own" if name == judged.model else "baseline",
-            "cells": [_cell(metric, of[metric.name]) for metric in judged.metrics],
+            "cells": [_cell(metric, of.get(metric.name)) for metric in judged.metrics],
         }
         for name, of in judged.estimates.items()
     ]
@@ -53,11 +56,16 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
     if best is None:
         return rows
     gaps = judged.differences[best]
-    cells = [_cell(metric, gaps[metric.name], judged.verdict(best, metric.name)) for metric in judged.metrics]
+    cells = [
+        _cell(metric, gap, judged.verdict(best, metric.name)) if (gap := gaps.get(metric.name)) else NO_CELL
+        for metric in judged.metrics
+    ]
     return [*rows, {"name": f"{judged.model} minus {best}", "kind": "difference", "cells": cells}]
 
 
-def _cell(metric: Metric, found: Estimate, verdict: str = "") -> tuple[str, str, str, str]:
+def _cell(metric: Metric, found: Estimate | None, verdict: str = "") -> tuple[str, str, str, str]:
+    if found is None:
+        return NO_CELL
     digits = 2 if metric.name == "lift_top10" else 3
     state = words.STATES.get(verdict, "open")
     told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sintonia.estimates import TOLERANCE, Estimate
-from sintonia.metrics import find_metric
+from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate
+from sintonia.metrics import VALUE_SHARE, find_metric
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
 
@@ -32,7 +32,9 @@ def interval(found: Estimate, digits: int = 3, signed: bool = False) -> str:
 
 def findings(data: ReviewData) -> list[Finding]:
     """Return the verdict: does it rank better than the best baseline, is it calibrated, what does it find."""
-    return [ranking(data), calibration(data), reach(data)]
+    if data.evaluation.bins:
+        return [ranking(data), calibration(data), reach(data)]
+    return [ranking(data), total(data), capture(data)]
 
 
 def ranking(data: ReviewData) -> Finding:
@@ -93,6 +95,28 @@ def reach(data: ReviewData) -> Finding:
     return Finding(state, f"The highest tenth holds {number(lift.value, 1)} times the usual rate", evidence)
 
 
+def total(data: ReviewData) -> Finding:
+    """Return whether expected amounts add up to what was spent: at fault only if they surely are a tenth off."""
+    found = data.evaluation.estimates[data.evaluation.model]["total_ratio"]
+    evidence = (
+        f"All expected spend is {percent(found.value)} of what was spent (95\u202f% interval "
+        f"{percent(found.low)} to {percent(found.high)})."
+    )
+    if found.low > 1 + TOTAL_OFF or found.high < 1 - TOTAL_OFF:
+        return Finding("bad", "The total is off", evidence)
+    if abs(found.value - 1) > TOTAL_OFF:
+        return Finding("open", "The total is not settled by this much data", evidence)
+    return Finding("good", "The total is right", evidence)
+
+
+def capture(data: ReviewData) -> Finding:
+    """Return how much of the spend the highest fifth brings."""
+    found = data.evaluation.estimates[data.evaluation.model]["capture_top20"]
+    evidence = f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval(found, 2)})."
+    state = "good" if found.low > VALUE_SHARE else "bad" if found.high < VALUE_SHARE else "open"
+    return Finding(state, f"The highest fifth brings {percent(found.value)} of the spend", evidence)
+
+
 def worries(data: ReviewData) -> list[str]:
     """Return what a reviewer should look at before signing; nothing when nothing stands out."""
     judged = data.evaluation
@@ -107,7 +131,8 @@ def worries(data: ReviewData) -> list[str]:
         found.append(
             "Only one test date: intervals say nothing of how the figures change from month to month."
         )
-    if judged.estimates[judged.model]["auc"].value > SUSPICIOUS_AUC:
+    auc = judged.estimates[judged.model].get("auc")
+    if auc is not None and auc.value > SUSPICIOUS_AUC:
         found.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
     if data.weights and data.weights[0].mean_absolute > DOMINANT * total:
         found.append(
