@@ -25,7 +25,7 @@ Prepared = tuple[Store, Split, Rows]
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     store = build_brand(tmp_path_factory.mktemp("brand"))
     split = split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"]))
-    return store, split, assemble(store, split.all, with_baselines(CATALOGUE), TASK)
+    return store, split, assemble(store, split.all, with_baselines(CATALOGUE, TASK, FITTED), TASK)
 
 
 def trained(prepared: Prepared, settings: TrainSettings = SETTINGS) -> Model:
@@ -85,11 +85,11 @@ def test_propensities_are_calibrated_and_rank_better_than_chance_out_of_time(pre
 def test_baselines_know_that_silence_is_a_bad_sign(prepared):
     _, split, rows = prepared
     train = rows.at(split.train)
-    rule = fit_baselines(train).propensities(train)
+    rule = fit_baselines(train, TASK).outcomes(train)
     recency = train.values[:, train.names.index("rfm__days_since_purchase")]
     order = np.argsort(recency)
     assert (np.diff(rule["recency rule"][order]) >= 0).all()
-    assert set(rule) == {"recency rule", "RFM logistic"}
+    assert set(rule) == {"naive rule", "recency rule", "RFM logistic"}
     assert all(((values > 0) & (values < 1)).all() for values in rule.values())
 
 
@@ -103,7 +103,7 @@ def test_one_outcome_only_is_refused(prepared):
 
 def test_baselines_get_their_features_whatever_the_model_reads():
     mine = catalogue(FeaturesConfig(families=["kinds", "rfm"], windows_days=[7, 400]), FITTED)
-    names = [feature.name for feature in with_baselines(mine)]
+    names = [feature.name for feature in with_baselines(mine, TASK, FITTED)]
     assert names[: len(mine)] == [feature.name for feature in mine]
     assert names[len(mine) :] == ["rfm__orders__365d", "rfm__amount__365d"]
 

@@ -52,11 +52,11 @@ def test_scoring_twice_gives_the_same_bytes_and_company_changes_no_propensity(sc
     everybody = store.customer_ids()
     first = score_customers(store, model, as_of, SETTINGS, everybody)
     again = score_customers(store, model, as_of, SETTINGS, everybody)
-    assert first.propensity.tobytes() == again.propensity.tobytes()
-    said = dict(zip(first.rows.customer_id.tolist(), first.propensity.tolist(), strict=True))
+    assert first.outcome.tobytes() == again.outcome.tobytes()
+    said = dict(zip(first.rows.customer_id.tolist(), first.outcome.tolist(), strict=True))
     for customer in first.rows.customer_id[:5].tolist():
         alone = score_customers(store, model, as_of, SETTINGS, {customer})
-        assert alone.propensity.tolist() == [said[customer]]
+        assert alone.outcome.tolist() == [said[customer]]
         assert alone.percentile.tolist() == [100]
 
 

@@ -112,7 +112,9 @@ def score_columns(
 ) -> dict[str, list[str]]:
     """Return a task's columns for every row of the list: name to cells, empty where the row could not be scored.
 
-    `<task>_status` says what became of the row: scored; unknown customer; or not eligible, and why.
+    First what the task says: `<task>_propensity`; or `expected_value` and `median_value` in euros; or
+    `next_category` with `category_propensity`. `<task>_status` says what became of the row: scored; unknown
+    customer; or not eligible, and why.
     """
     task = scores.model.task
     place = {owner: at for at, owner in enumerate(scores.rows.customer_id.tolist())}
@@ -122,8 +124,8 @@ def score_columns(
     def cells(values: Sequence[str]) -> list[str]:
         return ["" if row is None else values[row] for row in rows]
 
+    said = {name: cells(values) for name, values in _said(scores).items()}
     columns = {
-        "propensity": cells([f"{value:.6f}" for value in scores.propensity]),
         "percentile": cells([str(value) for value in scores.percentile]),
         "band": cells(scores.band),
     }
@@ -138,7 +140,16 @@ def score_columns(
     ]
     columns["as_of"] = cells([f"{scores.as_of:%Y-%m-%d}"] * len(scores.rows))
     columns["model"] = cells([f"{registered.name} v{registered.version}"] * len(scores.rows))
-    return {f"{task.name}_{name}": values for name, values in columns.items()}
+    return said | {f"{task.name}_{name}": values for name, values in columns.items()}
+
+
+def _said(scores: Scores) -> dict[str, list[str]]:
+    """Return the columns of what a task says of those it scored."""
+    if scores.median_cents is not None:
+        euros = {"expected_value": scores.outcome, "median_value": scores.median_cents}
+        return {name: [f"{cents / 100:.2f}" for cents in values] for name, values in euros.items()}
+    found = {f"{scores.model.task.name}_propensity": [f"{value:.6f}" for value in scores.outcome]}
+    return found if scores.category is None else {"next_category": list(scores.category)} | found
 
 
 def reasons_in_words(scores: Scores, k: int) -> list[list[str]]:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sintonia import promotion, registry, timeline
 from sintonia.baselines import fit_baselines, with_baselines
@@ -36,7 +36,8 @@ from sintonia.decision.decide import decide_round
 from sintonia.decision.told import told_of
 from sintonia.engine import connect
 from sintonia.erasure.tombstones import read_tombstones, refuse_erased
-from sintonia.evaluation import evaluate
+from sintonia.estimates import Evaluation
+from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.evidence import Training, training_run
 from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
@@ -49,7 +50,7 @@ from sintonia.identity.tying import tie
 from sintonia.interactions import Store, identity_folder, open_store
 from sintonia.interactions.write import write_rejected, write_store
 from sintonia.lists import locate, read_list, score_columns, write_list, write_sample
-from sintonia.model import fit_model
+from sintonia.model import Model, fit_model
 from sintonia.predictions import predictions_of
 from sintonia.progress import step, track
 from sintonia.propensity_metrics import Stakes
@@ -77,10 +78,14 @@ from sintonia.summaries import (
     told_figures,
     write_report,
 )
-from sintonia.tasks import choose_categories, label_kinds
+from sintonia.tasks import choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
-from sintonia.training_set import assemble, catalogue_of
+from sintonia.training_set import Rows, assemble, catalogue_of
 from sintonia.tuning import validated
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 S = TypeVar("S", bound=Settings)
 T = TypeVar("T", TrainSettings, CheckSettings)
@@ -205,30 +210,43 @@ def train(settings: TrainSettings) -> Figures:
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
     made = catalogue_of(task, settings.features, fitted)
-    everything = assemble(store, split.all, with_baselines(made), task, settings.engine)
+    everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
         chosen = validated(rows, split, settings, workspace, store.fingerprint)
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
-        baselines = fit_baselines(everything.at((*split.train, *split.valid)))
+        baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
-        propensities = {
-            "model": model.propensities(test.values),
-            **baselines.propensities(everything.at(split.test)),
+        outcomes = {
+            "model": model.outcomes(test.values),
+            **baselines.outcomes(everything.at(split.test)),
         }
-        stakes = Stakes(campaign=settings.profit if task.name == "churn" else None)
-        judged = evaluate(test.label, propensities, test.customer_id, stakes=stakes, seed=settings.seed)
+        judged = _judged(model, test, outcomes, settings)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
-    kept = predictions_of(test, propensities, workspace_key(workspace))
+    kept = predictions_of(test, outcomes, workspace_key(workspace))
     training = Training(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
     return train_figures(training, registered)
+
+
+def _judged(
+    model: Model, test: Rows, outcomes: "dict[str, NDArray[np.float64]]", settings: TrainSettings
+) -> Evaluation:
+    """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
+    if find_task(settings.task).label == "amount":
+        euros = {name: cents / 100 for name, cents in outcomes.items()}
+        medians = {"model": model.median_cents(test.values) / 100}
+        return evaluate_amounts(
+            test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
+        )
+    stakes = Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
+    return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
 
 
 def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:

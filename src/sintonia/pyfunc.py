@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class PyfuncModel:
-    """A model behind MLflow's signature: a frame of features in, a frame with `propensity` out, row by row."""
+    """A model behind MLflow's signature: features in, a frame with `propensity` or `expected_cents` out, row by row."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     def predict(self, features: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
-        """Return one row per row of `features`, with the column `propensity` (0 to 1).
+        """Return one row per row of `features`, with the column `propensity` (0 to 1), or `expected_cents`.
 
         Raises
         ------
@@ -33,7 +33,7 @@ class PyfuncModel:
             found = [str(column) for column in features.columns]
             raise InputError(f"The model needs the feature '{missing[0]}'; {hint(missing[0], found)}")
         values = features[list(self.model.names)].to_numpy(dtype=np.float32)
-        return pd.DataFrame({"propensity": self.model.propensities(values)}, index=features.index)
+        return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=features.index)
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

@@ -134,4 +134,4 @@ def _signature(model: Model) -> "ModelSignature":
 
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
     inputs = Schema([ColSpec("double", name) for name in model.names])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", "propensity")]))
+    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", model.outcome)]))

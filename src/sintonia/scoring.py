@@ -1,4 +1,4 @@
-"""Batch scores: one task's propensities at an as-of date, with percentile and band among those scored."""
+"""Batch scores: one task's propensities or amounts at an as-of date, with percentile and band among those scored."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,17 +20,21 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scores:
-    """One task's scores: who was eligible, with features and propensity, row by row.
+    """One task's scores: who was eligible, with features and outcome, row by row.
 
+    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (else None). Of a task
+    by category each customer has one row, of the category with the highest propensity, whose name `category` has.
     `rows.label` says nothing here: the horizon lies ahead.
     """
 
     model: Model
     as_of: datetime
     rows: Rows
-    propensity: Floats
+    outcome: Floats
     percentile: NDArray[np.int64]
     band: tuple[str, ...]
+    median_cents: Floats | None = None
+    category: tuple[str, ...] | None = None
 
 
 def score_customers(
@@ -38,14 +42,33 @@ def score_customers(
 ) -> Scores:
     """Return the scores of those of the customers who are eligible at as_of, ordered as in the store.
 
-    A propensity depends on the customer's own history and the model alone, so neither the number of threads nor
+    An outcome depends on the customer's own history and the model alone, so neither the number of threads nor
     the other customers of the list change it; percentile and band are among the customers scored.
     """
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
-    propensity = model.propensities(rows.values)
-    percentile = percentiles(propensity)
-    named = tuple(band(int(value), settings.bands) for value in percentile)
-    return Scores(model, as_of, rows, propensity, percentile, named)
+    outcome = model.outcomes(rows.values)
+    category = None
+    if rows.category is not None:
+        best = _best(outcome, len(model.task.categories))
+        category = tuple(model.task.categories[place] for place in rows.category[best])
+        rows, outcome = rows.take(best), outcome[best]
+    percentile = percentiles(outcome)
+    return Scores(
+        model=model,
+        as_of=as_of,
+        rows=rows,
+        outcome=outcome,
+        percentile=percentile,
+        band=tuple(band(int(value), settings.bands) for value in percentile),
+        median_cents=model.median_cents(rows.values) if model.median_trees else None,
+        category=category,
+    )
+
+
+def _best(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
+    """Return the place of each customer's row with the highest outcome, the first of equals."""
+    table = outcome.reshape(-1, n_categories)
+    return np.asarray(np.arange(len(table)) * n_categories + table.argmax(axis=1))
 
 
 def scoring_date(asked: str | None, store: Store, model: Model) -> datetime:
@@ -67,7 +90,7 @@ def scoring_date(asked: str | None, store: Store, model: Model) -> datetime:
     return as_of
 
 
-def percentiles(propensity: Floats) -> NDArray[np.int64]:
+def percentiles(outcome: Floats) -> NDArray[np.int64]:
     """Return each value's percentile, 1 to 100: the share of values that are no larger, rounded up.
 
     Examples
@@ -75,8 +98,8 @@ def percentiles(propensity: Floats) -> NDArray[np.int64]:
     >>> percentiles(np.array([0.1, 0.9, 0.5, 0.5])).tolist()
     [25, 100, 75, 75]
     """
-    no_larger = np.searchsorted(np.sort(propensity), propensity, side="right")
-    return -(-100 * no_larger // max(len(propensity), 1))
+    no_larger = np.searchsorted(np.sort(outcome), outcome, side="right")
+    return -(-100 * no_larger // max(len(outcome), 1))
 
 
 def band(percentile: int, bands: Mapping[str, int]) -> str:

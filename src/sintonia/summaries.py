@@ -165,7 +165,7 @@ def score_figures(customers: CustomerList, located: Located, scores: Sequence[Sc
             "unknown": unknown,
             "customers": len(scored.rows),
             "bands": dict(sorted(bands.items())),
-            "mean_propensity": float(scored.propensity.mean()) if len(scored.rows) else None,
+            f"mean_{scored.model.outcome}": float(scored.outcome.mean()) if len(scored.rows) else None,
         }
         told = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
         say.append(

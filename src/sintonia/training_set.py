@@ -22,6 +22,7 @@ from sintonia.interactions import Store
 from sintonia.progress import track
 
 KEYS = ("customer_id", "as_of")
+BESIDE_CATEGORY = ("rfm", "prior")
 ALONE = EngineConfig(threads=1, feature_cache_gib=0)
 
 
@@ -67,9 +68,15 @@ class Rows:
 
 
 def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
-    """Return the features a task's model reads: the configuration's, and of a row's category where it has one."""
+    """Return the features a task's model reads: the configuration's, or those of a row's category.
+
+    With these go, of the customer's own, only the families that tell how much and how lately somebody buys: they
+    are the same for all categories, and a row a category repeats them.
+    """
     made = features.catalogue(config, fitted)
-    return [*made, *row_category_features(config)] if tasks.find_task(task).by_category else made
+    if not tasks.find_task(task).by_category:
+        return made
+    return [*(one for one in made if one.family in BESIDE_CATEGORY), *row_category_features(config)]
 
 
 def assemble(

@@ -1,7 +1,7 @@
 """Models: trained tasks, how they are fitted, and the shared bins that folds and trials grow on."""
 
-from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, fit_folds, grow, regrow
-from sintonia.model.fitting import fit_model, judge_folds
+from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, grow, regrow
+from sintonia.model.fitting import fit_model
 from sintonia.model.folds import BinnedFolds, FoldResult, bin_folds, validate
 from sintonia.model.model import Model, load_model
 
@@ -15,10 +15,8 @@ __all__ = [
     "Part",
     "bin_folds",
     "bin_rows",
-    "fit_folds",
     "fit_model",
     "grow",
-    "judge_folds",
     "load_model",
     "regrow",
     "validate",

@@ -115,18 +115,6 @@ def grow(
     return Grown(booster, max(booster.best_iteration, 1), float(loss))
 
 
-def fit_folds(
-    binned: Binned,
-    target: Floats,
-    parts: Sequence[Part],
-    config: ModelConfig,
-    seed: int,
-    objective: Objective = BINARY,
-) -> list[Grown]:
-    """Return `grow` of every part, all on the same bins."""
-    return [grow(binned, target, part, config, seed, objective) for part in parts]
-
-
 def regrow(
     binned: Binned, target: Floats, trees: int, config: ModelConfig, seed: int, objective: Objective = BINARY
 ) -> Grown:

@@ -1,6 +1,5 @@
 """Fitting a task: trees grown until later dates get no better, calibrated there, and grown again on everything."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +19,6 @@ from sintonia.model.boosting import (
     Objective,
     Part,
     bin_rows,
-    fit_folds,
     grow,
     regrow,
 )
@@ -33,8 +31,8 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
     """Return a model of train and validation rows, whose size and calibration the validation rows chose.
 
     First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
-    those trees give the calibration. Then trees are grown on both, more in proportion to the rows: a leaf of the
-    same share of more rows learns as fast.
+    those trees give the calibration. Then as many trees are grown on both: with more in proportion to the rows the
+    Complete Journey's earlier dates were ranked no better, and the calibration is one of so many trees.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
     if not amount:
         grown, whole = _twice(binned, target, part, settings, BINARY)
         calibrator = _calibrated(grown.raw(valid.values), valid, settings.model, settings.seed)
-        return replace(model, trees=whole, calibrator=calibrator)
+        return replace(model, trees=whole, calibrator=calibrator, validation_loss=grown.loss)
     # In units of the mean, so that what holds leaves back holds back cents and euros alike.
     grown, whole = _twice(binned, target / target.mean(), part, settings, TWEEDIE)
     _, middle = _twice(binned, np.sqrt(target), part, settings, MEDIAN)
@@ -69,17 +67,9 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
         model,
         trees=whole,
         median_trees=middle,
+        validation_loss=grown.loss,
         calibrator=fit_amounts(grown.raw(valid.values), valid.label),
     )
-
-
-def judge_folds(rows: Rows, folds: Sequence[Part], settings: TrainSettings) -> list[Grown]:
-    """Return what was grown in each fold, with its loss where it judged, all on bins that are made once."""
-    amount = find_task(settings.task).label == "amount"
-    binned = bin_rows(rows, settings.model)
-    target = rows.label / rows.label.mean() if amount else rows.label.astype(np.float64)
-    objective = TWEEDIE if amount else BINARY
-    return fit_folds(binned, target, folds, settings.model, settings.seed, objective)
 
 
 def _twice(
@@ -87,8 +77,7 @@ def _twice(
 ) -> tuple[Grown, str]:
     """Return what grew on the training rows, and the text of what then grew on all."""
     grown = grow(binned, target, part, settings.model, settings.seed, objective)
-    trees = round(grown.trees * len(binned.rows) / len(part.train))
-    whole = regrow(binned, target, trees, settings.model, settings.seed, objective)
+    whole = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
     return grown, whole.booster.model_to_string()
 
 

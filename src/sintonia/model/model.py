@@ -31,7 +31,8 @@ class Model:
 
     `fitted` is what its features took from the past before its first training date; scoring uses it as it is. An
     amount has a second forest, of the square root of the median; `median_trees` is empty for a propensity. The
-    levels of its categories are `task.categories`.
+    levels of its categories are `task.categories`. `validation_loss` is that of the trees before they were grown on
+    everything, where they stopped.
     """
 
     task: TaskConfig
@@ -42,7 +43,13 @@ class Model:
     calibrator: Calibrator
     source: str
     fingerprint: str
+    validation_loss: float = float("nan")
     median_trees: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """What `outcomes` gives: 'propensity' or 'expected_cents'."""
+        return "expected_cents" if self.median_trees else "propensity"
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
@@ -108,6 +115,7 @@ class Model:
             "calibrator": json.loads(self.calibrator.to_json()),
             "source": self.source,
             "fingerprint": self.fingerprint,
+            "validation_loss": self.validation_loss,
         }
         (folder / "model.json").write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
@@ -138,5 +146,6 @@ def load_model(folder: Path) -> Model:
         calibrator=Calibrator.from_json(json.dumps(told["calibrator"])),
         source=told["source"],
         fingerprint=told["fingerprint"],
+        validation_loss=told["validation_loss"],
         median_trees=(folder / MEDIAN).read_text(encoding="utf-8") if (folder / MEDIAN).is_file() else "",
     )
