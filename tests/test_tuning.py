@@ -107,6 +107,11 @@ def test_fold_with_one_outcome_can_neither_teach_nor_judge():
         validated(none, split, SETTINGS, None, "f")
 
 
+def test_fold_too_small_to_fill_a_few_leaves_is_left_out():
+    greedy = replace(SETTINGS, model=replace(MODEL, min_data_in_leaf=121))
+    assert [fold.valid for fold in bin_folds(ROWS, FOLDS, greedy).folds] == [DATES[-1]]
+
+
 def test_search_finds_better_settings_than_it_started_from_and_goes_on_where_it_was(tmp_path):
     binned = bin_folds(ROWS, FOLDS, SETTINGS)
     few = search(binned, replace(SETTINGS, tune=replace(SETTINGS.tune, trials=3)), tmp_path, "data")

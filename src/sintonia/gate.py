@@ -143,7 +143,9 @@ def is_clean(tags: Mapping[str, str]) -> tuple[Requirement, Requirement]:
     """Return whether the leak check of the training found nothing, and whether there was enough to learn from."""
     leaks, forced = tags.get("sintonia.may_leak", "not checked"), tags.get("forced")
     return (
-        Requirement("leak check", leaks == "none", f"may leak: {leaks}"),
+        Requirement(
+            "leak check", leaks == "none", "nothing may leak" if leaks == "none" else f"may leak: {leaks}"
+        ),
         Requirement("enough data", forced is None, forced or "enough to learn from"),
     )
 

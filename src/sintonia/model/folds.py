@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 QUANTISED_FROM = 100_000
 """Rows from which gradients are rounded to a few levels while settings are compared: it halves the time of a fit."""
 
+LEAVES = 5
+"""Leaves that a fold's training rows must fill: of fewer, trees cannot part rows, and the fold says nothing."""
+
 Watch = Callable[[int, int, float], None]
 """Told of a fold (from 0), a number of trees and the best loss until then; what it raises ends the validation."""
 
@@ -58,11 +61,13 @@ class BinnedFolds:
 def bin_folds(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> BinnedFolds:
     """Return the folds with both parts of each, binned together.
 
-    A fold is left out when one of its parts holds one outcome only: it can neither teach nor judge.
+    A fold is left out when one of its parts holds one outcome only, or its training rows would not fill `LEAVES`
+    leaves of the settings: it can neither teach nor judge.
     """
     amount = find_task(settings.task).label == "amount"
     used = rows.at({as_of for fold in folds for as_of in (*fold.train, fold.valid)})
-    kept = [fold for fold in folds if _tells(used, fold)]
+    least = LEAVES * settings.model.min_data_in_leaf
+    kept = [fold for fold in folds if _tells(used, fold) and len(used.at(fold.train)) >= least]
     if not kept:
         return BinnedFolds((), (), BINARY, rows.names, 0)
     binned = bin_rows(used, settings.model)
