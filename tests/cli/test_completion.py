@@ -15,7 +15,7 @@ from sintonia import cli
     [
         ("sintonia tr", ["train"]),
         ("sintonia config tr", ["train"]),
-        ("sintonia train task=", ["task=churn", "task=purchase"]),
+        ("sintonia train task=", ["task=category", "task=churn", "task=purchase", "task=value"]),
         ("sintonia train -m task.hor", ["task.horizon_days="]),
         ("sintonia config train task=pur", ["task=purchase"]),
         ("sintonia score list=cust", ["list=customers.csv"]),
