@@ -1,7 +1,7 @@
 """From Arrow interactions to arrays: strings are numbered once, so that no row's string is ever compared."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -118,14 +118,42 @@ def _fractions(values: Floats) -> Cells:
     return Cells(np.where(missing, 0.0, values), missing) if missing.any() else Cells(values)
 
 
+class Labels(Sequence[str | None]):
+    """The texts of a dictionary, made Python's only when one is asked for: ids of threads may be millions."""
+
+    def __init__(self, dictionary: "pa.Array") -> None:
+        self._dictionary = dictionary
+        self._texts: list[str | None] | None = None
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self._dictionary)
+
+    @overload
+    def __getitem__(self, at: int) -> str | None: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str | None]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str | None] | None:
+        """Return a text, or some."""
+        if self._texts is None:
+            self._texts = self._dictionary.to_pylist()
+        return self._texts[at]
+
+    def __iter__(self) -> Iterator[str | None]:
+        """The texts, one after the other."""
+        return iter(self[:])
+
+
 def _texts(array: "pa.Array") -> Cells:
     """Return a text column's numbers and labels; a null, in the dictionary or out of it, is the number after."""
     import pyarrow as pa
 
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    labels: list[str | None] = coded.dictionary.to_pylist()
+    labels = Labels(coded.dictionary)
     indices = coded.indices if coded.indices.type == pa.int32() else coded.indices.cast(pa.int32())
     codes = (indices.fill_null(len(labels)) if indices.null_count else indices).to_numpy()
-    if None in labels:
+    if coded.dictionary.null_count:
         codes = np.where(codes == labels.index(None), len(labels), codes)
     return Cells(codes, None, labels)

@@ -157,14 +157,14 @@ def _subtract(course: Course, s: int, n: int, sums: Array, made: Array) -> None:
 @compiled()
 def _add_late(s: int, late: Array, made: Array) -> None:
     """Add what late rows bring to a snapshot, and hand it on to the next."""
-    i = 0
+    n = np.uint64(late.shape[2])
     for d in range(late.shape[0]):
-        for m in range(late.shape[2]):
-            since = late[d, s, m]
-            made[i] += since
-            late[d, s + 1, m] += since
-            late[d, s, m] = 0
-            i += 1
+        since, until, at = late[d, s], late[d, s + 1], np.uint64(d) * n
+        for m in range(n):
+            made[at + m] += since[m]
+        for m in range(n):
+            until[m] += since[m]
+            since[m] = 0
 
 
 @compiled()
