@@ -1,7 +1,7 @@
 """What a training leaves behind for others to judge: the review's figures, and the run MLflow keeps."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sintonia.check import Finding, leak_figures
 from sintonia.config import TrainSettings
 from sintonia.estimates import Evaluation
 from sintonia.explain import contributions, swarms
-from sintonia.features import as_csv, described
+from sintonia.features import as_csv, catalogue, described
 from sintonia.interactions import Store
 from sintonia.model import FoldResult, Model
 from sintonia.provenance import code_hash, config_hash, short_hash
@@ -26,6 +26,7 @@ from sintonia.tasks import define_label, describe
 from sintonia.timeline import Split, label_span
 from sintonia.training_set import Rows
 from sintonia.tuning import Trial, Validated
+from sintonia.uplift.saved import PolicyModel
 
 EXPLAINED_ROWS = 2000
 
@@ -183,6 +184,43 @@ def _labels_until(training: Training) -> datetime:
     return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)
 
 
+def policy_run(settings: TrainSettings, model: PolicyModel, figures: Mapping[str, Any]) -> Run:
+    """Return a learned policy as a run: parameters, values, the resolved configuration, features and figures."""
+    values = {
+        f"{_plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
+    }
+    difference, low, high = figures["gate"]["difference"]
+    gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}
+    resolved = asdict(settings)
+    entries = described(catalogue(model.features, model.fitted))
+    return Run(
+        task=settings.task.name,
+        parameters={
+            "seed": settings.seed,
+            "source": model.source,
+            **_flat(resolved, ("features", "model", "policy")),
+        },
+        metrics={name: value for name, value in {**values, **gate}.items() if value is not None},
+        tags={
+            "sintonia.version": __version__,
+            "sintonia.code": code_hash(),
+            "sintonia.config": config_hash(settings),
+            "sintonia.data_fingerprint": model.fingerprint,
+            "sintonia.gate": "personalised" if model.passed else f"constant: {figures['gate']['constant']}",
+            "sintonia.evidence": "observational" if model.observational else "logged propensities",
+        },
+        documents={
+            "study.json": dict(figures),
+            "config.json": resolved,
+            "features.json": list(model.names),
+            CATALOGUE: entries,
+            "catalogue.csv": as_csv(entries),
+            "fitted.json": model.fitted.as_plain(),
+        },
+        model=model,
+    )
+
+
 def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
     limits = (
         *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
@@ -222,9 +260,10 @@ def _sample(rows: Rows, seed: int) -> Rows:
     return rows.take(chosen)
 
 
-def _flat(resolved: dict[str, Any]) -> dict[str, Any]:
+def _flat(
+    resolved: dict[str, Any], groups: Sequence[str] = ("features", "task", "model", "split")
+) -> dict[str, Any]:
     """Return the parameters of the groups that a training depends on, as `group.key`."""
-    groups = ("features", "task", "model", "split")
     return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
 
 

@@ -38,7 +38,7 @@ from sintonia.engine import connect
 from sintonia.erasure.tombstones import read_tombstones, refuse_erased
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import Training, training_run
+from sintonia.evidence import Training, policy_run, training_run
 from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
 from sintonia.gate import Requirement, requirements
@@ -57,7 +57,7 @@ from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import FILE as KEY_FILE
 from sintonia.pseudonyms import workspace_key
 from sintonia.review import ReviewData, render
-from sintonia.run_summaries import compare_figures, promote_figures, train_figures
+from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
 from sintonia.scoring import score_customers, scoring_date
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
@@ -78,10 +78,16 @@ from sintonia.summaries import (
     told_figures,
     write_report,
 )
-from sintonia.tasks import choose_categories, find_task, label_kinds
+from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import Rows, assemble, catalogue_of
 from sintonia.tuning import validated
+from sintonia.uplift.assembled import features_of, logged_of, moments, split_points
+from sintonia.uplift.points import read_points, reward_kinds
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.study import study
+from sintonia.uplift.table import effects_table
+from sintonia.uplift.words import study_figures, study_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -200,6 +206,8 @@ def features(settings: FeaturesSettings) -> Figures:
 
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is out of time beside its baselines; the model is registered."""
+    if settings.task.name == NEXT_BEST_ACTION:
+        return _train_policy(settings)
     workspace = Path(settings.workspace)
     store = open_store(workspace)
     settings, split = _asked(settings, store)
@@ -247,6 +255,51 @@ def _judged(
         )
     stakes = Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
     return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
+
+
+def _train_policy(settings: TrainSettings) -> Figures:
+    """Return what a policy learned from logged decisions is worth beside simpler ones; it is registered.
+
+    Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
+    """
+    import pyarrow.parquet as pq
+
+    workspace, config = Path(settings.workspace), settings.policy
+    store = open_store(workspace)
+    with step("Reading the action log"), connect(settings.engine, workspace) as connection:
+        points = read_points(connection, store, config)
+    past, judged = split_points(points, config.judge_from)
+    with step("Fitting features to the past"):
+        fitted = fit(settings.features, store, moments(points)[judged].min().item())
+    made = catalogue(settings.features, fitted)
+    values = features_of(store, points, made, settings.engine)
+    with step("Looking at who got what"):
+        logged, logging_policy = logged_of(points, values, config, settings.seed)
+    with step("Learning effects"):
+        same = bool((past == judged).all())
+        before = logged.take(past)
+        found = study(before, before if same else logged.take(judged), settings.model, config, settings.seed)
+    model = PolicyModel(
+        effects=found.effects,
+        passed=found.gate.passed,
+        place=found.place,
+        config=config,
+        features=settings.features,
+        fitted=fitted,
+        names=tuple(feature.name for feature in made),
+        source=store.source,
+        fingerprint=store.fingerprint,
+        observational=not logging_policy.logged,
+    )
+    figures = study_figures(found, logging_policy, points)
+    newest = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, newest, settings.engine)
+    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    with step("Registering the policy"):
+        place = registry.tracking(settings.tracking, workspace)
+        registered = registry.register(place, policy_run(settings, model, figures))
+    lines = study_lines(found, logging_policy, points)
+    return policy_figures(figures, lines, workspace / "effects.parquet", registered)
 
 
 def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:

@@ -7,19 +7,23 @@ import numpy as np
 
 from sintonia.errors import InputError, hint
 from sintonia.model import Model, load_model
+from sintonia.uplift.saved import FILE, PolicyModel, load_policy
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class PyfuncModel:
-    """A model behind MLflow's signature: features in, a frame with `propensity` or `expected_cents` out, row by row."""
+    """A model behind MLflow's signature: a frame of features in, a frame out, row by row.
 
-    def __init__(self, model: Model) -> None:
+    Out comes `propensity` or `expected_cents`, or of a policy a column `gain_<action>` for each action.
+    """
+
+    def __init__(self, model: Model | PolicyModel) -> None:
         self.model = model
 
     def predict(self, features: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
-        """Return one row per row of `features`, with the column `propensity` (0 to 1), or `expected_cents`.
+        """Return one row per row of `features`: `propensity` (0 to 1), `expected_cents`, or each action's gain.
 
         Raises
         ------
@@ -33,9 +37,12 @@ class PyfuncModel:
             found = [str(column) for column in features.columns]
             raise InputError(f"The model needs the feature '{missing[0]}'; {hint(missing[0], found)}")
         values = features[list(self.model.names)].to_numpy(dtype=np.float32)
-        return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=features.index)
+        if isinstance(self.model, Model):
+            return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=features.index)
+        return pd.DataFrame(self.model.predict(values), features.index, list(self.model.outputs))
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Return the model of an artifact folder; MLflow calls this by name."""
-    return PyfuncModel(load_model(Path(path)))
+    policy = (Path(path) / FILE).is_file()
+    return PyfuncModel(load_policy(Path(path)) if policy else load_model(Path(path)))

@@ -15,7 +15,8 @@ from sintonia.config import TrackingConfig
 from sintonia.errors import NotBuiltError, unknown
 from sintonia.model import Model, load_model
 from sintonia.runs import FILES, Run, log_data, log_files, log_model, log_nested
-from sintonia.tasks import TASKS
+from sintonia.tasks import NEXT_BEST_ACTION, TASKS
+from sintonia.uplift.saved import PolicyModel, load_policy
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -115,14 +116,33 @@ def find_models(place: Tracking, tasks: Sequence[str]) -> list[tuple[Model, Regi
     return [(load(place, registered), registered) for registered in found.values() if registered is not None]
 
 
+def find_policy(place: Tracking) -> tuple[PolicyModel, Registered]:
+    """Return the registered policy, the champion where there is one, else the candidate.
+
+    Raises
+    ------
+    NotBuiltError
+        When there is none.
+    """
+    registered = _find(place, NEXT_BEST_ACTION)
+    if registered is None:
+        raise NotBuiltError(f"No policy in {place.uri}; run `sintonia train task={NEXT_BEST_ACTION}` first.")
+    return load_policy(_files(place, registered)), registered
+
+
 def load(place: Tracking, registered: Registered) -> Model:
     """Return a registered model."""
+    return load_model(_files(place, registered))
+
+
+def _files(place: Tracking, registered: Registered) -> Path:
+    """Return the folder of what was saved of a registered model."""
     import mlflow
 
     mlflow.set_tracking_uri(place.uri)
     mlflow.set_registry_uri(place.uri)
     uri = f"models:/{registered.name}/{registered.version}"
-    return load_model(Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES)
+    return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES
 
 
 def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN401  any JSON value

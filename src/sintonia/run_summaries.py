@@ -1,7 +1,8 @@
 """What the verbs of runs say: a training, compared runs, a promotion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from sintonia.check import leak_figures
@@ -13,7 +14,7 @@ from sintonia.gate import Requirement
 from sintonia.promotion import Entry
 from sintonia.registry import Registered
 from sintonia.summaries import Figures
-from sintonia.tasks import describe
+from sintonia.tasks import NEXT_BEST_ACTION, describe
 from sintonia.tuning import Search, Validated
 
 SHORT = {
@@ -173,6 +174,29 @@ def search_figures(found: Search | None) -> dict[str, Any] | None:
         "given_up": sum(trial.loss is None for trial in found.trials),
         "relative_loss": found.best.loss,
         "settings": dict(found.best.settings),
+    }
+
+
+def policy_figures(
+    figures: Mapping[str, Any], lines: Sequence[str], effects: Path, registered: Registered
+) -> Figures:
+    """Return what a learned policy is worth beside simpler ones, the gate's answer, and the registered name."""
+    place = f"Registered as {registered.name} version {registered.version} ({registered.alias})"
+    chosen = figures["policies"]["chosen"]["doubly_robust"]
+    return {
+        "task": NEXT_BEST_ACTION,
+        "model": registered.name,
+        "version": registered.version,
+        "alias": registered.alias,
+        "run_id": registered.run_id,
+        "files": [str(effects)],
+        **figures,
+        "row": {
+            "policy": "personalised" if figures["gate"]["passed"] else figures["gate"]["constant"],
+            "value": interval(Estimate(*chosen)),
+            "against the constant": interval(Estimate(*figures["gate"]["difference"])),
+        },
+        "say": [*lines, place, f"Effects of everybody: {effects} (sintonia decide effects={effects})"],
     }
 
 

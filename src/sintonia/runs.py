@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from sintonia.model import Model
 from sintonia.predictions import FILE as PREDICTIONS
+from sintonia.uplift.saved import PolicyModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,8 +55,8 @@ class Run:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     documents: Mapping[str, Any]
-    model: Model
-    predictions: pa.Table
+    model: Model | PolicyModel
+    predictions: pa.Table | None = None
     data: Sequence[Data] = ()
     nested: Sequence[Nested] = ()
 
@@ -68,7 +69,8 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
             path.write_text(text, encoding="utf-8")
-        pq.write_table(run.predictions, Path(folder) / PREDICTIONS, compression="zstd")
+        if run.predictions is not None:
+            pq.write_table(run.predictions, Path(folder) / PREDICTIONS, compression="zstd")
         client.log_artifacts(run_id, folder)
 
 
@@ -111,7 +113,7 @@ def log_nested(client: "MlflowClient", experiment_id: str, parent_id: str, neste
         client.set_terminated(run_id, end_time=now)
 
 
-def log_model(model: Model) -> tuple[str, str]:
+def log_model(model: Model | PolicyModel) -> tuple[str, str]:
     """Return the id and address of the model, stored as LightGBM text and JSON with a loader, nothing pickled."""
     import mlflow
 
@@ -128,10 +130,11 @@ def log_model(model: Model) -> tuple[str, str]:
     return str(logged.model_id), str(logged.model_uri)
 
 
-def _signature(model: Model) -> "ModelSignature":
+def _signature(model: Model | PolicyModel) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, Schema
 
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
     inputs = Schema([ColSpec("double", name) for name in model.names])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", model.outcome)]))
+    said = (model.outcome,) if isinstance(model, Model) else model.outputs
+    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", name) for name in said]))

@@ -15,7 +15,10 @@ from sintonia import cli
     [
         ("sintonia tr", ["train"]),
         ("sintonia config tr", ["train"]),
-        ("sintonia train task=", ["task=category", "task=churn", "task=purchase", "task=value"]),
+        (
+            "sintonia train task=",
+            ["task=category", "task=churn", "task=next_best_action", "task=purchase", "task=value"],
+        ),
         ("sintonia train -m task.hor", ["task.horizon_days="]),
         ("sintonia config train task=pur", ["task=purchase"]),
         ("sintonia score list=cust", ["list=customers.csv"]),

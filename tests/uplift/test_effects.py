@@ -9,7 +9,10 @@ from sintonia.uplift.effects import learn_effects
 from sintonia.uplift.log import Actions
 from uplift.planted import NAMES, effects_of, planted
 
-MODEL = ModelConfig(num_leaves=7, max_trees=120, early_stopping_rounds=15, feature_fraction=1.0, threads=1)
+LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}
+MODEL = ModelConfig(
+    num_leaves=7, max_trees=120, early_stopping_rounds=15, feature_fraction=1.0, **LESS, threads=1
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,10 @@ from sintonia.uplift.log import Actions
 from sintonia.uplift.policies import best_gain, constant
 from uplift.planted import planted
 
-MODEL = ModelConfig(num_leaves=7, max_trees=80, early_stopping_rounds=10, feature_fraction=1.0, threads=1)
+LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}
+MODEL = ModelConfig(
+    num_leaves=7, max_trees=80, early_stopping_rounds=10, feature_fraction=1.0, **LESS, threads=1
+)
 POLICY = PolicyConfig(folds=2)
 
 

@@ -141,8 +141,12 @@ def kind_of(verb: str, key: str) -> Any:  # noqa: ANN401
 
 
 def _same_ending(verb: str, key: str) -> list[str]:
-    """Return the full key whose last name is like this one: what is meant by who forgets the group."""
-    by_ending = {full.rpartition(".")[2]: full for full in keys(VERBS[verb]) if "." in full}
+    """Return the full key whose last name is like this one: what is meant by who forgets the group.
+
+    Of several with one ending, the one with the fewest groups before it.
+    """
+    deepest_first = sorted(keys(VERBS[verb]), key=lambda full: -full.count("."))
+    by_ending = {full.rpartition(".")[2]: full for full in deepest_first if "." in full}
     return [by_ending[near] for near in get_close_matches(key.rpartition(".")[2], by_ending, n=1, cutoff=0.8)]
 
 

@@ -19,6 +19,7 @@ from sintonia.config.engagement import (
     SendConfig,
 )
 from sintonia.config.groups import (
+    ActionConfig,
     CsvConfig,
     EngineConfig,
     FeaturesConfig,
@@ -29,6 +30,7 @@ from sintonia.config.groups import (
     PolicyConfig,
     ProfitConfig,
     RangeConfig,
+    RewardConfig,
     SiloConfig,
     SourceConfig,
     SplitConfig,
@@ -60,6 +62,7 @@ from sintonia.errors import ConfigError
 __all__ = [
     "NONE",
     "VERBS",
+    "ActionConfig",
     "BuildSettings",
     "CapacityConfig",
     "CheckSettings",
@@ -86,6 +89,7 @@ __all__ = [
     "PromoteSettings",
     "RangeConfig",
     "ReviewSettings",
+    "RewardConfig",
     "RuleConfig",
     "ScoreSettings",
     "SendConfig",

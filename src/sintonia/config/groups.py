@@ -411,6 +411,43 @@ class TrackingConfig:
     prefix: str = "sintonia"
 
 
+REWARDS = ("converted", "spend", "margin")
+"""What may count as the reward of a decision."""
+
+
+@dataclass(frozen=True)
+class RewardConfig:
+    """What counts as the reward of a decision, in [decided_at, decided_at + horizon), whether or not it was sent.
+
+    `converted` is 1 when an interaction of `kinds` follows, `spend` the money of purchases less returns, `margin` what
+    is left of it when the goods cost all but `margin_share` of the list price. `cap_eur` bounds it; with
+    `own_discount` what was paid out for the decision's own action (redemptions that name it) is taken off. Without a
+    horizon the log's own `reward_until` counts.
+    """
+
+    name: str = "spend"
+    kinds: list[str] = field(default_factory=lambda: ["purchase"])
+    margin_share: float = 0.5
+    cap_eur: float | None = None
+    own_discount: bool = False
+    horizon_days: int = 0
+    horizon_hours: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a reward that does not exist, and a horizon before the decision."""
+        one_of("reward", self.name, REWARDS)
+        at_least("policy.reward.horizon_days", self.horizon_days, 0)
+        at_least("policy.reward.horizon_hours", self.horizon_hours, 0)
+
+
+@dataclass(frozen=True)
+class ActionConfig:
+    """What an action costs (else what the log says it cost on average) and what it is like, in numbers."""
+
+    cost_eur: float | None = None
+    attributes: dict[str, float] = field(default_factory=dict)
+
+
 POLICIES = ("best_gain", "softmax", "thompson")
 """How a personalised policy turns gains into actions."""
 
@@ -421,10 +458,17 @@ class PolicyConfig:
 
     `threshold` is the gain an action must exceed, `temperature` the gain that makes softmax e times likelier,
     `floor` the least probability of every eligible action. Of the customers, `teach_share` teach, `gate_share`
-    decide whether the personalised policy passes, and the others report.
+    decide whether the personalised policy passes, and the others report, on decisions from `judge_from` on, or on the
+    newest fifth of the rounds. With `none_for_others`, who was known and is not in a round's log had `none`. A log
+    without propensities needs every action at least `overlap` likely for nine decisions in ten.
     """
 
     name: str = "best_gain"
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    actions: dict[str, ActionConfig] = field(default_factory=dict)
+    none_for_others: bool = False
+    judge_from: str | None = None
+    overlap: float = 0.01
     value: float = 1.0
     threshold: float = 0.0
     temperature: float = 1.0
@@ -436,6 +480,8 @@ class PolicyConfig:
     def __post_init__(self) -> None:
         """Refuse a policy that does not exist, and parts that leave nobody to report on."""
         one_of("policy", self.name, POLICIES)
+        if self.judge_from is not None:
+            iso_time("policy.judge_from", self.judge_from)
         at_least("policy.folds", self.folds, 2)
         if self.temperature <= 0 or not 0 <= self.floor < 1:
             raise ConfigError(

@@ -10,6 +10,7 @@ from sintonia.config.groups import (
     FeaturesConfig,
     IdentityConfig,
     ModelConfig,
+    PolicyConfig,
     ProfitConfig,
     SourceConfig,
     SplitConfig,
@@ -101,6 +102,7 @@ class TrainSettings(Settings):
     split: SplitConfig = field(default_factory=SplitConfig)
     tune: TuneConfig = field(default_factory=TuneConfig)
     profit: ProfitConfig = field(default_factory=ProfitConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 

@@ -2,9 +2,19 @@
 
 from sintonia.tasks.categories import choose_categories
 from sintonia.tasks.label import label_rows
-from sintonia.tasks.task import TASKS, Task, columns_read, define_label, describe, find_task, label_kinds
+from sintonia.tasks.task import (
+    NEXT_BEST_ACTION,
+    TASKS,
+    Task,
+    columns_read,
+    define_label,
+    describe,
+    find_task,
+    label_kinds,
+)
 
 __all__ = [
+    "NEXT_BEST_ACTION",
     "TASKS",
     "Task",
     "choose_categories",

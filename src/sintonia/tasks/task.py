@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sintonia.config import TaskConfig
-from sintonia.errors import unknown
+from sintonia.errors import ConfigError, unknown
 from sintonia.schema import KINDS
 from sintonia.timeline import label_span
 
@@ -83,14 +83,23 @@ CANCELLING = Task(
 """Churn where a contract says when it ends, as `task.ends_by=cancel` asks for it."""
 
 
+NEXT_BEST_ACTION = "next_best_action"
+"""The task that asks what an action changes; it is learned from decisions, and only `train` knows it."""
+
+
 def find_task(config: TaskConfig) -> Task:
     """Return the task of a configuration.
 
     Raises
     ------
     ConfigError
-        For a task nobody knows.
+        For a task nobody knows, and for the one that asks about decisions.
     """
+    if config.name == NEXT_BEST_ACTION:
+        raise ConfigError(
+            f"Task '{NEXT_BEST_ACTION}' asks what an action changes, and not what happens to whom: only "
+            f"`sintonia train` knows it; choose {', '.join(sorted(TASKS))} here."
+        )
     if config.name not in TASKS:
         raise unknown("task", config.name, TASKS)
     return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]

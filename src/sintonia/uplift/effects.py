@@ -181,17 +181,15 @@ def _grow_second(
 ) -> Grown:
     """Return forests of the pseudo-outcomes of all eligible actions of each decision.
 
-    A decision has as many rows as actions, alike in what they tell of the customer: leaves must be that much larger.
+    A decision has as many rows as actions, alike in what they tell of the customer; a tree sees a draw of them, as
+    many as there are decisions, so that leaves are as sure of themselves as the first forest's, and time is bounded.
     """
     rows, places = np.nonzero(log.eligible[:, 1:])
-    many = max(1, len(rows) // len(log))
-    larger = replace(
-        config, min_data_in_leaf=config.min_data_in_leaf * many, lambda_l2=config.lambda_l2 * many
-    )
+    fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
     examples = Examples(
         rows_of(log.values[rows], log.actions, places + 1), targets[rows, places + 1], fold[rows]
     )
-    return grow(examples, folds, larger, seed, constant=False)
+    return grow(examples, folds, fewer, seed, constant=False)
 
 
 def _means(said: Floats, eligible: Bools) -> Floats:

@@ -124,6 +124,7 @@ def _parameters(config: ModelConfig, seed: int) -> dict[str, Any]:
         "feature_fraction": config.feature_fraction,
         "bagging_fraction": config.bagging_fraction,
         "bagging_freq": 1,
+        "max_bin": config.max_bin,
         "lambda_l2": config.lambda_l2,
         # Sums in a fixed order: the same seed, configuration and data give the same text, byte for byte.
         "num_threads": config.threads,

@@ -75,11 +75,22 @@ class Study:
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, with what it tries out, for other decisions.  # (n, n_actions)"""
-        if self.gate.passed:
-            found = personalised(self.effects, values, eligible, self.config, seed)
-        else:
-            found = constant(eligible, self.place)
-        return with_floor(found, eligible, self.config.floor)
+        place = None if self.gate.passed else self.place
+        return chosen(self.effects, place, values, eligible, self.config, seed)
+
+
+def chosen(
+    effects: Effects,
+    place: int | None,
+    values: Floats32,
+    eligible: Bools,
+    config: PolicyConfig,
+    seed: int = 7,
+) -> Floats:
+    """Return the personalised policy, or the constant one of an action's place, with the configuration's floor."""
+    fixed = None if place is None else constant(eligible, place)
+    found = personalised(effects, values, eligible, config, seed) if fixed is None else fixed
+    return with_floor(found, eligible, config.floor)
 
 
 def personalised(

@@ -1,0 +1,161 @@
+"""With which probability the log took each action, where it does not say so: estimated, and believed only with overlap.
+
+Propensities that were logged are facts. Estimated ones are a model of who was chosen: what it cannot see (a salesman's
+hunch) stays in the effect. Two checks keep the worst out. Can the features tell who got what at all? Where they cannot
+the shares of the round are the propensities. Where they can, the log was targeted, and every action must still be
+likely enough for nearly everybody, or there is nobody to compare with.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sintonia.errors import NotEnoughDataError
+from sintonia.estimates import Estimate
+from sintonia.uplift.folds import fold_of
+from sintonia.uplift.log import Floats, Floats32, Ints
+from sintonia.uplift.values import clustered_mean
+
+COVERED = 0.9
+"""Share of the decisions for which every action must be likely enough."""
+
+TREES, LEAVES, RATE, LEAST_LEAF, BINS, FOLDS = 40, 8, 0.2, 100, 63, 3
+
+
+@dataclass(frozen=True)
+class LoggingPolicy:
+    """Propensities of every action at every decision, and where they are from.
+
+    `predictable` is by how much the features predict the action better than the round's shares do, in nats a decision;
+    `covered` the share of decisions with every action likely enough; both None where the propensities were logged.
+    """
+
+    propensities: Floats  # (n, n_actions)
+    predictable: Estimate | None = None
+    covered: float | None = None
+
+    @property
+    def logged(self) -> bool:
+        """Whether the log told the propensities."""
+        return self.predictable is None
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the features surely tell who got what."""
+        return self.predictable is not None and self.predictable.low > 0
+
+    @property
+    def warning(self) -> str | None:
+        """What the reader must know of effects that rest on estimated propensities, None for logged ones."""
+        if self.predictable is None or self.covered is None:
+            return None
+        told = f"{self.predictable.value:.4f} [{self.predictable.low:.4f}, {self.predictable.high:.4f}] nats"
+        if self.targeted:
+            found = (
+                f"customers were chosen by what the features tell ({told} a decision better than by chance); "
+                f"{self.covered:.0%} of the decisions have every action likely enough to compare"
+            )
+        else:
+            found = (
+                f"the features cannot tell who got what ({told} a decision better than by chance), so each round's "
+                "shares are used"
+            )
+        return (
+            f"Observational: the log tells no propensities; {found}. What made the difference and is in no feature "
+            "stays in these effects."
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        seen = self.predictable
+        return {
+            "logged": self.logged,
+            "targeted": self.targeted,
+            "covered": self.covered,
+            "predictable": None if seen is None else [seen.value, seen.low, seen.high],
+            "warning": self.warning,
+        }
+
+
+def estimate_logging(
+    values: Floats32,
+    action: Ints,
+    groups: tuple[Ints, Ints],
+    names: tuple[str, ...],
+    overlap: float,
+    seed: int = 7,
+) -> LoggingPolicy:
+    """Return the estimated logging policy of decisions whose propensities were not logged.
+
+    Parameters
+    ----------
+    groups
+        Round and customer of each decision: shares are those of a round, a customer is predicted by others.
+    overlap
+        What every action's propensity must at least be, for nine decisions in ten.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When nobody was left alone, or customers were chosen so sharply that there is nobody to compare with.
+    """
+    rounds, customer = groups
+    counts = np.bincount(action, minlength=len(names))
+    if not counts[0] or not counts[1:].any():
+        raise NotEnoughDataError(
+            f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: nobody to "
+            "compare with, so no uplift. Map decisions to do nothing too, or give policy.none_for_others=true."
+        )
+    shares = _shares(action, rounds, len(names))
+    predicted = _predicted(values, action, rounds, customer, len(names), seed)
+    rows = np.arange(len(action))
+    better = clustered_mean(np.log(predicted[rows, action]) - np.log(shares[rows, action]), customer)
+    found = LoggingPolicy(predicted if better.low > 0 else shares, better, 1.0)
+    taken = counts > 0
+    covered = float((found.propensities[:, taken].min(axis=1) >= overlap).mean())
+    if found.targeted and covered < COVERED:
+        raise NotEnoughDataError(
+            f"The log was targeted, and only {covered:.0%} of its decisions have every action at least {overlap:.1%} "
+            f"likely ({COVERED:.0%} are needed): there is nobody to compare the others with, so no uplift is learned. "
+            "Log propensities, or let chance decide for some."
+        )
+    return LoggingPolicy(found.propensities, better, covered)
+
+
+def _shares(action: Ints, rounds: Ints, count: int) -> Floats:
+    """Return each decision's round's shares of the actions.  # (n, n_actions)"""
+    _, codes = np.unique(rounds, return_inverse=True)
+    table = np.zeros((codes.max() + 1, count))
+    np.add.at(table, (codes, action), 1)
+    found: Floats = (table / table.sum(axis=1, keepdims=True))[codes]
+    return found
+
+
+def _predicted(values: Floats32, action: Ints, rounds: Ints, customer: Ints, count: int, seed: int) -> Floats:
+    """Return what other customers' decisions say of each, features and round given.  # (n, n_actions)"""
+    import lightgbm
+
+    rows = np.column_stack([values, np.unique(rounds, return_inverse=True)[1].astype(np.float32)])
+    parameters = {
+        "objective": "multiclass",
+        "num_class": count,
+        "num_leaves": LEAVES,
+        "learning_rate": RATE,
+        "min_data_in_leaf": LEAST_LEAF,
+        "max_bin": BINS,
+        "feature_fraction": 0.7,
+        "num_threads": 1,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    fold = fold_of(customer, FOLDS, seed)
+    found = np.empty((len(action), count))
+    for one in range(FOLDS):
+        seen = fold != one
+        data = lightgbm.Dataset(rows[seen], action[seen], categorical_feature=[rows.shape[1] - 1])
+        found[~seen] = lightgbm.train(parameters, data, TREES).predict(rows[~seen])
+    found = np.maximum(found, 1e-6)
+    return np.asarray(found / found.sum(axis=1, keepdims=True), np.float64)

@@ -1,0 +1,103 @@
+"""What a study says: lines for people, figures for programs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sintonia.estimates import Estimate
+from sintonia.uplift.logging_policy import LoggingPolicy
+from sintonia.uplift.points import Points
+from sintonia.uplift.study import PERSONALISED, RESPONSE, Study
+
+COLUMNS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
+
+
+def study_lines(found: Study, logging: LoggingPolicy, points: Points) -> list[str]:
+    """Return the study in words: the log, the warning if there is one, the values, the gate's answer."""
+    unit = "of worth a decision, costs taken off"
+    return [
+        f"Learned from {len(points):,} decisions among {len(found.effects.actions)} actions"
+        + (
+            f", {points.assumed:,} of them to do nothing for whom a round does not name"
+            if points.assumed
+            else ""
+        )
+        + (f"; {points.open_decisions:,} more have no reward yet" if points.open_decisions else ""),
+        *([logging.warning] if logging.warning else []),
+        f"Judged on {found.decisions:,} decisions of {found.customers:,} customers who taught nothing; "
+        f"95 % intervals over customers, {unit}:",
+        *_table(found),
+        f"Gain by share treated: {_curve(found, PERSONALISED)} by effects, {_curve(found, RESPONSE)} by response score",
+        f"Differences between customers count {found.effects.heterogeneity:.2f}, as far as others confirm them",
+        found.gate.sentence,
+    ]
+
+
+def study_figures(found: Study, logging: LoggingPolicy, points: Points) -> dict[str, Any]:
+    """Return the study as plain JSON values."""
+    return {
+        "actions": list(found.effects.actions.names),
+        "decisions": len(points),
+        "open_decisions": points.open_decisions,
+        "assumed_none": points.assumed,
+        "log": "sends" if points.from_sends else "decisions",
+        "logging_propensities": logging.figures(),
+        "judged_decisions": found.decisions,
+        "judged_customers": found.customers,
+        "gate": {
+            "passed": found.gate.passed,
+            "constant": found.gate.constant,
+            "difference": _plain(found.gate.difference),
+            "customers": found.gate.customers,
+            "sentence": found.gate.sentence,
+        },
+        "heterogeneity": found.effects.heterogeneity,
+        "constant_effects": dict(
+            zip(found.effects.actions.names, found.effects.constants.tolist(), strict=True)
+        ),
+        "policies": {
+            name: {
+                "treated": worth.treated,
+                "ips": _plain(worth.ips),
+                "snips": _plain(worth.snips),
+                "doubly_robust": _plain(worth.doubly_robust),
+                "against_constant": _plain(worth.against_constant),
+            }
+            for name, worth in found.worths.items()
+        },
+        "curves": {
+            name: {"auuc": _plain(curve.auuc), "qini": _plain(curve.qini)}
+            for name, curve in found.curves.items()
+        },
+        "fifths": [
+            {"predicted": fifth.predicted, "observed": _plain(fifth.observed)} for fifth in found.fifths
+        ],
+    }
+
+
+def _table(found: Study) -> Iterator[str]:
+    yield f"  {'':<22}{COLUMNS[0]:>8}" + "".join(f"{title:>28}" for title in COLUMNS[1:])
+    for name, worth in found.worths.items():
+        told = (worth.ips, worth.snips, worth.doubly_robust, worth.against_constant)
+        yield f"  {name:<22}{worth.treated:>8.0%}" + "".join(f"{interval(one):>28}" for one in told)
+
+
+def _curve(found: Study, name: str) -> str:
+    curve = found.curves[name]
+    return f"AUUC {interval(curve.auuc)}, Qini {interval(curve.qini)}"
+
+
+def interval(found: Estimate) -> str:
+    """Return a figure with its interval.
+
+    Examples
+    --------
+    >>> interval(Estimate(0.18234, 0.1713, 0.1934))
+    '0.182 [0.171, 0.193]'
+    """
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _plain(found: Estimate) -> list[float | None]:
+    """Return value, low and high; None for what is no number, as JSON knows none."""
+    told = (found.value, found.low, found.high)
+    return [one if abs(one) < float("inf") else None for one in told]

@@ -1,0 +1,123 @@
+"""`sintonia train task=next_best_action` on a small shop whose customers answer differently, from files to registry."""
+
+import json
+import re
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sintonia import registry
+from sintonia.cli import main
+from sintonia.config import TrackingConfig
+
+SOURCE = """name: shop
+root: {root}
+today: "2026-01-01"
+silos:
+  events:
+    path: events.csv
+    identifiers: {{card: card}}
+    occurred_at: at
+    data_until: "2025-04-01"
+    constants: {{channel: store}}
+    interactions: {{thread_id: "card || at", kind: kind, amount: amount}}
+    attributes: {{keen: keen}}
+  log:
+    path: decisions.csv
+    identifiers: {{card: card}}
+    occurred_at: at
+    decisions:
+      decision_id: card
+      round_id: "'spring'"
+      action_id: action
+      cost: "0.5"
+      eligible_actions: {eligible}
+      logging_propensities: {shares}
+"""
+WORDS = [
+    "task=next_best_action",
+    "policy.reward.name=spend",
+    "policy.reward.horizon_days=14",
+    "policy.folds=2",
+]
+SMALL = ["features.families=[rfm,profile]", "features.windows_days=[30]", "engine.buckets=2"]
+TREES = [
+    "model.threads=1",
+    "model.max_trees=60",
+    "model.early_stopping_rounds=10",
+    "model.min_data_in_leaf=40",
+]
+
+
+def write_shop(folder, moved, targeted=False, customers=1500):
+    """Customers of two kinds: by mail those that are keen spend `moved` more, the others as much less."""
+    rng = np.random.default_rng(5)
+    events, log = ["card,at,kind,amount,keen"], ["card,at,action"]
+    for card in range(customers):
+        keen = int(rng.random() < 0.5)
+        action = "mail" if (keen if targeted else rng.random() < 0.5) else "none"
+        spend = 20 + rng.exponential(5) + (moved * (2 * keen - 1) if action == "mail" else 0)
+        events += [f"{card},2025-02-01,register,,{keen}", f"{card},2025-03-05,purchase,{spend:.2f},"]
+        log.append(f"{card},2025-03-01,{action}")
+    (folder / "events.csv").write_text("\n".join(events) + "\n")
+    (folder / "decisions.csv").write_text("\n".join(log) + "\n")
+
+
+def train(folder, capsys, logged=True, **shop):
+    write_shop(folder, **shop)
+    options = folder / "conf" / "source"
+    options.mkdir(parents=True)
+    eligible, shares = (
+        ("\"'[none, mail]'\"", "\"'[0.5, 0.5]'\"") if logged else ("null::VARCHAR", "null::VARCHAR")
+    )
+    (options / "shop.yaml").write_text(SOURCE.format(root=folder, eligible=eligible, shares=shares))
+    where = ["--config-dir", str(folder / "conf"), "source=shop", f"workspace={folder / 'ws'}"]
+    assert main(["build", *where, "identity=deterministic", "engine.buckets=2"]) == 0
+    capsys.readouterr()
+    code = main(["train", *where, *WORDS, *SMALL, *TREES, "output=json"])
+    said = capsys.readouterr()
+    return code, (json.loads(said.out.splitlines()[-1]) if code == 0 else said.err)
+
+
+def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(tmp_path, capsys):
+    code, figures = train(tmp_path, capsys, moved=6.0)
+    assert code == 0
+    assert figures["gate"]["passed"]
+    # Half gain 6 and half lose 6 by mail at half a euro: to mail the keen brings 2.75 more than to mail nobody.
+    value, low, high = figures["policies"]["chosen"]["doubly_robust"]
+    nothing = figures["policies"]["nothing"]["doubly_robust"][0]
+    assert value - nothing == pytest.approx(2.75, abs=0.6)
+    assert low < value < high
+    assert figures["policies"]["chosen"]["treated"] == pytest.approx(0.5, abs=0.06)
+    assert figures["logging_propensities"] == {
+        "logged": True,
+        "targeted": False,
+        "covered": None,
+        "predictable": None,
+        "warning": None,
+    }
+    effects = pq.read_table(tmp_path / "ws" / "effects.parquet")
+    mail = effects.filter(np.array(effects["action_id"].to_pylist()) == "mail")["effect"].to_numpy()
+    assert len(mail) == 1500
+    assert sorted([np.quantile(mail, 0.1), np.quantile(mail, 0.9)]) == pytest.approx([-6, 6], abs=2)
+    place = registry.tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
+    policy, registered = registry.find_policy(place)
+    assert (policy.passed, registered.version) == (True, "1")
+    assert not re.search(r"uplift", json.dumps(figures["policies"]["response score"]))
+
+
+def test_a_shop_whose_customers_answer_alike_keeps_the_constant_policy_and_equal_effects(tmp_path, capsys):
+    code, figures = train(tmp_path, capsys, moved=0.0, logged=False)
+    assert code == 0
+    assert not figures["gate"]["passed"]
+    assert figures["gate"]["constant"] == "none"
+    assert "Observational" in figures["logging_propensities"]["warning"]
+    effects = pq.read_table(tmp_path / "ws" / "effects.parquet").to_pandas()
+    assert effects.groupby("action_id")["effect"].nunique().tolist() == [1, 1]
+
+
+def test_a_shop_that_mailed_the_keen_alone_is_refused(tmp_path, capsys):
+    code, said = train(tmp_path, capsys, moved=6.0, targeted=True, logged=False)
+    assert code == 2
+    assert "no uplift is learned" in said
