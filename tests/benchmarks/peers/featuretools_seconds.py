@@ -7,6 +7,9 @@ It runs in an environment of its own (`pip install featuretools "pandas<2.3" "nu
 Featuretools takes no newer pandas. Counts per channel and kind, orders, items and amount of purchases, over the four
 windows, at the last date alone: twelve dates are twelve times the work. Deep feature synthesis with a cutoff time per
 customer and a training window, `where` clauses by interesting values; rows known late are left out beforehand.
+
+Measured once, at 1 million interactions on 2 shared cores: Featuretools 1.31.0, pandas 2.2.3, 147.6 s, 15.9 s of
+processor for one snapshot, where the kernel took 0.66 s of processor for twelve: 289 times, were all twelve made.
 """
 
 import sys
