@@ -211,7 +211,7 @@ def _block(judged: Evaluation, names: Sequence[str]) -> list[str]:
     lines = [f"  {'':<14}" + "".join(f"{SHORT[name]:>24}" for name in names)]
     for model, of in judged.estimates.items():
         cells = [interval(of[name]) if name in of else "" for name in names]
-        lines.append(f"  {model:<14}" + "".join(f"{cell:>24}" for cell in cells))
+        lines.append(f"  {model:<14}" + "".join(f"  {cell:>22}" for cell in cells))
     return lines
 
 
