@@ -21,8 +21,9 @@ from sintonia.provenance import code_hash, config_hash, short_hash
 from sintonia.registry import CATALOGUE, REVIEW
 from sintonia.review import Part, ReviewData, drawings, feature_weights
 from sintonia.runs import Data, Nested, Run
+from sintonia.segments import Segment, judge_segments
 from sintonia.sufficiency import Sufficiency
-from sintonia.tasks import define_label, describe
+from sintonia.tasks import define_label, describe, find_task
 from sintonia.timeline import Split, label_span
 from sintonia.training_set import Rows
 from sintonia.tuning import Trial, Validated
@@ -108,6 +109,7 @@ def training_run(training: Training) -> Run:
             "catalogue.csv": as_csv(described(training.model.catalogue)),
             "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
+            "segments.json": [asdict(segment) for segment in _segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
@@ -229,6 +231,12 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
             for found in training.leaks
             if found.may_leak
         ),
+        *(
+            f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
+            f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
+            for found in _segments(training)
+            if found.fails
+        ),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
         "Customers outside the population get no score.",
@@ -238,6 +246,15 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
         if synthetic
         else limits
     )
+
+
+def _segments(training: Training) -> list[Segment]:
+    """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
+    if find_task(training.settings.task).label == "amount":
+        return []
+    test = training.rows.at(training.split.test)
+    said = training.model.outcomes(test.values)
+    return judge_segments(test, said, training.settings.task.categories)
 
 
 def _part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
