@@ -9,8 +9,8 @@ windows, at the last date alone: twelve dates are twelve times the work. Deep fe
 customer and a training window, `where` clauses by interesting values; rows known late are left out beforehand.
 
 Measured once, at 1 million interactions on 2 shared cores: Featuretools 1.31.0, pandas 2.2.3, 147.6 s, 15.9 s of
-processor for one snapshot, where the kernel took 0.66 s of processor for twelve: 289 times, were all twelve made. It makes
-360 columns, sums and counts of more than was asked, and its numbers were not compared.
+processor for one snapshot, where the kernel took 0.66 s of processor for twelve: 289 times, were all twelve made.
+It makes 360 columns, sums and counts of more than was asked, and its numbers were not compared.
 """
 
 import sys
