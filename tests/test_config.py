@@ -24,7 +24,7 @@ from sintonia.config import (
 )
 from sintonia.errors import ConfigError
 
-NEEDED = {"score": ["list=customers.csv"], "decide": ["effects=effects.parquet"], "forget": ["customer=C17"]}
+NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
 OPTIONS = [(verb, group, option) for verb in VERBS for group in groups(verb) for option in options(group)]
 
 
@@ -71,8 +71,7 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: CheckSettings(dates=0), "dates=0 is too small; give at least 1."),
         (lambda: CheckSettings(strong_auc=70), "strong_auc=70 is no such AUC; give 0.5 <= strong_auc < 1."),
         (lambda: ScoreSettings(), "score needs a list"),
-        (lambda: DecideSettings(), "decide needs what actions change; write effects=effects.parquet."),
-        (lambda: DecideSettings(effects="a.csv"), "names no action; give engagement=synthetic"),
+        (lambda: DecideSettings(), "names no action; give engagement=synthetic"),
         (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),
         (lambda: ScoreSettings(list="a.csv", output="xml"), "Unknown output 'xml'"),

@@ -1,6 +1,6 @@
 """Print how near the best possible the decision comes, what a million customers cost, and what learning leaves of it.
 
-    PYTHONPATH=src python tests/benchmarks/bench_decision.py [--customers 1000000] [--brand 20000]
+    PYTHONPATH=src python tests/benchmarks/bench_decision.py [--customers 1000000] [--brand 20000] [--only oracle]
 
 1. Gap: 5,000 customers and ten options within capacities, a minimum and a budget, beside the exact linear programme
    (HiGHS), for customers who differ and for customers who are all alike.
@@ -13,17 +13,30 @@ Seconds are given by the clock and by the processor, for the machine may be busy
 
 import argparse
 import resource
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from sintonia.config import CapacityConfig, EngagementConfig
+from sintonia.cli import main as main_of_cli
+from sintonia.config import (
+    CapacityConfig,
+    EngagementConfig,
+    EngineConfig,
+    FeaturesConfig,
+    ModelConfig,
+    PolicyConfig,
+    RewardConfig,
+)
 from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.allocation import allocate
 from sintonia.decision.choosing import Case, choose
@@ -34,6 +47,13 @@ from sintonia.decision.refusals import Check, Refusals
 from sintonia.decision.rounds import Round, decisions_table, send_times
 from sintonia.decision.timing import Clocks, find_hours
 from sintonia.decision.why import why_table
+from sintonia.engine import connect
+from sintonia.features import History, catalogue, compute_features, fit
+from sintonia.features import plan as features_plan
+from sintonia.interactions import Store, open_store
+from sintonia.uplift.assembled import features_of, logged_of
+from sintonia.uplift.effects import Effects, learn_effects
+from sintonia.uplift.points import read_points
 
 CHANNELS = ("email", "email", "email", "push", "push", "sms", "sms", "phone", "phone", "web")
 COSTS = (0.02, 0.02, 0.02, 0.01, 0.01, 0.07, 0.07, 3.5, 3.5, 0.6)
@@ -162,13 +182,154 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
         why_table(case, chosen, refusals, ids)
 
 
+PER_POINT = (
+    "customer_id",
+    "round_id",
+    "decided_at",
+    "as_of",
+    "until",
+    "action",
+    "channel",
+    "cost_eur",
+    "reward",
+    "logging_propensities",
+)
+LAST_DAYS = 60 + 28  # of decisions: 60 days of them whose rewards of 28 days are known at the end
+BRAND = {
+    "newsletter": ("email", 0.02),
+    "discount_email": ("email", 0.02),
+    "new_arrivals": ("email", 0.02),
+    "points_push": ("push", 0.01),
+    "discount_sms": ("sms", 0.07),
+    "care_call": ("phone", 3.5),
+}
+
+
+def build_brand(workspace: Path, customers: int) -> Store:
+    """Return the store of a synthetic brand, simulated and built unless the workspace has one."""
+    if not (workspace / "store").is_dir():
+        for verb, words in (("simulate", [f"customers={customers}"]), ("build", ["identity=deterministic"])):
+            done = main_of_cli([verb, f"workspace={workspace}", *words])
+            assert done == 0, verb
+    return open_store(workspace)
+
+
+def read_truth(workspace: Path, store: Store) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return each person's customer, and what every action would truly bring, in euro, and whether it is eligible.
+
+    A person may be several customers; it is decided for as the one that has the most decisions in the log.
+    """
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"""
+            WITH owner AS (
+                SELECT person_id, customer_id, COUNT(*) AS times
+                FROM '{store.folder}/decisions.parquet' JOIN '{store.folder}/crosswalk.parquet' AS tie
+                USING (customer_id) JOIN '{workspace}/truth/records.parquet' AS truth USING (source, source_key)
+                WHERE tie.source = 'crm' AND unlinked_at IS NULL GROUP BY ALL
+            ), one AS (
+                SELECT * FROM owner
+                QUALIFY ROW_NUMBER() OVER (PARTITION BY person_id ORDER BY times DESC, customer_id) = 1
+                AND ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY times DESC, person_id) = 1
+            )
+            SELECT customer_id, LIST(expected_reward / 100 ORDER BY LIST_POSITION(?, action_id)),
+                   LIST(eligible ORDER BY LIST_POSITION(?, action_id))
+            FROM '{workspace}/truth/outcomes.parquet' JOIN one USING (person_id)
+            WHERE round_id = 'final' GROUP BY customer_id ORDER BY customer_id""",
+            [["none", *BRAND]] * 2,
+        ).fetchall()
+    customers, reward, eligible = zip(*rows, strict=True)
+    return list(customers), np.array(reward), np.array(eligible)
+
+
+def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, np.ndarray, dict[str, int]]:
+    """Return effects learned from the last decisions whose rewards are known, and features at the end by customer."""
+    config = PolicyConfig(reward=RewardConfig("margin", margin_share=0.5))
+    with connect(EngineConfig(), workspace) as connection:
+        points = read_points(connection, store, config)
+    end = np.datetime64(store.data_until(("purchase",)), "us")
+    features = FeaturesConfig(families=families, windows_days=[30, 90, 365])
+    fitted = fit(features, store, (end - np.timedelta64(LAST_DAYS, "D")).item())
+    made = catalogue(features, fitted)
+    recent = points.decided_at >= end - np.timedelta64(LAST_DAYS, "D")
+    points = replace(points, **{name: getattr(points, name)[recent] for name in PER_POINT})
+    log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config)
+    print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
+    effects = learn_effects(log, ModelConfig())
+    tables = []
+    plan = features_plan(made)
+    for path in store.buckets:
+        rows = store.read_bucket(path, columns=dict.fromkeys(["customer_id", *plan.reads]))
+        beside = {name: store.read_beside(name, path) for name in plan.others}
+        tables.append(compute_features(History(rows, **beside) if beside else rows, [end.item()], plan))
+    table = pa.concat_tables(tables)
+    values = np.column_stack([table[name].to_numpy() for name in plan.names]).astype(np.float32)
+    return effects, values, {who: at for at, who in enumerate(table["customer_id"].to_pylist())}
+
+
+def print_oracle(workspace: Path, customers: int, families: list[str]) -> None:
+    """Print what decisions on learned effects truly bring, as a share of the oracle's under the same constraints."""
+    store = build_brand(workspace, customers)
+    who, reward, eligible = read_truth(workspace, store)
+    effects, values, place = learn(workspace, store, families)
+    known = [at for at, customer in enumerate(who) if customer in place]
+    reward, eligible = reward[known], eligible[known]
+    order = [effects.actions.names.index(name) for name in ("none", *BRAND)]
+    rows = [place[who[at]] for at in known]
+    learned, constants = effects.predict(values[rows])[:, order], effects.whole.constants[order]
+    n = len(known)
+    policy = EngagementConfig(
+        actions={name: Action(channel, cost) for name, (channel, cost) in BRAND.items()},
+        capacities={
+            "sms": CapacityConfig(n // 10, channel="sms"),
+            "phone": CapacityConfig(n // 100, channel="phone"),
+        },
+        budget_eur=0.03 * n,
+    )
+    true = reward - reward[:, [0]]
+    rng = np.random.default_rng(7)
+    guesses = {
+        "oracle": true,
+        "learned effects": learned,
+        "constant effects": np.tile(constants, (n, 1)),
+        "true effects + noise of their size": true
+        + rng.normal(0, true.std(axis=0), true.shape) * (true != 0),
+        "at random": rng.random(true.shape) * (np.arange(7) > 0),
+    }
+    print(
+        f"{n:,} customers, six actions and none, 10 % texts, 1 % calls, 0.03 EUR each: true value of deciding by"
+    )
+    best = 0.0
+    for name, guess in guesses.items():
+        worth, limits = prepared(policy, eligible, guess.astype(np.float32))
+        choice = allocate(worth, limits).choice
+        costs = np.array([0.0, *(cost for _, cost in BRAND.values())])
+        brings = float(true[np.arange(n), choice].sum() - costs[choice].sum())
+        whole = brings + float(reward[:, 0].sum())
+        if name == "oracle":
+            best, all_of_it = brings, whole
+        print(
+            f"  {name:<36}{whole:12,.0f} EUR, {whole / all_of_it:7.2%} of the oracle's; "
+            f"beyond doing nothing {brings:9,.0f} EUR, {brings / best:7.2%}"
+        )
+
+
 def main() -> None:
     """Run all parts."""
     options = argparse.ArgumentParser()
     options.add_argument("--customers", type=int, default=1_000_000)
+    options.add_argument("--brand", type=int, default=20_000)
+    options.add_argument("--workspace", type=Path, help="of the brand, kept for the next time")
+    options.add_argument("--families", nargs="+", default=["rfm", "channel_mix", "kinds"])
+    options.add_argument("--only", choices=["gap", "speed", "oracle"])
     asked = options.parse_args()
-    print_gap()
-    print_speed(asked.customers)
+    if asked.only in (None, "gap"):
+        print_gap()
+    if asked.only in (None, "speed"):
+        print_speed(asked.customers)
+    if asked.only in (None, "oracle"):
+        with tempfile.TemporaryDirectory() as folder:
+            print_oracle(asked.workspace or Path(folder), asked.brand, asked.families)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Decision points from a small action log, worked by hand."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -211,3 +212,13 @@ def test_one_round_teaches_and_reports_by_different_customers_and_a_date_that_le
     assert judged.all()
     with pytest.raises(NotEnoughDataError, match="leaves 0 decisions to learn from"):
         split_points(points, "2025-03-06")
+
+
+def test_of_a_round_decided_by_a_policy_only_the_explorers_teach(tmp_path):
+    (tmp_path / "events.csv").write_text(EVENTS)
+    (tmp_path / "decisions.csv").write_text(DECISIONS)
+    events, log = silos().values()
+    arm = "CASE id WHEN 'd1' THEN 'policy' WHEN 'd2' THEN 'holdout' ELSE 'explore' END"
+    log = replace(log, decisions={**log.decisions, "arm": arm})
+    points = read(build_store(tmp_path, {"events": events, "log": log}), tmp_path, reward=SPEND)
+    assert points.customer_id.tolist() == ["C"]

@@ -159,8 +159,9 @@ class ScoreSettings(Settings):
 class DecideSettings(Settings):
     """`sintonia decide`: one action for each customer, with its hour and reasons; or, with `customer`, why it got it.
 
-    `effects` is a table of customer_id, action_id and effect, what an action changes against doing nothing. A round
-    that is decided again replaces what was planned for it; what was sent stays.
+    `effects` is a table of customer_id, action_id and effect, what an action changes against doing nothing; without
+    one the registered policy of the task next_best_action says it. A round that is decided again replaces what was
+    planned for it; what was sent stays.
     """
 
     effects: str | None = None
@@ -172,6 +173,7 @@ class DecideSettings(Settings):
     out: str | None = None
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     engagement: EngagementConfig = field(default_factory=EngagementConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
         """Refuse times that are none, and a policy that can do nothing."""
@@ -179,8 +181,6 @@ class DecideSettings(Settings):
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:
                 iso_time(key, text)
-        if self.effects is None and self.customer is None:
-            raise ConfigError("decide needs what actions change; write effects=effects.parquet.")
         if not self.engagement.actions:
             raise ConfigError(
                 "The engagement policy names no action; give engagement=synthetic, or one of your own."

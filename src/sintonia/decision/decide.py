@@ -1,6 +1,7 @@
 """A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -16,7 +17,7 @@ from sintonia.config.engagement import NONE
 from sintonia.decision.checking import check, refuse_unknown
 from sintonia.decision.choosing import Case, Chosen, choose
 from sintonia.decision.contacts import complaining, open_tables
-from sintonia.decision.effects import read_effects
+from sintonia.decision.effects import effects_matrix, read_effects
 from sintonia.decision.facts import Known, marked, read_attribute, read_facts
 from sintonia.decision.options import Factors
 from sintonia.decision.refusals import Refusals, rule_names
@@ -37,14 +38,19 @@ from sintonia.features.cells import Cells
 from sintonia.features.expressions import evaluate
 from sintonia.interactions import Store
 from sintonia.progress import step
+from sintonia.registry import Registered, find_policy, tracking
 from sintonia.schema import KINDS
 from sintonia.timeline import midnight
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.table import effects_table
 
 if TYPE_CHECKING:
     import duckdb
 
 
 CUSTOMER = "customer_id"
+
+log = logging.getLogger("sintonia")
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,10 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
     Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
     effects' rows, threads, memory and buckets change nothing.
     """
-    one, keys = round_of(store, settings), _keys(store, settings.key)
-    prepared = _prepare(store, settings, one)
+    learned = None if settings.effects else find_policy(tracking(settings.tracking, store.rounds.parent))
+    origin = Path(settings.effects).name if settings.effects else _named(learned)
+    one, keys = round_of(store, settings, origin), _keys(store, settings.key)
+    prepared = _prepare(store, settings, one, None if learned is None else learned[0])
     with step("Deciding"):
         chosen = choose(prepared.case, settings.engagement, one.round_id, settings.engine.threads)
     with step("Writing the round"):
@@ -104,7 +112,25 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
     )
 
 
-def _prepare(store: Store, settings: DecideSettings, one: Round) -> _Prepared:
+def _named(learned: tuple[PolicyModel, Registered] | None) -> str:
+    return "" if learned is None else f"{learned[1].name} v{learned[1].version}"
+
+
+def _effects(
+    store: Store, learned: PolicyModel | None, settings: DecideSettings, ids: pa.Array, one: Round
+) -> NDArray[np.float32]:
+    """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
+    actions = [NONE, *settings.engagement.actions]
+    if learned is None:
+        path = Path(str(settings.effects))
+        return effects_matrix(read_effects(path), ids, actions, f"'{path}'")
+    if learned.observational:
+        log.warning("The effects come from a log that was not randomised: what they say may be bias.")
+    table = effects_table(store, learned, one.as_of, settings.engine)
+    return effects_matrix(table, ids, actions, "The registered policy")
+
+
+def _prepare(store: Store, settings: DecideSettings, one: Round, learned: PolicyModel | None) -> _Prepared:
     policy = settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
@@ -112,7 +138,7 @@ def _prepare(store: Store, settings: DecideSettings, one: Round) -> _Prepared:
             sent = sent_rows(connection, one.round_id)
             ids = _customers(connection, store, sent["customer_id"])
         with step("Checking what may be done"):
-            effects = read_effects(Path(str(settings.effects)), ids, [NONE, *policy.actions])
+            effects = _effects(store, learned, settings, ids, one)
             known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
             hours = _hours(known, policy, one)
@@ -124,8 +150,10 @@ def _prepare(store: Store, settings: DecideSettings, one: Round) -> _Prepared:
     return _Prepared(ids, refusals, case, sent, live)
 
 
-def round_of(store: Store, settings: DecideSettings) -> Round:
+def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
     """Return the round that is asked for: by default as of the last midnight with complete data, and at that moment.
+
+    `origin` says where the effects come from; with the engagement policy it makes the version.
 
     Raises
     ------
@@ -145,7 +173,7 @@ def round_of(store: Store, settings: DecideSettings) -> Round:
     name = settings.round or f"{decided_at:%Y-%m-%d}"
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"round='{name}' cannot name a file; use letters, digits, - and _.")
-    written = json.dumps([asdict(settings.engagement), Path(str(settings.effects)).name], sort_keys=True)
+    written = json.dumps([asdict(settings.engagement), origin], sort_keys=True)
     version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
     return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
 

@@ -1,4 +1,4 @@
-"""Effects as they come from elsewhere: a table of customer_id, action_id and effect, made a matrix."""
+"""What actions change for whom, as a matrix: from the registered policy, or from a table that came from elsewhere."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,31 +16,33 @@ from sintonia.errors import InputError, hint
 COLUMNS = ("customer_id", "action_id", "effect")
 
 
-def read_effects(path: Path, ids: pa.Array, actions: Sequence[str]) -> NDArray[np.float32]:
+def effects_matrix(
+    table: pa.Table, ids: pa.Array, actions: Sequence[str], origin: str
+) -> NDArray[np.float32]:
     """Return what each action changes for each customer, (n_customers, n_actions); NaN where the table has no row.
 
-    Doing nothing changes nothing. Rows of customers or actions that are not asked about are left out.
+    Doing nothing changes nothing. Rows of customers or actions that are not asked about are left out. `origin` says
+    where the table is from, for messages.
 
     Raises
     ------
     InputError
-        When the file is missing, lacks a column, holds an effect that is no number, or has two for one pair.
+        When it holds an effect that is no number, two for one pair, or none that is asked about.
     """
-    table = _read(path)
     customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
     action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():
-        raise InputError(f"'{path}' holds effects that are no numbers; leave out what is not known.")
+        raise InputError(f"{origin} holds effects that are no numbers; leave out what is not known.")
     known = np.flatnonzero((customer >= 0) & (action >= 0))
     if not len(known):
         found = ", ".join(sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8])
         raise InputError(
-            f"'{path}' tells of no customer of the store and action of the policy; its actions are {found}."
+            f"{origin} tells of no customer of the store and action of the policy; its actions are {found}."
         )
     cell = customer[known].astype(np.int64) * len(actions) + action[known]
     if len(np.unique(cell)) < len(cell):
-        raise InputError(f"'{path}' has two effects for one customer and action; give one.")
+        raise InputError(f"{origin} has two effects for one customer and action; give one.")
     found_effects = np.full(len(ids) * len(actions), np.nan, np.float32)
     found_effects[cell] = effect[known]
     matrix = found_effects.reshape(len(ids), len(actions))
@@ -48,7 +50,14 @@ def read_effects(path: Path, ids: pa.Array, actions: Sequence[str]) -> NDArray[n
     return matrix
 
 
-def _read(path: Path) -> pa.Table:
+def read_effects(path: Path) -> pa.Table:
+    """Return a table of effects in a Parquet or CSV file: customer_id, action_id, effect.
+
+    Raises
+    ------
+    InputError
+        When it is missing, or lacks a column, or cannot be read.
+    """
     if not path.is_file():
         near = [entry.name for entry in path.parent.glob("*")] if path.parent.is_dir() else []
         raise InputError(f"No table of effects '{path}'; {hint(path.name, near)}")

@@ -1,6 +1,6 @@
 """What rules may ask about: each customer's attributes, features and open complaint, as they were known."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -81,11 +81,11 @@ def read_features(
     for name in wanted:
         if name not in made:
             raise ConfigError(f"A rule asks for the feature '{name}'; {hint(name, made)}")
-    computed = _computed(store, [made[name] for name in wanted], known.as_of)
+    tables = _computed(store, [made[name] for name in wanted], known.as_of)
     columns = {name: np.full(len(known.ids), np.nan, np.float32) for name in wanted}
     import pyarrow.compute as pc
 
-    for table in computed:
+    for table in tables:
         place = pc.fill_null(pc.index_in(table["customer_id"].combine_chunks(), known.ids), -1).to_numpy(
             zero_copy_only=False
         )
@@ -94,7 +94,8 @@ def read_features(
     return {name: Cells(column, np.isnan(column)) for name, column in columns.items()}
 
 
-def _computed(store: Store, features: list[Feature], as_of: datetime) -> "Iterable[pa.Table]":
+def _computed(store: Store, features: Sequence[Feature], as_of: datetime) -> "Iterator[pa.Table]":
+    """Yield the features of the store's customers as of a date, bucket by bucket."""
     made = plan(features)
     for path in store.buckets:
         interactions = store.read_bucket(path, columns=dict.fromkeys(["customer_id", *made.reads]))

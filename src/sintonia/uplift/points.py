@@ -95,12 +95,17 @@ def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: P
 
 
 def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
-    """Fill `logged` with the decisions of the store, else with its sends; return whether they are sends."""
+    """Fill `logged` with the decisions of the store, else with its sends; return whether they are sends.
+
+    Of a round decided by a policy only the explorers' rows are read: the policy's choice was certain, and who is held
+    out had no choice, so nothing can be learned from them of what another action would have brought.
+    """
     columns = """decision_id, round_id, customer_id, decided_at, as_of, eligible_actions, logging_propensities,
                  COALESCE(action_id, 'none') AS action_id, channel, cost, reward_until, false AS assumed"""
     decisions, sends = _literal(str(store.folder / "decisions.parquet")), _interactions(store)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE logged AS SELECT {columns} FROM read_parquet({decisions})"
+        f"""CREATE OR REPLACE TEMP TABLE logged AS SELECT {columns} FROM read_parquet({decisions})
+            WHERE COALESCE(arm, 'explore') = 'explore'"""
     )
     if fetch_row(connection, "SELECT COUNT(*) FROM logged")[0]:
         return False
