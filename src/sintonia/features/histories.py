@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +82,13 @@ class Grid(NamedTuple):
 
 def grid(as_ofs: Ints, windows_days: Sequence[int | None]) -> Grid:
     """Return the grid of ascending as-of dates (UTC microseconds) and windows in days (None: of all time)."""
+    return _grid(tuple(as_ofs.tolist()), tuple(windows_days))
+
+
+@lru_cache(64)
+def _grid(moments: tuple[int, ...], windows_days: tuple[int | None, ...]) -> Grid:
+    """Return the grid, made once for a list or a training that asks customer by customer or bucket by bucket."""
+    as_ofs = np.array(moments, np.int64)
     starts = [as_ofs - days * DAY for days in windows_days if days is not None]
     edges = np.unique(np.concatenate([as_ofs, *starts]))
     at = np.searchsorted(edges, as_ofs)

@@ -124,8 +124,8 @@ def most(*counts: Ints) -> Floats:
 
 def _around(counts: tuple[Ints, ...], own: int) -> Ints:
     """Return each hour's count with those of the hours beside it round the clock, its own `own` times."""
-    hours = np.stack(counts)
-    around: Ints = np.roll(hours, 1, axis=0) + own * hours + np.roll(hours, -1, axis=0)
+    hours = np.stack((counts[-1], *counts, counts[0]))
+    around: Ints = hours[:-2] + own * hours[1:-1] + hours[2:]
     return around
 
 
