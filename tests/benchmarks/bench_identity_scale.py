@@ -10,6 +10,7 @@ and cards. Seconds are given by the clock and by the processor, for the machine 
 
 import argparse
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ import pyarrow as pa
 
 from sintonia.config import EngineConfig, IdentityConfig, SiloConfig, SourceConfig
 from sintonia.engine import connect
-from sintonia.identity import blocking, match, resolve, scoring, tying
+from sintonia.identity import blocking, findings, log, match, newcomers, resolve, scoring, standing, tying
+from sintonia.identity.files import write_identity
 from sintonia.identity.quality import quality
 
 FIELDS = ("first_name", "last_name", "sex", "birth_date", "email", "phone", "street", "postcode", "city")
@@ -41,21 +43,32 @@ SILOS = {
     "web": SiloConfig(path="web", identifiers={"account": "account", "cookie": "cookie"}),
     "store": SiloConfig(path="store", identifiers={"card": "card", "ticket": "ticket"}),
 }
+WHOLE = "a build from nothing"
 STEPS: tuple[tuple[ModuleType, str], ...] = (
+    (tying, "find_changes"),
     (tying, "collect_sightings"),
     (resolve, "collect_persons"),
+    (resolve, "read_model"),
     (resolve, "standardise"),
     (match, "_persons"),
     (blocking, "limits"),
     (blocking, "block"),
-    (match, "_learn"),
+    (blocking, "block_new"),
+    (match, "learn_weights"),
+    (newcomers, "_take_up_ties"),
     (scoring, "first_look"),
     (scoring, "second_look"),
     (scoring, "kept_pairs"),
+    (resolve, "_all_pairs"),
     (resolve, "decide"),
-    (resolve, "_add_matches"),
-    (resolve, "_refuse"),
+    (resolve, "remember_model"),
+    (tying, "collect_part"),
+    (tying, "tie_sightings"),
+    (standing, "_add_matches"),
+    (standing, "_refuse"),
     (tying, "write_crosswalk"),
+    (log, "write_log"),
+    (findings, "write_findings"),
 )
 
 
@@ -187,13 +200,14 @@ def timed(told: dict[str, list[float]], module: ModuleType, name: str) -> Callab
 def run(
     connection: duckdb.DuckDBPyConnection, workspace: Path, earlier: Path | None, title: str
 ) -> tuple[float, float]:
-    """Return the seconds by clock and processor of resolving what is mapped, the steps printed."""
+    """Return the seconds by clock and processor of resolving what is mapped, and of writing it down; printed."""
     told: dict[str, list[float]] = {}
-    undo = [timed(told, *step) for step in STEPS]
+    undo = [timed(told, *step) for step in STEPS] + [timed(told, sys.modules[__name__], "store")]
     source = SourceConfig(name="drawn", root="", today="2026-01-01", silos=SILOS)
     config = IdentityConfig(name="probabilistic", shareable=["email", "phone"])
     began = time.perf_counter(), time.process_time()
     tying.tie(connection, workspace, source, config, earlier)
+    store(connection, workspace / title.replace(" ", "-"))
     spent = time.perf_counter() - began[0], time.process_time() - began[1]
     for put_back in undo:
         put_back()
@@ -226,16 +240,19 @@ def report(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def store(connection: duckdb.DuckDBPyConnection, folder: Path) -> Path:
-    """Return the folder to which the decisions are written as a build does."""
-    (folder / "identity").mkdir(parents=True)
-    named = "select table_name from duckdb_tables() where starts_with(table_name, 'identity_')"
-    for (name,) in connection.execute(named).fetchall():
-        path = folder / "identity" / f"{name.removeprefix('identity_')}.parquet"
-        connection.execute(f"copy {name} to '{path}' (format parquet)")
+def store(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write what the next build goes on from, and read what this one gives the store: every cell of it."""
+    folder.mkdir(parents=True)
+    write_identity(connection, folder / "identity")
+    for name in ("crosswalk", "sighting_customers"):
+        columns = [row[0] for row in connection.execute(f"describe {name}").fetchall()]
+        connection.execute(f"select bit_xor(hash({', '.join(columns)})) from {name}").fetchall()
+
+
+def write_beside(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write what the store keeps beside, as it does for every build."""
     for name in ("crosswalk", "merges"):
         connection.execute(f"copy {name} to '{folder / name}.parquet' (format parquet)")
-    return folder / "identity"
 
 
 def main() -> None:
@@ -259,9 +276,10 @@ def main() -> None:
                 f"{given.records:,} records, {sightings:,} sightings; peak so far {peak():,.0f} MiB",
                 flush=True,
             )
-            whole = run(connection, workspace, None, "a build from nothing")
+            whole = run(connection, workspace, None, WHOLE)
             report(connection)
-            earlier = store(connection, workspace / "v1")
+            earlier = workspace / WHOLE.replace(" ", "-") / "identity"
+            write_beside(connection, earlier.parent)
             map_silos(connection, parts)
             again = run(connection, workspace, earlier, "the same and 1 % more")
             report(connection)

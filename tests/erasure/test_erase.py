@@ -21,6 +21,8 @@ from sintonia.config import (
 )
 from sintonia.erasure.erase import sweep
 from sintonia.errors import ErasureError, InputError
+from sintonia.identity import changes
+from sintonia.identity.explaining import explain
 from sintonia.interactions import open_store
 from sintonia.pipelines import build, forget
 
@@ -101,6 +103,26 @@ def test_an_id_that_a_shared_identifier_conferred_goes_to_nobody_else(tmp_path):
     remove(built, customer)
     build(built)
     assert customer not in open_store(built_folder(built)).customer_ids()
+
+
+def test_builds_that_decide_a_part_tell_of_nobody_forgotten_and_decide_the_others_anew(
+    built, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(changes, "MOST_CHANGED", 1e9)
+    before = owners(built, "crm")
+    with (tmp_path / "brand/crm.csv").open("a") as file:
+        file.write("4,3335550000,2025-02-01,register,Ugo,Neri,\n")
+    build(built)
+    identity = open_store(built_folder(built)).folder / "identity"
+    assert (identity / "nodes.1.parquet").is_file()
+    remove(built, "crm:1")
+    assert naming(built_folder(built), {before["1"].lower()}) == {}
+    build(built)
+    after = owners(built, "crm")
+    assert {key: after[key] for key in ("2", "3")} == {key: before[key] for key in ("2", "3")}
+    assert sorted(after) == ["2", "3", "4"]
+    assert owners(built, "phone")["3335550000"] == before["2"]
+    assert explain(open_store(built_folder(built)).folder, "phone:3335550000").refused != []
 
 
 def test_an_identifier_is_found_as_its_silo_writes_it(tmp_path):

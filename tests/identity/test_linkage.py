@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.identity.linkage import MOST_BITS, Before, Pairs, link_as_known, ruled
+from sintonia.identity.linkage import MOST_BITS, Before, Pairs, link_around, link_as_known, ruled
 
 RECORDS = 7
 PAIRS = st.dictionaries(
@@ -108,6 +108,23 @@ def test_two_steps_of_arrivals_merge_what_one_does(arrived, pairs, day):
         group[(group == one) | (group == other)] = min(one, other)
     then = link(arrived, late, Before(group, columns(early)))
     assert [*first, *then] == link(arrived, pairs)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=12, max_size=12),
+    st.lists(st.integers(0, 11), min_size=12, max_size=12),
+    WHOLE,
+    st.integers(6, 12),
+)
+def test_from_the_pairs_around_new_ones_follows_what_does_from_all(arrived, mates, pairs, new_from):
+    group = np.arange(12)
+    for record in range(new_from):  # earlier groups, whatever made them
+        group[record] = group[min(mates[record], record)]
+    old = {pair: told for pair, told in pairs.items() if max(pair) < new_from}
+    new = {pair: told for pair, told in pairs.items() if max(pair) >= new_from}
+    before = Before(group, columns(old))
+    whole = link_as_known(np.array(arrived), columns(new), 0.0, before)
+    assert rows_of(link_around(np.array(arrived), columns(new), 0.0, before)) == rows_of(whole)
 
 
 def plainly(arrived, pairs, least):

@@ -8,11 +8,14 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
+from sintonia.config import IdentityConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.identity.clusters import cluster
-from sintonia.identity.match import Earlier, MatchConfig, match_pairs
+from sintonia.identity.match import MatchConfig, match_pairs
+from sintonia.identity.newcomers import match_new
 from sintonia.identity.quality import quality
 from sintonia.identity.standardise import standardise
+from sintonia.identity.state import recall
 
 
 @pytest.fixture
@@ -99,7 +102,9 @@ def test_the_same_table_in_another_order_gives_the_same_pairs(connection):
 def test_weights_learned_earlier_score_new_records_even_without_some_of_their_fields(matched, connection):
     records, learned = matched[0], matched[2].model
     few = records.slice(0, 40).drop_columns(["last_name"])
-    scored = match_pairs(few, MatchConfig(), connection, Earlier(learned, np.ones(few.num_rows, bool)))
+    few = few.set_column(0, "record_id", pa.array([str(number) for number in range(40)]))
+    recall(connection, None, IdentityConfig())
+    scored = match_new(connection, few, learned, MatchConfig())
     assert scored.model.weights is learned.weights
     assert scored.pairs["level_last_name"].null_count == scored.pairs.num_rows > 0
 

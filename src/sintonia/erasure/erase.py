@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 
 from sintonia.config import SourceConfig
 from sintonia.erasure.decided import Decided, read_decided, without
-from sintonia.erasure.files import compact, copy_parquet, count_traces, link, remove_rows
+from sintonia.erasure.files import compact, copy_parquet, count_traces, remove_rows
 from sintonia.erasure.person import Person
 from sintonia.erasure.search import Search, files_of, structure
 from sintonia.erasure.tombstones import ERASED, entomb
 from sintonia.erasure.traces import Traces
 from sintonia.errors import InputError
+from sintonia.identity.files import link
 from sintonia.interactions import Store
 from sintonia.interactions.write import rewrite_store
 from sintonia.sources.locate import locate_root
@@ -142,6 +143,8 @@ def _copy(path: Path, target: Path, structural: Traces, decided: Decided) -> int
         return link(path, target)
     if path.parent.name != "identity":
         return copy_parquet(path, target, structural)
+    if "." in path.stem:  # a later build's rows of a table that is written whole now
+        return 0
     table, removed = without(path, decided)
     pq.write_table(table, target, compression="zstd")
     return removed

@@ -6,7 +6,6 @@ What a file is, its first bytes say; whether text has rows to remove, its name. 
 import gzip
 import html
 import io
-import os
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from sintonia.erasure.records import decoded, marked_blocks
 from sintonia.erasure.traces import Traces, json_cells
+from sintonia.identity.files import link
 
 DELIMITED, JSON_LINES = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson")
 
@@ -70,16 +70,6 @@ def copy_parquet(path: Path, target: Path, traces: Traces) -> int:
         table.filter(pa.array(~gone)), target, compression="none" if codec == "uncompressed" else codec
     )
     return int(gone.sum())
-
-
-def link(path: Path, target: Path) -> int:
-    """Return 0 when the target is the file under another name, or a copy where the disk has no hard links."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(path, target)
-    except OSError:
-        target.write_bytes(path.read_bytes())
-    return 0
 
 
 def compact(path: Path) -> None:

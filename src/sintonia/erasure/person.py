@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 from sintonia.erasure.tombstones import Tombstones
 from sintonia.erasure.traces import Bools, Traces
 from sintonia.errors import InputError, unknown
+from sintonia.identity.explaining import find_customer
 from sintonia.identity.fields import PATTERNS
+from sintonia.identity.files import standing
 from sintonia.interactions import Store
 
 TELLING = ("email", "phone", "street")
@@ -66,7 +68,10 @@ def find_person(store: Store, workspace: Path, tombstones: Tombstones, asked: st
     InputError
         When nobody is known by it; the message repeats no identifier and names no customer.
     """
-    customer = _customer(store, asked)
+    with duckdb.connect() as connection:
+        for name in ("crosswalk", "merges"):
+            connection.read_parquet(str(store.folder / f"{name}.parquet")).create_view(name)
+        customer = find_customer(connection, asked)
     if customer is not None:
         return _read(store, workspace, customer)
     kind, _, value = _parted(asked)
@@ -89,19 +94,6 @@ def _parted(asked: str) -> tuple[str, str, str]:
     if not colon:
         return "", "", asked
     return kind, colon, value.strip().lower() if kind == "email" else value.strip()
-
-
-def _customer(store: Store, asked: str) -> str | None:
-    """Return today's customer of what is asked for."""
-    if asked in store.customer_ids():
-        return asked
-    merges = store.read_merges()
-    found = merges.filter(pc.equal(merges["customer_id"], asked))["merged_into"].to_pylist()
-    kind, colon, value = _parted(asked)
-    if colon and not found:
-        now = store.read_crosswalk(kind)
-        found = now.filter(pc.equal(now["source_key"], value))["customer_id"].to_pylist()
-    return str(found[0]) if found else None
 
 
 def _read(store: Store, workspace: Path, customer: str) -> Person:
@@ -146,7 +138,10 @@ def _refused(workspace: Path) -> frozenset[tuple[str, str]]:
 def read_records(store: Store) -> pa.Table:
     """Return the person records a build compared, in their standard spelling; no row when it compared none."""
     path = store.folder / "identity" / "records.parquet"
-    return pq.read_table(path) if path.is_file() else pa.table({"key": pa.array([], pa.string())})
+    if not path.is_file():
+        return pa.table({"key": pa.array([], pa.string())})
+    with duckdb.connect() as connection:
+        return connection.sql(f"FROM {standing(path)}").to_arrow_table()
 
 
 def led_by(records: pa.Table, person: Person) -> Bools:

@@ -38,37 +38,43 @@ _PARTS = {
     "birth_month_day": ("birth_date", "substr(birth_date, 6)"),
     "birth_year_day": ("birth_date", "left(birth_date, 4) || substr(birth_date, 9)"),
     "email_start": ("email", "left(email, 6)"),
-    "name": ("name", "name"),
-    "name_start": ("name", "left(name, 3)"),
-    "name_end": ("name", "right(name, 3)"),
+    "name": ("name", "{name}"),
+    "name_start": ("name", "left({name}, 3)"),
+    "name_end": ("name", "right({name}, 3)"),
 }
 _NAMES = ("first_name", "last_name")
 
 
-def keys(columns: Collection[str]) -> dict[str, str]:
-    """Return the keys that the columns allow: what must agree, and the SQL of (person, is_new, key) over `persons`.
-
-    Examples
-    --------
-    >>> keys(["phone_end"])
-    {'phone_end': 'select person, is_new, hash(phone_end) as key from persons where phone_end is not null'}
-    """
-    names = [name for name in _NAMES if name in columns]
-    present = {*columns, *(["name"] if names else [])}
-    source = f"(select *, unnest([{', '.join(names)}]) as name from persons)"
+def _parts(columns: Collection[str]) -> dict[str, list[str]]:
+    """Return the keys that the columns allow, each as the SQL of what must agree; `{name}` stands for either name."""
+    present = {*columns, *(["name"] if set(_NAMES) & set(columns) else [])}
     found = {}
     for key in _KEYS:
         parts = [_PARTS.get(part, (part, part)) for part in key.split()]
         if present.issuperset(field for field, _ in parts):
-            sql = [part for _, part in parts]
-            rows = source if "name" in {field for field, _ in parts} else "persons"
-            known = " and ".join(f"{part} is not null" for part in sql)
-            found[key] = f"select person, is_new, hash({', '.join(sql)}) as key from {rows} where {known}"
-    if len(names) == len(_NAMES):
-        both = "hash(least(first_name, last_name), greatest(first_name, last_name))"
-        found["both_names"] = (
-            f"select person, is_new, {both} as key from persons where first_name <> last_name"
-        )
+            found[key] = [sql for _, sql in parts]
+    if set(_NAMES) <= set(columns):
+        both = "case when first_name <> last_name then {which}(first_name, last_name) end"
+        found["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
+    return found
+
+
+def keys(columns: Collection[str]) -> dict[str, str]:
+    """Return the keys that the columns allow: what must agree, and the SQL of (person, key) over `persons`.
+
+    Examples
+    --------
+    >>> keys(["phone_end"])
+    {'phone_end': 'select person, hash(phone_end) as key from persons where phone_end is not null'}
+    """
+    names = ", ".join(name for name in _NAMES if name in columns)
+    either = f"(select *, unnest([{names}]) as name from persons)"
+    found = {}
+    for key, parts in _parts(columns).items():
+        rows = either if "{name}" in " ".join(parts) else "persons"
+        sql = [part.format(name="name") for part in parts]
+        known = " and ".join(f"{part} is not null" for part in sql)
+        found[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
     return found
 
 
@@ -76,7 +82,7 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
     """Make the table `candidates` (join_key_l < join_key_r, match_key) from the table `persons`.
 
     `limits` says of each key how many records of a group are compared with each other, the first ones; keys that
-    are not there are left out. A pair has at least one record that `is_new`.
+    are not there are left out.
     """
     connection.execute(
         "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
@@ -86,12 +92,62 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
             connection.execute(f"""
                 insert into found
                 with keyed as (
-                    from ({rows}) semi join (select key from ({rows}) where is_new) using (key)
-                    qualify row_number() over (partition by key order by person) <= {limits[key]}
+                    from ({rows}) qualify row_number() over (partition by key order by person) <= {limits[key]}
                         and count(*) over (partition by key) > 1
                 )
                 select distinct {number}, l.person, r.person
-                from keyed l join keyed r on l.key = r.key and l.person < r.person and (l.is_new or r.is_new)""")
+                from keyed l join keyed r on l.key = r.key and l.person < r.person""")
+    _candidates(connection)
+
+
+def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
+    """Make the table `candidates` as `block` does, of the pairs of `everyone` with a record that `is_new`.
+
+    New records come after all others, so that a group which is full without them compares them with nobody. Only
+    keys that a new record has are looked at; parts of keys are hashed once, for most are part of many keys.
+    """
+    ways = {number: _ways(parts, columns) for number, parts in enumerate(_parts(columns).values())}
+    sql = sorted({part for either in ways.values() for parts in either for part in parts})
+    place = {part: f"part_{at}" for at, part in enumerate(sql)}
+    hashed = ", ".join(f"case when {part} is not null then hash({part}) end as {place[part]}" for part in sql)
+    connection.execute(
+        f"create or replace temp table key_parts as select person, is_new, {hashed} from everyone"
+    )
+    connection.execute(
+        "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
+    )
+    for number, key in enumerate(_parts(columns)):
+        if key in limits:
+            rows = (_key_of([place[part] for part in parts]) for parts in ways[number])
+            connection.execute(_newly_found(number, " union all ".join(rows), limits[key]))
+    connection.execute("drop table key_parts")
+    _candidates(connection)
+
+
+def _ways(parts: list[str], columns: Collection[str]) -> list[list[str]]:
+    """Return the SQL of a key's parts, once for each name where it speaks of one."""
+    names = [name for name in _NAMES if name in columns] if "{name}" in " ".join(parts) else [""]
+    return [[part.format(name=name) for part in parts] for name in names]
+
+
+def _key_of(parts: list[str]) -> str:
+    """Return the SQL of (person, is_new, key) over `key_parts`."""
+    known = " and ".join(f"{part} is not null" for part in parts)
+    return f"select person, is_new, hash({', '.join(parts)}) as key from key_parts where {known}"
+
+
+def _newly_found(number: int, rows: str, limit: int) -> str:
+    return f"""
+        insert into found
+        with met as (from ({rows}) semi join (select key from ({rows}) where is_new) using (key)),
+        full_groups as (select key from met group by key having count(*) filter (not is_new) >= {limit}),
+        firsts as (from met anti join full_groups using (key)
+                   qualify row_number() over (partition by key order by person) <= {limit})
+        select distinct {number}, l.person, r.person
+        from firsts l join firsts r on l.key = r.key and l.person < r.person and r.is_new"""
+
+
+def _candidates(connection: "DuckDBPyConnection") -> None:
     connection.execute(
         "create or replace temp table candidates as"
         " select min(match_key)::varchar as match_key, join_key_l, join_key_r from found"
@@ -100,12 +156,12 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
     connection.execute("drop table found")
 
 
-def every_pair(connection: "DuckDBPyConnection") -> None:
-    """Make the table `candidates` of all pairs of `persons` with a new record, for tables that need no key."""
+def every_pair(connection: "DuckDBPyConnection", records: str = "persons") -> None:
+    """Make the table `candidates` of all pairs whose later record `is_new`, for tables that need no key."""
     connection.execute(
         "create or replace temp table candidates as"
         " select '0' as match_key, l.person as join_key_l, r.person as join_key_r"
-        " from persons l join persons r on l.person < r.person and (l.is_new or r.is_new)"
+        f" from {records} l join {records} r on l.person < r.person and r.is_new"
     )
 
 

@@ -75,14 +75,16 @@ def _apart(first_seen_at: Ints) -> "Growth":
 
 
 def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill the engine's tables `crosswalk`, `merges` and `sighting_customers` from `nodes`, `ties` and `sightings`.
+    """Fill the engine's tables `decided_crosswalk`, `merges` and `decided_sightings` from `nodes`, `ties`, `sightings`.
 
     An identifier's rule and probability are those of the weakest tie behind its row.
 
     - `merges`: one row per customer that became part of another: `customer_id`, `merged_into`, `merged_at`.
-    - `sighting_customers`: one row per (set of identifiers, customer): `linked_at`, the earliest among them, for
-      any one of a record's identifiers is enough to know whose it is, unless its tie to the record was `refused`;
-      `unlinked_at`, null while it holds; and `person_id`, the customer it belongs to now.
+    - `decided_sightings`: one row per (`sighting`, customer): `linked_at`, the earliest among its identifiers, for
+      any one of a record's is enough to know whose it is, unless its tie to the record was `refused`; `unlinked_at`,
+      null while it holds; `person_id`, the customer it belongs to now; `arrived_at`, and `root`, the number of that
+      customer's first identifier.
+    - `belonging`: the first identifier (`root`) of each node's customer in the end, by their numbers.
     """
     (seen,) = _columns(connection, "SELECT EPOCH_US(first_seen_at) FROM nodes ORDER BY node")
     connection.execute("""
@@ -104,12 +106,12 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
 def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Fill the tables from `memberships`, of which `now` is the root that the row's root belongs to in the end."""
     connection.execute("""
-        CREATE OR REPLACE TEMP TABLE crosswalk AS
+        CREATE OR REPLACE TEMP TABLE decided_crosswalk AS
         SELECT SPLIT_PART(nodes.key, ':', 1) AS source, SUBSTR(nodes.key, STRPOS(nodes.key, ':') + 1) AS source_key,
                roots.confers AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
                CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at,
                COALESCE(match_probability, 1.0) AS match_probability, COALESCE(rule, 'first record') AS rule,
-               nodes.key AS key, memberships.node = root AS is_root
+               nodes.key AS key
         FROM memberships JOIN nodes USING (node) JOIN nodes AS roots ON roots.node = memberships.root
         LEFT JOIN rules USING (weakness)""")
     connection.execute("""
@@ -118,16 +120,21 @@ def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
         FROM memberships JOIN nodes AS past ON past.node = root JOIN nodes AS present ON present.node = now
         WHERE memberships.node = root AND until >= 0 ORDER BY 1""")
     connection.execute("""
-        CREATE OR REPLACE TEMP TABLE sighting_customers AS
+        CREATE OR REPLACE TEMP TABLE belonging AS
+        SELECT memberships.node, roots.number AS root
+        FROM memberships JOIN nodes AS roots ON roots.node = memberships.root WHERE until < 0""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE decided_sightings AS
         WITH apart AS (SELECT left_node, right_node FROM refused
                        UNION ALL SELECT right_node, left_node FROM refused),
-        belonging AS (
+        told AS (
             SELECT sighting, root, now, MIN(since) AS since, MAX(until) AS until
             FROM (FROM seen ANTI JOIN apart ON node = left_node AND lead_node = right_node)
             JOIN memberships USING (node) GROUP BY sighting, root, now)
-        SELECT keys, roots.confers AS customer_id, MAKE_TIMESTAMP(since) AS linked_at,
-               CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at, person.confers AS person_id
-        FROM belonging JOIN sightings USING (sighting)
+        SELECT sighting, arrived_at, person.number AS root, roots.confers AS customer_id,
+               MAKE_TIMESTAMP(since) AS linked_at, CASE WHEN until >= 0 THEN MAKE_TIMESTAMP(until) END AS unlinked_at,
+               person.confers AS person_id
+        FROM told JOIN sightings USING (sighting)
         JOIN nodes AS roots ON roots.node = root JOIN nodes AS person ON person.node = now""")
 
 

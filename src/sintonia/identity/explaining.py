@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sintonia.errors import InputError
 from sintonia.identity.explanation import Change, Explanation, Identifier, Tie
+from sintonia.identity.files import standing
 from sintonia.identity.findings import masked_key
 from sintonia.identity.judged import judged_pairs, state_folder, stored_fields, stored_records
 
@@ -29,8 +30,10 @@ def explain(store: Path, asked: str) -> Explanation:
     state = state_folder(store)
     with duckdb.connect() as connection:
         for name, path in _tables(store, state).items():
-            connection.read_parquet(str(path)).create_view(name)
-        customer = _find(connection, asked.strip())
+            connection.execute(f"CREATE VIEW {name} AS FROM {standing(path)}")
+        customer = find_customer(connection, asked.strip())
+        if customer is None:
+            raise _nobody(connection)
         connection.execute(_OWN, [customer])
         identifiers = connection.execute(_IDENTIFIERS).fetchall()
         changes = connection.execute(_CHANGES, [customer] * 3).fetchall()
@@ -89,21 +92,27 @@ def _tables(store: Path, state: Path) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
-def _find(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
-    """Return today's customer of what is asked for."""
+def find_customer(connection: duckdb.DuckDBPyConnection, asked: str) -> str | None:
+    """Return today's customer of what is asked for, from the tables `crosswalk` and `merges`; None for nobody.
+
+    `asked` is a customer's id, also one that became part of another, or an identifier, `type:value`; e-mail addresses
+    are known in lower case.
+    """
     kind, _, value = asked.partition(":")
-    spelt = [value.strip(), value.strip().lower()]
+    spelt = value.strip().lower() if kind == "email" else value.strip()
     found = connection.execute(
         """SELECT customer_id, 0 AS place FROM crosswalk WHERE customer_id = $asked AND unlinked_at IS NULL
            UNION ALL SELECT merged_into, 1 FROM merges WHERE customer_id = $asked
            UNION ALL SELECT customer_id, 2 FROM crosswalk
-           WHERE source = $kind AND source_key IN ($value, $lower) AND unlinked_at IS NULL ORDER BY place LIMIT 1""",
-        {"asked": asked, "kind": kind, "value": spelt[0], "lower": spelt[1]},
+           WHERE source = $kind AND source_key = $value AND unlinked_at IS NULL ORDER BY place LIMIT 1""",
+        {"asked": asked, "kind": kind, "value": spelt},
     ).fetchall()
-    if found:
-        return str(found[0][0])
+    return str(found[0][0]) if found else None
+
+
+def _nobody(connection: duckdb.DuckDBPyConnection) -> InputError:
     kinds = connection.execute("SELECT DISTINCT source FROM crosswalk ORDER BY 1").fetchall()
-    raise InputError(
+    return InputError(
         "Nobody in the store is known by what customer= says; give the id of a customer, also a former one, or an "
         f"identifier with its type, customer=TYPE:VALUE, of the types {', '.join(name for (name,) in kinds)}."
     )

@@ -17,8 +17,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.identity.comparisons import Comparison
-from sintonia.identity.linkage import Ints
-from sintonia.identity.resolve import Resolved
 
 FINDINGS = ("held", "borderline", "shared")
 """Files under `identity/` of the workspace."""
@@ -60,7 +58,10 @@ def clear_findings(workspace: Path) -> None:
 
 
 def write_findings(
-    connection: duckdb.DuckDBPyConnection, workspace: Path, found: Resolved | None
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Path,
+    compared: Sequence[Comparison],
+    shareable: Sequence[str],
 ) -> list[Path]:
     """Return the files written under `identity/`, those without a row left out.
 
@@ -68,12 +69,11 @@ def write_findings(
     `arrived_at`, `evidence` (each field's degree of agreement, values masked). `shared` has one row per
     identifier: `source`, `source_key`, `refused` (ties), `known_at`, `shown` (masked).
     """
-    tables = {"shared": _shared(connection)}
-    if found is not None:
-        pairs = found.matches.pairs
-        tables["held"] = _described(found, np.flatnonzero(found.decided.held))
-        nearest = np.argsort(np.abs(pairs["match_weight"].to_numpy()), kind="stable")
-        tables["borderline"] = _described(found, nearest[:BORDERLINE])
+    tables = {"shared": _shared(connection, shareable)}
+    if compared:
+        nearest = f'ORDER BY ABS(match_weight), "left", "right" LIMIT {BORDERLINE}'
+        for name, which in (("held", "WHERE held"), ("borderline", nearest)):
+            tables[name] = _described(connection, f"FROM now_pairs {which}", compared)
     folder = workspace / "identity"
     written = [folder / f"{name}.parquet" for name, table in tables.items() if table.num_rows]
     for path in written:
@@ -82,26 +82,39 @@ def write_findings(
     return written
 
 
-def _shared(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    found = connection.sql("""
+def _shared(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> pa.Table:
+    listed = ", ".join(f"'{kind}'" for kind in shareable) or "NULL"
+    found = connection.sql(f"""
+        WITH apart AS (
+            SELECT CASE WHEN SPLIT_PART("left", ':', 1) IN ({listed}) THEN "left"
+                        WHEN SPLIT_PART("right", ':', 1) IN ({listed}) THEN "right" END AS key, arrived_at
+            FROM now_ties WHERE NOT holds AND rule = 'same record')
         SELECT SPLIT_PART(key, ':', 1) AS source, SUBSTR(key, STRPOS(key, ':') + 1) AS source_key,
                COUNT(*) AS refused, MIN(arrived_at) AS known_at
-        FROM refused JOIN nodes ON node = identifier WHERE shareable GROUP BY key ORDER BY refused DESC, key
+        FROM apart WHERE key IS NOT NULL GROUP BY key ORDER BY refused DESC, key
     """).to_arrow_table()
     return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
 
 
-def _described(found: Resolved, places: Ints) -> pa.Table:
-    pairs = found.matches.pairs.take(pa.array(places))
-    sides = [pairs[side].cast(pa.int64()) for side in ("left", "right")]
-    arrived = [found.persons["arrived_at"].take(side.combine_chunks()).to_numpy() for side in sides]
+def _described(
+    connection: duckdb.DuckDBPyConnection, chosen: str, compared: Sequence[Comparison]
+) -> pa.Table:
+    pairs = connection.sql(chosen).to_arrow_table()
+    ids = np.unique(np.append(pairs["left"].to_numpy(), pairs["right"].to_numpy()))
+    connection.register("chosen_records", pa.table({"record_id": ids}))
+    records = connection.sql(
+        "FROM now_records SEMI JOIN chosen_records USING (record_id) ORDER BY record_id"
+    ).to_arrow_table()
+    connection.unregister("chosen_records")
+    sides = [pa.array(np.searchsorted(ids, pairs[side].to_numpy())) for side in ("left", "right")]
+    arrived = [records["arrived_at"].take(side).to_numpy() for side in sides]
     return pa.table(
         {
-            "left": found.persons["key"].take(sides[0].combine_chunks()),
-            "right": found.persons["key"].take(sides[1].combine_chunks()),
+            "left": records["key"].take(sides[0]),
+            "right": records["key"].take(sides[1]),
             "match_probability": pairs["match_probability"],
             "arrived_at": pa.array(np.maximum(*arrived), pa.timestamp("us")),
-            "evidence": pa.array(evidence(found.standard, pairs, found.matches.compared), pa.string()),
+            "evidence": pa.array(evidence(records, pairs, compared), pa.string()),
         }
     )
 
@@ -131,7 +144,7 @@ def agreements(
     ids = standard["record_id"].combine_chunks()
     sides = [standard.take(pc.index_in(pairs[side].combine_chunks(), ids)) for side in ("left", "right")]
     told: list[list[Agreement]] = [[] for _ in range(pairs.num_rows)]
-    for one in compared:
+    for one in (one for one in compared if one.field in standard.column_names):
         levels = (pairs[f"{kind}_{one.field}"].to_pylist() for kind in ("level", "weight"))
         values = (side[one.field].to_pylist() for side in sides)
         for found, level, weight, left, right in zip(told, *levels, *values, strict=True):

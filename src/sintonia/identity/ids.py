@@ -5,27 +5,40 @@ import duckdb
 from sintonia.engine import fetch_row
 
 
-def confer_ids(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill `confers` of the table `nodes`: as in earlier builds, and for new identifiers an id of their own.
+def confer_ids(connection: duckdb.DuckDBPyConnection, beside: str | None = None) -> None:
+    """Make the table `nodes` of `placed`, `confers` filled: as in earlier builds, and for new identifiers their own.
 
     The id is the key itself where a source has a single kind of key, else a hash of it, which shows no e-mail or
-    phone. Where the first identifier of an earlier customer is no longer in any silo, the first that is left takes
-    over its id.
+    phone; identifiers that stay out of this build are in the table `beside`. Where the first identifier of an earlier
+    customer is no longer in any silo, the first that is left takes over its id.
     """
-    _take_over(connection)
-    kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM nodes").fetchall()
-    plain = len(kinds) == 1 and kinds[0][0] not in ("email", "phone")
+    kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM placed").fetchall()
+    plain = (
+        len(kinds) == 1
+        and kinds[0][0] not in ("email", "phone")
+        and not _others(connection, beside, kinds[0][0])
+    )
     own = "SUBSTR(key, STRPOS(key, ':') + 1)" if plain else "'C' || UPPER(SUBSTR(SHA256(key), 1, 16))"
-    connection.execute(f"UPDATE nodes SET confers = {own} WHERE confers IS NULL")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE nodes AS
+        SELECT node, number, key, first_seen_at, COALESCE(heirs.confers, placed.confers, {own}) AS confers
+        FROM placed LEFT JOIN ({_heirs(connection)}) AS heirs USING (node)""")
+    connection.execute("DROP TABLE placed")
 
 
-def _take_over(connection: duckdb.DuckDBPyConnection) -> None:
-    gone = "before_nodes AS gone ANTI JOIN nodes USING (key)"
+def _others(connection: duckdb.DuckDBPyConnection, beside: str | None, kind: str) -> bool:
+    """Return whether there are identifiers of another kind in the table."""
+    query = f"SELECT 1 FROM {beside} WHERE SPLIT_PART(key, ':', 1) <> ? LIMIT 1"
+    return beside is not None and bool(connection.execute(query, [kind]).fetchall())
+
+
+def _heirs(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the SQL of the nodes that take over an id, with the id."""
+    gone = "known_nodes AS gone ANTI JOIN placed USING (key)"
     (orphans,) = fetch_row(connection, f"SELECT COUNT(*) FROM {gone}")
-    if orphans:
-        connection.execute(f"""
-            UPDATE nodes SET confers = heirs.confers FROM (
-                SELECT gone.confers, MIN(nodes.node) AS node
-                FROM (FROM {gone}) AS gone JOIN before_holdings ON customer_id = gone.confers
-                JOIN nodes ON nodes.key = before_holdings.key GROUP BY gone.confers
-            ) AS heirs WHERE heirs.node = nodes.node""")
+    if not orphans:
+        return "SELECT 0 AS node, '' AS confers WHERE false"
+    return f"""
+        SELECT gone.confers, MIN(placed.node) AS node
+        FROM (FROM {gone}) AS gone JOIN known_holdings ON customer_id = gone.confers
+        JOIN placed ON placed.key = known_holdings.key GROUP BY gone.confers"""

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sintonia.config import IdentityConfig
 from sintonia.errors import NotBuiltError
 from sintonia.identity.charts import JudgedPair, Matcher
 from sintonia.identity.comparisons import Comparison, comparisons
+from sintonia.identity.files import standing
 from sintonia.identity.findings import agreements, masked_key
-from sintonia.identity.state import Before, read_model
+from sintonia.identity.learned import read_model
 
 
 def state_folder(store: Path) -> Path:
@@ -63,12 +63,12 @@ def stored_fields(state: Path) -> tuple[Comparison, ...]:
 
 def stored_matcher(state: Path, most: int) -> Matcher | None:
     """Return what matched a store's records, with the pairs of least certainty; None where none were matched."""
-    model = read_model(Before(state, scores=True), IdentityConfig())
+    model = read_model(state)
     if model is None:
         return None
     compared = stored_fields(state)
     with duckdb.connect() as connection:
-        scored = connection.read_parquet(str(state / "pairs.parquet"))
+        scored = connection.sql(f"FROM {standing(state / 'pairs.parquet')}")
         weights = scored.project("match_weight").to_arrow_table()["match_weight"].to_numpy()
         pairs = scored.order('abs(match_weight), "left", "right"').limit(most).to_arrow_table()
     told = judged_pairs(stored_records(state, pairs), pairs, compared)
@@ -79,8 +79,7 @@ def stored_records(state: Path, pairs: pa.Table) -> pa.Table:
     """Return the records that the pairs are made of."""
     with duckdb.connect() as connection:
         connection.register("pairs", pairs.select(["left", "right"]))
-        connection.read_parquet(str(state / "records.parquet")).create_view("records")
-        return connection.sql("""
-            FROM records
+        return connection.sql(f"""
+            FROM {standing(state / "records.parquet")}
             SEMI JOIN (SELECT "left" AS record_id FROM pairs UNION SELECT "right" FROM pairs) USING (record_id)
         """).to_arrow_table()

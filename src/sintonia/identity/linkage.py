@@ -72,6 +72,18 @@ class Linked:
     match_weight: Floats
     held: Bools
 
+    def made(self) -> "Linked":
+        """Return those that were made."""
+        kept = ~self.held
+        return Linked(
+            self.left[kept], self.right[kept], self.arrived_at[kept], self.match_weight[kept], self.held[kept]
+        )
+
+
+_NONE = np.zeros(0, np.int64)
+NOTHING = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
+"""No merge at all."""
+
 
 def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None = None) -> Linked:
     """Return the merges of records, batch of arrivals after batch of arrivals.
@@ -111,6 +123,36 @@ def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before |
     told, linkage = _prepared(arrived_at, pairs, least, before)
     pair, known_at, bits, held = link(linkage, len(told.left) - len(pairs.left))
     return Linked(told.left[pair], told.right[pair], known_at, bits, held)
+
+
+def link_around(arrived_at: Ints, pairs: Pairs, least: float, before: Before) -> Linked:
+    """Return what `link_as_known` does, from the pairs around the groups that the new pairs can reach alone.
+
+    Only a group with a new pair, or one that a merge made larger, is asked anew: of the earlier pairs those count
+    that touch such groups. A merge that takes in a group whose pairs were left out is taken back, and asked again
+    with them.
+
+    Examples
+    --------
+    Record 4 joins 0, and both together match 1, whose pair with 0 alone fell short; 2 and 3 are not asked.
+
+    >>> told = Pairs(np.array([0, 2]), np.array([1, 3]), np.array([-1.0, -1.0]), np.zeros(2, bool))
+    >>> new = Pairs(np.array([0, 1]), np.array([4, 4]), np.array([9.0, 8.0]), np.zeros(2, bool))
+    >>> found = link_around(np.array([1, 1, 1, 1, 9]), new, 0.0, Before(np.arange(5), told))
+    >>> found.left.tolist(), found.right.tolist()
+    ([0, 1], [4, 4])
+    """
+    group, old = before.group, before.pairs
+    left, right = group[old.left], group[old.right]
+    asked = np.zeros(len(group), bool)
+    reached = np.append(group[pairs.left], group[pairs.right])
+    while True:
+        asked[reached] = True
+        near = Before(group, old.take(asked[left] | asked[right]))
+        linked = link_as_known(arrived_at, pairs, least, near)
+        reached = np.append(group[linked.left], group[linked.right])[np.tile(~linked.held, 2)]
+        if asked[reached].all():
+            return linked
 
 
 def average_linkage(records: int, pairs: Pairs, least: float) -> Ints:

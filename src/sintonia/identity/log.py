@@ -2,7 +2,7 @@
 
 import duckdb
 
-from sintonia.identity.state import PREFIX
+from sintonia.identity.files import PREFIX
 
 
 def write_log(connection: duckdb.DuckDBPyConnection) -> None:
@@ -15,10 +15,10 @@ def write_log(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE moved AS
-        WITH now AS (SELECT key, customer_id FROM crosswalk WHERE unlinked_at IS NULL),
+        WITH now AS (SELECT key, customer_id FROM decided_crosswalk WHERE unlinked_at IS NULL),
         spread AS (
             SELECT before.customer_id, now.customer_id AS other_customer_id, COUNT(*) AS identifiers
-            FROM before_holdings AS before JOIN now USING (key) GROUP BY 1, 2)
+            FROM known_holdings AS before JOIN now USING (key) GROUP BY 1, 2)
         SELECT *, other_customer_id = ARG_MIN(other_customer_id, (other_customer_id <> spread.customer_id,
                       -identifiers, other_customer_id)) OVER (PARTITION BY spread.customer_id) AS goes_on
         FROM spread""")
@@ -35,7 +35,7 @@ def write_log(connection: duckdb.DuckDBPyConnection) -> None:
         WITH past AS (
             SELECT customer_id, merged_into, merged_at FROM before_merges
             UNION ALL SELECT customer_id, customer_id, now()::TIMESTAMP FROM moved WHERE goes_on),
-        customers AS (SELECT DISTINCT customer_id FROM crosswalk WHERE unlinked_at IS NULL)
+        customers AS (SELECT DISTINCT customer_id FROM decided_crosswalk WHERE unlinked_at IS NULL)
         SELECT past.customer_id, moved.other_customer_id, ANY_VALUE(past.merged_at)
         FROM past JOIN moved ON moved.customer_id = past.merged_into AND moved.goes_on
         ANTI JOIN merges ON merges.customer_id = past.customer_id

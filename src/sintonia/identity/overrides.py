@@ -13,22 +13,29 @@ DECISIONS = ("must-link", "cannot-link")
 
 @dataclass(frozen=True)
 class Overrides:
-    """Pairs of nodes that must and that cannot be one customer, and how many rows name nobody there is."""
+    """Pairs of identifiers, `type:value`, that must and that cannot be one customer."""
 
-    must: Sequence[tuple[int, int]] = ()
-    cannot: Sequence[tuple[int, int]] = ()
-    unknown: int = 0
+    must: Sequence[tuple[str, str]] = ()
+    cannot: Sequence[tuple[str, str]] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """All identifiers named, each once and in order."""
+        return sorted({key for pair in (*self.must, *self.cannot) for key in pair})
+
+    def among(self, nodes: Mapping[str, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return the pairs that must and that cannot as nodes, those left out of which one is not there."""
+        must, cannot = (
+            [(nodes[one], nodes[other]) for one, other in pairs if one in nodes and other in nodes]
+            for pairs in (self.must, self.cannot)
+        )
+        return must, cannot
 
 
-def read_overrides(path: Path, nodes: Mapping[str, int]) -> Overrides:
-    """Return the decisions of a CSV file with the columns left, right, decision.
+def find_overrides(given: str | None) -> Overrides:
+    """Return the decisions of a CSV file with the columns left, right, decision; none without a file.
 
-    Parameters
-    ----------
-    path
-        `left` and `right` are identifiers with their type, `crm:C17`; `decision` is must-link or cannot-link.
-    nodes
-        The node of every identifier; rows of others are counted and left alone, for silos come and go.
+    `left` and `right` are identifiers with their type, `crm:C17`; `decision` is must-link or cannot-link.
 
     Raises
     ------
@@ -37,6 +44,9 @@ def read_overrides(path: Path, nodes: Mapping[str, int]) -> Overrides:
     ConfigError
         When a decision is neither of the two.
     """
+    if given is None:
+        return Overrides()
+    path = Path(given)
     if not path.is_file():
         raise InputError(f"No file '{path}' of overrides; give identity.overrides=FILE or null.")
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -45,13 +55,11 @@ def read_overrides(path: Path, nodes: Mapping[str, int]) -> Overrides:
     for column in COLUMNS:
         if column not in columns:
             raise InputError(f"'{path.name}' has no column '{column}'; {hint(column, columns)}")
-    found: dict[str, list[tuple[int, int]]] = {decision: [] for decision in DECISIONS}
+    found: dict[str, list[tuple[str, str]]] = {decision: [] for decision in DECISIONS}
     for row in rows:
         left, right, decision = ((row[column] or "").strip() for column in COLUMNS)
         if decision.lower() not in found:
             raise unknown(f"decision in '{path.name}':", decision, DECISIONS)
-        if left in nodes and right in nodes and left != right:
-            one, other = sorted((nodes[left], nodes[right]))
-            found[decision.lower()].append((one, other))
-    known = sum(map(len, found.values()))
-    return Overrides(found["must-link"], found["cannot-link"], len(rows) - known)
+        if left != right:
+            found[decision.lower()].append((left, right))
+    return Overrides(found["must-link"], found["cannot-link"])

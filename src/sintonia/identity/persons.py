@@ -17,46 +17,53 @@ def collect_persons(
     connection: duckdb.DuckDBPyConnection,
     silos: Mapping[str, SiloConfig],
     shareable: Sequence[str],
-    known: pa.Table | None = None,
+    part: bool,
 ) -> pa.Table:
-    """Return the person records of the silos that carry contacts, from their mapped rows and the table `nodes`.
+    """Return the person records of the silos that carry contacts which no earlier build knew, from their mapped rows.
 
-    One row per (silo, lead identifier), the `known` ones of an earlier build first and in their order, then by
-    node and silo: `silo`, `node`, `key`, `old` (its place among the known ones, null: new), `arrived_at`
+    One row per (silo, lead identifier), by its place among identifiers and by silo: `silo`, `key`, `arrived_at`
     (microseconds), `names` (whether it names somebody) and CONTACT_FIELDS. A record is taken as it first arrived,
-    so that a later correction cannot change what was matched before.
+    so that a later correction cannot change what was matched before. Places are those of the table `nodes`, of a
+    `part` those of `before_nodes` and then by first arrival. The engine's table `gone_records` holds the
+    `record_id` of those in `before_records` that no silo has any more; `all_records` has the `key` and `names` of
+    all there are now, with their arrival: those of earlier builds were there before anything that is new, even what
+    comes late from long ago.
     """
-    parts = [_records(name, silo, shareable) for name, silo in silos.items() if silo.contacts]
-    if not parts:
-        parts = [
-            f"SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())} WHERE false"
-        ]
-    connection.register("known_records", _places(known))
-    found = connection.sql(f"""
-        SELECT silo, node, key, known.old, COALESCE(known.arrived_at, EPOCH_US(told.arrived_at)) AS arrived_at,
-               COALESCE({", ".join(NAMING)}) IS NOT NULL AS names, {", ".join(CONTACT_FIELDS)}
-        FROM ({" UNION ALL BY NAME ".join(parts)}) AS told JOIN nodes USING (key)
-        LEFT JOIN known_records AS known USING (silo, key) ORDER BY known.old, node, silo
+    told = _told(silos, shareable)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE gone_records AS
+        SELECT record_id FROM before_records ANTI JOIN (SELECT silo, key FROM ({told})) USING (silo, key)""")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE fresh_records AS
+        SELECT *, COALESCE({", ".join(NAMING)}) IS NOT NULL AS names
+        FROM ({told}) ANTI JOIN before_records USING (silo, key)
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY silo, key ORDER BY arrived_at, _file, _row) = 1""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW all_records AS
+        SELECT key, names, -9223372036854775808 AS arrived_at FROM before_records
+        ANTI JOIN gone_records USING (record_id)
+        UNION ALL SELECT key, names, EPOCH_US(arrived_at) FROM fresh_records""")
+    places = """SELECT key, COALESCE(arrived.node, before.node) AS node, first_seen_at
+                FROM (SELECT DISTINCT key FROM fresh_records) LEFT JOIN arrived USING (key)
+                LEFT JOIN (SELECT key, node FROM before_nodes) AS before USING (key)"""
+    return connection.sql(f"""
+        SELECT silo, key, EPOCH_US(arrived_at) AS arrived_at, names, {", ".join(CONTACT_FIELDS)}
+        FROM fresh_records JOIN ({places if part else "SELECT key, node, first_seen_at FROM nodes"}) USING (key)
+        ORDER BY node, first_seen_at, key, silo
     """).to_arrow_table()
-    connection.unregister("known_records")
-    return found
 
 
-def _places(known: pa.Table | None) -> pa.Table:
-    if known is None:
-        nothing = pa.array([], pa.int64())
-        text = pa.array([], pa.string())
-        return pa.table({"silo": text, "key": text, "arrived_at": nothing, "old": nothing})
-    return known.select(["silo", "key", "arrived_at"]).append_column(
-        "old", pa.array(range(known.num_rows), pa.int64())
-    )
-
-
-def _records(name: str, silo: SiloConfig, shareable: Sequence[str]) -> str:
-    key = lead("_keys", shareable)
-    return f"""SELECT {key} AS key, arrived_at, '{name}' AS silo, {_fields(tuple(silo.contacts))} FROM mapped_{name}
-               WHERE _read AND reason IS NULL
-               QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY arrived_at, _file, _row) = 1"""
+def _told(silos: Mapping[str, SiloConfig], shareable: Sequence[str]) -> str:
+    """Return the SQL of what silos say of people, row by row."""
+    parts = [
+        f"""SELECT {lead("_keys", shareable)} AS key, arrived_at, '{name}' AS silo, {_fields(tuple(silo.contacts))},
+                   _file, _row FROM mapped_{name} WHERE _read AND reason IS NULL"""
+        for name, silo in silos.items()
+        if silo.contacts
+    ]
+    nobody = f"""SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())},
+                        '' AS _file, 0 AS _row WHERE false"""
+    return " UNION ALL BY NAME ".join(parts) or nobody
 
 
 def _fields(there: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from sintonia.config import IdentityConfig
 from sintonia.errors import InputError, hint
 from sintonia.identity.charts import JudgedPair, Matcher
 from sintonia.identity.clusters import cluster
+from sintonia.identity.files import standing
 from sintonia.identity.findings import FINDINGS, masked_key
 from sintonia.identity.judged import judged_pairs, nearest, state_folder, stored_matcher
 from sintonia.identity.match import MatchConfig, match_pairs
@@ -174,8 +175,9 @@ def _sizes(clusters: pa.ChunkedArray) -> dict[int, int]:
 
 def _ties(state: Path) -> dict[str, int]:
     """Return how many ties hold by rule, most first, and after them how many were refused."""
-    ties = pq.read_table(state / "ties.parquet", columns=["rule", "holds"])
-    counted = ties.group_by(["rule", "holds"]).aggregate([("rule", "count")]).to_pylist()
+    with duckdb.connect() as connection:
+        query = f"SELECT rule, holds, COUNT(*) AS rule_count FROM {standing(state / 'ties.parquet')} GROUP BY 1, 2"
+        counted = connection.sql(query).to_arrow_table().to_pylist()
     ordered = sorted(counted, key=lambda row: (not row["holds"], -row["rule_count"], row["rule"]))
     return {row["rule"] if row["holds"] else f"{row['rule']}, refused": row["rule_count"] for row in ordered}
 

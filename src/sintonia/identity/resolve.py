@@ -1,228 +1,181 @@
-"""Person records matched into ties between customers' identifiers, and the ties that hold."""
+"""Person records of the silos matched, and what follows: merges to tie, groups, tables for the next build."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sintonia.config import IdentityConfig, SourceConfig
-from sintonia.engine import fetch_row
 from sintonia.errors import NotEnoughDataError
-from sintonia.identity.decisions import Decided, decide, places
-from sintonia.identity.guards import Ints, Rules, Ties, accepted
-from sintonia.identity.match import Earlier, MatchConfig, Matches, Model, match_pairs
-from sintonia.identity.overrides import Overrides, read_overrides
+from sintonia.identity.comparisons import Comparison
+from sintonia.identity.decisions import Decided, Records, decide, implausible_pairs, ruled_pairs
+from sintonia.identity.learned import model_path, read_model
+from sintonia.identity.linkage import NOTHING, Bools, Ints, Pairs
+from sintonia.identity.match import MatchConfig, Matches, match_pairs
+from sintonia.identity.newcomers import match_new
+from sintonia.identity.overrides import Overrides
 from sintonia.identity.persons import collect_persons
+from sintonia.identity.remember import remember_matched, remember_model, remember_pairs, remember_records
 from sintonia.identity.standardise import standardise
-from sintonia.identity.state import Before, read_model
+from sintonia.identity.state import Before
 
 log = logging.getLogger(__name__)
 
+_LEVELS = ("level_birth_date", "level_sex", "level_first_name")
+
 
 @dataclass(frozen=True)
-class Resolved:
-    """What matching gave: person records as read and as compared, the pairs that stand, what was decided of them.
+class People:
+    """Person records by place: those that earlier builds knew and are still there, then the new ones.
 
-    A record's id is its place in the two tables, as text.
+    `number` (ascending) is what pairs and groups name them by, for good; `group` is the number of the first record of
+    the group in earlier builds, a new record's own.
     """
 
-    persons: pa.Table
-    standard: pa.Table
-    matches: Matches
-    decided: Decided
+    number: Ints
+    key: pa.ChunkedArray
+    arrived_at: Ints
+    group: Ints
+    is_new: Bools
 
 
 def resolve(
-    connection: duckdb.DuckDBPyConnection, source: SourceConfig, config: IdentityConfig, before: Before
-) -> Resolved | None:
-    """Return what matching gave, None without records to match; the table `ties` now holds the ties that stand.
+    connection: duckdb.DuckDBPyConnection,
+    source: SourceConfig,
+    config: IdentityConfig,
+    overrides: Overrides,
+    before: Before,
+) -> tuple[Comparison, ...]:
+    """Return what records were compared on, nothing where there are none to match.
 
-    To the ties of shared identifiers come those of matched person records (rule 'match') and of overrides
-    ('must-link'); those that an identifier of several people or a cannot-link forbids are in the table `refused`.
-    What was decided `before` stands: only new records are matched, and only new ties are judged.
+    Only records that no earlier build knew are matched, and only the groups that they reach are decided anew. The
+    merges that they cause, and what the next build goes on from, are in the engine's tables of `remember`.
     """
-    known = before.read("records") if before.scores else None
-    persons = collect_persons(connection, source.silos, config.shareable, known)
-    overrides = _overrides(connection, config)
-    matched = _match(connection, persons, config, before, known)
-    found = None
-    if matched is not None:
-        group = _groups(persons, known) if known is not None and before.decisions else None
-        found = Resolved(persons, *matched, decide(persons, matched[1], config, overrides, group))
-        _add_matches(connection, persons, found.decided)
-    _add_must_links(connection, overrides)
-    _refuse(connection, persons, config, overrides)
-    return found
+    fresh = collect_persons(connection, source.silos, config.shareable, before.part)
+    people = _people(connection, fresh)
+    matched = _match(connection, fresh, people, config, before)
+    if matched is None:
+        nobody = people.key.slice(0, 0)
+        remember_matched(connection, nobody, nobody, NOTHING)
+        return ()
+    standard, found = matched
+    pairs = _all_pairs(connection, found.pairs)
+    decided = _decide(people, pairs, found.compared, config, (overrides, before.decisions))
+    made = decided.linked.made()
+    one, other = (
+        people.key.take(pa.array(np.searchsorted(people.number, side))) for side in (made.left, made.right)
+    )
+    remember_matched(connection, one, other, made)
+    group = decided.group[people.number]
+    about = fresh.select(["silo", "key", "arrived_at", "names"]).append_column(
+        "cluster", pa.array(group[people.is_new])
+    )
+    moved = (group != people.group) & ~people.is_new
+    remember_records(
+        connection, about, standard, pa.table({"number": people.number[moved], "group": group[moved]})
+    )
+    remember_pairs(connection, found.pairs, pairs.select(["left", "right"]).filter(pa.array(decided.held)))
+    remember_model(connection, found, model_path(before, config))
+    return found.compared
 
 
-def _overrides(connection: duckdb.DuckDBPyConnection, config: IdentityConfig) -> Overrides:
-    if config.overrides is None:
-        return Overrides()
-    nodes = dict(connection.execute("SELECT key, node FROM nodes").fetchall())
-    found = read_overrides(Path(config.overrides), nodes)
-    if found.unknown:
-        log.warning("%d overrides name identifiers that no silo has; left alone", found.unknown)
-    return found
+def _people(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> People:
+    known = connection.sql("""
+        SELECT record_id, key, arrived_at, cluster FROM before_records ANTI JOIN gone_records USING (record_id)
+        ORDER BY record_id""").to_arrow_table()
+    ((top,),) = connection.execute("SELECT COALESCE(MAX(record_id), -1) + 1 FROM before_records").fetchall()
+    ids, new = known["record_id"].to_numpy(), np.arange(top, top + fresh.num_rows)
+    # The first record of a group may be gone.
+    _, first, group = np.unique(known["cluster"].to_numpy(), return_index=True, return_inverse=True)
+    return People(
+        np.append(ids, new),
+        pa.chunked_array([*known["key"].chunks, *fresh["key"].chunks], pa.string()),
+        np.append(known["arrived_at"].to_numpy(), fresh["arrived_at"].to_numpy()),
+        np.append(ids[first][group], new),
+        np.append(np.zeros(len(ids), bool), np.ones(len(new), bool)),
+    )
 
 
 def _match(
     connection: duckdb.DuckDBPyConnection,
-    persons: pa.Table,
+    fresh: pa.Table,
+    people: People,
     config: IdentityConfig,
     before: Before,
-    known: pa.Table | None,
 ) -> tuple[pa.Table, Matches] | None:
-    """Return the records as compared and all pairs that stand, those of earlier builds and the new ones."""
-    if persons.num_rows < 2:
+    """Return the new records as compared and the pairs with one of them that stand."""
+    if len(people.number) < 2:
         return None
-    model = read_model(before, config)
-    standard = _standard(persons, known, config.region, model)
-    old = _standing_pairs(persons, known, before.read("pairs"))
-    is_new = persons["old"].is_null().to_numpy()
-    earlier = Earlier(model, is_new, old) if model else None
+    model = read_model(model_path(before, config))
+    ids = pa.array(people.number[people.is_new]).cast(pa.string())
+    standard = pa.table({"record_id": ids})
+    if fresh.num_rows:
+        raw = fresh.drop_columns(["silo", "key", "arrived_at", "names"])
+        # Under a model learned before, new records tell nothing about each other.
+        seen = model.frequencies if model else None
+        standard = standardise(raw.append_column("record_id", ids), region=config.region, seen=seen)
+    how = MatchConfig(match_probability=config.match_probability)
     try:
-        found = match_pairs(
-            standard, MatchConfig(match_probability=config.match_probability), connection, earlier
-        )
+        if model is not None:
+            return standard, match_new(connection, standard, model, how)
+        return standard, match_pairs(standard, how, connection)
     except NotEnoughDataError as error:
         log.warning("Records are tied by identifiers alone: %s", error)
         return None
-    if old is None:
-        return standard, found
-    pairs = pa.concat_tables([old, found.pairs], promote_options="default")
-    return standard, Matches(pairs, found.model, found.compared)
 
 
-def _standard(persons: pa.Table, known: pa.Table | None, region: str, model: Model | None) -> pa.Table:
-    """Return the records as compared: those known as they were, the new ones standardised now.
-
-    Under a model learned before, new records tell nothing about each other.
-    """
-    new = persons.filter(persons["old"].is_null())
-    seen = model.frequencies if model else None
-    raw = ("silo", "node", "key", "old", "arrived_at", "names")
-    parts = []
-    if known is not None:
-        stays = known.take(persons["old"].drop_null())
-        parts.append(stays.drop_columns(["record_id", "silo", "key", "arrived_at", "names", "cluster"]))
-    if new.num_rows:
-        parts.append(standardise(new.drop_columns(raw), region=region, seen=seen).drop_columns(["record_id"]))
-    whole = pa.concat_tables(parts, promote_options="default")
-    ids = pa.array(range(persons.num_rows), pa.int64()).cast(pa.string())
-    return whole.add_column(0, "record_id", ids)
-
-
-def _standing_pairs(persons: pa.Table, known: pa.Table | None, pairs: pa.Table | None) -> pa.Table | None:
-    """Return the pairs scored in earlier builds whose records are still there, under their new places."""
-    if known is None or pairs is None:
-        return None
-    old = persons["old"].drop_null().to_numpy()
-    ids = known["record_id"].cast(pa.int64()).to_numpy()
-    now = np.full(ids.max(initial=-1) + 1, -1)
-    now[ids[old]] = np.arange(len(old))
-    left, right = (now[side] for side in places(pairs))
-    there = (left >= 0) & (right >= 0)
-    stand = pairs.filter(pa.array(there))
-    for at, (name, place) in enumerate((("left", left), ("right", right))):
-        stand = stand.set_column(at, name, pa.array(place[there]).cast(pa.string()))
-    return stand
-
-
-def _groups(persons: pa.Table, known: pa.Table) -> Ints:
-    """Return each record's group of earlier builds as the place of its first record; new ones are their own."""
-    old = persons["old"].drop_null().to_numpy()
-    _, first, group = np.unique(known["cluster"].to_numpy()[old], return_index=True, return_inverse=True)
-    return np.append(first[group], np.arange(len(old), persons.num_rows))
-
-
-def _add_matches(connection: duckdb.DuckDBPyConnection, persons: pa.Table, decided: Decided) -> None:
-    """Add the ties of merges made in earlier builds and now; one of two records that are gone is gone too."""
-    node, linked = persons["node"].to_numpy(), decided.linked
-    made = ~linked.held
-    probability = 1 / (1 + np.exp2(-np.clip(linked.match_weight[made], -300, 300)))
-    columns = {
-        "one": node[linked.left[made]],
-        "other": node[linked.right[made]],
-        "arrived_at": linked.arrived_at[made],
-        "match_probability": np.minimum(probability, 1 - 1e-12),
-    }
-    connection.register("matched", pa.table(columns))
-    connection.register("there", pa.table({"node": node}))
-    connection.execute("""
-        INSERT INTO ties
-        WITH all_matched AS (
-            SELECT one, other, MAKE_TIMESTAMP(arrived_at) AS arrived_at, match_probability FROM matched
-            UNION ALL
-            SELECT a.node, b.node, arrived_at, match_probability
-            FROM before_ties JOIN nodes AS a ON a.key = "left" JOIN nodes AS b ON b.key = "right"
-            SEMI JOIN there ON there.node = a.node SEMI JOIN there ON there.node = b.node
-            WHERE rule = 'match')
-        SELECT LEAST(one, other), GREATEST(one, other), MIN(arrived_at), ARG_MIN(match_probability, arrived_at), 'match'
-        FROM all_matched WHERE one <> other GROUP BY 1, 2""")
-    connection.unregister("matched")
-    connection.unregister("there")
-
-
-def _add_must_links(connection: duckdb.DuckDBPyConnection, overrides: Overrides) -> None:
-    for one, other in overrides.must:
-        connection.execute(
-            """INSERT INTO ties SELECT ?, ?, MAX(first_seen_at), 1.0, 'must-link' FROM nodes WHERE node IN (?, ?)""",
-            [one, other, one, other],
-        )
-
-
-def _refuse(
-    connection: duckdb.DuckDBPyConnection, persons: pa.Table, config: IdentityConfig, overrides: Overrides
-) -> None:
-    """Move the ties that do not hold from the table `ties` to the table `refused`."""
-    listed = ", ".join(f"'{kind}'" for kind in config.shareable) or "NULL"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE numbered AS
-        SELECT ties.*, ROW_NUMBER() OVER (ORDER BY ties.arrived_at, left_node, right_node, ties.rule) - 1 AS tie,
-               CASE WHEN SPLIT_PART(a.key, ':', 1) IN ({listed}) THEN left_node
-                    WHEN SPLIT_PART(b.key, ':', 1) IN ({listed}) THEN right_node END AS identifier,
-               ties.rule = 'same record' AND identifier IS NOT NULL AS shareable, before.holds
-        FROM ties JOIN nodes AS a ON a.node = left_node JOIN nodes AS b ON b.node = right_node
-        LEFT JOIN before_ties AS before ON before."left" = a.key AND before."right" = b.key AND before.rule = ties.rule
-        """)
-    refused = _refused(connection, Rules(_naming(persons), config.persons_per_identifier, overrides.cannot))
-    connection.register("refused_ties", pa.table({"tie": refused}))
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE refused AS FROM numbered SEMI JOIN refused_ties USING (tie)"
+def _all_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table) -> pa.Table:
+    """Return all pairs that stand, those of earlier builds first, as far as they are asked about now."""
+    there = {row[0] for row in connection.execute("DESCRIBE before_pairs").fetchall()}
+    columns = ["left", "right", "match_weight", *(name for name in _LEVELS if name in there)]
+    old = connection.sql(f"""
+        SELECT {", ".join(f'"{name}"' for name in columns)}, held FROM before_pairs
+        ANTI JOIN gone_records ON record_id = "left" ANTI JOIN gone_records AS others ON others.record_id = "right"
+    """).to_arrow_table()
+    told = new.select(
+        [name for name in ("left", "right", "match_weight", *_LEVELS) if name in new.column_names]
     )
-    connection.execute("""CREATE OR REPLACE TEMP TABLE ties AS SELECT * EXCLUDE (tie, identifier, shareable, holds)
-                          FROM numbered ANTI JOIN refused_ties USING (tie)""")
-    connection.unregister("refused_ties")
+    for at, side in enumerate(("left", "right")):
+        told = told.set_column(at, side, told[side].cast(pa.int64()))
+    return pa.concat_tables([old, told], promote_options="permissive")
 
 
-def _refused(connection: duckdb.DuckDBPyConnection, rules: Rules) -> np.ndarray:
-    """Return the numbers of the ties that do not hold: those refused before, and of the new ones what rules forbid."""
-    told = connection.execute("""SELECT left_node, right_node, EPOCH_US(arrived_at) AS arrived_at, shareable,
-                                        CASE holds WHEN true THEN 1 WHEN false THEN 0 ELSE -1 END AS held
-                                 FROM numbered ORDER BY tie""").fetchnumpy()
-    (n_nodes,) = fetch_row(connection, "SELECT COUNT(*) FROM nodes")
-    left, right, arrived_at = (
-        np.asarray(told[name], np.int64) for name in ("left_node", "right_node", "arrived_at")
+def _decide(
+    people: People,
+    pairs: pa.Table,
+    compared: tuple[Comparison, ...],
+    config: IdentityConfig,
+    said: tuple[Overrides, bool],
+) -> Decided:
+    """Return what is decided of all records, by number; `said` are overrides, and whether earlier decisions stand."""
+    overrides, stands = said
+    size = int(people.number.max()) + 1
+    arrived_at, group, known = np.zeros(size, np.int64), np.arange(size), np.zeros(size, bool)
+    arrived_at[people.number] = people.arrived_at
+    held: Bools = np.zeros(len(pairs), bool)
+    if stands:
+        group[people.number], known[people.number] = people.group, ~people.is_new
+        held = pairs["held"].fill_null(False).to_numpy()
+    implausible = (
+        implausible_pairs(pairs, compared) if config.hold_implausible else np.zeros(len(pairs), bool)
     )
-    whole = Ties(left, right, arrived_at, np.asarray(told["shareable"], bool))
-    held = np.asarray(told["held"])
-    new = np.flatnonzero(held < 0)
-    forbidden = new[~accepted(n_nodes, whole.take(new), rules, whole.take(np.flatnonzero(held == 1)))]
-    return np.sort(np.append(np.flatnonzero(held == 0), forbidden))
+    left, right = pairs["left"].to_numpy(), pairs["right"].to_numpy()
+    weight = pairs["match_weight"].to_numpy()
+    scored = Pairs(np.minimum(left, right), np.maximum(left, right), weight, implausible)
+    least = float(np.log2(config.match_probability / (1 - config.match_probability)))
+    ruled = ruled_pairs(overrides, _named(people, overrides))
+    return decide(Records(arrived_at, group, known), scored, held, ruled, least)
 
 
-def _naming(persons: pa.Table) -> dict[int, int]:
-    """Return the nodes whose person records name somebody, with their first arrival.
-
-    Those of earlier builds were there before anything that is new, even what comes late from long ago.
-    """
-    named = persons.filter(persons["names"])
-    arrived_at = np.where(
-        named["old"].is_valid().to_numpy(), np.iinfo(np.int64).min, named["arrived_at"].to_numpy()
-    )
-    rows: Sequence[tuple[int, int]] = list(zip(named["node"].to_pylist(), arrived_at.tolist(), strict=True))
-    return dict(sorted(rows, key=lambda row: (row[0], -row[1])))
+def _named(people: People, overrides: Overrides) -> dict[str, list[int]]:
+    """Return the numbers of the records of the identifiers that overrides name."""
+    found: dict[str, list[int]] = {}
+    places = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())
+    for key, number in zip(
+        people.key.take(pa.array(places)).to_pylist(), people.number[places].tolist(), strict=True
+    ):
+        found.setdefault(key, []).append(number)
+    return found

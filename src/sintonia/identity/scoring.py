@@ -86,7 +86,8 @@ def first_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...
 def second_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
     """Add to `kept` what no key brought together: two records, one of them new, tied to the same third one.
 
-    Of a record with many ties the first count, so that a later one never takes an earlier one's place.
+    Ties are those of `kept` and of `known_pairs`, of earlier builds. Of a record with many ties the first count, so
+    that a later one never takes an earlier one's place.
     """
     connection.execute(f"""
         create or replace temp table chosen as

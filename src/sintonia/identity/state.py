@@ -14,24 +14,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.config import IdentityConfig
-from sintonia.errors import InputError
 from sintonia.identity.comparisons import comparisons
 from sintonia.identity.fields import PATTERNS
-from sintonia.identity.match import Model
-from sintonia.identity.training import Weights
-
-PREFIX = "identity_"
-"""The engine's tables of this name are written into the folder `identity` of the next store."""
+from sintonia.identity.files import PREFIX, scan, standing
 
 _EMPTY = {
-    "nodes": "CAST(NULL AS BIGINT) AS node, '' AS key, '' AS confers",
+    "nodes": """0::BIGINT AS node, '' AS key, '' AS confers, CAST(NULL AS TIMESTAMP) AS first_seen_at,
+                0::BIGINT AS root""",
     "ties": """'' AS "left", '' AS "right", CAST(NULL AS TIMESTAMP) AS arrived_at, 1e0 AS match_probability,
                '' AS rule, true AS holds""",
     "log": """'' AS customer_id, '' AS change, '' AS other_customer_id, 0::BIGINT AS identifiers,
               CAST(NULL AS TIMESTAMP) AS changed_at""",
-    "holdings": "'' AS key, '' AS customer_id",
+    "crosswalk": """'' AS source, '' AS source_key, '' AS customer_id, CAST(NULL AS TIMESTAMP) AS linked_at,
+                    CAST(NULL AS TIMESTAMP) AS unlinked_at, 1e0 AS match_probability, '' AS rule""",
     "merges": "'' AS customer_id, '' AS merged_into, CAST(NULL AS TIMESTAMP) AS merged_at",
+    "records": """0::BIGINT AS record_id, '' AS silo, '' AS key, 0::BIGINT AS arrived_at, true AS names,
+                  0::BIGINT AS cluster""",
+    "pairs": """0::BIGINT AS "left", 0::BIGINT AS "right", 0e0 AS match_weight, 0e0 AS match_probability,
+                '' AS shared, true AS held""",
+    "sightings": """0::UBIGINT AS sighting, CAST(NULL AS TIMESTAMP) AS arrived_at, 0::BIGINT AS root,
+                    '' AS customer_id, CAST(NULL AS TIMESTAMP) AS linked_at, CAST(NULL AS TIMESTAMP) AS unlinked_at,
+                    '' AS person_id""",
 }
+
+
+NOBODY = -1
+"""The `root` of an identifier that belongs to no customer until it is seen again."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +47,75 @@ class Before:
     """The folder of an earlier build's decisions, None without one, and how far they stand.
 
     `decisions` are ties and groups, which rest on the rules of the house; `scores` are weights and pairs, which
-    rest on how records are read. Customer ids stand whatever happens.
+    rest on how records are read. Customer ids stand whatever happens. `part` says that few sightings changed since,
+    so that only the customers they touch are decided.
     """
 
     folder: Path | None = None
     decisions: bool = False
     scores: bool = False
+    part: bool = False
+
+    def path(self, name: str) -> Path | None:
+        """Return the file of a table of the folder, None where there is none."""
+        path = self.folder / f"{name}.parquet" if self.folder else None
+        return path if path and path.is_file() else None
 
     def read(self, name: str) -> pa.Table | None:
         """Return a table of the folder, None where there is none."""
-        path = self.folder / f"{name}.parquet" if self.folder else None
-        return pq.read_table(path) if path and path.is_file() else None
+        path = self.path(name)
+        return pq.read_table(path) if path else None
 
 
 def recall(connection: duckdb.DuckDBPyConnection, folder: Path | None, config: IdentityConfig) -> Before:
     """Return how far an earlier build's decisions stand; the engine's `before_` tables now hold them.
 
-    - `before_nodes`: `node`, `key` and `confers`, the id of a customer of which this identifier is the first.
+    - `before_nodes`: `node`, `key`, `confers`, the id of a customer of which this identifier is the first,
+      `first_seen_at`, and `root`, the first identifier of the customer it belonged to.
     - `before_ties`: `left`, `right` (identifiers), `arrived_at`, `match_probability`, `rule`, and whether it `holds`.
-    - `before_holdings`: whose each `key` was at the end of that build; `before_merges` and `before_log` as stored.
+    - `before_sightings`: one row per (set of identifiers, customer), by the hash of the set: `arrived_at`, the first
+      arrival, `root`, and the customer as in `sighting_customers`.
+    - `before_records` and `before_pairs`: person records as compared, with their group, and their scored pairs.
+    - `before_holdings`: whose each `key` was at the end of that build; `before_crosswalk`, `before_merges` and
+      `before_log` as stored.
+    - `known_nodes`, `known_ties`, `known_holdings`: of these what a build goes by, all until it takes a part.
     """
+    _drop_tables(connection)
     known = folder is not None and (folder / "rules.parquet").is_file()
     rules = pq.read_table(folder / "rules.parquet").to_pylist()[0] if folder and known else {}
     now = fingerprints(config)
     decisions = bool(known and not config.relearn and rules == now)
     scores = bool(known and not config.relearn and rules["scores"] == now["scores"])
-    stand = {"nodes": known, "ties": decisions, "log": known}
-    for name, stands in stand.items():
-        _view(connection, name, _scan(folder / f"{name}.parquet") if folder and stands else None)
+    before = Before(folder if known else None, decisions, scores)
+    stand = {"nodes": known, "ties": decisions, "log": known, "sightings": decisions}
+    for name in ("nodes", "ties", "log", "sightings", "records", "pairs"):
+        path = before.path(name) if stand.get(name, scores and before.path("weights") is not None) else None
+        _view(connection, name, standing(path) if path else None)
     store = folder.parent if folder and known else None
-    held = "(SELECT source || ':' || source_key AS key, customer_id FROM {} WHERE unlinked_at IS NULL)"
-    _view(connection, "holdings", held.format(_scan(store / "crosswalk.parquet")) if store else None)
-    _view(connection, "merges", _scan(store / "merges.parquet") if store else None)
-    return Before(folder if known else None, decisions, scores)
+    for name in ("crosswalk", "merges"):
+        _view(connection, name, scan(store / f"{name}.parquet") if store else None)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW before_holdings AS
+        SELECT source || ':' || source_key AS key, customer_id FROM before_crosswalk WHERE unlinked_at IS NULL""")
+    # Until person records are matched, none are gone and none were merged.
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE gone_records AS SELECT record_id FROM before_records WHERE false"
+    )
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE matched AS
+        SELECT key AS one, key AS other, now()::TIMESTAMP AS arrived_at, 1e0 AS match_probability
+        FROM before_records WHERE false""")
+    for name in ("nodes", "ties", "holdings"):
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW known_{name} AS FROM before_{name}")
+    return before
 
 
-def _scan(path: Path) -> str:
-    """Return the SQL that reads a file, whatever its folders are called (L'Ordine)."""
-    quoted = str(path).replace("'", "''")
-    return f"read_parquet('{quoted}')"
+def _drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what another run on the connection left for the store."""
+    for kind in ("table", "view"):
+        query = f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE STARTS_WITH({kind}_name, '{PREFIX}')"
+        for (name,) in connection.execute(query).fetchall():
+            connection.execute(f'DROP {kind} "{name}"')
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, source: str | None) -> None:
@@ -116,83 +154,6 @@ def _digest(values: Sequence[object]) -> str:
 def keep(connection: duckdb.DuckDBPyConnection, tables: dict[str, pa.Table]) -> None:
     """Put tables where the next store takes them from."""
     for name, table in tables.items():
-        connection.register("kept", table)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {PREFIX}{name} AS FROM kept")
-        connection.unregister("kept")
-
-
-def keep_ties(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put identifiers and the ties between them, refused ones too, where the next store takes them from."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {PREFIX}nodes AS SELECT node, key, confers FROM nodes ORDER BY node"
-    )
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {PREFIX}ties AS
-        SELECT a.key AS "left", b.key AS "right", arrived_at, match_probability, rule, holds
-        FROM (SELECT left_node, right_node, arrived_at, match_probability, rule, true AS holds FROM ties UNION ALL
-              SELECT left_node, right_node, arrived_at, match_probability, rule, false FROM refused)
-        JOIN nodes AS a ON a.node = left_node JOIN nodes AS b ON b.node = right_node
-        ORDER BY left_node, right_node, rule""")
-
-
-def read_model(before: Before, config: IdentityConfig) -> Model | None:
-    """Return the model that stands: that of earlier builds, or of the folder `identity.weights`; None: learn one.
-
-    Raises
-    ------
-    InputError
-        When that folder holds no weights.
-    """
-    given = Before(Path(config.weights), scores=True) if config.weights else None
-    source = before if before.scores and before.read("weights") is not None else given
-    if source is None:
-        return None
-    weights, frequencies = source.read("weights"), source.read("frequencies")
-    if weights is None or frequencies is None:
-        raise InputError(
-            f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
-            "workspace built with identity=probabilistic, or null to learn them."
-        )
-    limits = source.read("limits")
-    picked = (
-        None
-        if limits is None
-        else dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True))
-    )
-    return Model(_weights(weights), frequencies, picked)
-
-
-def model_tables(model: Model) -> dict[str, pa.Table]:
-    """Return a model as tables, `limits` only where it has some.
-
-    `weights` has one row per (field, degree): `m`, `u`, and the shares of matches and households.
-    """
-    limits = model.limits
-    keys = (
-        {} if limits is None else {"limits": pa.table({"key": list(limits), "most": list(limits.values())})}
-    )
-    return {"weights": _weights_table(model.weights), "frequencies": model.frequencies, **keys}
-
-
-def _weights_table(weights: Weights) -> pa.Table:
-    rows = [(field, degree) for field, shares in weights.m.items() for degree in range(len(shares))]
-    return pa.table(
-        {
-            "field": [field for field, _ in rows],
-            "degree": [degree for _, degree in rows],
-            "m": [weights.m[field][degree] for field, degree in rows],
-            "u": [weights.u[field][degree] for field, degree in rows],
-            "match_share": [weights.match_share] * len(rows),
-            "household_share": [weights.household_share] * len(rows),
-        }
-    )
-
-
-def _weights(table: pa.Table) -> Weights:
-    m: dict[str, list[float]] = {}
-    u: dict[str, list[float]] = {}
-    rows = table.to_pylist()
-    for row in rows:
-        m.setdefault(row["field"], []).append(row["m"])
-        u.setdefault(row["field"], []).append(row["u"])
-    return Weights(m, u, rows[0]["match_share"], rows[0]["household_share"])
+        connection.register("handed", table)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {PREFIX}{name} AS FROM handed")
+        connection.unregister("handed")

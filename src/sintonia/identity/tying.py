@@ -1,18 +1,18 @@
 """Identifiers tied to customers, from the silos' mapped rows to the crosswalk."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from sintonia.config import IdentityConfig, SourceConfig
+from sintonia.identity.changes import collect_part, find_changes
 from sintonia.identity.crosswalk import write_crosswalk
-from sintonia.identity.deterministic import collect_sightings
+from sintonia.identity.deterministic import collect_sightings, tie_sightings
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from sintonia.identity.resolve import Resolved
 
 
 def tie(
@@ -24,46 +24,39 @@ def tie(
 ) -> list[Path]:
     """Return the files of what a person should look at; the engine's `crosswalk` says whose each identifier is.
 
-    `earlier` is the folder of what the last build of this source decided, which stands. What this build decided
-    is left in the engine's tables `identity_...`, for the store to keep.
+    `earlier` is the folder of what the last build of this source decided, which stands: only customers that
+    something changed for since are decided. What this build decided is left in the engine's tables `identity_...`,
+    for the store to keep.
     """
+    from sintonia.identity.carried import publish
     from sintonia.identity.findings import clear_findings, write_findings
     from sintonia.identity.log import write_log
+    from sintonia.identity.overrides import find_overrides
     from sintonia.identity.resolve import resolve
-    from sintonia.identity.state import fingerprints, keep, keep_ties, recall
+    from sintonia.identity.standing import settle_ties
+    from sintonia.identity.state import fingerprints, keep, recall
 
     clear_findings(workspace)
+    silos, probabilistic = list(source.silos), config.name == "probabilistic"
     before = recall(connection, earlier, config)
-    collect_sightings(connection, list(source.silos), config.shareable)
-    probabilistic = config.name == "probabilistic"
-    found = resolve(connection, source, config, before) if probabilistic else None
+    before = replace(before, part=find_changes(connection, silos, before))
+    if not before.part:
+        collect_sightings(connection, silos, config.shareable)
+    overrides = find_overrides(config.overrides if probabilistic else None)
+    compared = resolve(connection, source, config, overrides, before) if probabilistic else ()
+    if before.part:
+        collect_part(connection, silos, config.shareable, overrides.keys)
+    tie_sightings(connection)
+    if probabilistic:
+        settle_ties(connection, config, overrides)
     write_crosswalk(connection)
     write_log(connection)
-    keep_ties(connection)
-    keep(connection, {"rules": _row(fingerprints(config)), **(_state(found) if found else {})})
-    return write_findings(connection, workspace, found) if probabilistic else []
+    publish(connection, before, bool(compared))
+    keep(connection, {"rules": _row(fingerprints(config))})
+    return write_findings(connection, workspace, compared, config.shareable) if probabilistic else []
 
 
 def _row(values: dict[str, str]) -> "pa.Table":
     import pyarrow as pa
 
     return pa.table({name: [value] for name, value in values.items()})
-
-
-def _state(found: "Resolved") -> dict[str, "pa.Table"]:
-    import pyarrow as pa
-
-    from sintonia.identity.state import model_tables
-
-    about = ("silo", "key", "arrived_at", "names")
-    records = found.standard
-    for at, name in enumerate(about):
-        records = records.add_column(at + 1, name, found.persons[name])
-    pairs, held = found.matches.pairs, pa.array(found.decided.held)
-    if "held" in pairs.column_names:
-        pairs = pairs.drop_columns(["held"])
-    return {
-        "records": records.append_column("cluster", pa.array(found.decided.group)),
-        "pairs": pairs.append_column("held", held),
-        **model_tables(found.matches.model),
-    }

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from sintonia.config import SiloConfig, SourceConfig
 from sintonia.engine import fetch_row
+from sintonia.identity.deterministic import SIGHTING
+from sintonia.identity.files import write_identity
 from sintonia.interactions.store import CURRENT, ROUNDS, Store, fingerprint, open_store
 from sintonia.progress import track
 from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
@@ -75,7 +77,7 @@ def write_store(
             columns = ", ".join(table.names)
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
             _write(connection, table, query, folder / f"{table.name}.parquet")
-        _write_identity(connection, folder / "identity")
+        write_identity(connection, folder / "identity")
         _make_current(connection, workspace, folder, source.name, silos)
     store = open_store(workspace)
     _remove_others(workspace, store.folder)
@@ -127,15 +129,6 @@ def _write(connection: duckdb.DuckDBPyConnection, table: Table, query: str, path
     pq.write_table(rows, path, compression="zstd")
 
 
-def _write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write what the build decided about identities, for the next build to go on from."""
-    folder.mkdir()
-    named = "SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'identity_') ORDER BY 1"
-    for (name,) in connection.execute(named).fetchall():
-        path = folder / f"{name.removeprefix('identity_')}.parquet"
-        pq.write_table(connection.sql(f"FROM {name}").to_arrow_table(), path, compression="zstd")
-
-
 def _gather(
     connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int, rounds: Sequence[Path]
 ) -> None:
@@ -148,10 +141,10 @@ def _gather(
         connection.execute(f"""
             CREATE OR REPLACE TABLE located AS
             SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id, person_id,
-                   GREATEST(arrived_at, linked_at) AS known_at
-            FROM mapped_{name} AS mapped JOIN sighting_customers ON mapped._keys = sighting_customers.keys
+                   GREATEST(mapped.arrived_at, linked_at) AS known_at
+            FROM mapped_{name} AS mapped JOIN sighting_customers ON {SIGHTING} = sighting
             WHERE mapped._read AND mapped.reason IS NULL
-              AND (unlinked_at IS NULL OR GREATEST(arrived_at, linked_at) < unlinked_at)""")
+              AND (unlinked_at IS NULL OR GREATEST(mapped.arrived_at, linked_at) < unlinked_at)""")
         if silo.interactions:
             _gather_interactions(connection, name, silo, buckets)
         for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
