@@ -1,12 +1,13 @@
 """Settings: YAML under `conf/` holds values, frozen dataclasses hold names, types and rules.
 
-`groups` has one dataclass a configuration group, `verbs` one a verb; `settings` is the single road from Hydra
-to dataclasses (OmegaConf stops there), and `convert` checks every name and type on it.
+Every configuration group is one dataclass, every verb one of `verbs`; `settings` is the single road from Hydra to
+dataclasses (OmegaConf stops there), and `convert` checks every name and type on it.
 """
 
 import os
 from pathlib import Path
 
+from sintonia.config.data import CsvConfig, EngineConfig, IdentityConfig, JoinConfig, SiloConfig, SourceConfig
 from sintonia.config.engagement import (
     NONE,
     CapacityConfig,
@@ -18,27 +19,18 @@ from sintonia.config.engagement import (
     RuleConfig,
     SendConfig,
 )
-from sintonia.config.groups import (
-    ActionConfig,
-    CsvConfig,
-    EngineConfig,
-    FeaturesConfig,
-    IdentityConfig,
-    JoinConfig,
-    MeasureConfig,
+from sintonia.config.features import FeaturesConfig, MeasureConfig
+from sintonia.config.learning import (
     ModelConfig,
-    PolicyConfig,
     ProfitConfig,
     RangeConfig,
-    RewardConfig,
-    SiloConfig,
-    SourceConfig,
     SplitConfig,
     TaskConfig,
     TrackingConfig,
     TuneConfig,
-    iso_time,
 )
+from sintonia.config.policy import ActionConfig, PolicyConfig, RewardConfig
+from sintonia.config.rules import iso_time
 from sintonia.config.verbs import (
     VERBS,
     BuildSettings,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from sintonia.config.groups import at_least, one_of
+from sintonia.config.rules import at_least, one_of
 from sintonia.errors import ConfigError, unknown
 
 STAGES = ("eligibility", "applicability", "suitability")

@@ -4,23 +4,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sintonia.config.convert import convert
+from sintonia.config.data import EngineConfig, IdentityConfig, SourceConfig
 from sintonia.config.engagement import EngagementConfig
-from sintonia.config.groups import (
-    EngineConfig,
-    FeaturesConfig,
-    IdentityConfig,
+from sintonia.config.features import FeaturesConfig
+from sintonia.config.learning import (
     ModelConfig,
-    PolicyConfig,
     ProfitConfig,
-    SourceConfig,
     SplitConfig,
     TaskConfig,
     TrackingConfig,
     TuneConfig,
-    at_least,
-    iso_time,
-    one_of,
 )
+from sintonia.config.policy import PolicyConfig
+from sintonia.config.rules import at_least, iso_time, one_of
 from sintonia.errors import ConfigError
 
 if TYPE_CHECKING:

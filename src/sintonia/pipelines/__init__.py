@@ -1,0 +1,25 @@
+"""The verbs' work, about ten lines each: settings in, figures out.
+
+Every function returns `Figures`, plain JSON values, with the lines for people under the key `say`.
+"""
+
+from sintonia.pipelines.building import build, features, forget, identity, simulate
+from sintonia.pipelines.demonstration import demo
+from sintonia.pipelines.serving import decide, review, score
+from sintonia.pipelines.training import check, compare, promote, train
+
+__all__ = [
+    "build",
+    "check",
+    "compare",
+    "decide",
+    "demo",
+    "features",
+    "forget",
+    "identity",
+    "promote",
+    "review",
+    "score",
+    "simulate",
+    "train",
+]

@@ -1,0 +1,53 @@
+"""All of the road on the synthetic brand."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar
+
+from sintonia import registry
+from sintonia.config import (
+    BuildSettings,
+    DemoSettings,
+    ReviewSettings,
+    ScoreSettings,
+    Settings,
+    SimulateSettings,
+    TrainSettings,
+)
+from sintonia.interactions import open_store
+from sintonia.lists import write_sample
+from sintonia.pipelines.building import build, simulate
+from sintonia.pipelines.serving import review, score
+from sintonia.pipelines.training import train
+from sintonia.pseudonyms import FILE as KEY_FILE
+from sintonia.summaries import Figures, demo_figures
+
+S = TypeVar("S", bound=Settings)
+
+
+def demo(settings: DemoSettings) -> Figures:
+    """Return what the whole road gave on a fresh synthetic brand: silos, store, models, a scored list, review pages."""
+    workspace = Path(settings.workspace)
+    steps = {
+        "simulate": simulate(_as(SimulateSettings, settings)),
+        "build": build(_as(BuildSettings, settings)),
+    }
+    for name, task in settings.tasks.items():
+        steps[f"train task={name}"] = train(_as(TrainSettings, settings, task=task))
+    path = workspace / "list.csv"
+    write_sample(open_store(workspace), "crm", path)
+    steps[f"score list={path}"] = score(
+        _as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks))
+    )
+    for name, task in settings.tasks.items():
+        steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
+    made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
+    made += [kept for kept in [workspace / "features"] if kept.is_dir()]
+    return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
+
+
+def _as(kind: type[S], settings: Settings, **changes: object) -> S:
+    """Return the settings of another verb: what both have, and the changes."""
+    names = {field.name for field in fields(kind)}
+    shared = {field.name: getattr(settings, field.name) for field in fields(settings) if field.name in names}
+    return kind(**{**shared, **changes})

@@ -1,0 +1,204 @@
+"""Histories to judged models and policies, their comparison and promotion, and whether anything peeks."""
+
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sintonia import promotion, registry, timeline
+from sintonia.baselines import fit_baselines, with_baselines
+from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of, prove
+from sintonia.check.words import check_figures
+from sintonia.comparison import compare_runs
+from sintonia.config import (
+    CheckSettings,
+    CompareSettings,
+    PromoteSettings,
+    TrainSettings,
+)
+from sintonia.engine import connect
+from sintonia.estimates import Evaluation
+from sintonia.evaluation import evaluate, evaluate_amounts
+from sintonia.evidence import Training, policy_run, training_run
+from sintonia.features import catalogue, fit
+from sintonia.gate import Requirement, requirements
+from sintonia.interactions import Store, open_store
+from sintonia.model import Model, fit_model
+from sintonia.predictions import predictions_of
+from sintonia.progress import step
+from sintonia.propensity_metrics import Stakes
+from sintonia.pseudonyms import workspace_key
+from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
+from sintonia.sufficiency import measure_sufficiency
+from sintonia.summaries import (
+    Figures,
+)
+from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
+from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
+from sintonia.training_set import Rows, assemble, catalogue_of
+from sintonia.tuning import validated
+from sintonia.uplift.assembled import features_of, logged_of, moments, split_points
+from sintonia.uplift.points import read_points, reward_kinds
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.study import study
+from sintonia.uplift.table import effects_table
+from sintonia.uplift.words import study_figures, study_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+T = TypeVar("T", TrainSettings, CheckSettings)
+log = logging.getLogger("sintonia")
+
+
+def check(settings: CheckSettings) -> Figures:
+    """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
+    workspace = Path(settings.workspace)
+    store = open_store(workspace)
+    settings, split = _asked(settings, store)
+    task, seed = settings.task, settings.seed
+    with step("Looking up who is asked about"):
+        moments = ask(store, split, task, settings.rows)
+    question = Question(
+        settings.features, task, choose_dates(moments, settings.dates), settings.customers, seed
+    )
+    with connect(settings.engine, workspace) as connection:
+        trials = prove(connection, store, moments, question, workspace)
+        with step("Looking for columns that may leak"):
+            rules = LeakRules(settings.rows, settings.strong_auc, seed)
+            findings = find_leaks(connection, store, at(moments, split.test), task, rules)
+    return check_figures(trials, findings)
+
+
+def train(settings: TrainSettings) -> Figures:
+    """Return how good a task's model is out of time beside its baselines; the model is registered."""
+    if settings.task.name == NEXT_BEST_ACTION:
+        return _train_policy(settings)
+    workspace = Path(settings.workspace)
+    store = open_store(workspace)
+    settings, split = _asked(settings, store)
+    task = settings.task
+    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    with step("Counting what there is to learn from"):
+        enough = measure_sufficiency(store, split, task)
+    with step("Fitting features to the past"):
+        fitted = fit(settings.features, store, split.train[0])
+    made = catalogue_of(task, settings.features, fitted)
+    everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
+    rows = everything.select([feature.name for feature in made])
+    with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
+        chosen = validated(rows, split, settings, workspace, store.fingerprint)
+    settings = chosen.settings
+    with step("Growing trees"):
+        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
+        baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
+    with step("Judging out of time"):
+        test = rows.at(split.test)
+        outcomes = {
+            "model": model.outcomes(test.values),
+            **baselines.outcomes(everything.at(split.test)),
+        }
+        judged = _judged(model, test, outcomes, settings)
+    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
+        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+    kept = predictions_of(test, outcomes, workspace_key(workspace))
+    training = Training(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
+    with step("Registering the model"):
+        place = registry.tracking(settings.tracking, workspace)
+        registered = registry.register(place, training_run(training))
+    return train_figures(training, registered)
+
+
+def _judged(
+    model: Model, test: Rows, outcomes: "dict[str, NDArray[np.float64]]", settings: TrainSettings
+) -> Evaluation:
+    """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
+    if find_task(settings.task).label == "amount":
+        euros = {name: cents / 100 for name, cents in outcomes.items()}
+        medians = {"model": model.median_cents(test.values) / 100}
+        return evaluate_amounts(
+            test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
+        )
+    stakes = Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
+    return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
+
+
+def _train_policy(settings: TrainSettings) -> Figures:
+    """Return what a policy learned from logged decisions is worth beside simpler ones; it is registered.
+
+    Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
+    """
+    import pyarrow.parquet as pq
+
+    workspace, config = Path(settings.workspace), settings.policy
+    store = open_store(workspace)
+    with step("Reading the action log"), connect(settings.engine, workspace) as connection:
+        points = read_points(connection, store, config)
+    past, judged = split_points(points, config.judge_from)
+    with step("Fitting features to the past"):
+        fitted = fit(settings.features, store, moments(points)[judged].min().item())
+    made = catalogue(settings.features, fitted)
+    values = features_of(store, points, made, settings.engine)
+    with step("Looking at who got what"):
+        logged, logging_policy = logged_of(points, values, config, settings.seed)
+    with step("Learning effects"):
+        same = bool((past == judged).all())
+        before = logged.take(past)
+        found = study(before, before if same else logged.take(judged), settings.model, config, settings.seed)
+    model = PolicyModel(
+        effects=found.effects,
+        passed=found.gate.passed,
+        place=found.place,
+        config=config,
+        features=settings.features,
+        fitted=fitted,
+        names=tuple(feature.name for feature in made),
+        source=store.source,
+        fingerprint=store.fingerprint,
+        observational=not logging_policy.logged,
+    )
+    figures = study_figures(found, logging_policy, points)
+    newest = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, newest, settings.engine)
+    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    with step("Registering the policy"):
+        place = registry.tracking(settings.tracking, workspace)
+        registered = registry.register(place, policy_run(settings, model, figures))
+    lines = study_lines(found, logging_policy, points)
+    return policy_figures(figures, lines, workspace / "effects.parquet", registered)
+
+
+def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:
+    """Return the settings with the categories a task asks about, and the split of its as-of dates.
+
+    The categories are those of the training dates: which ones sell later is not known then.
+    """
+    task, kinds = settings.task, label_kinds(settings.task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
+    chosen = choose_categories(task, tables, split.train[-1])
+    return replace(settings, task=chosen), split
+
+
+def compare(settings: CompareSettings) -> Figures:
+    """Return a task's runs side by side, with paired differences to one of them."""
+    place = registry.tracking(settings.tracking, Path(settings.workspace))
+    return compare_figures(compare_runs(place, settings))
+
+
+def promote(settings: PromoteSettings) -> Figures:
+    """Return what the gate says of the task's candidate, now champion; or who is champion again."""
+    place = registry.tracking(settings.tracking, Path(settings.workspace))
+    champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
+    name = place.name(settings.task.name)
+    gate: list[Requirement] = []
+    if settings.rollback:
+        entry = promotion.roll_back(place, name, champion)
+    else:
+        candidate = registry.find_candidate(place, settings.task.name, settings.version)
+        gate = requirements(place, settings, candidate, champion)
+        entry = promotion.promote(place, candidate, champion, gate, force=settings.force)
+    return promote_figures(name, entry, gate, promotion.history(place, name))
