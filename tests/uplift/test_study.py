@@ -110,3 +110,16 @@ def test_too_few_customers_to_decide_are_refused_in_words():
 def test_parts_that_leave_nobody_to_report_on_are_refused():
     with pytest.raises(ConfigError, match="nobody"):
         PolicyConfig(teach_share=0.8, gate_share=0.2)
+
+
+@pytest.mark.slow
+def test_the_gate_says_no_where_nothing_differs_and_yes_where_much_does():
+    # Two-sided intervals of 95 % let through 2.5 % of the logs without differences at most: 5 of 40 in one of 500 runs.
+    passed = {}
+    # With 2,000 customers, half of whom teach, the yes comes in six of ten logs only; with 4,000 always.
+    for heterogeneity, replications, customers in ((0.0, 40, 2000), (0.8, 6, 4000)):
+        logs = (planted(customers, heterogeneity, seed=700 + one)[0] for one in range(replications))
+        answers = [study.study(log, log, MODEL, POLICY, seed).gate.passed for seed, log in enumerate(logs)]
+        passed[heterogeneity] = sum(answers)
+    assert passed[0.0] <= 4, passed
+    assert passed[0.8] >= 5, passed
