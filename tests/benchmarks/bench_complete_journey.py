@@ -6,7 +6,8 @@ The data is found as `sintonia build source=complete_journey` finds it (SINTONIA
 ../shared/data; `--until` reads rows after 2017-10-22 as well, for later dates. Each date is judged by a model of dates
 whose labels ended before it, in the default configuration of `experiment=complete_journey`; all dates are pooled, and
 differences are paired over households. Baselines: a logistic regression on recency, frequency and money; LightGBM on
-counts, sums and shares over windows, tuned by random search on the validation dates; a naive rule.
+counts, sums and shares over windows, tuned by random search on the validation dates (`--trials 0` leaves it out); a
+naive rule; and the others that a training is judged beside.
 """
 
 import argparse
@@ -33,7 +34,6 @@ from sintonia.training_set import assemble, catalogue_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 WINDOWS = ("rfm", "channel_mix", "kinds", "category")
-TRIALS = 8
 SHOWN = {
     "churn": ("auc", "average_precision", "brier", "log_loss", "calibration_error"),
     "value": ("rank_correlation", "capture_top20", "total_ratio", "median_error"),
@@ -60,11 +60,11 @@ def asked(task, date, workspace, words):
     return replace(config, task=choose_categories(config.task, tables, split.train[-1])), store, split
 
 
-def tuned(train, valid, config, fitted, store):
+def tuned(train, valid, config, fitted, store, trials):
     """Return the model of features over windows with the best of some random settings, as its validation loss says."""
     rng = np.random.default_rng(11)
     found = []
-    for _ in range(TRIALS):
+    for _ in range(trials):
         model = replace(
             config.model,
             num_leaves=int(rng.choice([7, 15, 31, 63])),
@@ -79,7 +79,7 @@ def tuned(train, valid, config, fitted, store):
     return min(found)[2]
 
 
-def predictions(task, date, workspace, words):
+def predictions(task, date, workspace, words, trials):
     """Return the test rows, and every model's outcomes on them by name, and the models' medians."""
     config, store, split = asked(task, date, workspace, words)
     fitted = features.fit(config.features, store, split.train[0])
@@ -90,16 +90,17 @@ def predictions(task, date, workspace, words):
         everything.select(names).at(part) for part in (split.train, split.valid, split.test)
     )
     model = fit_model(train, valid, config, fitted, store)
+    models = {"sintonia": model}
     windows = [name for name in names if name.split("__")[0] in WINDOWS]
-    peer = tuned(train.select(windows), valid.select(windows), config, fitted, store)
-    said = {"sintonia": model.outcomes(test.values)}
-    said["windows + LightGBM"] = peer.outcomes(test.select(windows).values)
+    if trials:
+        peer = tuned(train.select(windows), valid.select(windows), config, fitted, store, trials)
+        models["windows + LightGBM"] = peer
+    said = {name: one.outcomes(test.select(one.names).values) for name, one in models.items()}
     baselines = fit_baselines(everything.at((*split.train, *split.valid)), config.task)
     said |= baselines.outcomes(everything.at(split.test))
     medians = {}
     if find_task(config.task).label == "amount":
-        medians = {"sintonia": model.median_cents(test.values)}
-        medians["windows + LightGBM"] = peer.median_cents(test.select(windows).values)
+        medians = {name: one.median_cents(test.select(one.names).values) for name, one in models.items()}
     return test, said, medians
 
 
@@ -169,6 +170,7 @@ def main():
     parser.add_argument("--tasks", default="churn,value,category")
     parser.add_argument("--dates", default="2017-08-27,2017-09-24")
     parser.add_argument("--until", default="2017-10-22")
+    parser.add_argument("--trials", type=int, default=8, help="of the tuned peer")
     parser.add_argument("--workspace", help="where the store is already")
     given, words = parser.parse_known_args()
     if SHARED.is_dir():
@@ -182,7 +184,10 @@ def main():
         for task in given.tasks.split(","):
             begun, wall = time.process_time(), time.perf_counter()
             print(f"\n--- {task} as of {given.dates}, 28 days ahead", flush=True)
-            judge(task, [predictions(task, date, workspace, words) for date in given.dates.split(",")])
+            judge(
+                task,
+                [predictions(task, date, workspace, words, given.trials) for date in given.dates.split(",")],
+            )
             print(
                 f"{time.process_time() - begun:.0f} processor seconds, {time.perf_counter() - wall:.0f} s",
                 flush=True,
