@@ -320,7 +320,7 @@ def main() -> None:
     options.add_argument("--customers", type=int, default=1_000_000)
     options.add_argument("--brand", type=int, default=20_000)
     options.add_argument("--workspace", type=Path, help="of the brand, kept for the next time")
-    options.add_argument("--families", nargs="+", default=["rfm", "channel_mix", "kinds"])
+    options.add_argument("--families", nargs="+", default=["rfm", "trust", "motives", "response", "affinity"])
     options.add_argument("--only", choices=["gap", "speed", "oracle"])
     asked = options.parse_args()
     if asked.only in (None, "gap"):
