@@ -19,6 +19,7 @@ import pytest
 
 from sintonia import gate, pipelines, predictions, registry
 from sintonia.config import (
+    CheckSettings,
     CompareSettings,
     DemoSettings,
     FeaturesSettings,
@@ -27,12 +28,14 @@ from sintonia.config import (
     ScoreSettings,
     TaskConfig,
     TrackingConfig,
+    TrainSettings,
     TuneConfig,
     conf_dir,
 )
 from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
+from sintonia.pipelines.demonstration import settings_of
 
 CUSTOMERS = 600
 
@@ -246,14 +249,12 @@ def test_too_little_data_is_refused_before_anything_is_computed(demo):
     chosen, _, _ = demo
     thin = replace(chosen.tasks["churn"], force=False)
     with pytest.raises(NotEnoughDataError, match=r"Or train all the same with task\.force=true"):
-        pipelines.train(pipelines._as(pipelines.TrainSettings, chosen, task=thin))
+        pipelines.train(settings_of(TrainSettings, chosen, task=thin))
 
 
 def test_check_proves_the_features_and_passes_on_the_synthetic_brand(demo):
     chosen, _, _ = demo
-    check = pipelines._as(
-        pipelines.CheckSettings, chosen, task=chosen.tasks["churn"], customers=100, dates=2, rows=2000
-    )
+    check = settings_of(CheckSettings, chosen, task=chosen.tasks["churn"], customers=100, dates=2, rows=2000)
     figures = json.loads(json.dumps(pipelines.check(check)))
     assert figures["passed"]
     assert len(figures["trials"]) == 4
@@ -264,7 +265,7 @@ def test_check_proves_the_features_and_passes_on_the_synthetic_brand(demo):
 
 def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo):
     chosen, _, _ = demo
-    train = pipelines._as(pipelines.TrainSettings, chosen, task=chosen.tasks["churn"])
+    train = settings_of(TrainSettings, chosen, task=chosen.tasks["churn"])
     figures = pipelines.train(train)
     assert figures["version"] == "2"
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
@@ -318,7 +319,7 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
         "enough data",
     ]
     weak = replace(chosen.model, max_trees=1)
-    pipelines.train(pipelines._as(pipelines.TrainSettings, chosen, task=task, model=weak))
+    pipelines.train(settings_of(TrainSettings, chosen, task=task, model=weak))
     with pytest.raises(GateError, match=r"version 2 stays a candidate: .*worse than the champion, version 1"):
         pipelines.promote(PromoteSettings(**shared, task=task))
     compared = pipelines.compare(CompareSettings(**shared, task=task))
@@ -344,7 +345,7 @@ def test_folds_and_trials_are_runs_inside_the_training_s_run(demo):
     assert plain["search"] is None
     assert nested(place, plain["run_id"]) == [f"fold {fold['as_of']}" for fold in plain["folds"]]
     tune = TuneConfig(trials=2, space={"num_leaves": RangeConfig(2, 6)})
-    settings = pipelines._as(pipelines.TrainSettings, chosen, task=chosen.tasks["purchase"], tune=tune)
+    settings = settings_of(TrainSettings, chosen, task=chosen.tasks["purchase"], tune=tune)
     told = pipelines.train(settings)
     assert told["search"]["trials"] == 2
     assert nested(place, told["run_id"]) == ["trial 0", "trial 1"]
@@ -401,7 +402,7 @@ def test_task_without_a_model_names_the_command(tmp_path):
 def test_settings_of_another_verb_keep_what_both_have(demo):
     chosen, _, _ = demo
     task = TaskConfig(name="purchase")
-    train = pipelines._as(pipelines.TrainSettings, chosen, task=task)
+    train = settings_of(TrainSettings, chosen, task=task)
     assert (train.task, train.model, train.workspace) == (task, chosen.model, chosen.workspace)
 
 

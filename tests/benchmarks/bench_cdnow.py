@@ -23,7 +23,8 @@ from sintonia.behaviour import Repeats, fit_prior
 from sintonia.behaviour.forecast import fit_forecast, read_came
 from sintonia.behaviour.prior import FITS
 from sintonia.interactions import open_store
-from sintonia.metrics import Judged, captured
+from sintonia.metrics import captured
+from sintonia.propensity_metrics import Judged
 
 AS_OF = datetime(1997, 9, 30)
 HORIZON_DAYS = 273

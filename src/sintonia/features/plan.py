@@ -90,6 +90,7 @@ def plan(features: Iterable[Feature]) -> Plan:
 
     Examples
     --------
+    >>> from sintonia.features.measures import Filter
     >>> web = Total(Filter(channel="web"), None, 7)
     >>> made = plan([Feature("mix", "web", "Visits by web", "visits", (web,), window_days=7)])
     >>> made.columns, made.names

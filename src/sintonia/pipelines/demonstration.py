@@ -29,24 +29,24 @@ def demo(settings: DemoSettings) -> Figures:
     """Return what the whole road gave on a fresh synthetic brand: silos, store, models, a scored list, review pages."""
     workspace = Path(settings.workspace)
     steps = {
-        "simulate": simulate(_as(SimulateSettings, settings)),
-        "build": build(_as(BuildSettings, settings)),
+        "simulate": simulate(settings_of(SimulateSettings, settings)),
+        "build": build(settings_of(BuildSettings, settings)),
     }
     for name, task in settings.tasks.items():
-        steps[f"train task={name}"] = train(_as(TrainSettings, settings, task=task))
+        steps[f"train task={name}"] = train(settings_of(TrainSettings, settings, task=task))
     path = workspace / "list.csv"
     write_sample(open_store(workspace), "crm", path)
     steps[f"score list={path}"] = score(
-        _as(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks))
+        settings_of(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks))
     )
     for name, task in settings.tasks.items():
-        steps[f"review task={name}"] = review(_as(ReviewSettings, settings, task=task))
+        steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
     made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
     made += [kept for kept in [workspace / "features"] if kept.is_dir()]
     return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 
 
-def _as(kind: type[S], settings: Settings, **changes: object) -> S:
+def settings_of(kind: type[S], settings: Settings, **changes: object) -> S:
     """Return the settings of another verb: what both have, and the changes."""
     names = {field.name for field in fields(kind)}
     shared = {field.name: getattr(settings, field.name) for field in fields(settings) if field.name in names}

@@ -17,7 +17,6 @@ import sys
 import time
 from datetime import datetime
 
-import featuretools as ft
 import pandas as pd
 
 AS_OF = datetime(2025, 12, 1)
@@ -26,6 +25,8 @@ WINDOWS_DAYS = (7, 30, 90, 365)
 
 def entities(path):
     """Return the customers and their interactions that are visible at the date."""
+    import featuretools as ft
+
     columns = [
         "customer_id",
         "occurred_at",
@@ -54,6 +55,8 @@ def entities(path):
 
 def window(made, days):
     """Return the features of one window."""
+    import featuretools as ft
+
     customers = made["customers"][["customer_id"]].assign(time=AS_OF)
     features, _ = ft.dfs(
         entityset=made,
@@ -70,6 +73,8 @@ def window(made, days):
 
 
 if __name__ == "__main__":
+    import featuretools as ft
+
     start = time.perf_counter(), time.process_time()
     made = entities(sys.argv[1])
     columns = sum(window(made, days).shape[1] for days in WINDOWS_DAYS)
