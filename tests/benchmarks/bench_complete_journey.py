@@ -6,7 +6,7 @@ The data is found as `sintonia build source=complete_journey` finds it (SINTONIA
 ../shared/data; `--until` reads rows after 2017-10-22 as well, for later dates. Each date is judged by a model of dates
 whose labels ended before it, in the default configuration of `experiment=complete_journey` (categories: `model=large`);
 all dates are pooled, and differences are paired over households. Baselines: a logistic regression on recency, frequency
-and money; LightGBM on counts, sums and shares over windows, tuned by random search on the validation dates (`--trials 0`
+and money; LightGBM on counts, sums and shares over windows, tuned by random search on validation dates (`--trials 0`
 leaves it out); a naive rule; and the others that a training is judged beside.
 """
 
