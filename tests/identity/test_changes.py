@@ -154,7 +154,7 @@ def test_matched_and_refused_ties_are_decided_as_if_everything_were(tmp_path_fac
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=histories())
 def test_shared_identifiers_are_decided_as_if_everything_were(tmp_path_factory, always, steps):
     compare(
@@ -163,7 +163,7 @@ def test_shared_identifiers_are_decided_as_if_everything_were(tmp_path_factory, 
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=histories())
 def test_all_ties_are_decided_as_if_everything_were(tmp_path_factory, always, weights, steps):
     matched(tmp_path_factory.mktemp("steps"), weights, steps)
