@@ -55,7 +55,7 @@ STEPS: tuple[tuple[ModuleType, str], ...] = (
     (blocking, "block"),
     (blocking, "block_new"),
     (match, "learn_weights"),
-    (newcomers, "_take_up_ties"),
+    (newcomers, "_take_up"),
     (scoring, "first_look"),
     (scoring, "second_look"),
     (scoring, "kept_pairs"),
@@ -200,14 +200,15 @@ def timed(told: dict[str, list[float]], module: ModuleType, name: str) -> Callab
 def run(
     connection: duckdb.DuckDBPyConnection, workspace: Path, earlier: Path | None, title: str
 ) -> tuple[float, float]:
-    """Return the seconds by clock and processor of resolving what is mapped, and of writing it down; printed."""
+    """Return the seconds by clock and processor of resolving what is mapped and writing it down, the steps printed."""
     told: dict[str, list[float]] = {}
-    undo = [timed(told, *step) for step in STEPS] + [timed(told, sys.modules[__name__], "store")]
+    undo = [timed(told, *step) for step in STEPS] + [timed(told, sys.modules[__name__], "write_identity")]
     source = SourceConfig(name="drawn", root="", today="2026-01-01", silos=SILOS)
     config = IdentityConfig(name="probabilistic", shareable=["email", "phone"])
     began = time.perf_counter(), time.process_time()
     tying.tie(connection, workspace, source, config, earlier)
-    store(connection, workspace / title.replace(" ", "-"))
+    (workspace / title.replace(" ", "-")).mkdir()
+    write_identity(connection, workspace / title.replace(" ", "-") / "identity")
     spent = time.perf_counter() - began[0], time.process_time() - began[1]
     for put_back in undo:
         put_back()
@@ -215,7 +216,11 @@ def run(
     rest = [whole - sum(step[k] for step in told.values()) for k, whole in enumerate(spent)]
     for name, seconds in {**told, "the rest": rest}.items():
         print(f"  {name:26} {seconds[0]:9.1f} {seconds[1]:9.1f}")
-    print(f"  {'in all':26} {spent[0]:9.1f} {spent[1]:9.1f}, peak {peak():,.0f} MiB", flush=True)
+    print(f"  {'in all':26} {spent[0]:9.1f} {spent[1]:9.1f}, peak {peak():,.0f} MiB")
+    began = time.perf_counter(), time.process_time()
+    read(connection)
+    reading = time.perf_counter() - began[0], time.process_time() - began[1]
+    print(f"  {'read by the store':26} {reading[0]:9.1f} {reading[1]:9.1f}", flush=True)
     return spent
 
 
@@ -240,10 +245,8 @@ def report(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def store(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write what the next build goes on from, and read what this one gives the store: every cell of it."""
-    folder.mkdir(parents=True)
-    write_identity(connection, folder / "identity")
+def read(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read every cell of what the store takes up, tables or views of files: any build does that as it writes."""
     for name in ("crosswalk", "sighting_customers"):
         columns = [row[0] for row in connection.execute(f"describe {name}").fetchall()]
         connection.execute(f"select bit_xor(hash({', '.join(columns)})) from {name}").fetchall()

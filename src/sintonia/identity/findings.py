@@ -72,8 +72,12 @@ def write_findings(
     tables = {"shared": _shared(connection, shareable)}
     if compared:
         nearest = f'ORDER BY ABS(match_weight), "left", "right" LIMIT {BORDERLINE}'
-        for name, which in (("held", "WHERE held"), ("borderline", nearest)):
-            tables[name] = _described(connection, f"FROM now_pairs {which}", compared)
+        chosen = {"held": "WHERE held", "borderline": nearest}
+        pairs = {
+            name: connection.sql(f"FROM now_pairs {which}").to_arrow_table() for name, which in chosen.items()
+        }
+        records = _records_of(connection, list(pairs.values()))
+        tables |= {name: _described(records, table, compared) for name, table in pairs.items()}
     folder = workspace / "identity"
     written = [folder / f"{name}.parquet" for name, table in tables.items() if table.num_rows]
     for path in written:
@@ -96,16 +100,19 @@ def _shared(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> 
     return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
 
 
-def _described(
-    connection: duckdb.DuckDBPyConnection, chosen: str, compared: Sequence[Comparison]
-) -> pa.Table:
-    pairs = connection.sql(chosen).to_arrow_table()
-    ids = np.unique(np.append(pairs["left"].to_numpy(), pairs["right"].to_numpy()))
-    connection.register("chosen_records", pa.table({"record_id": ids}))
+def _records_of(connection: duckdb.DuckDBPyConnection, pairs: Sequence[pa.Table]) -> pa.Table:
+    """Return the records that the pairs are made of, by their number."""
+    ids = [table[side].to_numpy() for table in pairs for side in ("left", "right")]
+    connection.register("chosen_records", pa.table({"record_id": np.unique(np.concatenate(ids))}))
     records = connection.sql(
         "FROM now_records SEMI JOIN chosen_records USING (record_id) ORDER BY record_id"
     ).to_arrow_table()
     connection.unregister("chosen_records")
+    return records
+
+
+def _described(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> pa.Table:
+    ids = records["record_id"].to_numpy()
     sides = [pa.array(np.searchsorted(ids, pairs[side].to_numpy())) for side in ("left", "right")]
     arrived = [records["arrived_at"].take(side).to_numpy() for side in sides]
     return pa.table(

@@ -28,18 +28,13 @@ def match_new(connection: "DuckDBPyConnection", new: pa.Table, model: Model, con
     """
     compared = _everyone(connection, new, model)
     limits = _candidates(connection, model, config)
-    connection.execute("""
-        create or replace temp table persons as
-        with near as (select join_key_l as person from candidates union select join_key_r from candidates)
-        from everyone where is_new or person in (from near)""")
+    _take_up(connection)
     write_frequencies(connection, compared, model.frequencies)
     scoring.first_look(connection, compared, model.weights)
-    _take_up_ties(connection)
-    write_frequencies(connection, compared, model.frequencies)
     scoring.second_look(connection, compared, model.weights)
     fresh = _unseen(frequencies(connection, compared), model.frequencies)
     found = Matches(scoring.kept_pairs(connection), Model(model.weights, fresh, limits), compared)
-    for name in ("persons", "candidates", "chosen", "kept", "known_pairs"):
+    for name in ("near", "persons", "candidates", "chosen", "kept", "known_pairs"):
         connection.execute(f"DROP TABLE {name}")
     return found
 
@@ -84,22 +79,21 @@ def _candidates(
     return limits
 
 
-def _take_up_ties(connection: "DuckDBPyConnection") -> None:
-    """Make `known_pairs` of the earlier ties of all that a new record is tied to, and add their ends to `persons`."""
+def _take_up(connection: "DuckDBPyConnection") -> None:
+    """Make `known_pairs` of the earlier ties of all that new records are compared with, and `persons` of all these."""
+    connection.execute("""
+        create or replace temp table near as
+        select join_key_l as person from candidates union select join_key_r from candidates""")
     connection.execute("""
         create or replace temp table known_pairs as
-        with thirds as (
-            select person_l as person from kept where match_weight >= 0
-            union select person_r from kept where match_weight >= 0
-        )
-        select "left"::bigint as person_l, "right"::bigint as person_r, match_weight from before_pairs
-        where match_weight >= 0 and ("left"::bigint in (from thirds) or "right"::bigint in (from thirds))
-          and "left"::bigint not in (from gone_records) and "right"::bigint not in (from gone_records)""")
+        select "left" as person_l, "right" as person_r, match_weight from before_pairs
+        where match_weight >= 0 and ("left" in (from near) or "right" in (from near))
+          and "left" not in (from gone_records) and "right" not in (from gone_records)""")
     connection.execute("""
-        insert into persons by name
+        create or replace temp table persons as
         from everyone semi join (
-            select person_l as person from known_pairs union select person_r from known_pairs) using (person)
-        anti join persons as there using (person)""")
+            from near union select record_id::bigint from newcomers
+            union select person_l from known_pairs union select person_r from known_pairs) using (person)""")
 
 
 def _unseen(found: pa.Table, learned: pa.Table) -> pa.Table:
