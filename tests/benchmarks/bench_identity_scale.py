@@ -235,7 +235,7 @@ def report(connection: duckdb.DuckDBPyConnection) -> None:
         select any_value(customer_id) as customer, any_value(person) as person
         from crosswalk join drawn on crosswalk.key = if(crm, 'crm:', 'account:') || record
         where unlinked_at is null group by record""").fetchnumpy()
-    pairs = connection.execute("select count(*) from identity_pairs").fetchall()[0][0]
+    pairs = connection.execute("select count(*) from now_pairs").fetchall()[0][0]
     told = quality(found["customer"], found["person"])
     print(
         f"  {told.records:,} records, {told.people:,} people, {told.clusters:,} customers, {pairs:,} pairs kept;"

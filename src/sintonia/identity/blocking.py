@@ -113,14 +113,19 @@ def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits
     connection.execute(
         f"create or replace temp table key_parts as select person, is_new, {hashed} from everyone"
     )
+    connection.execute("create or replace temp table new_parts as from key_parts where is_new")
     connection.execute(
         "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
     )
     for number, key in enumerate(_parts(columns)):
         if key in limits:
-            rows = (_key_of([place[part] for part in parts]) for parts in ways[number])
-            connection.execute(_newly_found(number, " union all ".join(rows), limits[key]))
-    connection.execute("drop table key_parts")
+            told, new = (
+                " union all ".join(_key_of([place[part] for part in parts], source) for parts in ways[number])
+                for source in ("key_parts", "new_parts")
+            )
+            connection.execute(_newly_found(number, (told, new), limits[key]))
+    for name in ("key_parts", "new_parts"):
+        connection.execute(f"drop table {name}")
     _candidates(connection)
 
 
@@ -130,16 +135,17 @@ def _ways(parts: list[str], columns: Collection[str]) -> list[list[str]]:
     return [[part.format(name=name) for part in parts] for name in names]
 
 
-def _key_of(parts: list[str]) -> str:
-    """Return the SQL of (person, is_new, key) over `key_parts`."""
+def _key_of(parts: list[str], source: str) -> str:
+    """Return the SQL of (person, is_new, key) over a table of parts."""
     known = " and ".join(f"{part} is not null" for part in parts)
-    return f"select person, is_new, hash({', '.join(parts)}) as key from key_parts where {known}"
+    return f"select person, is_new, hash({', '.join(parts)}) as key from {source} where {known}"
 
 
-def _newly_found(number: int, rows: str, limit: int) -> str:
+def _newly_found(number: int, rows: tuple[str, str], limit: int) -> str:
+    """Return the SQL that adds to `found` the pairs of one key, from the rows of all records and of new ones."""
     return f"""
         insert into found
-        with met as (from ({rows}) semi join (select key from ({rows}) where is_new) using (key)),
+        with met as (from ({rows[0]}) semi join (select key from ({rows[1]})) using (key)),
         full_groups as (select key from met group by key having count(*) filter (not is_new) >= {limit}),
         firsts as (from met anti join full_groups using (key)
                    qualify row_number() over (partition by key order by person) <= {limit})

@@ -8,7 +8,8 @@ import duckdb
 from sintonia.identity.files import GROWING, PREFIX, generation
 from sintonia.identity.state import Before
 
-_NODES = """SELECT number AS node, key, confers, first_seen_at, root FROM nodes JOIN belonging USING (node)"""
+_NODES = """SELECT number AS node, HASH(key) AS hash, key, confers, first_seen_at, root
+            FROM nodes JOIN belonging USING (node)"""
 
 _TIES = """
     SELECT a.key AS "left", b.key AS "right", arrived_at, match_probability, rule, holds

@@ -46,10 +46,10 @@ def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], be
         return False
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE arrived AS
-        SELECT key, before.node, before.root, told.first_seen_at
+        SELECT told.key, before.node, before.root, told.first_seen_at
         FROM (SELECT key, MIN(arrived_at) AS first_seen_at
               FROM (SELECT UNNEST(keys) AS key, arrived_at FROM arriving) GROUP BY key) AS told
-        LEFT JOIN before_nodes AS before USING (key)""")
+        LEFT JOIN before_nodes AS before ON before.hash = HASH(told.key)""")
     return True
 
 
@@ -73,7 +73,7 @@ def collect_part(
                      UNION SELECT key FROM before_records SEMI JOIN gone_records USING (record_id)
                      UNION SELECT UNNEST(?::VARCHAR[]))
         SELECT root FROM lost UNION SELECT root FROM arrived WHERE root IS NOT NULL
-        UNION SELECT root FROM before_nodes SEMI JOIN met USING (key) UNION SELECT {NOBODY}""",
+        UNION SELECT root FROM before_nodes SEMI JOIN met ON before_nodes.hash = HASH(met.key) UNION SELECT {NOBODY}""",
         [list(named)],
     )
     (gone,) = fetch_row(

@@ -73,9 +73,7 @@ def write_findings(
     if compared:
         nearest = f'ORDER BY ABS(match_weight), "left", "right" LIMIT {BORDERLINE}'
         chosen = {"held": "WHERE held", "borderline": nearest}
-        pairs = {
-            name: connection.sql(f"FROM now_pairs {which}").to_arrow_table() for name, which in chosen.items()
-        }
+        pairs = {name: _chosen_pairs(connection, which) for name, which in chosen.items()}
         records = _records_of(connection, list(pairs.values()))
         tables |= {name: _described(records, table, compared) for name, table in pairs.items()}
     folder = workspace / "identity"
@@ -98,6 +96,16 @@ def _shared(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> 
         FROM apart WHERE key IS NOT NULL GROUP BY key ORDER BY refused DESC, key
     """).to_arrow_table()
     return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
+
+
+def _chosen_pairs(connection: duckdb.DuckDBPyConnection, which: str) -> pa.Table:
+    """Return pairs with all their columns, which few of the millions that are chosen among are read with."""
+    connection.execute(
+        f'CREATE OR REPLACE TEMP TABLE chosen_pairs AS SELECT "left", "right" FROM now_pairs {which}'
+    )
+    return connection.sql(
+        'FROM now_pairs SEMI JOIN chosen_pairs USING ("left", "right") ORDER BY ABS(match_weight), "left", "right"'
+    ).to_arrow_table()
 
 
 def _records_of(connection: duckdb.DuckDBPyConnection, pairs: Sequence[pa.Table]) -> pa.Table:

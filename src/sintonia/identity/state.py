@@ -19,8 +19,8 @@ from sintonia.identity.fields import PATTERNS
 from sintonia.identity.files import PREFIX, scan, standing
 
 _EMPTY = {
-    "nodes": """0::BIGINT AS node, '' AS key, '' AS confers, CAST(NULL AS TIMESTAMP) AS first_seen_at,
-                0::BIGINT AS root""",
+    "nodes": """0::BIGINT AS node, 0::UBIGINT AS hash, '' AS key, '' AS confers,
+                CAST(NULL AS TIMESTAMP) AS first_seen_at, 0::BIGINT AS root""",
     "ties": """'' AS "left", '' AS "right", CAST(NULL AS TIMESTAMP) AS arrived_at, 1e0 AS match_probability,
                '' AS rule, true AS holds""",
     "log": """'' AS customer_id, '' AS change, '' AS other_customer_id, 0::BIGINT AS identifiers,
@@ -70,8 +70,9 @@ class Before:
 def recall(connection: duckdb.DuckDBPyConnection, folder: Path | None, config: IdentityConfig) -> Before:
     """Return how far an earlier build's decisions stand; the engine's `before_` tables now hold them.
 
-    - `before_nodes`: `node`, `key`, `confers`, the id of a customer of which this identifier is the first,
-      `first_seen_at`, and `root`, the first identifier of the customer it belonged to.
+    - `before_nodes`: `node`, `key` and its `hash` (found faster than texts are), `confers`, the id of a customer of
+      which this identifier is the first, `first_seen_at`, and `root`, the first identifier of the customer it
+      belonged to.
     - `before_ties`: `left`, `right` (identifiers), `arrived_at`, `match_probability`, `rule`, and whether it `holds`.
     - `before_sightings`: one row per (set of identifiers, customer), by the hash of the set: `arrived_at`, the first
       arrival, `root`, and the customer as in `sighting_customers`.
