@@ -4,6 +4,7 @@ import shutil
 from datetime import datetime, timedelta
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from registrations import crosswalk, person, write_crm
 from sintonia.config import IdentityConfig, SiloConfig, SourceConfig
-from sintonia.identity import carried, changes
+from sintonia.identity import carried, changes, changes_kernels
 from sintonia.identity.files import standing, write_identity
 from sintonia.identity.tying import tie
 from sintonia.interactions import open_store
@@ -105,6 +106,21 @@ def compare(folder, config, steps):
         whole = built(folder / f"{number}-whole", rows, config, unmarked)
         last = built(folder / f"{number}-part", rows, config, last)
         assert told(last) == told(whole)
+
+
+HASHES = st.sampled_from([0, 1, 7, 8, 16, -1, 2**62])
+
+
+@given(
+    first=st.dictionaries(HASHES, st.integers(0, 3), max_size=8),
+    rows=st.lists(st.tuples(HASHES, st.integers(0, 3))),
+)
+def test_rows_are_compared_with_first_arrivals_one_by_one(first, rows):
+    known = [*first, *list(first)[:2]]  # a sighting that had two customers is known in two rows
+    told = known, [first[sighting] for sighting in known], [row[0] for row in rows], [row[1] for row in rows]
+    changed, lost = changes_kernels.compare(*(np.array(column, np.int64) for column in told))
+    assert changed.tolist() == [sighting not in first or at < first[sighting] for sighting, at in rows]
+    assert lost.tolist() == [(sighting, first[sighting]) not in rows for sighting in known]
 
 
 @st.composite

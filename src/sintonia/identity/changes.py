@@ -7,10 +7,13 @@ identifiers and sightings, so a build decides the touched customers whole and ca
 from collections.abc import Sequence
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from sintonia.engine import fetch_row
 from sintonia.identity.deterministic import choose_sightings, mapped_sightings
 from sintonia.identity.ids import confer_ids
+from sintonia.identity.linkage import Ints
 from sintonia.identity.state import NOBODY, Before
 
 MOST_CHANGED = 0.2
@@ -28,22 +31,24 @@ def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], be
     """
     if not before.decisions or before.path("sightings") is None:
         return False
+    from sintonia.identity.changes_kernels import compare
+
     rows = mapped_sightings(silos)
+    known, now = _hashes(connection, "before_sightings"), _hashes(connection, f"({rows})")
+    changed, lost = compare(*known, *now)
+    if np.count_nonzero(changed) + np.count_nonzero(lost) > MOST_CHANGED * len(known[0]):
+        return False
+    for name, hashes in (("changed_hashes", now[0][changed]), ("lost_hashes", known[0][lost])):
+        connection.register(name, pa.table({"sighting": np.unique(hashes).view(np.uint64)}))
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE arriving AS
-        SELECT sighting, ANY_VALUE(keys) AS keys, MIN(now.arrived_at) AS arrived_at
-        FROM ({rows}) AS now LEFT JOIN before_sightings AS before USING (sighting)
-        WHERE before.sighting IS NULL OR now.arrived_at < before.arrived_at GROUP BY sighting""")
-    connection.execute(f"""
+        SELECT sighting, ANY_VALUE(keys) AS keys, MIN(arrived_at) AS arrived_at
+        FROM ({rows}) SEMI JOIN changed_hashes USING (sighting) GROUP BY sighting""")
+    connection.execute("""
         CREATE OR REPLACE TEMP TABLE lost AS
-        SELECT sighting, root FROM before_sightings ANTI JOIN ({rows}) USING (sighting, arrived_at)""")
-    changed, known = fetch_row(
-        connection,
-        """SELECT (SELECT COUNT(*) FROM arriving) + (SELECT COUNT(*) FROM lost),
-                  (SELECT COUNT(*) FROM before_sightings)""",
-    )
-    if changed > MOST_CHANGED * known:
-        return False
+        SELECT sighting, root FROM before_sightings SEMI JOIN lost_hashes USING (sighting)""")
+    connection.unregister("changed_hashes")
+    connection.unregister("lost_hashes")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE arrived AS
         SELECT told.key, before.node, before.root, told.first_seen_at
@@ -51,6 +56,14 @@ def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], be
               FROM (SELECT UNNEST(keys) AS key, arrived_at FROM arriving) GROUP BY key) AS told
         LEFT JOIN before_nodes AS before ON before.hash = HASH(told.key)""")
     return True
+
+
+def _hashes(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Ints, Ints]:
+    """Return the sightings of a relation as whole numbers, and when each arrived (microseconds)."""
+    query = f"SELECT sighting, EPOCH_US(arrived_at) AS arrived_at FROM {source}"
+    found = connection.execute(query).fetchnumpy()
+    sighting, arrived_at = (np.asarray(found[name]) for name in ("sighting", "arrived_at"))
+    return sighting.view(np.int64), arrived_at
 
 
 def collect_part(
