@@ -111,6 +111,7 @@ def compare(folder, config, steps):
 HASHES = st.sampled_from([0, 1, 7, 8, 16, -1, 2**62])
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     first=st.dictionaries(HASHES, st.integers(0, 3), max_size=8),
     rows=st.lists(st.tuples(HASHES, st.integers(0, 3))),
@@ -138,6 +139,12 @@ def always(monkeypatch):
     """However much changes, a part is decided; after two of them all is written into one file again."""
     monkeypatch.setattr(changes, "MOST_CHANGED", 1e9)
     monkeypatch.setattr(carried, "MOST_GENERATIONS", 2)
+
+
+def test_ids_keep_their_form_when_the_last_identifier_of_another_kind_goes(tmp_path, always):
+    first = [("crm", "crm:0", "email:a", 0, 0)]
+    later = [("crm", "crm:0", None, 0, 0), ("crm", "crm:0", "crm:1", 0, 0)]
+    compare(tmp_path, IdentityConfig(name="deterministic"), [first, later])
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))

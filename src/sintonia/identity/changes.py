@@ -103,7 +103,7 @@ def collect_part(
         shareable,
     )
     _place(connection, mapped_sightings(silos) if gone else None)
-    confer_ids(connection, "before_nodes")
+    confer_ids(connection)
 
 
 def _touch_kept_apart(connection: duckdb.DuckDBPyConnection) -> None:

@@ -5,18 +5,16 @@ import duckdb
 from sintonia.engine import fetch_row
 
 
-def confer_ids(connection: duckdb.DuckDBPyConnection, beside: str | None = None) -> None:
+def confer_ids(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table `nodes` of `placed`, `confers` filled: as in earlier builds, and for new identifiers their own.
 
-    The id is the key itself where a source has a single kind of key, else a hash of it, which shows no e-mail or
-    phone; identifiers that stay out of this build are in the table `beside`. Where the first identifier of an earlier
-    customer is no longer in any silo, the first that is left takes over its id.
+    The id is the key itself where a source has a single kind of key, now and in the build before, else a hash of it,
+    which shows no e-mail or phone. Where the first identifier of an earlier customer is no longer in any silo, the
+    first that is left takes over its id.
     """
     kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM placed").fetchall()
     plain = (
-        len(kinds) == 1
-        and kinds[0][0] not in ("email", "phone")
-        and not _others(connection, beside, kinds[0][0])
+        len(kinds) == 1 and kinds[0][0] not in ("email", "phone") and not _others(connection, kinds[0][0])
     )
     own = "SUBSTR(key, STRPOS(key, ':') + 1)" if plain else "'C' || UPPER(SUBSTR(SHA256(key), 1, 16))"
     connection.execute(f"""
@@ -26,10 +24,10 @@ def confer_ids(connection: duckdb.DuckDBPyConnection, beside: str | None = None)
     connection.execute("DROP TABLE placed")
 
 
-def _others(connection: duckdb.DuckDBPyConnection, beside: str | None, kind: str) -> bool:
-    """Return whether there are identifiers of another kind in the table."""
-    query = f"SELECT 1 FROM {beside} WHERE SPLIT_PART(key, ':', 1) <> ? LIMIT 1"
-    return beside is not None and bool(connection.execute(query, [kind]).fetchall())
+def _others(connection: duckdb.DuckDBPyConnection, kind: str) -> bool:
+    """Return whether the build before knew identifiers of another kind."""
+    query = "SELECT 1 FROM before_nodes WHERE SPLIT_PART(key, ':', 1) <> ? LIMIT 1"
+    return bool(connection.execute(query, [kind]).fetchall())
 
 
 def _heirs(connection: duckdb.DuckDBPyConnection) -> str:
