@@ -13,9 +13,7 @@ def confer_ids(connection: duckdb.DuckDBPyConnection) -> None:
     first that is left takes over its id.
     """
     kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM placed").fetchall()
-    plain = (
-        len(kinds) == 1 and kinds[0][0] not in ("email", "phone") and not _others(connection, kinds[0][0])
-    )
+    plain = len(kinds) == 1 and kinds[0][0] not in ("email", "phone") and not _others(connection, kinds[0][0])
     own = "SUBSTR(key, STRPOS(key, ':') + 1)" if plain else "'C' || UPPER(SUBSTR(SHA256(key), 1, 16))"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE nodes AS
