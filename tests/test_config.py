@@ -25,6 +25,7 @@ from sintonia.config import (
 from sintonia.errors import ConfigError
 
 NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
+NEEDED |= {verb: ["reviewer=risk"] for verb in ("approve", "reject")}
 OPTIONS = [(verb, group, option) for verb in VERBS for group in groups(verb) for option in options(group)]
 
 

@@ -12,7 +12,7 @@ FLOW = """
 errors schema config provenance progress pages engine compiled timeline synthetic sources consent identity
 interactions pseudonyms erasure behaviour features tasks sufficiency training_set profit metrics
 propensity_metrics amount_metrics estimates segments calibration forest_kernels forest model tuning baselines
-evaluation check uplift predictions runs registry comparison pyfunc scoring decision explain review gate
+evaluation check uplift predictions runs registry comparison pyfunc scoring decision explain review approval gate
 promotion evidence lists summaries run_summaries pipelines cli __main__
 """
 LAYERS = FLOW.split()

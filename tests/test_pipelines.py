@@ -26,6 +26,7 @@ from sintonia.config import (
     PromoteSettings,
     RangeConfig,
     ScoreSettings,
+    SignSettings,
     TaskConfig,
     TrackingConfig,
     TrainSettings,
@@ -310,6 +311,14 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
     chosen, _, _ = demo
     shared = {"workspace": chosen.workspace, "source": chosen.source, "tracking": chosen.tracking}
     task = chosen.tasks["purchase"]
+    with pytest.raises(GateError, match="approval: nobody has read its page"):
+        pipelines.promote(PromoteSettings(**shared, task=task))
+    sign = SignSettings(**shared, task=task, reviewer="risk", remark="as expected")
+    pipelines.reject(sign)
+    with pytest.raises(GateError, match=r"approval: rejected by risk .*: as expected"):
+        pipelines.promote(PromoteSettings(**shared, task=task))
+    signed = pipelines.approve(sign)
+    assert [one["action"] for one in signed["decisions"]] == ["reject", "approve"]
     first = pipelines.promote(PromoteSettings(**shared, task=task))
     assert (first["champion"], first["before"], first["forced"]) == ("1", None, False)
     assert [one["name"] for one in first["gate"]] == [
@@ -317,6 +326,7 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
         "calibration",
         "leak check",
         "enough data",
+        "approval",
     ]
     weak = replace(chosen.model, max_trees=1)
     pipelines.train(settings_of(TrainSettings, chosen, task=task, model=weak))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from sintonia.config import PromoteSettings, TaskConfig
+from sintonia.approval import decisions, last_on, objection
+from sintonia.config import PromoteSettings, ReviewSettings, TaskConfig
 from sintonia.errors import NotBuiltError
 from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
 from sintonia.interactions import open_store
@@ -36,9 +37,12 @@ class Requirement:
 
 
 def requirements(
-    place: Tracking, settings: PromoteSettings, candidate: Registered, champion: Registered | None
+    place: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    candidate: Registered,
+    champion: Registered | None,
 ) -> list[Requirement]:
-    """Return everything the candidate must show, in the order in which it is told."""
+    """Return everything the candidate's figures must show, in the order in which it is told."""
     tags = place.client.get_run(candidate.run_id).data.tags
     judged = ReviewData.from_plain(read_document(place, candidate.run_id, REVIEW)).evaluation
     gate = [beats_naive(judged)]
@@ -47,8 +51,22 @@ def requirements(
     return [*gate, is_calibrated(judged), *is_clean(tags)]
 
 
+def is_approved(place: Tracking, candidate: Registered) -> Requirement:
+    """Return whether a reviewer approved the candidate, and its model and page are still what was approved."""
+    decision = last_on(decisions(place, candidate.name), candidate.version)
+    if decision is None:
+        told = "nobody has read its page and signed: run `sintonia review`, then `sintonia approve`"
+        return Requirement("approval", False, told)
+    against = objection(place, candidate, decision)
+    told = against or f"by {decision.reviewer} on {decision.at[:10]}, page {decision.page_digest[:12]}"
+    return Requirement("approval", against is None, told)
+
+
 def _against_champion(
-    place: Tracking, settings: PromoteSettings, candidate: Registered, champion: Registered
+    place: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    candidate: Registered,
+    champion: Registered,
 ) -> Requirement:
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
@@ -74,7 +92,10 @@ def _other_question(one: TaskConfig, other: TaskConfig) -> str | None:
 
 
 def _said_by(
-    place: Tracking, settings: PromoteSettings, champion: tuple[Registered, Model], rows: pa.Table
+    place: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    champion: tuple[Registered, Model],
+    rows: pa.Table,
 ) -> pa.Table:
     """Return the champion's predictions of the candidate's test rows: kept ones, else made now from the store.
 

@@ -1,5 +1,6 @@
 """MLflow: one run a training, the model with its signature in the registry, and the way back to both."""
 
+import hashlib
 import json
 import logging
 import os
@@ -33,6 +34,8 @@ for _name, _value in (
 CANDIDATE, CHAMPION = "candidate", "champion"
 REVIEW = "review.json"
 CATALOGUE = "catalogue.json"
+PAGE = "review.html"
+"""The page of a run, whatever it is called where it was written: approvals are tied to its bytes."""
 TRAINING = "sintonia.training"
 """The tag that tells a training from the folds and trials nested in one."""
 
@@ -171,9 +174,41 @@ def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
         raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
 
 
-def log_page(place: Tracking, run_id: str, page: Path) -> None:
-    """Put a page beside the other files of a run."""
-    place.client.log_artifact(run_id, str(page))
+def log_page(place: Tracking, registered: Registered, page: str) -> None:
+    """Put a model's review page beside the other files of its run."""
+    place.client.log_text(registered.run_id, page, PAGE)
+
+
+def page_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of the review page that a model's run keeps.
+
+    Raises
+    ------
+    NotBuiltError
+        When it keeps none.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(place.uri)
+    try:
+        path = mlflow.artifacts.download_artifacts(f"runs:/{registered.run_id}/{PAGE}")
+    except (MlflowException, OSError):
+        raise NotBuiltError(
+            f"{registered.name} version {registered.version} has no review page; "
+            "run `sintonia review` and read it first."
+        ) from None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def model_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of a registered model's files, names and bytes."""
+    folder = _files(place, registered)
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
 
 
 def _find(place: Tracking, task: str) -> Registered | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sintonia.approval import Decision
 from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
 from sintonia.comparison import Compared, Comparison
@@ -143,6 +144,27 @@ def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: 
         "forced": entry.forced,
         "gate": [asdict(one) for one in gate],
         "history": [asdict(one) for one in past],
+        "files": [],
+        "say": say,
+    }
+
+
+def sign_figures(registered: Registered, decision: Decision, made: Sequence[Decision]) -> Figures:
+    """Return the decision just taken, and every one on the model's versions so far."""
+    what = {"approve": "approved", "reject": "rejected"}[decision.action]
+    say = [
+        f"{registered.name} version {registered.version} {what} by {decision.reviewer}, {decision.at[:16]} UTC",
+        f"  model SHA-256 {decision.model_digest[:16]}, page SHA-256 {decision.page_digest[:16]}",
+        f"Decisions so far: {len(made)}, the last of them:",
+    ]
+    say += [
+        f"  {one.at[:16]}  {one.action:<8}version {one.version}  {one.reviewer}{': ' if one.remark else ''}{one.remark}"
+        for one in made[-RECENT:]
+    ]
+    return {
+        "model": registered.name,
+        **asdict(decision),
+        "decisions": [asdict(one) for one in made],
         "files": [],
         "say": say,
     }

@@ -56,6 +56,8 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
         "features",
         "train",
         "compare",
+        "approve",
+        "reject",
         "promote",
         "score",
         "decide",

@@ -17,6 +17,8 @@ from sintonia.errors import ConfigError, unknown
 FREE_TEXT_KEYS = (
     "list",
     "customer",
+    "reviewer",
+    "remark",
     "out",
     "records",
     "truth",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Names = list[str]
 """A list of names; spelt apart because `ScoreSettings` has a field called list."""
 
+REMARK = 2000
+"""Letters of a reviewer's name and remark: a tag of the registry holds 5,000 bytes."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -223,11 +226,34 @@ class PromoteSettings(Settings):
 
 @dataclass(frozen=True)
 class ReviewSettings(Settings):
-    """`sintonia review`: one page for one task's model."""
+    """`sintonia review`: one page for one task's model, the candidate or the version named."""
 
+    seed: int = 7
     out: str | None = None
+    version: str | None = None
     task: TaskConfig = field(default_factory=TaskConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+@dataclass(frozen=True)
+class SignSettings(Settings):
+    """`sintonia approve` and `sintonia reject`: who says it of which model, and why."""
+
+    reviewer: str = ""
+    remark: str = ""
+    version: str | None = None
+    task: TaskConfig = field(default_factory=TaskConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse a decision that nobody took, and a remark the registry cannot hold."""
+        super().__post_init__()
+        if not self.reviewer.strip():
+            raise ConfigError("A decision needs a name; write reviewer=NAME.")
+        if len(self.reviewer) + len(self.remark) > REMARK:
+            raise ConfigError(
+                f"remark has {len(self.remark):,} letters; with the name {REMARK:,} is the most."
+            )
 
 
 @dataclass(frozen=True)
@@ -274,6 +300,8 @@ VERBS: dict[str, type[Settings]] = {
     "features": FeaturesSettings,
     "train": TrainSettings,
     "compare": CompareSettings,
+    "approve": SignSettings,
+    "reject": SignSettings,
     "promote": PromoteSettings,
     "score": ScoreSettings,
     "decide": DecideSettings,

@@ -5,10 +5,12 @@ Every function returns `Figures`, plain JSON values, with the lines for people u
 
 from sintonia.pipelines.building import build, features, forget, identity, simulate
 from sintonia.pipelines.demonstration import demo
-from sintonia.pipelines.serving import decide, review, score
+from sintonia.pipelines.reviewing import approve, reject, review
+from sintonia.pipelines.serving import decide, score
 from sintonia.pipelines.training import check, compare, promote, train
 
 __all__ = [
+    "approve",
     "build",
     "check",
     "compare",
@@ -18,6 +20,7 @@ __all__ = [
     "forget",
     "identity",
     "promote",
+    "reject",
     "review",
     "score",
     "simulate",

@@ -17,7 +17,8 @@ from sintonia.config import (
 from sintonia.interactions import open_store
 from sintonia.lists import write_sample
 from sintonia.pipelines.building import build, simulate
-from sintonia.pipelines.serving import review, score
+from sintonia.pipelines.reviewing import review
+from sintonia.pipelines.serving import score
 from sintonia.pipelines.training import train
 from sintonia.pseudonyms import FILE as KEY_FILE
 from sintonia.summaries import Figures, demo_figures

@@ -1,25 +1,21 @@
-"""A model on customers: a list scored, a round decided, a page for the reviewer."""
+"""A model on customers: a list scored, a round decided."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 from sintonia import registry
 from sintonia.config import (
     DecideSettings,
-    ReviewSettings,
     ScoreSettings,
 )
 from sintonia.decision.decide import decide_round
 from sintonia.decision.told import told_of
 from sintonia.interactions import open_store
 from sintonia.lists import locate, read_list, score_columns, write_list
-from sintonia.review import ReviewData, render
 from sintonia.scoring import score_customers, scoring_date
 from sintonia.summaries import (
     Figures,
     decide_figures,
-    review_figures,
     score_figures,
     told_figures,
     write_report,
@@ -55,19 +51,3 @@ def decide(settings: DecideSettings) -> Figures:
         return told_figures(told_of(store, settings.customer, settings.round))
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")
-
-
-def review(settings: ReviewSettings) -> Figures:
-    """Return where the page on a task's model is, written from what its training run recorded."""
-    workspace = Path(settings.workspace)
-    place = registry.tracking(settings.tracking, workspace)
-    _, registered = registry.find_models(place, [settings.task.name])[0]
-    told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
-    named = replace(
-        told, model_name=registered.name, model_version=registered.version, run_id=registered.run_id
-    )
-    out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(render(named), encoding="utf-8")
-    registry.log_page(place, registered.run_id, out)
-    return review_figures(registered, out)

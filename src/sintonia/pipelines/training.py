@@ -22,7 +22,7 @@ from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.evidence import Training, policy_run, training_run
 from sintonia.features import catalogue, fit
-from sintonia.gate import Requirement, requirements
+from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
 from sintonia.model import Model, fit_model
 from sintonia.predictions import predictions_of
@@ -199,6 +199,6 @@ def promote(settings: PromoteSettings) -> Figures:
         entry = promotion.roll_back(place, name, champion)
     else:
         candidate = registry.find_candidate(place, settings.task.name, settings.version)
-        gate = requirements(place, settings, candidate, champion)
+        gate = [*requirements(place, settings, candidate, champion), is_approved(place, candidate)]
         entry = promotion.promote(place, candidate, champion, gate, force=settings.force)
     return promote_figures(name, entry, gate, promotion.history(place, name))
