@@ -24,7 +24,18 @@ import pyarrow as pa
 
 from sintonia.config import EngineConfig, IdentityConfig, SiloConfig, SourceConfig
 from sintonia.engine import connect
-from sintonia.identity import blocking, findings, log, match, newcomers, resolve, scoring, standing, tying
+from sintonia.identity import (
+    blocking,
+    blocking_new,
+    findings,
+    log,
+    match,
+    newcomers,
+    resolve,
+    scoring,
+    standing,
+    tying,
+)
 from sintonia.identity.files import write_identity
 from sintonia.identity.quality import quality
 
@@ -53,7 +64,7 @@ STEPS: tuple[tuple[ModuleType, str], ...] = (
     (match, "_persons"),
     (blocking, "limits"),
     (blocking, "block"),
-    (blocking, "block_new"),
+    (blocking_new, "block_new"),
     (match, "learn_weights"),
     (newcomers, "_take_up"),
     (scoring, "first_look"),

@@ -42,18 +42,18 @@ _PARTS = {
     "name_start": ("name", "left({name}, 3)"),
     "name_end": ("name", "right({name}, 3)"),
 }
-_NAMES = ("first_name", "last_name")
+NAMES = ("first_name", "last_name")
 
 
-def _parts(columns: Collection[str]) -> dict[str, list[str]]:
+def key_parts(columns: Collection[str]) -> dict[str, list[str]]:
     """Return the keys that the columns allow, each as the SQL of what must agree; `{name}` stands for either name."""
-    present = {*columns, *(["name"] if set(_NAMES) & set(columns) else [])}
+    present = {*columns, *(["name"] if set(NAMES) & set(columns) else [])}
     found = {}
     for key in _KEYS:
         parts = [_PARTS.get(part, (part, part)) for part in key.split()]
         if present.issuperset(field for field, _ in parts):
             found[key] = [sql for _, sql in parts]
-    if set(_NAMES) <= set(columns):
+    if set(NAMES) <= set(columns):
         both = "case when first_name <> last_name then {which}(first_name, last_name) end"
         found["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
     return found
@@ -67,10 +67,10 @@ def keys(columns: Collection[str]) -> dict[str, str]:
     >>> keys(["phone_end"])
     {'phone_end': 'select person, hash(phone_end) as key from persons where phone_end is not null'}
     """
-    names = ", ".join(name for name in _NAMES if name in columns)
+    names = ", ".join(name for name in NAMES if name in columns)
     either = f"(select *, unnest([{names}]) as name from persons)"
     found = {}
-    for key, parts in _parts(columns).items():
+    for key, parts in key_parts(columns).items():
         rows = either if "{name}" in " ".join(parts) else "persons"
         sql = [part.format(name="name") for part in parts]
         known = " and ".join(f"{part} is not null" for part in sql)
@@ -98,59 +98,6 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
                 select distinct {number}, l.person, r.person
                 from keyed l join keyed r on l.key = r.key and l.person < r.person""")
     _candidates(connection)
-
-
-def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
-    """Make the table `candidates` as `block` does, of the pairs of `everyone` with a record that `is_new`.
-
-    New records come after all others, so that a group which is full without them compares them with nobody. Only
-    keys that a new record has are looked at; parts of keys are hashed once, for most are part of many keys.
-    """
-    ways = {number: _ways(parts, columns) for number, parts in enumerate(_parts(columns).values())}
-    sql = sorted({part for either in ways.values() for parts in either for part in parts})
-    place = {part: f"part_{at}" for at, part in enumerate(sql)}
-    hashed = ", ".join(f"case when {part} is not null then hash({part}) end as {place[part]}" for part in sql)
-    connection.execute(
-        f"create or replace temp table key_parts as select person, is_new, {hashed} from everyone"
-    )
-    connection.execute("create or replace temp table new_parts as from key_parts where is_new")
-    connection.execute(
-        "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
-    )
-    for number, key in enumerate(_parts(columns)):
-        if key in limits:
-            told, new = (
-                " union all ".join(_key_of([place[part] for part in parts], source) for parts in ways[number])
-                for source in ("key_parts", "new_parts")
-            )
-            connection.execute(_newly_found(number, (told, new), limits[key]))
-    for name in ("key_parts", "new_parts"):
-        connection.execute(f"drop table {name}")
-    _candidates(connection)
-
-
-def _ways(parts: list[str], columns: Collection[str]) -> list[list[str]]:
-    """Return the SQL of a key's parts, once for each name where it speaks of one."""
-    names = [name for name in _NAMES if name in columns] if "{name}" in " ".join(parts) else [""]
-    return [[part.format(name=name) for part in parts] for name in names]
-
-
-def _key_of(parts: list[str], source: str) -> str:
-    """Return the SQL of (person, is_new, key) over a table of parts."""
-    known = " and ".join(f"{part} is not null" for part in parts)
-    return f"select person, is_new, hash({', '.join(parts)}) as key from {source} where {known}"
-
-
-def _newly_found(number: int, rows: tuple[str, str], limit: int) -> str:
-    """Return the SQL that adds to `found` the pairs of one key, from the rows of all records and of new ones."""
-    return f"""
-        insert into found
-        with met as (from ({rows[0]}) semi join (select key from ({rows[1]})) using (key)),
-        full_groups as (select key from met group by key having count(*) filter (not is_new) >= {limit}),
-        firsts as (from met anti join full_groups using (key)
-                   qualify row_number() over (partition by key order by person) <= {limit})
-        select distinct {number}, l.person, r.person
-        from firsts l join firsts r on l.key = r.key and l.person < r.person and r.is_new"""
 
 
 def _candidates(connection: "DuckDBPyConnection") -> None:

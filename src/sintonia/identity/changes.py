@@ -122,8 +122,8 @@ def _recall_part(connection: duckdb.DuckDBPyConnection) -> None:
     """Narrow what earlier builds knew to the touched customers, and to identifiers that had none and arrived."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE part_nodes AS
-        FROM before_nodes SEMI JOIN touched USING (root)
-        WHERE root <> {NOBODY} OR key IN (SELECT key FROM arrived)""")
+        FROM before_nodes SEMI JOIN (FROM touched WHERE root <> {NOBODY}) USING (root)
+        UNION ALL FROM before_nodes SEMI JOIN arrived USING (key) WHERE root = {NOBODY}""")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE part_ties AS
         FROM before_ties WHERE "left" IN (SELECT key FROM part_nodes) AND "right" IN (SELECT key FROM part_nodes)""")

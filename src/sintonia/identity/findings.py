@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -28,6 +29,10 @@ BORDERLINE = 200
 """How many of the pairs nearest to the border are written."""
 
 
+_REST = re.compile(r"(?<=\w)\w")
+
+
+@lru_cache(maxsize=2**16)  # names and places come again and again
 def masked(value: str | None) -> str:
     """Return the value with all but the first letter of each word starred.
 
@@ -36,7 +41,7 @@ def masked(value: str | None) -> str:
     >>> masked("maria rossi"), masked("1984-05-31"), masked("m.rossi@posta.it"), masked(None)
     ('m**** r****', '1***-0*-3*', 'm.r****@p****.i*', '-')
     """
-    return re.sub(r"(?<=\w)\w", "*", value) if value else "-"
+    return _REST.sub("*", value) if value else "-"
 
 
 def masked_key(key: str) -> str:
@@ -161,11 +166,11 @@ def agreements(
     told: list[list[Agreement]] = [[] for _ in range(pairs.num_rows)]
     for one in (one for one in compared if one.field in standard.column_names):
         levels = (pairs[f"{kind}_{one.field}"].to_pylist() for kind in ("level", "weight"))
-        values = (side[one.field].to_pylist() for side in sides)
+        values, labels = (side[one.field].to_pylist() for side in sides), one.labels
         for found, level, weight, left, right in zip(told, *levels, *values, strict=True):
             if level is not None:
                 shown = masked(left), masked(right)
-                found.append(Agreement(one.field, one.labels[level], level, weight, *shown))
+                found.append(Agreement(one.field, labels[level], level, weight, *shown))
     return [tuple(found) for found in told]
 
 

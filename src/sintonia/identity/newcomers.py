@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from sintonia.engine import fetch_row
-from sintonia.identity import blocking, scoring
+from sintonia.identity import blocking, blocking_new, scoring
 from sintonia.identity.comparisons import Comparison, comparisons
 from sintonia.identity.frequencies import frequencies, write_frequencies
 from sintonia.identity.match import MatchConfig, Matches, Model, columns_to_compare
@@ -75,7 +75,7 @@ def _candidates(
         limits = blocking.limits(
             connection, columns, min(config.pairs_per_record * records, config.most_pairs)
         )
-    (blocking.block if new == records else blocking.block_new)(connection, columns, limits)
+    (blocking.block if new == records else blocking_new.block_new)(connection, columns, limits)
     return limits
 
 
