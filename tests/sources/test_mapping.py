@@ -55,6 +55,13 @@ def test_italian_ticket_becomes_utc_and_cents(tmp_path):
     assert report.kinds == ("purchase", "return")
 
 
+@pytest.mark.parametrize("amount", ["Importo", "number(Importo)", "number(Importo) + number('0,00')"])
+def test_an_amount_is_read_once_however_it_is_asked_for(tmp_path, amount):
+    silo = replace(TICKETS, interactions={**TICKETS.interactions, "amount": amount})
+    _, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;77;1.234,50\n31/01/2025;09:00;77;-3,00\n", silo)
+    assert [row["i__amount"] for row in rows] == [123450, -300]
+
+
 def test_a_table_without_a_key_is_known_by_its_rows_numbers(tmp_path):
     silo = replace(TICKETS, identifiers={"client": "_row"})
     _, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;;1,50\n15/07/2025;10:30;;1,50\n", silo)

@@ -61,11 +61,15 @@ class Expressions:
         return parsed.transform(self._resolve)
 
     def number(self, value: exp.Expr) -> exp.Expr:
-        """Return a double from a value written with the silo's decimal sign; null when it is none."""
+        """Return a double from a value written with the silo's decimal sign; null when it is none.
+
+        What is a number already, as `number(x)` is and sums of it, has no decimal sign of the silo's any more.
+        """
         text = f"CAST({value.sql(DIALECT)} AS VARCHAR)"
         if self.silo.format == "csv":
             thousands = "." if self.silo.csv.decimal == "," else ","
-            text = f"replace(replace({text}, '{thousands}', ''), '{self.silo.csv.decimal}', '.')"
+            plain = f"replace(replace({text}, '{thousands}', ''), '{self.silo.csv.decimal}', '.')"
+            text = f"CASE WHEN TYPEOF({value.sql(DIALECT)}) = 'VARCHAR' THEN {plain} ELSE {text} END"
         return sqlglot.parse_one(f"TRY_CAST({text} AS DOUBLE)", dialect=DIALECT)
 
     def text(self, value: exp.Expr) -> exp.Expr:
