@@ -104,7 +104,7 @@ class TuneConfig:
     """How many settings of the model are tried over the rolling folds, and which.
 
     The first `startup_trials` run to their end; later ones are given up when, after every `report_trees` trees or a
-    fold, they are worse than half of those before. `space` holds model settings by name.
+    fold, they are not among the better third of those before. `space` holds model settings by name.
     """
 
     trials: int = 0
