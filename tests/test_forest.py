@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sintonia import forest
 from sintonia.errors import InputError, SintoniaError, UnsupportedModelError
+from sintonia.forest import engine as engine_module
 
 NAN = float("nan")
 SEEDED = settings(deadline=None, derandomize=True, max_examples=60)
@@ -267,8 +268,8 @@ def test_bytes_do_not_depend_on_threads_or_chunks(binary, monkeypatch):
     _, engine, matrix = binary
     reference = forest.predict(engine, matrix).tobytes(), forest.contributions(engine, matrix).tobytes()
     for n_threads, chunk in ((1, 7), (2, 64), (3, 1000)):
-        monkeypatch.setattr(forest, "SCORE_CHUNK", chunk)
-        monkeypatch.setattr(forest, "EXPLAIN_CHUNK", chunk)
+        monkeypatch.setattr(engine_module, "SCORE_CHUNK", chunk)
+        monkeypatch.setattr(engine_module, "EXPLAIN_CHUNK", chunk)
         found = forest.predict(engine, matrix, n_threads=n_threads).tobytes()
         assert found == reference[0]
         assert forest.contributions(engine, matrix, n_threads=n_threads).tobytes() == reference[1]

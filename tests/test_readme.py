@@ -73,5 +73,5 @@ def test_tree_of_the_readme_is_the_tree():
     there = {
         path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
-    missing = there - named - {"__init__", "__main__", "progress", "compiled", "forest_kernels"}
+    missing = there - named - {"__init__", "__main__", "progress", "compiled"}
     assert not missing
