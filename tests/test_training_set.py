@@ -14,7 +14,7 @@ from sintonia import features, tasks
 from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.interactions import Store
 from sintonia.timeline import split_snapshots
-from sintonia.training_set import Rows, assemble, catalogue_of
+from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +119,24 @@ def test_a_row_a_category_has_the_customers_own_features_and_those_of_the_catego
     assert table["category__days_since"] == [1, 5]
     assert table["category__mean_gap"][0] == 8
     assert np.isnan(table["category__mean_gap"][1])
+
+
+def test_spend_after_is_that_of_the_same_rows_in_the_same_order(tmp_path):
+    (tmp_path / "tickets.csv").write_text(
+        "card,at,price\n1,2025-01-09,1.00\n1,2025-01-12,2.50\n1,2025-01-20,9.00\n"
+        "2,2025-01-10,4.00\n3,2025-01-11,1.00\n3,2025-01-13,3.00\n3,2025-01-14,2.00\n"
+    )
+    silo = replace(SILO, path="tickets.csv", known_at=None, interactions={"amount": "price"})
+    store = build_store(
+        tmp_path, {"tickets": replace(silo, constants={"kind": "purchase", "channel": "store"})}, buckets=2
+    )
+    task, dates = TaskConfig(name="purchase", active_days=7, horizon_days=5), [datetime(2025, 1, 11)]
+    made = catalogue_of(task, FeaturesConfig(families=["rfm"], windows_days=[7]), FITTED)
+    rows, spent = assemble(store, dates, made, task), spend_after(store, dates, task)
+    by_last_price = dict(
+        zip(rows.values[:, rows.names.index("rfm__amount__7d")].tolist(), spent, strict=True)
+    )
+    assert len(rows) == 3
+    assert sorted(spent.tolist()) == [0, 250, 500]
+    assert by_last_price[400.0] == 0
+    assert (rows.label == (spent > 0)).all()

@@ -116,6 +116,14 @@ def assemble(
     return concatenate(parts)
 
 
+def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> NDArray[np.int64]:
+    """Return what was spent in the horizon of each row that `assemble` makes at these dates, in cents.  # (n_rows,)"""
+    asked, merges = tasks.spending(task), store.read_merges()
+    tables = (store.read_bucket(path, columns=asked.columns_read) for path in store.buckets)
+    parts = [tasks.label_rows(table, as_ofs, task, merges, asked)["label"].to_numpy() for table in tables]
+    return np.concatenate(parts)
+
+
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Rows:

@@ -36,7 +36,7 @@ from sintonia.summaries import (
 )
 from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
-from sintonia.training_set import Rows, assemble, catalogue_of
+from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
 from sintonia.uplift.assembled import features_of, logged_of, moments, split_points
 from sintonia.uplift.points import read_points, reward_kinds
@@ -101,7 +101,7 @@ def train(settings: TrainSettings) -> Figures:
             "model": model.outcomes(test.values),
             **baselines.outcomes(everything.at(split.test)),
         }
-        judged = _judged(model, test, outcomes, settings)
+        judged = _judged(model, test, outcomes, settings, _stakes(settings, store, split))
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     kept = predictions_of(test, outcomes, workspace_key(workspace))
@@ -113,7 +113,11 @@ def train(settings: TrainSettings) -> Figures:
 
 
 def _judged(
-    model: Model, test: Rows, outcomes: "dict[str, NDArray[np.float64]]", settings: TrainSettings
+    model: Model,
+    test: Rows,
+    outcomes: "dict[str, NDArray[np.float64]]",
+    settings: TrainSettings,
+    stakes: Stakes,
 ) -> Evaluation:
     """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
     if find_task(settings.task).label == "amount":
@@ -122,8 +126,15 @@ def _judged(
         return evaluate_amounts(
             test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
         )
-    stakes = Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
     return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
+
+
+def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Stakes:
+    """Return what hangs on the test rows: the spend of purchases, and the campaign against churn."""
+    if settings.task.name == "purchase":
+        spent = spend_after(store, split.test, settings.task)
+        return Stakes(amounts=spent / 100 if spent.any() else None)
+    return Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
 
 
 def _train_policy(settings: TrainSettings) -> Figures:

@@ -11,6 +11,7 @@ from sintonia.tasks.task import (
     describe,
     find_task,
     label_kinds,
+    spending,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "find_task",
     "label_kinds",
     "label_rows",
+    "spending",
 ]

@@ -18,7 +18,11 @@ Ints = NDArray[np.int64]
 
 
 def label_rows(
-    interactions: pa.Table, as_ofs: Sequence[datetime], config: TaskConfig, merges: pa.Table | None = None
+    interactions: pa.Table,
+    as_ofs: Sequence[datetime],
+    config: TaskConfig,
+    merges: pa.Table | None = None,
+    task: Task | None = None,
 ) -> pa.Table:
     """Return who is eligible when, with the label: one row per eligible (customer_id, as_of).
 
@@ -35,8 +39,11 @@ def label_rows(
     merges
         Customers that became part of others, in the contract's columns. Until its merge such a customer is one of
         its own, and what its person does counts for it; from then on it is no customer any more.
+    task
+        Another question about the configuration's dates and days, as `spending` makes it.
     """
-    task, seen = find_task(config), _see(interactions, config, merges)
+    task = task or find_task(config)
+    seen = _see(interactions, config, merges, task)
     tables = []
     for as_of in as_ofs:
         now, since = _micro(as_of), _micro(as_of - timedelta(days=config.active_days))
@@ -99,8 +106,7 @@ class _Seen:
         return (_any(whose, rows, n_customers) ^ task.absence).astype(np.int8)
 
 
-def _see(interactions: pa.Table, config: TaskConfig, merges: pa.Table | None) -> _Seen:
-    task = find_task(config)
+def _see(interactions: pa.Table, config: TaskConfig, merges: pa.Table | None, task: Task) -> _Seen:
     customers, codes = _codes(interactions)
     person, merged_at = _persons(customers, merges)
     occurred = _micros(interactions, "occurred_at")

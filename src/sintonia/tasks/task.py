@@ -1,6 +1,6 @@
 """The questions there are: who is asked about, and what happens to whom, in words and in kinds of interaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sintonia.config import TaskConfig
@@ -103,6 +103,12 @@ def find_task(config: TaskConfig) -> Task:
     if config.name not in TASKS:
         raise unknown("task", config.name, TASKS)
     return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
+
+
+def spending(config: TaskConfig) -> Task:
+    """Return the question what those whom a task asks about spend in its horizon."""
+    task, value = find_task(config), TASKS["value"]
+    return replace(task, label="amount", label_kinds=value.label_kinds, absence=False, by_category=False)
 
 
 def describe(config: TaskConfig) -> tuple[str, str]:
