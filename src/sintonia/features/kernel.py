@@ -15,7 +15,8 @@ import numpy as np
 from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
 from sintonia.features.measures import Extreme, Floats, Floats32, Ints
 from sintonia.features.plan import Plan
-from sintonia.features.steps import Marks, Sheet, Steps
+from sintonia.features.sheet import Marks, Sheet
+from sintonia.features.steps import Steps
 from sintonia.features.terms import Slots
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _unfolded(sheet: Sheet, starts: Ints, line: Grid, steps: Steps) -> Sheet:
 
 def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     """Fill the terms that ask which row came before which."""
-    from sintonia.features import loops
+    from sintonia.features import ordered_loops
 
     plan, (whole, floats), made = results.plan, results.terms, sheet.made
     for number, step in plan.steps.after:
@@ -75,15 +76,17 @@ def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     if plan.sequels.n_slots:
         _sum(plan.sequels, sheet, (whole, columns))
     if plan.moments.n_slots:
-        loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
+        ordered_loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
     for _, windows, (found, member) in plan.distinct:
-        loops.distinct(sheet.course, made[member], made[found][0], windows, whole)
+        ordered_loops.distinct(sheet.course, made[member], made[found][0], windows, whole)
     for one, windows, (values,) in plan.extremes:
         sign = -1 if isinstance(one, Extreme) and one.lowest else 1
-        loops.extremes(sheet.course, made[values], sign, windows, floats)
+        ordered_loops.extremes(sheet.course, made[values], sign, windows, floats)
     half_lives, rows, steps = plan.decayed
     if steps:
-        loops.decayed(sheet.course, np.stack([made[number] for number in steps]), half_lives, rows, floats)
+        ordered_loops.decayed(
+            sheet.course, np.stack([made[number] for number in steps]), half_lives, rows, floats
+        )
 
 
 def _sum(slots: Slots, sheet: Sheet, results: tuple[Ints, Floats32]) -> None:

@@ -5,16 +5,14 @@ step, however many terms ask for them, and nothing is looked up by its definitio
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells, or_not
-from sintonia.features.columns import CLOCK, HOUR, named_texts
+from sintonia.features.columns import CLOCK, named_texts
 from sintonia.features.expressions import evaluate, maker, names
 from sintonia.features.filters import Axis, Condition, conditions
-from sintonia.features.histories import Walks
 from sintonia.features.measures import (
     Column,
     Earlier,
@@ -26,40 +24,23 @@ from sintonia.features.measures import (
     Numbers,
     Previous,
 )
+from sintonia.features.sheet import (
+    Sheet,
+    as_text,
+    clock,
+    earlier,
+    gap,
+    known_texts,
+    places,
+    whole_numbers,
+)
 from sintonia.schema import INTERACTIONS
 
 if TYPE_CHECKING:
-    from sintonia.features.loops import Course
+    pass
 
 MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
-
-
-class Marks:
-    """Memory for `loops.previous`, kept from call to call."""
-
-    def __init__(self) -> None:
-        self._rows = np.array([-1, 0])
-
-    def reaching(self, n_numbers: int) -> Ints:
-        """Return room for this many numbers, and the count at its end."""
-        if len(self._rows) <= n_numbers:
-            self._rows = np.append(np.full(2 * n_numbers + 1, -1), 0)
-        return self._rows
-
-
-class Sheet(NamedTuple):
-    """Rows, and what the steps have made of them so far, at the steps' numbers."""
-
-    walks: Walks
-    course: "Course"
-    marks: Marks
-    made: list[Any]
-
-    @property
-    def n_rows(self) -> int:
-        """The number of rows."""
-        return len(self.walks.slice)
 
 
 Step = Callable[[Sheet], Any]
@@ -117,21 +98,21 @@ class Steps:
                 return self._step(column, lambda on: Cells(on.made[levels], on.made[levels] == n), levels)
             case Gap():
                 found = self.previous(column.where, column.same)
-                return self._step(column, lambda on: _gap(on, on.made[found][0]), found)
+                return self._step(column, lambda on: gap(on, on.made[found][0]), found)
             case Earlier():
                 found = self.previous(column.where, column.same)
                 return self._step(column, lambda on: Cells(on.made[found][1]), found)
             case Previous():
                 found, value = self.previous(column.where, column.same), self.cells(column.column)
-                return self._step(
-                    column, lambda on: _earlier(on.made[value], on.made[found][0]), found, value
-                )
+                return self._step(column, lambda on: earlier(on.made[value], on.made[found][0]), found, value)
 
     def whole(self, column: Column, missing: int) -> int:
         """Return the number of a column of whole numbers, with a number in place of what is missing."""
         cells = self.cells(column)
         return self._step(
-            ("whole", column, missing), lambda on: _whole(on.made[cells], missing, column, on.n_rows), cells
+            ("whole", column, missing),
+            lambda on: whole_numbers(on.made[cells], missing, column, on.n_rows),
+            cells,
         )
 
     def mask(self, where: Filter) -> int:
@@ -162,7 +143,7 @@ class Steps:
         mask, cells = self.mask(where), self.cells(column)
         key = ("texts", where, column)
         return self._step(
-            key, lambda on: on.made[mask] & or_not(_text(on.made[cells], column).gone()), mask, cells
+            key, lambda on: on.made[mask] & or_not(as_text(on.made[cells], column).gone()), mask, cells
         )
 
     def levels(self, axis: Axis) -> int:
@@ -174,7 +155,7 @@ class Steps:
         if axis.numbers is None:
             return self._meets(Condition(axis.column))
         values, numbers = self.whole(axis.column, MISSING), np.array(axis.numbers)
-        return self._step(axis, lambda on: _places(numbers, on.made[values]), values)
+        return self._step(axis, lambda on: places(numbers, on.made[values]), values)
 
     def previous(self, where: Filter, same: str | None = None) -> int:
         """Return the number of (2, n_rows): the latest earlier row of a filter and text, and how many there are."""
@@ -186,7 +167,7 @@ class Steps:
 
             texts, n_texts = np.empty(0, np.int64), 1
             if same is not None:
-                cells = _text(on.made[text[0]], same)
+                cells = as_text(on.made[text[0]], same)
                 n_texts = len(cells.labels or ())
                 texts = np.where(cells.values == n_texts, -1, cells.values).astype(np.int64)
             found = np.empty((2, on.n_rows), np.int64)
@@ -212,7 +193,7 @@ class Steps:
         """Return the number of what a table says of each text that is known, any other, and none."""
         cells, known = self.cells(column), self._texts(column)
         numbers = self._step(
-            ("known", column), lambda on: _known(_text(on.made[cells], column), known), cells
+            ("known", column), lambda on: known_texts(as_text(on.made[cells], column), known), cells
         )
         return self._step(key, lambda on: table.take(on.made[numbers]), numbers)
 
@@ -251,77 +232,7 @@ class Steps:
             return self.cells(bound[name])
         if name in CLOCK:
             offset = self._named("utc_offset_minutes", {})
-            return self._step(("row", name), lambda on: _clock(on, on.made[offset], *CLOCK[name]), offset)
+            return self._step(("row", name), lambda on: clock(on, on.made[offset], *CLOCK[name]), offset)
         if name == "occurred_at":
             return self._step(("row", name), lambda on: Cells(on.walks.occurred_at))
         return self._step(("row", name), lambda on: on.walks.cells[name])
-
-
-def _gap(on: Sheet, rows: Ints) -> Cells:
-    times = on.walks.occurred_at
-    return Cells((times - times.take(rows)) // 1_000_000, rows < 0)
-
-
-def _earlier(cells: Cells, rows: Ints) -> Cells:
-    """Return what a column held at earlier rows (-1: none)."""
-    none = rows < 0
-    if cells.labels is not None:
-        return Cells(np.where(none, len(cells.labels), cells.values.take(rows)), None, cells.labels)
-    missing = None if cells.missing is None else np.broadcast_to(cells.missing, rows.shape)
-    before = Cells(np.broadcast_to(cells.values, rows.shape), missing).take(rows)
-    return Cells(before.values, none if before.missing is None else none | before.missing)
-
-
-def _whole(cells: Cells, missing: int, column: Column, n_rows: int) -> Ints:
-    """Return a column of whole numbers with a number in place of what is missing.
-
-    Raises
-    ------
-    ConfigError
-        When it holds text or fractions.
-    """
-    if cells.labels is not None or cells.values.dtype.kind not in "bi":
-        what = "text" if cells.labels is not None else "fractions"
-        raise ConfigError(
-            f"The measure {_told(column)} gives {what}; a measure is whole units or a truth value, as "
-            "ROUND(100 * sentiment) or channel = 'web'."
-        )
-    values = cells.values.astype(np.int64, copy=False)
-    if cells.missing is not None:
-        values = np.where(cells.missing, missing, values)
-    return values if values.shape else np.full(n_rows, values)
-
-
-def _text(cells: Cells, column: Column) -> Cells:
-    if cells.labels is None:
-        raise ConfigError(f"The measure {_told(column)} gives numbers where text is asked for.")
-    return cells
-
-
-def _known(cells: Cells, known: tuple[str, ...]) -> Ints:
-    """Return each row's place among the known texts; any other text comes after them, and no text last."""
-    labels = cells.labels or ()
-    table = np.full(len(labels) + 1, len(known))
-    table[-1] = len(known) + 1
-    if known:
-        place = {text: i for i, text in enumerate(known)}
-        table[:-1] = [place.get(str(label), len(known)) for label in labels]
-    return table.take(cells.values)
-
-
-def _places(numbers: Ints, values: Ints) -> Ints:
-    """Return each value's place among ascending numbers, and after them that of any other."""
-    first, last = numbers[0], numbers[-1]
-    if last - first == len(numbers) - 1:  # one after the other: nothing to search
-        return np.where((values < first) | (values > last), len(numbers), values - first)
-    place = np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)
-    return np.where(numbers[place] == values, place, len(numbers))
-
-
-def _clock(on: Sheet, offset: Cells, unit: int, shift: int, cycle: int) -> Cells:
-    local = on.walks.occurred_at + offset.values * (HOUR // 60)
-    return Cells((local // unit + shift) % cycle, offset.missing)
-
-
-def _told(column: Column) -> str:
-    return repr(column.sql if isinstance(column, Expression) else column)
