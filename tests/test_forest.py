@@ -300,6 +300,34 @@ def test_the_top_reasons_are_the_largest_of_the_full_matrix(binary, k):
     np.testing.assert_array_equal(values, np.take_along_axis(each, best, axis=1))
 
 
+def test_the_top_groups_are_those_with_the_largest_sums_and_their_leaders(binary):
+    booster, engine, matrix = binary
+    groups = np.array([0, 1, 0, -1, 2, 1])
+    each = forest.contributions(engine, matrix)
+    sums = np.stack([each[:, groups == group].sum(axis=1) for group in range(3)], axis=1)
+    best = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :2]
+    for model, few in ((engine, matrix), (booster, matrix[:50])):
+        features, found = forest.top_groups(model, few, groups, 2)
+        np.testing.assert_allclose(found, np.take_along_axis(sums, best, axis=1)[: len(few)], atol=1e-12)
+        for row in range(len(few)):
+            for group, feature in zip(best[row], features[row], strict=True):
+                towards = np.where(groups == group, each[row] * np.sign(sums[row, group]), -np.inf)
+                assert towards[feature] == pytest.approx(towards.max(), abs=1e-12)
+
+
+def test_a_group_that_moved_nothing_has_no_leader():
+    engine = forest.read_forest(
+        model_text(split(1, 0, [-1, 1], [1, 1]), split(2, 0, [1, -1], [1, 1]), n_features=4)
+    )
+    features, sums = forest.top_groups(engine, np.ones((1, 4)), [0, 1, 1, 2], 3)
+    assert features.tolist() == [[-1, -1, -1]]  # 1 and -1 add up to nothing
+    assert sums.tolist() == [[0, 0, 0]]
+    features, sums = forest.top_groups(engine, np.ones((1, 4)), [0, 1, 2, 3], 3)
+    assert (features.tolist(), sums.tolist()) == ([[1, 2, -1]], [[1, -1, 0]])
+    with pytest.raises(InputError, match="The top 3 of 2 groups"):
+        forest.top_groups(engine, np.ones((1, 4)), [-1, 0, 0, 1], 3)
+
+
 def test_equal_reasons_come_in_the_order_of_the_features():
     engine = forest.read_forest(
         model_text(split(1, 0, [-1, 1], [1, 1]), split(2, 0, [1, -1], [1, 1]), n_features=4)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sintonia.config import SourceConfig
+from sintonia.config import ScoreSettings, SourceConfig
 from sintonia.errors import InputError, hint
-from sintonia.explain import sentence, top_reasons
 from sintonia.interactions import Store
+from sintonia.reasons import Speaker
 from sintonia.registry import Registered
 from sintonia.scoring import Scores
 from sintonia.tasks import describe
@@ -108,7 +108,7 @@ def locate(customers: CustomerList, store: Store, source: SourceConfig, key: str
 
 
 def score_columns(
-    located: Located, scores: Scores, registered: Registered, reasons: int
+    located: Located, scores: Scores, registered: Registered, settings: ScoreSettings
 ) -> dict[str, list[str]]:
     """Return a task's columns for every row of the list: name to cells, empty where the row could not be scored.
 
@@ -119,7 +119,6 @@ def score_columns(
     task = scores.model.task
     place = {owner: at for at, owner in enumerate(scores.rows.customer_id.tolist())}
     rows = [None if owner is None else place.get(owner) for owner in located.customer_ids]
-    told = reasons_in_words(scores, reasons)
 
     def cells(values: Sequence[str]) -> list[str]:
         return ["" if row is None else values[row] for row in rows]
@@ -129,7 +128,7 @@ def score_columns(
         "percentile": cells([str(value) for value in scores.percentile]),
         "band": cells(scores.band),
     }
-    columns |= {f"reason_{at + 1}": cells([row[at] for row in told]) for at in range(reasons)}
+    columns |= {name: cells(told) for name, told in reason_columns(scores, settings).items()}
     columns["status"] = [
         "unknown customer"
         if owner is None
@@ -152,11 +151,12 @@ def _said(scores: Scores) -> dict[str, list[str]]:
     return found if scores.category is None else {"next_category": list(scores.category)} | found
 
 
-def reasons_in_words(scores: Scores, k: int) -> list[list[str]]:
-    """Return each scored row's k largest contributions as short sentences, largest first, "" when there are fewer."""
-    meanings = {feature.name: feature for feature in scores.model.catalogue}
-    rows = top_reasons(scores.model.booster, scores.rows.values, k)
-    return [[*(sentence(reason, meanings) for reason in row), *[""] * (k - len(row))] for row in rows]
+def reason_columns(scores: Scores, settings: ScoreSettings) -> dict[str, list[str]]:
+    """Return `reason_1`, `reason_2`, ... of each scored row, the strongest first, "" where there are fewer."""
+    told = Speaker(scores.model, settings.reasons, settings.language).tell(
+        scores.rows.values, scores.category
+    )
+    return {f"reason_{at}": column.tolist() for at, column in enumerate(told.sentences, start=1)}
 
 
 def write_list(customers: CustomerList, added: Mapping[str, Sequence[str]], path: Path) -> None:

@@ -106,14 +106,18 @@ def test_a_list_says_what_each_task_has_to_say(store, value, category):
     customers = store.customer_ids()
     told = {}
     for split, _, model in (value, category):
-        scores = score_customers(store, model, split.test[-1], ScoreSettings(list="x.csv"), customers)
+        asked = ScoreSettings(list="x.csv")
+        scores = score_customers(store, model, split.test[-1], asked, customers)
         located = Located("card", "customer_id", tuple(customers))
-        told |= score_columns(located, scores, Registered("brand", "1", "candidate", "run"), reasons=1)
+        told |= score_columns(located, scores, Registered("brand", "1", "candidate", "run"), asked)
     row = told["value_status"].index("scored")
     assert float(told["expected_value"][row]) > 0
     assert float(told["median_value"][row]) >= 0
     assert told["next_category"][told["category_status"].index("scored")] in ("milk", "bread")
     assert {"category_propensity", "value_percentile", "value_band", "category_reason_1"} <= set(told)
+    reasons = [reason for reason in told["category_reason_1"] if reason]
+    assert all(reason.endswith(("makes a purchase in it likelier)", "less likely)")) for reason in reasons)
+    assert any("Milk" in reason or "Bread" in reason for reason in reasons)
     assert "value_propensity" not in told
 
 

@@ -165,8 +165,8 @@ def for_hydra(verb: str, typed: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> for_hydra("score", ["list=clienti, nuovi.csv", "reasons=2", "engine=duckdb"])
-    ["++list='clienti, nuovi.csv'", '++reasons=2', 'engine=duckdb']
+    >>> for_hydra("score", ["list=clienti, nuovi.csv", "reasons.count=2", "engine=duckdb"])
+    ["++list='clienti, nuovi.csv'", '++reasons.count=2', 'engine=duckdb']
     """
     return [_for_hydra(verb, word) for word in typed]
 

@@ -127,6 +127,26 @@ class CheckSettings(Settings):
             raise ConfigError(f"strong_auc={self.strong_auc} is no such AUC; give 0.5 <= strong_auc < 1.")
 
 
+LANGUAGES = ("en", "it")
+"""Of reasons."""
+
+
+@dataclass(frozen=True)
+class ReasonsConfig:
+    """How many reasons a row gets, and which attributes of a person they may tell.
+
+    What somebody did, and what they agreed to, may always be told; what they are (age, sex, where they live and
+    whatever else a silo says of them) only where it is named here, as `region` or `age`.
+    """
+
+    count: int = 3
+    allow_sensitive: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse fewer reasons than none."""
+        at_least("reasons.count", self.count, 0)
+
+
 @dataclass(frozen=True)
 class ScoreSettings(Settings):
     """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile."""
@@ -136,7 +156,8 @@ class ScoreSettings(Settings):
     key: str | None = None
     as_of: str | None = None
     tasks: Names = field(default_factory=Names)
-    reasons: int = 3
+    language: str = "en"
+    reasons: ReasonsConfig = field(default_factory=ReasonsConfig)
     bands: dict[str, int] = field(default_factory=dict)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
@@ -147,7 +168,7 @@ class ScoreSettings(Settings):
             raise ConfigError("score needs a list of customers; write list=customers.csv.")
         if self.as_of is not None:
             iso_time("as_of", self.as_of)
-        at_least("reasons", self.reasons, 0)
+        one_of("language", self.language, LANGUAGES)
         if min(self.bands.values(), default=0) > 1:
             raise ConfigError(
                 f"bands={self.bands} leaves the lowest percentiles without a band; start one at 1."

@@ -16,6 +16,7 @@ from sintonia.forest.engine import (
     predict,
     predict_raw,
     top_contributions,
+    top_groups,
 )
 from sintonia.forest.reading import read_forest
 from sintonia.forest.tables import Forest
@@ -33,4 +34,5 @@ __all__ = [
     "predict_raw",
     "read_forest",
     "top_contributions",
+    "top_groups",
 ]

@@ -110,6 +110,33 @@ def top_contributions(
     return features, values
 
 
+def top_groups(
+    model: Forest | Booster, matrix: Array, groups: Sequence[int] | Array, k: int, *, n_threads: int = 2
+) -> tuple[Array, Array]:
+    """Return the features (n_rows, k) int32 that lead the groups with the largest contributions, and these (n_rows, k).
+
+    Feature f is of group `groups[f]`, of none where that is below 0. A group's contribution is its features' sum; its
+    leader moved the score furthest in the sum's direction. The largest in size comes first, of equals the lower group
+    and the lower feature; where fewer than k groups moved a row, the feature is -1. Besides the result, only a chunk
+    of rows is held.
+    """
+    group = np.asarray(groups, np.int64)
+    n_groups = len(np.unique(group[group >= 0]))
+    if group.shape != matrix.shape[1:]:
+        raise InputError(f"{group.shape} groups for {matrix.shape[1]} features: give each feature one.")
+    if not 0 < k <= n_groups:
+        raise InputError(f"The top {k} of {n_groups} groups; ask for 1 to {n_groups}.")
+    features, sums = np.empty((matrix.shape[0], k), np.int32), np.empty((matrix.shape[0], k))
+
+    def keep(first: int, stop: int, phi: Array) -> None:
+        from sintonia.forest import explain_kernels
+
+        explain_kernels.lead(np.ascontiguousarray(phi), group, features[first:stop], sums[first:stop])
+
+    _explain(model, matrix, np.arange(matrix.shape[1]), n_threads, keep)
+    return features, sums
+
+
 def expected_value(model: Forest | Booster, n_features: int) -> float:
     """Return what contributions start from: the mean raw score of the training rows."""
     if isinstance(model, Forest):

@@ -171,3 +171,40 @@ def top(phi: Array, features: Array, values: Array) -> None:
                 at -= 1
             if at < k:
                 features[r, at], values[r, at] = f, value
+
+
+@compiled()
+def lead(phi: Array, group: Array, features: Array, sums: Array) -> None:
+    """Fill `sums` (n_rows, k) with the groups' largest sums of phi (n_features, n_rows), `features` with their leaders.
+
+    The loops run over rows inside, for phi lies feature by feature.
+    """
+    n_rows, k = sums.shape
+    of_group = np.zeros((group.max() + 1, n_rows))
+    for f in range(phi.shape[0]):
+        if group[f] >= 0:
+            for r in range(n_rows):
+                of_group[group[f], r] += phi[f, r]
+    chosen = np.full((k, n_rows), -1, np.int64)
+    sums[:] = 0.0
+    for g in range(of_group.shape[0]):
+        for r in range(n_rows):
+            value, at = of_group[g, r], k
+            while at > 0 and abs(value) > abs(sums[r, at - 1]):
+                if at < k:
+                    chosen[at, r], sums[r, at] = chosen[at - 1, r], sums[r, at - 1]
+                at -= 1
+            if at < k:
+                chosen[at, r], sums[r, at] = g, value
+    features[:] = -1
+    best = np.zeros((k, n_rows))
+    for f in range(phi.shape[0]):
+        for at in range(k):
+            for r in range(n_rows):
+                if (
+                    group[f] >= 0
+                    and chosen[at, r] == group[f]
+                    and phi[f, r] * np.sign(sums[r, at]) > best[at, r]
+                ):
+                    best[at, r] = abs(phi[f, r])
+                    features[r, at] = f

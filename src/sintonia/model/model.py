@@ -14,7 +14,8 @@ from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted
-from sintonia.forest import fastest, predict_raw
+from sintonia.forest import ROWS_TO_EXPLAIN, Forest, fastest, predict_raw
+from sintonia.reference import Reference
 from sintonia.training_set import catalogue_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 MEDIAN = "median.txt"
+REFERENCE = "reference.json"
 Floats = NDArray[np.float64]
 
 
@@ -32,7 +34,7 @@ class Model:
     `fitted` is what its features took from the past before its first training date; scoring uses it as it is. An
     amount has a second forest, of the square root of the median; `median_trees` is empty for a propensity. The
     levels of its categories are `task.categories`. `validation_loss` is that of the trees before they were grown on
-    everything, where they stopped.
+    everything, where they stopped. `reference` is what the training rows were like; None where nobody looked.
     """
 
     task: TaskConfig
@@ -45,6 +47,7 @@ class Model:
     fingerprint: str
     validation_loss: float = float("nan")
     median_trees: str = ""
+    reference: Reference | None = None
 
     @property
     def outcome(self) -> str:
@@ -57,6 +60,11 @@ class Model:
         import lightgbm
 
         return lightgbm.Booster(model_str=self.trees)
+
+    @cached_property
+    def explainer(self) -> "Forest | lightgbm.Booster":
+        """What gives contributions: one engine for every list, for two differ in the last bits, and chunks must not."""
+        return fastest(self.booster, ROWS_TO_EXPLAIN, explain=True)
 
     @cached_property
     def catalogue(self) -> tuple[Feature, ...]:
@@ -101,11 +109,16 @@ class Model:
         return np.maximum(np.asarray(roots, np.float64), 0.0) ** 2
 
     def save(self, folder: Path) -> None:
-        """Write `model.txt` and, of an amount, `median.txt` (LightGBM's text), and `model.json` into the folder."""
+        """Write `model.txt` and, of an amount, `median.txt` (LightGBM's text), and `model.json` into the folder.
+
+        Beside them `reference.json`, where there is one.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.txt").write_text(self.trees, encoding="utf-8")
         if self.median_trees:
             (folder / MEDIAN).write_text(self.median_trees, encoding="utf-8")
+        if self.reference is not None:
+            (folder / REFERENCE).write_text(json.dumps(self.reference.as_plain()), encoding="utf-8")
         told = {
             "format": FORMAT,
             "task": asdict(self.task),
@@ -148,4 +161,9 @@ def load_model(folder: Path) -> Model:
         fingerprint=told["fingerprint"],
         validation_loss=told["validation_loss"],
         median_trees=(folder / MEDIAN).read_text(encoding="utf-8") if (folder / MEDIAN).is_file() else "",
+        reference=_read_reference(folder / REFERENCE),
     )
+
+
+def _read_reference(path: Path) -> Reference | None:
+    return Reference.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

@@ -37,7 +37,7 @@ def score(settings: ScoreSettings) -> Figures:
     for model, registered in registry.find_models(place, settings.tasks):
         as_of = scoring_date(settings.as_of, store, model)
         scores = score_customers(store, model, as_of, settings, located.known())
-        columns |= score_columns(located, scores, registered, settings.reasons)
+        columns |= score_columns(located, scores, registered, settings)
         found.append(scores)
     out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
     write_list(customers, columns, out)

@@ -29,6 +29,7 @@ from sintonia.predictions import predictions_of
 from sintonia.progress import step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
+from sintonia.reference import fit_reference
 from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
@@ -94,6 +95,8 @@ def train(settings: TrainSettings) -> Figures:
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
+        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed)
+        model = replace(model, reference=learnt)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
     with step("Judging out of time"):
         test = rows.at(split.test)

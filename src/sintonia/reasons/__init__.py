@@ -1,0 +1,6 @@
+"""Why a score is what it is, in sentences a marketer would say: by family, with the customer's own numbers."""
+
+from sintonia.reasons.speaker import Speaker, Told
+from sintonia.reasons.words import Words, read_words
+
+__all__ = ["Speaker", "Told", "Words", "read_words"]

@@ -1,0 +1,165 @@
+"""Reasons of many customers at once: the families that moved each score most, each in one sentence.
+
+A family's contributions add up, for its features tell of one thing: among three reasons of recency nobody learns a
+second. The sentence is of the feature that moved the score furthest the family's way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia import forest
+from sintonia.config import ReasonsConfig
+from sintonia.model import Model
+from sintonia.reasons.figures import Texts, figures, with_unit
+from sintonia.reasons.phrases import Phrase, Variant, phrases_of
+from sintonia.reasons.words import read_words
+
+Values = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Rows' reasons, the strongest first: features and their families' contributions, (n_rows, k), and sentences.
+
+    Where a row has fewer reasons than k, the feature is -1 and the sentence "". `sentences` has k columns.
+    """
+
+    features: NDArray[np.int32]
+    contributions: NDArray[np.float64]
+    sentences: tuple[Texts, ...]
+
+
+class Speaker:
+    """Tells the reasons of a model's scores in one language; a row's do not depend on its neighbours."""
+
+    def __init__(self, model: Model, config: ReasonsConfig, language: str) -> None:
+        self.model, self.config = model, config
+        self.words = read_words(language)
+        self.phrases = phrases_of(model.catalogue, model.fitted, self.words)
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """Each feature's family by number; -1 for what is not told: attributes that the settings do not allow."""
+        families = list(dict.fromkeys(feature.family for feature in self.model.catalogue))
+        return np.array(
+            [
+                -1 if self._withheld(phrase) else families.index(phrase.feature.family)
+                for phrase in self.phrases
+            ],
+            np.int64,
+        )
+
+    def _withheld(self, phrase: Phrase) -> bool:
+        return phrase.attribute is not None and phrase.attribute not in self.config.allow_sensitive
+
+    def tell(self, values: Values, categories: Sequence[str] | None = None) -> Told:
+        """Return the reasons of rows; `categories` names each row's, where the task asks about categories.
+
+        # values (n_rows, n_features)
+        """
+        k = min(self.config.count, len(set(self.groups.tolist()) - {-1}))
+        if not len(values) or not k:
+            empty = np.full(len(values), "", object)
+            none = np.empty((len(values), 0))
+            return Told(none.astype(np.int32), none, (empty,) * self.config.count)
+        columns, sums = forest.top_groups(self.model.explainer, values, self.groups, k)
+        said = np.full((len(values), self.config.count), "", object)
+        names = None if categories is None else _shown(categories)
+        for column in np.unique(columns[columns >= 0]).tolist():
+            rows, slots = np.nonzero(columns == column)
+            up = sums[rows, slots] > 0
+            said[rows, slots] = self.say(column, values[rows], up, None if names is None else names[rows])
+        return Told(columns, sums, tuple(said.T))
+
+    def say(self, column: int, values: Values, up: Bools, categories: Texts | None = None) -> Texts:
+        """Return a feature in words for rows, whose score it moves up or down: fact, people alike, direction."""
+        phrase = self.phrases[column]
+        said = np.full(len(values), "", object)
+        for variant, rows in self._chosen(phrase, column, values):
+            fact = self._fact(
+                phrase, variant, column, values[rows], None if categories is None else categories[rows]
+            )
+            said[rows] = fact
+        task = self.model.task.name
+        for way in (True, False):
+            rows = np.flatnonzero(up == way)
+            before, after = self.words.leaning.replace("{direction}", self.words.direction(task, way)).split(
+                "{said}"
+            )
+            said[rows] = before + said[rows] + after
+        return said
+
+    def _chosen(self, phrase: Phrase, column: int, values: Values) -> list[tuple[Variant, NDArray[np.intp]]]:
+        """Return which rows are told by which variant: the first whose numbers they all have."""
+        known = ~np.isnan(values[:, column])
+        if phrase.yes_or_no:
+            yes = known & (values[:, column] != 0)
+            masks = [yes, known & ~yes, ~known]
+            return [(one, np.flatnonzero(mask)) for one, mask in zip(phrase.variants, masks, strict=True)]
+        left, found = np.ones(len(values), bool), []
+        for variant in phrase.variants:
+            fits = left & self._complete(phrase, variant, values, known)
+            left &= ~fits
+            found.append((variant, np.flatnonzero(fits)))
+        return found
+
+    def _complete(self, phrase: Phrase, variant: Variant, values: Values, known: Bools) -> Bools:
+        """Return which rows have every number a variant tells."""
+        complete = known.copy() if {"value", "number"} & {*variant[1::2]} else np.ones(len(values), bool)
+        for name in phrase.companions(variant):
+            if name not in self.model.names:
+                return np.zeros(len(values), bool)
+            complete &= ~np.isnan(values[:, self.model.names.index(name)])
+        return complete
+
+    def _fact(
+        self, phrase: Phrase, variant: Variant, column: int, values: Values, categories: Texts | None
+    ) -> Texts:
+        """Return the sentence without its direction, for rows that have all its numbers."""
+        said = np.full(len(values), variant[0], object)
+        for at, (name, text) in enumerate(zip(variant[1::2], variant[2::2], strict=True)):
+            if name == "category":
+                assert categories is not None, "a row's category has a name"
+                said = said + (categories if at or variant[0] else _capitals(categories))
+            else:
+                said = said + self._number(phrase, name, column, values)
+            said = said + text
+        return self._beside(phrase, column, values, said) if phrase.compares(variant) else said
+
+    def _number(self, phrase: Phrase, name: str, column: int, values: Values) -> Texts:
+        if name in ("value", "number"):
+            numbers = figures(values[:, column], phrase.feature.unit, self.words)
+            return with_unit(numbers, phrase.feature.unit, self.words) if name == "value" else numbers
+        at = self.model.names.index(name)
+        return figures(values[:, at], self.phrases[at].feature.unit, self.words)
+
+    def _beside(self, phrase: Phrase, column: int, values: Values, said: Texts) -> Texts:
+        """Return the facts with the median of people alike beside them, where it reads otherwise."""
+        reference, unit = self.model.reference, phrase.feature.unit
+        if reference is None:
+            return said
+        usual = reference.medians[:, column]
+        told = np.full(len(usual), "", object)
+        there = ~np.isnan(usual)
+        told[there] = figures(usual[there], unit, self.words)
+        beside = told[reference.segments(values, self.model.names)]
+        own = figures(values[:, column], unit, self.words)
+        rows = np.flatnonzero((beside != "") & (beside != own))
+        before, between, after = self.words.alike.replace("{said}", "{usual}").split("{usual}")
+        compared = said.copy()
+        compared[rows] = before + said[rows] + between + beside[rows] + after
+        return compared
+
+
+def _shown(names: Sequence[str]) -> Texts:
+    return np.array([name.replace("_", " ") for name in names], object)
+
+
+def _capitals(names: Texts) -> Texts:
+    each, place = np.unique(names.astype(str), return_inverse=True)
+    return np.array([name[:1].upper() + name[1:] for name in each.tolist()], object)[place]

@@ -1,0 +1,144 @@
+"""What a model's training rows were like: deciles of each feature, and medians of people alike; kept with the model.
+
+Reasons set a customer's number beside that of people like them, and drift is how far the customers scored lie from
+these deciles.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.errors import InputError
+from sintonia.training_set import Rows
+
+Floats = NDArray[np.float64]
+SAMPLE = 100_000
+"""Rows that deciles are taken from: a tenth then holds 10,000 of them, known to a part in a hundred."""
+
+PARTS, SEGMENTS = 10, 3
+ALIKE = ("profile__tenure", "rfm__days_since_first_purchase")
+"""People are alike who have been with the brand for about as long: the first of these that the model reads."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's deciles: parts (.., e1], (e1, e2], ..., (ek, ..) and what share of the rows lay in each.
+
+    The last share is that of rows without a value. Deciles that fall together are one edge: of a feature that is 0
+    for most, the first part holds them.
+    """
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The training rows: each feature's deciles, of how many `rows`, and its medians among people alike.
+
+    People are parted by `alike`, a feature ("": all are one), at `cuts`; `medians` is (n_segments, n_features), NaN
+    where half of them have no value.
+    """
+
+    rows: int
+    columns: tuple[Column, ...]
+    alike: str
+    cuts: tuple[float, ...]
+    medians: Floats
+
+    def segments(self, values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.intp]:
+        """Return which people each row is like.  # (n_rows, n_features) to (n_rows,)"""
+        if not self.alike:
+            return np.zeros(len(values), np.intp)
+        return np.searchsorted(np.array(self.cuts), values[:, names.index(self.alike)])
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return JSON values, which `from_plain` reads back to the last bit."""
+        return {
+            "rows": self.rows,
+            "edges": [list(column.edges) for column in self.columns],
+            "shares": [list(column.shares) for column in self.columns],
+            "alike": self.alike,
+            "cuts": list(self.cuts),
+            "medians": [[None if np.isnan(one) else one for one in row] for row in self.medians.tolist()],
+        }
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Any]) -> "Reference":
+        """Return what `as_plain` gave.
+
+        Raises
+        ------
+        InputError
+            When these values are no reference.
+        """
+        try:
+            return cls(
+                rows=int(told["rows"]),
+                columns=tuple(
+                    Column(tuple(edges), tuple(shares))
+                    for edges, shares in zip(told["edges"], told["shares"], strict=True)
+                ),
+                alike=told["alike"],
+                cuts=tuple(told["cuts"]),
+                medians=np.array(told["medians"], np.float64),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"The model's reference cannot be read ({error!r}); train it again.") from None
+
+
+def fit_reference(rows: Rows, seed: int) -> Reference:
+    """Return the reference of training rows: of a sample of them where they are many."""
+    picked = np.arange(len(rows))
+    if len(picked) > SAMPLE:
+        picked = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False))
+    values = rows.values[picked]
+    alike = next((name for name in ALIKE if name in rows.names), "")
+    cuts: tuple[float, ...] = ()
+    if alike:
+        known = values[:, rows.names.index(alike)]
+        cuts = _quantiles(known[~np.isnan(known)], SEGMENTS)
+    bare = Reference(len(picked), (), alike, cuts, np.empty((0, 0)))
+    segment = bare.segments(values, rows.names)
+    medians = [_medians(values[segment == one]) for one in range(len(cuts) + 1)]
+    columns = tuple(decile(values[:, at]) for at in range(values.shape[1]))
+    return Reference(len(picked), columns, alike, cuts, np.stack(medians))
+
+
+def decile(values: NDArray[Any]) -> Column:
+    """Return a column's deciles and what share of its values lies between them.
+
+    Examples
+    --------
+    >>> decile(np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 5, np.nan]))
+    Column(edges=(0.0, 5.0), shares=(0.8, 0.1, 0.0, 0.1))
+    """
+    known = values[~np.isnan(values)]
+    edges = _quantiles(known, PARTS)
+    return Column(edges, tuple((count_parts(values, edges) / max(len(values), 1)).tolist()))
+
+
+def count_parts(values: NDArray[Any], edges: tuple[float, ...]) -> NDArray[np.int64]:
+    """Return how many values lie in each part, and last how many are missing."""
+    missing = np.isnan(values)
+    part = np.searchsorted(np.array(edges), values[~missing], side="left")
+    counts = np.bincount(part, minlength=len(edges) + 1)
+    return np.append(counts, missing.sum()).astype(np.int64)
+
+
+def _quantiles(known: NDArray[Any], parts: int) -> tuple[float, ...]:
+    if not len(known):
+        return ()
+    levels = np.arange(1, parts) / parts
+    return tuple(np.unique(np.quantile(known, levels, method="inverted_cdf").astype(np.float64)).tolist())
+
+
+def _medians(values: NDArray[np.float32]) -> Floats:
+    """Return each column's median, NaN where more than half of the rows have no value."""
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    # NaN sorts last: the middle of a column that is mostly missing is missing.
+    return np.asarray(np.sort(values, axis=0)[(len(values) - 1) // 2], np.float64)
