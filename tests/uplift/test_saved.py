@@ -69,7 +69,7 @@ def test_a_folder_without_a_policy_and_one_of_another_format_are_refused(policy,
     with pytest.raises(InputError, match="No policy in"):
         load_policy(tmp_path)
     policy.save(tmp_path)
-    told = (tmp_path / "policy.json").read_text().replace('"format": 1', '"format": 99')
+    told = (tmp_path / "policy.json").read_text().replace('"format": 2', '"format": 99')
     (tmp_path / "policy.json").write_text(told)
     with pytest.raises(UnsupportedModelError, match="format 99"):
         load_policy(tmp_path)

@@ -3,7 +3,7 @@ import pytest
 
 from sintonia.config import ModelConfig, PolicyConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
-from sintonia.uplift import effects, study
+from sintonia.uplift import effects, report, study
 from sintonia.uplift.gate import best_constant, judge
 from sintonia.uplift.log import Actions
 from sintonia.uplift.policies import best_gain, constant
@@ -26,8 +26,8 @@ def test_planted_differences_pass_the_gate_and_are_worth_what_they_promise(perso
     _, found = personal
     assert found.gate.passed
     assert found.gate.constant in {"mail", "call", "gift"}
-    assert found.worths["chosen"] == found.worths["personalised"]
-    gain = found.worths["chosen"].against_constant
+    assert found.report.worths["chosen"] == found.report.worths["personalised"]
+    gain = found.report.worths["chosen"].against_constant
     assert gain.low > 0
     log, truth = planted(20_000, heterogeneity=0.8, seed=9)
     net = truth - log.actions.costs
@@ -42,7 +42,7 @@ def test_without_planted_differences_the_constant_policy_stays():
     log, _ = planted(3000, heterogeneity=0.0, seed=10)
     found = study.study(log, log, MODEL, POLICY)
     assert not found.gate.passed
-    assert found.worths["chosen"].against_constant.value == 0
+    assert found.report.worths["chosen"].against_constant.value == 0
     assert found.policy(log.values, log.eligible).tolist() == constant(log.eligible, found.place).tolist()
     assert "not surely better" in found.gate.sentence
 
@@ -61,19 +61,19 @@ def test_who_teaches_decides_and_reports_are_different_customers(monkeypatch):
 
     monkeypatch.setattr(study, "learn_effects", learning)
     monkeypatch.setattr(study, "judge", judging)
-    monkeypatch.setattr(study, "ips", lambda part, _: curved.append(set(part.customer.tolist())))
+    monkeypatch.setattr(report, "ips", lambda part, _: curved.append(set(part.customer.tolist())))
     found = study.study(log, log, MODEL, POLICY)
     assert not taught[0] & judged[0]
     assert not (taught[0] | judged[0]) & curved[0]
-    assert found.customers == len(curved[0])
+    assert found.report.customers == len(curved[0])
     assert taught[1] == taught[0] | judged[0] | curved[0]  # what is kept is learned from all
 
 
 def test_response_scores_rank_worse_than_effects_where_the_keen_are_not_moved(personal):
     _, found = personal
-    assert found.curves["personalised"].auuc.low > 0
-    assert found.curves["personalised"].qini.value > found.curves["response score"].qini.value
-    assert found.fifths[-1].observed.value > found.fifths[0].observed.value
+    assert found.report.curves["personalised"].auuc.low > 0
+    assert found.report.curves["personalised"].qini.value > found.report.curves["response score"].qini.value
+    assert found.report.fifths[-1].observed.value > found.report.fifths[0].observed.value
 
 
 def test_a_reward_worth_more_makes_more_actions_pay():
@@ -82,8 +82,8 @@ def test_a_reward_worth_more_makes_more_actions_pay():
     costly = type(log)(log.values, log.action, log.reward, log.logging_propensities, log.customer, dear)
     nothing = study.study(costly, costly, MODEL, POLICY)
     much = study.study(costly, costly, MODEL, PolicyConfig(folds=2, value=100.0))
-    assert nothing.worths["chosen"].treated < 0.1
-    assert much.worths["chosen"].treated > 0.9
+    assert nothing.report.worths["chosen"].treated < 0.1
+    assert much.report.worths["chosen"].treated > 0.9
 
 
 @pytest.mark.parametrize("name", ["softmax", "thompson"])

@@ -42,7 +42,7 @@ class ActionConfig:
     attributes: dict[str, float] = field(default_factory=dict)
 
 
-POLICIES = ("best_gain", "softmax", "thompson")
+POLICIES = ("best_gain", "sure_gain", "softmax", "thompson")
 """How a personalised policy turns gains into actions."""
 
 

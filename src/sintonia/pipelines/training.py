@@ -158,10 +158,9 @@ def _train_policy(settings: TrainSettings) -> Figures:
     values = features_of(store, points, made, settings.engine)
     with step("Looking at who got what"):
         logged, logging_policy = logged_of(points, values, config, settings.seed)
-    with step("Learning effects"):
-        same = bool((past == judged).all())
-        before = logged.take(past)
-        found = study(before, before if same else logged.take(judged), settings.model, config, settings.seed)
+    before = logged.take(past)
+    later = before if (past == judged).all() else logged.take(judged)
+    found = study(before, later, settings.model, config, settings.seed)
     model = PolicyModel(
         effects=found.effects,
         passed=found.gate.passed,
@@ -174,7 +173,7 @@ def _train_policy(settings: TrainSettings) -> Figures:
         fingerprint=store.fingerprint,
         observational=not logging_policy.logged,
     )
-    figures = study_figures(found, logging_policy, points)
+    figures = study_figures(found, logging_policy, points, model.names)
     newest = store.data_until(reward_kinds(config.reward))
     table = effects_table(store, model, newest, settings.engine)
     pq.write_table(table, workspace / "effects.parquet", compression="zstd")

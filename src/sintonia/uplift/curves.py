@@ -19,12 +19,13 @@ from sintonia.uplift.values import clustered_mean
 
 @dataclass(frozen=True)
 class Curve:
-    """A gain curve: shares treated, gain a decision at each, and its areas with 95 % intervals."""
+    """A gain curve: shares treated, gain a decision at each; its areas and its gain at each tenth, with intervals."""
 
     share: Floats  # (n_points,)
     gain: Floats  # (n_points,)
     auuc: Estimate
     qini: Estimate
+    tenths: tuple[Estimate, ...]  # at 10 %, 20 %, ... 100 % treated
 
     def at(self, shares: Floats) -> Floats:
         """Return the gain at these shares treated."""
@@ -58,11 +59,15 @@ def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints)
     reached = np.concatenate([[0], ends])
     gain = np.concatenate([[0.0], brings[order].cumsum()[ends - 1]]) / n
     # A decision adds what it brings to all of the curve after its turn: on average over equals, the middle of theirs.
-    after = np.empty(n)
+    after, begin, size = np.empty(n), np.empty(n), np.empty(n)
     after[order] = np.repeat(1 - (reached[:-1] + reached[1:]) / 2 / n, np.diff(reached))
+    begin[order] = np.repeat(reached[:-1], np.diff(reached))
+    size[order] = np.repeat(np.diff(reached), np.diff(reached))
+    treated = (np.clip((tenth / 10 * n - begin) / size, 0, 1) for tenth in range(1, 11))
     return Curve(
         share=reached / n,
         gain=gain,
         auuc=clustered_mean(after * brings, customer),
         qini=clustered_mean((after - 0.5) * brings, customer),
+        tenths=tuple(clustered_mean(share * brings, customer) for share in treated),
     )

@@ -4,8 +4,9 @@
    that has not seen the customer.
 2. Doubly robust scores of every action; less those of `none` they are pseudo-outcomes whose mean, for any kind of
    customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023).
-3. Two opinions on who differs from the mean effect: the first forest's own (an S-learner), and a second forest
-   grown on the pseudo-outcomes (a DR-learner). Both count as far as unseen customers confirm them (`shrinkage`).
+3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner); that an action moves
+   everybody by the same share of what they would spend anyway; and a second forest, grown on the pseudo-outcomes as
+   such shares (a DR-learner). Each counts as far as unseen customers confirm it (`shrinkage`).
 """
 
 from dataclasses import dataclass, replace
@@ -17,35 +18,66 @@ from sintonia.errors import InputError, NotEnoughDataError
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Forest, Grown, grow, rows_of
 from sintonia.uplift.log import Actions, Bools, Floats, Floats32, Ints, Logged
-from sintonia.uplift.shrinkage import constants, earned, likes
+from sintonia.uplift.shrinkage import constants, earned, likes, unexplained
 from sintonia.uplift.values import scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
 
 
+SMALL = 0.1
+"""Share of the mean reward without an action below which nobody's expectation counts as a measure of effects."""
+
+
 @dataclass(frozen=True)
 class Opinion:
     """What one pair of forests says: constant effects plus weighted differences between customers.
 
-    `means` are the candidates' effects on average where they were learned; what goes beyond them is difference.
+    `ratios` are the effects as shares of the reward without an action, whose least value as a measure is `floor`
+    (None where it measures nothing). `means` are the candidates' effects on average where they were learned; what
+    goes beyond them is difference.
     """
 
     outcome: Forest
     second: Forest
     constants: Floats  # (n_actions,)
-    means: Floats  # (2, n_actions)
-    weights: Floats  # (2,)
+    ratios: Floats  # (n_actions,)
+    floor: float | None
+    means: Floats  # (3, n_actions)
+    weights: Floats  # (3,)
 
     def effects(self, values: Floats32, actions: Actions) -> Floats:
         """Return the effects.  # (n, n_actions)"""
         found = np.tile(self.constants, (len(values), 1))
-        if self.weights[0] > 0:
-            found += self.weights[0] * (against_none(self.outcome.predict(values, actions)) - self.means[0])
-        if self.weights[1] > 0:
-            found += self.weights[1] * (self.second.predict(values, actions) - self.means[1])
+        if self.weights.any():
+            expected = self.outcome.predict(values, actions)
+            second = self.second.predict(values, actions) if self.weights[2] > 0 else np.zeros_like(expected)
+            said = candidates(expected, self.ratios, second, self.floor)
+            for weight, candidate, mean in zip(self.weights, said, self.means, strict=True):
+                found += weight * (candidate - mean)
         found[:, 0] = 0.0
         return found
+
+
+def candidates(expected: Floats, ratios: Floats, second: Floats, floor: float | None) -> tuple[Floats, ...]:
+    """Return three opinions on effects, (n, n_actions): the first forest's, one share for all, the second forest's.
+
+    Parameters
+    ----------
+    expected
+        What the first forest says of each action.  # (n, n_actions)
+    second
+        What the second forest adds to the ratios.  # (n, n_actions)
+    """
+    measure = scale_of(expected[:, 0], floor)[:, None]
+    return against_none(expected), measure * ratios, measure * (ratios + second)
+
+
+def scale_of(expected_none: Floats, floor: float | None) -> Floats:
+    """Return what effects are measured by: the expected reward without an action, at least the floor, else 1."""
+    if floor is None:
+        return np.ones(len(expected_none))
+    return np.maximum(expected_none, floor)
 
 
 def against_none(expected: Floats) -> Floats:
@@ -67,6 +99,7 @@ class Effects:
     actions: Actions
     errors: Floats  # (n_actions,) of the constant effects; infinite where nothing was learned
     mixing: Floats  # (n_actions, n_learned)
+    unexplained: Floats  # (n_learned,) standard deviation of what the effects miss
 
     @property
     def heterogeneity(self) -> float:
@@ -88,13 +121,15 @@ class Effects:
         return self._mixed(self.whole.effects(values, self._learned))
 
     def standard_errors(self, values: Floats32) -> Floats:
-        """Return the standard error of each effect, by the delete-a-group jackknife over folds of customers.
+        """Return the standard error of each effect: how it moves without a fold of customers, and what all folds miss.
 
-        Kott 2001: (folds - 1) / folds x the sum of squared deviations of the effects learned without each fold.
-        What shrinkage takes from everybody alike is not in it.
+        The delete-a-group jackknife over folds (Kott 2001: (folds - 1) / folds x the sum of squared deviations of the
+        effects learned without each fold) knows what chance did to the effects, not what shrinkage and leaves take
+        from everybody alike; that is seen on customers a fold has not learned from (`shrinkage.unexplained`).
         """
         said = np.stack([self._mixed(opinion.effects(values, self._learned)) for opinion in self.without])
-        return np.asarray(np.sqrt(len(said) - 1) * said.std(axis=0), np.float64)
+        missed = self.mixing**2 @ self.unexplained**2
+        return np.asarray(np.sqrt((len(said) - 1) * said.var(axis=0) + missed), np.float64)
 
     def intervals(self, values: Floats32, confidence: float = 0.95) -> tuple[Floats, Floats]:
         """Return low and high of each effect, by Student's t with as many degrees of freedom as folds less one."""
@@ -159,37 +194,65 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     free = replace(log, actions=replace(log.actions, costs=np.zeros(len(log.actions))))
     raw = against_none(scores(free, expected))  # of the reward alone: costs are taken off when gains are made
     effects, errors = constants(raw, log.eligible, log.customer)
-    second = _grow_second(raw - effects, log, fold, folds, config, seed)
-    said = [against_none(expected), _unseen(second, log, fold)]
+    mean = float(expected[:, 0].mean())
+    floor = SMALL * mean if mean > 0 else None
+    measure = scale_of(expected[:, 0], floor)
+    ratios = _ratios(raw, measure, log.eligible)
+    second = _grow_second(raw / measure[:, None] - ratios, measure, log, fold, config, seed)
+    said = candidates(expected, ratios, _unseen(second, log, fold), floor)
     means = np.stack([_means(of, log.eligible) for of in said])
     differences = [of - mean for of, mean in zip(said, means, strict=True)]
-    weights = earned(raw - effects, differences, log.eligible, log.customer)
+    weights = earned(raw - effects, differences, log.eligible, log.customer, measure)
 
     def without(place: int) -> Opinion:
         rest = fold != place
         own, _ = constants(raw[rest], log.eligible[rest], log.customer[rest])
-        return Opinion(outcome.without[place], second.without[place], own, means, weights)
+        shares = _ratios(raw[rest], measure[rest], log.eligible[rest])
+        return Opinion(outcome.without[place], second.without[place], own, shares, floor, means, weights)
 
-    whole = Opinion(outcome.whole, second.whole, effects, means, weights)
+    whole = Opinion(outcome.whole, second.whole, effects, ratios, floor, means, weights)
+    mixed = effects + sum(weight * of for weight, of in zip(weights, differences, strict=True))
     return Effects(
-        whole, tuple(without(place) for place in range(folds)), log.actions, errors, np.eye(len(log.actions))
+        whole,
+        tuple(without(place) for place in range(folds)),
+        log.actions,
+        errors,
+        np.eye(len(log.actions)),
+        unexplained(raw, mixed, log.eligible, log.customer),
     )
+
+
+def _ratios(raw: Floats, measure: Floats, eligible: Bools) -> Floats:
+    """Return the effect of each action as a share of the measure, the best if noise grows with it.  # (n_actions,)"""
+    brought, base = (raw * eligible).sum(axis=0), measure @ eligible
+    found: Floats = np.divide(brought, base, out=np.zeros(len(base)), where=base > 0)
+    return found
 
 
 def _grow_second(
-    targets: Floats, log: Logged, fold: Ints, folds: int, config: ModelConfig, seed: int
+    targets: Floats, measure: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
 ) -> Grown:
-    """Return forests of the pseudo-outcomes of all eligible actions of each decision.
+    """Return forests of the pseudo-outcomes, as shares of the measure, of the eligible actions of each decision.
 
-    A decision has as many rows as actions, alike in what they tell of the customer; a tree sees a draw of them, as
-    many as there are decisions, so that leaves are as sure of themselves as the first forest's, and time is bounded.
+    Of a decision there is the action that was taken, and some of the others, drawn to be as many as there are
+    decisions and counted for all: what they add to memory and time is bounded. The variance of a reward grows with
+    what it is expected to be, that of its share falls with it: a row counts as its measure.
     """
     rows, places = np.nonzero(log.eligible[:, 1:])
+    taken = places + 1 == log.action[rows]
+    others = int((~taken).sum())
+    kept_share = min(1.0, len(log) / max(others, 1))
+    kept = taken | (np.random.default_rng(seed).random(len(rows)) < kept_share)
+    rows, places, taken = rows[kept], places[kept] + 1, taken[kept]
+    weight = measure[rows] * np.where(taken, 1.0, 1 / kept_share)
     fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
     examples = Examples(
-        rows_of(log.values[rows], log.actions, places + 1), targets[rows, places + 1], fold[rows]
+        rows_of(log.values[rows], log.actions, places),
+        targets[rows, places],
+        fold[rows],
+        weight / weight.mean(),
     )
-    return grow(examples, folds, fewer, seed, constant=False)
+    return grow(examples, int(fold.max()) + 1, fewer, seed, constant=False)
 
 
 def _means(said: Floats, eligible: Bools) -> Floats:

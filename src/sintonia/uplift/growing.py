@@ -51,11 +51,22 @@ class Forest:
 
 @dataclass(frozen=True)
 class Examples:
-    """What trees learn from: rows, what they should say, and the fold of the customer of each row."""
+    """What trees learn from: rows, what they should say, the fold of each row's customer, and how much it counts."""
 
     rows: Floats32  # (n_rows, n_columns)
     target: Floats  # (n_rows,)
     fold: Ints  # (n_rows,)
+    weight: Floats | None = None  # (n_rows,), None for all alike
+
+    def loss_of_nothing(self) -> float:
+        """Return the mean squared error of saying 0."""
+        return float(np.average(self.target**2, weights=self.weight))
+
+    def share(self, rows: Ints) -> float:
+        """Return how much of all that counts these rows are."""
+        if self.weight is None:
+            return len(rows) / len(self.target)
+        return float(self.weight[rows].sum() / self.weight.sum())
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,12 @@ def grow(examples: Examples, folds: int, config: ModelConfig, seed: int, constan
     parameters = {**_parameters(config, seed), "boost_from_average": constant}
     category = examples.rows.shape[1] - 1
     everything = lightgbm.Dataset(
-        examples.rows, examples.target, categorical_feature=[category], free_raw_data=False, params=parameters
+        examples.rows,
+        examples.target,
+        weight=examples.weight,
+        categorical_feature=[category],
+        free_raw_data=False,
+        params=parameters,
     ).construct()
     boosters, losses = [], []
     for fold in range(folds):
@@ -95,9 +111,9 @@ def grow(examples: Examples, folds: int, config: ModelConfig, seed: int, constan
             ],
         )
         boosters.append(grown)
-        losses.append(np.array(told["valid_0"]["l2"]) * len(unseen) / len(examples.fold))
+        losses.append(np.array(told["valid_0"]["l2"]) * examples.share(unseen))
     trees, loss = _size(losses)
-    if not constant and loss >= float((examples.target**2).mean()):
+    if not constant and loss >= examples.loss_of_nothing():
         return Grown(Forest(None), (Forest(None),) * folds, 0)
     whole = lightgbm.train(parameters, everything, trees)
     cut = tuple(Forest(one.model_to_string(num_iteration=trees)) for one in boosters)

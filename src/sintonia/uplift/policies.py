@@ -44,6 +44,17 @@ def best_gain(gains: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
     return _certain(np.where(gain > threshold, place, 0), gains.shape[1])
 
 
+def sure_gain(gains: Floats, low: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
+    """Return the policy of the highest gain among actions that surely exceed the threshold, by their gain's lower end.
+
+    Examples
+    --------
+    >>> sure_gain(np.array([[0.0, 2.0, 3.0]]), np.array([[0.0, 1.0, -4.0]]), np.ones((1, 3), bool)).tolist()
+    [[0.0, 1.0, 0.0]]
+    """
+    return best_gain(gains, eligible & (low > threshold), threshold)
+
+
 def best(gains: Floats, eligible: Bools) -> tuple[Ints, Floats]:
     """Return each decision's best action other than `none`, and its gain; -inf where none is eligible."""
     allowed = np.where(eligible, gains, -np.inf)[:, 1:]

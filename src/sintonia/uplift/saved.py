@@ -17,8 +17,9 @@ from sintonia.uplift.log import Actions, Bools, Floats, Floats32
 from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen
 
-FORMAT = 1
+FORMAT = 2
 FILE = "policy.json"
+NUMBERS = ("constants", "ratios", "means", "weights")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class PolicyModel:
             },
             "errors": [float(error) if np.isfinite(error) else None for error in effects.errors],
             "mixing": effects.mixing.tolist(),
+            "unexplained": effects.unexplained.tolist(),
             "opinions": [_told(opinion, folder, number) for number, opinion in enumerate(opinions)],
         }
         (folder / FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
@@ -114,6 +116,7 @@ def load_policy(folder: Path) -> PolicyModel:
         ),
         errors=np.array([np.inf if error is None else error for error in told["errors"]]),
         mixing=np.array(told["mixing"], np.float64),
+        unexplained=np.array(told["unexplained"], np.float64),
     )
     return PolicyModel(
         effects=effects,
@@ -137,8 +140,8 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
         files[name] = None if forest.trees is None else f"{name}-{number}.txt"
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
-    numbers = {name: getattr(opinion, name).tolist() for name in ("constants", "means", "weights")}
-    return {**files, **numbers}
+    numbers = {name: getattr(opinion, name).tolist() for name in NUMBERS}
+    return {**files, **numbers, "floor": opinion.floor}
 
 
 def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
@@ -146,7 +149,5 @@ def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
         Forest(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
         for name in ("outcome", "second")
     )
-    constants, means, weights = (
-        np.array(told[name], np.float64) for name in ("constants", "means", "weights")
-    )
-    return Opinion(outcome, second, constants, means, weights)
+    numbers = {name: np.array(told[name], np.float64) for name in NUMBERS}
+    return Opinion(outcome, second, floor=told["floor"], **numbers)

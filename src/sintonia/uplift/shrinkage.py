@@ -5,6 +5,9 @@ import numpy as np
 from sintonia.uplift.log import Actions, Bools, Floats, Ints
 from sintonia.uplift.values import standard_error
 
+GROUPS = 10
+"""Groups of decisions, by what was said of them, in which effects are held against what came true."""
+
 
 def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Floats]:
     """Return the mean effect of each action where it is eligible, and its clustered standard error.  # (n_actions,)
@@ -19,12 +22,15 @@ def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Flo
     return found, errors
 
 
-def earned(targets: Floats, candidates: list[Floats], eligible: Bools, customer: Ints) -> Floats:
+def earned(
+    targets: Floats, candidates: list[Floats], eligible: Bools, customer: Ints, scale: Floats
+) -> Floats:
     """Return the weight of each candidate's differences between customers, 0 or more.  # (n_candidates,)
 
     Non-negative least squares of the pseudo-outcomes on out-of-fold candidates (stacking: Breiman 1996; for
     effects Han and Wu 2022), then shrunk by how sure the mix is of its slope: with slope b and clustered standard error
     s, by 1 - (s / b)^2, the positive-part James-Stein factor, so that a slope within one error of 0 counts for nothing.
+    A decision counts as 1 / scale: the reward of who buys more also varies more.
 
     Parameters
     ----------
@@ -32,12 +38,15 @@ def earned(targets: Floats, candidates: list[Floats], eligible: Bools, customer:
         Pseudo-outcomes less the constant effects.  # (n, n_actions)
     candidates
         Differences from the constant effects, predicted for customers that the candidate has not seen.
+    scale
+        What each decision's reward is expected to be without an action, above 0.  # (n,)
     """
     from scipy.optimize import nnls
 
     rows, places = np.nonzero(eligible[:, 1:])
-    told = np.column_stack([candidate[:, 1:][rows, places] for candidate in candidates])
-    target = targets[:, 1:][rows, places]
+    sure = 1 / np.sqrt(scale[rows])
+    told = np.column_stack([candidate[:, 1:][rows, places] * sure for candidate in candidates])
+    target = targets[:, 1:][rows, places] * sure
     found, _ = nnls(told.T @ told, told.T @ target)
     mixed = told @ found
     power = float(mixed @ mixed)
@@ -48,6 +57,34 @@ def earned(targets: Floats, candidates: list[Floats], eligible: Bools, customer:
     error = standard_error(moments, customer)[0] * len(targets) / power
     factor = max(0.0, 1 - (error / slope) ** 2) if slope > 0 else 0.0
     return np.asarray(found * factor, np.float64)
+
+
+def unexplained(raw: Floats, effects: Floats, eligible: Bools, customer: Ints) -> Floats:
+    """Return by how much effects typically miss the truth, 0 where noise explains it.  # (n_actions,)
+
+    Decisions are grouped by what was said of them on customers that were not learned from. The mean pseudo-outcome
+    of a group misses what was said by the error of the effects and by its own; the square of the latter is known, and
+    what is left of the squares, on average over groups, is the former's variance (method of moments).
+
+    Parameters
+    ----------
+    raw
+        Pseudo-outcomes.  # (n, n_actions)
+    effects
+        What was said of these customers without having seen them.  # (n, n_actions)
+    """
+    found = np.zeros(raw.shape[1])
+    for place in range(1, raw.shape[1]):
+        rows = np.flatnonzero(eligible[:, place])
+        if len(rows) < 2 * GROUPS:
+            continue
+        miss, whose = raw[rows, place] - effects[rows, place], customer[rows]
+        left = []
+        for group in np.array_split(np.argsort(effects[rows, place], kind="stable"), GROUPS):
+            error, customers = standard_error(miss[group], whose[group])
+            left.append(miss[group].mean() ** 2 - error**2 if customers > 1 else 0.0)
+        found[place] = np.sqrt(max(0.0, float(np.mean(left))))
+    return found
 
 
 def likes(actions: Actions, place: int, errors: Floats) -> Floats:

@@ -4,74 +4,34 @@ What each part does is kept apart on purpose. Customers that teach would flatter
 whether it passes would flatter the one that did. So the values reported come from customers that did neither.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from sintonia.config import ModelConfig, PolicyConfig
 from sintonia.errors import NotEnoughDataError
-from sintonia.estimates import Estimate
-from sintonia.metrics import equal_mass_bins
-from sintonia.uplift.curves import Curve, gain_curve
+from sintonia.progress import step
 from sintonia.uplift.effects import LEAST, Effects, learn_effects
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.gate import Gate, best_constant, judge
-from sintonia.uplift.log import Bools, Floats, Floats32, Ints, Logged, joined
-from sintonia.uplift.policies import (
-    at_random,
-    best,
-    best_gain,
-    constant,
-    gains,
-    ranked,
-    softmax,
-    thompson,
-    with_floor,
-)
-from sintonia.uplift.values import clustered_mean, difference, doubly_robust, ips, scores, snips
+from sintonia.uplift.log import Bools, Floats, Floats32, Logged, joined
+from sintonia.uplift.policies import best_gain, constant, gains, softmax, sure_gain, thompson, with_floor
+from sintonia.uplift.report import Report, report
+from sintonia.uplift.values import scores
 
 TEACH, GATE, REPORT = range(3)
-PERSONALISED, CHOSEN, RESPONSE = "personalised", "chosen", "response score"
-
-
-@dataclass(frozen=True)
-class Worth:
-    """What a policy is worth a decision on the report's customers, by three estimators, and how many it treats."""
-
-    treated: float
-    ips: Estimate
-    snips: Estimate
-    doubly_robust: Estimate
-    against_constant: Estimate
-
-
-@dataclass(frozen=True)
-class Fifth:
-    """A fifth of the report's decisions by predicted gain: what was predicted, and what doubly robust scores say."""
-
-    predicted: float
-    observed: Estimate
 
 
 @dataclass(frozen=True)
 class Study:
     """What a log taught: effects of all its customers, whether they earn a policy of their own, and its worth.
 
-    `curves` has the gain curve of the learned effects and of the response score, which knows who buys and not whom
-    an action moves.
+    `place` is that of the best constant action.
     """
 
     effects: Effects
     config: PolicyConfig
     gate: Gate
     place: int
-    worths: Mapping[str, Worth]
-    curves: Mapping[str, Curve]
-    fifths: tuple[Fifth, ...]
-    decisions: int
-    customers: int
+    report: Report
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, with what it tries out, for other decisions.  # (n, n_actions)"""
@@ -103,6 +63,9 @@ def personalised(
     if config.name == "thompson":
         errors = effects.standard_errors(values)
         return thompson(found, errors, eligible, seed=seed)
+    if config.name == "sure_gain":
+        low, _ = effects.intervals(values)
+        return sure_gain(found, gains(low, effects.actions), eligible, config.threshold)
     return best_gain(found, eligible, config.threshold)
 
 
@@ -121,75 +84,22 @@ def study(past: Logged, judged: Logged, model: ModelConfig, config: PolicyConfig
     shares = [config.teach_share, config.gate_share]
     parts = part_of(past.customer, shares, seed)
     teach, gate = past.take(parts == TEACH), past.take(parts == GATE)
-    report = judged.take(part_of(judged.customer, shares, seed) == REPORT)
-    for name, part in (("decide", gate), ("report", report)):
+    rows = part_of(judged.customer, shares, seed) == REPORT
+    others = judged.take(rows)
+    for name, part in (("decide", gate), ("report", others)):
         if part.customers < LEAST:
             raise NotEnoughDataError(
                 f"Only {part.customers} customers are left to {name}; {LEAST} are the least. Log more decisions."
             )
-    taught = learn_effects(teach, model, config.folds, seed)
-    place = best_constant(taught.constants - teach.actions.costs, teach.eligible)
-    own = personalised(taught, gate.values, gate.eligible, config, seed)
-    brings = scores(gate, taught.expected(gate.values))
-    answer = judge(brings, own, place, gate.eligible, gate.customer, gate.actions)
-    return Study(
-        effects=learn_effects(whole, model, config.folds, seed),
-        config=config,
-        gate=answer,
-        place=place,
-        **_report(report, taught, place, answer.passed, config, seed),
-    )
-
-
-def _report(
-    log: Logged, effects: Effects, place: int, passed: bool, config: PolicyConfig, seed: int
-) -> dict[str, Any]:
-    """Return what the study says of policies and rankings on customers that neither taught nor decided."""
-    eligible, brings = log.eligible, scores(log, effects.expected(log.values))
-    fixed = constant(eligible, place)
-    own = personalised(effects, log.values, eligible, config, seed)
-    likely = effects.expected(log.values)[:, 0]
-    policies = {
-        "nothing": constant(eligible, 0),
-        "at random": at_random(eligible),
-        "as logged": log.logging_propensities,
-        RESPONSE: ranked(likely, eligible, place or 1, 1 - float(own[:, 0].mean())),
-        f"always {log.actions.names[place]}": fixed,
-        PERSONALISED: own,
-        CHOSEN: own if passed else fixed,
-    }
-    recommended, gain = best(gains(effects.predict(log.values), log.actions), eligible)
-    recommended = np.where(np.isfinite(gain), recommended, 0)
-    gain = np.where(np.isfinite(gain), gain, gain[np.isfinite(gain)].min(initial=0.0))
-    return {
-        "worths": {name: _worth(log, brings, policy, fixed) for name, policy in policies.items()},
-        "curves": {
-            PERSONALISED: gain_curve(gain, recommended, brings, log.customer),
-            RESPONSE: gain_curve(likely, recommended, brings, log.customer),
-        },
-        "fifths": _fifths(gain, recommended, brings, log.customer),
-        "decisions": len(log),
-        "customers": log.customers,
-    }
-
-
-def _worth(log: Logged, brings: Floats, policy: Floats, fixed: Floats) -> Worth:
-    return Worth(
-        treated=1 - float(policy[:, 0].mean()),
-        ips=ips(log, policy),
-        snips=snips(log, policy),
-        doubly_robust=doubly_robust(brings, policy, log.customer),
-        against_constant=difference(brings, policy, fixed, log.customer),
-    )
-
-
-def _fifths(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Fifth, ...]:
-    """Return predicted and observed gain of the recommended action, by fifths of what was predicted."""
-    observed = brings[np.arange(len(gain)), recommended] - brings[:, 0]
-    fifth = equal_mass_bins(gain, 5)
-    return tuple(
-        Fifth(
-            float(gain[fifth == one].mean()), clustered_mean(observed[fifth == one], customer[fifth == one])
-        )
-        for one in range(int(fifth.max()) + 1)
-    )
+    with step("Learning effects from half of the customers"):
+        taught = learn_effects(teach, model, config.folds, seed)
+    with step("Judging policies on the others"):
+        place = best_constant(taught.constants - teach.actions.costs, teach.eligible)
+        own = personalised(taught, gate.values, gate.eligible, config, seed)
+        brings = scores(gate, taught.expected(gate.values))
+        answer = judge(brings, own, place, gate.eligible, gate.customer, gate.actions)
+        theirs = personalised(taught, others.values, others.eligible, config, seed)
+        told = report(others, rows, taught, theirs, (place, answer.passed))
+    with step("Learning effects from everybody"):
+        effects = learn_effects(whole, model, config.folds, seed)
+    return Study(effects=effects, config=config, gate=answer, place=place, report=told)

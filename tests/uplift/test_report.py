@@ -1,0 +1,69 @@
+"""What a study reports by action and by kind of customer, worked by hand on decisions that were drawn evenly."""
+
+import numpy as np
+import pytest
+
+from sintonia.uplift.effects import Effects, Opinion
+from sintonia.uplift.growing import Forest
+from sintonia.uplift.log import Actions, Logged
+from sintonia.uplift.policies import constant
+from sintonia.uplift.report import report, segments_of
+
+N = 400
+KEEN = np.arange(N) % 2  # every second customer; a mail makes these spend 6, the others 2 more
+FEATURES = np.column_stack([np.full(N, 7.0), KEEN, np.full(N, np.nan)]).astype(np.float32)
+ACTIONS = Actions.of(["none", "mail", "gift"], [0.0, 1.0, 0.5])
+
+
+def _log():
+    shares = np.tile([0.5, 0.5, 0.0], (N, 1))
+    shares[:100] = [0.25, 0.25, 0.5]  # the first hundred could have had a gift
+    action = np.where(np.arange(N) % 4 < 2, 0, 1)
+    action[:100] = np.arange(100) % 4 // 2 * 2  # 0, 0, 2, 2
+    reward = 10.0 + np.where(action == 1, 2 + 4 * KEEN, 0) + np.where(action == 2, 3, 0)
+    return Logged(FEATURES, action, reward, shares, np.arange(N), ACTIONS)
+
+
+@pytest.fixture(scope="module")
+def told():
+    nothing = Opinion(
+        Forest(None), Forest(None), np.array([0, 4.0, 3]), np.zeros(3), None, np.zeros((3, 3)), np.zeros(3)
+    )
+    effects = Effects(nothing, (nothing, nothing), ACTIONS, np.ones(3), np.eye(3), np.zeros(3))
+    log = _log()
+    return report(log, np.ones(N, bool), effects, constant(log.eligible, 1), (1, False))
+
+
+def test_each_action_tells_how_it_was_logged_and_how_much_can_be_judged_by_it(told):
+    mail, gift = told.actions
+    assert (mail.logged, mail.eligible) == (150, 400)
+    assert (gift.logged, gift.eligible) == (50, 100)
+    assert gift.propensity == (0.5, 0.5, 0.5)
+    assert mail.propensity == (0.25, 0.25, 0.5)
+    assert (gift.effective, gift.largest) == (50, 2)
+    assert mail.predicted == 4
+
+
+def test_the_observed_effect_is_the_difference_of_weighted_means_with_the_cost_left_on(told):
+    # Nobody expects anything: scores are rewards over propensities, of those who had the action.
+    gift = told.actions[1].observed
+    assert gift.value == pytest.approx((50 * 13 / 0.5 - 50 * 10 / 0.25) / 100)
+    assert gift.low < gift.value < gift.high
+
+
+def test_segments_are_cut_by_the_feature_the_score_moves_with_and_tell_each_part_s_effects():
+    log = _log().take(np.arange(100, N))  # a mail or nothing, evenly
+    brings = np.column_stack([np.full(300, 10.0), 10 + 2 + 4 * KEEN[100:] - 1, np.zeros(300)])
+    cold, keen = segments_of(log, brings, score=KEEN[100:].astype(float))
+    assert [(one.feature, one.low, one.high, one.decisions) for one in (cold, keen)] == [
+        (1, 0, 0, 150),
+        (1, 1, 1, 150),
+    ]
+    assert [one.effects[0].value for one in (cold, keen)] == [2, 6]  # the cost of 1 is not taken off
+    assert cold.effects[1] is None  # nobody could have had a gift
+    assert segments_of(log, brings, score=np.zeros(300)) == ()
+
+
+def test_the_constant_policy_is_chosen_where_the_other_did_not_pass(told):
+    assert told.chosen[:, 1].all()
+    assert told.worths["chosen"].against_constant.value == 0
