@@ -1,20 +1,32 @@
-"""The registered model as MLflow's users call it: `mlflow.pyfunc.load_model(...).predict(features)`."""
+"""The registered model as MLflow's users call it: `mlflow.pyfunc.load_model(...).predict(frame)`.
 
+The signature has doubles, for a missing value has no integer and other clients refuse float32; the cast to what the
+trees read is here. What comes in are ready features, or customers' histories as they are in the store.
+"""
+
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
+from sintonia.config import iso_time
 from sintonia.errors import InputError, hint
+from sintonia.features import catalogue, compute_features
+from sintonia.frames import history_of, is_history
 from sintonia.model import Model, load_model
+from sintonia.training_set import rows_of
 from sintonia.uplift.saved import FILE, PolicyModel, load_policy
 
 if TYPE_CHECKING:
     import pandas as pd
 
+AS_OF = "as_of"
+
 
 class PyfuncModel:
-    """A model behind MLflow's signature: a frame of features in, a frame out, row by row.
+    """A model behind MLflow's signature, for features row by row or for customers' interactions.
 
     Out comes `propensity` or `expected_cents`, or of a policy a column `gain_<action>` for each action.
     """
@@ -22,24 +34,62 @@ class PyfuncModel:
     def __init__(self, model: Model | PolicyModel) -> None:
         self.model = model
 
-    def predict(self, features: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
-        """Return one row per row of `features`: `propensity` (0 to 1), `expected_cents`, or each action's gain.
+    def predict(self, frame: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+        """Return a row for each row of features; or, of histories, for each customer asked about.
+
+        A frame without the features but with `customer_id`, `occurred_at` and `kind` is histories (see `frames`):
+        whole customers, every row known until `params["as_of"]`, an ISO time, now where it is left out. Then the rows
+        begin with `customer_id` and, where the task asks about categories, `category`; customers the task does not
+        ask about have none.
 
         Raises
         ------
         InputError
-            When a feature is missing.
+            When a feature or a key is missing.
         """
+        missing = [name for name in self.model.names if name not in frame.columns]
+        if missing and is_history(frame.columns):
+            return self._of_histories(frame, _moment(params or {}))
+        if missing:
+            found = [str(column) for column in frame.columns]
+            raise InputError(
+                f"The model needs the feature '{missing[0]}'; {hint(missing[0], found)} Or give interactions, with "
+                "customer_id, occurred_at and kind."
+            )
+        # Through float64, as the signature has it: nearest, and of what was float32 the same bits again.
+        values = frame[list(self.model.names)].to_numpy(dtype=np.float64).astype(np.float32)
+        return self._said(values, frame.index)
+
+    def _of_histories(self, frame: "pd.DataFrame", as_of: datetime) -> "pd.DataFrame":
+        history = history_of(frame)
+        if isinstance(self.model, PolicyModel):
+            made = catalogue(self.model.features, self.model.fitted)
+            computed = compute_features(history, [as_of], made)
+            values = np.column_stack([computed[name].to_numpy() for name in self.model.names])
+            said = self._said(values, None)
+            said.insert(0, "customer_id", computed["customer_id"].cast(pa.string()).to_pylist())
+            return said
+        rows = rows_of(history, as_of, self.model.catalogue, self.model.task)
+        said = self._said(rows.values, None)
+        said.insert(0, "customer_id", rows.customer_id)
+        if rows.category is not None:
+            categories = np.array(self.model.task.categories, object)
+            said.insert(1, "category", categories[rows.category])
+        return said
+
+    def _said(self, values: "np.ndarray[Any, Any]", index: "pd.Index[Any] | None") -> "pd.DataFrame":
         import pandas as pd
 
-        missing = [name for name in self.model.names if name not in features.columns]
-        if missing:
-            found = [str(column) for column in features.columns]
-            raise InputError(f"The model needs the feature '{missing[0]}'; {hint(missing[0], found)}")
-        values = features[list(self.model.names)].to_numpy(dtype=np.float32)
         if isinstance(self.model, Model):
-            return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=features.index)
-        return pd.DataFrame(self.model.predict(values), features.index, list(self.model.outputs))
+            return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=index)
+        gains = self.model.predict(values) if len(values) else np.empty((0, len(self.model.outputs)))
+        return pd.DataFrame(gains, index, list(self.model.outputs))
+
+
+def _moment(params: dict[str, Any]) -> datetime:
+    """Return the as-of date asked for, else now."""
+    asked = params.get(AS_OF)
+    return iso_time(AS_OF, str(asked)) if asked else datetime.now(UTC).replace(tzinfo=None)
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

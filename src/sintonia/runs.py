@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sintonia.frames import history_columns
 from sintonia.model import Model
 from sintonia.predictions import FILE as PREDICTIONS
 from sintonia.uplift.saved import PolicyModel
@@ -131,10 +132,20 @@ def log_model(model: Model | PolicyModel) -> tuple[str, str]:
 
 
 def _signature(model: Model | PolicyModel) -> "ModelSignature":
+    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required."""
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, Schema
+    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
 
+    types = {"VARCHAR": "string", "TIMESTAMP": "datetime", "BOOLEAN": "boolean"}
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
-    inputs = Schema([ColSpec("double", name) for name in model.names])
+    features = [ColSpec("double", name, required=False) for name in model.names]
+    told = [
+        ColSpec(types.get(sql_type, "double"), name, required=False)
+        for name, sql_type in history_columns().items()
+    ]
     said = (model.outcome,) if isinstance(model, Model) else model.outputs
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double", name) for name in said]))
+    return ModelSignature(
+        inputs=Schema([*features, *told]),
+        outputs=Schema([ColSpec("double", name) for name in said]),
+        params=ParamSchema([ParamSpec("as_of", "string", "")]),
+    )

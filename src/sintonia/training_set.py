@@ -124,6 +124,13 @@ def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> N
     return np.concatenate(parts)
 
 
+def rows_of(history: History, as_of: datetime, catalogue: Sequence[Feature], task: TaskConfig) -> Rows:
+    """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers."""
+    computed = features.compute_features(history, [as_of], features.plan(_wide(catalogue, task)))
+    interactions = pa.table(history.interactions)
+    return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
+
+
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Rows:
