@@ -25,6 +25,7 @@ from sintonia.config import (
     FeaturesSettings,
     PromoteSettings,
     RangeConfig,
+    ReviewSettings,
     ScoreSettings,
     SignSettings,
     TaskConfig,
@@ -37,6 +38,7 @@ from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
 from sintonia.pipelines.demonstration import settings_of
+from sintonia.review.sample import FILE, key_path
 
 CUSTOMERS = 600
 
@@ -305,6 +307,56 @@ def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
     assert len(kept) == told["rows"]
     ids = set(open_store(Path(chosen.workspace)).customer_ids())
     assert not ids & set(distinct(kept).splitlines())
+
+
+def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(demo):
+    chosen, figures, _ = demo
+    workspace = Path(chosen.workspace)
+    place = registry.tracking(chosen.tracking, workspace)
+    run_id = figures["steps"]["train task=purchase"]["run_id"]
+    page = (workspace / "review/purchase.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
+    kept = {row["sample"]: row for row in registry.read_table(place, run_id, FILE).to_pylist()}
+    (model,) = [found for found, named in registry.find_models(place, ["purchase"]) if named.run_id == run_id]
+    assert data["customers"]
+    for one in data["customers"]:
+        row = kept[one["sample"]]
+        values = np.array([[row[f"value.{name}"] for name in model.names]], np.float32)
+        assert one["raw"] == pytest.approx(float(model.raw_scores(values)[0]), abs=1e-6)
+        parts = sum(part[2] for part in one["parts"]) + sum(size for _, size in one["rest"])
+        assert one["base"] + parts == pytest.approx(one["raw"], abs=1e-6)
+        assert one["outcome"] == pytest.approx(float(model.outcomes(values)[0]), abs=1e-5)
+    key = pq.read_table(key_path(workspace, run_id)).to_pylist()
+    assert {row["sample"] for row in key} == set(kept)
+    ids = open_store(workspace).customer_ids()
+    assert {row["customer_id"] for row in key} <= ids
+    for text in (page, distinct(registry.read_table(place, run_id, FILE))):
+        assert not ids & set(re.findall(r"\w+", text))
+
+
+def test_every_metric_on_the_page_is_the_runs(demo):
+    chosen, figures, _ = demo
+    workspace = Path(chosen.workspace)
+    place = registry.tracking(chosen.tracking, workspace)
+    metrics = place.client.get_run(figures["steps"]["train task=churn"]["run_id"]).data.metrics
+    page = (workspace / "review/churn.html").read_text(encoding="utf-8")
+    judged = {key.partition(".")[2]: value for key, value in metrics.items() if key.startswith("model.")}
+    row = re.search(r'<tr class="own"><th scope="row">model</th>(.*?)</tr>', page)[1]
+    shown = re.findall(r"<td>([^<]+)<small>", row)
+    names = list(figures["steps"]["train task=churn"]["estimates"]["model"])
+    assert len(shown) == len(names)
+    for text, name in zip(shown, names, strict=True):
+        assert float(text.replace("\u2212", "-")) == pytest.approx(
+            judged[name], abs=0.0051 if name == "lift_top10" else 5.1e-4
+        )
+
+
+def test_the_page_holds_still_when_nothing_changed(demo):
+    chosen, _, _ = demo
+    path = Path(chosen.workspace) / "review/churn.html"
+    before = path.read_bytes()
+    pipelines.review(settings_of(ReviewSettings, chosen, task=chosen.tasks["churn"]))
+    assert path.read_bytes() == before
 
 
 def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back(demo):

@@ -57,5 +57,5 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    place.filters.update(number=number, percent=percent, count=count)
+    place.filters.update(number=number, percent=percent, count=count, zip=zip)
     return place

@@ -32,10 +32,11 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-REVIEW = "review.json"
+REVIEW, CUSTOMERS = "review.json", "customers.json"
 CATALOGUE = "catalogue.json"
 PAGE = "review.html"
 """The page of a run, whatever it is called where it was written: approvals are tied to its bytes."""
+CARD = "model_card.md"
 TRAINING = "sintonia.training"
 """The tag that tells a training from the folds and trials nested in one."""
 
@@ -130,12 +131,17 @@ def find_policy(place: Tracking) -> tuple[PolicyModel, Registered]:
     registered = _find(place, NEXT_BEST_ACTION)
     if registered is None:
         raise NotBuiltError(f"No policy in {place.uri}; run `sintonia train task={NEXT_BEST_ACTION}` first.")
-    return load_policy(_files(place, registered)), registered
+    return load_registered_policy(place, registered), registered
 
 
 def load(place: Tracking, registered: Registered) -> Model:
     """Return a registered model."""
     return load_model(_files(place, registered))
+
+
+def load_registered_policy(place: Tracking, registered: Registered) -> PolicyModel:
+    """Return a registered policy."""
+    return load_policy(_files(place, registered))
 
 
 def _files(place: Tracking, registered: Registered) -> Path:

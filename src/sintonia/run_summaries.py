@@ -124,8 +124,10 @@ def _changed(one: Compared) -> str:
     return f"; {' '.join(shown)}{more}"
 
 
-def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: Sequence[Entry]) -> Figures:
-    """Return what the gate said, who is champion now, and every change of champion so far."""
+def promote_figures(
+    name: str, entry: Entry, gate: Sequence[Requirement], past: Sequence[Entry], card: Path | None
+) -> Figures:
+    """Return what the gate said, who is champion now, every change of champion so far, and where the card is."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
     say += [f"  {'passed' if one.passed else 'FAILED'}  {one.name}: {one.told}" for one in gate]
     before = f", before it version {entry.before}" if entry.before else ""
@@ -136,6 +138,8 @@ def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: 
     for one in past[-RECENT:]:
         failed = f" (forced: {', '.join(one.failed)})" if one.forced else ""
         say.append(f"  {one.at}  {one.action:<9}version {one.version}{failed}")
+    files = [] if card is None else [str(card)]
+    say += [f"Model card: {path}" for path in files]
     return {
         "model": name,
         "champion": entry.version,
@@ -144,7 +148,7 @@ def promote_figures(name: str, entry: Entry, gate: Sequence[Requirement], past: 
         "forced": entry.forced,
         "gate": [asdict(one) for one in gate],
         "history": [asdict(one) for one in past],
-        "files": [],
+        "files": files,
         "say": say,
     }
 

@@ -49,7 +49,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: parameters, metrics, small files (texts as they are, else JSON), data, predictions, the model."""
+    """One training: parameters, metrics, small files (texts as they are, tables as
+    Parquet, else JSON), data, predictions, the model."""
 
     task: str
     parameters: Mapping[str, Any]
@@ -68,6 +69,9 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
         for name, document in run.documents.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(document, pa.Table):
+                pq.write_table(document, path, compression="zstd")
+                continue
             text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
             path.write_text(text, encoding="utf-8")
         if run.predictions is not None:

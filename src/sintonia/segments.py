@@ -52,7 +52,7 @@ def judge_segments(rows: Rows, propensities: Floats, categories: Sequence[str] =
     """
     customers = np.unique(rows.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
     found = []
-    for by, named in _named(rows, propensities, categories).items():
+    for by, named in segment_names(rows, propensities, categories).items():
         names, codes = np.unique(named, return_inverse=True)
         gaps = rows.label - propensities
         variances = cluster_variance(gaps.astype(np.float64), customers, codes.astype(np.int64))
@@ -75,8 +75,10 @@ def _segment(by: str, name: str, said: Floats, gaps: Floats, variance: float) ->
     )
 
 
-def _named(rows: Rows, propensities: Floats, categories: Sequence[str]) -> dict[str, NDArray[np.str_]]:
-    """Return each way to segment with every row's segment, "" for none."""
+def segment_names(
+    rows: Rows, propensities: Floats, categories: Sequence[str] = ()
+) -> dict[str, NDArray[np.str_]]:
+    """Return each way to segment that the features tell of, with every row's segment, "" for none."""
     named = {"decile": _deciles(equal_mass_bins(propensities))}
     came = [at for at, name in enumerate(rows.names) if name.startswith(CHANNEL)]
     if came:

@@ -18,6 +18,7 @@ FREE_TEXT_KEYS = (
     "list",
     "customer",
     "reviewer",
+    "cards",
     "remark",
     "out",
     "records",
@@ -49,7 +50,7 @@ FREE_TEXT_KEYS = (
 Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
 """
 
-PATH_KEYS = ("list", "effects", "out", "records", "workspace", "source.root", "identity.overrides")
+PATH_KEYS = ("list", "effects", "out", "cards", "records", "workspace", "source.root", "identity.overrides")
 """Keys whose value is a file or a folder."""
 
 _OVERRIDE = re.compile(

@@ -102,6 +102,8 @@ class TrainSettings(Settings):
     tune: TuneConfig = field(default_factory=TuneConfig)
     profit: ProfitConfig = field(default_factory=ProfitConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    groups: Names = field(default_factory=lambda: ["region", "generation"])
+    sensitive: Names = field(default_factory=Names)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
@@ -233,6 +235,7 @@ class PromoteSettings(Settings):
     version: str | None = None
     force: bool = False
     rollback: bool = False
+    cards: str | None = None
     task: TaskConfig = field(default_factory=TaskConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 

@@ -3,11 +3,26 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from sintonia import approval, registry
 from sintonia.config import ReviewSettings, SignSettings
-from sintonia.review import ReviewData, render
+from sintonia.errors import NotBuiltError
+from sintonia.gate import requirements
+from sintonia.interactions import open_store
+from sintonia.model import Model
+from sintonia.pipelines.treated import policy_review
+from sintonia.review import Check, Customer, ReviewData, read, render
+from sintonia.review.drift import Now, now_against
+from sintonia.review.policy_page import render_policy
 from sintonia.run_summaries import sign_figures
+from sintonia.scoring import scoring_date
 from sintonia.summaries import Figures, review_figures
+from sintonia.tasks import NEXT_BEST_ACTION
+from sintonia.training_set import assemble
+
+CUSTOMERS_NOW = 5000
+"""Customers by whom today is measured: enough for an index of ten bins."""
 
 
 def review(settings: ReviewSettings) -> Figures:
@@ -15,16 +30,46 @@ def review(settings: ReviewSettings) -> Figures:
     workspace = Path(settings.workspace)
     place = registry.tracking(settings.tracking, workspace)
     registered = registry.find_candidate(place, settings.task.name, settings.version)
-    told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
-    named = replace(
-        told, model_name=registered.name, model_version=registered.version, run_id=registered.run_id
-    )
-    page = render(named)
+    if settings.task.name == NEXT_BEST_ACTION:
+        page = render_policy(policy_review(place, registered, settings))
+    else:
+        page = render(_told(place, registered, settings))
     out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     registry.log_page(place, registered, page)
     return review_figures(registered, out)
+
+
+def _told(place: registry.Tracking, registered: registry.Registered, settings: ReviewSettings) -> ReviewData:
+    """Return what the run recorded, with what the gate says of it and how far today's customers are from training."""
+    told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
+    customers = registry.read_document(place, registered.run_id, registry.CUSTOMERS)
+    champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
+    other = None if champion is None or champion.version == registered.version else champion
+    gate = requirements(place, settings, registered, other)
+    return replace(
+        told.named(registered.name, registered.version, registered.run_id),
+        customers=tuple(read(Customer, one) for one in customers),
+        gate=tuple(Check(one.name, one.passed, one.told) for one in gate),
+        now=_now(registry.load(place, registered), told, settings),
+    )
+
+
+def _now(model: Model, told: ReviewData, settings: ReviewSettings) -> Now | None:
+    """Return how far the features of today's customers are from training; None without the model's own store."""
+    try:
+        store = open_store(Path(settings.workspace))
+    except NotBuiltError:
+        return None
+    if store.source != model.source or told.evidence is None:
+        return None
+    as_of = scoring_date(None, store, model)
+    everybody = sorted(store.customer_ids())
+    some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
+    asked = {everybody[at] for at in some.tolist()}
+    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
+    return now_against(told.evidence.profiles, rows, settings.seed) if len(rows) else None
 
 
 def approve(settings: SignSettings) -> Figures:

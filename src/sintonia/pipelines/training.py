@@ -25,11 +25,13 @@ from sintonia.features import catalogue, fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
 from sintonia.model import Model, fit_model
+from sintonia.pipelines.cards import write_card
 from sintonia.predictions import predictions_of
 from sintonia.progress import step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
 from sintonia.reference import fit_reference
+from sintonia.review.sample import key_path, write_key
 from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
@@ -112,6 +114,7 @@ def train(settings: TrainSettings) -> Figures:
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
+        write_key(training.sample, key_path(workspace, registered.run_id))
     return train_figures(training, registered)
 
 
@@ -208,10 +211,12 @@ def promote(settings: PromoteSettings) -> Figures:
     champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
     name = place.name(settings.task.name)
     gate: list[Requirement] = []
+    card: Path | None = None
     if settings.rollback:
         entry = promotion.roll_back(place, name, champion)
     else:
         candidate = registry.find_candidate(place, settings.task.name, settings.version)
         gate = [*requirements(place, settings, candidate, champion), is_approved(place, candidate)]
         entry = promotion.promote(place, candidate, champion, gate, force=settings.force)
-    return promote_figures(name, entry, gate, promotion.history(place, name))
+        card = write_card(place, candidate, settings, gate)
+    return promote_figures(name, entry, gate, promotion.history(place, name), card)

@@ -2,12 +2,19 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import Any, Protocol, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from functools import cache
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sintonia.errors import InputError
-from sintonia.estimates import Evaluation
+from sintonia.estimates import Estimate, Evaluation
 from sintonia.explain import Contributions, Swarm, importance
+from sintonia.review.customers import Customer
+from sintonia.review.drift import LabelRate, Now, Profile
+from sintonia.review.groups import Fairness, Group
+from sintonia.review.story import Dependence, FamilyWeight, Stability
+
+T = TypeVar("T")
 
 
 class Described(Protocol):
@@ -44,8 +51,65 @@ class FeatureWeight:
 
 
 @dataclass(frozen=True)
+class FoldFigures:
+    """How the settings did on one rolling fold before the test, by LightGBM's metrics."""
+
+    as_of: str
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class LeakColumn:
+    """The leak check's verdict on a column: its AUC alone, whether it may leak, and why or why not."""
+
+    name: str
+    source: str
+    strength: Estimate | None
+    may_leak: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A feature as the catalogue has it."""
+
+    name: str
+    family: str
+    definition: str
+    unit: str
+    missing: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands behind the figures of a page: what moves scores, for whom, whether it stays so, and the data."""
+
+    families: tuple[FamilyWeight, ...]
+    dependences: tuple[Dependence, ...]
+    stability: Stability
+    folds: tuple[FoldFigures, ...]
+    groups: tuple[Group, ...]
+    fairness: tuple[Fairness, ...]
+    labels: tuple[LabelRate, ...]
+    profiles: tuple[Profile, ...]
+    leaks: tuple[LeakColumn, ...]
+    catalogue: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement of the gate, whether it is met, and the figures that say so."""
+
+    name: str
+    passed: bool
+    told: str
+
+
+@dataclass(frozen=True)
 class ReviewData:
-    """All that a page needs. Name, version and run are known only once the model is registered.
+    """All that a page needs. Name, version and run are known only once the model is registered, and the customers
+    are kept beside the rest.
 
     Attributes
     ----------
@@ -68,6 +132,11 @@ class ReviewData:
         Which data, and whether a simulation made them.
     created_at
         When the model was trained, ISO.
+    evidence, customers
+        What stands behind the figures, and explained rows that teach.
+    gate, now
+        What `promote` will ask of the figures, and how far today's customers are from training; both are looked up
+        when the page is written.
     """
 
     task: str
@@ -86,6 +155,14 @@ class ReviewData:
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""
+    evidence: Evidence | None = None
+    customers: tuple[Customer, ...] = ()
+    gate: tuple[Check, ...] = ()
+    now: Now | None = None
+
+    def named(self, name: str, version: str, run_id: str) -> "ReviewData":
+        """Return the data with the registry's names of the model."""
+        return replace(self, model_name=name, model_version=version, run_id=run_id)
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -100,18 +177,30 @@ class ReviewData:
         InputError
             When a figure is missing or has another shape: another version wrote it.
         """
-        try:
-            return _read(cls, plain)  # type: ignore[no-any-return]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"The review's figures cannot be read ({error}); train the model again."
-            ) from None
+        return read(cls, plain)
+
+
+_hints = cache(get_type_hints)
+
+
+def read(kind: type[T], value: Any) -> T:  # noqa: ANN401  any JSON value
+    """Return a JSON value as a dataclass of this kind.
+
+    Raises
+    ------
+    InputError
+        When a figure is missing or has another shape: another version wrote it.
+    """
+    try:
+        return _read(kind, value)  # type: ignore[no-any-return]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"The review's figures cannot be read ({error}); train the model again.") from None
 
 
 def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401  the kind decides what comes back
     """Return a JSON value as the type annotation says: dataclasses, tuples and mappings of them."""
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]
         return kind(**{name: _read(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
     origin, args = get_origin(kind), get_args(kind)
     if origin is tuple:

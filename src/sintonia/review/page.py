@@ -1,12 +1,19 @@
 """The page: a template filled with figures, the same bytes for the same figures."""
 
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any
+
+from markupsafe import Markup
 
 from sintonia.estimates import Estimate
 from sintonia.metrics import Metric
 from sintonia.pages import number, template
-from sintonia.review import charts, words
+from sintonia.review import charts, views, words
 from sintonia.review.data import ReviewData
+from sintonia.review.embedded import embedded
+from sintonia.review.worries import worries
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -16,16 +23,18 @@ _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
 def render(review: ReviewData) -> str:
-    """Return the review as one self-contained HTML page: no script, no network, nobody's data.
+    """Return the review as one self-contained HTML page: no network, nobody's name, one script known by its hash.
 
-    The same figures give the same bytes.
+    The same figures give the same bytes. Without its script the page lacks the search alone.
     """
-    own = review.evaluation.model
+    own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
+    unit = "log amounts" if amount else "log-odds"
+    script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
     return template("review.html.j2", {"interval": words.interval}).render(
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
-        worries=words.worries(review),
+        worries=worries(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),
@@ -34,6 +43,16 @@ def render(review: ReviewData) -> str:
         found_at=found_at(review),
         story=_story(review),
         listed=review.weights[:LISTED_FEATURES],
+        unit=unit,
+        evidence=review.evidence,
+        told=None if review.evidence is None else views.story(review.evidence, catalogue),
+        groups=views.groups(review),
+        drift=views.drift(review, catalogue),
+        examples=views.examples(review.customers, catalogue, amount),
+        kinds=dict.fromkeys(one.kind for one in review.customers),
+        customers=embedded(review.customers, catalogue, amount, unit),
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
     )
 
 

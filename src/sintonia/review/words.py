@@ -9,10 +9,6 @@ from sintonia.review.data import ReviewData
 
 UNSETTLED = 0.05
 SHOWN = 0.0005
-FEW_OUTCOMES = 200
-SUSPICIOUS_AUC = 0.95
-DOMINANT = 0.5
-SHIFT = 0.25
 STATES = {"better than": "good", "worse than": "bad", "not distinguishable from": "open"}
 
 
@@ -32,9 +28,20 @@ def interval(found: Estimate, digits: int = 3, signed: bool = False) -> str:
 
 def findings(data: ReviewData) -> list[Finding]:
     """Return the verdict: does it rank better than the best baseline, is it calibrated, what does it find."""
-    if data.evaluation.bins:
-        return [ranking(data), calibration(data), reach(data)]
-    return [ranking(data), total(data), capture(data)]
+    others = (calibration, reach) if data.evaluation.bins else (total, capture)
+    found = [ranking(data), *(finding(data) for finding in others)]
+    return [*found, gate(data)] if data.gate else found
+
+
+def gate(data: ReviewData) -> Finding:
+    """Return whether the figures would let it become champion, and how it does against the present one."""
+    failed = [one for one in data.gate if not one.passed]
+    if failed:
+        evidence = "; ".join(f"{one.name}: {one.told}" for one in failed)
+        return Finding("bad", "Promotion would stop here", f"{evidence}.")
+    told = {one.name: one.told for one in data.gate}
+    evidence = told.get("champion", told.get("naive rule", ""))
+    return Finding("good", "Would pass the gate, once approved", f"{evidence[:1].upper()}{evidence[1:]}.")
 
 
 def ranking(data: ReviewData) -> Finding:
@@ -115,31 +122,3 @@ def capture(data: ReviewData) -> Finding:
     evidence = f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval(found, 2)})."
     state = "good" if found.low > VALUE_SHARE else "bad" if found.high < VALUE_SHARE else "open"
     return Finding(state, f"The highest fifth brings {percent(found.value)} of the spend", evidence)
-
-
-def worries(data: ReviewData) -> list[str]:
-    """Return what a reviewer should look at before signing; nothing when nothing stands out."""
-    judged = data.evaluation
-    rates = {part.name: part.label_rate for part in data.parts}
-    before, now = rates.get("train", judged.label_rate), rates.get("test", judged.label_rate)
-    outcomes = round(judged.rows * min(judged.label_rate, 1 - judged.label_rate))
-    total = sum(weight.mean_absolute for weight in data.weights)
-    found = []
-    if outcomes < FEW_OUTCOMES:
-        found.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
-    if sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
-        found.append(
-            "Only one test date: intervals say nothing of how the figures change from month to month."
-        )
-    auc = judged.estimates[judged.model].get("auc")
-    if auc is not None and auc.value > SUSPICIOUS_AUC:
-        found.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
-    if data.weights and data.weights[0].mean_absolute > DOMINANT * total:
-        found.append(
-            f"More than half of all contributions come from one feature: {data.weights[0].definition}."
-        )
-    if abs(now - before) > SHIFT * before:
-        found.append(
-            f"The outcome's rate went from {percent(before, 1)} in training to {percent(now, 1)} in the test."
-        )
-    return found

@@ -18,6 +18,7 @@ from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.explain import Contributions, Swarm, swarms
 from sintonia.review import Part, ReviewData, charts, drawings, feature_weights, render, words
 from sintonia.review.page import metric_table
+from sintonia.review.worries import worries
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -250,17 +251,17 @@ def test_an_error_that_chance_explains_is_not_called_zero():
 
 def test_worries_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
     quiet = replace(review(), weights=())
-    assert words.worries(quiet) == []
-    assert "one feature" in words.worries(review())[0]
+    assert worries(quiet) == []
+    assert "one feature" in worries(review())[0]
     auc = against({"auc": Estimate(0.97, 0.96, 0.98)})
-    assert any("no feature knows the outcome" in worry for worry in words.worries(auc))
+    assert any("no feature knows the outcome" in worry for worry in worries(auc))
     one_date = replace(quiet, parts=(Part("train", ("a",), 10, 9, 0.2), Part("test", ("b",), 10, 9, 0.5)))
-    assert [worry.split(":")[0] for worry in words.worries(one_date)] == [
+    assert [worry.split(":")[0] for worry in worries(one_date)] == [
         "Only one test date",
         "The outcome's rate went from 20.0\u202f% in training to 50.0\u202f% in the test.",
     ]
     few = replace(quiet, evaluation=replace(review().evaluation, rows=150))
-    assert words.worries(few)[0].startswith("Only 69 test rows")
+    assert worries(few)[0].startswith("Only 69 test rows")
 
 
 def test_synthetic_data_are_called_so():

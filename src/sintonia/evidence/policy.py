@@ -1,0 +1,51 @@
+"""A learned policy as the run MLflow keeps."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sintonia import __version__
+from sintonia.config import TrainSettings
+from sintonia.evidence.whole import flat, plain
+from sintonia.features import as_csv, catalogue, described
+from sintonia.provenance import code_hash, config_hash
+from sintonia.registry import CATALOGUE
+from sintonia.runs import Run
+from sintonia.uplift.saved import PolicyModel
+
+
+def policy_run(settings: TrainSettings, model: PolicyModel, figures: Mapping[str, Any]) -> Run:
+    """Return a learned policy as a run: parameters, values, the resolved configuration, features and figures."""
+    values = {
+        f"{plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
+    }
+    difference, low, high = figures["gate"]["difference"]
+    gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}
+    resolved = asdict(settings)
+    entries = described(catalogue(model.features, model.fitted))
+    return Run(
+        task=settings.task.name,
+        parameters={
+            "seed": settings.seed,
+            "source": model.source,
+            **flat(resolved, ("features", "model", "policy")),
+        },
+        metrics={name: value for name, value in {**values, **gate}.items() if value is not None},
+        tags={
+            "sintonia.version": __version__,
+            "sintonia.code": code_hash(),
+            "sintonia.config": config_hash(settings),
+            "sintonia.data_fingerprint": model.fingerprint,
+            "sintonia.gate": "personalised" if model.passed else f"constant: {figures['gate']['constant']}",
+            "sintonia.evidence": "observational" if model.observational else "logged propensities",
+        },
+        documents={
+            "study.json": dict(figures),
+            "config.json": resolved,
+            "features.json": list(model.names),
+            CATALOGUE: entries,
+            "catalogue.csv": as_csv(entries),
+            "fitted.json": model.fitted.as_plain(),
+        },
+        model=model,
+    )

@@ -1,0 +1,167 @@
+"""A training as the review page tells it: figures, the evidence behind them, and the customers that teach."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.evidence.whole import Training
+from sintonia.explain import Contributions, contributions, swarms
+from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
+from sintonia.review.attributes import attribute_names
+from sintonia.review.customers import Customer, choose, tell
+from sintonia.review.data import Entry
+from sintonia.review.drift import label_rates, profiles
+from sintonia.review.groups import Judged, judge_fairness, judge_groups
+from sintonia.review.history import histories
+from sintonia.review.story import dependences, family_sums, family_weights, stability
+from sintonia.review.what_if import what_ifs
+from sintonia.segments import Segment, judge_segments, segment_names
+from sintonia.tasks import define_label, describe, find_task
+from sintonia.training_set import Rows
+
+CENTS = 100
+ROWS_A_DATE = 500
+"""Rows by which a date's importance is measured: enough for the order of the features that count."""
+
+
+def review_data(training: Training) -> ReviewData:
+    """Return what the review page shows of a training; the registry's name and version are added when it is read."""
+    task, sample = training.settings.task, training.sample
+    population, outcome = describe(task)
+    meanings = {feature.name: feature for feature in training.model.catalogue}
+    synthetic = training.store.source == "synthetic"
+    return ReviewData(
+        task=task.name,
+        population=population,
+        outcome=outcome,
+        label=define_label(task),
+        limits=_limits(synthetic, training),
+        parts=tuple(part(name, training.rows, dates) for name, dates in _parts(training).items()),
+        evaluation=training.judged,
+        weights=feature_weights(sample.found, meanings),
+        swarms=tuple(swarms(sample.found, sample.rows.values, seed=training.settings.seed)),
+        fingerprint=training.store.fingerprint,
+        source=training.store.source,
+        synthetic=synthetic,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        evidence=evidence(training),
+    )
+
+
+def evidence(training: Training) -> Evidence:
+    """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
+    sample, seed = training.sample, training.settings.seed
+    families = {feature.name: feature.family for feature in training.model.catalogue}
+    said = training.model.outcomes(training.test.values)
+    amount = find_task(training.settings.task).label == "amount"
+    unit = CENTS if amount else 1
+    customer = np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
+    judged = Judged(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
+    named = group_names(training, said)
+    groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
+    sums = family_sums(sample.found, families)
+    return Evidence(
+        families=family_weights(sample.found, families),
+        dependences=dependences(sample.found, sample.rows.values, seed),
+        stability=stability(_by_date(training)),
+        folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
+        groups=judge_groups(judged, groups, (sample.place, sums)),
+        fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
+        labels=label_rates(training.rows, _parts(training)),
+        profiles=profiles(training.rows.at(training.split.train), training.test, seed),
+        leaks=tuple(
+            LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
+        ),
+        catalogue=tuple(
+            Entry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
+            for one in training.model.catalogue
+        ),
+    )
+
+
+def customers(training: Training) -> tuple[Customer, ...]:
+    """Return the explained rows that were chosen to teach, with history, reasons and what-if."""
+    sample, model = training.sample, training.model
+    chosen = choose(sample, find_task(training.settings.task).label == "amount")
+    dates = sample.rows.as_of.astype("datetime64[us]").tolist()
+    asked = [(str(sample.rows.customer_id[at]), dates[at]) for at in chosen]
+    named = group_names(training, model.outcomes(training.test.values))
+    groups = {by: of[sample.place] for by, of in named.items() if by not in ("decile", "category")}
+    grids = what_ifs(model, sample, [*chosen], [feature.family for feature in model.catalogue])
+    meanings = {feature.name: feature for feature in model.catalogue}
+    beside = (histories(training.store, asked), grids, training.settings.task.categories)
+    return tell(sample, chosen, meanings, groups, beside)
+
+
+def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
+    """Return by attribute each test row's group, "" for none: channel, tenure, what the settings name.
+
+    # (n_rows,) each
+    """
+    settings, test = training.settings, training.test
+    asked = dict.fromkeys([*settings.groups, *settings.sensitive])
+    named = segment_names(test, said, settings.task.categories)
+    return {**named, **attribute_names(training.store, test, [*asked])}
+
+
+def _by_date(training: Training) -> dict[str, Contributions]:
+    """Return the contributions of some rows of each as-of date, oldest first."""
+    found, rng = {}, np.random.default_rng(training.settings.seed)
+    for as_of in training.split.all:
+        rows = training.rows.at((as_of,))
+        if len(rows):
+            some = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
+            found[f"{as_of:%Y-%m-%d}"] = contributions(training.model.booster, some.values)
+    return found
+
+
+def _parts(training: Training) -> dict[str, Sequence[datetime]]:
+    split = training.split
+    return {"train": split.train, "valid": split.valid, "test": split.test}
+
+
+def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
+    limits = (
+        *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
+        *(
+            f"Column {found.name} of silo '{found.source}' may leak: {found.why}."
+            for found in training.leaks
+            if found.may_leak
+        ),
+        *(
+            f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
+            f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
+            for found in segments(training)
+            if found.fails
+        ),
+        "A propensity says what will happen, not what an action would change: it is no uplift.",
+        "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
+        "Customers outside the population get no score.",
+    )
+    return (
+        (*limits, "The data are synthetic: no figure here says anything about real people.")
+        if synthetic
+        else limits
+    )
+
+
+def segments(training: Training) -> list[Segment]:
+    """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
+    if find_task(training.settings.task).label == "amount":
+        return []
+    said = training.model.outcomes(training.test.values)
+    return judge_segments(training.test, said, training.settings.task.categories)
+
+
+def part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
+    """Return the size of the rows of these dates, and their label rate."""
+    mine = rows.at(dates)
+    return Part(
+        name=name,
+        as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
+        rows=len(mine),
+        customers=len(np.unique(mine.customer_id.astype(str))),
+        label_rate=float((mine.label > 0).mean()),
+    )

@@ -1,0 +1,177 @@
+"""What a page on a learned policy shows: the study of its log, the customers that teach, the rules and their prices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.pages import number, percent
+from sintonia.review.history import History
+from sintonia.review.words import Finding
+
+Floats = NDArray[np.float64]
+NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
+KINDS = {
+    "sleeping dogs": "every action is expected to cost more than it brings: leave them alone",
+    "gains most": "the best action is expected to bring more than for anybody else",
+    "torn": "two actions are expected to bring nearly the same",
+    "typical": "the best action is expected to bring what it does in the middle",
+}
+A_KIND = 12
+
+
+@dataclass(frozen=True)
+class Treated:
+    """A customer under a sample number: of which kind, what each action is expected to gain, and the history."""
+
+    sample: int
+    kind: str
+    gains: tuple[tuple[str, float], ...]
+    history: History
+
+
+@dataclass(frozen=True)
+class PolicyReview:
+    """All that the page of a policy needs: plain JSON values of its run, its last round (None without), customers."""
+
+    study: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    round: Mapping[str, Any] | None
+    customers: tuple[Treated, ...]
+    source: str
+    fingerprint: str
+    model_name: str
+    model_version: str
+    run_id: str
+
+
+def choose_treated(gains: Floats, seed: int) -> dict[int, str]:
+    """Return the places of customers that teach, each with its kind; `gains` (n, n_actions), the first of nothing."""
+    acting = gains[:, 1:]
+    ordered = np.sort(acting, axis=1)
+    best = ordered[:, -1]
+    second = ordered[:, -2] if acting.shape[1] > 1 else np.full(len(best), -np.inf)
+    order = {
+        "sleeping dogs": np.where(best < 0, best, np.inf),
+        "gains most": -best,
+        "torn": np.where(best > 0, best - second, np.inf),
+        "typical": np.abs(best - np.median(best)),
+    }
+    shuffled = np.random.default_rng(seed).permutation(len(best))
+    found: dict[int, str] = {}
+    for kind, by in order.items():
+        able = shuffled[np.argsort(by[shuffled], kind="stable")]
+        taken = [at for at in able.tolist() if np.isfinite(by[at]) and at not in found][:A_KIND]
+        found |= dict.fromkeys(taken, kind)
+    return found
+
+
+def told(found: Sequence[float | None], digits: int = 3) -> str:
+    """Return an estimate as JSON keeps it, value and interval, in words; nothing for what is no number."""
+    if found is None or found[0] is None:
+        return ""
+    value, low, high = (0.0 if one is None else one for one in found)
+    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
+def findings(review: PolicyReview) -> list[Finding]:
+    """Return the verdict: is personalising worth it, is acting, on what evidence, and do gains come true."""
+    return [_personal(review.study), _worth(review.study), _evidence(review.study), _order(review.study)]
+
+
+def _personal(study: Mapping[str, Any]) -> Finding:
+    gate = study["gate"]
+    if gate["passed"]:
+        return Finding("good", "Choosing for each customer is surely worth it", gate["sentence"])
+    return Finding("open", f"One action for all: '{gate['constant']}'", gate["sentence"])
+
+
+def _worth(study: Mapping[str, Any]) -> Finding:
+    policies = study["policies"]
+    chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[NOTHING]["doubly_robust"]
+    evidence = (
+        f"A decision is worth {told(chosen)} by what was chosen, {told(nothing)} by doing nothing, costs taken off, "
+        f"on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who taught nothing."
+    )
+    if chosen[1] > nothing[2]:
+        return Finding("good", "Acting is worth more than doing nothing", evidence)
+    state, headline = (
+        ("bad", "Acting loses money")
+        if chosen[2] < nothing[1]
+        else ("open", "Acting is not clearly worth it")
+    )
+    return Finding(state, headline, evidence)
+
+
+def _evidence(study: Mapping[str, Any]) -> Finding:
+    log = study["logging_propensities"]
+    size = f"{study['decisions']:,} decisions among {len(study['actions'])} actions"
+    if log["logged"]:
+        return Finding(
+            "good", "Learned from what chance decided", f"{size}, each with its logged propensity."
+        )
+    said = log["warning"] or "The propensities were estimated."
+    covered = (
+        ""
+        if log["covered"] is None
+        else f" {percent(log['covered'])} of the decisions could have had every action."
+    )
+    return Finding(
+        "bad" if log["targeted"] else "open", "Propensities were not logged", f"{size}. {said}{covered}"
+    )
+
+
+def _order(study: Mapping[str, Any]) -> Finding:
+    held = [
+        low <= fifth["predicted"] <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
+    ]
+    evidence = f"In {sum(held)} of {len(held)} fifths of the predicted gain the observed one holds it in its interval."
+    if all(held):
+        return Finding("good", "Predicted gains come true", evidence)
+    return Finding("open", "Predicted gains are rough", evidence)
+
+
+def rules(engagement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return an engagement policy in words: what it is about, and what it says."""
+    found = [
+        (
+            name,
+            f"{one['channel']}, {one['cost_eur']:.2f} EUR a contact, lever {one['lever']:g}"
+            f"{'' if one['selling'] else ', does not sell'}{'' if one['needs_consent'] else ', needs no consent'}",
+        )
+        for name, one in engagement["actions"].items()
+    ]
+    for name, one in engagement["rules"].items():
+        who = ", ".join(one["actions"]) or "all actions"
+        found.append((name, f"{one['stage']}: {who} only where {one['where']}{_because(one['because'])}"))
+    for name, one in engagement["contact_limits"].items():
+        period = f"in {one['rolling_days']} days" if one["rolling_days"] else f"a calendar {one['calendar']}"
+        found.append((name, f"at most {one['at_most']} contacts {period}{_on(one['channel'])}"))
+    for name, one in engagement["pauses"].items():
+        found.append(
+            (
+                name,
+                f"after {one['after_refusals']} unanswered in a row none for {one['days']} days{_on(one['channel'])}",
+            )
+        )
+    if engagement["complaint_stops_selling"]:
+        found.append(("complaints", "nothing is sold while a complaint is open"))
+    for name, one in engagement["capacities"].items():
+        most = "" if one["at_most"] is None else f"at most {one['at_most']:,}"
+        least = f"at least {one['at_least']:,}" if one["at_least"] else ""
+        what = one["action"] or one["channel"] or "contacts"
+        found.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {one['per']}"))
+    if engagement["budget_eur"] is not None:
+        found.append(("budget", f"{engagement['budget_eur']:,.2f} EUR a round"))
+    holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
+    return [*found, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
+
+
+def _because(why: str) -> str:
+    return f" ({why})" if why else ""
+
+
+def _on(channel: str | None) -> str:
+    return f" on {channel}" if channel else ""

@@ -1,0 +1,103 @@
+"""The rows whose scores are explained: numbered, with values and contributions, and never with a customer's id.
+
+The table goes beside the run. Who stands behind a number is told by a key file in the workspace alone, which an
+erasure cleans like any other: access to the evidence on a person ends with it, and no page changes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sintonia.explain import Contributions, contributions, shap_explanation
+from sintonia.training_set import Rows
+
+if TYPE_CHECKING:
+    import shap
+
+    from sintonia.model import Model
+
+FILE = "contributions.parquet"
+EXPLAINED_ROWS = 2000
+KEYS = "samples"
+"""The workspace's folder of who stands behind the sample numbers of each run."""
+VALUE, CONTRIBUTION = "value.", "contribution."
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows in the order of their sample numbers, which begin at 1; `place` (n,) says where each was drawn from.
+
+    `outcome` (n,) is the propensity or expected cents, `raw` (n,) the score that contributions and base add up to.
+    """
+
+    rows: Rows
+    place: NDArray[np.int64]
+    outcome: Floats
+    raw: Floats
+    found: Contributions
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+def draw_sample(model: "Model", rows: Rows, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
+    """Return at most so many of the rows, drawn and numbered at random, with the contributions to their scores."""
+    place = np.random.default_rng(seed).permutation(len(rows))[:at_most]
+    drawn = rows.take(place)
+    return Sample(
+        rows=drawn,
+        place=place,
+        outcome=model.outcomes(drawn.values),
+        raw=model.raw_scores(drawn.values),
+        found=contributions(model.booster, drawn.values),
+    )
+
+
+def as_table(sample: Sample) -> pa.Table:
+    """Return one row a sample number: as_of, category (-1 without), label, outcome, raw_score, base, and two a feature.
+
+    `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score.
+    """
+    rows, found = sample.rows, sample.found
+    category = np.full(len(sample), -1, np.int16) if rows.category is None else rows.category
+    return pa.table(
+        {
+            "sample": np.arange(1, len(sample) + 1),
+            "as_of": pa.array(rows.as_of, pa.timestamp("us")),
+            "category": category,
+            "label": rows.label,
+            "outcome": sample.outcome,
+            "raw_score": sample.raw,
+            "base": np.full(len(sample), found.base),
+            **{f"{VALUE}{name}": rows.values[:, at] for at, name in enumerate(rows.names)},
+            **{f"{CONTRIBUTION}{name}": found.values[:, at] for at, name in enumerate(found.names)},
+        }
+    )
+
+
+def explanation(table: pa.Table) -> "shap.Explanation":
+    """Return the table's contributions as a `shap.Explanation`, for the plots of a notebook."""
+    names = [name.removeprefix(CONTRIBUTION) for name in table.column_names if name.startswith(CONTRIBUTION)]
+    moved, values = (
+        np.column_stack([table[prefix + name].to_numpy() for name in names])
+        for prefix in (CONTRIBUTION, VALUE)
+    )
+    return shap_explanation(Contributions(tuple(names), moved, table["base"][0].as_py()), values)
+
+
+def key_path(workspace: Path, run_id: str) -> Path:
+    """Return where the key to the sample numbers of a run lies."""
+    return workspace / KEYS / f"{run_id}.parquet"
+
+
+def write_key(sample: Sample, path: Path) -> None:
+    """Write who stands behind each sample number: `sample`, `customer_id`; for the workspace, not for the run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = pa.array(sample.rows.customer_id.tolist(), pa.string())
+    pq.write_table(pa.table({"sample": np.arange(1, len(sample) + 1), "customer_id": ids}), path)

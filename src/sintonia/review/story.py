@@ -1,0 +1,176 @@
+"""What moves the score, all in all: families, dependence with its strongest interaction, and whether it stays so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.explain import Contributions, Rows, importance
+
+Floats = NDArray[np.float64]
+
+DEPENDENCES, POINTS = 6, 300
+SLICES = 8
+"""Slices of a feature's values within which contributions differ by other features alone."""
+LEAST_SHARE = 0.05
+STABLE_FEATURES = 8
+
+
+@dataclass(frozen=True)
+class FamilyWeight:
+    """A family of features with the mean size of what it moves the raw score by, its features' effects added up."""
+
+    family: str
+    features: int
+    mean_absolute: float
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """One feature's contributions against its values, over a sample; `missing` are those where it has none.
+
+    `other` is the feature that explains the largest `share` of the spread between contributions at equal values,
+    None where none explains a twentieth; `ranks` are the ranks (0 to 1) of its values at the same points.
+    """
+
+    feature: str
+    values: tuple[float, ...]
+    contributions: tuple[float, ...]
+    ranks: tuple[float | None, ...]
+    missing: tuple[float, ...]
+    other: str | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Mean absolute contributions at each as-of date, and the rank correlation of all features with the last date's.
+
+    `sizes` has for each feature one figure a date.
+    """
+
+    as_of: tuple[str, ...]
+    rank_correlation: tuple[float, ...]
+    sizes: dict[str, tuple[float, ...]]
+
+
+def family_sums(found: Contributions, families: Mapping[str, str]) -> dict[str, Floats]:
+    """Return by family what its features together move each row's score by, in the order of their importance."""
+    of = np.array([families.get(name, "") for name in found.names])
+    sums = {name: found.values[:, of == name].sum(axis=1) for name in dict.fromkeys(of.tolist())}
+    return dict(sorted(sums.items(), key=lambda one: -float(np.abs(one[1]).mean())))
+
+
+def family_weights(found: Contributions, families: Mapping[str, str]) -> tuple[FamilyWeight, ...]:
+    """Return the families that move the score, largest first."""
+    used = [families.get(name, "") for name, size in importance(found) if size > 0]
+    sizes = {name: float(np.abs(moved).mean()) for name, moved in family_sums(found, families).items()}
+    return tuple(
+        FamilyWeight(name, used.count(name), round(size, 6)) for name, size in sizes.items() if size > 0
+    )
+
+
+def dependences(found: Contributions, features: Rows, seed: int) -> tuple[Dependence, ...]:
+    """Return how the most important features work, each with the feature it works together with most."""
+    values = np.asarray(features, np.float64)
+    moving = [found.names.index(name) for name, size in importance(found) if size > 0]
+    picked = np.random.default_rng(seed).permutation(len(values))[:POINTS]
+    return tuple(_dependence(found, values, at, moving, picked) for at in moving[:DEPENDENCES])
+
+
+def _dependence(
+    found: Contributions, values: Floats, at: int, moving: Sequence[int], picked: NDArray[np.int64]
+) -> Dependence:
+    others = [one for one in moving if one != at]
+    shares = interaction_shares(values[:, at], found.values[:, at], values[:, others])
+    best = int(shares.argmax()) if len(shares) else -1
+    other = others[best] if best >= 0 and shares[best] >= LEAST_SHARE else None
+    own, moved = values[picked, at], found.values[picked, at]
+    known = ~np.isnan(own)
+    order = np.argsort(own[known], kind="stable")
+    ranks: list[float | None] = [None] * int(known.sum())
+    if other is not None:
+        ranks = _ranks(values[picked, other][known][order])
+    return Dependence(
+        feature=found.names[at],
+        values=tuple(_short(own[known][order])),
+        contributions=tuple(_short(moved[known][order])),
+        ranks=tuple(ranks),
+        missing=tuple(_short(np.sort(moved[~known]))),
+        other=None if other is None else found.names[other],
+        share=round(float(shares[best]), 4) if other is not None else 0.0,
+    )
+
+
+def interaction_shares(own: Floats, moved: Floats, others: Floats) -> Floats:
+    """Return for each other feature the share of the spread at equal values of `own` that it explains.  # (n_others,)
+
+    Contributions differ at equal values only by what the feature does together with others. Within slices of equal
+    mass, by the rank of `own`, the squared correlation with each other feature's values is weighted by the slice's
+    spread, as `shap.approximate_interactions` sums correlations over such slices; a missing value stands below all.
+    """
+    order = np.argsort(own, kind="stable")
+    explained, spread = np.zeros(others.shape[1]), 0.0
+    lowest = np.nanmin(others, axis=0, initial=0.0) - 1
+    for part in np.array_split(order, min(SLICES, max(len(own) // 25, 1))):
+        trend = _trend(own[part], moved[part])
+        rest = moved[part] - trend
+        filled = np.where(np.isnan(others[part]), lowest, others[part])
+        deviation = filled - filled.mean(axis=0)
+        norm = np.sqrt((deviation**2).sum(axis=0) * (rest**2).sum())
+        together = np.divide(rest @ deviation, norm, out=np.zeros(len(norm)), where=norm > 1e-12)
+        weight = float((rest**2).sum())
+        explained += weight * together**2
+        spread += weight
+    shares: Floats = explained / spread if spread > 1e-12 else explained
+    return shares
+
+
+def _trend(own: Floats, moved: Floats) -> Floats:
+    """Return what a straight line through a slice says: the feature's own work within it."""
+    known = ~np.isnan(own)
+    line = np.full(len(own), moved.mean())
+    if known.sum() > 2 and own[known].std() > 0:
+        slope = np.polyfit(own[known], moved[known], 1)
+        line[known] = np.polyval(slope, own[known])
+    return line
+
+
+def stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURES) -> Stability:
+    """Return whether the same features move the score at every date, dates given oldest first."""
+    from scipy.stats import rankdata
+
+    sizes = {as_of: np.abs(one.values).mean(axis=0) for as_of, one in found.items()}
+    last = list(found)[-1]
+    names = found[last].names
+    used = np.any([one > 0 for one in sizes.values()], axis=0)
+    ranks = {as_of: rankdata(one[used]) for as_of, one in sizes.items()}
+    agreement = {as_of: _correlation(one, ranks[last]) for as_of, one in ranks.items()}
+    top = np.argsort(-np.mean(list(sizes.values()), axis=0), kind="stable")[:features]
+    return Stability(
+        as_of=tuple(sizes),
+        rank_correlation=tuple(round(one, 4) for one in agreement.values()),
+        sizes={
+            names[at]: tuple(round(float(one[at]), 6) for one in sizes.values()) for at in top if used[at]
+        },
+    )
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    return float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 1.0
+
+
+def _ranks(values: Floats) -> list[float | None]:
+    from scipy.stats import rankdata
+
+    known = ~np.isnan(values)
+    scaled = np.full(len(values), np.nan)
+    scaled[known] = (rankdata(values[known]) - 1) / max(int(known.sum()) - 1, 1)
+    return [None if np.isnan(rank) else round(float(rank), 3) for rank in scaled]
+
+
+def _short(values: NDArray[Any]) -> list[float]:
+    """Return four significant digits: more, no plot shows."""
+    return [float(f"{value:.4g}") for value in values.tolist()]

@@ -1,0 +1,147 @@
+"""The evidence as the page's templates show it: rows of tables, sorted and cut to what can be read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sintonia.explain import Meaning
+from sintonia.pages import number, percent
+from sintonia.review import plots
+from sintonia.review.customers import MEANING, Customer
+from sintonia.review.data import Entry, Evidence, ReviewData
+from sintonia.review.embedded import rest_text, value_text
+from sintonia.review.groups import Group
+from sintonia.review.history import in_words
+from sintonia.review.words import interval
+
+LISTED_DRIFT = 12
+START, END = "Where every score starts", "Raw score"
+
+
+def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any]:
+    """Return families with bars, dependence plots with their captions, and sparklines of what counts by date."""
+    largest = max((one.mean_absolute for one in evidence.families), default=1.0)
+    highest = max((max(sizes) for sizes in evidence.stability.sizes.values()), default=1.0)
+    return {
+        "families": [(one, round(100 * one.mean_absolute / largest, 1)) for one in evidence.families],
+        "dependences": [
+            {
+                "title": _definition(one.feature, catalogue),
+                "other": None if one.other is None else _definition(one.other, catalogue),
+                "share": percent(one.share),
+                "missing": len(one.missing),
+                "drawn": plots.dependence(
+                    one, catalogue[one.feature].unit if one.feature in catalogue else ""
+                ),
+            }
+            for one in evidence.dependences
+        ],
+        "lowest": number(min(evidence.stability.rank_correlation, default=1.0), 2),
+        "folds": _folds(evidence),
+        "stable": [
+            (_definition(name, catalogue), sizes, plots.sparkline(sizes, highest))
+            for name, sizes in evidence.stability.sizes.items()
+        ],
+    }
+
+
+def _folds(evidence: Evidence) -> str:
+    """Return how each rolling fold before the test did, by AUC where there is one."""
+    if not evidence.folds:
+        return ""
+    first = evidence.folds[0].figures
+    name = "auc" if "auc" in first else next(iter(first))
+    each = ", ".join(f"{number(fold.figures[name])} ({fold.as_of})" for fold in evidence.folds)
+    return f"Rolling folds before the test, {'AUC' if name == 'auc' else name.replace('_', ' ')}: {each}."
+
+
+def _definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
+    return catalogue[name].definition if name in catalogue else name
+
+
+def groups(review: ReviewData) -> list[dict[str, Any]]:
+    """Return the groups' rows as text: rate or euros said and come true, ranking and gap with intervals, families."""
+    if review.evidence is None:
+        return []
+    return [_group(one, not review.evaluation.bins) for one in review.evidence.groups]
+
+
+def _group(one: Group, amount: bool) -> dict[str, Any]:
+    def mean(value: float) -> str:
+        return f"{value:,.2f}" if amount else percent(value, 1)
+
+    def gap(value: float) -> str:
+        return percent(value) if amount else number(100 * value, 1, signed=True)
+
+    return {
+        "by": one.by,
+        "name": one.name,
+        "rows": one.rows,
+        "ranking": "" if one.ranking is None else number(one.ranking.value),
+        "ranking_interval": "" if one.ranking is None else interval(one.ranking),
+        "predicted": mean(one.predicted),
+        "observed": mean(one.observed),
+        "gap": gap(one.gap.value),
+        "gap_interval": f"{gap(one.gap.low)} to {gap(one.gap.high)}",
+        "families": [
+            f"{size.family} {number(size.size.value, 2)} ({interval(size.size, 2)})" for size in one.families
+        ],
+        "flags": [told for told, so in (("wrong here", one.wrong), ("ranks worse here", one.weak)) if so],
+    }
+
+
+def drift(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
+    """Return the features whose distribution moved most, in the test or since, with their missing shares."""
+    if review.evidence is None:
+        return []
+    now = {} if review.now is None else review.now.psi
+    order = sorted(review.evidence.profiles, key=lambda one: -max(one.psi, now.get(one.feature, 0.0)))
+    return [
+        {
+            "title": _definition(one.feature, catalogue),
+            "psi": number(one.psi, 2),
+            "now": "" if one.feature not in now else number(now[one.feature], 2),
+            "missing": [percent(share) for share in one.missing],
+        }
+        for one in order[:LISTED_DRIFT]
+    ]
+
+
+def examples(
+    customers: Sequence[Customer], catalogue: Mapping[str, Meaning], amount: bool
+) -> list[dict[str, Any]]:
+    """Return one customer of each kind, as the page shows it without its script and on paper."""
+    first: dict[str, Customer] = {}
+    for one in customers:
+        first.setdefault(one.kind, one)
+    return [
+        {
+            "customer": one,
+            "meaning": MEANING[kind],
+            "outcome": f"{one.outcome / 100:,.2f} EUR" if amount else percent(one.outcome, 1),
+            "came": _came(one, amount),
+            "steps": _steps(one, catalogue),
+            "history": in_words(one.history),
+        }
+        for kind, one in first.items()
+    ]
+
+
+def _came(one: Customer, amount: bool) -> str:
+    if amount:
+        return f"it was {one.label / 100:,.2f} EUR"
+    return "it happened" if one.label else "it did not happen"
+
+
+def _steps(one: Customer, catalogue: Mapping[str, Meaning]) -> list[tuple[plots.Fall, str, str]]:
+    """Return each step of the waterfall with its name and value."""
+    parts = [
+        (_definition(part.feature, catalogue), value_text(part.feature, part.value, catalogue))
+        for part in one.parts
+    ]
+    told = [(START, ""), *parts, *((rest_text(family), "") for family in one.rest), (END, "")]
+    return [(fall, *texts) for fall, texts in zip(plots.waterfall(one), told, strict=True)]
+
+
+def catalogue_of(review: ReviewData) -> dict[str, Entry]:
+    """Return the features by name."""
+    return {} if review.evidence is None else {entry.name: entry for entry in review.evidence.catalogue}

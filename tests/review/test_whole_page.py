@@ -1,0 +1,175 @@
+"""The whole page, with evidence and customers: what its data say, what it escapes, and how it works in a browser."""
+
+import json
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+
+from chromium import chromium
+from review.made import CATALOGUE, HOSTILE, Linear, review, sample
+from sintonia.estimates import Estimate
+from sintonia.pages import number, percent
+from sintonia.review import render, views, words
+from sintonia.review.worries import of_data, of_groups
+
+MEANINGS = {entry.name: entry for entry in CATALOGUE}
+
+
+@cache
+def page():
+    return render(review())
+
+
+def data():
+    """The customers as the page's own script reads them."""
+    text = re.search(r'<script type="application/json" id="customers-data">(.*?)</script>', page(), re.S)[1]
+    return json.loads(text)
+
+
+def test_contributions_on_the_page_add_up_to_the_raw_score():
+    told = data()
+    assert len(told["customers"]) == 200
+    for one in told["customers"]:
+        parts = sum(part[2] for part in one["parts"]) + sum(size for _, size in one["rest"])
+        assert one["base"] + parts == pytest.approx(one["raw"], abs=1e-6)
+        row = sample().rows.values[one["sample"] - 1]
+        assert one["raw"] == pytest.approx(float(Linear().raw_scores(row[None])[0]), abs=1e-6)
+
+
+def test_what_if_on_the_page_is_the_models_answer():
+    for one in data()["customers"][:20]:
+        assert one["what_if"]["outcomes"][0] == pytest.approx(10_000 * one["outcome"], abs=1)
+        assert len(one["what_if"]["outcomes"]) == np.prod([len(of) for of in one["what_if"]["values"]])
+
+
+def test_every_figure_of_the_metric_table_is_the_evaluations():
+    judged = review().evaluation
+    for name, of in judged.estimates.items():
+        row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page(), re.S)[1]
+        for metric in judged.metrics:
+            digits = 2 if metric.name == "lift_top10" else 3
+            assert (
+                f"<td>{number(of[metric.name].value, digits)}<small>{words.interval(of[metric.name], digits)}"
+                in row
+            )
+
+
+def test_figures_of_groups_families_and_drift_are_the_evidences():
+    evidence, text = review().evidence, page()
+    assert evidence.groups
+    for one in evidence.groups:
+        assert (
+            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{words.interval(one.ranking)}"
+            in text
+        )
+        assert f"<td>{percent(one.predicted, 1)}</td><td>{percent(one.observed, 1)}</td>" in text
+    for one in evidence.families:
+        assert f"{one.family}</th><td>{one.features}</td><td>{number(one.mean_absolute, 2)}</td>" in text
+    for row in views.drift(review(), MEANINGS):
+        assert f"<td>{row['psi']}</td><td>{row['now']}</td>" in text
+
+
+def test_what_a_silo_wrote_cannot_become_markup():
+    text = page()
+    assert "alert(1)" in text
+    assert "<img" not in text
+    assert len(re.findall("<script", text)) == len(re.findall("</script>", text)) == 2
+    assert HOSTILE in json.dumps(data(), ensure_ascii=False).replace('\\"', '"').replace("\\'", "'")
+
+
+def test_the_script_is_the_only_one_the_page_allows():
+    from base64 import b64encode
+    from hashlib import sha256
+
+    script = re.search(r"<script>(.*?)</script>", page(), re.S)[1]
+    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in page()
+    assert not re.search(r"innerHTML|insertAdjacent|document\.write|eval\(|fetch\(|XMLHttp", script)
+
+
+def test_without_its_script_the_page_shows_one_customer_of_each_kind():
+    static = re.sub(r"<script.*?</script>", "", page(), flags=re.S)
+    for kind in {one.kind for one in review().customers}:
+        assert re.search(rf"<h3>Sample \d+: {kind}</h3>", static)
+    assert static.count('class="waterfall"') == 7
+    assert "<noscript>" in static
+
+
+def test_the_page_asks_nothing_of_a_network_names_nobody_and_is_small():
+    text = page()
+    named = text.replace("http://www.w3.org/2000/svg", "")  # the name of a vocabulary, no address
+    assert not re.search(r"https?:|//[a-z]|src=[\"']|@import|url\(", named)
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', text))
+    assert not re.search(r"customer-\d", text)
+    assert len(text.encode()) < 1_000_000
+
+
+def test_links_lead_to_ids_that_are_there_once():
+    ids = re.findall(r'\bid="([^"]+)"', page())
+    assert len(ids) == len(set(ids))
+    assert {target[1:] for target in re.findall(r'href="([^"]*)"', page())} <= set(ids)
+    assert set(re.findall(r'aria-labelledby="([^"]+)"', page())) <= set(ids)
+
+
+def test_the_verdict_names_what_promotion_would_stop_on():
+    (*_, found) = words.findings(review())
+    assert (found.state, found.headline) == ("bad", "Promotion would stop here")
+    assert found.evidence.startswith("calibration: ")
+
+
+def test_worries_name_groups_that_are_off_and_features_that_moved():
+    from dataclasses import replace
+
+    told = review()
+    group = told.evidence.groups[0]
+    off = replace(group, by="region", name="south", wrong=True, weak=True, gap=Estimate(0.2, 0.1, 0.3))
+    moved = tuple(replace(one, psi=0.4) for one in told.evidence.profiles[:2])
+    steady = replace(told.evidence.stability, rank_correlation=(0.2, 1.0))
+    fairness = tuple(replace(one, ratio=0.5) for one in told.evidence.fairness)
+    other = replace(told.evidence, groups=(off,), profiles=moved, stability=steady, fairness=fairness)
+    found = [*of_groups(replace(told, evidence=other)), *of_data(replace(told, evidence=other))]
+    assert [line for line in found if "surely off for region south" in line]
+    assert [line for line in found if "ranks surely worse than over all for region south" in line]
+    assert [line for line in found if line.startswith("By sex, the highest tenth reaches one group only 50")]
+    assert [line for line in found if line.startswith("2 of 2 features lie elsewhere in the test")]
+    assert [line for line in found if "rank correlation down to 0.20" in line]
+
+
+@pytest.mark.browser
+def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_than_the_screen(tmp_path):
+    path = tmp_path / "review.html"
+    path.write_text(page(), encoding="utf-8")
+    with chromium(tmp_path / "profile") as browser:
+        browser.open(path.as_uri())
+        first = browser.run("document.querySelector('#chosen').textContent")
+        before = browser.run("document.querySelector('#waterfall tbody').textContent")
+        assert browser.run("document.title") == "Review: churn, version 3"
+        asked = review().customers[40].sample
+        typed = f"query.value = '{asked}'; query.dispatchEvent(new Event('input')); hits.children.length"
+        assert browser.run(typed) == 1
+        assert browser.run("count.textContent") == "1 of 200 customers"
+        browser.run("hits.querySelector('button').click()")
+        assert (
+            browser.run("document.querySelector('#chosen').textContent").startswith(f"Sample {asked}: ")
+            != first
+        )
+        assert browser.run("document.querySelector('#waterfall tbody').textContent") != before
+        stands = browser.run("answer.textContent")
+        changed = (
+            "const choice = document.querySelector('#what-if-0'); choice.selectedIndex = choice.length - 1;"
+        )
+        browser.run(f"{changed} choice.dispatchEvent(new Event('change'))")
+        assert browser.run("answer.textContent") != stands
+        assert browser.run("answer.textContent").startswith("The model would say ")
+        browser.run("query.value = 'region north'; query.dispatchEvent(new Event('input'))")
+        norths = sum(one.groups.get("region") == "north" for one in review().customers)
+        assert browser.run("count.textContent").startswith(f"{norths} of 200")
+        browser.run("query.value = 'nobody is called so'; query.dispatchEvent(new Event('input'))")
+        assert browser.run("count.textContent") == "0 of 200 customers"
+        for width in (1440, 390):
+            for dark in (False, True):
+                browser.open(path.as_uri(), width, dark=dark)
+                assert browser.run("document.documentElement.scrollWidth") == width
+        assert browser.console == []
+        assert {url for url in browser.requests if not url.startswith("file:")} == set()
