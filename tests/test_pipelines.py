@@ -328,7 +328,8 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
         assert one["outcome"] == pytest.approx(float(model.outcomes(values)[0]), abs=1e-5)
     key = pq.read_table(key_path(workspace, run_id)).to_pylist()
     assert {row["sample"] for row in key} == set(kept)
-    ids = open_store(workspace).customer_ids()
+    store = open_store(workspace)
+    ids = store.customer_ids() | set(store.read_merges()["customer_id"].to_pylist())
     assert {row["customer_id"] for row in key} <= ids
     for text in (page, distinct(registry.read_table(place, run_id, FILE))):
         assert not ids & set(re.findall(r"\w+", text))

@@ -9,7 +9,7 @@ import numpy as np
 from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, swarms
 from sintonia.review import Check, Entry, Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
-from sintonia.review.customers import choose, tell
+from sintonia.review.customers import Beside, choose, tell
 from sintonia.review.drift import label_rates, now_against, profiles
 from sintonia.review.groups import Judged, judge_fairness, judge_groups
 from sintonia.review.history import History
@@ -79,7 +79,8 @@ def customers():
     chosen = choose(sample(), amount=False)
     region = np.array(["north", "south", ""])[np.arange(len(sample())) % 3]
     grids = what_ifs(Linear(), sample(), [*chosen], [FAMILIES[name] for name in NAMES])
-    beside = ([history(at) for at in range(len(chosen))], grids, [])
+    reasons = ("Bought 40 days ago, which raises the risk", HOSTILE)
+    beside = [Beside("", reasons, history(at), grid) for at, grid in enumerate(grids)]
     return tell(sample(), chosen, {entry.name: entry for entry in CATALOGUE}, {"region": region}, beside)
 
 

@@ -72,7 +72,47 @@ def study(**changes):
         "heterogeneity": 0.7,
         "constant_effects": {"none": 0.0, "mail": 0.2, "call": 0.1},
         "policies": {"nothing": worth(0.1, treated=0), "personalised": worth(0.3), "chosen": worth(0.3)},
-        "curves": {"personalised": {"auuc": [0.1, 0.05, 0.15], "qini": [0.02, 0.0, 0.04]}},
+        "curves": {
+            "personalised": {
+                "auuc": [0.1, 0.05, 0.15],
+                "qini": [0.02, 0.0, 0.04],
+                "tenths": [[0.1, 0.0, 0.2]] * 10,
+            },
+            "response score": {
+                "auuc": [0.1, 0.05, 0.15],
+                "qini": [0.02, 0.0, 0.04],
+                "tenths": [[None] * 3] * 10,
+            },
+        },
+        "effects": {
+            name: {
+                "cost": 0.1,
+                "logged": 400,
+                "eligible": 1000,
+                "propensity": {"least": 0.3, "low": 0.32, "median": 0.4},
+                "effective_decisions": 390.5,
+                "largest_weight": 3.3,
+                "predicted": 0.2,
+                "observed": [0.21, 0.11, 0.31],
+            }
+            for name in ("mail", "call")
+        },
+        "segments": [
+            {
+                "feature": "rfm__days",
+                "low": 1.0,
+                "high": 20.0,
+                "decisions": 500,
+                "effects": {"mail": [0.4, 0.3, 0.5], "call": None},
+            },
+            {
+                "feature": "rfm__days",
+                "low": None,
+                "high": None,
+                "decisions": 40,
+                "effects": {"mail": None, "call": None},
+            },
+        ],
         "fifths": [{"predicted": 0.1 * at, "observed": [0.1 * at, 0.0, 1.0]} for at in range(5)],
         **changes,
     }
@@ -90,6 +130,7 @@ def policy(**changes):
     return PolicyReview(
         study=study(**changes),
         policy={"reward": {"name": "spend", "horizon_days": 7, "cap_eur": None}, "value": 1.0},
+        catalogue=[{"name": "rfm__days", "definition": "Days since the last order", "unit": "days"}],
         round=json.loads(json.dumps(round_)),
         customers=(
             Treated(
@@ -181,6 +222,14 @@ def test_an_interval_plot_leaves_out_what_is_no_number_and_tells_the_rest():
 
 def test_figures_and_prices_are_on_the_page_and_text_from_outside_is_escaped():
     text = render_policy(policy(actions=["none", HOSTILE]))
+    for figure in (
+        "0.210 (0.110 to 0.310)",
+        "400 of 1,000",
+        "Days since the last order",
+        "1 to 20",
+        "not known",
+    ):
+        assert figure in text
     for figure in ("0.300 (0.250 to 0.350)", "0.0123", "consent_email", "Sample 7: sleeping dogs"):
         assert figure in text
     hostile = replace(policy(), source=HOSTILE)

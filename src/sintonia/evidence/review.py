@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.config import ReasonsConfig
 from sintonia.evidence.whole import Training
 from sintonia.explain import Contributions, contributions, swarms
+from sintonia.reasons import Speaker
 from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
 from sintonia.review.attributes import attribute_names
-from sintonia.review.customers import Customer, choose, tell
+from sintonia.review.customers import Beside, Customer, choose, tell
 from sintonia.review.data import Entry
 from sintonia.review.drift import label_rates, profiles
 from sintonia.review.groups import Judged, judge_fairness, judge_groups
@@ -22,6 +24,8 @@ from sintonia.tasks import define_label, describe, find_task
 from sintonia.training_set import Rows
 
 CENTS = 100
+REASONS, LANGUAGE = 4, "en"
+"""What the page tells of a customer, in the language of the page."""
 ROWS_A_DATE = 500
 """Rows by which a date's importance is measured: enough for the order of the features that count."""
 
@@ -91,8 +95,28 @@ def customers(training: Training) -> tuple[Customer, ...]:
     groups = {by: of[sample.place] for by, of in named.items() if by not in ("decile", "category")}
     grids = what_ifs(model, sample, [*chosen], [feature.family for feature in model.catalogue])
     meanings = {feature.name: feature for feature in model.catalogue}
-    beside = (histories(training.store, asked), grids, training.settings.task.categories)
-    return tell(sample, chosen, meanings, groups, beside)
+    beside = zip(
+        _categories(training, [*chosen]),
+        _reasons(training, [*chosen]),
+        histories(training.store, asked),
+        grids,
+        strict=True,
+    )
+    return tell(sample, chosen, meanings, groups, [Beside(*told) for told in beside])
+
+
+def _categories(training: Training, places: Sequence[int]) -> list[str]:
+    """Return the category of each of these rows of the sample, "" where the task asks about none."""
+    of = training.sample.rows.category
+    return ["" if of is None else training.settings.task.categories[of[at]] for at in places]
+
+
+def _reasons(training: Training, places: Sequence[int]) -> list[tuple[str, ...]]:
+    """Return the reasons of each of these rows of the sample in sentences, the strongest first."""
+    values = training.sample.rows.values[list(places)]
+    categories = None if training.sample.rows.category is None else _categories(training, places)
+    said = Speaker(training.model, ReasonsConfig(count=REASONS), LANGUAGE).tell(values, categories).sentences
+    return [tuple(text for text in row if text) for row in zip(*said, strict=True)]
 
 
 def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:

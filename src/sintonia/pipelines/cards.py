@@ -41,6 +41,7 @@ def _policy(place: registry.Tracking, registered: registry.Registered) -> Policy
     return PolicyReview(
         study=registry.read_document(place, registered.run_id, "study.json"),
         policy=config["policy"],
+        catalogue=(),
         round=None,
         customers=(),
         source=config["source"]["name"],

@@ -39,6 +39,7 @@ def policy_review(
     return PolicyReview(
         study=registry.read_document(place, registered.run_id, "study.json"),
         policy=config["policy"],
+        catalogue=registry.read_document(place, registered.run_id, registry.CATALOGUE),
         round=None if own is None else _last_round(own),
         customers=() if own is None else _customers(own, model, registered, settings),
         source=model.source,

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.explain import Meaning, Reason, sentence
+from sintonia.explain import Meaning
 from sintonia.review.history import History
 from sintonia.review.sample import Sample
 from sintonia.review.what_if import WhatIf
@@ -15,7 +15,6 @@ from sintonia.review.what_if import WhatIf
 Floats = NDArray[np.float64]
 
 LISTED, FAMILIES = 10, 5
-REASONS = 4
 REACHED = 0.1
 QUOTA = {
     "highest": 25,
@@ -80,6 +79,16 @@ class Customer:
     what_if: WhatIf
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What is told of a row beside its score: its category ("" without), reasons in sentences, history, what-if."""
+
+    category: str
+    reasons: tuple[str, ...]
+    history: History
+    what_if: WhatIf
+
+
 def choose(sample: Sample, amount: bool) -> dict[int, str]:
     """Return the places in the sample of the chosen rows, each with its kind; of a customer one row only."""
     outcome, label = sample.outcome, np.asarray(sample.rows.label, np.float64)
@@ -111,23 +120,21 @@ def tell(
     chosen: Mapping[int, str],
     catalogue: Mapping[str, Known],
     groups: Mapping[str, NDArray[np.str_]],
-    beside: tuple[Sequence[History], Sequence[WhatIf], Sequence[str]],
+    beside: Sequence[Beside],
 ) -> tuple[Customer, ...]:
     """Return the chosen rows, the order of `chosen` kept.
 
-    `groups` has by attribute a value for each row of the sample; `beside` are histories and grids, one a chosen row,
-    and the names of the task's categories.
+    `groups` has by attribute a value for each row of the sample, `beside` what is told of each chosen row.
     """
-    histories, grids, categories = beside
     return tuple(
         _customer(
             sample,
             (place, kind),
             catalogue,
             {by: str(of[place]) for by, of in groups.items() if of[place]},
-            (histories[at], grids[at], _category(sample, place, categories)),
+            told,
         )
-        for at, (place, kind) in enumerate(chosen.items())
+        for (place, kind), told in zip(chosen.items(), beside, strict=True)
     )
 
 
@@ -136,19 +143,18 @@ def _customer(
     chosen: tuple[int, str],
     catalogue: Mapping[str, Known],
     groups: dict[str, str],
-    beside: tuple[History, WhatIf, str],
+    beside: Beside,
 ) -> Customer:
     place, kind = chosen
     moved, names = sample.found.values[place], sample.found.names
     order = np.argsort(-np.abs(moved), kind="stable").tolist()
     listed = [at for at in order[:LISTED] if moved[at]]
     values = {at: _value(sample.rows.values[place, at]) for at in listed}
-    reasons = [Reason(names[at], values[at], float(moved[at])) for at in listed[:REASONS]]
     return Customer(
         sample=place + 1,
         kind=kind,
         as_of=f"{sample.rows.as_of[place].astype('datetime64[D]')}",
-        category=beside[2],
+        category=beside.category,
         outcome=round(float(sample.outcome[place]), 6),
         label=float(sample.rows.label[place]),
         raw=float(sample.raw[place]),
@@ -156,9 +162,9 @@ def _customer(
         parts=tuple(Part(names[at], values[at], float(moved[at])) for at in listed),
         rest=_rest(moved, listed, [catalogue[name].family for name in names]),
         groups=groups,
-        reasons=tuple(sentence(reason, catalogue) for reason in reasons),
-        history=beside[0],
-        what_if=beside[1],
+        reasons=beside.reasons,
+        history=beside.history,
+        what_if=beside.what_if,
     )
 
 
@@ -172,10 +178,6 @@ def _rest(moved: Floats, listed: Sequence[int], families: Sequence[str]) -> dict
     found = {family: sums[family] for family in order[:FAMILIES]}
     small = [sums[family] for family in order[FAMILIES:]]
     return {**found, "": sum(small)} if small else found
-
-
-def _category(sample: Sample, place: int, categories: Sequence[str]) -> str:
-    return "" if sample.rows.category is None else categories[sample.rows.category[place]]
 
 
 def _value(value: np.float32) -> float | None:

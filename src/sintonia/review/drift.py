@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.estimates import Estimate, wilson
+from sintonia.reference import count_parts, decile
 from sintonia.training_set import Rows
 
 Floats = NDArray[np.float64]
 
-BINS = 10
 MOVED, SHIFTED = 0.1, 0.25
 """Usual readings of a PSI (Siddiqi 2006): below the first stable, above the second another population."""
 SAMPLED = 20_000
@@ -33,8 +33,8 @@ class LabelRate:
 class Profile:
     """One feature's distribution in training, and how far the test's is from it.
 
-    `edges` part the values into bins of equal mass in training, `shares` are those bins' shares, that of missing
-    values last. `psi` is the index of the test; `missing` are the shares of missing values in training and test.
+    `edges` are the deciles of training, `shares` what lay between them there, that of missing values last. `psi` is the
+    index of the test; `missing` are the shares of missing values in training and test.
     """
 
     feature: str
@@ -76,31 +76,27 @@ def now_against(told: Sequence[Profile], rows: Rows, seed: int) -> Now:
     """Return how far the features of these rows, all of one date, are from training; the rows have its features."""
     values = _some(rows.values, seed)
     psi = {
-        one.feature: round(
-            index(np.array(one.shares), _shares(np.array(one.edges), values[:, at]), len(values)), 4
-        )
+        one.feature: round(index(np.array(one.shares), _shares(one.edges, values[:, at]), len(values)), 4)
         for at, one in enumerate(told)
     }
     return Now(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), psi)
 
 
 def _profile(name: str, before: Floats, after: Floats) -> Profile:
-    known = before[~np.isnan(before)]
-    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else np.empty(0)
-    shares, now = _shares(edges, before), _shares(edges, after)
+    column = decile(before)
+    now = _shares(column.edges, after)
     return Profile(
         feature=name,
-        edges=tuple(float(edge) for edge in edges),
-        shares=tuple(round(float(share), 6) for share in shares),
-        psi=round(index(shares, now, len(after)), 4),
+        edges=column.edges,
+        shares=tuple(round(share, 6) for share in column.shares),
+        psi=round(index(np.array(column.shares), now, len(after)), 4),
         missing=tuple(round(float(np.isnan(part).mean()), 4) for part in (before, after)),
     )
 
 
-def _shares(edges: Floats, values: Floats) -> Floats:
-    """Return the share of the values in each bin (edge below < value <= edge), the missing ones last."""
-    place = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
-    return np.bincount(place.astype(np.int64), minlength=len(edges) + 2) / max(len(values), 1)
+def _shares(edges: tuple[float, ...], values: NDArray[Any]) -> Floats:
+    """Return the share of the values in each part, the missing ones last."""
+    return np.asarray(count_parts(values, edges) / max(len(values), 1))
 
 
 def index(before: Floats, after: Floats, rows: int) -> float:

@@ -38,6 +38,7 @@ class PolicyReview:
 
     study: Mapping[str, Any]
     policy: Mapping[str, Any]
+    catalogue: Sequence[Mapping[str, Any]]
     round: Mapping[str, Any] | None
     customers: tuple[Treated, ...]
     source: str

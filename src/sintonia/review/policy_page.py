@@ -5,7 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.pages import number, template
+from sintonia.explain import shown
+from sintonia.pages import number, percent, template
 from sintonia.review import policy
 from sintonia.review.history import in_words
 from sintonia.review.page import SIGNS
@@ -26,7 +27,8 @@ def render_policy(review: PolicyReview) -> str:
         gains=interval_plot(
             {f"fifth {at + 1}": one["observed"] for at, one in enumerate(study["fifths"])}, None
         ),
-        effects=sorted(study["constant_effects"].items(), key=lambda one: -one[1]),
+        curve=share_plot(study["curves"]),
+        segments=_segments(review),
         rules=None if review.round is None else policy.rules(review.round["engagement"]),
         customers=[
             (one, in_words(one.history), policy.KINDS[one.kind], _bars(one)) for one in review.customers
@@ -64,6 +66,65 @@ def interval_plot(rows: Mapping[str, Sequence[float | None]], own: str | None) -
     label = "; ".join(f"{name} {policy.told(of)}" for name, of in known.items())
     frame = '<svg class="intervals" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{told}">'
     return Markup(frame).format(w=WIDTH, h=height, told=label) + Markup("").join([*marks, Markup("</svg>")])
+
+
+def share_plot(curves: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Return the gain at each tenth treated, a line a ranking, as SVG with the figures in words."""
+    tenths = {name: [one for one in of["tenths"] if one[0] is not None] for name, of in curves.items()}
+    ends = [end or 0.0 for of in tenths.values() for one in of for end in one]
+    low, high = min(0.0, *ends, 0.0), max(0.0, *ends, 1e-9)
+    left, top, width, height = 48, 14, 330, 190
+
+    def y(value: float) -> float:
+        return round(top + height * (high - value) / (high - low), 1)
+
+    axis = '<path class="grid" d="M{0} {1}H{2}"/><text class="tick end" x="{3}" y="{4}">{5}</text>'
+    marks = [
+        Markup(axis).format(left, y(value), left + width, left - 6, y(value) + 4, number(value, 2))
+        for value in sorted({low, 0.0, high})
+    ]
+    for at, (name, of) in enumerate(tenths.items()):
+        style, shift = ("own", 0.0) if at == 0 else (f"other{at - 1}", 3.0 * at)
+        points = [(left + width * (place + 1) / 10 - shift, one) for place, one in enumerate(of)]
+        line = " ".join([f"{left},{y(0.0)}", *(f"{x:g},{y(one[0])}" for x, one in points)])
+        marks.append(Markup('<polyline class="line {}" points="{}"/>').format(style, line))
+        bars = "".join(f"M{x:g} {y(one[1])}V{y(one[2])}" for x, one in points if None not in one)
+        marks.append(Markup('<path class="bar" d="{}"/>').format(bars))
+        label = '<path class="line {}" d="M{} {}h22"/><text class="key" x="{}" y="{}">{}</text>'
+        row = top + height + 34 + 17 * at
+        marks.append(Markup(label).format(style, left, row - 4, left + 28, row, name))
+    for share in (0.0, 0.5, 1.0):
+        tick = '<text class="tick mid" x="{}" y="{}">{}</text>'
+        marks.append(Markup(tick).format(left + width * share, top + height + 16, percent(share)))
+    told = "; ".join(f"{name} {', '.join(number(one[0]) for one in of)}" for name, of in tenths.items())
+    frame = '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{told}">'
+    size = {"w": left + width + 14, "h": top + height + 30 + 17 * len(tenths)}
+    return Markup(frame).format(told=f"Gain by tenths treated: {told}", **size) + Markup("").join(
+        [*marks, Markup("</svg>")]
+    )
+
+
+def _segments(review: PolicyReview) -> list[tuple[str, str, int, list[Sequence[float | None] | None]]]:
+    """Return each segment's feature in words, its values, its decisions and each action's effect."""
+    known = {entry["name"]: entry for entry in review.catalogue}
+    found = []
+    for one in review.study["segments"]:
+        entry = known.get(one["feature"], {"definition": one["feature"], "unit": ""})
+        effects = [one["effects"].get(name) for name in review.study["effects"]]
+        found.append((entry["definition"], _between(one, entry["unit"]), one["decisions"], effects))
+    return found
+
+
+def _between(one: Mapping[str, Any], unit: str) -> str:
+    """Return the values of a segment in words; without ends it is those who have none."""
+    low, high = one["low"], one["high"]
+    if low is None and high is None:
+        return "not known"
+    if low is None or high is None:
+        return f"up to {shown(float(high), unit)}" if low is None else f"from {shown(float(low), unit)}"
+    return (
+        shown(float(low), unit) if low == high else f"{shown(float(low), unit)} to {shown(float(high), unit)}"
+    )
 
 
 def _bars(one: Treated) -> list[dict[str, Any]]:
