@@ -12,8 +12,9 @@ FLOW = """
 errors schema config provenance progress pages engine compiled timeline synthetic sources consent identity
 interactions pseudonyms erasure behaviour features tasks sufficiency frames training_set reference profit metrics
 propensity_metrics amount_metrics estimates segments calibration forest model tuning baselines
-evaluation check uplift predictions runs registry comparison pyfunc scoring decision explain reasons review approval
-gate promotion evidence lists summaries run_summaries pipelines cli __main__
+evaluation check uplift predictions runs registry comparison pyfunc drift expectation
+scoring decision explain reasons review approval gate promotion evidence lists summaries run_summaries
+pipelines cli __main__
 """
 LAYERS = FLOW.split()
 HEAVY = {

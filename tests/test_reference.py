@@ -1,6 +1,8 @@
 """What training rows were like is kept with the model to the last bit."""
 
 import json
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sintonia.errors import InputError
-from sintonia.reference import Reference, count_parts, decile, fit_reference
+from sintonia.reference import Judged, Reference, count_parts, decile, fit_reference
 from sintonia.training_set import Rows
 
 NAN = float("nan")
@@ -53,8 +55,11 @@ def test_deciles_of_even_values_hold_a_tenth_each():
 
 def test_a_reference_survives_json():
     found = fit_reference(rows([[0.1, NAN], [0.3, NAN], [0.7, 2.5]], ("profile__tenure", "a")), seed=1)
+    found = replace(found, until=datetime(2025, 1, 1), outcome=found.columns[0], judged=Judged(1.1, 0.1, 2.0))
     again = Reference.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
-    assert (again.columns, again.cuts, again.alike) == (found.columns, found.cuts, found.alike)
+    plain = {"medians": np.empty(0)}
+    assert replace(again, **plain).as_plain() == replace(found, **plain).as_plain()
+    assert again.judged == found.judged
     np.testing.assert_array_equal(again.medians, found.medians)
     with pytest.raises(InputError, match="train it again"):
         Reference.from_plain({"rows": 1})

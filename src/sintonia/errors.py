@@ -38,6 +38,10 @@ class GateError(SintoniaError):
     """A model does not show what it must before it serves; the message names every requirement it fails."""
 
 
+class DriftError(SintoniaError):
+    """A list or its model is further from the training than the settings allow; the message names every bound."""
+
+
 class FoundError(SintoniaError):
     """A check did its work and found something: no mistake of the user's, but nothing to go on with unseen."""
 

@@ -5,7 +5,8 @@ these deciles.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,24 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What came of what the model said of the test rows: true total over said total, and its standard error.
+
+    `dispersion` is how much an outcome varies about what is expected of it, in units of that (1: as counts do).
+    """
+
+    ratio: float = 1.0
+    error: float = 0.0
+    dispersion: float = 1.0
+
+
+@dataclass(frozen=True)
 class Reference:
     """The training rows: each feature's deciles, of how many `rows`, and its medians among people alike.
 
     People are parted by `alike`, a feature ("": all are one), at `cuts`; `medians` is (n_segments, n_features), NaN
-    where half of them have no value.
+    where half of them have no value. `until` is where the data ended that training read. `outcome` has the deciles of
+    what the model said of the test rows, and `judged` what came of it; None where nobody judged it.
     """
 
     rows: int
@@ -48,6 +62,9 @@ class Reference:
     alike: str
     cuts: tuple[float, ...]
     medians: Floats
+    until: datetime | None = None
+    outcome: Column | None = None
+    judged: Judged | None = None
 
     def segments(self, values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.intp]:
         """Return which people each row is like.  # (n_rows, n_features) to (n_rows,)"""
@@ -64,6 +81,9 @@ class Reference:
             "alike": self.alike,
             "cuts": list(self.cuts),
             "medians": [[None if np.isnan(one) else one for one in row] for row in self.medians.tolist()],
+            "until": None if self.until is None else self.until.isoformat(),
+            "outcome": None if self.outcome is None else asdict(self.outcome),
+            "judged": None if self.judged is None else asdict(self.judged),
         }
 
     @classmethod
@@ -85,13 +105,21 @@ class Reference:
                 alike=told["alike"],
                 cuts=tuple(told["cuts"]),
                 medians=np.array(told["medians"], np.float64),
+                until=None if told["until"] is None else datetime.fromisoformat(told["until"]),
+                outcome=None
+                if (outcome := told["outcome"]) is None
+                else Column(tuple(outcome["edges"]), tuple(outcome["shares"])),
+                judged=None if told["judged"] is None else Judged(**told["judged"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's reference cannot be read ({error!r}); train it again.") from None
 
 
-def fit_reference(rows: Rows, seed: int) -> Reference:
-    """Return the reference of training rows: of a sample of them where they are many."""
+def fit_reference(rows: Rows, seed: int, until: datetime | None = None) -> Reference:
+    """Return the reference of training rows: of a sample of them where they are many.
+
+    `until` is where the data ended that they come from.
+    """
     picked = np.arange(len(rows))
     if len(picked) > SAMPLE:
         picked = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False))
@@ -105,7 +133,27 @@ def fit_reference(rows: Rows, seed: int) -> Reference:
     segment = bare.segments(values, rows.names)
     medians = [_medians(values[segment == one]) for one in range(len(cuts) + 1)]
     columns = tuple(decile(values[:, at]) for at in range(values.shape[1]))
-    return Reference(len(picked), columns, alike, cuts, np.stack(medians))
+    return Reference(len(picked), columns, alike, cuts, np.stack(medians), until)
+
+
+def judge(said: Floats, truth: NDArray[Any], customers: NDArray[Any]) -> Judged:
+    """Return what came of what was said of test rows, customers being what is drawn at random.
+
+    The ratio of totals R = sum(y) / sum(m) has the linearised variance sum over customers of (sum of y - R m)^2 over
+    sum(m)^2 (Cochran 1977, 6.3); the dispersion is Pearson's, as of a quasi-Poisson regression.
+
+    Examples
+    --------
+    >>> judge(np.array([0.5, 0.5, 0.5, 0.5]), np.array([1, 0, 1, 0]), np.array(["a", "b", "c", "d"]))
+    Judged(ratio=1.0, error=0.5, dispersion=0.5)
+    """
+    total = float(said.sum())
+    ratio = float(truth.sum()) / total if total else 1.0
+    off = truth - ratio * said
+    _, whose = np.unique(customers.astype(str), return_inverse=True)
+    error = float(np.sqrt(np.square(np.bincount(whose, off)).sum()) / total) if total else 0.0
+    scale = float(np.square(off).sum() / (ratio * total)) if ratio * total else 1.0
+    return Judged(ratio, error, scale)
 
 
 def decile(values: NDArray[Any]) -> Column:

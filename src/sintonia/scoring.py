@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.config import ScoreSettings, iso_time
+from sintonia.drift import Tally, tally
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
 from sintonia.model import Model
@@ -24,7 +25,8 @@ class Scores:
 
     `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (else None). Of a task
     by category each customer has one row, of the category with the highest propensity, whose name `category` has.
-    `rows.label` says nothing here: the horizon lies ahead.
+    `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the model
+    learned from, for `drift_of`; None of a model that does not say.
     """
 
     model: Model
@@ -35,6 +37,7 @@ class Scores:
     band: tuple[str, ...]
     median_cents: Floats | None = None
     category: tuple[str, ...] | None = None
+    tally: Tally | None = None
 
 
 def score_customers(
@@ -47,9 +50,10 @@ def score_customers(
     """
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
     outcome = model.outcomes(rows.values)
+    counted = None if model.reference is None else tally(model.reference, rows.values, outcome)
     category = None
     if rows.category is not None:
-        best = _best(outcome, len(model.task.categories))
+        best = best_rows(outcome, len(model.task.categories))
         category = tuple(model.task.categories[place] for place in rows.category[best])
         rows, outcome = rows.take(best), outcome[best]
     percentile = percentiles(outcome)
@@ -62,10 +66,11 @@ def score_customers(
         band=tuple(band(int(value), settings.bands) for value in percentile),
         median_cents=model.median_cents(rows.values) if model.median_trees else None,
         category=category,
+        tally=counted,
     )
 
 
-def _best(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
+def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
     """Return the place of each customer's row with the highest outcome, the first of equals."""
     table = outcome.reshape(-1, n_categories)
     return np.asarray(np.arange(len(table)) * n_categories + table.argmax(axis=1))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,10 @@ import numpy as np
 from sintonia.decision.arms import ARMS
 from sintonia.decision.decide import Decided
 from sintonia.decision.told import lines_of
+from sintonia.drift import Watched
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
+from sintonia.expectation import expected_total
 from sintonia.identity.explanation import Explanation, lines
 from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
@@ -181,6 +183,27 @@ def score_figures(customers: CustomerList, located: Located, scores: Sequence[Sc
         "files": [str(out)],
         "say": say + _files([out]),
     }
+
+
+def with_watched(
+    figures: Figures, scores: Sequence[Scores], watched: Mapping[str, Watched], force: bool
+) -> Figures:
+    """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
+    tasks, say = dict(figures["tasks"]), []
+    for scored in scores:
+        model, name = scored.model, scored.model.task.name
+        told = {"drift": watched[name].figures(force)}
+        if model.reference is not None and model.reference.judged is not None and len(scored.rows):
+            found = expected_total(float(scored.outcome.sum()), model.reference.judged)
+            unit, digits = (100, 2) if model.median_trees else (1, 1)
+            what = "EUR expected" if model.median_trees else "outcomes expected"
+            ends = [figure / unit for figure in (found.value, found.low, found.high)]
+            told["expected"] = dict(zip(("value", "low", "high"), ends, strict=True))
+            value, low, high = (f"{end:,.{digits}f}" for end in ends)
+            say.append(f"  {name:<10} {value} {what} [{low}, {high}] of the customers scored")
+        tasks[name] = {**tasks[name], **told}
+    at = figures["say"].index("Files:")
+    return {**figures, "tasks": tasks, "say": [*figures["say"][:at], *say, *figures["say"][at:]]}
 
 
 def decide_figures(decided: Decided) -> Figures:

@@ -129,6 +129,29 @@ class CheckSettings(Settings):
             raise ConfigError(f"strong_auc={self.strong_auc} is no such AUC; give 0.5 <= strong_auc < 1.")
 
 
+@dataclass(frozen=True)
+class DriftConfig:
+    """When a list is warned about, and when it is refused: stability indices and days; null never refuses.
+
+    Days are counted to `today`, the clock's when null.
+    """
+
+    warn_above: float = 0.25
+    refuse_above: float | None = None
+    refuse_older_days: int | None = None
+    today: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds below nothing, and a day that is none."""
+        at_least("drift.warn_above", self.warn_above, 0)
+        at_least("drift.refuse_above", 0 if self.refuse_above is None else self.refuse_above, 0)
+        at_least(
+            "drift.refuse_older_days", 0 if self.refuse_older_days is None else self.refuse_older_days, 0
+        )
+        if self.today is not None:
+            iso_time("drift.today", self.today)
+
+
 LANGUAGES = ("en", "it")
 """Of reasons."""
 
@@ -160,6 +183,8 @@ class ScoreSettings(Settings):
     tasks: Names = field(default_factory=Names)
     language: str = "en"
     reasons: ReasonsConfig = field(default_factory=ReasonsConfig)
+    drift: DriftConfig = field(default_factory=DriftConfig)
+    force: bool = False
     bands: dict[str, int] = field(default_factory=dict)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 

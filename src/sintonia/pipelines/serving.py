@@ -10,16 +10,19 @@ from sintonia.config import (
 )
 from sintonia.decision.decide import decide_round
 from sintonia.decision.told import told_of
-from sintonia.interactions import open_store
+from sintonia.drift import Watched, drift_of, watch
+from sintonia.interactions import Store, open_store
 from sintonia.lists import locate, read_list, score_columns, write_list
-from sintonia.scoring import score_customers, scoring_date
+from sintonia.scoring import Scores, score_customers, scoring_date
 from sintonia.summaries import (
     Figures,
     decide_figures,
     score_figures,
     told_figures,
+    with_watched,
     write_report,
 )
+from sintonia.tasks import label_kinds
 
 log = logging.getLogger("sintonia")
 
@@ -33,15 +36,34 @@ def score(settings: ScoreSettings) -> Figures:
     log.info("Rows are known by their column '%s' (%s)", located.column, located.key_type)
     place = registry.tracking(settings.tracking, workspace)
     columns: dict[str, list[str]] = {}
-    found = []
+    found, watched = [], {}
     for model, registered in registry.find_models(place, settings.tasks):
         as_of = scoring_date(settings.as_of, store, model)
         scores = score_customers(store, model, as_of, settings, located.known())
         columns |= score_columns(located, scores, registered, settings)
         found.append(scores)
+        watched[model.task.name] = watched_list(store, scores, settings)
     out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
     write_list(customers, columns, out)
-    return score_figures(customers, located, found, out)
+    return with_watched(score_figures(customers, located, found, out), found, watched, settings.force)
+
+
+def watched_list(store: Store, scores: Scores, settings: ScoreSettings) -> Watched:
+    """Return how far a list and its model are from the training, said in the log.
+
+    Raises
+    ------
+    DriftError
+        When a bound of the settings is passed and nobody insists.
+    """
+    model = scores.model
+    drift = drift_of(model, [] if scores.tally is None else [scores.tally])
+    newest = store.data_until(label_kinds(model.task))
+    watched = watch(model, drift, (scores.as_of, newest), settings.drift)
+    for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
+        log.warning("%s", said)
+    watched.refuse(settings.force)
+    return watched
 
 
 def decide(settings: DecideSettings) -> Figures:

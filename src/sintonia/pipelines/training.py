@@ -30,9 +30,10 @@ from sintonia.predictions import predictions_of
 from sintonia.progress import step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
-from sintonia.reference import fit_reference
+from sintonia.reference import Reference, decile, fit_reference, judge
 from sintonia.review.sample import key_path, write_key
 from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
+from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
     Figures,
@@ -97,8 +98,8 @@ def train(settings: TrainSettings) -> Figures:
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
-        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed)
-        model = replace(model, reference=learnt)
+        until = store.data_until(label_kinds(task))
+        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed, until)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
@@ -107,6 +108,8 @@ def train(settings: TrainSettings) -> Figures:
             **baselines.outcomes(everything.at(split.test)),
         }
         judged = _judged(model, test, outcomes, settings, _stakes(settings, store, split))
+        reference = _with_outcomes(learnt, test, outcomes["model"], len(task.categories))
+        model = replace(model, reference=reference)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     kept = predictions_of(test, outcomes, workspace_key(workspace))
@@ -116,6 +119,20 @@ def train(settings: TrainSettings) -> Figures:
         registered = registry.register(place, training_run(training))
         write_key(training.sample, key_path(workspace, registered.run_id))
     return train_figures(training, registered)
+
+
+def _with_outcomes(
+    learnt: Reference, test: Rows, said: "NDArray[np.float64]", n_categories: int
+) -> Reference:
+    """Return the reference with what the model said of the test rows and what came of it.
+
+    A list has of each customer the category with the highest propensity only: it is those that are judged.
+    """
+    outcome = decile(said)
+    if test.category is not None:
+        best = best_rows(said, n_categories)
+        test, said = test.take(best), said[best]
+    return replace(learnt, outcome=outcome, judged=judge(said, test.label, test.customer_id))
 
 
 def _judged(
