@@ -105,6 +105,23 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     policy, registered = registry.find_policy(place)
     assert (policy.passed, registered.version) == (True, "1")
     assert not re.search(r"uplift", json.dumps(figures["policies"]["response score"]))
+    seen = figures["effects"]["mail"]
+    assert seen["propensity"] == {"least": 0.5, "low": 0.5, "median": 0.5}
+    assert seen["observed"][1] < 0 < seen["observed"][2]  # half gain what the others lose
+    keen = [one["effects"]["mail"][0] for one in figures["segments"] if "keen" in one["feature"]]
+    assert keen == pytest.approx([-6, 6], abs=1.5)
+    assert len(figures["curves"]["personalised"]["tenths"]) == 10
+    where = ["--config-dir", str(tmp_path / "conf"), "source=shop", f"workspace={tmp_path / 'ws'}"]
+    task = ["task=next_best_action", "output=json"]
+    checked = ["policy.reward.name=spend", "policy.reward.horizon_days=14", "customers=50", *SMALL]
+    assert main(["check", *where, *task, *checked]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["features_hold"]
+    assert main(["promote", *where, *task]) == 2
+    said = capsys.readouterr().err
+    assert "approval" in said  # everything else was shown
+    assert "doing nothing" not in said
+    assert main(["promote", *where, *task, "force=true"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["champion"] == "1"
 
 
 def test_a_shop_whose_customers_answer_alike_keeps_the_constant_policy_and_equal_effects(tmp_path, capsys):

@@ -5,6 +5,7 @@ import pytest
 
 from sintonia.uplift.effects import Effects, Opinion
 from sintonia.uplift.growing import Forest
+from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.policies import constant
 from sintonia.uplift.report import report, segments_of
@@ -26,9 +27,10 @@ def _log():
 
 @pytest.fixture(scope="module")
 def told():
-    nothing = Opinion(
-        Forest(None), Forest(None), np.array([0, 4.0, 3]), np.zeros(3), None, np.zeros((3, 3)), np.zeros(3)
-    )
+    flat = Linear(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros((3, 1)))
+    none = Forest(None)
+    means, weights = np.zeros((3, 3)), np.zeros(3)
+    nothing = Opinion(none, flat, none, np.array([0, 4.0, 3]), None, means, weights)
     effects = Effects(nothing, (nothing, nothing), ACTIONS, np.ones(3), np.eye(3), np.zeros(3))
     log = _log()
     return report(log, np.ones(N, bool), effects, constant(log.eligible, 1), (1, False))

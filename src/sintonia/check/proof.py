@@ -1,7 +1,7 @@
 """The proof that features do not peek, on the user's own data: what was not yet known moves no byte of them."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +22,20 @@ from sintonia.training_set import Rows, assemble, catalogue_of
 WAYS = ("deleted", "disturbed")
 
 
+RowsOf = Callable[[Store, Sequence[datetime], Sequence[Feature]], Rows]
+"""How rows with features come about, from a store, as of these dates."""
+
+
 @dataclass(frozen=True)
 class Question:
-    """Which features are proved, for whom, as of when."""
+    """Which features are proved, for whom, as of when; `rows_of` where no task says who is asked about."""
 
     features: FeaturesConfig
     task: TaskConfig
     as_ofs: tuple[datetime, ...]
     customers: int = 500
     seed: int = 7
+    rows_of: RowsOf | None = None
 
 
 @dataclass(frozen=True)
@@ -77,21 +82,23 @@ def prove(
     trials = []
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         whole = write_sample(connection, store, Path(folder) / "whole", tables)
-        before = assemble(whole, question.as_ofs, _catalogue(whole, question), question.task)
+        before = _rows(whole, question, question.as_ofs)
         pairs = [(as_of, way) for as_of in question.as_ofs for way in WAYS]
         for number, (as_of, way) in enumerate(track(pairs, "Disturbing what was not yet known")):
             changed = (
                 delete(tables, as_of) if way == "deleted" else disturb(tables, as_of, question.seed + number)
             )
             other = write_sample(connection, store, Path(folder) / f"{way}-{number}", changed)
-            after = assemble(other, [as_of], _catalogue(other, question), question.task)
+            after = _rows(other, question, [as_of])
             trials.append(_compare(before.at([as_of]), after, as_of, way, tables))
     return trials
 
 
-def _catalogue(store: Store, question: Question) -> list[Feature]:
+def _rows(store: Store, question: Question, as_ofs: Sequence[datetime]) -> Rows:
     fitted = features.fit(question.features, store, question.as_ofs[0])
-    return catalogue_of(question.task, question.features, fitted)
+    if question.rows_of is not None:
+        return question.rows_of(store, as_ofs, features.catalogue(question.features, fitted))
+    return assemble(store, as_ofs, catalogue_of(question.task, question.features, fitted), question.task)
 
 
 def _draw(store: Store, moments: pa.Table, question: Question) -> list[str]:

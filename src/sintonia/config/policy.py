@@ -42,6 +42,9 @@ class ActionConfig:
     attributes: dict[str, float] = field(default_factory=dict)
 
 
+FAMILIES = ("rfm", "kinds", "trust", "motives", "affinity", "response", "profile", "prior")
+"""The families of features that tell what moves a customer; rhythm, clock and journeys cost time and told no more."""
+
 POLICIES = ("best_gain", "sure_gain", "softmax", "thompson")
 """How a personalised policy turns gains into actions."""
 
@@ -54,7 +57,8 @@ class PolicyConfig:
     `floor` the least probability of every eligible action. Of the customers, `teach_share` teach, `gate_share`
     decide whether the personalised policy passes, and the others report, on decisions from `judge_from` on, or on the
     newest fifth of the rounds. With `none_for_others`, who was known and is not in a round's log had `none`. A log
-    without propensities needs every action at least `overlap` likely for nine decisions in ten.
+    without propensities needs every action at least `overlap` likely for nine decisions in ten. About the newest
+    `most_decisions` are looked at, by those of the configured feature families that are named here.
     """
 
     name: str = "best_gain"
@@ -62,6 +66,8 @@ class PolicyConfig:
     actions: dict[str, ActionConfig] = field(default_factory=dict)
     none_for_others: bool = False
     judge_from: str | None = None
+    most_decisions: int = 100_000
+    families: list[str] = field(default_factory=lambda: list(FAMILIES))
     overlap: float = 0.01
     value: float = 1.0
     threshold: float = 0.0
@@ -77,6 +83,7 @@ class PolicyConfig:
         if self.judge_from is not None:
             iso_time("policy.judge_from", self.judge_from)
         at_least("policy.folds", self.folds, 2)
+        at_least("policy.most_decisions", self.most_decisions, 1)
         if self.temperature <= 0 or not 0 <= self.floor < 1:
             raise ConfigError(
                 f"policy.temperature={self.temperature} or policy.floor={self.floor} cannot work; "

@@ -119,6 +119,7 @@ class CheckSettings(Settings):
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
 
     def __post_init__(self) -> None:
         """Refuse samples that hold nothing and an AUC that none can reach."""

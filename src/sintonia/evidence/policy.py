@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
+
+import pyarrow as pa
 
 from sintonia import __version__
 from sintonia.config import TrainSettings
@@ -14,8 +17,17 @@ from sintonia.runs import Run
 from sintonia.uplift.saved import PolicyModel
 
 
-def policy_run(settings: TrainSettings, model: PolicyModel, figures: Mapping[str, Any]) -> Run:
-    """Return a learned policy as a run: parameters, values, the resolved configuration, features and figures."""
+def policy_run(
+    settings: TrainSettings,
+    model: PolicyModel,
+    figures: Mapping[str, Any],
+    judged: tuple[pa.Table, datetime],
+) -> Run:
+    """Return a learned policy as a run: parameters, values, the resolved configuration, features and figures.
+
+    `judged` are the report's decisions, and when the last reward ends that the policy learnt from.
+    """
+    decisions, learnt = judged
     values = {
         f"{plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
     }
@@ -37,6 +49,7 @@ def policy_run(settings: TrainSettings, model: PolicyModel, figures: Mapping[str
             "sintonia.config": config_hash(settings),
             "sintonia.data_fingerprint": model.fingerprint,
             "sintonia.gate": "personalised" if model.passed else f"constant: {figures['gate']['constant']}",
+            "sintonia.labels_until": f"{learnt:%Y-%m-%d}",
             "sintonia.evidence": "observational" if model.observational else "logged propensities",
         },
         documents={
@@ -48,4 +61,5 @@ def policy_run(settings: TrainSettings, model: PolicyModel, figures: Mapping[str
             "fitted.json": model.fitted.as_plain(),
         },
         model=model,
+        predictions=decisions,
     )

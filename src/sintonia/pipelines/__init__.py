@@ -4,10 +4,11 @@ Every function returns `Figures`, plain JSON values, with the lines for people u
 """
 
 from sintonia.pipelines.building import build, features, forget, identity, simulate
+from sintonia.pipelines.checking import check
 from sintonia.pipelines.demonstration import demo
 from sintonia.pipelines.reviewing import approve, reject, review
 from sintonia.pipelines.serving import decide, score
-from sintonia.pipelines.training import check, compare, promote, train
+from sintonia.pipelines.training import compare, promote, train
 
 __all__ = [
     "approve",

@@ -1,4 +1,4 @@
-"""Histories to judged models and policies, their comparison and promotion, and whether anything peeks."""
+"""Histories to judged models, their comparison and promotion."""
 
 import logging
 from contextlib import nullcontext
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sintonia import promotion, registry, timeline
 from sintonia.baselines import fit_baselines, with_baselines
-from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of, prove
-from sintonia.check.words import check_figures
+from sintonia.check import LeakRules, find_leaks, moments_of
 from sintonia.comparison import compare_runs
 from sintonia.config import (
     CheckSettings,
@@ -20,19 +19,21 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import Training, policy_run, training_run
-from sintonia.features import catalogue, fit
+from sintonia.evidence import Training, training_run
+from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
 from sintonia.model import Model, fit_model
 from sintonia.pipelines.cards import write_card
+from sintonia.pipelines.policies import train_policy
+from sintonia.policy_gate import policy_requirements
 from sintonia.predictions import predictions_of
 from sintonia.progress import step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
 from sintonia.reference import Reference, decile, fit_reference, judge
 from sintonia.review.sample import key_path, write_key
-from sintonia.run_summaries import compare_figures, policy_figures, promote_figures, train_figures
+from sintonia.run_summaries import compare_figures, promote_figures, train_figures
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries import (
@@ -42,12 +43,6 @@ from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
-from sintonia.uplift.assembled import features_of, logged_of, moments, split_points
-from sintonia.uplift.points import read_points, reward_kinds
-from sintonia.uplift.saved import PolicyModel
-from sintonia.uplift.study import study
-from sintonia.uplift.table import effects_table
-from sintonia.uplift.words import study_figures, study_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,32 +53,13 @@ T = TypeVar("T", TrainSettings, CheckSettings)
 log = logging.getLogger("sintonia")
 
 
-def check(settings: CheckSettings) -> Figures:
-    """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
-    workspace = Path(settings.workspace)
-    store = open_store(workspace)
-    settings, split = _asked(settings, store)
-    task, seed = settings.task, settings.seed
-    with step("Looking up who is asked about"):
-        moments = ask(store, split, task, settings.rows)
-    question = Question(
-        settings.features, task, choose_dates(moments, settings.dates), settings.customers, seed
-    )
-    with connect(settings.engine, workspace) as connection:
-        trials = prove(connection, store, moments, question, workspace)
-        with step("Looking for columns that may leak"):
-            rules = LeakRules(settings.rows, settings.strong_auc, seed)
-            findings = find_leaks(connection, store, at(moments, split.test), task, rules)
-    return check_figures(trials, findings)
-
-
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is out of time beside its baselines; the model is registered."""
     if settings.task.name == NEXT_BEST_ACTION:
-        return _train_policy(settings)
+        return train_policy(settings)
     workspace = Path(settings.workspace)
     store = open_store(workspace)
-    settings, split = _asked(settings, store)
+    settings, split = asked_of(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
     with step("Counting what there is to learn from"):
@@ -160,51 +136,7 @@ def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Sta
     return Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
 
 
-def _train_policy(settings: TrainSettings) -> Figures:
-    """Return what a policy learned from logged decisions is worth beside simpler ones; it is registered.
-
-    Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
-    """
-    import pyarrow.parquet as pq
-
-    workspace, config = Path(settings.workspace), settings.policy
-    store = open_store(workspace)
-    with step("Reading the action log"), connect(settings.engine, workspace) as connection:
-        points = read_points(connection, store, config)
-    past, judged = split_points(points, config.judge_from)
-    with step("Fitting features to the past"):
-        fitted = fit(settings.features, store, moments(points)[judged].min().item())
-    made = catalogue(settings.features, fitted)
-    values = features_of(store, points, made, settings.engine)
-    with step("Looking at who got what"):
-        logged, logging_policy = logged_of(points, values, config, settings.seed)
-    before = logged.take(past)
-    later = before if (past == judged).all() else logged.take(judged)
-    found = study(before, later, settings.model, config, settings.seed)
-    model = PolicyModel(
-        effects=found.effects,
-        passed=found.gate.passed,
-        place=found.place,
-        config=config,
-        features=settings.features,
-        fitted=fitted,
-        names=tuple(feature.name for feature in made),
-        source=store.source,
-        fingerprint=store.fingerprint,
-        observational=not logging_policy.logged,
-    )
-    figures = study_figures(found, logging_policy, points, model.names)
-    newest = store.data_until(reward_kinds(config.reward))
-    table = effects_table(store, model, newest, settings.engine)
-    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
-    with step("Registering the policy"):
-        place = registry.tracking(settings.tracking, workspace)
-        registered = registry.register(place, policy_run(settings, model, figures))
-    lines = study_lines(found, logging_policy, points)
-    return policy_figures(figures, lines, workspace / "effects.parquet", registered)
-
-
-def _asked(settings: T, store: Store) -> tuple[T, timeline.Split]:
+def asked_of(settings: T, store: Store) -> tuple[T, timeline.Split]:
     """Return the settings with the categories a task asks about, and the split of its as-of dates.
 
     The categories are those of the training dates: which ones sell later is not known then.
@@ -233,7 +165,8 @@ def promote(settings: PromoteSettings) -> Figures:
         entry = promotion.roll_back(place, name, champion)
     else:
         candidate = registry.find_candidate(place, settings.task.name, settings.version)
-        gate = [*requirements(place, settings, candidate, champion), is_approved(place, candidate)]
+        shown = policy_requirements if settings.task.name == NEXT_BEST_ACTION else requirements
+        gate = [*shown(place, settings, candidate, champion), is_approved(place, candidate)]
         entry = promotion.promote(place, candidate, champion, gate, force=settings.force)
         card = write_card(place, candidate, settings, gate)
     return promote_figures(name, entry, gate, promotion.history(place, name), card)

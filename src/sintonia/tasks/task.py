@@ -84,7 +84,7 @@ CANCELLING = Task(
 
 
 NEXT_BEST_ACTION = "next_best_action"
-"""The task that asks what an action changes; it is learned from decisions, and only `train` knows it."""
+"""The task that asks what an action changes; it is learned from decisions: by `train`, not by the tasks' road."""
 
 
 def find_task(config: TaskConfig) -> Task:

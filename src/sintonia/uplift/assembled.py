@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from sintonia import features
-from sintonia.config import EngineConfig, PolicyConfig, iso_time
+from sintonia.config import EngineConfig, FeaturesConfig, PolicyConfig, iso_time
 from sintonia.errors import NotEnoughDataError, unknown
 from sintonia.features import Feature, History
 from sintonia.interactions import Store
@@ -32,6 +33,11 @@ def moments(points: Points) -> Times:
     if len(np.unique(told)) <= DATES:
         return told
     return told.astype("datetime64[D]").astype("datetime64[us]")
+
+
+def features_for(config: FeaturesConfig, policy: PolicyConfig) -> FeaturesConfig:
+    """Return the configured features less the families that the policy does not look at."""
+    return replace(config, families=[name for name in config.families if name in policy.families])
 
 
 def features_of(store: Store, points: Points, catalogue: Sequence[Feature], engine: EngineConfig) -> Floats32:

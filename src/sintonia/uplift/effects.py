@@ -4,9 +4,9 @@
    that has not seen the customer.
 2. Doubly robust scores of every action; less those of `none` they are pseudo-outcomes whose mean, for any kind of
    customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023).
-3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner); that an action moves
-   everybody by the same share of what they would spend anyway; and a second forest, grown on the pseudo-outcomes as
-   such shares (a DR-learner). Each counts as far as unseen customers confirm it (`shrinkage`).
+3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), and two learned from the
+   pseudo-outcomes (DR-learners): a second forest, and slopes of their share of what a customer would bring anyway.
+   Each counts as far as unseen customers confirm it (`shrinkage`).
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from sintonia.config import ModelConfig
 from sintonia.errors import InputError, NotEnoughDataError
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Forest, Grown, grow, rows_of
+from sintonia.uplift.linear import Linear, fit_linear
 from sintonia.uplift.log import Actions, Bools, Floats, Floats32, Ints, Logged
 from sintonia.uplift.shrinkage import constants, earned, likes, unexplained
 from sintonia.uplift.values import scores
@@ -31,17 +32,17 @@ SMALL = 0.1
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one pair of forests says: constant effects plus weighted differences between customers.
+    """What two forests and slopes say: constant effects plus weighted differences between customers.
 
-    `ratios` are the effects as shares of the reward without an action, whose least value as a measure is `floor`
-    (None where it measures nothing). `means` are the candidates' effects on average where they were learned; what
+    `linear` gives effects as shares of the expected reward without an action, `floor` is the least of it that measures
+    (None where nothing does). `means` are the candidates' effects on average where they were learned; what
     goes beyond them is difference.
     """
 
     outcome: Forest
+    linear: Linear
     second: Forest
     constants: Floats  # (n_actions,)
-    ratios: Floats  # (n_actions,)
     floor: float | None
     means: Floats  # (3, n_actions)
     weights: Floats  # (3,)
@@ -51,26 +52,28 @@ class Opinion:
         found = np.tile(self.constants, (len(values), 1))
         if self.weights.any():
             expected = self.outcome.predict(values, actions)
+            linear = self.linear.predict(values)
             second = self.second.predict(values, actions) if self.weights[2] > 0 else np.zeros_like(expected)
-            said = candidates(expected, self.ratios, second, self.floor)
+            said = candidates(expected, linear, second, self.floor)
             for weight, candidate, mean in zip(self.weights, said, self.means, strict=True):
                 found += weight * (candidate - mean)
         found[:, 0] = 0.0
         return found
 
 
-def candidates(expected: Floats, ratios: Floats, second: Floats, floor: float | None) -> tuple[Floats, ...]:
-    """Return three opinions on effects, (n, n_actions): the first forest's, one share for all, the second forest's.
+def candidates(expected: Floats, linear: Floats, second: Floats, floor: float | None) -> tuple[Floats, ...]:
+    """Return three opinions on effects, (n, n_actions): the first forest's, the slopes', the second forest's.
 
     Parameters
     ----------
     expected
         What the first forest says of each action.  # (n, n_actions)
+    linear
+        Effects as shares of the measure.  # (n, n_actions)
     second
-        What the second forest adds to the ratios.  # (n, n_actions)
+        What the second forest says.  # (n, n_actions)
     """
-    measure = scale_of(expected[:, 0], floor)[:, None]
-    return against_none(expected), measure * ratios, measure * (ratios + second)
+    return against_none(expected), scale_of(expected[:, 0], floor)[:, None] * linear, second
 
 
 def scale_of(expected_none: Floats, floor: float | None) -> Floats:
@@ -197,9 +200,9 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     mean = float(expected[:, 0].mean())
     floor = SMALL * mean if mean > 0 else None
     measure = scale_of(expected[:, 0], floor)
-    ratios = _ratios(raw, measure, log.eligible)
-    second = _grow_second(raw / measure[:, None] - ratios, measure, log, fold, config, seed)
-    said = candidates(expected, ratios, _unseen(second, log, fold), floor)
+    linear = fit_linear(log.values, raw, measure, log.eligible, fold)
+    second = _grow_second(raw - effects, measure, log, fold, config, seed)
+    said = candidates(expected, linear.unseen, _unseen(second, log, fold), floor)
     means = np.stack([_means(of, log.eligible) for of in said])
     differences = [of - mean for of, mean in zip(said, means, strict=True)]
     weights = earned(raw - effects, differences, log.eligible, log.customer, measure)
@@ -207,10 +210,10 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     def without(place: int) -> Opinion:
         rest = fold != place
         own, _ = constants(raw[rest], log.eligible[rest], log.customer[rest])
-        shares = _ratios(raw[rest], measure[rest], log.eligible[rest])
-        return Opinion(outcome.without[place], second.without[place], own, shares, floor, means, weights)
+        trees = outcome.without[place], linear.without[place], second.without[place]
+        return Opinion(*trees, own, floor, means, weights)
 
-    whole = Opinion(outcome.whole, second.whole, effects, ratios, floor, means, weights)
+    whole = Opinion(outcome.whole, linear.whole, second.whole, effects, floor, means, weights)
     mixed = effects + sum(weight * of for weight, of in zip(weights, differences, strict=True))
     return Effects(
         whole,
@@ -222,21 +225,14 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     )
 
 
-def _ratios(raw: Floats, measure: Floats, eligible: Bools) -> Floats:
-    """Return the effect of each action as a share of the measure, the best if noise grows with it.  # (n_actions,)"""
-    brought, base = (raw * eligible).sum(axis=0), measure @ eligible
-    found: Floats = np.divide(brought, base, out=np.zeros(len(base)), where=base > 0)
-    return found
-
-
 def _grow_second(
     targets: Floats, measure: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
 ) -> Grown:
-    """Return forests of the pseudo-outcomes, as shares of the measure, of the eligible actions of each decision.
+    """Return forests of the pseudo-outcomes, less the mean effects, of the eligible actions of each decision.
 
     Of a decision there is the action that was taken, and some of the others, drawn to be as many as there are
     decisions and counted for all: what they add to memory and time is bounded. The variance of a reward grows with
-    what it is expected to be, that of its share falls with it: a row counts as its measure.
+    what it is expected to be, so a row counts as 1 / measure.
     """
     rows, places = np.nonzero(log.eligible[:, 1:])
     taken = places + 1 == log.action[rows]
@@ -244,7 +240,7 @@ def _grow_second(
     kept_share = min(1.0, len(log) / max(others, 1))
     kept = taken | (np.random.default_rng(seed).random(len(rows)) < kept_share)
     rows, places, taken = rows[kept], places[kept] + 1, taken[kept]
-    weight = measure[rows] * np.where(taken, 1.0, 1 / kept_share)
+    weight = np.where(taken, 1.0, 1 / kept_share) / measure[rows]
     fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
     examples = Examples(
         rows_of(log.values[rows], log.actions, places),

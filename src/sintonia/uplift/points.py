@@ -5,7 +5,7 @@ that names an action is taken as a decision to send it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -57,8 +57,24 @@ class Points:
         """Which decisions the log gives propensities for.  # (n,)"""
         return np.asarray(~np.isnan(self.logging_propensities).any(axis=1), np.bool_)
 
+    def take(self, rows: Bools | Ints) -> "Points":
+        """Return the decisions of a mask or of these places."""
+        each = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {name: value[rows] for name, value in each.items() if isinstance(value, np.ndarray)}
+        return Points(**{**each, **arrays})
+
     def __len__(self) -> int:
         return len(self.action)
+
+
+def newest(points: Points, most: int) -> Points:
+    """Return the newest decisions, about so many of them: whole moments, as many as it takes.
+
+    What moved customers lately counts, and ten times as many decisions cost ten times the time.
+    """
+    if len(points) <= most:
+        return points
+    return points.take(points.decided_at >= np.sort(points.decided_at)[-most])
 
 
 def reward_kinds(config: RewardConfig) -> tuple[str, ...]:

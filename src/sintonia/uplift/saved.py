@@ -13,13 +13,15 @@ from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
 from sintonia.uplift.effects import Effects, Opinion
 from sintonia.uplift.growing import Forest
+from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions, Bools, Floats, Floats32
 from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen
 
 FORMAT = 2
 FILE = "policy.json"
-NUMBERS = ("constants", "ratios", "means", "weights")
+SLOPES = ("columns", "center", "spread", "coefficients")
+NUMBERS = ("constants", "means", "weights")
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
     numbers = {name: getattr(opinion, name).tolist() for name in NUMBERS}
-    return {**files, **numbers, "floor": opinion.floor}
+    slopes = {name: getattr(opinion.linear, name).tolist() for name in SLOPES}
+    return {**files, **numbers, "linear": slopes, "floor": opinion.floor}
 
 
 def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
@@ -150,4 +153,7 @@ def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
         for name in ("outcome", "second")
     )
     numbers = {name: np.array(told[name], np.float64) for name in NUMBERS}
-    return Opinion(outcome, second, floor=told["floor"], **numbers)
+    slopes = told["linear"]
+    center, spread, coefficients = (np.array(slopes[name], np.float64) for name in SLOPES[1:])
+    linear = Linear(np.array(slopes["columns"], np.int64), center, spread, coefficients)
+    return Opinion(outcome, linear, second, floor=told["floor"], **numbers)

@@ -1,0 +1,85 @@
+"""Logged decisions to a policy that earned its place."""
+
+import logging
+from pathlib import Path
+
+from sintonia import registry
+from sintonia.config import CheckSettings, TrainSettings
+from sintonia.engine import connect
+from sintonia.evidence import policy_run
+from sintonia.features import catalogue, fit
+from sintonia.interactions import Store, open_store
+from sintonia.policy_gate import kept_decisions
+from sintonia.progress import step
+from sintonia.pseudonyms import workspace_key
+from sintonia.run_summaries import policy_figures
+from sintonia.summaries import Figures
+from sintonia.uplift.assembled import features_for, features_of, logged_of, moments, split_points
+from sintonia.uplift.points import Points, newest, read_points, reward_kinds
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.study import study
+from sintonia.uplift.table import effects_table
+from sintonia.uplift.words import study_figures, study_lines
+
+log = logging.getLogger("sintonia")
+
+
+def train_policy(settings: TrainSettings) -> Figures:
+    """Return what a policy learned from logged decisions is worth beside simpler ones; it is registered.
+
+    Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
+    """
+    import pyarrow.parquet as pq
+
+    workspace, config = Path(settings.workspace), settings.policy
+    store = open_store(workspace)
+    points = newest_decisions(store, settings)
+    chosen = features_for(settings.features, config)
+    past, judged = split_points(points, config.judge_from)
+    with step("Fitting features to the past"):
+        fitted = fit(chosen, store, moments(points)[judged].min().item())
+    made = catalogue(chosen, fitted)
+    values = features_of(store, points, made, settings.engine)
+    with step("Looking at who got what"):
+        logged, logging_policy = logged_of(points, values, config, settings.seed)
+    before = logged.take(past)
+    later = before if (past == judged).all() else logged.take(judged)
+    found = study(before, later, settings.model, config, settings.seed)
+    model = PolicyModel(
+        effects=found.effects,
+        passed=found.gate.passed,
+        place=found.place,
+        config=config,
+        features=chosen,
+        fitted=fitted,
+        names=tuple(feature.name for feature in made),
+        source=store.source,
+        fingerprint=store.fingerprint,
+        observational=not logging_policy.logged,
+    )
+    figures = study_figures(found, logging_policy, points, model.names)
+    newest = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, newest, settings.engine)
+    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    with step("Registering the policy"):
+        place = registry.tracking(settings.tracking, workspace)
+        kept = kept_decisions(found, points.take(judged), workspace_key(workspace))
+        run = policy_run(settings, model, figures, (kept, points.until.max().item()))
+        registered = registry.register(place, run)
+    lines = study_lines(found, logging_policy, points)
+    return policy_figures(figures, lines, workspace / "effects.parquet", registered)
+
+
+def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
+    """Return the newest decision points of the store, as many as the policy looks at."""
+    config = settings.policy
+    with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
+        points = read_points(connection, store, config)
+    found = newest(points, config.most_decisions)
+    if len(found) < len(points):
+        log.info(
+            "Looking at the newest %s of %s decisions (policy.most_decisions)",
+            f"{len(found):,}",
+            f"{len(points):,}",
+        )
+    return found

@@ -1,0 +1,188 @@
+"""The gate before a champion policy: what it is worth on customers who taught nothing, beside the champion.
+
+Every policy run keeps the decisions its study was reported on: under pseudonyms, the doubly robust score of each
+action, and with which probability the policy that was chosen takes it. So two policies are compared on the same rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sintonia.config import PromoteSettings, ReviewSettings
+from sintonia.engine import connect
+from sintonia.errors import NotBuiltError
+from sintonia.estimates import Estimate
+from sintonia.features import catalogue
+from sintonia.gate import Requirement
+from sintonia.interactions import open_store
+from sintonia.predictions import FILE
+from sintonia.pseudonyms import COLUMN, pseudonyms
+from sintonia.registry import Registered, Tracking, load_registered_policy, read_document, read_table
+from sintonia.uplift.assembled import features_of, numbered, split_points
+from sintonia.uplift.folds import part_of
+from sintonia.uplift.points import Points, newest, read_points
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.study import REPORT, Study
+from sintonia.uplift.values import clustered_mean
+from sintonia.uplift.words import interval
+
+Floats = NDArray[np.float64]
+KEYS = (COLUMN, "as_of")
+
+
+def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
+    """Return a row a decision of the report: pseudonym, as_of (when it was taken), `brings` and `chosen` by action."""
+    told = found.report
+    rows = judged.take(told.rows)
+    return pa.table(
+        {
+            COLUMN: pa.array(pseudonyms(key, rows.customer_id.tolist()), pa.string()),
+            "as_of": pa.array(rows.decided_at, pa.timestamp("us")),
+            "brings": pa.array(list(told.brings), pa.list_(pa.float64())),
+            "chosen": pa.array(list(told.chosen), pa.list_(pa.float64())),
+        }
+    )
+
+
+def policy_requirements(
+    place: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    candidate: Registered,
+    champion: Registered | None,
+) -> list[Requirement]:
+    """Return everything a candidate policy must show, in the order in which it is told."""
+    rows = read_table(place, candidate.run_id, FILE)
+    tags = place.client.get_run(candidate.run_id).data.tags
+    gate = [beats_nothing(rows)]
+    if champion is not None:
+        gate.append(_against_champion(place, settings, candidate, champion))
+    return [*gate, is_randomised(tags)]
+
+
+def beats_nothing(rows: pa.Table) -> Requirement:
+    """Return whether the policy is surely worth more than doing nothing."""
+    chosen = _matrix(rows, "chosen")
+    gap = _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
+    told = f"{interval(gap)} a decision against doing nothing, on {len(rows):,} decisions"
+    return Requirement("doing nothing", gap.low > 0, told)
+
+
+def is_randomised(tags: Mapping[str, str]) -> Requirement:
+    """Return whether chance decided what was logged, so that values are of the policy and not of who got it."""
+    evidence = tags.get("sintonia.evidence", "unknown")
+    return Requirement("randomised log", evidence == "logged propensities", evidence)
+
+
+def _against_champion(
+    place: Tracking, settings: PromoteSettings | ReviewSettings, candidate: Registered, champion: Registered
+) -> Requirement:
+    named = f"the champion, version {champion.version}"
+    if champion.version == candidate.version:
+        return Requirement("champion", False, f"version {candidate.version} is the champion already")
+    rows = read_table(place, candidate.run_id, FILE)
+    ours, theirs = (
+        read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
+    )
+    try:
+        said = _said_by(place, settings, (candidate, champion), rows)
+        other = aligned(said, theirs, ours)
+    except NotBuiltError as error:
+        return Requirement("champion", False, str(error))
+    gap = _difference(rows, _matrix(rows, "chosen"), other)
+    told = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
+    return Requirement("champion", gap.low > 0, told)
+
+
+def aligned(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Floats:
+    """Return a policy's probabilities in our order of the actions.
+
+    Examples
+    --------
+    >>> aligned(np.array([[0.2, 0.8]]), ["none", "mail"], ["none", "call", "mail"]).tolist()
+    [[0.2, 0.0, 0.8]]
+
+    Raises
+    ------
+    NotBuiltError
+        When it takes an action that our log knows nothing of.
+    """
+    found = np.zeros((len(policy), len(ours)))
+    for at, name in enumerate(theirs):
+        if name in ours:
+            found[:, list(ours).index(name)] = policy[:, at]
+        elif policy[:, at].any():
+            raise NotBuiltError(f"the champion takes '{name}', of which the candidate's log knows nothing")
+    return found
+
+
+def _said_by(
+    place: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    both: tuple[Registered, Registered],
+    rows: pa.Table,
+) -> Floats:
+    """Return the champion's probabilities at the candidate's decisions: kept ones, else made now from the store.
+
+    Raises
+    ------
+    NotBuiltError
+        When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
+    """
+    candidate, champion = both
+    kept = read_table(place, champion.run_id, FILE)
+    places = {key: at for at, key in enumerate(_keys(kept))}
+    if places.keys() >= set(_keys(rows)):
+        return _matrix(kept, "chosen")[[places[key] for key in _keys(rows)]]
+    learnt = place.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until", "")
+    first = min(rows["as_of"].to_pylist())
+    if not learnt or datetime.fromisoformat(learnt) > first:
+        raise NotBuiltError(
+            f"the champion, version {champion.version}, has learnt from rewards until {learnt or 'an unknown day'}, "
+            f"the candidate is judged from {first:%Y-%m-%d}: train it with a later policy.judge_from"
+        )
+    seed = int(place.client.get_run(candidate.run_id).data.params["seed"])
+    models = [load_registered_policy(place, one) for one in both]
+    return _made_now(settings, models[0], models[1], seed)
+
+
+def _made_now(
+    settings: PromoteSettings | ReviewSettings, candidate: PolicyModel, champion: PolicyModel, seed: int
+) -> Floats:
+    workspace = Path(settings.workspace)
+    store, config = open_store(workspace), candidate.config
+    if store.fingerprint != candidate.fingerprint:
+        raise NotBuiltError(
+            f"the candidate learned from data {candidate.fingerprint}, the store has {store.fingerprint} now: "
+            "train it again"
+        )
+    with connect(settings.engine, workspace) as connection:
+        points = newest(read_points(connection, store, config), config.most_decisions)
+    _, judged = split_points(points, config.judge_from)
+    points = points.take(judged)
+    parts = part_of(numbered(points.customer_id), [config.teach_share, config.gate_share], seed)
+    points = points.take(parts == REPORT)
+    values = features_of(store, points, catalogue(champion.features, champion.fitted), settings.engine)
+    able = points.logging_propensities > 0 if points.logged.all() else np.ones((len(points), 1), bool)
+    known = champion.effects.actions.names
+    eligible = np.zeros((len(points), len(known)), bool)
+    for at, name in enumerate(known):
+        if name in points.names:
+            eligible[:, at] = able[:, points.names.index(name) if able.shape[1] > 1 else 0]
+    return champion.policy(values, eligible)
+
+
+def _difference(rows: pa.Table, policy: Floats, other: Floats) -> Estimate:
+    _, customer = np.unique(np.asarray(rows[COLUMN].to_pylist()), return_inverse=True)
+    return clustered_mean(((policy - other) * _matrix(rows, "brings")).sum(axis=1), customer)
+
+
+def _matrix(rows: pa.Table, name: str) -> Floats:
+    return np.array(rows[name].to_pylist(), np.float64)
+
+
+def _keys(rows: pa.Table) -> list[tuple[str, datetime]]:
+    return list(zip(*(rows[name].to_pylist() for name in KEYS), strict=True))
