@@ -40,7 +40,7 @@ from sintonia.config import (
 from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.allocation import allocate
 from sintonia.decision.choosing import Case, choose
-from sintonia.decision.kernels import Visits
+from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.limits import Limit
 from sintonia.decision.options import Factors, Options
 from sintonia.decision.refusals import Check, Refusals

@@ -11,7 +11,7 @@ from sintonia.config import CapacityConfig, EngagementConfig, HoursConfig, SendC
 from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY
 from sintonia.decision.choosing import Case, choose
-from sintonia.decision.kernels import Visits
+from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.options import Factors
 from sintonia.decision.timing import Clocks, find_hours
 

@@ -9,7 +9,7 @@ import pytest
 from decision.small import NOON, ago, event, small_store
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision.contacts import open_tables
-from sintonia.decision.kernels import Visits
+from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.timing import Clocks, find_hours, read_visits, segments
 from sintonia.features.cells import Cells
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.config import HoursConfig, SendConfig
-from sintonia.decision import kernels
-from sintonia.decision.kernels import Ahead, Best, Lean, Visits
+from sintonia.decision.hour_kernels import Ahead, Best, Lean, Visits, best_hours
 from sintonia.decision.refusals import numbered
 from sintonia.features.cells import Cells, or_none
 
@@ -121,7 +120,7 @@ def find_hours(
         for place, channel in enumerate(channels):
             some = _opens(slot, send.hours, channel)
             opens[place, : len(some)] = some
-        kernels.best_hours(clocks.visits, lean, rows, Ahead(slot, opens), best)
+        best_hours(clocks.visits, lean, rows, Ahead(slot, opens), best)
     return Hours(tuple(channels), best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
