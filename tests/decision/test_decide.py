@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -31,7 +33,7 @@ from sintonia.config import (
 from sintonia.config import (
     EngagementActionConfig as Action,
 )
-from sintonia.decision.decide import decide_round
+from sintonia.decision.decide import decide_round, propose
 from sintonia.decision.told import lines_of, told_of
 from sintonia.errors import ConfigError, InputError, NotBuiltError
 from sintonia.interactions import open_store
@@ -355,3 +357,25 @@ def test_a_forgotten_customer_leaves_the_rounds_the_reasons_and_the_list(tmp_pat
     assert all(gone not in map(str, table["customer_id"].to_pylist()) for table in tables)
     stored = pq.read_table(open_store(folder).folder / "decisions.parquet")
     assert gone not in stored["customer_id"].to_pylist()
+
+
+def test_a_proposal_for_some_is_what_a_round_decides_for_them_and_writes_nothing(tmp_path):
+    names = [f"c{at:02}" for at in range(40)]
+    store = small_store(tmp_path, _bought(*names), _people(*names))
+    effects = effects_file(tmp_path / "effects.parquet", {who: {"mail": 0.5, "call": 0.1} for who in names})
+    settings = _settings(effects, replace(POLICY, holdout_share=0.3))
+    some = names[5:25]
+    table = propose(store, settings, some)
+    assert table["customer_id"].to_pylist() == some
+    assert not store.rounds.exists() or not [*store.rounds.glob("**/*.parquet")]
+    whole = pq.read_table(decide_round(store, settings).files[0])
+    kept = whole.filter(pc.is_in(whole["customer_id"], pa.array(some)))
+    for name in ("action_id", "channel", "arm"):
+        assert table[name].to_pylist() == kept[name].to_pylist()
+    rows = table.to_pylist()
+    assert {row["arm"] for row in rows} == {"policy", "holdout"}
+    for row in rows:
+        assert row["assignment_probability"] == 1
+        assert (row["action_id"] == "none") == (row["arm"] == "holdout")
+        assert (row["send_at"] is None) == (row["action_id"] == "none") == (row["why"] == "")
+        assert row["effect"] == (0.5 if row["action_id"] == "mail" else 0)

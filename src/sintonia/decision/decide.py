@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sintonia.config import DecideSettings, EngagementConfig, iso_time
@@ -31,7 +32,7 @@ from sintonia.decision.rounds import (
     write_round,
 )
 from sintonia.decision.timing import Hours, find_hours, read_visits, segments
-from sintonia.decision.why import why_table
+from sintonia.decision.why import sentence, why_table
 from sintonia.engine import connect
 from sintonia.errors import ConfigError, unknown
 from sintonia.features.cells import Cells
@@ -86,18 +87,11 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
     Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
     effects' rows, threads, memory and buckets change nothing.
     """
-    learned = None if settings.effects else find_policy(tracking(settings.tracking, store.rounds.parent))
-    origin = Path(settings.effects).name if settings.effects else _named(learned)
-    one, keys = round_of(store, settings, origin), _keys(store, settings.key)
-    prepared = _prepare(store, settings, one, None if learned is None else learned[0])
-    with step("Deciding"):
-        chosen = choose(prepared.case, settings.engagement, one.round_id, settings.engine.threads)
+    found = _decide(store, settings)
+    one, prepared, chosen = found.round, found.prepared, found.chosen
+    keys = _keys(store, settings.key)
     with step("Writing the round"):
-        decisions = decisions_table(one, prepared.case, chosen, prepared.ids, prepared.live)
-        why = why_table(prepared.case, chosen, prepared.refusals, prepared.ids)
-        why = why.append_column("decision_id", decisions["decision_id"])
-        for name, times in send_times(chosen, prepared.case).items():
-            why = why.append_column(name, times)
+        decisions, why = found.tables()
         files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
         path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
         listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys)
@@ -110,6 +104,68 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
         listed=listed,
         files=(files[0], files[1], path),
     )
+
+
+def propose(store: Store, settings: DecideSettings, customers: Collection[str]) -> pa.Table:
+    """Return what a round of these customers alone would decide; nothing is written, and nobody is contacted.
+
+    One row a customer: customer_id, action_id ('none': nothing is done), channel, send_at (UTC), send_at_local, effect
+    of the action against doing nothing, runner_up (null where nothing was weighed), arm, assignment_probability (that
+    of its action within the arm) and why. Who is held out stays held out, whoever else is asked about; budget and
+    capacities are those of a whole round.
+    """
+    decisions, why = _decide(store, settings, frozenset(customers)).tables()
+    places = pc.list_value_length(decisions["eligible_actions"]).to_numpy()
+    whose = np.repeat(np.arange(len(decisions)), places)
+    taken = pc.equal(
+        pc.list_flatten(decisions["eligible_actions"]), decisions["action_id"].take(pa.array(whose))
+    ).to_numpy(zero_copy_only=False)
+    probability = np.zeros(len(decisions))
+    probability[whose[taken]] = pc.list_flatten(decisions["logging_propensities"]).to_numpy()[taken]
+    done = pc.not_equal(decisions["action_id"], NONE)
+    texts = [
+        sentence(row) if sent else "" for row, sent in zip(why.to_pylist(), done.to_pylist(), strict=True)
+    ]
+    return pa.table(
+        {
+            **{name: decisions[name] for name in ("customer_id", "action_id", "channel")},
+            **{name: why[name] for name in ("send_at", "send_at_local", "effect", "runner_up")},
+            "arm": decisions["arm"],
+            "assignment_probability": probability,
+            "why": pa.array(texts, pa.string()),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A round as it was decided, before anything is written."""
+
+    round: Round
+    prepared: _Prepared
+    chosen: Chosen
+
+    def tables(self) -> tuple[pa.Table, pa.Table]:
+        """Return the decisions in the columns of the contract, and why they were taken with when to send."""
+        prepared, chosen = self.prepared, self.chosen
+        decisions = decisions_table(self.round, prepared.case, chosen, prepared.ids, prepared.live)
+        why = why_table(prepared.case, chosen, prepared.refusals, prepared.ids)
+        why = why.append_column("decision_id", decisions["decision_id"])
+        for name, times in send_times(chosen, prepared.case).items():
+            why = why.append_column(name, times)
+        return decisions, why
+
+
+def _decide(store: Store, settings: DecideSettings, customers: Collection[str] | None = None) -> _Found:
+    """Return the round decided for these customers, by default for all of the store's."""
+    learned = None if settings.effects else find_policy(tracking(settings.tracking, store.rounds.parent))
+    origin = Path(settings.effects).name if settings.effects else _named(learned)
+    one = round_of(store, settings, origin)
+    prepared = _prepare(store, settings, one, None if learned is None else learned[0], customers)
+    with step("Deciding"):
+        return _Found(
+            one, prepared, choose(prepared.case, settings.engagement, one.round_id, settings.engine.threads)
+        )
 
 
 def _named(learned: tuple[PolicyModel, Registered] | None) -> str:
@@ -130,13 +186,19 @@ def _effects(
     return effects_matrix(table, ids, actions, "The registered policy")
 
 
-def _prepare(store: Store, settings: DecideSettings, one: Round, learned: PolicyModel | None) -> _Prepared:
+def _prepare(
+    store: Store,
+    settings: DecideSettings,
+    one: Round,
+    learned: PolicyModel | None,
+    customers: Collection[str] | None,
+) -> _Prepared:
     policy = settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
             open_tables(connection, store, one.decided_at)
             sent = sent_rows(connection, one.round_id)
-            ids = _customers(connection, store, sent["customer_id"])
+            ids = _customers(connection, store, sent["customer_id"], customers)
         with step("Checking what may be done"):
             effects = _effects(store, learned, settings, ids, one)
             known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
@@ -178,9 +240,15 @@ def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
     return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
 
 
-def _customers(connection: "duckdb.DuckDBPyConnection", store: Store, sent: pa.ChunkedArray) -> pa.Array:
+def _customers(
+    connection: "duckdb.DuckDBPyConnection",
+    store: Store,
+    sent: pa.ChunkedArray,
+    some: Collection[str] | None,
+) -> pa.Array:
     """Return the customers to decide for, by id; the connection gets them as `customers`, with their place."""
-    left = sorted(store.customer_ids() - set(sent.to_pylist()))
+    asked = store.customer_ids() if some is None else store.customer_ids() & set(some)
+    left = sorted(asked - set(sent.to_pylist()))
     ids = pa.array(left, pa.string())
     table = pa.table({"customer_id": ids, "place": np.arange(len(ids))})
     connection.register("given", table)
