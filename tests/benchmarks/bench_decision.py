@@ -255,7 +255,9 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     points = replace(points, **{name: getattr(points, name)[recent] for name in PER_POINT})
     log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config)
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
-    effects = learn_effects(log, ModelConfig())
+    effects = learn_effects(
+        log, ModelConfig(learning_rate=0.1, max_trees=300, early_stopping_rounds=20), folds=3
+    )
     tables = []
     plan = features_plan(made)
     for path in store.buckets:
@@ -320,7 +322,11 @@ def main() -> None:
     options.add_argument("--customers", type=int, default=1_000_000)
     options.add_argument("--brand", type=int, default=20_000)
     options.add_argument("--workspace", type=Path, help="of the brand, kept for the next time")
-    options.add_argument("--families", nargs="+", default=["rfm", "trust", "motives", "response", "affinity"])
+    options.add_argument(
+        "--families",
+        nargs="+",
+        default=["rfm", "kinds", "trust", "motives", "response", "affinity", "profile", "prior"],
+    )
     options.add_argument("--only", choices=["gap", "speed", "oracle"])
     asked = options.parse_args()
     if asked.only in (None, "gap"):
