@@ -1,5 +1,8 @@
 """Marketing's list comes back with every row, in its place, as its file wrote it."""
 
+from datetime import datetime
+
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +11,7 @@ from builder import build_store
 from sintonia.config import SiloConfig, SourceConfig
 from sintonia.errors import InputError
 from sintonia.interactions import Store
-from sintonia.lists import CustomerList, locate, read_list, write_list, write_sample
+from sintonia.lists import CustomerList, Located, action_columns, locate, read_list, write_list, write_sample
 
 SILO = SiloConfig(
     path="tickets.csv",
@@ -133,3 +136,30 @@ def test_sample_list_is_a_list_of_known_customers_and_one_unknown(tmp_path, stor
     write_sample(store, "card", tmp_path / "sample.csv")
     located = locate(read_list(tmp_path / "sample.csv"), store, SOURCE, None)
     assert [owner is None for owner in located.customer_ids] == [False, False, True]
+
+
+def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known():
+    proposed = pa.table(
+        {
+            "customer_id": ["ann", "bob"],
+            "action_id": ["mail", "none"],
+            "channel": ["email", None],
+            "send_at_local": pa.array([datetime(2025, 1, 2, 18, 30), None], pa.timestamp("us")),
+            "effect": [0.25, 0.0],
+            "runner_up": ["none", None],
+            "arm": ["policy", "holdout"],
+            "assignment_probability": [1.0, 1.0],
+            "why": ["worth it", ""],
+        }
+    )
+    located = Located("card", "card", ("bob", None, "ann", "eve"))
+    assert action_columns(located, proposed) == {
+        "next_best_action": ["none", "", "mail", ""],
+        "channel": ["", "", "email", ""],
+        "send_at": ["", "", "2025-01-02 18:30", ""],
+        "effect": ["0.0000", "", "0.2500", ""],
+        "runner_up": ["", "", "none", ""],
+        "arm": ["holdout", "", "policy", ""],
+        "assignment_probability": ["1.0000", "", "1.0000", ""],
+        "next_best_action_reason": ["", "", "worth it", ""],
+    }

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from sintonia.config import ScoreSettings, SourceConfig
 from sintonia.errors import InputError, hint
 from sintonia.interactions import Store
@@ -140,6 +143,30 @@ def score_columns(
     columns["as_of"] = cells([f"{scores.as_of:%Y-%m-%d}"] * len(scores.rows))
     columns["model"] = cells([f"{registered.name} v{registered.version}"] * len(scores.rows))
     return said | {f"{task.name}_{name}": values for name, values in columns.items()}
+
+
+def action_columns(located: Located, proposed: pa.Table) -> dict[str, list[str]]:
+    """Return what would be done for each row of the list, "" for who is not known or was reached by the round already.
+
+    next_best_action ('none': nothing), channel, send_at by the customer's clock, effect against doing nothing,
+    runner_up, arm, assignment_probability and, in words, why.
+    """
+    place = {owner: at for at, owner in enumerate(proposed["customer_id"].to_pylist())}
+    rows = [None if owner is None else place.get(owner) for owner in located.customer_ids]
+    told = {
+        "next_best_action": proposed["action_id"].to_pylist(),
+        "channel": proposed["channel"].to_pylist(),
+        "send_at": pc.strftime(proposed["send_at_local"], format="%Y-%m-%d %H:%M").to_pylist(),
+        "effect": [f"{effect:.4f}" for effect in proposed["effect"].to_pylist()],
+        "runner_up": proposed["runner_up"].to_pylist(),
+        "arm": proposed["arm"].to_pylist(),
+        "assignment_probability": [f"{p:.4f}" for p in proposed["assignment_probability"].to_pylist()],
+        "next_best_action_reason": proposed["why"].to_pylist(),
+    }
+    return {
+        name: ["" if row is None or values[row] is None else values[row] for row in rows]
+        for name, values in told.items()
+    }
 
 
 def _said(scores: Scores) -> dict[str, list[str]]:

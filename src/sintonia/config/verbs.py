@@ -175,7 +175,10 @@ class ReasonsConfig:
 
 @dataclass(frozen=True)
 class ScoreSettings(Settings):
-    """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile."""
+    """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile.
+
+    With next_best_action among the tasks, what the engagement policy would do for whom; `features` are its rules'.
+    """
 
     list: str = ""
     out: str | None = None
@@ -187,6 +190,8 @@ class ScoreSettings(Settings):
     drift: DriftConfig = field(default_factory=DriftConfig)
     force: bool = False
     bands: dict[str, int] = field(default_factory=dict)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    engagement: EngagementConfig = field(default_factory=EngagementConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:

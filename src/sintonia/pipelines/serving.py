@@ -8,11 +8,11 @@ from sintonia.config import (
     DecideSettings,
     ScoreSettings,
 )
-from sintonia.decision.decide import decide_round
+from sintonia.decision.decide import decide_round, propose
 from sintonia.decision.told import told_of
 from sintonia.drift import Watched, drift_of, watch
 from sintonia.interactions import Store, open_store
-from sintonia.lists import locate, read_list, score_columns, write_list
+from sintonia.lists import action_columns, locate, read_list, score_columns, write_list
 from sintonia.scoring import Scores, score_customers, scoring_date
 from sintonia.summaries import (
     Figures,
@@ -22,7 +22,7 @@ from sintonia.summaries import (
     with_watched,
     write_report,
 )
-from sintonia.tasks import label_kinds
+from sintonia.tasks import NEXT_BEST_ACTION, label_kinds
 
 log = logging.getLogger("sintonia")
 
@@ -37,15 +37,33 @@ def score(settings: ScoreSettings) -> Figures:
     place = registry.tracking(settings.tracking, workspace)
     columns: dict[str, list[str]] = {}
     found, watched = [], {}
-    for model, registered in registry.find_models(place, settings.tasks):
+    asked = [task for task in settings.tasks if task != NEXT_BEST_ACTION]
+    scored = registry.find_models(place, asked) if asked or not settings.tasks else []
+    for model, registered in scored:
         as_of = scoring_date(settings.as_of, store, model)
         scores = score_customers(store, model, as_of, settings, located.known())
         columns |= score_columns(located, scores, registered, settings)
         found.append(scores)
         watched[model.task.name] = watched_list(store, scores, settings)
+    if NEXT_BEST_ACTION in settings.tasks:
+        columns |= action_columns(located, propose(store, proposal(settings), located.known()))
     out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
     write_list(customers, columns, out)
     return with_watched(score_figures(customers, located, found, out), found, watched, settings.force)
+
+
+def proposal(settings: ScoreSettings) -> DecideSettings:
+    """Return the round that a list's next best actions are taken from: as of the list's date, never written."""
+    return DecideSettings(
+        workspace=settings.workspace,
+        engine=settings.engine,
+        source=settings.source,
+        as_of=settings.as_of,
+        decided_at=settings.as_of,
+        features=settings.features,
+        engagement=settings.engagement,
+        tracking=settings.tracking,
+    )
 
 
 def watched_list(store: Store, scores: Scores, settings: ScoreSettings) -> Watched:
