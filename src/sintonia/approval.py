@@ -4,13 +4,14 @@ The decisions lie in the registry, one tag each, and are only ever added to. A d
 as long as its model and its page are to the byte what they were: whatever changes them asks to be looked at again.
 """
 
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sintonia.registry import Registered, Tracking, model_digest, page_digest
+from sintonia.registry import Registered, Tracking, model_files, page_of
 
 TAG = "sintonia.approval."
 APPROVE, REJECT = "approve", "reject"
@@ -76,3 +77,24 @@ def objection(place: Tracking, registered: Registered, decision: Decision) -> st
             changed = f"its {what} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
             return f"approved {said}, but {changed}: read it again"
     return None
+
+
+def page_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of the review page that a model's run keeps.
+
+    Raises
+    ------
+    NotBuiltError
+        When it keeps none.
+    """
+    return hashlib.sha256(page_of(place, registered).read_bytes()).hexdigest()
+
+
+def model_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of a registered model's files, names and bytes."""
+    folder = model_files(place, registered)
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()

@@ -1,6 +1,5 @@
 """MLflow: one run a training, the model with its signature in the registry, and the way back to both."""
 
-import hashlib
 import json
 import logging
 import os
@@ -136,15 +135,15 @@ def find_policy(place: Tracking) -> tuple[PolicyModel, Registered]:
 
 def load(place: Tracking, registered: Registered) -> Model:
     """Return a registered model."""
-    return load_model(_files(place, registered))
+    return load_model(model_files(place, registered))
 
 
 def load_registered_policy(place: Tracking, registered: Registered) -> PolicyModel:
     """Return a registered policy."""
-    return load_policy(_files(place, registered))
+    return load_policy(model_files(place, registered))
 
 
-def _files(place: Tracking, registered: Registered) -> Path:
+def model_files(place: Tracking, registered: Registered) -> Path:
     """Return the folder of what was saved of a registered model."""
     import mlflow
 
@@ -155,11 +154,21 @@ def _files(place: Tracking, registered: Registered) -> Path:
 
 
 def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN401  any JSON value
-    """Return a JSON file of a run."""
+    """Return a JSON file of a run.
+
+    Raises
+    ------
+    NotBuiltError
+        When the run has none: an earlier version of sintonia made it.
+    """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     mlflow.set_tracking_uri(place.uri)
-    return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
+    try:
+        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
+    except (MlflowException, OSError):
+        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
 
 
 def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
@@ -185,8 +194,8 @@ def log_page(place: Tracking, registered: Registered, page: str) -> None:
     place.client.log_text(registered.run_id, page, PAGE)
 
 
-def page_digest(place: Tracking, registered: Registered) -> str:
-    """Return the SHA-256 of the review page that a model's run keeps.
+def page_of(place: Tracking, registered: Registered) -> Path:
+    """Return a copy of the review page that a model's run keeps.
 
     Raises
     ------
@@ -198,23 +207,12 @@ def page_digest(place: Tracking, registered: Registered) -> str:
 
     mlflow.set_tracking_uri(place.uri)
     try:
-        path = mlflow.artifacts.download_artifacts(f"runs:/{registered.run_id}/{PAGE}")
+        return Path(mlflow.artifacts.download_artifacts(f"runs:/{registered.run_id}/{PAGE}"))
     except (MlflowException, OSError):
         raise NotBuiltError(
             f"{registered.name} version {registered.version} has no review page; "
             "run `sintonia review` and read it first."
         ) from None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def model_digest(place: Tracking, registered: Registered) -> str:
-    """Return the SHA-256 of a registered model's files, names and bytes."""
-    folder = _files(place, registered)
-    whole = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        whole.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
-        whole.update(path.read_bytes())
-    return whole.hexdigest()
 
 
 def _find(place: Tracking, task: str) -> Registered | None:

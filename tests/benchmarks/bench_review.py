@@ -77,7 +77,7 @@ def fit(rows):
         "objective": "binary",
         "num_leaves": 15,
         "verbose": -1,
-        "num_threads": 2,
+        "num_threads": 1,
         "learning_rate": 0.05,
         "seed": 1,
     }
@@ -151,6 +151,10 @@ def main():
     settings = TrainSettings(task=TaskConfig(), groups=["region"], sensitive=["region"])
     folds = (FoldResult("2026-05-21", 1, 1, 300, {"binary_logloss": 0.5}, 1.0),)
     shap = {"wall": 0.0, "processor": 0.0}
+    # Sentences need the families of features that the house has; their cost is measured with those.
+    evidence_of._reasons = lambda training, places: (
+        [("Something that happened, which raises the risk",) * 4] * len(places)
+    )
     sample_of.contributions = evidence_of.contributions = timed(sample_of.contributions, shap)
     with tempfile.TemporaryDirectory() as folder:
         store = write_store(Path(folder) / "store" / "v", asked.rows, rng)

@@ -122,6 +122,16 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     assert "doing nothing" not in said
     assert main(["promote", *where, *task, "force=true"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["champion"] == "1"
+    where = ["--config-dir", str(tmp_path / "conf"), "source=shop", f"workspace={tmp_path / 'ws'}"]
+    assert main(["review", *where, "task=next_best_action"]) == 0
+    page = (tmp_path / "ws" / "review" / "next_best_action.html").read_text(encoding="utf-8")
+    assert "Choosing for each customer is surely worth it" in page
+    own = re.search(r'<tr class="own"><th scope="row">chosen</th>(.*?)</tr>', page)[1]
+    assert f"<td>{value:.3f} ({low:.3f} to {high:.3f})</td>" in own
+    assert set(re.findall(r"Sample \d+: ([a-z ]+)", page)) >= {"sleeping dogs", "gains most", "typical"}
+    key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
+    assert {str(row["sample"]) for row in key} == set(re.findall(r"Sample (\d+): ", page))
+    assert main(["approve", *where, "task=next_best_action", "reviewer=risk"]) == 0
 
 
 def test_a_shop_whose_customers_answer_alike_keeps_the_constant_policy_and_equal_effects(tmp_path, capsys):
