@@ -360,8 +360,10 @@ def test_the_page_holds_still_when_nothing_changed(demo):
     assert path.read_bytes() == before
 
 
-def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back(demo):
+def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back(demo, monkeypatch):
     chosen, _, _ = demo
+    # What so few customers show of calibration lies several points around the truth.
+    monkeypatch.setattr(gate, "TOLERANCE", 0.05)
     shared = {"workspace": chosen.workspace, "source": chosen.source, "tracking": chosen.tracking}
     task = chosen.tasks["purchase"]
     with pytest.raises(GateError, match="approval: nobody has read its page"):
