@@ -126,6 +126,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     assert main(["review", *where, "task=next_best_action"]) == 0
     page = (tmp_path / "ws" / "review" / "next_best_action.html").read_text(encoding="utf-8")
     assert "Choosing for each customer is surely worth it" in page
+    assert re.search(r"<th scope=\"row\">doing nothing</th><td>passed</td>", page)
     own = re.search(r'<tr class="own"><th scope="row">chosen</th>(.*?)</tr>', page)[1]
     assert f"<td>{value:.3f} ({low:.3f} to {high:.3f})</td>" in own
     assert set(re.findall(r"Sample \d+: ([a-z ]+)", page)) >= {"sleeping dogs", "gains most", "typical"}

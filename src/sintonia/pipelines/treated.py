@@ -15,6 +15,8 @@ from sintonia.config import ReviewSettings
 from sintonia.errors import NotBuiltError
 from sintonia.features import History
 from sintonia.interactions import Store, open_store
+from sintonia.policy_gate import policy_requirements
+from sintonia.review import Check
 from sintonia.review.history import histories
 from sintonia.review.policy import PolicyReview, Treated, choose_treated
 from sintonia.review.sample import key_path
@@ -47,7 +49,18 @@ def policy_review(
         model_name=registered.name,
         model_version=registered.version,
         run_id=registered.run_id,
+        gate=_gate(place, registered, settings),
     )
+
+
+def _gate(
+    place: registry.Tracking, registered: registry.Registered, settings: ReviewSettings
+) -> tuple[Check, ...]:
+    """Return what a promotion will ask of the policy's figures."""
+    champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
+    other = None if champion is None or champion.version == registered.version else champion
+    found = policy_requirements(place, settings, registered, other)
+    return tuple(Check(one.name, one.passed, one.told) for one in found)
 
 
 def _last_round(store: Store) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.pages import number, percent
+from sintonia.review.data import Check
 from sintonia.review.history import History
 from sintonia.review.words import Finding
 
@@ -46,6 +47,7 @@ class PolicyReview:
     model_name: str
     model_version: str
     run_id: str
+    gate: tuple[Check, ...] = ()
 
 
 def choose_treated(gains: Floats, seed: int) -> dict[int, str]:
