@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,6 @@ import numpy as np
 from sintonia.decision.arms import ARMS
 from sintonia.decision.decide import Decided
 from sintonia.decision.told import lines_of
-from sintonia.drift import Watched
 from sintonia.erasure.erase import Erased
 from sintonia.erasure.person import Person
 from sintonia.expectation import expected_total
@@ -22,9 +21,9 @@ from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
 from sintonia.identity.report import Report
 from sintonia.interactions import Store
-from sintonia.lists import CustomerList, Located
+from sintonia.lists import Scored
+from sintonia.lists.rows import STATUSES
 from sintonia.registry import Registered
-from sintonia.scoring import Scores
 from sintonia.synthetic import SimulationSummary
 
 Figures = dict[str, Any]
@@ -147,54 +146,65 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
     }
 
 
-def score_figures(customers: CustomerList, located: Located, scores: Sequence[Scores], out: Path) -> Figures:
-    """Return what became of the list's rows; for every task scored + not eligible + unknown = rows."""
-    unknown = sum(owner is None for owner in located.customer_ids)
+def score_figures(scored: Scored) -> Figures:
+    """Return what became of the list's rows: every row has one status, and one for each task."""
+    totals, located = scored.totals, scored.located
+    told = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
     say = [
-        f"{len(customers.rows):,} rows of {customers.path.name}, known by '{located.column}' ({located.key_type}); "
-        f"{unknown:,} unknown"
+        f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type}) "
+        f"= {told}"
     ]
+    for (status, reason), rows in totals.reasons.most_common(5):
+        say.append(f"  {rows:>10,} {status}: {reason}")
     tasks = {}
-    for scored in scores:
-        name = scored.model.task.name
-        eligible = set(scored.rows.customer_id.tolist())
-        rows = sum(owner in eligible for owner in located.customer_ids)
-        bands = Counter(scored.band)
-        tasks[name] = {
-            "as_of": f"{scored.as_of:%Y-%m-%d}",
-            "scored": rows,
-            "not_eligible": len(customers.rows) - unknown - rows,
-            "unknown": unknown,
-            "customers": len(scored.rows),
+    for one in scored.models:
+        counts, bands = totals.tasks.get(one.task, Counter()), totals.bands.get(one.task, Counter())
+        customers = int(totals.sums[f"{one.task} customers"])
+        tasks[one.task] = {
+            "as_of": f"{one.as_of:%Y-%m-%d}",
+            "model": f"{one.registered.name} v{one.registered.version}",
+            "scored": counts["scored"],
+            "not_eligible": counts["not eligible"],
+            "without": counts.total() - counts["scored"] - counts["not eligible"],
+            "customers": customers,
             "bands": dict(sorted(bands.items())),
-            f"mean_{scored.model.outcome}": float(scored.outcome.mean()) if len(scored.rows) else None,
+            f"mean_{one.model.outcome}": totals.sums[one.task] / customers if customers else None,
         }
-        told = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
+        banded = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
         say.append(
-            f"  {name:<10} as of {scored.as_of:%Y-%m-%d}: {rows:,} scored "
-            f"+ {tasks[name]['not_eligible']:,} not eligible + {unknown:,} unknown "
-            f"= {len(customers.rows):,} rows; customers by band: {told or 'none'}"
+            f"  {one.task:<10} as of {one.as_of:%Y-%m-%d}: {counts['scored']:,} scored + "
+            f"{counts['not eligible']:,} not eligible + {tasks[one.task]['without']:,} without a customer to score "
+            f"= {counts.total():,} rows; customers by band: {banded or 'none'}"
         )
+    say += [
+        f"  {found.task:<10} since the last list of this name ({found.since:%Y-%m-%d %H:%M} UTC): {found.new:,} "
+        f"customers new, {found.gone:,} gone, {found.higher:,} in a higher band, {found.lower:,} in a lower one"
+        for found in scored.changes
+    ]
+    if totals.actions:
+        done = ", ".join(f"{n:,} {' by '.join(filter(None, one))}" for one, n in totals.actions.most_common())
+        say.append(f"  next best action: {done}")
     return {
-        "rows": len(customers.rows),
-        "unknown": unknown,
+        "rows": totals.rows,
+        "statuses": {name: totals.statuses[name] for name in STATUSES},
+        "unknown": totals.statuses["unknown"],
         "key": located.column,
+        "key_type": located.key_type,
         "tasks": tasks,
-        "files": [str(out)],
-        "say": say + _files([out]),
+        "changes": [_plain(asdict(one)) for one in scored.changes],
+        "files": _texts(scored.files),
+        "say": say + _files(scored.files),
     }
 
 
-def with_watched(
-    figures: Figures, scores: Sequence[Scores], watched: Mapping[str, Watched], force: bool
-) -> Figures:
+def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
     """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
     tasks, say = dict(figures["tasks"]), []
-    for scored in scores:
-        model, name = scored.model, scored.model.task.name
-        told = {"drift": watched[name].figures(force)}
-        if model.reference is not None and model.reference.judged is not None and len(scored.rows):
-            found = expected_total(float(scored.outcome.sum()), model.reference.judged)
+    for one in listed.models:
+        model, name, total = one.model, one.task, float(listed.totals.sums[one.task])
+        told = {"drift": listed.watched[name].figures(force)}
+        if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
+            found = expected_total(total, model.reference.judged)
             unit, digits = (100, 2) if model.median_trees else (1, 1)
             what = "EUR expected" if model.median_trees else "outcomes expected"
             ends = [figure / unit for figure in (found.value, found.low, found.high)]

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sintonia import features, tasks
 from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.features import Feature, Fitted, History
-from sintonia.features.cache import kept, prune, table_folder
+from sintonia.features.cache import kept, prune, table_folder, tell
 from sintonia.features.families.by_category import PLACE, in_category, of_row_category, row_category_features
 from sintonia.features.families.frame import column_names
+from sintonia.held import Held, Shared
 from sintonia.interactions import Store
 from sintonia.progress import track
 
@@ -94,6 +95,9 @@ def assemble(
     Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
     features of everybody are kept on disk within the engine's `feature_cache_gib`.
     """
+    if isinstance(store, Held) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
+        labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
+        return label_features(ready, labelled, catalogue, task)
     wide = _wide(catalogue, task)
     made, merges = features.plan(wide), store.read_merges()
     keep = customers is None and engine.feature_cache_gib > 0
@@ -131,6 +135,27 @@ def rows_of(history: History, as_of: datetime, catalogue: Sequence[Feature], tas
     return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
 
 
+def share(wanted: Sequence[tuple[datetime, Sequence[Feature], TaskConfig]]) -> list[Shared]:
+    """Return the features of several catalogues, each at its date and for its task, as few times as can be.
+
+    Catalogues at one date share what they have in common, unless two mean different things by one name.
+    """
+    groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
+    for as_of, catalogue, task in wanted:
+        told = {feature.name: (tell(feature), feature) for feature in _wide(catalogue, task)}
+        for moment, there, catalogues in groups:
+            if moment == as_of and all(there.get(name, one)[0] == one[0] for name, one in told.items()):
+                there |= told
+                catalogues.append(catalogue)
+                break
+        else:
+            groups.append((as_of, told, [catalogue]))
+    return [
+        Shared(as_of, features.plan([feature for _, feature in there.values()]), tuple(catalogues))
+        for as_of, there, catalogues in groups
+    ]
+
+
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Rows:
@@ -138,8 +163,7 @@ def label_features(
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
     asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    joined = asked.select(KEYS).join(computed, list(KEYS), join_type="inner")
-    table = joined.sort_by([(key, "ascending") for key in KEYS])
+    table = _beside(asked.select(KEYS), computed)
     # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
     assert len(table) * per_key == len(labelled)
     values = np.empty((len(labelled), len(catalogue)), np.float32)
@@ -153,6 +177,15 @@ def label_features(
         names=tuple(feature.name for feature in catalogue),
         category=labelled["category"].to_numpy() if by_category else None,
     )
+
+
+def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
+    """Return the computed rows of the keys that are asked for, in their order."""
+    if len(pc.unique(computed["as_of"])) == 1:
+        there = computed["customer_id"].combine_chunks()
+        return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
+    joined = asked.join(computed, list(KEYS), join_type="inner")
+    return joined.sort_by([(key, "ascending") for key in KEYS])
 
 
 def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:

@@ -33,7 +33,7 @@ def test_a_page_opens_with_a_sentence_and_two_commands_that_can_be_read(verb: st
 
 def test_keys_stand_with_their_default_and_what_they_are_for():
     text = page("score")
-    assert "  list                        (must be given)           the file;" in text
+    assert "  chunk_rows                  20000                     rows or customers held at a time" in text
     assert "  reasons                     {count: 3, allow_sensitive: []}  how many;" in text
     assert "  engine.threads              2" in text
     assert "  source.until                null" in text

@@ -108,7 +108,7 @@ def test_a_wrong_word_is_answered_with_the_nearest_right_one(verb: str, word: st
 
 
 def test_declared_free_text_keys_exist_and_hold_text():
-    verbs = {"list": "score", "key": "score", "out": "review"}
+    verbs = {"list": "score", "suppress": "score", "segment": "score", "key": "score", "out": "review"}
     verbs |= dict.fromkeys(("records", "truth", "fields.*", "customer", "identity.overrides"), "identity")
     verbs |= dict.fromkeys(("reviewer", "remark"), "approve") | {"cards": "promote"}
     verbs |= {key: "decide" for key in FREE_TEXT_KEYS if key == "effects" or key.startswith("engagement.")}

@@ -11,9 +11,7 @@ from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.interactions import Store
-from sintonia.lists import Located, score_columns
 from sintonia.model import fit_model, load_model
-from sintonia.registry import Registered
 from sintonia.scoring import score_customers
 from sintonia.timeline import split_snapshots
 from sintonia.training_set import assemble, catalogue_of
@@ -100,25 +98,6 @@ def test_baselines_by_category_know_what_was_bought_in_it(category):
     assert set(found) == {"naive rule", "recency rule", "RFM logistic"}
     never = train.values[:, train.names.index("category__visits")] == 0
     assert all(said[never].max() < said[~never].mean() for said in found.values())
-
-
-def test_a_list_says_what_each_task_has_to_say(store, value, category):
-    customers = store.customer_ids()
-    told = {}
-    for split, _, model in (value, category):
-        asked = ScoreSettings(list="x.csv")
-        scores = score_customers(store, model, split.test[-1], asked, customers)
-        located = Located("card", "customer_id", tuple(customers))
-        told |= score_columns(located, scores, Registered("brand", "1", "candidate", "run"), asked)
-    row = told["value_status"].index("scored")
-    assert float(told["expected_value"][row]) > 0
-    assert float(told["median_value"][row]) >= 0
-    assert told["next_category"][told["category_status"].index("scored")] in ("milk", "bread")
-    assert {"category_propensity", "value_percentile", "value_band", "category_reason_1"} <= set(told)
-    reasons = [reason for reason in told["category_reason_1"] if reason]
-    assert all(reason.endswith(("makes a purchase in it likelier)", "less likely)")) for reason in reasons)
-    assert any("Milk" in reason or "Bread" in reason for reason in reasons)
-    assert "value_propensity" not in told
 
 
 def test_nothing_spent_is_refused(store, value):

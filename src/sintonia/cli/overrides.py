@@ -16,6 +16,8 @@ from sintonia.errors import ConfigError, unknown
 
 FREE_TEXT_KEYS = (
     "list",
+    "suppress",
+    "segment",
     "customer",
     "reviewer",
     "cards",
@@ -50,7 +52,17 @@ FREE_TEXT_KEYS = (
 Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given).
 """
 
-PATH_KEYS = ("list", "effects", "out", "cards", "records", "workspace", "source.root", "identity.overrides")
+PATH_KEYS = (
+    "list",
+    "suppress",
+    "effects",
+    "out",
+    "cards",
+    "records",
+    "workspace",
+    "source.root",
+    "identity.overrides",
+)
 """Keys whose value is a file or a folder."""
 
 _OVERRIDE = re.compile(

@@ -20,6 +20,7 @@ from sintonia.config.engagement import (
     SendConfig,
 )
 from sintonia.config.features import FeaturesConfig, MeasureConfig
+from sintonia.config.layout import LayoutConfig
 from sintonia.config.learning import (
     ModelConfig,
     ProfitConfig,
@@ -77,6 +78,7 @@ __all__ = [
     "IdentityConfig",
     "IdentitySettings",
     "JoinConfig",
+    "LayoutConfig",
     "MeasureConfig",
     "ModelConfig",
     "PauseConfig",

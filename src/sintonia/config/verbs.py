@@ -7,6 +7,7 @@ from sintonia.config.convert import convert
 from sintonia.config.data import EngineConfig, IdentityConfig, SourceConfig
 from sintonia.config.engagement import EngagementConfig
 from sintonia.config.features import FeaturesConfig
+from sintonia.config.layout import LayoutConfig
 from sintonia.config.learning import (
     ModelConfig,
     ProfitConfig,
@@ -178,12 +179,19 @@ class ScoreSettings(Settings):
     """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile.
 
     With next_best_action among the tasks, what the engagement policy would do for whom; `features` are its rules'.
+    With `segment` the list is everybody of whom that condition is true. With `limit` the first rows only, a preview.
+    `suppress` is a list of customers who are left out. `chunk_rows` rows, or customers, are held at a time: memory and
+    nothing else.
     """
 
     list: str = ""
     out: str | None = None
     key: str | None = None
+    limit: int | None = None
+    suppress: str | None = None
+    chunk_rows: int = 20_000
     as_of: str | None = None
+    segment: str | None = None
     tasks: Names = field(default_factory=Names)
     language: str = "en"
     reasons: ReasonsConfig = field(default_factory=ReasonsConfig)
@@ -192,16 +200,21 @@ class ScoreSettings(Settings):
     bands: dict[str, int] = field(default_factory=dict)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     engagement: EngagementConfig = field(default_factory=EngagementConfig)
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    layout: LayoutConfig = field(default_factory=LayoutConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse a missing list and bands that leave somebody out."""
+        """Refuse two lists, and bands that leave somebody out."""
         super().__post_init__()
-        if not self.list:
-            raise ConfigError("score needs a list of customers; write list=customers.csv.")
+        if self.list and self.segment:
+            raise ConfigError("list= and segment= each say who is scored; give one of them.")
         if self.as_of is not None:
             iso_time("as_of", self.as_of)
         one_of("language", self.language, LANGUAGES)
+        at_least("chunk_rows", self.chunk_rows, 1)
+        if self.limit is not None:
+            at_least("limit", self.limit, 1)
         if min(self.bands.values(), default=0) > 1:
             raise ConfigError(
                 f"bands={self.bands} leaves the lowest percentiles without a band; start one at 1."

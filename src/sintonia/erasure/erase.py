@@ -22,6 +22,7 @@ from sintonia.erasure.traces import Traces
 from sintonia.errors import InputError
 from sintonia.identity.files import link
 from sintonia.interactions import Store
+from sintonia.interactions.store import SPOOLS
 from sintonia.interactions.write import rewrite_store
 from sintonia.sources.locate import locate_root
 from sintonia.sources.report import SiloReport
@@ -73,7 +74,7 @@ def erase(
 
 
 def sweep(workspace: Path) -> None:
-    """Remove what killed runs left behind: scratch databases and files half written.
+    """Remove what killed runs left behind: scratch databases, what a list's scoring had finished, files half written.
 
     Raises
     ------
@@ -84,6 +85,8 @@ def sweep(workspace: Path) -> None:
         if _in_use(scratch / "scratch.duckdb"):
             raise InputError(f"A run is at work in '{workspace}'; forget when it has ended.")
         shutil.rmtree(scratch, ignore_errors=True)
+    for spool in workspace.glob(f"{SPOOLS}*"):
+        shutil.rmtree(spool, ignore_errors=True)
     for part in workspace.rglob(".*.part"):
         part.unlink(missing_ok=True)
 

@@ -45,6 +45,14 @@ def table_folder(
     return features / f"{store}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
+def tell(feature: Feature) -> str:
+    """Return what a feature is: equal texts, equal features. One that cannot be told is equal to none but itself."""
+    try:
+        return repr(_plain(feature))
+    except _UntellableError:
+        return f"{feature.name} {id(feature)}"
+
+
 def kept(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
     """Return the table in this file, computed and put there when there is none; no path: computed."""
     import pyarrow.parquet as pq

@@ -16,8 +16,14 @@ from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.sources.report import SiloReport
 
 CURRENT = "current.json"
+MANY = 50
+"""Customers a bucket above which all buckets surely hold some."""
 ROUNDS = "decisions"
 """The workspace's folder of the rounds of decisions that were planned, a Parquet file a round."""
+SCORES = "scores"
+"""The workspace's folder of the scores that lists were given, a Parquet file a list and run."""
+SPOOLS = ".scoring-"
+"""How the workspace's folders begin in which a run keeps what is finished."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,11 @@ class Store:
         return self.folder.parents[1] / ROUNDS
 
     @property
+    def scores(self) -> Path:
+        """The folder of the scores that lists were given in the workspace."""
+        return self.folder.parents[1] / SCORES
+
+    @property
     def buckets(self) -> list[Path]:
         """The bucket files, in order; each holds whole customers."""
         return sorted(self.folder.glob("interactions/bucket-*.parquet"))
@@ -59,14 +70,21 @@ class Store:
         Of these customers only, and with these columns only (`customer_id` among them) when they are given:
         a column that is not read costs neither time nor memory.
         """
-        return _of(pq.read_table(path, columns=None if columns is None else list(columns)), customers)
+        return _read(path, customers, None if columns is None else list(columns))
+
+    def holding(self, customers: Collection[str]) -> list[Path]:
+        """Return the bucket files that can hold some of the customers (today's), in order."""
+        buckets = self.buckets
+        if len(customers) > MANY * len(buckets):
+            return buckets
+        return [buckets[at] for at in sorted({bucket_of(customer, len(buckets)) for customer in customers})]
 
     def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
         """Return the rows of `attributes` or `links` of the customers of a bucket file of interactions.
 
         Of these customers only when they are given.
         """
-        return _of(pq.read_table(self.folder / name / path.name), customers)
+        return _read(self.folder / name / path.name, customers)
 
     def read_crosswalk(self, source: str) -> pa.Table:
         """Return which identifier of one type belongs to whom now: one row per source_key."""
@@ -168,12 +186,29 @@ def fingerprint(paths: Sequence[Path]) -> str:
     return whole.hexdigest()[:16]
 
 
-def _of(table: pa.Table, customers: Collection[str] | None) -> pa.Table:
-    if customers is None:
-        return table
-    return table.filter(
-        pc.is_in(table["customer_id"].cast(pa.string()), pa.array(sorted(customers), pa.string()))
-    )
+def bucket_of(customer: str, buckets: int) -> int:
+    """Return a customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets.
+
+    Examples
+    --------
+    >>> bucket_of("C0001", 16)
+    4
+    """
+    return int(hashlib.md5(customer.encode(), usedforsecurity=False).hexdigest()[:8], 16) % buckets
+
+
+def _read(path: Path, customers: Collection[str] | None, columns: list[str] | None = None) -> pa.Table:
+    """Return a bucket file's rows, of these customers only when they are given.
+
+    Files lie in the order of the ids: a part of a large one is found by its first and last.
+    """
+    if not customers:
+        return pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
+    ids = pa.array(sorted(customers), pa.string())
+    whose = pc.field("customer_id")
+    within = (whose >= ids[0]) & (whose <= ids[-1])
+    table = pq.read_table(path, columns=columns, filters=within)
+    return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), ids))
 
 
 def _silo(found: dict[str, Any]) -> SiloReport:

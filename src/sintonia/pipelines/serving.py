@@ -1,6 +1,8 @@
 """A model on customers: a list scored, a round decided."""
 
 import logging
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from sintonia import registry
@@ -10,10 +12,10 @@ from sintonia.config import (
 )
 from sintonia.decision.decide import decide_round, propose
 from sintonia.decision.told import told_of
-from sintonia.drift import Watched, drift_of, watch
-from sintonia.interactions import Store, open_store
-from sintonia.lists import action_columns, locate, read_list, score_columns, write_list
-from sintonia.scoring import Scores, score_customers, scoring_date
+from sintonia.engine import connect
+from sintonia.interactions import open_store
+from sintonia.lists import TaskModel, open_list, score_list
+from sintonia.scoring import scoring_date
 from sintonia.summaries import (
     Figures,
     decide_figures,
@@ -22,34 +24,29 @@ from sintonia.summaries import (
     with_watched,
     write_report,
 )
-from sintonia.tasks import NEXT_BEST_ACTION, label_kinds
+from sintonia.tasks import NEXT_BEST_ACTION
 
 log = logging.getLogger("sintonia")
 
 
 def score(settings: ScoreSettings) -> Figures:
     """Return what became of a list's rows, written back with the scores of every task asked for."""
-    workspace, path = Path(settings.workspace), Path(settings.list)
-    customers = read_list(path)
-    store = open_store(workspace)
-    located = locate(customers, store, settings.source, settings.key)
-    log.info("Rows are known by their column '%s' (%s)", located.column, located.key_type)
-    place = registry.tracking(settings.tracking, workspace)
-    columns: dict[str, list[str]] = {}
-    found, watched = [], {}
-    asked = [task for task in settings.tasks if task != NEXT_BEST_ACTION]
-    scored = registry.find_models(place, asked) if asked or not settings.tasks else []
-    for model, registered in scored:
-        as_of = scoring_date(settings.as_of, store, model)
-        scores = score_customers(store, model, as_of, settings, located.known())
-        columns |= score_columns(located, scores, registered, settings)
-        found.append(scores)
-        watched[model.task.name] = watched_list(store, scores, settings)
-    if NEXT_BEST_ACTION in settings.tasks:
-        columns |= action_columns(located, propose(store, proposal(settings), located.known()))
-    out = Path(settings.out) if settings.out else path.with_name(f"{path.stem}-scored{path.suffix}")
-    write_list(customers, columns, out)
-    return with_watched(score_figures(customers, located, found, out), found, watched, settings.force)
+    workspace = Path(settings.workspace)
+    with ExitStack() as stack:
+        customers, settings = open_list(stack, settings)
+        store = open_store(workspace)
+        place = registry.tracking(settings.tracking, workspace)
+        asked = [task for task in settings.tasks if task != NEXT_BEST_ACTION]
+        models = [
+            TaskModel(model, registered, scoring_date(settings.as_of, store, model))
+            for model, registered in (
+                registry.find_models(place, asked) if asked or not settings.tasks else []
+            )
+        ]
+        act = partial(propose, store, proposal(settings)) if NEXT_BEST_ACTION in settings.tasks else None
+        connection = stack.enter_context(connect(settings.engine, workspace))
+        scored = score_list(connection, store, customers, models, settings, act)
+        return with_watched(score_figures(scored), scored, settings.force)
 
 
 def proposal(settings: ScoreSettings) -> DecideSettings:
@@ -64,24 +61,6 @@ def proposal(settings: ScoreSettings) -> DecideSettings:
         engagement=settings.engagement,
         tracking=settings.tracking,
     )
-
-
-def watched_list(store: Store, scores: Scores, settings: ScoreSettings) -> Watched:
-    """Return how far a list and its model are from the training, said in the log.
-
-    Raises
-    ------
-    DriftError
-        When a bound of the settings is passed and nobody insists.
-    """
-    model = scores.model
-    drift = drift_of(model, [] if scores.tally is None else [scores.tally])
-    newest = store.data_until(label_kinds(model.task))
-    watched = watch(model, drift, (scores.as_of, newest), settings.drift)
-    for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
-        log.warning("%s", said)
-    watched.refuse(settings.force)
-    return watched
 
 
 def decide(settings: DecideSettings) -> Figures:
