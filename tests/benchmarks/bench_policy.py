@@ -82,7 +82,7 @@ def hillstrom(folder, model):
             "profit, 0.4 spend - 0.01",
             (
                 "policy.reward.name=margin",
-                "policy.reward.margin_share=0.4",
+                "++policy.reward.margin_share=0.4",
                 "policy.actions.mens_email.cost_eur=0.01",
                 "policy.actions.womens_email.cost_eur=0.01",
             ),
