@@ -1,6 +1,5 @@
 """Explanations: law 6, ties, missing values and words."""
 
-from datetime import datetime
 from typing import NamedTuple
 
 import lightgbm
@@ -11,20 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia import forest
-from sintonia.config import FeaturesConfig
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.explain import (
     Contributions,
-    Reason,
     contributions,
     importance,
-    sentence,
     shap_explanation,
     shown,
     swarms,
-    top_reasons,
 )
-from sintonia.features import Fitted, catalogue
 
 
 class Words(NamedTuple):
@@ -94,34 +88,11 @@ def test_the_base_is_the_mean_raw_score_over_the_training_rows():
     assert BOOSTER.predict(FEATURES, raw_score=True).mean() == pytest.approx(FOUND.base, abs=1e-6)
 
 
-def test_a_model_that_learnt_nothing_has_no_reasons():
+def test_a_model_that_learnt_nothing_has_no_contributions():
     nothing = train(min_data_in_leaf=1000)
     found = contributions(nothing, FEATURES)
     assert not found.values.any()
-    assert top_reasons(nothing, FEATURES)[0] == ()
     assert swarms(found, FEATURES) == []
-
-
-def test_top_reasons_come_by_size_with_the_rows_own_values():
-    reasons = top_reasons(BOOSTER, FEATURES, k=3)
-    assert len(reasons) == len(FEATURES)
-    for row in (0, 17, 399):
-        order = np.argsort(-np.abs(FOUND.values[row]), kind="stable")[:3]
-        assert [r.feature for r in reasons[row]] == [FOUND.names[at] for at in order]
-        assert [r.contribution for r in reasons[row]] == FOUND.values[row, order].tolist()
-        for reason in reasons[row]:
-            value = FEATURES.loc[row, reason.feature]
-            assert reason.value == value or (reason.value is None and pd.isna(value))
-
-
-def test_an_array_has_the_reasons_of_its_table():
-    numbers = FEATURES[["orders"]].assign(noise=np.arange(len(FEATURES)) % 7.0)
-    booster = lightgbm.train(
-        {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5},
-        lightgbm.Dataset(numbers, (numbers["orders"].fillna(0) > 2).astype(int)),
-        num_boost_round=5,
-    )
-    assert top_reasons(booster, numbers.to_numpy(), k=2) == top_reasons(booster, numbers, k=2)
 
 
 def test_a_long_array_is_explained_alike_by_the_forest_engine():
@@ -137,39 +108,11 @@ def test_a_long_array_is_explained_alike_by_the_forest_engine():
     assert whole.base == pytest.approx(part.base, abs=1e-12)
 
 
-def test_asking_for_more_reasons_than_features_gives_them_all_and_for_none_gives_none():
-    reasons = top_reasons(BOOSTER, FEATURES, k=99)
-    for row in (0, 17, 399):
-        assert len(reasons[row]) == np.count_nonzero(FOUND.values[row])
-    assert top_reasons(BOOSTER, FEATURES, k=0) == [()] * len(FEATURES)
-
-
 def test_neither_contributions_nor_features_are_changed():
     values, table = FOUND.values.copy(), FEATURES.copy()
-    top_reasons(BOOSTER, FEATURES)
     swarms(FOUND, FEATURES)
     assert np.array_equal(values, FOUND.values)
     pd.testing.assert_frame_equal(table, FEATURES)
-
-
-@pytest.mark.parametrize(
-    ("reason", "words"),
-    [
-        (Reason("rfm__days_since_purchase", 74.0, 0.3), "Days since the last order: 74 (raises)"),
-        (Reason("rfm__days_since_purchase", None, -0.3), "Days since the last order: no order yet (lowers)"),
-        (Reason("rfm__amount__90d", 123450.0, -0.1), "Money spent in the last 90 days: 1,234.50 (lowers)"),
-        (Reason("mood", "sunny", 0.1), "mood: sunny (raises)"),
-        (Reason("mood", None, 0.1), "mood: never (raises)"),
-    ],
-)
-def test_a_reason_reads_as_a_sentence(reason, words):
-    assert sentence(reason, CATALOGUE) == words
-
-
-def test_the_entries_of_the_feature_catalogue_are_understood():
-    config = FeaturesConfig(families=["rfm"], windows_days=[30])
-    known = {feature.name: feature for feature in catalogue(config, Fitted(datetime(2025, 1, 1)))}
-    assert sentence(Reason("rfm__days_since_purchase", None, 0.1), known).endswith("no order yet (raises)")
 
 
 def test_numbers_are_shown_in_few_digits():

@@ -1,11 +1,10 @@
-"""Why a score is what it is: exact SHAP contributions of a LightGBM model, and reasons in plain words.
+"""Why a score is what it is: exact SHAP contributions of a LightGBM model, and what they add up to.
 
 LightGBM computes TreeSHAP itself (`pred_contrib`), which unlike shap's own code is right for categories.
 Contributions are to the raw score, before calibration: they add up there and nowhere else.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -50,15 +49,6 @@ class Contributions:
     names: tuple[str, ...]
     values: Floats  # (n_rows, n_features)
     base: float
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One feature's part in one row's raw score: its name, value (None when missing) and contribution."""
-
-    feature: str
-    value: Cell
-    contribution: float
 
 
 @dataclass(frozen=True)
@@ -127,38 +117,6 @@ def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation"
     return shap.Explanation(found.values, base, np.asarray(features), feature_names=list(found.names))
 
 
-def top_reasons(booster: Any, features: Rows, k: int = 3) -> list[tuple[Reason, ...]]:  # noqa: ANN401
-    """Return each row's k largest contributions by size, largest first; of equals, the earlier feature.
-
-    A feature that contributed nothing is no reason: a row may have fewer than k. An array is explained by the
-    forest engine where the list is long enough; rows x features are never held for it.
-    """
-    names = tuple(booster.feature_name())
-    if not len(features) or not k:
-        return [()] * len(features)
-    columns, moved = _largest(booster, features, min(k, len(names)))
-    cells = [_cells(features, columns[:, at]) for at in range(columns.shape[1])]
-    return [
-        tuple(
-            Reason(names[column], cells[at][row], size)
-            for at, (column, size) in enumerate(zip(columns[row].tolist(), moved[row].tolist(), strict=True))
-            if size
-        )
-        for row in range(len(features))
-    ]
-
-
-def _largest(booster: Any, features: Rows, k: int) -> tuple[NDArray[Any], Floats]:  # noqa: ANN401
-    """Return the columns (n_rows, k) of each row's largest contributions, and these (n_rows, k)."""
-    if isinstance(features, np.ndarray):
-        from sintonia.forest import fastest, top_contributions
-
-        return top_contributions(fastest(booster, len(features), explain=True), features, k)
-    values = contributions(booster, features).values
-    columns = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :k]
-    return columns, np.take_along_axis(values, columns, axis=1)
-
-
 def _cells(features: Rows, columns: NDArray[np.intp]) -> list[Cell]:
     """Return one value per row, each from the column named for that row."""
     cells: list[Cell] = [None] * len(columns)
@@ -172,23 +130,6 @@ def _cells(features: Rows, columns: NDArray[np.intp]) -> list[Cell]:
 
 def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
-
-
-def sentence(reason: Reason, catalogue: Mapping[str, Meaning]) -> str:
-    """Return a reason in words: what was measured, its value, and which way it moved the score.
-
-    A feature the catalogue does not know is called by its name.
-
-    Examples
-    --------
-    >>> sentence(Reason("rfm__days_since_purchase", 74.0, 0.31), {})
-    'rfm__days_since_purchase: 74 (raises)'
-    """
-    meaning = catalogue.get(reason.feature)
-    name = meaning.definition if meaning else reason.feature
-    missing = meaning.missing if meaning else "never"
-    value = missing if reason.value is None else shown(reason.value, meaning.unit if meaning else "")
-    return f"{name}: {value} ({'raises' if reason.contribution > 0 else 'lowers'})"
 
 
 def shown(value: float | str, unit: str) -> str:
