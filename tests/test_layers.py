@@ -14,7 +14,7 @@ interactions pseudonyms erasure behaviour features held tasks sufficiency frames
 propensity_metrics amount_metrics estimates segments calibration forest model tuning baselines
 evaluation check uplift predictions runs registry comparison pyfunc drift expectation
 scoring decision explain reasons review approval gate policy_gate promotion evidence lists summaries run_summaries
-pipelines cli __main__
+pipelines cli notebook __main__
 """
 LAYERS = FLOW.split()
 HEAVY = {
@@ -58,7 +58,9 @@ def _edges() -> list[tuple[str, str, str]]:
 
 
 def test_every_module_has_its_place_in_the_list():
-    modules = {layer for _, layer, _ in _edges()} | {path.stem for path in SOURCE.glob("*.py")} - {"__init__"}
+    modules = ({layer for _, layer, _ in _edges()} | {path.stem for path in SOURCE.glob("*.py")}) - {
+        "__init__"
+    }
     assert modules <= set(LAYERS)
 
 
