@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,6 +40,8 @@ MODEL = Model(
     fingerprint="0",
     reference=REFERENCE,
 )
+# Its two features are of no family; what they measure is told all the same.
+vars(MODEL)["catalogue"] = (SimpleNamespace(name="rfm__b", definition="Orders in all"),)
 
 
 def drift(values, outcome=None, chunks=1):
@@ -102,11 +105,11 @@ def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
     warned = watch(MODEL, FAR, NEAR, TODAY)
     assert warned.warnings == (
         "Those scored for 'churn' (500 rows) are others than it learned from: 1 of 2 columns moved further than a "
-        "stability index of 0.25 (rfm__b 0.90).",
+        "stability index of 0.25 (Orders in all 0.90).",
     )
     assert warned.refusals == ()
     refused = watch(MODEL, FAR, NEAR, replace(TODAY, refuse_above=0.5))
-    with pytest.raises(DriftError, match=r"stability index of 0\.5 \(rfm__b 0\.90\).*force=true"):
+    with pytest.raises(DriftError, match=r"stability index of 0\.5 \(Orders in all 0\.90\).*force=true"):
         refused.refuse(force=False)
     refused.refuse(force=True)
     assert refused.figures(force=True)["forced"] == list(refused.refusals)

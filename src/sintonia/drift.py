@@ -6,7 +6,7 @@ is large by chance alone, so that it counts only beyond what chance would give o
 n customers and m training rows, chi-squared with B - 1 degrees of freedom times (1/n + 1/m).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -135,11 +135,12 @@ def watch(model: Model, drift: Drift, moments: tuple[datetime, datetime], config
     """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
     as_of, newest = moments
     reference, task = model.reference, model.task
-    far = drift.beyond(config.warn_above)
-    warnings = [_far(task.name, far, drift, config.warn_above)] if far else []
+    told = {feature.name: feature.definition for feature in model.catalogue}
+    named = Drift(drift.rows, tuple(replace(one, name=told.get(one.name, one.name)) for one in drift.moved))
+    warnings = [_far(task.name, named, bound)] if named.beyond(bound := config.warn_above) else []
     refusals = []
-    if config.refuse_above is not None and (too_far := drift.beyond(config.refuse_above)):
-        refusals.append(_far(task.name, too_far, drift, config.refuse_above))
+    if config.refuse_above is not None and named.beyond(config.refuse_above):
+        refusals.append(_far(task.name, named, config.refuse_above))
     today = iso_time("drift.today", config.today) if config.today else datetime.now(UTC).replace(tzinfo=None)
     ages = {
         f"The model of '{task.name}' knows data until": (
@@ -158,8 +159,9 @@ def watch(model: Model, drift: Drift, moments: tuple[datetime, datetime], config
     return Watched(drift, tuple(warnings), tuple(refusals))
 
 
-def _far(task: str, far: tuple[Moved, ...], drift: Drift, bound: float) -> str:
-    named = ", ".join(f"{one.name} {one.psi:.2f}" for one in far[:3])
+def _far(task: str, drift: Drift, bound: float) -> str:
+    far = drift.beyond(bound)
+    named = "; ".join(f"{one.name} {one.psi:.2f}" for one in far[:3])
     return (
         f"Those scored for '{task}' ({drift.rows:,} rows) are others than it learned from: {len(far)} of "
         f"{len(drift.moved)} columns moved further than a stability index of {bound:g} ({named})."

@@ -344,7 +344,9 @@ def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: 
     )
     say += ["", *_files([Path(file) for file in files])]
     say += ["", "Open next:"]
-    say += [f"  {file:<44} the review, in a browser" for file in files if file.endswith(".html")]
+    for file in (file for file in files if file.endswith(".html")):
+        what = "the list on one page" if file.endswith("-scored.html") else "the review"
+        say.append(f"  {file:<44} {what}, in a browser")
     say += [
         f"  {file:<44} the scored list, in a spreadsheet" for file in files if file.endswith("-scored.csv")
     ]

@@ -12,6 +12,7 @@ from review.made import CATALOGUE, HOSTILE, Linear, review, sample
 from sintonia.estimates import Estimate
 from sintonia.pages import number, percent
 from sintonia.review import render, views, words
+from sintonia.review.page import TWO_DIGITS
 from sintonia.review.worries import of_data, of_groups
 
 MEANINGS = {entry.name: entry for entry in CATALOGUE}
@@ -49,7 +50,7 @@ def test_every_figure_of_the_metric_table_is_the_evaluations():
     for name, of in judged.estimates.items():
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page(), re.S)[1]
         for metric in judged.metrics:
-            digits = 2 if metric.name == "lift_top10" else 3
+            digits = 2 if metric.name in TWO_DIGITS else 3
             assert (
                 f"<td>{number(of[metric.name].value, digits)}<small>{words.interval(of[metric.name], digits)}"
                 in row

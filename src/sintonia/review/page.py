@@ -17,6 +17,8 @@ from sintonia.review.worries import worries
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
+TWO_DIGITS = ("lift_top10", "expected_profit")
+"""Metrics of numbers above 1: a third digit would say nothing and take the last column's room."""
 NO_CELL = ("", "", "", "")
 """What is not measured of a model: of one that gives no median, the median's error."""
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -85,7 +87,7 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
 def _cell(metric: Metric, found: Estimate | None, verdict: str = "") -> tuple[str, str, str, str]:
     if found is None:
         return NO_CELL
-    digits = 2 if metric.name == "lift_top10" else 3
+    digits = 2 if metric.name in TWO_DIGITS else 3
     state = words.STATES.get(verdict, "open")
     told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
     signed = bool(verdict)
