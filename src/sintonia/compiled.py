@@ -8,7 +8,7 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(**options: set[str]) -> Callable[[Function], Function]:
+def compiled(**options: str | set[str]) -> Callable[[Function], Function]:
     """Return a numba decorator that keeps its machine code on disk where the disk allows it."""
 
     def decorate(function: Function) -> Function:

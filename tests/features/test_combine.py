@@ -43,3 +43,21 @@ def test_a_deviation_is_that_of_the_numbers_wherever_they_lie(numbers):
 def test_entropy_is_the_bits_of_the_shares():
     first, second, third = np.array([1, 2, 0, 5]), np.array([1, 1, 0, 0]), np.array([2, 1, 0, -3])
     np.testing.assert_allclose(entropy(first, second, third), [1.5, 1.5, np.nan, 0.0])
+
+
+def test_entropy_of_a_customer_is_the_same_alone_and_in_company_to_the_last_bit():
+    counts = np.random.default_rng(7).poisson(3.0, (24, 1_000))
+    counts[:, -1] += 10**6  # beyond the counts whose logarithms are looked up
+    counts[3, :5] = -1
+    together = entropy(*counts)
+    alone = [entropy(*counts[:, [i]])[0] for i in range(counts.shape[1])]
+    np.testing.assert_array_equal(together, alone)
+    few = entropy(*counts[:, :500].reshape(24, 2, 250))
+    np.testing.assert_array_equal(few.ravel(), together[:500])
+
+
+def test_how_many_is_the_same_alone_and_in_company():
+    counts = np.random.default_rng(7).integers(-1, 3, (10, 1_000))
+    expected = [int((counts[:, i] > 0).sum()) for i in range(1_000)]
+    assert how_many(*counts).tolist() == expected
+    assert [int(how_many(*counts[:, [i]])[0]) for i in range(1_000)] == expected

@@ -50,23 +50,27 @@ class Wanted(NamedTuple):
 
 
 @compiled()
-def previous(course: Course, member: Array, same: Array, marks: Array, found: Array) -> None:
-    """Fill each row's latest earlier member row in its walk (-1: none), and how many there were.
+def previous(course: Course, member: Array, same: tuple[Array, int], marks: Array, found: Array) -> None:
+    """Fill each row's latest earlier member row in its walk (-1: none), how many there were, and the seconds since.
 
-    `same` numbers a text that must be alike (-1: none, which is like nothing; empty: no text asked for).
-    `marks` (n_numbers + 1,) keeps each number's latest row, counted on from call to call from its last entry,
-    so that it need not be wiped; `found` is (2, n_rows).
+    `same` numbers a text that must be alike (empty: no text asked for), and says which number is no text, which is
+    like nothing. `marks` (n_numbers + 1,) keeps each number's latest row, counted on from call to call from its last
+    entry, so that it need not be wiped; `found` is (3, n_rows).
     """
+    texts, none = same
+    a_second = np.uint64(1_000_000)
     base = marks[marks.size - 1]
     for w in range(course.begin.size):
-        floor = base + course.begin[w]
         for r in range(course.begin[w], course.end[w]):
-            text = same[r] if same.size else 0
-            latest = marks[text] if text >= 0 else -1
-            known = latest >= floor
-            found[0, r] = latest - base if known else -1
-            found[1, r] = found[1, latest - base] + 1 if known else 0
-            if member[r] and text >= 0:
+            text = texts[r] if texts.size else 0
+            row = marks[text] - base if text != none else -1
+            if row >= course.begin[w]:
+                since = course.occurred_at[r] - course.occurred_at[row]  # rows ascend in time
+                found[0, r], found[1, r] = row, found[1, row] + 1
+                found[2, r] = np.int64(np.uint64(since) // a_second)
+            else:
+                found[0, r], found[1, r], found[2, r] = -1, 0, 0
+            if member[r] and text != none:
                 marks[text] = base + r
     marks[marks.size - 1] = base + course.slice.size
 
@@ -84,7 +88,7 @@ def totals(
     n_windows, n = course.before.shape[0], (wanted.n_slots + 15) // 16 * 16  # whole vectors of the processor
     sums = np.empty((course.n_slices + 1) * n, np.int64)  # of each slice; the first: before all
     late = np.zeros((n_windows, course.as_ofs.size + 1, n), np.int64)
-    tile = np.empty((TILE, n_windows * n), np.int64)
+    tile = np.empty((TILE, n_windows * n + 8), np.int64)  # rows that lie 4 KiB apart push one another out
     filled = start = 0
     for w in range(course.begin.size):
         first, last = course.first[w], course.last[w]
@@ -106,6 +110,19 @@ def totals(
             late[:, last] = 0
     _write(tile, (start, filled), (wanted.job, n), results[0])
     _write(tile, (start, filled), (straight, n), results[1])
+
+
+@compiled(error_model="numpy")
+def ratios(terms: Array, rows: Array, features: Array, columns: Array) -> None:
+    """Fill the features' columns with a term over another, NaN where that is nothing; `rows` (2, n) name the terms.
+
+    A third of the features of all families are ratios: filled in one pass, they cost a tenth of `combine.ratio`.
+    """
+    for i in range(features.size):
+        value, base, made = terms[rows[0, i]], terms[rows[1, i]], columns[features[i]]
+        for k in range(made.size):
+            quotient = np.float64(value[k]) / np.float64(base[k])
+            made[k] = quotient if base[k] != 0 else np.nan
 
 
 @compiled()

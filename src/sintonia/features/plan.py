@@ -25,6 +25,9 @@ from sintonia.features.measures import (
 from sintonia.features.steps import Steps
 from sintonia.features.terms import Fading, Nested, Place, Slots, Window
 
+WHOLE, FRACTION = 0, 1
+"""The kinds of terms: whole numbers, and floats."""
+
 UNSUBSCRIBED = ("kind", "channel")
 """What says in the interactions that a consent was taken back."""
 
@@ -39,7 +42,7 @@ class Combined:
     combine: Callable[..., Numbers]
     each: tuple[Callable[..., Numbers], ...]
     features: Ints  # (n,) their places among the features
-    kinds: tuple[int, ...]  # of each term: 0 for a whole number, 1 for a float
+    kinds: tuple[int, ...]  # of each term: WHOLE or FRACTION
     rows: Ints  # (n_terms, n) among the terms of their kind
 
 
@@ -116,8 +119,8 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
     asked = list(dict.fromkeys(term for feature in rest.values() for term in feature.terms))
     whole = [term for term in asked if isinstance(term, Total | Distinct)]
     floats = [term for term in asked if not isinstance(term, Total | Distinct)]
-    place: Place = {term: (0, row) for row, term in enumerate(whole)} | {
-        term: (1, row) for row, term in enumerate(floats)
+    place: Place = {term: (WHOLE, row) for row, term in enumerate(whole)} | {
+        term: (FRACTION, row) for row, term in enumerate(floats)
     }
     windows, steps = planned.windows_of(terms), _steps(terms)
     sums = [term for term in terms if isinstance(term, Total)]

@@ -1,5 +1,6 @@
 """A block's rows with what steps have made of them so far, and what single steps do with columns of cells."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -41,12 +42,6 @@ class Sheet(NamedTuple):
         return len(self.walks.slice)
 
 
-def gap(on: Sheet, rows: Ints) -> Cells:
-    """Return whole seconds since earlier rows (-1: none)."""
-    times = on.walks.occurred_at
-    return Cells((times - times.take(rows)) // 1_000_000, rows < 0)
-
-
 def earlier(cells: Cells, rows: Ints) -> Cells:
     """Return what a column held at earlier rows (-1: none)."""
     none = rows < 0
@@ -84,14 +79,13 @@ def as_text(cells: Cells, column: Column) -> Cells:
     return cells
 
 
-def known_texts(cells: Cells, known: tuple[str, ...]) -> Ints:
+def known_texts(cells: Cells, place: Mapping[str, int]) -> Ints:
     """Return each row's place among the known texts; any other text comes after them, and no text last."""
-    labels = cells.labels or ()
-    table = np.full(len(labels) + 1, len(known))
-    table[-1] = len(known) + 1
-    if known:
-        place = {text: i for i, text in enumerate(known)}
-        table[:-1] = [place.get(str(label), len(known)) for label in labels]
+    labels, n = cells.labels or (), len(place)
+    table = np.full(len(labels) + 1, n)
+    table[-1] = n + 1
+    if place:
+        table[:-1] = [place.get(str(label), n) for label in labels]
     return table.take(cells.values)
 
 

@@ -29,7 +29,6 @@ from sintonia.features.sheet import (
     as_text,
     clock,
     earlier,
-    gap,
     known_texts,
     places,
     whole_numbers,
@@ -98,7 +97,7 @@ class Steps:
                 return self._step(column, lambda on: Cells(on.made[levels], on.made[levels] == n), levels)
             case Gap():
                 found = self.previous(column.where, column.same)
-                return self._step(column, lambda on: gap(on, on.made[found][0]), found)
+                return self._step(column, lambda on: Cells(on.made[found][2], on.made[found][0] < 0), found)
             case Earlier():
                 found = self.previous(column.where, column.same)
                 return self._step(column, lambda on: Cells(on.made[found][1]), found)
@@ -158,20 +157,19 @@ class Steps:
         return self._step(axis, lambda on: places(numbers, on.made[values]), values)
 
     def previous(self, where: Filter, same: str | None = None) -> int:
-        """Return the number of (2, n_rows): the latest earlier row of a filter and text, and how many there are."""
+        """Return the number of (3, n_rows): the latest earlier row of a filter and text, how many, seconds since."""
         mask = self.mask(where)
         text = [] if same is None else [self.cells(same)]
 
         def previous(on: Sheet) -> Ints:
             from sintonia.features import loops
 
-            texts, n_texts = np.empty(0, np.int64), 1
+            texts, none = np.empty(0, np.int32), 1
             if same is not None:
                 cells = as_text(on.made[text[0]], same)
-                n_texts = len(cells.labels or ())
-                texts = np.where(cells.values == n_texts, -1, cells.values).astype(np.int64)
-            found = np.empty((2, on.n_rows), np.int64)
-            loops.previous(on.course, on.made[mask], texts, on.marks.reaching(n_texts), found)
+                texts, none = cells.values.astype(np.int32, copy=False), len(cells.labels or ())
+            found = np.empty((3, on.n_rows), np.int64)
+            loops.previous(on.course, on.made[mask], (texts, none), on.marks.reaching(none), found)
             return found
 
         return self._step(("previous", where, same), previous, mask, *text, back=True)
@@ -191,9 +189,9 @@ class Steps:
 
     def _looked_up(self, key: object, column: Column, table: Numbers) -> int:
         """Return the number of what a table says of each text that is known, any other, and none."""
-        cells, known = self.cells(column), self._texts(column)
+        cells, place = self.cells(column), {text: i for i, text in enumerate(self._texts(column))}
         numbers = self._step(
-            ("known", column), lambda on: known_texts(as_text(on.made[cells], column), known), cells
+            ("known", column), lambda on: known_texts(as_text(on.made[cells], column), place), cells
         )
         return self._step(key, lambda on: table.take(on.made[numbers]), numbers)
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from sintonia.config import FeaturesConfig
 from sintonia.features.arrow import histories
+from sintonia.features.combine import ratio
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints, Numbers
 from sintonia.features.order import shared
-from sintonia.features.plan import Combined, Plan, plan
+from sintonia.features.plan import WHOLE, Combined, Plan, plan
 from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
@@ -155,14 +156,22 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
     compute_terms(block, line, results, columns)
     together = rows < COMBINED
     for one in results.plan.combined:
-        if together:
+        if one.combine is ratio and one.kinds == (WHOLE, WHOLE):
+            _divide(one, results, columns)
+        elif together:
             columns[one.features] = one.combine(*_gathered(one, results, rows))
-            continue
-        for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
-            terms = (
-                results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
-            )
-            columns[feature] = combine(*terms)
+        else:
+            for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
+                terms = (
+                    results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
+                )
+                columns[feature] = combine(*terms)
+
+
+def _divide(one: Combined, results: Results, columns: Floats32) -> None:
+    from sintonia.features import loops
+
+    loops.ratios(results.terms[WHOLE], one.rows, one.features, columns)
 
 
 def _gathered(one: Combined, results: Results, rows: int) -> Iterable[Numbers]:

@@ -1,5 +1,6 @@
 """When a customer comes, by the customer's own clock: parts of the day, weekdays, the hour that suits best."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -119,14 +120,34 @@ def most(*counts: Ints) -> Floats:
     >>> most(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
     array([ 1., nan])
     """
-    return np.where(np.any(counts, axis=0), np.argmax(counts, axis=0), np.nan)
+    return _or_nan(_first_highest(_rows(counts)))
 
 
-def _around(counts: tuple[Ints, ...], own: int) -> Ints:
-    """Return each hour's count with those of the hours beside it round the clock, its own `own` times."""
-    hours = np.stack((counts[-1], *counts, counts[0]))
-    around: Ints = hours[:-2] + own * hours[1:-1] + hours[2:]
-    return around
+def _rows(counts: Sequence[Ints]) -> Ints:
+    """Return counts as one array of (n_counts, ...), of 32 bits: no customer has a hundred million moments."""
+    rows: Ints = np.concatenate(counts, dtype=np.int32, casting="unsafe")
+    return rows.reshape(len(counts), *np.shape(counts[0]))
+
+
+def _first_highest(rows: Ints) -> Ints:
+    """Return the place of the highest count, -1 where all are nothing.
+
+    The first of equals has the highest n * count - place; `numpy.argmax` across rows takes twice the time.
+    """
+    n = len(rows)
+    places = np.arange(n, dtype=rows.dtype).reshape(n, *[1] * (rows.ndim - 1))
+    best = (rows * n - places).max(axis=0)
+    return np.where(best > 0, -best % n, -1)
+
+
+def _or_nan(place: Ints) -> Floats:
+    return np.where(place < 0, np.nan, place)
+
+
+def _beside(counts: tuple[Ints, ...]) -> tuple[Ints, Ints]:
+    """Return the hours' counts (n_hours, ...), and those of the hours before and after each round the clock."""
+    hours = _rows((counts[-1], *counts, counts[0]))
+    return hours[1:-1], hours[:-2] + hours[2:]
 
 
 def best_hour(*counts: Ints) -> Floats:
@@ -134,11 +155,13 @@ def best_hour(*counts: Ints) -> Floats:
 
     One visit at a chance hour must not win against several in the hours next to each other.
     """
-    return most(*_around(counts, 2))
+    own, beside = _beside(counts)
+    return _or_nan(_first_highest(2 * own + beside))
 
 
 def best_hour_share(*counts: Ints) -> Floats:
     """Return the part of all that fell within an hour of the best hour."""
-    best = np.argmax(_around(counts, 2), axis=0)
-    near = np.take_along_axis(_around(counts, 1), best[np.newaxis], axis=0)[0]
-    return ratio(near, total(*counts))
+    own, beside = _beside(counts)
+    near = own + beside
+    best = np.maximum(_first_highest(near + own), 0)
+    return ratio(np.take_along_axis(near, best[np.newaxis], axis=0)[0], own.sum(axis=0))
