@@ -11,7 +11,8 @@ ratios are of elapsed time, and processor seconds stand beside it for machines w
 families of the interactions, over the same file, and for one customer of 500 interactions at one date.
 
 With `--buckets` the rows lie as in the store, in buckets of a million sorted rows, 100 a customer; all families of each
-bucket go to disk before the next, and the peak of memory is printed beside the seconds.
+bucket go to disk before the next, and the peak of memory is printed beside the seconds; the first ten buckets before
+and after tell how cost grows.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from sintonia.schema import CHANNELS, KINDS
 WINDOWS_DAYS = (7, 30, 90, 365)
 AS_OFS = [datetime(2025, month, 1) for month in range(1, 13)]
 A_BUCKET = 1_000_000  # interactions
+TENTH = 10  # buckets, beside which the cost of all is told
 DAY = 86_400_000_000  # microseconds
 LATE = 0.02
 FEW_TEXTS = ["channel", "kind", "category", "item_id", "action_id"]
@@ -295,7 +297,6 @@ def in_buckets(folder, rows):
         bucket = interactions(A_BUCKET, seed=i, first=i * A_BUCKET // 100, rows_a_customer=100)
         pq.write_table(bucket.sort_by([("customer_id", "ascending"), ("occurred_at", "ascending")]), path)
     del bucket
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts from here
 
     def work(path):
         read = pq.read_table(path, columns=list(made.reads), read_dictionary=FEW_TEXTS, use_threads=False)
@@ -305,15 +306,21 @@ def in_buckets(folder, rows):
         )
         return table.num_rows
 
-    def every():
+    def every(paths):
         with ThreadPoolExecutor(2) as pool:
             return sum(pool.map(work, paths))
 
     work(paths[0])
-    made_rows, seconds = timed(every, 1)
+    before = timed(lambda: every(paths[:TENTH]), 1)[1]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory starts from here
+    made_rows, seconds = timed(lambda: every(paths), 1)
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
     print(f"{rows:,} interactions in {len(paths)} buckets: {made_rows:,} x {len(made.names)}")
     print(f"{_line('all families, on disk', seconds)}, {int(peak.split()[1]) / 2**20:.2f} GiB at most")
+    after = timed(lambda: every(paths[:TENTH]), 1)[1]
+    tenth = tuple(np.mean([before, after], axis=0))
+    grown = " and ".join(f"{whole / part:.1f}" for whole, part in zip(seconds, tenth, strict=True))
+    print(f"{_line(f'  the first {TENTH} buckets', tenth)} (mean before and after): {grown} times")
 
 
 def _line(name, seconds):
