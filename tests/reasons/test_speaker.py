@@ -5,7 +5,7 @@ import pytest
 
 from reasons.everything import CATEGORIES, FEATURES, FITTED, model_of, row_of
 from sintonia.config import FeaturesConfig, MeasureConfig, ReasonsConfig
-from sintonia.config.verbs import LANGUAGES
+from sintonia.config.listing import LANGUAGES
 from sintonia.reasons import Speaker
 from sintonia.reasons.phrases import phrases_of
 from sintonia.reasons.words import read_words

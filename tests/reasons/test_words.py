@@ -4,7 +4,7 @@ from string import Formatter
 
 import pytest
 
-from sintonia.config.verbs import LANGUAGES
+from sintonia.config.listing import LANGUAGES
 from sintonia.errors import ConfigError
 from sintonia.reasons.words import read_words
 from sintonia.tasks import TASKS

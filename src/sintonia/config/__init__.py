@@ -7,6 +7,7 @@ dataclasses (OmegaConf stops there), and `convert` checks every name and type on
 import os
 from pathlib import Path
 
+from sintonia.config.base import Settings
 from sintonia.config.data import CsvConfig, EngineConfig, IdentityConfig, JoinConfig, SiloConfig, SourceConfig
 from sintonia.config.engagement import (
     NONE,
@@ -30,29 +31,20 @@ from sintonia.config.learning import (
     TrackingConfig,
     TuneConfig,
 )
-from sintonia.config.policy import ActionConfig, PolicyConfig, RewardConfig
-from sintonia.config.rules import iso_time
-from sintonia.config.verbs import (
-    VERBS,
-    BuildSettings,
+from sintonia.config.listing import DecideSettings, DriftConfig, ReasonsConfig, ScoreSettings
+from sintonia.config.making import BuildSettings, ForgetSettings, IdentitySettings, SimulateSettings
+from sintonia.config.modelling import (
     CheckSettings,
     CompareSettings,
-    DecideSettings,
-    DemoSettings,
-    DriftConfig,
     FeaturesSettings,
-    ForgetSettings,
-    IdentitySettings,
     PromoteSettings,
-    ReasonsConfig,
     ReviewSettings,
-    ScoreSettings,
-    Settings,
     SignSettings,
-    SimulateSettings,
     TrainSettings,
-    settings,
 )
+from sintonia.config.policy import ActionConfig, PolicyConfig, RewardConfig
+from sintonia.config.rules import iso_time
+from sintonia.config.verbs import VERBS, DemoSettings, settings
 from sintonia.errors import ConfigError
 
 __all__ = [

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from sintonia.config.convert import convert
-from sintonia.config.verbs import LANGUAGES
+from sintonia.config.listing import LANGUAGES
 from sintonia.errors import unknown
 
 
