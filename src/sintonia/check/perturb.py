@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sintonia.interactions import Store
-from sintonia.interactions.write import opens_thread
+from sintonia.interactions.gather import opens_thread
 from sintonia.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 
 TABLES = {table.name: table for table in (INTERACTIONS, ATTRIBUTES, CROSSWALK, MERGES, DECISIONS)}

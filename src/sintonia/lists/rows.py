@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from sintonia.erasure.tombstones import Tombstones
 from sintonia.errors import InputError
-from sintonia.interactions.write import BUCKET
+from sintonia.interactions.gather import BUCKET
 from sintonia.lists.keys import Key, Keys, find_key, key_columns, quoted
 from sintonia.lists.read import CustomerList
 from sintonia.lists.spool import Spool
