@@ -96,15 +96,30 @@ def test_fold_on_shared_bins_is_the_fit_of_its_own_rows():
     assert fold.as_of == shared.as_of
 
 
+def test_what_is_asked_of_the_trees_is_kept_with_their_fold_and_of_the_settings_a_search_found(tmp_path):
+    split = Split((DATES[0],), (DATES[1],), (DATES[3],), folds=FOLDS)
+    asked = []
+
+    def explain(trees):
+        asked.append(trees.num_trees())
+        return {"trees": float(trees.num_trees())}
+
+    plain = validated(ROWS, split, replace(SETTINGS, tune=TuneConfig()), (tmp_path, "f"), explain)
+    assert [fold.sizes["trees"] for fold in plain.folds] == asked
+    found = validated(ROWS, split, SETTINGS, (tmp_path, "f"), explain)
+    assert [fold.sizes["trees"] for fold in found.folds] == asked[len(plain.folds) :]
+    assert tuple(replace(fold, sizes={}) for fold in found.folds) == found.search.best.folds
+
+
 def test_fold_with_one_outcome_can_neither_teach_nor_judge():
     last = ROWS.as_of == np.datetime64(DATES[-1], "us")
     quiet = replace(ROWS, label=np.where(last, 0, ROWS.label).astype(np.int8))
     assert [fold.valid for fold in bin_folds(quiet, FOLDS, SETTINGS).folds] == [DATES[-2]]
     none = replace(ROWS, label=np.zeros(len(ROWS), np.int8))
     split = Split((DATES[0],), (DATES[1],), (DATES[3],), folds=FOLDS)
-    assert validated(none, split, replace(SETTINGS, tune=TuneConfig()), None, "f").folds == ()
+    assert validated(none, split, replace(SETTINGS, tune=TuneConfig()), (None, "f")).folds == ()
     with pytest.raises(NotEnoughDataError, match="none of 2 dates holds both outcomes"):
-        validated(none, split, SETTINGS, None, "f")
+        validated(none, split, SETTINGS, (None, "f"))
 
 
 def test_fold_too_small_to_fill_a_few_leaves_is_left_out():

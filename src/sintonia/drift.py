@@ -6,6 +6,7 @@ is large by chance alone, so that it counts only beyond what chance would give o
 n customers and m training rows, chi-squared with B - 1 degrees of freedom times (1/n + 1/m).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
@@ -72,15 +73,18 @@ def tally(reference: Reference, values: NDArray[np.float32], outcome: NDArray[np
 
 def drift_of(model: Model, tallies: "list[Tally]") -> Drift:
     """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
-    reference = model.reference
-    if reference is None or not tallies:
+    return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
+
+
+def drift_from(reference: Reference, names: Sequence[str], tallies: Sequence[Tally]) -> Drift:
+    """Return how far the rows of the tallies lie from a reference whose features have these names."""
+    if not tallies:
         return Drift(0, ())
     whole = reduce(Tally.__add__, tallies)
     told = [*reference.columns, *([reference.outcome] if reference.outcome else [])]
-    names = [*model.names, SCORE]
     moved = [
         _moved(name, counts, column, reference.rows)
-        for name, counts, column in zip(names, whole.columns, told, strict=False)
+        for name, counts, column in zip([*names, SCORE], whole.columns, told, strict=False)
     ]
     rows = int(whole.columns[0].sum()) if whole.columns else 0
     return Drift(rows, tuple(sorted(moved, key=lambda one: -(one.psi - one.chance))) if rows else ())

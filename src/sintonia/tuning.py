@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sintonia.config import ModelConfig, RangeConfig, TrainSettings, TuneConfig
 from sintonia.errors import NotEnoughDataError, unknown
-from sintonia.model import BinnedFolds, FoldResult, bin_folds, validate
+from sintonia.model import BinnedFolds, Explain, FoldResult, bin_folds, validate
 from sintonia.progress import counter
 from sintonia.provenance import config_hash, short_hash
 from sintonia.timeline import Split
@@ -73,9 +73,20 @@ class Validated:
 
 
 def validated(
-    rows: Rows, split: Split, settings: TrainSettings, workspace: Path, fingerprint: str
+    rows: Rows,
+    split: Split,
+    settings: TrainSettings,
+    kept: tuple[Path, str],
+    explain: Explain | None = None,
 ) -> Validated:
     """Return the settings as they are or as the search found them, with their figures on the rolling folds.
+
+    Parameters
+    ----------
+    kept
+        The workspace, where trials are kept, and the fingerprint of the data, under which.
+    explain
+        What is to be kept of the trees of each fold, under the settings that are returned.
 
     Raises
     ------
@@ -84,14 +95,19 @@ def validated(
     """
     binned = bin_folds(rows, split.folds, settings)
     if not settings.tune.trials:
-        return Validated(settings, validate(binned, settings.model, settings.seed))
+        return Validated(settings, validate(binned, settings.model, settings.seed, explain=explain))
     if not binned.folds:
         raise NotEnoughDataError(
             f"tune.trials={settings.tune.trials} needs rolling folds to judge by, and none of {len(split.folds)} dates "
             "holds both outcomes with something older to learn from; raise split.snapshots or split.folds."
         )
-    found = search(binned, settings, workspace, fingerprint)
-    return Validated(replace(settings, model=found.model), found.best.folds, found)
+    found = search(binned, settings, *kept)
+    folds = found.best.folds
+    if explain is not None:
+        # The trees of a trial are gone when it ends: those of the best are grown once more, to be asked.
+        again = validate(binned, found.model, settings.seed, explain=explain)
+        folds = tuple(replace(one, sizes=same.sizes) for one, same in zip(folds, again, strict=True))
+    return Validated(replace(settings, model=found.model), folds, found)
 
 
 def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, fingerprint: str) -> Search:

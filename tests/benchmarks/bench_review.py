@@ -4,7 +4,8 @@
 
 A model of 500 features on as many test rows as given, of customers with ten interactions each in a store of 16 buckets:
 what a training makes of evidence and customers, what reading it back and rendering costs, and how large the page is.
-The contributions themselves are timed apart.
+The contributions themselves are timed apart. Then a headless Chromium opens pages from disk, each with a new profile:
+until the load event, the script's work included (`--pages FILE ...` adds pages of your own).
 """
 
 import argparse
@@ -19,12 +20,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from chromium import chromium
 from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
 from sintonia.evidence.whole import Training
 from sintonia.interactions import Store
 from sintonia.model import FoldResult
+from sintonia.reference import fit_reference
 from sintonia.review import Customer, Entry, ReviewData, read, render
 from sintonia.review import sample as sample_of
 from sintonia.review.sample import as_table
@@ -45,6 +48,7 @@ class Trees:
 
     booster: object
     catalogue: tuple
+    reference: object
 
     def raw_scores(self, values):
         from sintonia.forest import fastest, predict_raw
@@ -95,7 +99,7 @@ def fit(rows):
         )
         for at, name in enumerate(rows.names)
     ]
-    return Trees(booster, tuple(entries))
+    return Trees(booster, tuple(entries), fit_reference(known, 1))
 
 
 def write_store(folder, customers, rng):
@@ -138,8 +142,38 @@ def timed(work, clock):
     return again
 
 
+LOADS = 3
+TIMING = """(() => { const found = performance.getEntriesByType("navigation")[0];
+    return [found.domContentLoadedEventEnd, found.loadEventEnd]; })()"""
+DRAWN = "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)))"
+
+
+def cold_loads(path, folder):
+    """Milliseconds to content, load event and first frame, and of processor, of a page a new browser has never seen."""
+    found = []
+    for turn in range(LOADS):
+        with chromium(Path(folder) / f"profile-{turn}") as browser:
+            browser.open(path.resolve().as_uri())
+            drawn = browser.run(DRAWN)
+            browser.send("Performance.enable", timeDomain="threadTicks")
+            told = {one["name"]: one["value"] for one in browser.send("Performance.getMetrics")["metrics"]}
+            found.append([*browser.run(TIMING), drawn, 1000 * told["ThreadTime"]])
+    return np.array(found)
+
+
+def tell_loads(pages):
+    columns = ("content", "loaded", "drawn", "processor")
+    print(f"\n{'cold load, ms (bar: 2,000)':<34}" + "".join(f"{name:>11}" for name in columns))
+    for path in pages:
+        with tempfile.TemporaryDirectory() as folder:
+            figures = np.median(cold_loads(path, folder), axis=0)
+        named = f"{path.name}, {path.stat().st_size / 2**20:.2f} MiB"
+        print(f"{named:<34}" + "".join(f"{figure:>11.0f}" for figure in figures))
+
+
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--pages", type=Path, nargs="*", default=[])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=500)
     asked = parser.parse_args()
@@ -173,7 +207,7 @@ def main():
         told = json.dumps(evidence_of.review_data(training).to_plain())
         people = json.dumps([asdict(one) for one in evidence_of.customers(training)])
         kept = as_table(training.sample)
-        made = time.perf_counter(), time.process_time()
+        explained = time.perf_counter(), time.process_time()
         back = ReviewData.from_plain(json.loads(told))
         page = render(replace(back, customers=tuple(read(Customer, one) for one in json.loads(people))))
         ended = time.perf_counter(), time.process_time()
@@ -185,10 +219,10 @@ def main():
         ("SHAP contributions", shap["wall"], shap["processor"]),
         (
             "evidence beyond them",
-            made[0] - started[0] - shap["wall"],
-            made[1] - started[1] - shap["processor"],
+            explained[0] - started[0] - shap["wall"],
+            explained[1] - started[1] - shap["processor"],
         ),
-        ("read back and rendered", ended[0] - made[0], ended[1] - made[1]),
+        ("read back and rendered", ended[0] - explained[0], ended[1] - explained[1]),
         (
             "page beyond SHAP (bar: 60 s)",
             ended[0] - started[0] - shap["wall"],
@@ -199,6 +233,10 @@ def main():
     print(
         f"page {len(page.encode()) / 2**20:.2f} MiB (bar: 5), customers {len(people) / 2**20:.2f} MiB of JSON"
     )
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "bench.html"
+        made.write_text(page, encoding="utf-8")
+        tell_loads([made, *asked.pages])
 
 
 if __name__ == "__main__":

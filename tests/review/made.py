@@ -8,13 +8,14 @@ import numpy as np
 
 from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, swarms
+from sintonia.reference import decile, fit_reference
 from sintonia.review import Check, Entry, Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
 from sintonia.review.customers import Beside, choose, tell
 from sintonia.review.drift import label_rates, now_against, profiles
 from sintonia.review.groups import Judged, judge_fairness, judge_groups
 from sintonia.review.history import History
 from sintonia.review.sample import Sample
-from sintonia.review.story import dependences, family_sums, family_weights, stability
+from sintonia.review.story import dependences, family_sums, family_weights, retold, stability
 from sintonia.review.what_if import what_ifs
 from sintonia.training_set import Rows
 
@@ -71,6 +72,13 @@ def sample(seed=2):
     return Sample(drawn, place, model.outcomes(drawn.values), model.raw_scores(drawn.values), found)
 
 
+@cache
+def reference():
+    """What the rows to learn from were like, and what was said of those that judge."""
+    learnt = fit_reference(rows().at(DATES[:2]), seed=3)
+    return replace(learnt, outcome=decile(Linear().outcomes(rows().at(DATES[2:]).values)))
+
+
 def history(at):
     return History((0, 40 + at), ("web", "store"), ("view", HOSTILE), (None, 1250), 3)
 
@@ -97,11 +105,12 @@ def evidence():
         families=family_weights(sample().found, FAMILIES),
         dependences=dependences(sample().found, sample().rows.values, seed=3),
         stability=stability(by_date),
+        retold=retold({"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}),
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
         groups=judge_groups(judged, named, (sample().place, family_sums(sample().found, FAMILIES))),
         fairness=judge_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:2], "test": DATES[2:]}),
-        profiles=profiles(rows().at(DATES[:2]), test, seed=3),
+        profiles=profiles(reference(), test, said, seed=3),
         leaks=(LeakColumn("mood", "crm", None, True, HOSTILE),),
         catalogue=CATALOGUE,
     )
@@ -110,7 +119,7 @@ def evidence():
 @cache
 def review():
     """A whole page's data, with text in it that would like to be markup."""
-    test = rows().at(DATES[2:])
+    test, other = rows().at(DATES[2:]), rows().at(DATES[:1])
     said = {"model": Linear().outcomes(test.values), "naive rule": np.full(len(test), 0.5)}
     found = sample().found
     told = ReviewData(
@@ -139,5 +148,5 @@ def review():
         told,
         customers=customers(),
         gate=(Check("naive rule", True, "better than the naive rule"), Check("calibration", False, HOSTILE)),
-        now=now_against(told.evidence.profiles, rows().at(DATES[:1]), seed=3),
+        now=now_against(reference(), other, Linear().outcomes(other.values)),
     )

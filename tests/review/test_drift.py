@@ -1,11 +1,14 @@
-"""Distributions against training: an index worked by hand, and what it must not react to."""
+"""Distributions against training, by the index that lists are measured by, and what it must not react to."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
 
-from sintonia.review.drift import index, label_rates, now_against, profiles
+from sintonia.drift import SCORE, drift_from, tally
+from sintonia.reference import decile, fit_reference
+from sintonia.review.drift import SHIFTED, label_rates, now_against, profiles
 from sintonia.training_set import Rows
 
 RNG = np.random.default_rng(5)
@@ -21,45 +24,53 @@ def rows(values, as_of=BEFORE, label=None):
     return Rows(ids, np.full(n, as_of, "datetime64[us]"), values, label, names)
 
 
-def test_the_index_of_three_quarters_against_a_half_is_worked_by_hand():
-    # (0.75 - 0.5) ln(0.75 / 0.5) + (0.25 - 0.5) ln(0.25 / 0.5)
-    assert index(np.array([0.5, 0.5]), np.array([0.75, 0.25]), 10**9) == pytest.approx(0.2746531, abs=1e-6)
+def told(before, after, as_of=BEFORE):
+    """The profiles of a test against a training, by feature; nothing is said of anybody."""
+    reference, test = fit_reference(rows(before), seed=1), rows(after, as_of)
+    return {one.moved.name: one for one in profiles(reference, test, np.zeros(len(after)), seed=1)}
 
 
-def test_an_empty_bin_counts_and_not_without_end():
-    found = index(np.array([0.5, 0.5]), np.array([1.0, 0.0]), 1000)
-    assert 1 < found < 10
+def test_the_same_distribution_has_no_distance_and_a_shifted_one_much():
+    found = told(RNG.normal(size=(4000, 2)), RNG.normal((0, 1.5), size=(4000, 2)))
+    assert [*found] == ["f1", "f0"]
+    assert found["f0"].moved.psi < 0.02
+    assert found["f1"].moved.beyond(SHIFTED)
 
 
-def test_the_same_distribution_has_none_and_a_shifted_one_much():
-    before = RNG.normal(size=(4000, 2))
-    same, shifted = profiles(rows(before), rows(RNG.normal((0, 1.5), size=(4000, 2))), seed=1)
-    assert same.psi < 0.02
-    assert shifted.psi > 0.5
+def test_a_feature_that_few_rows_tell_of_moves_only_beyond_chance():
+    few = told(np.arange(2000.0), [50, 60, 250, 260, 450, 460])["f0"].moved
+    assert few.psi > 0.25
+    assert not few.beyond(SHIFTED)
 
 
-def test_missing_values_are_a_bin_of_their_own():
+def test_missing_values_are_a_part_of_their_own():
     before = np.arange(1000.0)
-    after = np.where(np.arange(1000) < 500, np.nan, before)
-    (one,) = profiles(rows(before), rows(after), seed=1)
+    one = told(before, np.where(np.arange(1000) < 500, np.nan, before))["f0"]
     assert one.missing == (0.0, 0.5)
-    assert one.psi > 1
-    assert sum(one.shares) == pytest.approx(1.0)
-    assert one.shares[-1] == 0.0
+    assert one.moved.beyond(1)
 
 
-def test_now_is_measured_by_the_edges_of_training():
+def test_the_page_and_a_list_measure_by_the_same_index():
+    before, after = RNG.normal(size=(3000, 2)), RNG.normal(0.4, 1, size=(2000, 2))
+    reference = fit_reference(rows(before), seed=1)
+    counts = tally(reference, rows(after).values, np.zeros(2000))
+    for one in drift_from(reference, ("f0", "f1"), [counts]).moved:
+        assert told(before, after)[one.name].moved.psi == pytest.approx(one.psi, abs=1e-4)
+
+
+def test_now_is_measured_by_training_and_its_score_by_what_was_said_of_the_test():
     before = RNG.normal(size=(3000, 1))
-    told = profiles(rows(before), rows(before), seed=1)
-    same, other = now_against(told, rows(before, AFTER), 1), now_against(told, rows(before + 3, AFTER), 1)
-    assert (same.as_of, same.rows) == ("2026-02-01", 3000)
-    assert same.psi["f0"] == pytest.approx(0.0, abs=1e-3)
-    assert other.psi["f0"] > 1
+    reference = replace(fit_reference(rows(before), seed=1), outcome=decile(before[:, 0]))
+    found = now_against(reference, rows(before + 3, AFTER), before[:, 0])
+    assert (found.as_of, found.rows) == ("2026-02-01", 3000)
+    psi = {one.name: one.psi for one in found.moved}
+    assert psi["f0"] > 1
+    assert psi[SCORE] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_a_feature_that_is_never_there_has_a_profile():
-    (one,) = profiles(rows([[np.nan]] * 5), rows([[np.nan]] * 5), seed=1)
-    assert (one.edges, one.psi, one.missing) == ((), 0.0, (1.0, 1.0))
+    one = told([[np.nan]] * 5, [[np.nan]] * 5)["f0"]
+    assert (one.moved.psi, one.missing) == (0.0, (1.0, 1.0))
 
 
 def test_label_rates_are_told_by_date_and_part():

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from sintonia.explain import Contributions
-from sintonia.review.story import dependences, family_sums, family_weights, interaction_shares, stability
+from sintonia.review.story import (
+    dependences,
+    family_sums,
+    family_weights,
+    interaction_shares,
+    retold,
+    stability,
+)
 
 RNG = np.random.default_rng(8)
 FAMILIES = {"a1": "a", "a2": "a", "b1": "b"}
@@ -57,3 +64,13 @@ def test_stability_is_the_rank_correlation_with_the_last_date(last, agreement):
     assert found.as_of == ("2026-01-01", "2026-02-01")
     assert found.rank_correlation == pytest.approx((agreement, 1.0))
     assert found.sizes["a1"] == (3.0, last[0])
+
+
+def test_a_family_that_only_an_older_fold_tells_of_is_not_in_common():
+    found = retold({"2026-01-01": {"old": 1.0, "rfm": 1.0}, "2026-02-01": {}, "this model": {"rfm": 5.0}})
+    assert found.common == (0.5, 0.0, 1.0)
+    assert found.shares == {"rfm": (0.5, 0.0, 1.0), "old": (0.5, 0.0, 0.0)}
+    assert retold({"a": {"rfm": 1.0}, "this model": {}}).common == (
+        1.0,
+        1.0,
+    )  # it moves nothing: nothing to tell

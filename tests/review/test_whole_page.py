@@ -69,7 +69,10 @@ def test_figures_of_groups_families_and_drift_are_the_evidences():
     for one in evidence.families:
         assert f"{one.family}</th><td>{one.features}</td><td>{number(one.mean_absolute, 2)}</td>" in text
     for row in views.drift(review(), MEANINGS):
-        assert f"<td>{row['psi']}</td><td>{row['now']}</td>" in text
+        for figure, far in (row["test"], row["now"]):
+            assert f"<td><b>{figure}</b></td>" in text if far else f"<td>{figure}</td>" in text
+    assert "At least 75\u202f% of the story is the same" in text
+    assert f"their scores against the test's: {views.score_now(review())[0]}." in text
 
 
 def test_what_a_silo_wrote_cannot_become_markup():
@@ -125,16 +128,20 @@ def test_worries_name_groups_that_are_off_and_features_that_moved():
     told = review()
     group = told.evidence.groups[0]
     off = replace(group, by="region", name="south", wrong=True, weak=True, gap=Estimate(0.2, 0.1, 0.3))
-    moved = tuple(replace(one, psi=0.4) for one in told.evidence.profiles[:2])
+    two = told.evidence.profiles[:2]
+    moved = tuple(replace(one, moved=replace(one.moved, psi=0.4, chance=0.1)) for one in two)
     steady = replace(told.evidence.stability, rank_correlation=(0.2, 1.0))
     fairness = tuple(replace(one, ratio=0.5) for one in told.evidence.fairness)
+    apart = replace(told.evidence.retold, common=(0.6, 1.0))
     other = replace(told.evidence, groups=(off,), profiles=moved, stability=steady, fairness=fairness)
+    other = replace(other, retold=apart)
     found = [*of_groups(replace(told, evidence=other)), *of_data(replace(told, evidence=other))]
     assert [line for line in found if "surely off for region south" in line]
     assert [line for line in found if "ranks surely worse than over all for region south" in line]
     assert [line for line in found if line.startswith("By sex, the highest tenth reaches one group only 50")]
     assert [line for line in found if line.startswith("2 of 2 features lie elsewhere in the test")]
     assert [line for line in found if "rank correlation down to 0.20" in line]
+    assert [line for line in found if "as little as 60\u202f% of the story is the same" in line]
 
 
 @pytest.mark.browser

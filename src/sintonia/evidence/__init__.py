@@ -1,7 +1,8 @@
 """What a training leaves behind for others to judge: the review's figures, and the run MLflow keeps."""
 
 from sintonia.evidence.policy import policy_run
+from sintonia.evidence.review import story_of
 from sintonia.evidence.training import fold_figures, training_run
 from sintonia.evidence.whole import Training
 
-__all__ = ["Training", "fold_figures", "policy_run", "training_run"]
+__all__ = ["Training", "fold_figures", "policy_run", "story_of", "training_run"]

@@ -1,7 +1,8 @@
 """A training as the review page tells it: figures, the evidence behind them, and the customers that teach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from sintonia.config import ReasonsConfig
 from sintonia.evidence.whole import Training
 from sintonia.explain import Contributions, contributions, swarms
+from sintonia.model import Explain
 from sintonia.reasons import Speaker
 from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
 from sintonia.review.attributes import attribute_names
@@ -17,15 +19,19 @@ from sintonia.review.data import Entry
 from sintonia.review.drift import label_rates, profiles
 from sintonia.review.groups import Judged, judge_fairness, judge_groups
 from sintonia.review.history import histories
-from sintonia.review.story import dependences, family_sums, family_weights, stability
+from sintonia.review.story import dependences, family_sums, family_weights, retold, stability
 from sintonia.review.what_if import what_ifs
 from sintonia.segments import Segment, judge_segments, segment_names
 from sintonia.tasks import define_label, describe, find_task
 from sintonia.training_set import Rows
 
+if TYPE_CHECKING:
+    import lightgbm
+
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
 """What the page tells of a customer, in the language of the page."""
+THIS = "this model"
 ROWS_A_DATE = 500
 """Rows by which a date's importance is measured: enough for the order of the features that count."""
 
@@ -70,11 +76,14 @@ def evidence(training: Training) -> Evidence:
         families=family_weights(sample.found, families),
         dependences=dependences(sample.found, sample.rows.values, seed),
         stability=stability(_by_date(training)),
+        retold=retold(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
         groups=judge_groups(judged, groups, (sample.place, sums)),
         fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
-        profiles=profiles(training.rows.at(training.split.train), training.test, seed),
+        profiles=()
+        if training.model.reference is None
+        else profiles(training.model.reference, training.test, said, seed),
         leaks=tuple(
             LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
         ),
@@ -139,6 +148,24 @@ def _by_date(training: Training) -> dict[str, Contributions]:
             some = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
             found[f"{as_of:%Y-%m-%d}"] = contributions(training.model.booster, some.values)
     return found
+
+
+def story_of(rows: Rows, families: Mapping[str, str], seed: int) -> Explain:
+    """Return what says of any model's trees how far each family moves the scores of the same rows, on average."""
+    some = rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
+
+    def told(trees: "lightgbm.Booster") -> dict[str, float]:
+        weights = family_weights(contributions(trees, some.values), families)
+        return {one.family: one.mean_absolute for one in weights}
+
+    return told
+
+
+def _by_model(training: Training, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
+    """Return the story of each fold's model and of this one, all of the same test rows."""
+    told = story_of(training.test, families, training.settings.seed)
+    folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
+    return {**folds, THIS: told(training.model.booster)}
 
 
 def _parts(training: Training) -> dict[str, Sequence[datetime]]:

@@ -2,12 +2,13 @@
 
 from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, grow, regrow
 from sintonia.model.fitting import fit_model
-from sintonia.model.folds import BinnedFolds, FoldResult, bin_folds, validate
+from sintonia.model.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
 from sintonia.model.model import Model, load_model
 
 __all__ = [
     "Binned",
     "BinnedFolds",
+    "Explain",
     "FoldResult",
     "Grown",
     "Model",

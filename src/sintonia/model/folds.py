@@ -5,9 +5,9 @@ Bin edges are quantiles of features alone, from rows whose labels end before the
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from sintonia.timeline import Fold
 from sintonia.training_set import Rows
 
 if TYPE_CHECKING:
-    from lightgbm import Dataset
+    from lightgbm import Booster, Dataset
 
 QUANTISED_FROM = 100_000
 """Rows from which gradients are rounded to a few levels while settings are compared: it halves the time of a fit."""
@@ -29,10 +29,16 @@ LEAVES = 5
 Watch = Callable[[int, int, float], None]
 """Told of a fold (from 0), a number of trees and the best loss until then; what it raises ends the validation."""
 
+Explain: TypeAlias = Callable[["Booster"], Mapping[str, float]]
+"""Says of a fold's trees, cut where they served best, what is to be kept of what moves their scores."""
+
 
 @dataclass(frozen=True)
 class FoldResult:
-    """How the trees of one fold did on its as-of date: `figures` are by LightGBM's metrics, the first is the loss."""
+    """How the trees of one fold did on its as-of date: `figures` are by LightGBM's metrics, the first is the loss.
+
+    `sizes` is what moves its scores, where somebody asked.
+    """
 
     as_of: str
     train_rows: int
@@ -40,6 +46,7 @@ class FoldResult:
     trees: int
     figures: Mapping[str, float]
     seconds: float
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:
@@ -90,11 +97,16 @@ def _places(rows: Rows, dates: Sequence[datetime]) -> Places:
 
 
 def validate(
-    binned: BinnedFolds, config: ModelConfig, seed: int, watch: Watch | None = None
+    binned: BinnedFolds,
+    config: ModelConfig,
+    seed: int,
+    watch: Watch | None = None,
+    explain: Explain | None = None,
 ) -> tuple[FoldResult, ...]:
     """Return how each fold did, oldest (and smallest) first, its trees stopped early by its own as-of date.
 
-    `config` may differ from the one the rows were binned by in anything but its bins; `watch` is told of every tree.
+    `config` may differ from the one the rows were binned by in anything but its bins; `watch` is told of every tree,
+    and what `explain` says of each fold's trees is kept with its result.
     """
     objective = binned.objective
     told = {
@@ -103,12 +115,13 @@ def validate(
         "feature_pre_filter": False,
         "use_quantized_grad": binned.rows >= QUANTISED_FROM,
     }
-    return tuple(_fit(binned, at, told, config, watch) for at in range(len(binned.folds)))
+    fits = (_fit(binned, at, told, config, watch) for at in range(len(binned.folds)))
+    return tuple(replace(result, sizes=explain(trees)) if explain else result for result, trees in fits)
 
 
 def _fit(
     binned: BinnedFolds, at: int, told: Mapping[str, Any], config: ModelConfig, watch: Watch | None
-) -> FoldResult:
+) -> "tuple[FoldResult, Booster]":
     import lightgbm
 
     train, valid = binned.parts[at]
@@ -121,7 +134,7 @@ def _fit(
     grown = lightgbm.train(
         dict(told), train, num_boost_round=config.max_trees, valid_sets=[valid], callbacks=callbacks
     )
-    return FoldResult(
+    result = FoldResult(
         as_of=f"{binned.folds[at].valid:%Y-%m-%d}",
         train_rows=train.num_data(),
         valid_rows=valid.num_data(),
@@ -129,6 +142,7 @@ def _fit(
         figures={name: round(float(value), 6) for name, value in grown.best_score["valid_0"].items()},
         seconds=round(time.perf_counter() - started, 3),
     )
+    return result, grown
 
 
 def _watching(watch: Watch, fold: int) -> Callable[..., None]:

@@ -52,24 +52,24 @@ def _told(place: registry.Tracking, registered: registry.Registered, settings: R
         told.named(registered.name, registered.version, registered.run_id),
         customers=tuple(read(Customer, one) for one in customers),
         gate=tuple(Check(one.name, one.passed, one.told) for one in gate),
-        now=_now(registry.load(place, registered), told, settings),
+        now=_now(registry.load(place, registered), settings),
     )
 
 
-def _now(model: Model, told: ReviewData, settings: ReviewSettings) -> Now | None:
+def _now(model: Model, settings: ReviewSettings) -> Now | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
         store = open_store(Path(settings.workspace))
     except NotBuiltError:
         return None
-    if store.source != model.source or told.evidence is None:
+    if store.source != model.source or model.reference is None:
         return None
     as_of = scoring_date(None, store, model)
     everybody = sorted(store.customer_ids())
     some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
     asked = {everybody[at] for at in some.tolist()}
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
-    return now_against(told.evidence.profiles, rows, settings.seed) if len(rows) else None
+    return now_against(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
 
 
 def approve(settings: SignSettings) -> Figures:

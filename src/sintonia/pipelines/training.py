@@ -19,7 +19,7 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import Training, training_run
+from sintonia.evidence import Training, story_of, training_run
 from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
@@ -70,7 +70,8 @@ def train(settings: TrainSettings) -> Figures:
     everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
-        chosen = validated(rows, split, settings, workspace, store.fingerprint)
+        story = story_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
+        chosen = validated(rows, split, settings, (workspace, store.fingerprint), story)
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)

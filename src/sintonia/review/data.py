@@ -12,7 +12,7 @@ from sintonia.explain import Contributions, Swarm, importance
 from sintonia.review.customers import Customer
 from sintonia.review.drift import LabelRate, Now, Profile
 from sintonia.review.groups import Fairness, Group
-from sintonia.review.story import Dependence, FamilyWeight, Stability
+from sintonia.review.story import Dependence, FamilyWeight, Retold, Stability
 
 T = TypeVar("T")
 
@@ -88,6 +88,7 @@ class Evidence:
     families: tuple[FamilyWeight, ...]
     dependences: tuple[Dependence, ...]
     stability: Stability
+    retold: Retold
     folds: tuple[FoldFigures, ...]
     groups: tuple[Group, ...]
     fairness: tuple[Fairness, ...]

@@ -50,6 +50,7 @@ def render(review: ReviewData) -> str:
         told=None if review.evidence is None else views.story(review.evidence, catalogue),
         groups=views.groups(review),
         drift=views.drift(review, catalogue),
+        score_now=views.score_now(review),
         examples=views.examples(review.customers, catalogue, amount),
         kinds=dict.fromkeys(one.kind for one in review.customers),
         customers=embedded(review.customers, catalogue, amount, unit),

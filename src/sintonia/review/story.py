@@ -56,6 +56,20 @@ class Stability:
     sizes: dict[str, tuple[float, ...]]
 
 
+@dataclass(frozen=True)
+class Retold:
+    """Whether models that learnt until other dates tell the same story of the same rows.
+
+    `models` are named by the date that judged them, the one under review last. `shares` has for each family one share
+    a model of all that moves the scores; `common` is how much of its story each model has in common with the
+    last: the lesser of both shares, added up over the families.
+    """
+
+    models: tuple[str, ...]
+    common: tuple[float, ...]
+    shares: dict[str, tuple[float, ...]]
+
+
 def family_sums(found: Contributions, families: Mapping[str, str]) -> dict[str, Floats]:
     """Return by family what its features together move each row's score by, in the order of their importance."""
     of = np.array([families.get(name, "") for name in found.names])
@@ -69,6 +83,28 @@ def family_weights(found: Contributions, families: Mapping[str, str]) -> tuple[F
     sizes = {name: float(np.abs(moved).mean()) for name, moved in family_sums(found, families).items()}
     return tuple(
         FamilyWeight(name, used.count(name), round(size, 6)) for name, size in sizes.items() if size > 0
+    )
+
+
+def retold(sizes: Mapping[str, Mapping[str, float]]) -> Retold:
+    """Return whether models tell the same story, by how far each family moves their scores, the last under review.
+
+    Examples
+    --------
+    >>> found = retold({"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "now": {"rfm": 2.0, "trust": 2.0}})
+    >>> found.common, found.shares
+    ((0.75, 1.0), {'rfm': (0.75, 0.5), 'trust': (0.25, 0.5)})
+    """
+    *_, last = sizes.values()
+    names = dict.fromkeys([*last, *(name for of in sizes.values() for name in of)])
+    found = np.array([[of.get(name, 0.0) for name in names] for of in sizes.values()])
+    totals = np.array([sum(of.values()) for of in sizes.values()])
+    shares = np.divide(found, totals[:, None], out=np.zeros(found.shape), where=totals[:, None] > 0)
+    common = np.minimum(shares, shares[-1]).sum(axis=1) if totals[-1] else np.ones(len(shares))
+    return Retold(
+        models=tuple(sizes),
+        common=tuple(np.round(common, 4).tolist()),
+        shares={name: tuple(np.round(shares[:, at], 4).tolist()) for at, name in enumerate(names)},
     )
 
 

@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sintonia.drift import SCORE, Moved
 from sintonia.explain import Meaning
 from sintonia.pages import number, percent
 from sintonia.review import plots
 from sintonia.review.customers import MEANING, Customer
 from sintonia.review.data import Entry, Evidence, ReviewData
+from sintonia.review.drift import SHIFTED, Profile
 from sintonia.review.embedded import rest_text, value_text
 from sintonia.review.groups import Group
 from sintonia.review.history import in_words
 from sintonia.review.words import interval
 
-LISTED_DRIFT = 12
+LISTED_DRIFT, LISTED_FAMILIES = 12, 8
 START, END = "Where every score starts", "Raw score"
 
 
@@ -37,6 +39,7 @@ def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any
         ],
         "lowest": number(min(evidence.stability.rank_correlation, default=1.0), 2),
         "folds": _folds(evidence),
+        "retold": _retold(evidence),
         "stable": [
             (_definition(name, catalogue), sizes, plots.sparkline(sizes, highest))
             for name, sizes in evidence.stability.sizes.items()
@@ -52,6 +55,20 @@ def _folds(evidence: Evidence) -> str:
     name = "auc" if "auc" in first else next(iter(first))
     each = ", ".join(f"{number(fold.figures[name])} ({fold.as_of})" for fold in evidence.folds)
     return f"Rolling folds before the test, {'AUC' if name == 'auc' else name.replace('_', ' ')}: {each}."
+
+
+def _retold(evidence: Evidence) -> dict[str, Any] | None:
+    """Return the shares of the families that count in any model, and what the models have in common; None of one."""
+    found = evidence.retold
+    if len(found.models) < 2:
+        return None
+    rows = sorted(found.shares.items(), key=lambda one: -max(one[1]))[:LISTED_FAMILIES]
+    return {
+        "models": found.models,
+        "rows": [(name, [percent(share) for share in shares]) for name, shares in rows],
+        "common": [percent(share) for share in found.common],
+        "least": percent(min(found.common)),
+    }
 
 
 def _definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
@@ -93,17 +110,32 @@ def drift(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str
     """Return the features whose distribution moved most, in the test or since, with their missing shares."""
     if review.evidence is None:
         return []
-    now = {} if review.now is None else review.now.psi
-    order = sorted(review.evidence.profiles, key=lambda one: -max(one.psi, now.get(one.feature, 0.0)))
+    now = {} if review.now is None else {one.name: one for one in review.now.moved}
+
+    def far(one: Profile) -> float:
+        both = (one.moved, now.get(one.moved.name, one.moved))
+        return max(moved.psi - moved.chance for moved in both)
+
     return [
         {
-            "title": _definition(one.feature, catalogue),
-            "psi": number(one.psi, 2),
-            "now": "" if one.feature not in now else number(now[one.feature], 2),
+            "title": _definition(one.moved.name, catalogue),
+            "test": _index(one.moved),
+            "now": _index(now.get(one.moved.name)),
             "missing": [percent(share) for share in one.missing],
         }
-        for one in order[:LISTED_DRIFT]
+        for one in sorted(review.evidence.profiles, key=far, reverse=True)[:LISTED_DRIFT]
     ]
+
+
+def score_now(review: ReviewData) -> tuple[str, bool] | None:
+    """Return how far the score itself moved since the test, and whether it surely did; None where nobody looked."""
+    found = [] if review.now is None else [one for one in review.now.moved if one.name == SCORE]
+    return _index(found[0]) if found else None
+
+
+def _index(moved: Moved | None) -> tuple[str, bool]:
+    """Return a stability index as text, and whether it lies above the bound by more than chance."""
+    return ("", False) if moved is None else (number(moved.psi, 2), moved.beyond(SHIFTED))
 
 
 def examples(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sintonia.drift import SCORE
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
 from sintonia.review.drift import SHIFTED
@@ -13,6 +14,8 @@ SHIFT = 0.25
 FOUR_FIFTHS = 0.8
 """The ratio of selection rates below which the EEOC (29 CFR 1607.4 D) sees adverse impact."""
 STEADY = 0.7
+COMMON = 0.75
+"""Of the contributions' sizes by family: a quarter that changes hands is another story."""
 LISTED = 4
 
 
@@ -69,19 +72,28 @@ def of_data(data: ReviewData) -> list[str]:
     if data.evidence is None:
         return []
     found = []
-    moved = [one.feature for one in data.evidence.profiles if one.psi > SHIFTED]
+    moved = sum(one.moved.beyond(SHIFTED) for one in data.evidence.profiles)
     if moved:
         found.append(
-            f"{len(moved)} of {len(data.evidence.profiles)} features lie elsewhere in the test (PSI above {SHIFTED})."
+            f"{moved} of {len(data.evidence.profiles)} features lie elsewhere in the test "
+            f"(PSI above {SHIFTED} by more than chance)."
         )
-    if data.now is not None and (late := [name for name, psi in data.now.psi.items() if psi > SHIFTED]):
+    if data.now is not None and (late := [one.name for one in data.now.moved if one.beyond(SHIFTED)]):
+        score = " and the score itself" if SCORE in late else ""
         found.append(
-            f"{len(late)} features lie elsewhere since training, as of {data.now.as_of} (PSI above {SHIFTED})."
+            f"{len({*late} - {SCORE})} features{score} lie elsewhere since training, as of {data.now.as_of} "
+            f"(PSI above {SHIFTED} by more than chance)."
         )
     lowest = min(data.evidence.stability.rank_correlation, default=1.0)
     if lowest < STEADY:
         found.append(
             f"What moves the score changes over time: rank correlation down to {number(lowest, 2)} between dates."
+        )
+    apart = min(data.evidence.retold.common)
+    if apart < COMMON:
+        found.append(
+            f"What moves the score depends on when the model was taught: as little as {percent(apart)} of the "
+            "story is the same in an older fold's model."
         )
     return found
 
