@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import isfunction
 from pathlib import Path
 from types import ModuleType
 
@@ -45,7 +46,8 @@ def _function(reference: str) -> Callable[[Frame], list[Feature]]:
     module = _module(place)
     function = getattr(module, name, None)
     if not callable(function):
-        there = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        own = (value for value in vars(module).values() if isfunction(value))
+        there = [value.__name__ for value in own if value.__module__ == module.__name__]
         raise ConfigError(f"{KEY}: '{place}' has no function '{name}'; {hint(name, there)}")
     found: Callable[[Frame], list[Feature]] = function
     return found
