@@ -57,17 +57,25 @@ def hold(store: Store, customers: Collection[str], shared: Sequence[Shared], col
     """Return these customers of the store, their features ready; the interactions keep these columns, keys included."""
     wanted = dict.fromkeys([*(name for one in shared for name in one.plan.reads), *columns])
     paths = store.holding(customers)
-    beside = dict.fromkeys(name for one in shared for name in one.plan.others)
+    others = list(dict.fromkeys(name for one in shared for name in one.plan.others))
+    parts: list[list[pa.Table]] = [[] for _ in shared]
+    kept = []
+    for path in paths:
+        # One bucket after the other: its rows lie in order, those of several do not.
+        interactions = store.read_customers(path, customers, wanted)
+        beside = {name: store.read_beside(name, path, customers) for name in others}
+        for one, part in zip(shared, parts, strict=True):
+            asked = {name: beside[name] for name in one.plan.others}
+            history = History(interactions, **asked) if asked else interactions
+            part.append(compute_features(history, [one.as_of], one.plan))
+        kept.append((interactions.select(list(columns)), *beside.values()))
+    names = (INTERACTIONS, *others)
     tables = {
-        name: pa.concat_tables([store.read_beside(name, path, customers) for path in paths])
-        for name in beside
+        name: pa.concat_tables(some).unify_dictionaries()
+        for name, some in zip(names, zip(*kept, strict=True), strict=True)
     }
-    interactions = pa.concat_tables([store.read_bucket(path, customers, wanted) for path in paths])
-    ready = []
-    for one in shared:
-        others = {name: tables[name] for name in one.plan.others}
-        history = History(interactions, **others) if others else interactions
-        ready.append((one, compute_features(history, [one.as_of], one.plan)))
-    kept = {INTERACTIONS: interactions.select(list(columns)), **tables}
+    ready = tuple(
+        (one, pa.concat_tables(part).combine_chunks()) for one, part in zip(shared, parts, strict=True)
+    )
     own = {one.name: getattr(store, one.name) for one in fields(Store)}
-    return Held(**own, tables=kept, ready=tuple(ready))
+    return Held(**own, tables=tables, ready=ready)

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scores:
-    """One task's scores: who was eligible, with features and outcome, row by row.
+class Outcomes:
+    """What one task's model says of customers who are eligible, with their features, row by row.
 
     `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (else None). Of a task
     by category each customer has one row, of the category with the highest propensity, whose name `category` has.
@@ -30,14 +30,20 @@ class Scores:
     """
 
     model: Model
-    as_of: datetime
     rows: Rows
     outcome: Floats
+    median_cents: Floats | None
+    category: tuple[str, ...] | None
+    tally: Tally | None
+
+
+@dataclass(frozen=True)
+class Scores(Outcomes):
+    """One task's scores of all customers asked for at a date: outcomes with percentile and band among them."""
+
+    as_of: datetime
     percentile: NDArray[np.int64]
     band: tuple[str, ...]
-    median_cents: Floats | None = None
-    category: tuple[str, ...] | None = None
-    tally: Tally | None = None
 
 
 def score_customers(
@@ -48,26 +54,25 @@ def score_customers(
     An outcome depends on the customer's own history and the model alone, so neither the number of threads nor
     the other customers of the list change it; percentile and band are among the customers scored.
     """
-    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
-    outcome = model.outcomes(rows.values)
+    found = outcomes_of(
+        model, assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
+    )
+    percentile = percentiles(found.outcome)
+    named = tuple(band(int(value), settings.bands) for value in percentile)
+    return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
+
+
+def outcomes_of(model: Model, rows: Rows, listed: int = 0) -> Outcomes:
+    """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
+    outcome = model.outcomes(rows.values, listed)
     counted = None if model.reference is None else tally(model.reference, rows.values, outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))
         category = tuple(model.task.categories[place] for place in rows.category[best])
         rows, outcome = rows.take(best), outcome[best]
-    percentile = percentiles(outcome)
-    return Scores(
-        model=model,
-        as_of=as_of,
-        rows=rows,
-        outcome=outcome,
-        percentile=percentile,
-        band=tuple(band(int(value), settings.bands) for value in percentile),
-        median_cents=model.median_cents(rows.values) if model.median_trees else None,
-        category=category,
-        tally=counted,
-    )
+    median = model.median_cents(rows.values, listed) if model.median_trees else None
+    return Outcomes(model, rows, outcome, median, category, counted)
 
 
 def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:

@@ -242,7 +242,8 @@ def test_json_lines_keep_their_text(brand, write):
 
 
 def test_chunks_are_whole_buckets_or_equal_parts_of_one():
-    assert chunk_sizes([5, 5, 5], 10) == [10, 5]
+    assert chunk_sizes([5, 5, 5], 10) == [5, 5, 5]
+    assert chunk_sizes([1] * 8, 10) == [2, 2, 2, 2]
     assert chunk_sizes([21], 10) == [7, 7, 7]
     assert chunk_sizes([], 10) == []
 

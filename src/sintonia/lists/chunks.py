@@ -23,8 +23,8 @@ from sintonia.model import Model
 from sintonia.progress import counter
 from sintonia.reasons import Speaker
 from sintonia.registry import Registered
-from sintonia.scoring import Scores, percentiles, score_customers
-from sintonia.training_set import share
+from sintonia.scoring import Outcomes, outcomes_of, percentiles
+from sintonia.training_set import assemble, share
 
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
 TALLIES = "sintonia.tallies"
@@ -49,7 +49,10 @@ class TaskModel:
 
 @dataclass(frozen=True)
 class Scoring:
-    """What chunks are scored with: the store, the models, the settings, and the features that models share."""
+    """What chunks are scored with: the store, the models, the settings, and the features that models share.
+
+    `listed` is how many customers there are to score in all.
+    """
 
     store: Store
     models: Sequence[TaskModel]
@@ -57,23 +60,24 @@ class Scoring:
     shared: Sequence[Shared]
     columns: Sequence[str]
     speakers: Mapping[str, Speaker]
+    listed: int = 0
 
     @classmethod
-    def of(cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings) -> "Scoring":
-        """Return the scoring of a store by these models."""
+    def of(cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int) -> "Scoring":
+        """Return the scoring of so many of a store's customers by these models."""
         shared = share([(one.as_of, one.model.catalogue, one.model.task) for one in models])
         read = [column for one in models for column in tasks.columns_read(one.model.task)]
         speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
-        return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers)
+        return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
 
 
-def score_chunks(scoring: Scoring, spool: Spool, total: int) -> list[str]:
+def score_chunks(scoring: Scoring, spool: Spool) -> list[str]:
     """Return the names of the spool's files of scores, one a chunk, when all of them are there."""
     with pq.ParquetFile(spool.path(CUSTOMERS)) as file:
         sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
     names = [f"scores-{at:05d}.parquet" for at in range(len(sizes))]
     with (
-        counter(total, "Scoring customers") as count,
+        counter(scoring.listed, "Scoring customers") as count,
         ThreadPoolExecutor(scoring.settings.engine.threads) as pool,
     ):
 
@@ -99,14 +103,15 @@ def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
     counted: dict[str, list[list[int]]] = {}
     for one in scoring.models:
-        scores = score_customers(held, one.model, one.as_of, scoring.settings, ids)
+        rows = assemble(held, [one.as_of], one.model.catalogue, one.model.task)
+        scores = outcomes_of(one.model, rows, scoring.listed)
         columns |= _columns(scoring.speakers[one.task], scores, ids)
         if scores.tally is not None:
             counted[one.task] = [counts.tolist() for counts in scores.tally.columns]
     return pa.table(columns).replace_schema_metadata({TALLIES: json.dumps(counted)})
 
 
-def _columns(speaker: Speaker, scores: Scores, ids: Sequence[str]) -> dict[str, pa.Array]:
+def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
     """Return a task's columns by customer of the chunk, null for those who were not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
     place = pa.array([order.get(customer) for customer in ids], pa.int64())

@@ -21,6 +21,9 @@ ROWS, CUSTOMERS, LOCATED = "rows.parquet", "customers.parquet", "located.json"
 STATUSES = ("scored", "duplicate", "not eligible", "suppressed", "erased", "unknown", "broken")
 """What becomes of a row, best first. A duplicate has its customer's scores too."""
 
+PARTS = 4
+"""How many chunks a list has at least, as long as its customers lie in so many buckets."""
+
 
 @dataclass(frozen=True)
 class Located:
@@ -176,17 +179,20 @@ def _write_customers(
 
 
 def chunk_sizes(buckets: list[int], most: int) -> list[int]:
-    """Return how many customers each chunk has: buckets are joined up to `most`, or cut into equal parts.
+    """Return how many customers each chunk has: small buckets are joined, large ones cut into equal parts of `most`.
+
+    They are joined up to a `PARTS`th of all, so that threads share what is few as well.
 
     Examples
     --------
     >>> chunk_sizes([3, 4, 2, 25], 10)
     [9, 9, 8, 8]
     """
+    joined = min(most, -(-sum(buckets) // PARTS))
     sizes: list[int] = []
     together = 0
     for size in buckets:
-        if together and together + size > most:
+        if together and together + size > joined:
             sizes.append(together)
             together = 0
         if size > most:

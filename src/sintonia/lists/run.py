@@ -84,7 +84,7 @@ def score_list(
         spool.remove()
         raise
     log.info("%s", located.told)
-    names = score_chunks(Scoring.of(store, models, settings), spool, located.customers) if models else []
+    names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
     if act is not None and not spool.path(ACTED).is_file():
         with spool.writing(ACTED) as part:
             pq.write_table(_actions(act(_ids(spool))), part)

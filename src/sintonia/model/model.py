@@ -14,7 +14,7 @@ from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted
-from sintonia.forest import ROWS_TO_EXPLAIN, Forest, fastest, predict_raw
+from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
 from sintonia.reference import Reference
 from sintonia.training_set import catalogue_of
 
@@ -62,6 +62,23 @@ class Model:
         return lightgbm.Booster(model_str=self.trees)
 
     @cached_property
+    def median_booster(self) -> "lightgbm.Booster":
+        """The trees of an amount's median, loaded."""
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.median_trees)
+
+    @cached_property
+    def forest(self) -> "Forest | lightgbm.Booster":
+        """What scores many rows: the same scores as the trees', to the last bit."""
+        return fastest(self.booster, ROWS_TO_SCORE)
+
+    @cached_property
+    def median_forest(self) -> "Forest | lightgbm.Booster":
+        """What gives many rows their medians."""
+        return fastest(self.median_booster, ROWS_TO_SCORE)
+
+    @cached_property
     def explainer(self) -> "Forest | lightgbm.Booster":
         """What gives contributions: one engine for every list, for two differ in the last bits, and chunks must not."""
         return fastest(self.booster, ROWS_TO_EXPLAIN, explain=True)
@@ -83,29 +100,34 @@ class Model:
             )
         return tuple(made)
 
-    def raw_scores(self, values: NDArray[np.float32]) -> Floats:
-        """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)"""
+    def raw_scores(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
+        """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)
+
+        `listed` is how many rows there are in all where these are but some of them: speed and nothing else.
+        """
         if not len(values):
             return np.empty(0)
-        return np.asarray(predict_raw(fastest(self.booster, len(values)), values), np.float64)
+        many = max(len(values), listed) >= ROWS_TO_SCORE
+        return np.asarray(predict_raw(self.forest if many else self.booster, values), np.float64)
 
-    def outcomes(self, values: NDArray[np.float32]) -> Floats:
+    def outcomes(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return calibrated probabilities, or expected cents, each row by itself.
 
         # (n_rows, n_features) to (n_rows,)
         """
-        return self.calibrator.apply(self.raw_scores(values))
+        return self.calibrator.apply(self.raw_scores(values, listed))
 
     def propensities(self, values: NDArray[np.float32]) -> Floats:
         """Return the outcomes of a task whose label is binary: calibrated probabilities."""
         assert not self.median_trees, "an amount is no probability"
         return self.outcomes(values)
 
-    def median_cents(self, values: NDArray[np.float32]) -> Floats:
+    def median_cents(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return the amount that one half of such customers exceed: the prediction of least absolute error."""
-        import lightgbm
-
-        roots = lightgbm.Booster(model_str=self.median_trees).predict(values, raw_score=True)
+        if not len(values):
+            return np.empty(0)
+        many = max(len(values), listed) >= ROWS_TO_SCORE
+        roots = predict_raw(self.median_forest if many else self.median_booster, values)
         return np.maximum(np.asarray(roots, np.float64), 0.0) ** 2
 
     def save(self, folder: Path) -> None:
