@@ -51,6 +51,19 @@ def test_rows_are_ordered_by_customer_then_time_then_id_each_whole():
     assert in_order(given, "amount") == [("ann", 1), ("ann", 2), ("ann", 3), ("bob", 100)]
 
 
+def test_rows_that_only_their_ids_tell_apart_are_ordered_too():
+    rows = [
+        row("ann", 1, amount=1),
+        row("ann", 1, amount=2),
+        row("bob", 1, amount=3),
+        row("bob", 1, amount=4),
+    ]
+    for one, name in zip(rows, ["y", "x", "a", "b"], strict=True):
+        one["interaction_id"] = name
+    given = pa.Table.from_pylist(rows)
+    assert in_order(given, "amount") == [("ann", 2), ("ann", 1), ("bob", 3), ("bob", 4)]
+
+
 def test_without_an_id_rows_of_one_moment_stay_as_they_came():
     rows = pa.table(
         {

@@ -40,17 +40,18 @@ def histories(
     for name, one in zip(names, cells, strict=True):
         arrays |= {name: one.values} | ({} if one.missing is None else {f"no {name}": one.missing})
     has_ids = "interaction_id" in interactions.schema.names
+    interaction_ids = column_array(interactions, "interaction_id", key=True) if has_ids else None
     if has_ids:
         arrays["row"] = np.arange(len(ids))
-    found = placed(ids, arrays, threads)
+    found = placed(ids, arrays, threads, interaction_ids)
     rows = found.columns
     made = {
         name: Cells(rows[name], rows.get(f"no {name}"), one.labels)
         for name, one in zip(names, cells, strict=True)
     }
     texts = NO_TEXTS
-    if has_ids and not found.in_order:
-        texts = rows["row"], *text_bytes(column_array(interactions, "interaction_id", key=True))
+    if interaction_ids is not None and not found.in_order:
+        texts = rows["row"], *text_bytes(interaction_ids)
     whole = rows["occurred_at"], rows["known_at"], made, found.in_order, texts
     return found.ids, Histories(found.starts, found.visible, *whole)
 

@@ -33,12 +33,15 @@ class Placed(NamedTuple):
     in_order: bool
 
 
-def placed(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int = 1) -> Placed:
+def placed(
+    ids: "pa.Array", columns: Mapping[str, Numbers], threads: int = 1, names: "pa.Array | None" = None
+) -> Placed:
     """Return the customers of rows in any order; `columns` hold `occurred_at` and `known_at`.
 
-    Rows in no order are moved, each whole: memory is waited for once a row, and not once a row and column.
+    Rows of one customer and time are in order where their `names` ascend, if they have any. Rows in no order are moved,
+    each whole: memory is waited for once a row, and not once a row and column.
     """
-    found = _in_order(ids, columns["occurred_at"])
+    found = _in_order(ids, columns["occurred_at"], names)
     if found is None:
         return _counted(ids, columns, threads)
     customers, starts = found
@@ -55,7 +58,9 @@ def shared(work: Callable[[T], Made], parts: Iterable[T], threads: int) -> list[
         return list(pool.map(work, parts))
 
 
-def _in_order(ids: "pa.Array", occurred_at: Ints) -> "tuple[pa.Array, Ints] | None":
+def _in_order(
+    ids: "pa.Array", occurred_at: Ints, names: "pa.Array | None" = None
+) -> "tuple[pa.Array, Ints] | None":
     """Return the customers and where their rows start, with the end, or None when the rows are in no order."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -69,7 +74,22 @@ def _in_order(ids: "pa.Array", occurred_at: Ints) -> "tuple[pa.Array, Ints] | No
     back = occurred_at[1:] < occurred_at[:-1]
     back[starts[1:-1] - 1] = False  # between customers time may go back
     ascending = pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
-    return None if back.any() or not ascending else (customers, starts)
+    if back.any() or not ascending:
+        return None
+    return (customers, starts) if names is None or _named_in_order(names, occurred_at, starts) else None
+
+
+def _named_in_order(names: "pa.Array", occurred_at: Ints, starts: Ints) -> bool:
+    """Return whether the names of a customer's rows of one time ascend."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    same = occurred_at[1:] == occurred_at[:-1]
+    same[starts[1:-1] - 1] = False
+    places = np.flatnonzero(same)
+    before, after = (names.take(pa.array(at)).cast(pa.string()) for at in (places, places + 1))
+    ascend: bool = pc.all(pc.less_equal(before, after), min_count=0).as_py()
+    return ascend
 
 
 def _counted(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int) -> Placed:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -190,34 +190,56 @@ def _table(
     rows = len(as_ofs) - first_seen
     customer = np.repeat(np.arange(len(ids)), rows)
     snapshot = np.arange(len(customer)) - np.repeat(np.cumsum(rows) - len(as_ofs), rows)
-    as_of = pa.array(as_ofs[snapshot]).cast(pa.timestamp("us"))
-    keys = [ids.take(pa.array(customer)), as_of]
-    if names and len(customer) < COMBINED:
-        few = _few(room[:, : len(customer)], names)
-        return few.add_column(0, "customer_id", keys[0]).add_column(1, "as_of", keys[1])
+    moments = as_ofs[snapshot].view("datetime64[us]")
+    owners = ids.take(pa.array(customer))
+    if names and 0 < len(customer) < COMBINED:
+        return _few(owners, moments, room[:, : len(customer)], names)
+    keys = [owners, pa.array(moments)]
     values = pa.Array.from_buffers(pa.float32(), room.size, [None, pa.py_buffer(room)])
     n, apart = len(customer), room.shape[1]
     columns = [values.slice(at, n) for at in range(0, len(names) * apart, apart)]
     return pa.table([*keys, *columns], names=["customer_id", "as_of", *names])
 
 
-def _few(columns: Floats32, names: Sequence[str]) -> "pa.Table":
-    """Return the table of columns with few rows: Arrow reads one message faster than it is told of each column."""
+def _few(
+    owners: "pa.Array", moments: "np.ndarray[Any, Any]", columns: Floats32, names: Sequence[str]
+) -> "pa.Table":
+    """Return the table of few rows: Arrow reads one message faster than it is told of each column."""
     import pyarrow as pa
 
-    schema, head, width = _message(tuple(names), columns.shape[1])
-    body = np.zeros((len(names), width), np.float32)
-    body[:, : columns.shape[1]] = columns
-    batch = pa.ipc.read_record_batch(pa.py_buffer(head + body.tobytes()), schema)
-    return pa.Table.from_batches([batch])
+    _, offsets, texts = owners.buffers()  # of ids just taken: they begin at the first byte
+    letters = int(np.frombuffer(offsets, np.int32)[len(owners)])
+    schema, head = _message(tuple(names), len(moments), letters)
+    body = np.zeros((len(names), _whole(len(moments), 2)), np.float32)
+    body[:, : len(moments)] = columns
+    keys = [
+        _padded(bytes(offsets)[: 4 * (len(owners) + 1)]),
+        _padded(bytes(texts or b"")[:letters]),
+        moments.tobytes(),
+    ]
+    message = pa.py_buffer(b"".join([head, *keys, body.tobytes()]))
+    return pa.Table.from_batches([pa.ipc.read_record_batch(message, schema)])
 
 
 @lru_cache(64)
-def _message(names: tuple[str, ...], rows: int) -> "tuple[pa.Schema, bytes, int]":
-    """Return the head of Arrow's message of float32 columns, and how wide a column is behind it: whole 8 bytes."""
+def _message(names: tuple[str, ...], rows: int, letters: int) -> "tuple[pa.Schema, bytes]":
+    """Return the head of Arrow's message of a feature table whose ids have so many bytes in all.
+
+    Behind it, each filled up to whole 8 bytes, are the ids' offsets and letters, the dates, and the columns.
+    """
     import pyarrow as pa
 
-    width = (rows + 1) // 2 * 2
-    batch = pa.record_batch([pa.array(np.zeros(rows, np.float32))] * len(names), names)
+    keys = [pa.array(["x" * letters] + [""] * (rows - 1)), pa.array(np.zeros(rows, "datetime64[us]"))]
+    columns = [pa.array(np.zeros(rows, np.float32))] * len(names)
+    batch = pa.record_batch([*keys, *columns], ["customer_id", "as_of", *names])
     message = batch.serialize()
-    return batch.schema, message.slice(0, message.size - 4 * len(names) * width).to_pybytes(), width
+    body = _whole(4 * (rows + 1), 8) + _whole(letters, 8) + 8 * rows + 4 * len(names) * _whole(rows, 2)
+    return batch.schema, message.slice(0, message.size - body).to_pybytes()
+
+
+def _whole(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
+
+
+def _padded(some: bytes) -> bytes:
+    return some.ljust(_whole(len(some), 8), b"\0")
