@@ -29,6 +29,7 @@ from scipy.sparse import csr_matrix
 
 from sintonia.cli import main as main_of_cli
 from sintonia.config import (
+    ActionConfig,
     CapacityConfig,
     EngagementConfig,
     EngineConfig,
@@ -52,7 +53,8 @@ from sintonia.features import History, catalogue, compute_features, fit
 from sintonia.features import plan as features_plan
 from sintonia.interactions import Store, open_store
 from sintonia.uplift.assembled import features_of, logged_of
-from sintonia.uplift.effects import Effects, learn_effects
+from sintonia.uplift.effects import Effects
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.points import read_points
 
 CHANNELS = ("email", "email", "email", "push", "push", "sms", "sms", "phone", "phone", "web")
@@ -244,7 +246,8 @@ def read_truth(workspace: Path, store: Store) -> tuple[list[str], np.ndarray, np
 
 def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, np.ndarray, dict[str, int]]:
     """Return effects learned from the last decisions whose rewards are known, and features at the end by customer."""
-    config = PolicyConfig(reward=RewardConfig("margin", margin_share=0.5))
+    kinds = {name: ActionConfig(attributes={"discount": 1.0}) for name in BRAND if "discount" in name}
+    config = PolicyConfig(reward=RewardConfig("margin", margin_share=0.5), actions=kinds)
     with connect(EngineConfig(), workspace) as connection:
         points = read_points(connection, store, config)
     end = np.datetime64(store.data_until(("purchase",)), "us")
@@ -255,8 +258,12 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     points = replace(points, **{name: getattr(points, name)[recent] for name in PER_POINT})
     log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config)
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
+    busy = time.process_time()
     effects = learn_effects(
         log, ModelConfig(learning_rate=0.1, max_trees=300, early_stopping_rounds=20), folds=3
+    )
+    print(
+        f"  learned in {time.process_time() - busy:.0f} processor s; opinions count {effects.whole.weights.round(2)}"
     )
     tables = []
     plan = features_plan(made)

@@ -34,9 +34,9 @@ from sintonia.engine import connect
 from sintonia.features import catalogue, fit
 from sintonia.interactions import open_store
 from sintonia.uplift.assembled import features_of, logged_of, moments
-from sintonia.uplift.effects import _unseen, learn_effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, grow, rows_of
+from sintonia.uplift.learning import learn_effects, unseen
 from sintonia.uplift.points import read_points
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
@@ -139,7 +139,7 @@ def cross_fitted(log, model, folds=5, seed=11):
     """Expected rewards of the judged decisions from other customers of the same wave."""
     fold = fold_of(log.customer, folds, seed)
     examples = Examples(rows_of(log.values, log.actions, log.action), log.reward, fold)
-    return _unseen(grow(examples, folds, model, seed), log, fold)
+    return unseen(grow(examples, folds, model, seed), log, fold)
 
 
 def planted_truth(model, customers=4000):

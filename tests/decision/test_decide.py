@@ -179,7 +179,12 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
         "    it would have won with an effect of 8.4800, or 1.48 EUR cheaper",
         "  passed: consent_email, one_a_week, silent, open_complaint, no_effect, no_hour",
     ]
-    with pytest.raises(NotBuiltError, match="did you mean 'r2'"):
+    table = pq.read_table(path)
+    bounds = {"effect_low": [-1.5, float("-inf")], "effect_high": [8.0, 9.0]}
+    pq.write_table(pa.table({**{name: table[name] for name in table.column_names}, **bounds}), path)
+    decide_round(store, _settings(path, policy, round="r3"))
+    assert "effect 5.0000 [-1.5000, 8.0000] x" in lines_of(told_of(store, "A", "r3"))[2]
+    with pytest.raises(NotBuiltError, match="did you mean"):
         told_of(store, "A", "r1")
     with pytest.raises(InputError, match="decided nothing on a customer 'B'"):
         told_of(store, "B", "r2")

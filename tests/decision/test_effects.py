@@ -8,9 +8,9 @@ import pytest
 
 from decision.small import NOON, event, small_store
 from sintonia.config import EngineConfig, FeaturesConfig, ModelConfig, PolicyConfig
-from sintonia.decision.effects import effects_matrix
+from sintonia.decision.effects import effects_matrix, intervals_of
 from sintonia.features import Fitted, catalogue, compute_features
-from sintonia.uplift.effects import learn_effects
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.table import effects_table
 from uplift.planted import planted
@@ -63,3 +63,30 @@ def test_where_no_policy_of_its_own_was_earned_effects_are_the_same_for_all(mode
     found = _effects(_store(tmp_path), refused, ["none", "call"])
     call = model.effects.whole.constants[model.effects.actions.names.index("call")]
     assert found[:2].tolist() == [[0, pytest.approx(call)]] * 2
+
+
+def test_what_a_customer_gets_is_told_with_the_interval_of_its_effect(model, tmp_path):
+    table = effects_table(_store(tmp_path), model, NOON, EngineConfig(threads=1))
+    told = {(row["customer_id"], row["action_id"]): row for row in table.to_pylist()}
+    found = intervals_of(table, IDS, np.array([1, 0, 1]), ["none", "call"])
+    for who, action, low, high in zip(
+        IDS.to_pylist(), ("call", "none", "call"), *map(pa.Array.to_pylist, found.values()), strict=True
+    ):
+        row = told.get((who, action))
+        assert (low, high) == ((row["effect_low"], row["effect_high"]) if row else (None, None))
+    assert found["effect_low"][0].as_py() < told["A", "call"]["effect"] < found["effect_high"][0].as_py()
+
+
+def test_where_effects_are_the_same_for_all_so_are_their_intervals(model, tmp_path):
+    table = effects_table(_store(tmp_path), replace(model, passed=False), NOON, EngineConfig(threads=1))
+    calls = [row for row in table.to_pylist() if row["action_id"] == "call"]
+    place = model.effects.actions.names.index("call")
+    widths = [row["effect_high"] - row["effect_low"] for row in calls]
+    assert widths == pytest.approx([2 * 1.959964 * model.effects.errors[place]] * 2)
+
+
+def test_a_table_without_intervals_tells_none():
+    table = pa.table({"customer_id": ["A"], "action_id": ["call"], "effect": [1.0]})
+    assert [
+        one.to_pylist() for one in intervals_of(table, IDS, np.ones(3, int), ["none", "call"]).values()
+    ] == [[None] * 3] * 2

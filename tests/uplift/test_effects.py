@@ -5,7 +5,7 @@ import pytest
 
 from sintonia.config import ModelConfig
 from sintonia.errors import InputError, NotEnoughDataError
-from sintonia.uplift.effects import learn_effects
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions
 from uplift.planted import NAMES, effects_of, planted
 

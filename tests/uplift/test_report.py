@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from sintonia.uplift.effects import Effects, Opinion
+from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions, Logged
+from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import constant
 from sintonia.uplift.report import report, segments_of
 

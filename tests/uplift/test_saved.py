@@ -8,7 +8,7 @@ from sintonia.config import FeaturesConfig, ModelConfig, PolicyConfig, RewardCon
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
 from sintonia.pyfunc import _load_pyfunc
-from sintonia.uplift.effects import learn_effects
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions
 from sintonia.uplift.saved import PolicyModel, load_policy
 from uplift.planted import NAMES, planted

@@ -3,8 +3,9 @@ import pytest
 
 from sintonia.config import ModelConfig, PolicyConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
-from sintonia.uplift import effects, report, study
+from sintonia.uplift import report, study
 from sintonia.uplift.gate import best_constant, judge
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions
 from sintonia.uplift.policies import best_gain, constant
 from uplift.planted import planted
@@ -53,7 +54,7 @@ def test_who_teaches_decides_and_reports_are_different_customers(monkeypatch):
 
     def learning(part, *rest):
         taught.append(set(part.customer.tolist()))
-        return effects.learn_effects(part, *rest)
+        return learn_effects(part, *rest)
 
     def judging(brings, own, place, eligible, customer, actions):
         judged.append(set(customer.tolist()))

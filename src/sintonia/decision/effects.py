@@ -14,6 +14,7 @@ from sintonia.config import NONE
 from sintonia.errors import InputError, hint
 
 COLUMNS = ("customer_id", "action_id", "effect")
+INTERVAL = ("effect_low", "effect_high")
 
 
 def effects_matrix(
@@ -29,18 +30,15 @@ def effects_matrix(
     InputError
         When it holds an effect that is no number, two for one pair, or none that is asked about.
     """
-    customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
-    action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():
         raise InputError(f"{origin} holds effects that are no numbers; leave out what is not known.")
-    known = np.flatnonzero((customer >= 0) & (action >= 0))
+    known, cell = _cells(table, ids, actions)
     if not len(known):
         found = ", ".join(sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8])
         raise InputError(
             f"{origin} tells of no customer of the store and action of the policy; its actions are {found}."
         )
-    cell = customer[known].astype(np.int64) * len(actions) + action[known]
     if len(np.unique(cell)) < len(cell):
         raise InputError(f"{origin} has two effects for one customer and action; give one.")
     found_effects = np.full(len(ids) * len(actions), np.nan, np.float32)
@@ -50,8 +48,40 @@ def effects_matrix(
     return matrix
 
 
+def intervals_of(
+    table: pa.Table, ids: pa.Array, action: NDArray[np.int64], actions: Sequence[str]
+) -> dict[str, pa.Array]:
+    """Return `effect_low` and `effect_high` of the action of each customer, null where the table tells none.
+
+    Parameters
+    ----------
+    action
+        The place among `actions` of what each customer gets.  # (n_customers,)
+    """
+    known, cell = _cells(table, ids, actions)
+    asked = action[cell // len(actions)] == cell % len(actions)
+    rows, places = known[asked], cell[asked] // len(actions)
+    found = {}
+    for name in INTERVAL:
+        bound = np.full(len(ids), np.nan)
+        if name in table.column_names:
+            bound[places] = table[name].to_numpy()[rows]
+        found[name] = pa.array(bound, mask=~np.isfinite(bound))
+    return found
+
+
+def _cells(
+    table: pa.Table, ids: pa.Array, actions: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which rows are asked about, and where each belongs: customer's place x number of actions + action's."""
+    customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
+    action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
+    known = np.flatnonzero((customer >= 0) & (action >= 0))
+    return known, customer[known].astype(np.int64) * len(actions) + action[known]
+
+
 def read_effects(path: Path) -> pa.Table:
-    """Return a table of effects in a Parquet or CSV file: customer_id, action_id, effect.
+    """Return a table of effects in a Parquet or CSV file: customer_id, action_id, effect, and their interval if told.
 
     Raises
     ------
@@ -67,7 +97,8 @@ def read_effects(path: Path) -> pa.Table:
             if name not in table.column_names:
                 raise InputError(f"'{path}' has no column '{name}'; {hint(name, table.column_names)}")
         types = {"customer_id": pa.string(), "action_id": pa.string(), "effect": pa.float64()}
-        return table.select(COLUMNS).cast(pa.schema(list(types.items())))
+        types |= {name: pa.float64() for name in INTERVAL if name in table.column_names}
+        return table.select(list(types)).cast(pa.schema(list(types.items())))
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"'{path}' cannot be read as a table of effects: {reason}.") from None

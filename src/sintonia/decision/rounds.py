@@ -1,9 +1,10 @@
 """A round on disk: its decisions as the contract has them, why each was taken, and the list that is sent out."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from sintonia.config import NONE
+from sintonia.config import NONE, DecideSettings, iso_time
 from sintonia.decision.arms import ARMS
 from sintonia.decision.choosing import Case, Chosen
 from sintonia.decision.why import sentence
+from sintonia.errors import ConfigError
 from sintonia.interactions import Store
-from sintonia.schema import DECISIONS
+from sintonia.schema import DECISIONS, KINDS
+from sintonia.timeline import midnight
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,6 +39,34 @@ class Round:
     as_of: datetime
     policy_version: str
     reward_days: int
+
+
+def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
+    """Return the round that is asked for: by default as of the last midnight with complete data, and at that moment.
+
+    `origin` says where the effects come from; with the engagement policy it makes the version.
+
+    Raises
+    ------
+    ConfigError
+        When features would be taken after the decision, or after the data.
+    """
+    known = [kind for kind in KINDS if kind in store.kinds_from]
+    newest = midnight(store.data_until(known))
+    decided_at = iso_time("decided_at", settings.decided_at) if settings.decided_at else newest
+    as_of = iso_time("as_of", settings.as_of) if settings.as_of else min(midnight(decided_at), newest)
+    if as_of > decided_at:
+        raise ConfigError(f"as_of={as_of} lies after decided_at={decided_at}; nobody decides on the future.")
+    if as_of > store.data_until(known):
+        raise ConfigError(
+            f"as_of={settings.as_of} lies after the data, which end {newest:%Y-%m-%d}; choose an earlier date."
+        )
+    name = settings.round or f"{decided_at:%Y-%m-%d}"
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigError(f"round='{name}' cannot name a file; use letters, digits, - and _.")
+    written = json.dumps([asdict(settings.engagement), origin], sort_keys=True)
+    version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
+    return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
 
 
 def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:

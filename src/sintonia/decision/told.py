@@ -55,7 +55,7 @@ def lines_of(row: dict[str, Any]) -> list[str]:
         lines.append(f"  sent {row['sent_at']:%Y-%m-%d %H:%M} UTC")
     if row["action_id"] != NONE and "worth_eur" in row:
         lines.append(
-            f"  worth {row['worth_eur']:.2f} EUR = value {row['value']:.2f} x effect {row['effect']:.4f} x lever "
+            f"  worth {row['worth_eur']:.2f} EUR = value {row['value']:.2f} x effect {_effect(row)} x lever "
             f"{row['lever']:.2f} - cost {row['cost_eur']:.2f}; it takes {row['price_eur']:.2f} EUR of what is scarce"
         )
     if row.get("runner_up"):
@@ -68,3 +68,16 @@ def lines_of(row: dict[str, Any]) -> list[str]:
     if row.get("passed"):
         lines.append(f"  passed: {row['passed']}")
     return lines + [f"  refused {one}" for one in (row.get("refused") or "").split("; ") if one]
+
+
+def _effect(row: dict[str, Any]) -> str:
+    """Return the effect with its 95 % interval, where the round has kept one.
+
+    Examples
+    --------
+    >>> _effect({"effect": 5.0, "effect_low": 3.25, "effect_high": 6.75})
+    '5.0000 [3.2500, 6.7500]'
+    """
+    if row.get("effect_low") is None:
+        return f"{row['effect']:.4f}"
+    return f"{row['effect']:.4f} [{row['effect_low']:.4f}, {row['effect_high']:.4f}]"

@@ -4,8 +4,9 @@
 whom; `study.study` decides whether that earns a policy of its own, and says what it is worth.
 """
 
-from sintonia.uplift.effects import Effects, learn_effects
+from sintonia.uplift.effects import Effects
 from sintonia.uplift.gate import Gate
+from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import NONE, Actions, Logged
 from sintonia.uplift.study import Study
 

@@ -11,10 +11,11 @@ from sintonia.config import FeaturesConfig, PolicyConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
-from sintonia.uplift.effects import Effects, Opinion
+from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions, Bools, Floats, Floats32
+from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen
 

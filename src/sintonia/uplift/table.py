@@ -12,14 +12,16 @@ from sintonia.config import EngineConfig
 from sintonia.features import History
 from sintonia.interactions import Store
 from sintonia.progress import track
+from sintonia.uplift.log import Floats, Floats32
 from sintonia.uplift.saved import PolicyModel
 
 
 def effects_table(store: Store, model: PolicyModel, as_of: datetime, engine: EngineConfig) -> pa.Table:
     """Return what each action changes for each customer known at as_of: one row per (customer_id, action_id).
 
-    `effect` is in units of the reward's worth, the cost not taken off. Where the personalised policy did not pass the
-    gate it is the mean effect, the same for everybody: differences that were not confirmed decide nothing.
+    `effect` is in units of the reward's worth, the cost not taken off, `effect_low` to `effect_high` its 95 % interval.
+    Where the personalised policy did not pass the gate it is the mean effect, the same for everybody: differences that
+    were not confirmed decide nothing.
     """
     made = features.plan(features.catalogue(model.features, model.fitted))
     actions = model.effects.actions.names
@@ -30,17 +32,28 @@ def effects_table(store: Store, model: PolicyModel, as_of: datetime, engine: Eng
         history = History(interactions, **beside) if beside else interactions
         computed = features.compute_features(history, [as_of], made)
         values = np.column_stack([computed[name].to_numpy() for name in made.names])
-        constants = np.tile(model.effects.constants, (len(values), 1))
-        effects = model.effects.predict(values) if model.passed else constants
+        effect, low, high = _said(model, values)
         customer = np.repeat(np.arange(len(values)), len(actions))
         return pa.table(
             {
                 "customer_id": computed["customer_id"].cast(pa.string()).take(pa.array(customer)),
                 "action_id": pa.array(np.tile(np.array(actions, object), len(values)), pa.string()),
-                "effect": effects.ravel(),
+                "effect": effect.ravel(),
+                "effect_low": low.ravel(),
+                "effect_high": high.ravel(),
             }
         )
 
     with ThreadPoolExecutor(engine.threads) as pool:
         parts = list(track(pool.map(one, store.buckets), "Writing effects", total=len(store.buckets)))
     return pa.concat_tables(parts)
+
+
+def _said(model: PolicyModel, values: Floats32) -> tuple[Floats, Floats, Floats]:
+    """Return effects with low and high: each customer's own where they were earned, else the mean ones."""
+    effects = model.effects
+    if model.passed:
+        return effects.predict(values), *effects.intervals(values)
+    alike = (effects.constants, *effects.mean_intervals())
+    effect, low, high = (np.tile(one, (len(values), 1)) for one in alike)
+    return effect, low, high

@@ -1,0 +1,136 @@
+"""Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when."""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sintonia.config import DecideSettings, EngagementConfig
+from sintonia.config.engagement import NONE
+from sintonia.decision.checking import check, refuse_unknown
+from sintonia.decision.choosing import Case
+from sintonia.decision.contacts import complaining, open_tables
+from sintonia.decision.effects import effects_matrix, read_effects
+from sintonia.decision.facts import Known, marked, read_attribute, read_facts
+from sintonia.decision.options import Factors
+from sintonia.decision.refusals import Refusals, rule_names
+from sintonia.decision.rounds import Round, live_decisions, sent_rows
+from sintonia.decision.timing import Hours, find_hours, read_visits, segments
+from sintonia.engine import connect
+from sintonia.errors import ConfigError
+from sintonia.features.cells import Cells
+from sintonia.features.expressions import evaluate
+from sintonia.interactions import Store
+from sintonia.progress import step
+from sintonia.uplift.saved import PolicyModel
+from sintonia.uplift.table import effects_table
+
+if TYPE_CHECKING:
+    import duckdb
+
+log = logging.getLogger("sintonia")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Who is decided for, what may be done to whom, the rows of who was reached already, and what is in flight.
+
+    `effects` is the table they came from, for their intervals.
+    """
+
+    ids: pa.Array
+    refusals: Refusals
+    case: Case
+    sent: pa.Table
+    live: pa.Array
+    effects: pa.Table
+
+
+def prepare(
+    store: Store,
+    settings: DecideSettings,
+    one: Round,
+    learned: PolicyModel | None,
+    customers: Collection[str] | None,
+) -> Prepared:
+    """Return everything a round of these customers, by default of all, is decided on.
+
+    `learned` is the registered policy, None where the settings name a table of effects.
+    """
+    policy = settings.engagement
+    with connect(settings.engine, store.rounds.parent) as connection:
+        with step("Looking at contacts and consents"):
+            open_tables(connection, store, one.decided_at)
+            sent = sent_rows(connection, one.round_id)
+            ids = _customers(connection, store, sent["customer_id"], customers)
+        with step("Checking what may be done"):
+            table, origin = _effects(store, learned, settings, one)
+            effects = effects_matrix(table, ids, [NONE, *policy.actions], origin)
+            known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
+            facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
+            hours = _hours(known, policy, one)
+            refusals = check(connection, policy, ids, facts, one.decided_at)
+            refuse_unknown(refusals, policy, effects, hours)
+            live = live_decisions(connection, ids, one)
+    factors = Factors.of(policy, _value(policy, facts, len(ids)), np.nan_to_num(effects))
+    case = Case(ids.to_pylist(), refusals.allowed, factors, hours, _counted(sent, policy))
+    return Prepared(ids, refusals, case, sent, live, table)
+
+
+def _effects(
+    store: Store, learned: PolicyModel | None, settings: DecideSettings, one: Round
+) -> tuple[pa.Table, str]:
+    """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
+    if learned is None:
+        path = Path(str(settings.effects))
+        return read_effects(path), f"'{path}'"
+    if learned.observational:
+        log.warning("The effects come from a log that was not randomised: what they say may be bias.")
+    return effects_table(store, learned, one.as_of, settings.engine), "The registered policy"
+
+
+def _customers(
+    connection: "duckdb.DuckDBPyConnection",
+    store: Store,
+    sent: pa.ChunkedArray,
+    some: Collection[str] | None,
+) -> pa.Array:
+    """Return the customers to decide for, by id; the connection gets them as `customers`, with their place."""
+    asked = store.customer_ids() if some is None else store.customer_ids() & set(some)
+    left = sorted(asked - set(sent.to_pylist()))
+    ids = pa.array(left, pa.string())
+    table = pa.table({"customer_id": ids, "place": np.arange(len(ids))})
+    connection.register("given", table)
+    connection.execute("CREATE TEMP TABLE customers AS FROM given")
+    connection.unregister("given")
+    return ids
+
+
+def _hours(known: Known, policy: EngagementConfig, one: Round) -> Hours:
+    send, n = policy.send, len(known.ids)
+    like = [read_attribute(known, name) for name in send.people_like]
+    clocks = read_visits(known.connection, send.time_zone, n)
+    channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
+    return find_hours(clocks, segments(like, n), channels, send, one.decided_at)
+
+
+def _value(policy: EngagementConfig, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
+    """Return what a unit of effect is worth for each customer in euro; where it is not known, nothing."""
+    found = evaluate(policy.value, facts.__getitem__, "value")
+    if found.labels is not None:
+        raise ConfigError(
+            f"engagement.value={policy.value} gives a text; give a number, or an expression of numbers."
+        )
+    known = np.where(np.asarray(False) if found.missing is None else found.missing, 0, found.values)
+    return np.broadcast_to(known, n_customers).astype(np.float64)
+
+
+def _counted(sent: pa.Table, policy: EngagementConfig) -> NDArray[np.int64]:
+    """Return how often the round has sent each action already."""
+    told = sent["action_id"].to_pylist()
+    return np.array([told.count(action) for action in [NONE, *policy.actions]], np.int64)

@@ -1,0 +1,122 @@
+"""Effects are learned: what each action changes for whom against doing nothing, from logged decisions.
+
+1. A forest of the reward over customers and actions, cross-fitted: each customer's expectation comes from a forest
+   that has not seen the customer.
+2. Doubly robust scores of every action; less those of `none` they are pseudo-outcomes whose mean, for any kind of
+   customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023).
+3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), a second forest of the
+   pseudo-outcomes (a DR-learner), and slopes on the few features that tell (an R-learner), of the share an action adds
+   to what a customer would bring anyway. Each counts as far as unseen customers confirm it (`shrinkage`).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sintonia.config import ModelConfig
+from sintonia.errors import NotEnoughDataError
+from sintonia.uplift.effects import Effects
+from sintonia.uplift.folds import fold_of
+from sintonia.uplift.growing import Examples, Grown, grow, rows_of
+from sintonia.uplift.linear import fit_linear
+from sintonia.uplift.log import Bools, Floats, Ints, Logged
+from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
+from sintonia.uplift.shrinkage import constants, earned, unexplained
+from sintonia.uplift.values import scores
+
+LEAST = 50
+"""Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
+
+
+def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 7) -> Effects:
+    """Return the effects of every action, learned from logged decisions.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When hardly anybody was left alone, or hardly anybody was not.
+    """
+    alone = int((log.action == 0).sum())
+    if min(alone, len(log) - alone) < LEAST or log.customers < 2 * folds:
+        raise NotEnoughDataError(
+            f"{len(log):,} decisions, {alone:,} of them to do nothing, are too few to learn effects from; "
+            f"{LEAST} of each kind and {2 * folds} customers are the least."
+        )
+    fold = fold_of(log.customer, folds, seed)
+    outcome = grow(
+        Examples(rows_of(log.values, log.actions, log.action), log.reward, fold), folds, config, seed
+    )
+    expected = unseen(outcome, log, fold)
+    free = replace(log, actions=replace(log.actions, costs=np.zeros(len(log.actions))))
+    raw = against_none(scores(free, expected))  # of the reward alone: costs are taken off when gains are made
+    effects, errors = constants(raw, log.eligible, log.customer)
+    mean = float(expected[:, 0].mean())
+    floor = SMALL * mean if mean > 0 else None
+    measure = scale_of(expected[:, 0], floor)
+    linear = fit_linear(log, expected, measure, fold)
+    second = _grow_second(raw - effects, measure, log, fold, config, seed)
+    said = candidates(expected, linear.unseen, unseen(second, log, fold), floor)
+    means = np.stack([_means(of, log.eligible) for of in said])
+    differences = [of - mean for of, mean in zip(said, means, strict=True)]
+    weights = earned(raw - effects, differences, log.eligible, log.customer, measure)
+
+    def without(place: int) -> Opinion:
+        rest = fold != place
+        own, _ = constants(raw[rest], log.eligible[rest], log.customer[rest])
+        trees = outcome.without[place], linear.without[place], second.without[place]
+        return Opinion(*trees, own, floor, means, weights)
+
+    whole = Opinion(outcome.whole, linear.whole, second.whole, effects, floor, means, weights)
+    mixed = effects + sum(weight * of for weight, of in zip(weights, differences, strict=True))
+    return Effects(
+        whole,
+        tuple(without(place) for place in range(folds)),
+        log.actions,
+        errors,
+        np.eye(len(log.actions)),
+        unexplained(raw, mixed, log.eligible, log.customer),
+    )
+
+
+def _grow_second(
+    targets: Floats, measure: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
+) -> Grown:
+    """Return forests of the pseudo-outcomes, less the mean effects, of the eligible actions of each decision.
+
+    Of a decision there is the action that was taken, and some of the others, drawn to be as many as there are
+    decisions and counted for all: what they add to memory and time is bounded. The variance of a reward grows with
+    what it is expected to be, so a row counts as 1 / measure.
+    """
+    rows, places = np.nonzero(log.eligible[:, 1:])
+    taken = places + 1 == log.action[rows]
+    others = int((~taken).sum())
+    kept_share = min(1.0, len(log) / max(others, 1))
+    kept = taken | (np.random.default_rng(seed).random(len(rows)) < kept_share)
+    rows, places, taken = rows[kept], places[kept] + 1, taken[kept]
+    weight = np.where(taken, 1.0, 1 / kept_share) / measure[rows]
+    fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
+    examples = Examples(
+        rows_of(log.values[rows], log.actions, places),
+        targets[rows, places],
+        fold[rows],
+        weight / weight.mean(),
+    )
+    return grow(examples, int(fold.max()) + 1, fewer, seed, constant=False)
+
+
+def _means(said: Floats, eligible: Bools) -> Floats:
+    """Return the mean of each action where it is eligible.  # (n_actions,)"""
+    counts = eligible.sum(axis=0)
+    found: Floats = np.divide(
+        (said * eligible).sum(axis=0), counts, out=np.zeros(len(counts)), where=counts > 0
+    )
+    return found
+
+
+def unseen(grown: Grown, log: Logged, fold: Ints) -> Floats:
+    """Return what forests say that have not seen the customer.  # (n, n_actions)"""
+    found = np.zeros(log.logging_propensities.shape)
+    for place, forest in enumerate(grown.without):
+        rows = fold == place
+        found[rows] = forest.predict(log.values[rows], log.actions)
+    return found
