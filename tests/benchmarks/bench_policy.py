@@ -123,7 +123,7 @@ def starbucks(folder, model):
     print(f"  best gain less the constant {interval(difference(brings, free, fixed, judged.customer)):>28}")
     shares = judged.logging_propensities
     print(f"  capped less random shares   {interval(difference(brings, held, shares, judged.customer)):>28}")
-    print(f"  weights of the two opinions {effects.whole.weights.round(2)}")
+    print(f"  weights: trees, slopes, trees of scores {effects.whole.weights.round(2)}")
     found = study(past, judged, model, config)
     print(f"  by separate customers: {found.gate.sentence}")
 
