@@ -382,5 +382,5 @@ def test_a_proposal_for_some_is_what_a_round_decides_for_them_and_writes_nothing
     for row in rows:
         assert row["assignment_probability"] == 1
         assert (row["action_id"] == "none") == (row["arm"] == "holdout")
-        assert (row["send_at"] is None) == (row["action_id"] == "none") == (row["why"] == "")
+        assert (row["send_at"] is None) == (row["action_id"] == "none") == (row["margin_eur"] is None)
         assert row["effect"] == (0.5 if row["action_id"] == "mail" else 0)

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from erasure.decoder import naming
 from sintonia.cli import main
@@ -196,6 +198,29 @@ def test_a_file_that_cannot_be_cleaned_is_named_and_the_tombstone_stands(built, 
         remove(built, "phone:3335559999")
     (tmp_path / "w/memo.json").unlink()
     assert remove(built, customer)["removed"] == {}
+
+
+@pytest.mark.parametrize("row_by_row", [True, False], ids=["inline strings", "shared strings"])
+@pytest.mark.parametrize("cell", ["3335559999", 3335559999, "=3335559999"])
+def test_an_excel_file_that_tells_of_them_is_named_and_scores_lose_their_rows(
+    built, tmp_path, cell, row_by_row
+):
+    whose = owners(built, "crm")
+    for name, value in (("list.xlsx", cell), ("others.xlsx", "3335550000")):
+        with xlsxwriter.Workbook(str(tmp_path / "w" / name), {"constant_memory": row_by_row}) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, ["note", "phone"])
+            sheet.write(1, 1, value)
+    scores = tmp_path / "w/scores/list/0123456789abcdef.parquet"
+    scores.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"customer_id": [whose["2"], whose["3"]], "outcome": [0.25, 0.5]}), scores)
+    with pytest.raises(ErasureError, match=r"1 of \d+ files .* still tell of this customer: list.xlsx; "):
+        remove(built, whose["3"])
+    assert pq.read_table(scores).to_pylist() == [{"customer_id": whose["2"], "outcome": 0.25}]
+    (tmp_path / "w/list.xlsx").unlink()
+    remove(built, whose["3"])
+    assert naming(tmp_path / "w", {whose["3"], "3335559999"}) == {}
+    assert (tmp_path / "w/others.xlsx").is_file()
 
 
 def test_links_out_of_the_workspace_are_left_alone_and_named(built, tmp_path):

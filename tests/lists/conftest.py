@@ -12,7 +12,7 @@ from sintonia.config import EngineConfig, ReasonsConfig, ScoreSettings, TrainSet
 from sintonia.engine import connect
 from sintonia.interactions import Store
 from sintonia.lists import Scored, TaskModel, read_list, score_list
-from sintonia.lists.run import Act
+from sintonia.lists.acting import Act
 from sintonia.model import fit_model
 from sintonia.registry import Registered
 from sintonia.timeline import split_snapshots

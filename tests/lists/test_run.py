@@ -14,8 +14,8 @@ from sintonia.config import ReasonsConfig, ScoreSettings
 from sintonia.erasure.tombstones import entomb
 from sintonia.errors import InputError
 from sintonia.lists import chunks
+from sintonia.lists.cells import tamed
 from sintonia.lists.rows import chunk_sizes
-from sintonia.lists.write import tamed
 from sintonia.scoring import percentiles, score_customers
 
 
@@ -270,7 +270,8 @@ def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand
                 "runner_up": ["none", None],
                 "arm": ["policy", "holdout"],
                 "assignment_probability": [1.0, 1.0],
-                "why": ["worth it", ""],
+                "margin_eur": [1.5, None],
+                "worth_eur": [1.5, 0.0],
             }
         )
 
@@ -285,6 +286,8 @@ def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand
         done,
         done,
     ]
-    assert rows[2]["next_best_action_reason"] == "worth it"
+    why = [row["next_best_action_reason"] for row in rows]
+    assert why[2] == "Worth about 1.50 EUR after its cost: 1.50 EUR better than doing nothing"
+    assert why[:2] == ["Left alone on purpose, to measure what messages bring", ""]
     assert dict(scored.totals.actions) == {("mail", "email"): 1, ("none", ""): 1}
     assert "mail by email" in scored.files[1].read_text()

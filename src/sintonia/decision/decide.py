@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sintonia.config import DecideSettings, EngagementConfig
-from sintonia.config.engagement import NONE
 from sintonia.decision.choosing import Chosen, choose
 from sintonia.decision.effects import intervals_of
 from sintonia.decision.preparing import Prepared, prepare
 from sintonia.decision.refusals import Refusals
 from sintonia.decision.rounds import Round, decisions_table, round_of, send_times, write_list, write_round
-from sintonia.decision.why import sentence, why_table
+from sintonia.decision.why import why_table
 from sintonia.errors import unknown
 from sintonia.interactions import Store
 from sintonia.progress import step
@@ -70,9 +69,10 @@ def propose(store: Store, settings: DecideSettings, customers: Collection[str]) 
     """Return what a round of these customers alone would decide; nothing is written, and nobody is contacted.
 
     One row a customer: customer_id, action_id ('none': nothing is done), channel, send_at (UTC), send_at_local, effect
-    of the action against doing nothing, runner_up (null where nothing was weighed), arm, assignment_probability (that
-    of its action within the arm) and why. Who is held out stays held out, whoever else is asked about; budget and
-    capacities are those of a whole round.
+    of the action against doing nothing, runner_up and margin_eur, by how much that is behind (null where nothing was
+    weighed), worth_eur, arm and assignment_probability (that of its action within the arm). Who is held out stays held
+    out, whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
+    decided on together: what is scarce goes to where it is worth the most among all of them.
     """
     decisions, why = _decide(store, settings, frozenset(customers)).tables()
     places = pc.list_value_length(decisions["eligible_actions"]).to_numpy()
@@ -82,17 +82,13 @@ def propose(store: Store, settings: DecideSettings, customers: Collection[str]) 
     ).to_numpy(zero_copy_only=False)
     probability = np.zeros(len(decisions))
     probability[whose[taken]] = pc.list_flatten(decisions["logging_propensities"]).to_numpy()[taken]
-    done = pc.not_equal(decisions["action_id"], NONE)
-    texts = [
-        sentence(row) if sent else "" for row, sent in zip(why.to_pylist(), done.to_pylist(), strict=True)
-    ]
+    factors = ("send_at", "send_at_local", "effect", "runner_up", "margin_eur", "worth_eur")
     return pa.table(
         {
             **{name: decisions[name] for name in ("customer_id", "action_id", "channel")},
-            **{name: why[name] for name in ("send_at", "send_at_local", "effect", "runner_up")},
+            **{name: why[name] for name in factors},
             "arm": decisions["arm"],
             "assignment_probability": probability,
-            "why": pa.array(texts, pa.string()),
         }
     )
 

@@ -19,7 +19,8 @@ from sintonia.errors import InputError, hint
 from sintonia.identity.contact_points import email, phone_reader
 from sintonia.identity.spelling import by_value
 from sintonia.interactions import Store
-from sintonia.lists.read import CustomerList, key_text
+from sintonia.lists.cells import key_text
+from sintonia.lists.read import CustomerList
 
 if TYPE_CHECKING:
     import duckdb

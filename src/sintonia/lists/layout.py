@@ -12,8 +12,9 @@ import pyarrow as pa
 from sintonia.config import LayoutConfig
 from sintonia.errors import ConfigError, unknown
 from sintonia.lists.answers import STATUS
+from sintonia.lists.form import Form, Writer
 from sintonia.lists.rows import STATUSES
-from sintonia.lists.write import Form, Writer, ending, writing
+from sintonia.lists.write import ending, writing
 
 KEY = "key"
 """What a layout calls the list's column that says who a row is, whatever its name."""

@@ -4,7 +4,6 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,15 @@ import pyarrow as pa
 
 from sintonia.errors import InputError, hint
 from sintonia.lists import json_lines, sheets
-from sintonia.lists.text import Dialect, blocks, find_dialect, rows_of
+from sintonia.lists.cells import cell_text, python_cells
+from sintonia.lists.dialect import Dialect, find_dialect, rows_of
+from sintonia.lists.text import blocks
 
 Records = Iterator[tuple[Sequence[Any], str]]
 """A list's rows, cells and what is wrong with the row ("" when nothing is)."""
 
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".jsonl", ".ndjson")
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""What the cells begin with that a spreadsheet may run as a formula."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,6 @@ def _fit(cells: Sequence[Any], wrong: str, width: int, delimiter: str) -> tuple[
         return (*cells, *[""] * (width - found)), wrong
     longer = f"{found} cells where the header has {width}"
     return (*cells[: width - 1], delimiter.join(map(cell_text, cells[width - 1 :]))), wrong or longer
-
-
-def python_cells(column: pa.ChunkedArray) -> list[Any]:
-    """Return an Arrow column's values as Python's; what Python has no value for (nanoseconds) as text."""
-    try:
-        return list(column.to_pylist())
-    except (ValueError, TypeError, OverflowError, ImportError):
-        return list(column.cast(pa.string()).to_pylist())
 
 
 def read_list(path: Path, limit: int | None = None) -> CustomerList:
@@ -226,40 +217,3 @@ def digest(path: Path) -> str:
     """Return a hash of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def cell_text(cell: Any) -> str:  # noqa: ANN401
-    """Return a cell as text: whole numbers without a point, dates in ISO, a missing value as "".
-
-    Examples
-    --------
-    >>> cell_text(7.0), cell_text(date(2025, 1, 2)), cell_text(None), cell_text(True), cell_text("007")
-    ('7', '2025-01-02', '', 'true', '007')
-    """
-    if isinstance(cell, str):
-        return cell
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
-    if isinstance(cell, datetime):
-        midnight = cell.time() == time() and cell.tzinfo is None
-        return cell.date().isoformat() if midnight else cell.isoformat(sep=" ")
-    if isinstance(cell, bytes):
-        return cell.decode("utf-8", "replace")
-    return cell.isoformat() if isinstance(cell, date | time) else str(cell)
-
-
-def key_text(cell: Any) -> str:  # noqa: ANN401
-    """Return a cell as it is looked up: trimmed, in valid Unicode, without the apostrophe that tames a formula.
-
-    Examples
-    --------
-    >>> key_text("'@anna "), key_text("'t Hooft"), key_text(3.0)
-    ('@anna', "'t Hooft", '3')
-    """
-    text = cell_text(cell).replace("\ufeff", "").replace("\x00", "").strip()
-    text = text[1:].strip() if text[:1] == "'" and text[1:2] in RISKY else text
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,15 +1,13 @@
 """A list scored from end to end: rows located, customers scored chunk by chunk, rows written in their places."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sintonia import __version__
 from sintonia.config import ScoreSettings
@@ -19,8 +17,10 @@ from sintonia.erasure.tombstones import read_tombstones
 from sintonia.errors import SintoniaError
 from sintonia.interactions import Store
 from sintonia.lists import json_lines
+from sintonia.lists.acting import ACTED, Act, write_actions
 from sintonia.lists.answers import Answers, Totals
 from sintonia.lists.chunks import Scoring, TaskModel, percentile_starts, score_chunks, tallies
+from sintonia.lists.form import form_of
 from sintonia.lists.history import Change, changes, history_path, write_history
 from sintonia.lists.keys import Keys, find_key, quoted
 from sintonia.lists.layout import SendFiles, check_layout
@@ -28,7 +28,7 @@ from sintonia.lists.page import render
 from sintonia.lists.read import Chunk, CustomerList, digest, read_list
 from sintonia.lists.rows import CUSTOMERS, LOCATED, ROWS, Located, locate, regrouped, suppress
 from sintonia.lists.spool import Spool, open_spool, whole
-from sintonia.lists.write import check_size, ending, form_of, writing
+from sintonia.lists.write import check_size, ending, writing
 from sintonia.progress import counter
 from sintonia.tasks import label_kinds
 
@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     import duckdb
 
 log = logging.getLogger("sintonia")
-
-ACTED = "actions.parquet"
-Act = Callable[[set[str]], pa.Table]
-"""From customers to what would be done for each of them."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +81,8 @@ def score_list(
         raise
     log.info("%s", located.told)
     names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
-    if act is not None and not spool.path(ACTED).is_file():
-        with spool.writing(ACTED) as part:
-            pq.write_table(_actions(act(_ids(spool))), part)
+    if act is not None:
+        write_actions(act, spool, settings.language)
     watched = {one.task: _watch(store, one, tallies(spool, names, one.task), settings) for one in models}
     starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
     answers = Answers(models, settings.bands, settings.reasons.count, starts, act is not None)
@@ -104,27 +99,6 @@ def score_list(
         part.write_text(render(told_of, models, answers.totals, changed), "utf-8")
     spool.remove()
     return Scored(customers, located, models, answers.totals, (files[0], page, *files[1:]), changed, watched)
-
-
-def _ids(spool: Spool) -> set[str]:
-    """Return the customers that are to be scored."""
-    return set(pq.read_table(spool.path(CUSTOMERS), columns=["customer_id"])["customer_id"].to_pylist())
-
-
-def _actions(proposed: pa.Table) -> pa.Table:
-    """Return what is proposed under the names of our columns."""
-    columns = {
-        "customer_id": proposed["customer_id"],
-        "next_best_action": proposed["action_id"],
-        "channel": proposed["channel"],
-        "send_at": pc.strftime(proposed["send_at_local"], format="%Y-%m-%d %H:%M"),
-        "effect": proposed["effect"],
-        "runner_up": proposed["runner_up"],
-        "arm": proposed["arm"],
-        "assignment_probability": proposed["assignment_probability"],
-        "next_best_action_reason": proposed["why"],
-    }
-    return pa.table({f"action__{name}": column for name, column in columns.items()})
 
 
 def _watch(store: Store, one: TaskModel, counted: list[Tally], settings: ScoreSettings) -> Watched:

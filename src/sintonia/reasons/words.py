@@ -30,6 +30,7 @@ class Words:
     weekdays: list[str]
     moments: list[str]
     directions: dict[str, list[str]]
+    deciding: dict[str, str]
     units: dict[str, list[str]]
     levels: dict[str, dict[str, str]]
     sentences: dict[str, dict[str, list[str]]]

@@ -1,0 +1,70 @@
+"""Cells of a list as texts: as they are written, as they are looked up, and as no spreadsheet runs them."""
+
+import re
+from datetime import date, datetime, time
+from typing import Any
+
+import pyarrow as pa
+
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+"""What the cells begin with that a spreadsheet may run as a formula."""
+
+_HARMLESS = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
+
+
+def python_cells(column: pa.ChunkedArray) -> list[Any]:
+    """Return an Arrow column's values as Python's; what Python has no value for (nanoseconds) as text."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, TypeError, OverflowError, ImportError):
+        return list(column.cast(pa.string()).to_pylist())
+
+
+def cell_text(cell: Any) -> str:  # noqa: ANN401
+    """Return a cell as text: whole numbers without a point, dates in ISO, a missing value as "".
+
+    Examples
+    --------
+    >>> cell_text(7.0), cell_text(date(2025, 1, 2)), cell_text(None), cell_text(True), cell_text("007")
+    ('7', '2025-01-02', '', 'true', '007')
+    """
+    if isinstance(cell, str):
+        return cell
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
+    if isinstance(cell, datetime):
+        midnight = cell.time() == time() and cell.tzinfo is None
+        return cell.date().isoformat() if midnight else cell.isoformat(sep=" ")
+    if isinstance(cell, bytes):
+        return cell.decode("utf-8", "replace")
+    return cell.isoformat() if isinstance(cell, date | time) else str(cell)
+
+
+def key_text(cell: Any) -> str:  # noqa: ANN401
+    """Return a cell as it is looked up: trimmed, in valid Unicode, without the apostrophe that tames a formula.
+
+    Examples
+    --------
+    >>> key_text("'@anna "), key_text("'t Hooft"), key_text(3.0)
+    ('@anna', "'t Hooft", '3')
+    """
+    text = cell_text(cell).replace("\ufeff", "").replace("\x00", "").strip()
+    text = text[1:].strip() if text[:1] == "'" and text[1:2] in RISKY else text
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def tamed(text: str) -> str:
+    """Return a cell of text that no spreadsheet runs: what begins like a formula gets an apostrophe, numbers do not.
+
+    Examples
+    --------
+    >>> [tamed(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
+    ["'=1+1", "'@sum", '-12,50', '+39 333 1234567', "'-2+cmd|' /C calc'!A0", 'Ann']
+    """
+    if not text.startswith(RISKY) or _HARMLESS.fullmatch(text):
+        return text
+    return "'" + text
