@@ -28,6 +28,6 @@ def test_a_shap_explanation_comes_back_from_the_file(tmp_path):
 
 def test_the_key_alone_says_who_is_who(tmp_path):
     path = key_path(tmp_path, "run")
-    write_key(sample(), path)
+    write_key(sample().rows, path)
     rows = pq.read_table(path).to_pylist()
     assert rows[0] == {"sample": 1, "customer_id": sample().rows.customer_id[0]}

@@ -169,7 +169,7 @@ def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_tha
         )
         browser.run(f"{changed} choice.dispatchEvent(new Event('change'))")
         assert browser.run("answer.textContent") != stands
-        assert browser.run("answer.textContent").startswith("The model would say ")
+        assert browser.run("answer.textContent").startswith("The model would say: ")
         browser.run("query.value = 'region north'; query.dispatchEvent(new Event('input'))")
         norths = sum(one.groups.get("region") == "north" for one in review().customers)
         assert browser.run("count.textContent").startswith(f"{norths} of 200")

@@ -3,6 +3,15 @@
 from sintonia.evidence.policy import policy_run
 from sintonia.evidence.review import story_of
 from sintonia.evidence.training import fold_figures, training_run
+from sintonia.evidence.treated import Reported, policy_evidence
 from sintonia.evidence.whole import Training
 
-__all__ = ["Training", "fold_figures", "policy_run", "story_of", "training_run"]
+__all__ = [
+    "Reported",
+    "Training",
+    "fold_figures",
+    "policy_evidence",
+    "policy_run",
+    "story_of",
+    "training_run",
+]

@@ -1,5 +1,6 @@
 """A learned policy as the run MLflow keeps."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -9,10 +10,13 @@ import pyarrow as pa
 
 from sintonia import __version__
 from sintonia.config import TrainSettings
+from sintonia.evidence.treated import PolicyEvidence
 from sintonia.evidence.whole import flat, plain
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
-from sintonia.registry import CATALOGUE
+from sintonia.registry import CATALOGUE, CUSTOMERS, REVIEW
+from sintonia.review.sample import FILE
+from sintonia.review.treated import as_table
 from sintonia.runs import Run
 from sintonia.uplift.saved import PolicyModel
 
@@ -22,8 +26,9 @@ def policy_run(
     model: PolicyModel,
     figures: Mapping[str, Any],
     judged: tuple[pa.Table, datetime],
+    evidence: PolicyEvidence,
 ) -> Run:
-    """Return a learned policy as a run: parameters, values, the resolved configuration, features and figures.
+    """Return a learned policy as a run: parameters, values, the resolved configuration, features, figures, evidence.
 
     `judged` are the report's decisions, and when the last reward ends that the policy learnt from.
     """
@@ -59,6 +64,9 @@ def policy_run(
             CATALOGUE: entries,
             "catalogue.csv": as_csv(entries),
             "fitted.json": model.fitted.as_plain(),
+            REVIEW: json.loads(json.dumps(asdict(evidence.story))),
+            CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
+            FILE: as_table(evidence.decided),
         },
         model=model,
         predictions=decisions,

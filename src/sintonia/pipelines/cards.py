@@ -43,7 +43,6 @@ def _policy(place: registry.Tracking, registered: registry.Registered) -> Policy
         policy=config["policy"],
         catalogue=(),
         round=None,
-        customers=(),
         source=config["source"]["name"],
         fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
         model_name=registered.name,

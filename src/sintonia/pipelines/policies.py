@@ -6,12 +6,13 @@ from pathlib import Path
 from sintonia import registry
 from sintonia.config import CheckSettings, TrainSettings
 from sintonia.engine import connect
-from sintonia.evidence import policy_run
+from sintonia.evidence import Reported, policy_evidence, policy_run
 from sintonia.features import catalogue, fit
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import kept_decisions
 from sintonia.progress import step
 from sintonia.pseudonyms import workspace_key
+from sintonia.review.sample import key_path, write_key
 from sintonia.run_summaries import policy_figures
 from sintonia.summaries import Figures
 from sintonia.uplift.assembled import features_for, features_of, logged_of, moments, split_points
@@ -61,11 +62,21 @@ def train_policy(settings: TrainSettings) -> Figures:
     newest = store.data_until(reward_kinds(config.reward))
     table = effects_table(store, model, newest, settings.engine)
     pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    with step("Explaining decisions"):
+        rows = found.report.rows
+        reported = Reported(
+            points.take(judged).take(rows),
+            moments(points)[judged][rows],
+            later.take(rows),
+            logged.customer[past | judged],
+        )
+        evidence = policy_evidence(model, store, reported, settings.seed)
     with step("Registering the policy"):
         place = registry.tracking(settings.tracking, workspace)
         kept = kept_decisions(found, points.take(judged), workspace_key(workspace))
-        run = policy_run(settings, model, figures, (kept, points.until.max().item()))
+        run = policy_run(settings, model, figures, (kept, points.until.max().item()), evidence)
         registered = registry.register(place, run)
+        write_key(evidence.decided.rows, key_path(workspace, registered.run_id))
     lines = study_lines(found, logging_policy, points)
     return policy_figures(figures, lines, workspace / "effects.parquet", registered)
 

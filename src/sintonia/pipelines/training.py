@@ -94,7 +94,7 @@ def train(settings: TrainSettings) -> Figures:
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
-        write_key(training.sample, key_path(workspace, registered.run_id))
+        write_key(training.sample.rows, key_path(workspace, registered.run_id))
     return train_figures(training, registered)
 
 

@@ -7,19 +7,46 @@ second. The sentence is of the feature that moved the score furthest the family'
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia import forest
-from sintonia.config import ReasonsConfig
+from sintonia.config import ReasonsConfig, TaskConfig
+from sintonia.features import Feature, Fitted
 from sintonia.model import Model
 from sintonia.reasons.figures import Texts, figures, with_unit
 from sintonia.reasons.phrases import Phrase, Variant, phrases_of
 from sintonia.reasons.words import read_words
+from sintonia.reference import Reference
 
 Values = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+
+
+class Spoken(Protocol):
+    """What there is to know of a model to tell its reasons."""
+
+    @property
+    def catalogue(self) -> Sequence[Feature]:
+        """The features it reads."""
+
+    @property
+    def fitted(self) -> Fitted:
+        """What they took from the past."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+
+    @property
+    def task(self) -> TaskConfig:
+        """What it is asked."""
+
+    @property
+    def reference(self) -> Reference | None:
+        """What its training rows were like; None where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +64,7 @@ class Told:
 class Speaker:
     """Tells the reasons of a model's scores in one language; a row's do not depend on its neighbours."""
 
-    def __init__(self, model: Model, config: ReasonsConfig, language: str) -> None:
+    def __init__(self, model: Spoken, config: ReasonsConfig, language: str) -> None:
         self.model, self.config = model, config
         self.words = read_words(language)
         self.phrases = phrases_of(model.catalogue, model.fitted, self.words)
@@ -67,6 +94,7 @@ class Speaker:
             empty = np.full(len(values), "", object)
             none = np.empty((len(values), 0))
             return Told(none.astype(np.int32), none, (empty,) * self.config.count)
+        assert isinstance(self.model, Model), "trees say what moves their scores"
         columns, sums = forest.top_groups(self.model.explainer, values, self.groups, k)
         said = np.full((len(values), self.config.count), "", object)
         names = None if categories is None else _shown(categories)

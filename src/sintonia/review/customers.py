@@ -160,7 +160,7 @@ def _customer(
         raw=float(sample.raw[place]),
         base=sample.found.base,
         parts=tuple(Part(names[at], values[at], float(moved[at])) for at in listed),
-        rest=_rest(moved, listed, [catalogue[name].family for name in names]),
+        rest=rest_of(moved, listed, [catalogue[name].family for name in names]),
         groups=groups,
         reasons=beside.reasons,
         history=beside.history,
@@ -168,7 +168,7 @@ def _customer(
     )
 
 
-def _rest(moved: Floats, listed: Sequence[int], families: Sequence[str]) -> dict[str, float]:
+def rest_of(moved: Floats, listed: Sequence[int], families: Sequence[str]) -> dict[str, float]:
     """Return what all other features together move a score by, family by family, the largest first."""
     sums: dict[str, float] = {}
     for at, family in enumerate(families):

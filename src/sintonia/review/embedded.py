@@ -2,42 +2,62 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.explain import Meaning, shown
-from sintonia.review.customers import MEANING, Customer
+from sintonia.explain import Meaning
+from sintonia.review.people import Person, definition, value_text
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def embedded(
-    customers: Sequence[Customer], catalogue: Mapping[str, Meaning], amount: bool, unit: str
-) -> Markup:
-    """Return the customers as JSON for a script element: features, channels and kinds as places in lists.
+@dataclass(frozen=True)
+class Shown:
+    """How the script writes what a grid answers, and what it says of a waterfall and (`note`) below a grid.
 
-    Of propensities the outcomes of a grid are whole ten-thousandths, of amounts whole cents.
+    Answers travel as whole numbers, `parts` to one, and are shown as `scale` times the answer. Of a policy,
+    `actions` are named by their places, and one whose gain does not exceed `threshold` is not done.
     """
+
+    caption: str
+    parts: int
+    scale: float
+    digits: int
+    suffix: str
+    note: str = "The model's answer with other values alone: what an action would change, it does not say."
+    actions: tuple[str, ...] = ()
+    threshold: float = 0.0
+
+
+PROPENSITY = Shown("What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%")
+AMOUNT = Shown("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
+
+
+def embedded(people: Sequence[Person], catalogue: Mapping[str, Meaning], shown: Shown) -> Markup:
+    """Return the customers as JSON for a script element: features, channels and kinds as places in lists."""
     features = list(
         dict.fromkeys(
-            name
-            for one in customers
-            for name in (*(part.feature for part in one.parts), *one.what_if.features)
+            name for one in people for name in (*(part.feature for part in one.parts), *one.what_if.features)
         )
     )
-    channels = sorted({channel for one in customers for channel in one.history.channel})
-    kinds = sorted({kind for one in customers for kind in one.history.kind})
+    channels = sorted({channel for one in people for channel in one.history.channel})
+    kinds = sorted({kind for one in people for kind in one.history.kind})
     places = {name: at for at, name in enumerate(features)}
     return as_script_data(
         {
-            "amount": amount,
-            "unit": unit,
-            "meaning": MEANING,
-            "features": [catalogue[name].definition if name in catalogue else name for name in features],
+            "caption": shown.caption,
+            "scale": shown.scale / shown.parts,
+            "digits": shown.digits,
+            "suffix": shown.suffix,
+            "note": shown.note,
+            "actions": shown.actions,
+            "threshold": shown.threshold,
+            "features": [definition(name, catalogue) for name in features],
             "channels": channels,
             "kinds": kinds,
-            "customers": [_told(one, catalogue, places, (channels, kinds), amount) for one in customers],
+            "customers": [_told(one, catalogue, places, (channels, kinds), shown) for one in people],
         }
     )
 
@@ -56,45 +76,34 @@ def as_script_data(value: Any) -> Markup:  # noqa: ANN401  any JSON value
     return Markup(text)
 
 
-def rest_text(family: str) -> str:
-    """Return how the features of a family are called that are not listed one by one."""
-    return f"Other features of {family}" if family else "All other features"
-
-
-def value_text(name: str, value: float | None, catalogue: Mapping[str, Meaning]) -> str:
-    """Return a feature's value as people write it; of a missing one, what that says."""
-    meaning = catalogue.get(name)
-    if value is None:
-        return meaning.missing if meaning else "missing"
-    return shown(value, meaning.unit if meaning else "")
-
-
 def _told(
-    one: Customer,
+    one: Person,
     catalogue: Mapping[str, Meaning],
     places: Mapping[str, int],
     listed: tuple[Sequence[str], Sequence[str]],
-    amount: bool,
+    shown: Shown,
 ) -> dict[str, Any]:
     history, grid = one.history, one.what_if
     channels, kinds = ({name: at for at, name in enumerate(names)} for names in listed)
-    scale = 1 if amount else 10_000
     return {
         "sample": one.sample,
         "kind": one.kind,
-        "as_of": one.as_of,
-        "category": one.category,
+        "meaning": one.meaning,
+        "said": one.said,
+        "came": one.came,
+        "facts": list(one.facts.items()),
         "outcome": one.outcome,
-        "label": one.label,
-        "raw": one.raw,
+        "start": one.start,
         "base": one.base,
         "parts": [
             [places[part.feature], value_text(part.feature, part.value, catalogue), part.contribution]
             for part in one.parts
         ],
-        "rest": [[rest_text(family), size] for family, size in one.rest.items()],
-        "groups": one.groups,
+        "rest": list(one.rest.items()),
+        "end": one.end,
+        "raw": one.raw,
         "reasons": list(one.reasons),
+        "gains": [[of.action, of.gain, of.low, of.high, of.able] for of in one.gains],
         "history": {
             "days": list(history.days),
             "channel": [channels[name] for name in history.channel],
@@ -108,6 +117,7 @@ def _told(
                 [value_text(name, value, catalogue) for value in values]
                 for name, values in zip(grid.features, grid.values, strict=True)
             ],
-            "outcomes": [round(scale * outcome) for outcome in grid.outcomes],
+            "outcomes": [round(shown.parts * outcome) for outcome in grid.outcomes],
+            "actions": list(grid.actions),
         },
     }

@@ -1,6 +1,7 @@
 """The page: a template filled with figures, the same bytes for the same figures."""
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from sintonia.estimates import Estimate
+from sintonia.explain import Meaning, Swarm
 from sintonia.metrics import Metric
 from sintonia.pages import number, template
 from sintonia.review import charts, views, words
-from sintonia.review.data import ReviewData
-from sintonia.review.embedded import embedded
+from sintonia.review.data import FeatureWeight, ReviewData
+from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
+from sintonia.review.people import Person, scored
 from sintonia.review.worries import worries
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
@@ -31,7 +34,8 @@ def render(review: ReviewData) -> str:
     """
     own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
     unit = "log amounts" if amount else "log-odds"
-    script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
+    weights = {weight.feature: weight for weight in review.weights}
+    people = [scored(one, amount) for one in review.customers]
     return template("review.html.j2", {"interval": words.interval}).render(
         review=review,
         judged=review.evaluation,
@@ -43,20 +47,31 @@ def render(review: ReviewData) -> str:
         reliability=charts.reliability(bins) if (bins := review.evaluation.bins.get(own)) else None,
         gains=charts.gains(review.evaluation),
         found_at=found_at(review),
-        story=_story(review),
+        story=swarm_rows([(weights[swarm.feature], swarm) for swarm in review.swarms]),
         listed=review.weights[:LISTED_FEATURES],
         unit=unit,
+        moved="score",
         evidence=review.evidence,
         told=None if review.evidence is None else views.story(review.evidence, catalogue),
         groups=views.groups(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),
-        examples=views.examples(review.customers, catalogue, amount),
-        kinds=dict.fromkeys(one.kind for one in review.customers),
-        customers=embedded(review.customers, catalogue, amount, unit),
-        script=Markup(script),
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
     )
+
+
+def explorer(people: Sequence[Person], catalogue: Mapping[str, Meaning], shown: Shown) -> dict[str, Any]:
+    """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
+    script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
+    return {
+        "examples": views.examples(people, catalogue),
+        "people": people,
+        "kinds": dict.fromkeys(one.kind for one in people),
+        "customers": embedded(people, catalogue, shown),
+        "caption": shown.caption,
+        "script": Markup(script),
+        "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
+    }
 
 
 def metric_table(review: ReviewData) -> list[dict[str, Any]]:
@@ -101,21 +116,19 @@ def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:
     return [(depth, [gains[name][charts.depth_place(depth)] for name in gains]) for depth in _GAINS_AT]
 
 
-def _story(review: ReviewData) -> dict[str, Any]:
-    """The features that have a swarm, each with its bar, its swarm and its direction."""
-    lowest = min((x for swarm in review.swarms for x in swarm.contributions), default=0.0)
-    highest = max((x for swarm in review.swarms for x in swarm.contributions), default=0.0)
-    low, high = min(lowest, -0.1), max(highest, 0.1)
-    weights = {weight.feature: weight for weight in review.weights}
-    largest = max((weight.mean_absolute for weight in review.weights), default=1.0)
+def swarm_rows(told: Sequence[tuple[FeatureWeight, Swarm]]) -> dict[str, Any]:
+    """Return the features that have a swarm, the largest first, each with its bar, its swarm and its direction."""
+    moves = [x for _, swarm in told for x in swarm.contributions]
+    low, high = min([*moves, -0.1]), max([*moves, 0.1])
+    largest = max((weight.mean_absolute for weight, _ in told), default=1.0)
     rows = [
         {
-            "weight": weights[swarm.feature],
-            "bar": round(100 * weights[swarm.feature].mean_absolute / largest, 1),
+            "weight": weight,
+            "bar": round(100 * weight.mean_absolute / largest, 1),
             "swarm": charts.swarm(swarm, low, high),
             "direction": charts.direction(swarm),
         }
-        for swarm in review.swarms
+        for weight, swarm in told
     ]
-    sample = len(review.swarms[0].contributions) if review.swarms else 0
+    sample = len(told[0][1].contributions) if told else 0
     return {"rows": rows, "scale": charts.swarm_scale(low, high), "sample": sample}

@@ -1,8 +1,7 @@
-"""Drawings of the evidence: dependence plots and sparklines as inline SVG, a waterfall's falls in per cent."""
+"""Drawings of the evidence: dependence plots and sparklines as inline SVG."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
@@ -10,7 +9,6 @@ from markupsafe import Markup
 from sintonia.explain import shown
 from sintonia.pages import number
 from sintonia.review.charts import LEVELS
-from sintonia.review.customers import Customer
 from sintonia.review.story import Dependence
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 250, 150, 38, 8, 22
@@ -76,30 +74,3 @@ def sparkline(values: Sequence[float], highest: float) -> Markup:
     frame = '<svg viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>'
     line = Markup('<polyline class="line own" points="{}"/>').format(" ".join(points))
     return Markup(frame).format(width, height, line)
-
-
-@dataclass(frozen=True)
-class Fall:
-    """One step of a waterfall: what it is (start, up, down or end), its size, and its bar in per cent of the width."""
-
-    kind: str
-    size: float
-    left: float
-    width: float
-
-
-def waterfall(one: Customer) -> list[Fall]:
-    """Return the steps from the base to a row's raw score: the start, its parts, the rest by family, the end."""
-    sizes = [*(part.contribution for part in one.parts), *one.rest.values()]
-    ends = np.cumsum([one.base, *sizes]).tolist()
-    low, high = min(0.0, *ends), max(0.0, *ends)
-    span = high - low or 1.0
-
-    def fall(kind: str, size: float, start: float, end: float) -> Fall:
-        left, width = 100 * (min(start, end) - low) / span, 100 * abs(end - start) / span
-        return Fall(kind, size, round(min(left, 99.6), 2), round(max(width, 0.4), 2))
-
-    steps = [
-        fall("down" if size < 0 else "up", size, ends[at], ends[at + 1]) for at, size in enumerate(sizes)
-    ]
-    return [fall("start", one.base, 0.0, one.base), *steps, fall("end", one.raw, 0.0, ends[-1])]

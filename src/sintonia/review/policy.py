@@ -1,74 +1,33 @@
 """What a page on a learned policy shows: the study of its log, the customers that teach, the rules and their prices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from sintonia.pages import number, percent
 from sintonia.review.data import Check
-from sintonia.review.history import History
+from sintonia.review.treated import EffectStory, Treated
 from sintonia.review.words import Finding
 
-Floats = NDArray[np.float64]
 NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
-KINDS = {
-    "sleeping dogs": "every action is expected to cost more than it brings: leave them alone",
-    "gains most": "the best action is expected to bring more than for anybody else",
-    "torn": "two actions are expected to bring nearly the same",
-    "typical": "the best action is expected to bring what it does in the middle",
-}
-A_KIND = 12
-
-
-@dataclass(frozen=True)
-class Treated:
-    """A customer under a sample number: of which kind, what each action is expected to gain, and the history."""
-
-    sample: int
-    kind: str
-    gains: tuple[tuple[str, float], ...]
-    history: History
 
 
 @dataclass(frozen=True)
 class PolicyReview:
-    """All that the page of a policy needs: plain JSON values of its run, its last round (None without), customers."""
+    """All that the page of a policy needs: plain JSON values of its run, its last round (None without), evidence."""
 
     study: Mapping[str, Any]
     policy: Mapping[str, Any]
     catalogue: Sequence[Mapping[str, Any]]
     round: Mapping[str, Any] | None
-    customers: tuple[Treated, ...]
     source: str
     fingerprint: str
     model_name: str
     model_version: str
     run_id: str
+    story: EffectStory = field(default_factory=lambda: EffectStory(0, (), ()))
+    customers: tuple[Treated, ...] = ()
     gate: tuple[Check, ...] = ()
-
-
-def choose_treated(gains: Floats, seed: int) -> dict[int, str]:
-    """Return the places of customers that teach, each with its kind; `gains` (n, n_actions), the first of nothing."""
-    acting = gains[:, 1:]
-    ordered = np.sort(acting, axis=1)
-    best = ordered[:, -1]
-    second = ordered[:, -2] if acting.shape[1] > 1 else np.full(len(best), -np.inf)
-    order = {
-        "sleeping dogs": np.where(best < 0, best, np.inf),
-        "gains most": -best,
-        "torn": np.where(best > 0, best - second, np.inf),
-        "typical": np.abs(best - np.median(best)),
-    }
-    shuffled = np.random.default_rng(seed).permutation(len(best))
-    found: dict[int, str] = {}
-    for kind, by in order.items():
-        able = shuffled[np.argsort(by[shuffled], kind="stable")]
-        taken = [at for at in able.tolist() if np.isfinite(by[at]) and at not in found][:A_KIND]
-        found |= dict.fromkeys(taken, kind)
-    return found
 
 
 def told(found: Sequence[float | None], digits: int = 3) -> str:
@@ -77,6 +36,30 @@ def told(found: Sequence[float | None], digits: int = 3) -> str:
         return ""
     value, low, high = (0.0 if one is None else one for one in found)
     return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
+def horizon(reward: Mapping[str, Any]) -> str:
+    """Return for how long a reward counts, in words.
+
+    Examples
+    --------
+    >>> horizon({"horizon_days": 7, "horizon_hours": 12}), horizon({"horizon_days": 0})
+    ('for 7 days and 12 hours', 'for as long as the log says')
+    """
+    days, hours = reward["horizon_days"], reward.get("horizon_hours", 0)
+    told = [f"{count} {unit}" for count, unit in ((days, "days"), (hours, "hours")) if count]
+    return f"for {' and '.join(told)}" if told else "for as long as the log says"
+
+
+def net(one: Mapping[str, Any]) -> list[float | None]:
+    """Return what an action brings a decision when everybody who may have it gets it: observed effect less cost.
+
+    Examples
+    --------
+    >>> net({"observed": [0.5, 0.25, 0.75], "cost": 0.25}), net({"observed": [None, None, None], "cost": 0.2})
+    ([0.25, 0.0, 0.5], [None, None, None])
+    """
+    return [None if end is None else end - one["cost"] for end in one["observed"]]
 
 
 def findings(review: PolicyReview) -> list[Finding]:
@@ -131,9 +114,38 @@ def _order(study: Mapping[str, Any]) -> Finding:
         low <= fifth["predicted"] <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ]
     evidence = f"In {sum(held)} of {len(held)} fifths of the predicted gain the observed one holds it in its interval."
+    if all(held) and all(
+        low <= 0 <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
+    ):
+        evidence += " So would it hold 0 in each: these decisions are too few to tell."
+        return Finding("open", "Predicted gains are not tested by this much data", evidence)
     if all(held):
         return Finding("good", "Predicted gains come true", evidence)
     return Finding("open", "Predicted gains are rough", evidence)
+
+
+def choice(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
+    """Return in words how the policy chooses, from its configuration and what the gate made of it."""
+    threshold, floor = policy["threshold"], policy["floor"]
+    ways = {
+        "best_gain": "Each customer gets the action with the highest expected gain",
+        "sure_gain": "Each customer gets the action with the highest expected gain among those that surely gain",
+        "softmax": "Actions are drawn, the likelier the more they are expected to gain",
+        "thompson": "Actions are drawn, each as often as it may be the best",
+    }
+    beyond = f"; nothing is done where none gains more than {threshold:g}"
+    found = [f"{ways[policy['name']]}{'' if policy['name'] in ('softmax', 'thompson') else beyond}."]
+    if not gate["passed"]:
+        found = [
+            f"Everybody who may have it gets '{gate['constant']}': personal differences did not pass the gate, and are "
+            "shown for information."
+        ]
+    if floor:
+        found.append(
+            f"Every action that is possible keeps a probability of {percent(floor, 1)}, to learn from."
+        )
+    found.append("A gain is the effect on the reward in what it is worth, the cost of the action taken off.")
+    return found
 
 
 def rules(engagement: Mapping[str, Any]) -> list[tuple[str, str]]:

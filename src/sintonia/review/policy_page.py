@@ -1,39 +1,82 @@
 """The page on a learned policy: values with intervals, what the log could tell, rules, customers that teach."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.explain import shown
+from sintonia.explain import Swarm, shown
 from sintonia.pages import number, percent, template
 from sintonia.review import policy
-from sintonia.review.history import in_words
-from sintonia.review.page import SIGNS
-from sintonia.review.policy import PolicyReview, Treated
+from sintonia.review.data import Entry, FeatureWeight, read
+from sintonia.review.embedded import Shown
+from sintonia.review.page import SIGNS, explorer, swarm_rows
+from sintonia.review.people import definition, treated
+from sintonia.review.policy import PolicyReview
+from sintonia.review.story import FamilyWeight
+from sintonia.review.treated import Swarmed
 
-WIDTH, ROW, LEFT = 620, 26, 190
+WIDTH, ROW, LETTER = 460, 26, 6.4
 
 
 def render_policy(review: PolicyReview) -> str:
-    """Return the page as one self-contained HTML file without a script; the same figures give the same bytes."""
+    """Return the page as one self-contained HTML file; the same figures give the same bytes."""
     study, of = review.study, review.study["policies"]
+    catalogue = {entry["name"]: read(Entry, entry_of(entry)) for entry in review.catalogue}
+    people = [treated(one) for one in review.customers]
+    grid = Shown(
+        caption="What the best action is expected to gain, and why",
+        note="What the learned effects say with other values alone: what would change these values, they do not say.",
+        parts=1000,
+        scale=1,
+        digits=3,
+        suffix="",
+        actions=tuple(study["actions"]),
+        threshold=review.policy["threshold"],
+    )
     return template("policy.html.j2", {"told": policy.told}).render(
         review=review,
         study=study,
         findings=policy.findings(review),
+        horizon=policy.horizon(review.policy["reward"]),
+        moved="effect",
         signs=SIGNS,
         values=interval_plot({name: one["doubly_robust"] for name, one in of.items()}, policy.CHOSEN),
+        everybody=interval_plot(
+            {f"{name} for all": policy.net(one) for name, one in study["effects"].items()}, None
+        ),
+        net=policy.net,
         gains=interval_plot(
             {f"fifth {at + 1}": one["observed"] for at, one in enumerate(study["fifths"])}, None
         ),
         curve=share_plot(study["curves"]),
         segments=_segments(review),
+        choice=policy.choice(review.policy, study["gate"]),
         rules=None if review.round is None else policy.rules(review.round["engagement"]),
-        customers=[
-            (one, in_words(one.history), policy.KINDS[one.kind], _bars(one)) for one in review.customers
-        ],
+        families=_families(review),
+        story=swarm_rows([_swarm(one, catalogue) for one in review.story.features]),
+        **explorer(people, catalogue, grid),
     )
+
+
+def entry_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a page says of a feature, of all that a run's catalogue says."""
+    return {field.name: str(entry.get(field.name, "")) for field in fields(Entry)}
+
+
+def _swarm(one: Swarmed, catalogue: Mapping[str, Entry]) -> tuple[FeatureWeight, Swarm]:
+    known = catalogue.get(one.feature)
+    weight = FeatureWeight(
+        one.feature, definition(one.feature, catalogue), known.family if known else "", one.mean_absolute
+    )
+    return weight, Swarm(one.feature, one.contributions, one.ranks)
+
+
+def _families(review: PolicyReview) -> list[tuple[FamilyWeight, float]]:
+    """Return the families that move effects, each with the length of its bar in per cent."""
+    largest = max((one.mean_absolute for one in review.story.families), default=1.0)
+    return [(one, round(100 * one.mean_absolute / largest, 1)) for one in review.story.families]
 
 
 def interval_plot(rows: Mapping[str, Sequence[float | None]], own: str | None) -> Markup:
@@ -45,8 +88,10 @@ def interval_plot(rows: Mapping[str, Sequence[float | None]], own: str | None) -
     high = max((max(of) for of in known.values()), default=1.0)
     low, high = min(low, 0.0), max(high, 0.0)
 
+    left = 16 + LETTER * max(map(len, known), default=0)
+
     def x(value: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - 16) * (value - low) / ((high - low) or 1.0), 1)
+        return round(left + (WIDTH - left - 16) * (value - low) / ((high - low) or 1.0), 1)
 
     height = ROW * len(known) + 22
     zero = '<path class="grid" d="M{0} 0V{1}"/><text class="tick mid" x="{0}" y="{2}">0</text>'
@@ -125,19 +170,3 @@ def _between(one: Mapping[str, Any], unit: str) -> str:
     return (
         shown(float(low), unit) if low == high else f"{shown(float(low), unit)} to {shown(float(high), unit)}"
     )
-
-
-def _bars(one: Treated) -> list[dict[str, Any]]:
-    """Return the gains of a customer's actions with a bar to the right or, where they lose, to the left of nothing."""
-    low, high = min(0.0, *(gain for _, gain in one.gains)), max(0.0, *(gain for _, gain in one.gains))
-    span = (high - low) or 1.0
-    return [
-        {
-            "action": action,
-            "gain": number(gain, 3, signed=True),
-            "kind": "up" if gain > 0 else "down",
-            "left": round(100 * (min(gain, 0.0) - low) / span, 2),
-            "width": round(max(100 * abs(gain) / span, 0.4), 2),
-        }
-        for action, gain in sorted(one.gains, key=lambda gain: -gain[1])
-    ]

@@ -88,7 +88,9 @@ def explanation(table: pa.Table) -> "shap.Explanation":
         np.column_stack([table[prefix + name].to_numpy() for name in names])
         for prefix in (CONTRIBUTION, VALUE)
     )
-    return shap_explanation(Contributions(tuple(names), moved, table["base"][0].as_py()), values)
+    found = shap_explanation(Contributions(tuple(names), moved, 0.0), values)
+    found.base_values = table["base"].to_numpy()
+    return found
 
 
 def key_path(workspace: Path, run_id: str) -> Path:
@@ -96,8 +98,11 @@ def key_path(workspace: Path, run_id: str) -> Path:
     return workspace / KEYS / f"{run_id}.parquet"
 
 
-def write_key(sample: Sample, path: Path) -> None:
-    """Write who stands behind each sample number: `sample`, `customer_id`; for the workspace, not for the run."""
+def write_key(rows: Rows, path: Path) -> None:
+    """Write who stands behind each sample number: `sample`, `customer_id`; for the workspace, not for the run.
+
+    The rows are in the order of their sample numbers.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    ids = pa.array(sample.rows.customer_id.tolist(), pa.string())
-    pq.write_table(pa.table({"sample": np.arange(1, len(sample) + 1), "customer_id": ids}), path)
+    ids = pa.array(rows.customer_id.tolist(), pa.string())
+    pq.write_table(pa.table({"sample": np.arange(1, len(rows) + 1), "customer_id": ids}), path)

@@ -7,16 +7,15 @@ from sintonia.drift import SCORE, Moved
 from sintonia.explain import Meaning
 from sintonia.pages import number, percent
 from sintonia.review import plots
-from sintonia.review.customers import MEANING, Customer
 from sintonia.review.data import Entry, Evidence, ReviewData
 from sintonia.review.drift import SHIFTED, Profile
-from sintonia.review.embedded import rest_text, value_text
 from sintonia.review.groups import Group
 from sintonia.review.history import in_words
+from sintonia.review.people import Fall, Person, definition, first_of_each_kind, value_text, waterfall
+from sintonia.review.treated import Gain
 from sintonia.review.words import interval
 
 LISTED_DRIFT, LISTED_FAMILIES = 12, 8
-START, END = "Where every score starts", "Raw score"
 
 
 def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any]:
@@ -27,8 +26,8 @@ def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any
         "families": [(one, round(100 * one.mean_absolute / largest, 1)) for one in evidence.families],
         "dependences": [
             {
-                "title": _definition(one.feature, catalogue),
-                "other": None if one.other is None else _definition(one.other, catalogue),
+                "title": definition(one.feature, catalogue),
+                "other": None if one.other is None else definition(one.other, catalogue),
                 "share": percent(one.share),
                 "missing": len(one.missing),
                 "drawn": plots.dependence(
@@ -41,7 +40,7 @@ def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any
         "folds": _folds(evidence),
         "retold": _retold(evidence),
         "stable": [
-            (_definition(name, catalogue), sizes, plots.sparkline(sizes, highest))
+            (definition(name, catalogue), sizes, plots.sparkline(sizes, highest))
             for name, sizes in evidence.stability.sizes.items()
         ],
     }
@@ -69,10 +68,6 @@ def _retold(evidence: Evidence) -> dict[str, Any] | None:
         "common": [percent(share) for share in found.common],
         "least": percent(min(found.common)),
     }
-
-
-def _definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
-    return catalogue[name].definition if name in catalogue else name
 
 
 def groups(review: ReviewData) -> list[dict[str, Any]]:
@@ -118,7 +113,7 @@ def drift(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str
 
     return [
         {
-            "title": _definition(one.moved.name, catalogue),
+            "title": definition(one.moved.name, catalogue),
             "test": _index(one.moved),
             "now": _index(now.get(one.moved.name)),
             "missing": [percent(share) for share in one.missing],
@@ -138,40 +133,33 @@ def _index(moved: Moved | None) -> tuple[str, bool]:
     return ("", False) if moved is None else (number(moved.psi, 2), moved.beyond(SHIFTED))
 
 
-def examples(
-    customers: Sequence[Customer], catalogue: Mapping[str, Meaning], amount: bool
-) -> list[dict[str, Any]]:
+def examples(people: Sequence[Person], catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
     """Return one customer of each kind, as the page shows it without its script and on paper."""
-    first: dict[str, Customer] = {}
-    for one in customers:
-        first.setdefault(one.kind, one)
     return [
         {
-            "customer": one,
-            "meaning": MEANING[kind],
-            "outcome": f"{one.outcome / 100:,.2f} EUR" if amount else percent(one.outcome, 1),
-            "came": _came(one, amount),
+            "person": one,
             "steps": _steps(one, catalogue),
             "history": in_words(one.history),
+            "gains": [_gain(gain) for gain in sorted(one.gains, key=lambda of: -of.gain)],
         }
-        for kind, one in first.items()
+        for one in first_of_each_kind(people)
     ]
 
 
-def _came(one: Customer, amount: bool) -> str:
-    if amount:
-        return f"it was {one.label / 100:,.2f} EUR"
-    return "it happened" if one.label else "it did not happen"
-
-
-def _steps(one: Customer, catalogue: Mapping[str, Meaning]) -> list[tuple[plots.Fall, str, str]]:
+def _steps(one: Person, catalogue: Mapping[str, Meaning]) -> list[tuple[Fall, str, str]]:
     """Return each step of the waterfall with its name and value."""
     parts = [
-        (_definition(part.feature, catalogue), value_text(part.feature, part.value, catalogue))
+        (definition(part.feature, catalogue), value_text(part.feature, part.value, catalogue))
         for part in one.parts
     ]
-    told = [(START, ""), *parts, *((rest_text(family), "") for family in one.rest), (END, "")]
-    return [(fall, *texts) for fall, texts in zip(plots.waterfall(one), told, strict=True)]
+    told = [(one.start, ""), *parts, *((name, "") for name in one.rest), (one.end, "")]
+    return [(fall, *texts) for fall, texts in zip(waterfall(one), told, strict=True)]
+
+
+def _gain(one: Gain) -> tuple[str, str, str]:
+    """Return an action, its gain and the interval as text."""
+    note = "" if one.able else " (not possible then)"
+    return f"{one.action}{note}", number(one.gain, signed=True), f"{number(one.low)} to {number(one.high)}"
 
 
 def catalogue_of(review: ReviewData) -> dict[str, Entry]:

@@ -1,6 +1,6 @@
 """What the score would be with other values of up to three features, computed by the model ahead of time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,45 +15,78 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AT_ONCE = 20_000
 """Rows scored at once: of 500 features they take 40 MB."""
 
+Floats32 = NDArray[np.float32]
+Answers = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class WhatIf:
     """One row's grid: the features changed, the values of each (its own first, None for missing), and the outcomes.
 
-    `outcomes` go through the last feature's values fastest; the first of them is the row's own.
+    `outcomes` go through the last feature's values fastest; the first of them is the row's own. Of a policy they are
+    gains, and `actions` the places of the actions that bring them.
     """
 
     features: tuple[str, ...]
     values: tuple[tuple[float | None, ...], ...]
     outcomes: tuple[float, ...]
+    actions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Rows with what moved their scores: names and families of the features, values, contributions."""
+
+    names: Sequence[str]
+    families: Sequence[str]
+    values: Floats32  # (n, n_features)
+    moved: Answers  # (n, n_features)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Some features of a row by their places, and the values to try of each, the row's own first."""
+
+    row: int
+    places: list[int]
+    values: list[list[float]]
 
 
 def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequence[str]) -> list[WhatIf]:
     """Return the grids of the chosen rows of a sample, each over the features that count most for it.
-
-    They are of different families where that can be: of one family they tell of one thing, and changing only one of
-    them makes a customer nobody is.
 
     Parameters
     ----------
     families
         The family of each feature.  # (n_features,)
     """
-    others = [_quantiles(column) for column in sample.rows.values.T]
-    picked = [_features(sample, row, families, others) for row in chosen]
-    values = [
-        [_values(sample.rows.values[row, at], others[at]) for at in places]
-        for row, places in zip(chosen, picked, strict=True)
-    ]
-    grids = [list(product(*of)) for of in values]
-    outcomes = _score(model, sample, list(zip(chosen, picked, grids, strict=True)))
+    told = Explained(sample.rows.names, families, sample.rows.values, sample.found.values)
+    grids = grids_of(told, chosen)
+    said = answers(model.outcomes, told, grids)
+    return [told_grid(told, grid, of) for grid, of in zip(grids, said, strict=True)]
+
+
+def told_grid(told: Explained, grid: Grid, outcomes: Answers, actions: Sequence[int] = ()) -> WhatIf:
+    """Return a grid with its answers, as a page keeps it."""
+    return WhatIf(
+        features=tuple(told.names[at] for at in grid.places),
+        values=tuple(tuple(None if np.isnan(v) else float(v) for v in of) for of in grid.values),
+        outcomes=tuple(round(float(one), 6) for one in outcomes),
+        actions=tuple(actions),
+    )
+
+
+def grids_of(told: Explained, chosen: Sequence[int]) -> list[Grid]:
+    """Return what to try of each chosen row.
+
+    The features are of different families where that can be: of one family they tell of one thing, and changing only
+    one of them makes a customer nobody is.
+    """
+    others = [_quantiles(column) for column in told.values.T]
+    picked = [(row, _features(told, row, others)) for row in chosen]
     return [
-        WhatIf(
-            features=tuple(sample.rows.names[at] for at in places),
-            values=tuple(tuple(None if np.isnan(v) else float(v) for v in of) for of in row_values),
-            outcomes=tuple(scored),
-        )
-        for places, row_values, scored in zip(picked, values, outcomes, strict=True)
+        Grid(row, places, [_values(told.values[row, at], others[at]) for at in places])
+        for row, places in picked
     ]
 
 
@@ -70,41 +103,40 @@ def _values(own: np.float32, others: Sequence[float]) -> list[float]:
     return [float(own), *(value for value in others if value != own)]
 
 
-def _features(
-    sample: Sample, row: int, families: Sequence[str], others: Sequence[Sequence[float]]
-) -> list[int]:
+def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> list[int]:
     """Return the places of the features to change, the one that counts most first."""
-    moved = np.abs(sample.found.values[row])
+    moved = np.abs(told.moved[row])
     counting = [
         at
         for at in np.argsort(-moved, kind="stable").tolist()
-        if moved[at] > 0 and len(_values(sample.rows.values[row, at], others[at])) > 1
+        if moved[at] > 0 and len(_values(told.values[row, at], others[at])) > 1
     ]
     found: list[int] = []
     for at in counting:
-        if len(found) < FEATURES and families[at] not in [families[one] for one in found]:
+        if len(found) < FEATURES and told.families[at] not in [told.families[one] for one in found]:
             found.append(at)
     return found + [at for at in counting if at not in found][: FEATURES - len(found)]
 
 
-def _score(
-    model: Model, sample: Sample, asked: Sequence[tuple[int, list[int], list[tuple[float, ...]]]]
-) -> list[list[float]]:
-    """Return the outcomes of all grids, scored some thousand rows at a time."""
-    found: list[list[float]] = []
-    waiting: list[NDArray[np.float32]] = []
+def answers(score: Callable[[Floats32], Answers], told: Explained, grids: Sequence[Grid]) -> list[Answers]:
+    """Return what is said of every combination of each grid, some thousand rows asked at a time.
+
+    # (n_combinations, ...) each, as `score` has it a row
+    """
+    found: list[Answers] = []
+    waiting: list[Floats32] = []
 
     def flush() -> None:
         if not waiting:
             return
-        scored = model.outcomes(np.concatenate(waiting))
-        ends = np.cumsum([len(block) for block in waiting])[:-1]
-        found.extend([round(float(one), 6) for one in part] for part in np.split(scored, ends))
+        scored = score(np.concatenate(waiting))
+        found.extend(np.split(scored, np.cumsum([len(block) for block in waiting])[:-1]))
         waiting.clear()
 
-    for row, places, grid in asked:
-        block = np.repeat(sample.rows.values[row : row + 1], len(grid), axis=0)
-        block[:, places] = np.array(grid, np.float32).reshape(len(grid), len(places))
+    for grid in grids:
+        tried = list(product(*grid.values))
+        block = np.repeat(told.values[grid.row : grid.row + 1], len(tried), axis=0)
+        block[:, grid.places] = np.array(tried, np.float32).reshape(len(tried), len(grid.places))
         waiting.append(block)
         if sum(map(len, waiting)) >= AT_ONCE:
             flush()

@@ -17,13 +17,21 @@
 
   const number = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
   const signed = (value) => (value > 0 ? "+" : "") + number(value, 3);
-  const outcome = (value) => (data.amount ? `${number(value / 100, 2)} EUR` : `${number(100 * value, 1)}\u202f%`);
-  const came = (one) => (data.amount ? `it was ${outcome(one.label)}` : one.label ? "it happened" : "it did not happen");
+  // What a grid says at a place: a score, or the action that would be best with its gain.
+  const answered = ({ outcomes, actions }, place) => {
+    const value = outcomes[place] * data.scale;
+    if (!actions.length) {
+      const digits = { minimumFractionDigits: data.digits, maximumFractionDigits: data.digits };
+      return value.toLocaleString("en-US", digits) + data.suffix;
+    }
+    const best = `${data.actions[actions[place]]}, ${signed(value)}`;
+    return value > data.threshold ? best : `do nothing (best: ${best})`;
+  };
   const days = (count) => (count === 0 ? "that day" : count === 1 ? "1 day before" : `${count} days before`);
-  const told = (one) => `Sample ${one.sample}, ${one.kind}: ${outcome(one.outcome)}, ${came(one)}`;
+  const told = (one) => `Sample ${one.sample}, ${one.kind}: ${one.said}, ${one.came}`;
 
   const words = data.customers.map((one) =>
-    [`sample ${one.sample}`, one.kind, one.category, ...Object.entries(one.groups).flat(), ...one.reasons].join(" ").toLowerCase());
+    [`sample ${one.sample}`, one.kind, ...one.facts.flat(), ...one.reasons].join(" ").toLowerCase());
 
   const bar = (from, to, scale, kind) => {
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
@@ -41,13 +49,13 @@
     const body = make("tbody");
     const row = (kind, name, value, size, from, to, way) => body.append(make("tr", { class: kind },
       make("th", { scope: "row" }, name), make("td", { class: "name" }, value), make("td", {}, size), bar(from, to, scale, way)));
-    row("edge", "Where every score starts", "", number(one.base, 3), 0, one.base, "edge");
+    row("edge", one.start, "", number(one.base, 3), 0, one.base, "edge");
     steps.forEach((step, at) => row("step", typeof step[0] === "number" ? data.features[step[0]] : step[0], step[1],
       signed(step[2]), ends[at], ends[at + 1], step[2] < 0 ? "down" : "up"));
-    row("edge", "Raw score", "", number(one.raw, 3), 0, ends.at(-1), "edge");
+    row("edge", one.end, "", number(one.raw, 3), 0, ends.at(-1), "edge");
     return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Waterfall" },
       make("table", { class: "waterfall", id: "waterfall" },
-        make("caption", {}, `What makes the score, in ${data.unit}`),
+        make("caption", {}, data.caption),
         make("thead", {}, make("tr", {}, ...["Feature", "Value", "Moves by"].map((text) =>
           make("th", text === "Value" ? { scope: "col", class: "name" } : { scope: "col" }, text)), make("td", { "aria-hidden": "true" }))), body));
   };
@@ -56,7 +64,8 @@
     const { days: when, channel, kind, cents, earlier } = one.history;
     if (!when.length) return make("p", { class: "soft" }, "Nothing was visible at that date.");
     const used = [...new Set(channel)].sort((a, b) => a - b);
-    const left = 62, width = 560, line = 24, last = Math.max(...when, 30);
+    const left = 14 + 6.4 * Math.max(...used.map((place) => data.channels[place].length), 6);
+    const width = 560, line = 24, last = Math.max(...when, 30);
     const x = (day) => left + (width - left - 12) * (1 - Math.sqrt(day / last));
     const picture = draw("svg", { viewBox: `0 0 ${width} ${used.length * line + 26}`, class: "timeline", role: "img",
       "aria-label": `${when.length} interactions on ${used.length} channels; the table below lists them.` });
@@ -86,17 +95,16 @@
   };
 
   const whatIf = (one) => {
-    const { features, values, outcomes } = one.what_if;
+    const { features, values } = one.what_if;
     if (!features.length) return make("p", { class: "soft" }, "No feature of this score has another value to try.");
     const answer = make("output", { id: "answer", "aria-live": "polite" });
     const chosen = features.map(() => 0);
     const tell = () => {
       const place = chosen.reduce((sum, value, at) => sum * values[at].length + value, 0);
-      const now = data.amount ? outcomes[place] : outcomes[place] / 10000;
-      const own = data.amount ? outcomes[0] : outcomes[0] / 10000;
+      const own = answered(one.what_if, 0);
       answer.textContent = chosen.some((value) => value)
-        ? `The model would say ${outcome(now)}; as it stands it says ${outcome(own)}.`
-        : `As it stands the model says ${outcome(own)}.`;
+        ? `The model would say: ${answered(one.what_if, place)}; as it stands, ${own}.`
+        : `As it stands the model says: ${own}.`;
     };
     const fields = features.map((name, at) => {
       const id = `what-if-${at}`;
@@ -106,20 +114,29 @@
       return make("p", {}, make("label", { for: id }, data.features[name]), choice);
     });
     tell();
-    return make("div", { class: "what-if" }, ...fields, answer, make("p", { class: "note" },
-      "The model's answer with other values alone: what an action would change, it does not say."));
+    return make("div", { class: "what-if" }, ...fields, answer, make("p", { class: "note" }, data.note));
+  };
+
+  const actions = (one) => {
+    const low = Math.min(0, ...one.gains.map((of) => of[2])), high = Math.max(0, ...one.gains.map((of) => of[3]));
+    const scale = { low, span: high - low || 1 };
+    const rows = [...one.gains].sort((a, b) => b[1] - a[1]).map(([name, size, least, most, able]) => make("tr", {},
+      make("th", { scope: "row" }, able ? name : `${name} (not possible then)`), make("td", {}, signed(size)),
+      make("td", {}, `${number(least, 3)} to ${number(most, 3)}`), bar(0, size, scale, size < 0 ? "down" : "up")));
+    return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Actions" },
+      make("table", {}, make("thead", {}, make("tr", {}, ...["Action", "Expected gain", "95\u202f% interval"]
+        .map((text) => make("th", { scope: "col" }, text)), make("td", { "aria-hidden": "true" }))), make("tbody", {}, ...rows)));
   };
 
   const show = (one) => {
-    const facts = [["As of", one.as_of], ["Said", outcome(one.outcome)], ["Came true", came(one)],
-      ...(one.category ? [["Category", one.category]] : []), ...Object.entries(one.groups)];
     const part = (title, ...nodes) => make("section", { "aria-label": title }, make("h4", {}, title), ...nodes);
     by("one").replaceChildren(
       make("h3", { id: "chosen" }, `Sample ${one.sample}: ${one.kind}`),
-      make("p", { class: "note" }, `Here for ${data.meaning[one.kind]}.`),
-      make("dl", { class: "facts-line" }, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
+      make("p", { class: "note" }, one.meaning),
+      make("dl", { class: "facts-line" }, ...one.facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)))),
+      ...(one.gains.length ? [part("Actions", actions(one))] : []),
       part("Reasons", make("ul", {}, ...one.reasons.map((text) => make("li", {}, text)))),
-      part("Score", waterfall(one)),
+      part(one.gains.length ? "Gain of the best action" : "Score", waterfall(one)),
       part("What if", whatIf(one)),
       part("History", timeline(one)));
   };

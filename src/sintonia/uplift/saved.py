@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from sintonia.config import FeaturesConfig, PolicyConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
-from sintonia.features import Fitted
+from sintonia.features import Feature, Fitted, catalogue
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
@@ -42,6 +43,11 @@ class PolicyModel:
     source: str
     fingerprint: str
     observational: bool
+
+    @cached_property
+    def catalogue(self) -> tuple[Feature, ...]:
+        """The features it reads, as they are made now."""
+        return tuple(catalogue(self.features, self.fitted))
 
     @property
     def outputs(self) -> tuple[str, ...]:
