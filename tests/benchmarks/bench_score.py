@@ -5,9 +5,11 @@
 
 The store is drawn here, and so are three models (churn, purchase, value with its median) of `--trees` trees that read
 the features of all families of interactions at one date. End to end is all of `score_list`, in a process of its own:
-a CSV of cards read, matched, scored, written, with its page and its history, no reasons. The bare kernel reads the same
-buckets and computes the same features once; bare LightGBM predicts what the models read, in memory already. All have
-two threads; seconds are of the clock and of the processor, for the machine may have other work.
+a CSV of cards read, matched, scored, decided on, written, with its page and its history, no reasons unless `--reasons`
+asks for them. What is decided are three actions under a budget and a capacity, their effects in a table. The bare
+kernel reads the same buckets and computes the same features once; bare LightGBM predicts what the models read, in
+memory already. All have two threads; seconds are of the clock and of the processor, for the machine may have other
+work. What is compiled at its first use is compiled before.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import lightgbm
@@ -28,9 +31,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.calibration import Calibrator
-from sintonia.config import EngineConfig, FeaturesConfig, ReasonsConfig, ScoreSettings, TaskConfig
+from sintonia.config import (
+    CapacityConfig,
+    DecideSettings,
+    EngagementActionConfig,
+    EngagementConfig,
+    EngineConfig,
+    FeaturesConfig,
+    ReasonsConfig,
+    ScoreSettings,
+    TaskConfig,
+)
+from sintonia.decision.decide import propose
 from sintonia.engine import connect
 from sintonia.features import catalogue, compute_features, families, fit, plan
+from sintonia.forest import ROWS_TO_SCORE
 from sintonia.interactions import open_store
 from sintonia.interactions.store import bucket_of
 from sintonia.lists import TaskModel, read_list, score_list
@@ -41,8 +56,14 @@ from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACT
 CHANNELS, KINDS = ("web", "app", "store", "email"), ("view", "cart", "purchase", "open", "click", "send")
 START, DAYS = np.datetime64("2024-01-01", "us"), 731
 AS_OF = datetime(2025, 12, 31)
+EFFECTS = pa.schema([("customer_id", pa.string()), ("action_id", pa.string()), ("effect", pa.float64())])
 PER_BUCKET = 15_000  # customers
 FEW_TEXTS = ["channel", "kind", "category", "item_id", "action_id"]
+ACTIONS = {
+    "mail": EngagementActionConfig("email", 0.02, needs_consent=False),
+    "push": EngagementActionConfig("push", 0.01, needs_consent=False),
+    "call": EngagementActionConfig("phone", 3.50, needs_consent=False),
+}
 TASKS = [TaskConfig(name=name, active_days=365) for name in ("churn", "purchase", "value")]
 
 
@@ -164,7 +185,23 @@ def grow(values: np.ndarray, names: list[str], label: np.ndarray, trees: int) ->
     return str(lightgbm.train({**asked, "min_data_in_leaf": 5}, data, trees).model_to_string())
 
 
-def score(workspace: Path) -> dict[str, float]:
+def draw_effects(workspace: Path, customers: int) -> None:
+    """Write what each action would change for each customer, in euro: little for most, much for few."""
+    rng = np.random.default_rng(3)
+    ids = [f"C{at:016X}" for at in range(customers)]
+    with pq.ParquetWriter(workspace / "effects.parquet", EFFECTS) as file:
+        for name in ACTIONS:
+            effect = rng.exponential(4.0 if name == "call" else 0.05, customers)
+            file.write_table(pa.table([ids, pa.repeat(name, customers), effect], schema=EFFECTS))
+
+
+def compile_forests(workspace: Path) -> None:
+    """Compile what scores long lists: the features' loops were, where the models were drawn."""
+    model = load_model(workspace / "models" / TASKS[0].name)
+    model.raw_scores(np.zeros((8, len(model.names)), np.float32), listed=ROWS_TO_SCORE)
+
+
+def score(workspace: Path, reasons: int) -> dict[str, float]:
     """Return what scoring the list takes, import to last byte."""
     begun = time.perf_counter()
     store = open_store(workspace)
@@ -174,11 +211,20 @@ def score(workspace: Path) -> dict[str, float]:
     ]
     bands = {"high": 91, "medium": 61, "low": 1}
     settings = ScoreSettings(
-        workspace=str(workspace), list=str(workspace / "list.csv"), reasons=ReasonsConfig(0), bands=bands,
+        workspace=str(workspace), list=str(workspace / "list.csv"), reasons=ReasonsConfig(reasons), bands=bands,
         engine=EngineConfig(threads=2, memory_gib=1.0),
     )  # fmt: skip
+    n = store.customers
+    engagement = EngagementConfig(
+        actions=ACTIONS, budget_eur=0.05 * n, capacities={"calls": CapacityConfig(at_most=n // 100, action="call")}
+    )  # fmt: skip
+    asked = DecideSettings(
+        workspace=str(workspace), effects=str(workspace / "effects.parquet"), engagement=engagement,
+        engine=settings.engine, as_of=f"{AS_OF:%Y-%m-%d}", decided_at=f"{AS_OF:%Y-%m-%d}",
+    )  # fmt: skip
     with connect(settings.engine, workspace) as connection:
-        scored = score_list(connection, store, read_list(Path(settings.list)), models, settings)
+        listed = read_list(Path(settings.list))
+        scored = score_list(connection, store, listed, models, settings, partial(propose, store, asked))
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "wall": time.perf_counter() - begun,
@@ -186,6 +232,7 @@ def score(workspace: Path) -> dict[str, float]:
         "gib": used.ru_maxrss / 2**20,
         "rows": scored.totals.rows,
         "scored": scored.totals.statuses["scored"],
+        "acted": sum(n for (action, _), n in scored.totals.actions.items() if action != "none"),
     }
 
 
@@ -232,25 +279,28 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--interactions", type=int, default=1_000_000)
     parser.add_argument("--trees", type=int, default=300)
+    parser.add_argument("--reasons", type=int, default=0)
     parser.add_argument("--score", help="score the list of this workspace, for a process of its own")
     given = parser.parse_args()
     if given.score:
-        print(json.dumps(score(Path(given.score))))
+        print(json.dumps(score(Path(given.score), given.reasons)))
         return
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder)
         draw_store(workspace, given.customers, given.interactions)
         draw_models(workspace, given.trees)
+        draw_effects(workspace, given.customers)
+        compile_forests(workspace)
         cards = np.random.default_rng(2).permutation(given.customers)
         lines = (f"{card:010d};{at % 97},5;note {at}\n" for at, card in enumerate(cards.tolist()))
         (workspace / "list.csv").write_text("card;paid;note\n" + "".join(lines))
-        told = [sys.executable, __file__, "--score", folder]
-        for _ in range(2 if given.customers <= 50_000 else 1):  # the first run compiles
-            ended = subprocess.run(told, capture_output=True, text=True, check=True)
+        told = [sys.executable, __file__, "--score", folder, "--reasons", str(given.reasons)]
+        ended = subprocess.run(told, stdout=subprocess.PIPE, text=True, check=True)
         whole = json.loads(ended.stdout.splitlines()[-1])
         parts = bare(workspace)
     print(
-        f"{given.customers:,} customers, {given.interactions:,} interactions, {whole['scored']:,} scored by 3 models"
+        f"{given.customers:,} customers, {given.interactions:,} interactions, {whole['scored']:,} scored by 3 models, "
+        f"{given.reasons} reasons each, something done for {whole['acted']:,}"
     )
     rows = {"kernel alone": parts["kernel"], "Booster.predict alone": parts["predict"]}
     rows["end to end"] = whole["wall"], whole["cpu"]

@@ -213,8 +213,13 @@ def test_excel_keeps_types_and_zeros_and_runs_no_formula(brand, tmp_path):
     assert rows[2][0] == brand.cards[1]
     place = rows[0].index("churn_propensity")
     assert isinstance(rows[1][place], float) or rows[1][place] is None
-    cell = openpyxl.load_workbook(scored.files[0])["list"]["D2"]
-    assert cell.data_type == "s"
+    sheet = openpyxl.load_workbook(scored.files[0])["list"]
+    assert sheet["D2"].data_type == "s"
+    # Neighbours of one width are told together.
+    widths = {at: one.width for one in sheet.column_dimensions.values() for at in range(one.min, one.max + 1)}
+    for at, column in enumerate(zip(*rows, strict=True), start=1):
+        longest = max(len(cell) for cell in column if isinstance(cell, str))
+        assert widths[at] > min(longest, 89), column[0]  # several refusals are longer than a screen is wide
 
 
 def test_parquet_keeps_its_types(brand, tmp_path):

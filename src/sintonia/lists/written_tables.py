@@ -13,8 +13,11 @@ from sintonia.lists.cells import cell_text
 from sintonia.lists.form import Form, cells_of, unique
 
 EXCEL_LETTERS = 32_767
-ADDRESS, SENTENCE = 26, 70
-"""Letters of a column's width: what an e-mail address takes, and what a reason does."""
+ADDRESS, SHORT = 26, 18
+"""Letters of a column's width: what an e-mail address takes, and what an action's name or a moment does."""
+
+ROOM = {"list_status": SHORT, "_reason": 90, "_status": 62, "_model": 36}
+"""What our columns take that say more, by a part of their names."""
 
 ROW_GROUP = 1 << 16
 MADE = datetime(2000, 1, 1)
@@ -126,10 +129,16 @@ class _ExcelWriter:
 
 
 def _width(name: str, own: bool, kind: pa.DataType | None) -> int:
-    """Return a column's width in letters: room for its name, and for sentences where reasons stand."""
-    if "reason" in name and not own:
-        return SENTENCE
-    return min(max(len(name) + 2, ADDRESS if own and kind in (None, pa.string()) else 0), SENTENCE)
+    """Return a column's width in letters: room for its name, and for what our columns of that name say.
+
+    Examples
+    --------
+    >>> _width("churn_reason_1", False, pa.string()), _width("churn_propensity", False, pa.float64())
+    (90, 18)
+    """
+    text = kind in (None, pa.string())
+    told = ADDRESS if own else next((room for part, room in ROOM.items() if part in name), SHORT)
+    return min(max(len(name) + 2, told if text else 0), max(ROOM.values()))
 
 
 def _legible(text: str) -> str:
