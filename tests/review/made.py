@@ -109,7 +109,7 @@ def evidence():
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
         groups=judge_groups(judged, named, (sample().place, family_sums(sample().found, FAMILIES))),
         fairness=judge_fairness(judged, named, ["sex"]),
-        labels=label_rates(rows(), {"train": DATES[:2], "test": DATES[2:]}),
+        labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
         profiles=profiles(reference(), test, said, seed=3),
         leaks=(LeakColumn("mood", "crm", None, True, HOSTILE),),
         catalogue=CATALOGUE,

@@ -10,6 +10,8 @@ import pytest
 from sintonia import registry
 from sintonia.cli import main
 from sintonia.config import TrackingConfig
+from sintonia.evidence.whole import plain
+from sintonia.pages import number
 from sintonia.review.sample import FILE
 
 SOURCE = """name: shop
@@ -153,6 +155,10 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     assert re.search(r"<th scope=\"row\">doing nothing</th><td>passed</td>", page)
     own = re.search(r'<tr class="own"><th scope="row">chosen</th>(.*?)</tr>', page)[1]
     assert f"<td>{value:.3f} ({low:.3f} to {high:.3f})</td>" in own
+    metrics = place.client.get_run(registered.run_id).data.metrics
+    for name in figures["policies"]:
+        row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page)[1]
+        assert f"<td>{number(metrics[f'{plain(name)}.doubly_robust'])} (" in row
     explained_as_the_policy_has_it(page, policy, place, registered.run_id)
     key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
     kept = registry.read_table(place, registered.run_id, FILE)
