@@ -149,15 +149,16 @@ DRAWN = "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(p
 
 
 def cold_loads(path, folder):
-    """Milliseconds to content, load event and first frame, and of processor, of a page a new browser has never seen."""
+    """Milliseconds to content, load event and first frame, and of the page's processor, in a new browser."""
     found = []
     for turn in range(LOADS):
         with chromium(Path(folder) / f"profile-{turn}") as browser:
+            browser.open("about:blank")
+            browser.send("Performance.enable", timeDomain="threadTicks")
             browser.open(path.resolve().as_uri())
             drawn = browser.run(DRAWN)
-            browser.send("Performance.enable", timeDomain="threadTicks")
             told = {one["name"]: one["value"] for one in browser.send("Performance.getMetrics")["metrics"]}
-            found.append([*browser.run(TIMING), drawn, 1000 * told["ThreadTime"]])
+            found.append([*browser.run(TIMING), drawn, 1000 * told["ProcessTime"]])
     return np.array(found)
 
 
