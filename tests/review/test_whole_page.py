@@ -164,6 +164,8 @@ def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_tha
         )
         assert browser.run("document.querySelector('#waterfall tbody').textContent") != before
         stands = browser.run("answer.textContent")
+        (told,) = [one for one in data()["customers"] if one["sample"] == asked]
+        assert stands == f"As it stands the model says: {told['said']}."
         changed = (
             "const choice = document.querySelector('#what-if-0'); choice.selectedIndex = choice.length - 1;"
         )

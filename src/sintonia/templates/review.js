@@ -18,7 +18,9 @@
   const number = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
   const signed = (value) => (value > 0 ? "+" : "") + number(value, 3);
   // What a grid says at a place: a score, or the action that would be best with its gain.
-  const answered = ({ outcomes, actions }, place) => {
+  const answered = (one, place) => {
+    const { outcomes, actions } = one.what_if;
+    if (!place && !actions.length) return one.said;
     const value = outcomes[place] * data.scale;
     if (!actions.length) {
       const digits = { minimumFractionDigits: data.digits, maximumFractionDigits: data.digits };
@@ -101,9 +103,9 @@
     const chosen = features.map(() => 0);
     const tell = () => {
       const place = chosen.reduce((sum, value, at) => sum * values[at].length + value, 0);
-      const own = answered(one.what_if, 0);
+      const own = answered(one, 0);
       answer.textContent = chosen.some((value) => value)
-        ? `The model would say: ${answered(one.what_if, place)}; as it stands, ${own}.`
+        ? `The model would say: ${answered(one, place)}; as it stands, ${own}.`
         : `As it stands the model says: ${own}.`;
     };
     const fields = features.map((name, at) => {
