@@ -13,6 +13,7 @@ import pytest
 from sintonia.config import ReasonsConfig, ScoreSettings
 from sintonia.erasure.tombstones import entomb
 from sintonia.errors import InputError
+from sintonia.interactions.store import bucket_of
 from sintonia.lists import chunks
 from sintonia.lists.cells import tamed
 from sintonia.lists.rows import chunk_sizes
@@ -244,6 +245,15 @@ def test_json_lines_keep_their_text(brand, write):
     assert json.loads(lines[1])["line"] == "oops"
     assert json.loads(lines[1])["list_status"] == "broken"
     assert json.loads(lines[2])["x"] == {"a": [1]}
+
+
+def test_a_chunk_reads_the_buckets_of_its_own_customers_however_many_they_are(brand):
+    """A chunk of one bucket that read all of them would make a list's cost grow with the square of the buckets."""
+    n = len(brand.store.buckets)
+    names = [name for name in (f"C{at}" for at in range(1000 * n)) if bucket_of(name, n) == n - 1]
+    assert n > 1
+    assert len(names) > 100 * n
+    assert brand.store.holding(names) == brand.store.buckets[-1:]
 
 
 def test_chunks_are_whole_buckets_or_equal_parts_of_one():

@@ -16,8 +16,6 @@ from sintonia.errors import NotBuiltError, NotEnoughDataError
 from sintonia.sources.report import SiloReport
 
 CURRENT = "current.json"
-MANY = 50
-"""Customers a bucket above which all buckets surely hold some."""
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
 """Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""
 ROUNDS = "decisions"
@@ -80,10 +78,12 @@ class Store:
 
     def holding(self, customers: Collection[str]) -> list[Path]:
         """Return the bucket files that can hold some of the customers (today's), in order."""
-        buckets = self.buckets
-        if len(customers) > MANY * len(buckets):
-            return buckets
-        return [buckets[at] for at in sorted({bucket_of(customer, len(buckets)) for customer in customers})]
+        buckets, found = self.buckets, set[int]()
+        for customer in customers:
+            if len(found) == len(buckets):
+                break
+            found.add(bucket_of(customer, len(buckets)))
+        return [buckets[at] for at in sorted(found)]
 
     def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
         """Return the rows of `attributes` or `links` of the customers of a bucket file of interactions.

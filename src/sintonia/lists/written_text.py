@@ -12,6 +12,9 @@ from typing import Any
 from sintonia.lists.cells import RISKY, cell_text, tamed
 from sintonia.lists.form import Form, cells_of, unique
 
+PLAIN = (str, int)
+"""What most cells are; they are written as Python does."""
+
 
 @contextmanager
 def _bytes(part: Path, packed: bool) -> Iterator[Any]:
@@ -68,7 +71,9 @@ def _texts(column: Any, decimals: int | None, sign: str) -> list[str]:  # noqa: 
     if decimals is not None:
         told = ["" if cell is None else f"{cell:.{decimals}f}" for cell in cells]
         return [text.replace(".", sign) for text in told] if sign != "." else told
-    return [cell if type(cell) is str else "" if cell is None else _fraction(cell, sign) for cell in cells]
+    return [
+        "" if cell is None else str(cell) if type(cell) in PLAIN else _fraction(cell, sign) for cell in cells
+    ]
 
 
 def _fraction(cell: Any, sign: str) -> str:  # noqa: ANN401
