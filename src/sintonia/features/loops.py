@@ -116,7 +116,7 @@ def totals(
 def ratios(terms: Array, rows: Array, features: Array, columns: Array) -> None:
     """Fill the features' columns with a term over another, NaN where that is nothing; `rows` (2, n) name the terms.
 
-    A third of the features of all families are ratios: filled in one pass, they cost a tenth of `combine.ratio`.
+    A quarter of the features of all families are such ratios. `combine.ratio` says the same in several passes.
     """
     for i in range(features.size):
         value, base, made = terms[rows[0, i]], terms[rows[1, i]], columns[features[i]]

@@ -5,7 +5,7 @@ step, however many terms ask for them, and nothing is looked up by its definitio
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +34,6 @@ from sintonia.features.sheet import (
     whole_numbers,
 )
 from sintonia.schema import INTERACTIONS
-
-if TYPE_CHECKING:
-    pass
 
 MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
