@@ -35,6 +35,13 @@ def connect(config: EngineConfig, workspace: Path) -> Iterator[duckdb.DuckDBPyCo
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the tables of the scratch database, whose room in memory and on disk is free again."""
+    names = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
+    for (name,) in names:
+        connection.execute(f'DROP TABLE "{name}"')
+
+
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     """Return the only row of a query, with nothing left pending: an undrained result blocks its connection."""
     (row,) = connection.execute(query).fetchall()

@@ -46,7 +46,8 @@ from sintonia.decision.limits import Limit
 from sintonia.decision.options import Factors, Options
 from sintonia.decision.refusals import Check, Refusals
 from sintonia.decision.rounds import Round, decisions_table, send_times
-from sintonia.decision.timing import Clocks, find_hours
+from sintonia.decision.timing import find_hours
+from sintonia.decision.visits import Clocks, Part
 from sintonia.decision.why import why_table
 from sintonia.engine import connect
 from sintonia.features import History, catalogue, compute_features, fit
@@ -133,9 +134,8 @@ def hours_of(policy: EngagementConfig, n: int, visits: int = 0):
     rng = np.random.default_rng(5)
     seen = Visits(np.arange(n + 1) * visits, rng.integers(0, 168, n * visits), np.ones(n * visits))
     channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
-    return find_hours(
-        Clocks(seen, np.zeros(n, np.int64)), rng.integers(0, 40, n), channels, policy.send, NOON
-    )
+    clocks = Clocks([Part(np.arange(n), seen)], np.zeros(n, np.int64))
+    return find_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
 
 
 @contextmanager
@@ -171,17 +171,17 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
         hours = hours_of(policy, n, visits=8)
     with show("choice"):
         factors = Factors.of(policy, np.ones(n), effect)
-        case = Case(ids.to_pylist(), refusals.allowed, factors, hours, np.zeros(11, np.int64))
+        case = Case(ids, refusals.allowed, factors, hours, np.zeros(11, np.int64))
         chosen = choose(case, policy, "r1", threads=2)
     if say:
         print(f"    gap {chosen.allocation.gap:.4%}")
     with show("decisions"):
         one = Round("r1", NOON, NOON, "bench-1", 28)
         nothing = pa.array([[]], pa.list_(pa.string())).take(pa.array(np.zeros(n, np.int32)))
-        decisions_table(one, case, chosen, ids, nothing)
+        decisions_table(one, case, chosen, nothing)
         send_times(chosen, case)
     with show("reasons"):
-        why_table(case, chosen, refusals, ids)
+        why_table(case, chosen, refusals)
 
 
 PER_POINT = (

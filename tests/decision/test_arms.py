@@ -1,6 +1,7 @@
 """The holdout stays, explorers draw with the probabilities that are logged, and never more than there is."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from sintonia.decision.limits import Limit
 
 
 def test_the_holdout_is_the_same_in_every_round_and_of_its_size():
-    customers = [f"C{at}" for at in range(4000)]
+    customers = pa.array([f"C{at}" for at in range(4000)])
     sticky = uniforms("salt", customers)[:, 0]
     rounds = [draw_arms(sticky, uniforms(f"round {at}", customers)[:, 0], 0.05, 0.1) for at in range(2)]
     held, again = (arm == HOLDOUT for arm in rounds)
@@ -21,9 +22,10 @@ def test_the_holdout_is_the_same_in_every_round_and_of_its_size():
 
 
 def test_a_customer_s_numbers_depend_on_salt_and_id_alone():
-    both = uniforms("s", ["A", "B"], 2)
-    assert both[1].tolist() == uniforms("s", ["B"], 2)[0].tolist()
-    assert both[0].tolist() != uniforms("t", ["A"], 2)[0].tolist()
+    ids = pa.array(["A", "B"])
+    both = uniforms("s", ids, 2)
+    assert both[1].tolist() == uniforms("s", ids.slice(1), 2)[0].tolist()
+    assert both[0].tolist() != uniforms("t", ids.slice(0, 1), 2)[0].tolist()
     assert ((both >= 0) & (both < 1)).all()
 
 

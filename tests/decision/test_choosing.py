@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY
 from sintonia.decision.choosing import Case, choose
 from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.options import Factors
-from sintonia.decision.timing import Clocks, find_hours
+from sintonia.decision.timing import find_hours
+from sintonia.decision.visits import Clocks, Part
 
 ACTIONS = {
     "mail": Action("email", 0.02),
@@ -34,7 +36,7 @@ def _case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=
         effect[:, 0] = 0
     visits = Visits(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
     hours = find_hours(
-        Clocks(visits, np.zeros(n, np.int64)),
+        Clocks([Part(np.arange(n), visits)], np.zeros(n, np.int64)),
         np.zeros(n, np.int64),
         ["email", "sms", "phone"],
         policy.send,
@@ -42,7 +44,7 @@ def _case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=
     )
     factors = Factors.of(policy, np.full(n, 2.0), effect)
     sent = np.zeros(5, np.int64) if sent is None else np.array(sent)
-    return Case([f"C{at:05d}" for at in range(n)], allowed, factors, hours, sent)
+    return Case(pa.array([f"C{at:05d}" for at in range(n)], pa.string()), allowed, factors, hours, sent)
 
 
 SHARES = {"holdout_share": 0.1, "explore_share": 0.2}

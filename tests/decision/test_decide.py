@@ -370,7 +370,7 @@ def test_a_proposal_for_some_is_what_a_round_decides_for_them_and_writes_nothing
     effects = effects_file(tmp_path / "effects.parquet", {who: {"mail": 0.5, "call": 0.1} for who in names})
     settings = _settings(effects, replace(POLICY, holdout_share=0.3))
     some = names[5:25]
-    table = propose(store, settings, some)
+    table = pa.concat_tables(propose(store, settings, pa.array(some)))
     assert table["customer_id"].to_pylist() == some
     assert not store.rounds.exists() or not [*store.rounds.glob("**/*.parquet")]
     whole = pq.read_table(decide_round(store, settings).files[0])
@@ -382,5 +382,5 @@ def test_a_proposal_for_some_is_what_a_round_decides_for_them_and_writes_nothing
     for row in rows:
         assert row["assignment_probability"] == 1
         assert (row["action_id"] == "none") == (row["arm"] == "holdout")
-        assert (row["send_at"] is None) == (row["action_id"] == "none") == (row["margin_eur"] is None)
+        assert (row["send_at_local"] is None) == (row["action_id"] == "none") == (row["margin_eur"] is None)
         assert row["effect"] == (0.5 if row["action_id"] == "mail" else 0)

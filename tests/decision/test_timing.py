@@ -2,15 +2,14 @@
 
 from datetime import datetime
 
-import duckdb
 import numpy as np
 import pytest
 
-from decision.small import NOON, ago, event, small_store
+from decision.small import NOON
 from sintonia.config import HoursConfig, SendConfig
-from sintonia.decision.contacts import open_tables
 from sintonia.decision.hour_kernels import Visits
-from sintonia.decision.timing import Clocks, find_hours, read_visits, segments
+from sintonia.decision.timing import find_hours, segments
+from sintonia.decision.visits import Clocks, Part
 from sintonia.features.cells import Cells
 
 WEDNESDAY = 48  # the hour of the week at which it begins
@@ -26,7 +25,8 @@ def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> 
         np.array([hour for hour, _ in flat], np.int64),
         np.array([count for _, count in flat], float),
     )
-    return Clocks(visits, np.array(relative or [0] * len(customers), np.int64))
+    part = Part(np.arange(len(customers)), visits)
+    return Clocks([part], np.array(relative or [0] * len(customers), np.int64))
 
 
 def _times(visits, send, segment=None, decided_at=NOON, channel="email"):
@@ -82,25 +82,6 @@ def test_the_clock_is_the_customer_s_own_and_follows_summer_time():
 def test_nothing_is_sent_before_it_is_decided(decided_at):
     _, times = _times(_visits({WEDNESDAY + 12: 9}), SendConfig(hours=EVERY_HOUR), decided_at=decided_at)
     assert times[0] >= decided_at
-
-
-def test_visits_are_threads_the_customer_began_by_their_own_clock(tmp_path):
-    rows = [
-        event("A", 0.5, "visit", utc_offset_minutes=120),  # Wednesday 0:00 UTC is 2:00
-        event("A", 0.5, "view", utc_offset_minutes=120, opens_thread=False),
-        event("A", 0.4, "send", utc_offset_minutes=120),
-        event("A", 0.3, "visit", utc_offset_minutes=None),
-        event("B", 2.5, "purchase", utc_offset_minutes=60, known_at=ago(2)),  # Monday 0:00 UTC is 1:00
-    ]
-    connection = duckdb.connect()
-    open_tables(connection, small_store(tmp_path, rows), NOON)
-    connection.execute(
-        "CREATE TABLE customers AS SELECT 'A' AS customer_id, 0 AS place UNION ALL SELECT 'B', 1"
-    )
-    clocks = read_visits(connection, "Europe/Rome", 3)
-    assert clocks.visits.start.tolist() == [0, 1, 2, 2]
-    assert clocks.visits.hour.tolist() == [WEDNESDAY + 2, 1]
-    assert clocks.relative.tolist() == [0, -60, 0]
 
 
 def test_people_are_alike_who_share_all_values_unknown_ones_too():

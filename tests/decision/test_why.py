@@ -1,7 +1,6 @@
 """What is said to turn a decision turns it, and what was refused is told with its reason."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from decision.test_choosing import _case
@@ -27,8 +26,7 @@ def _why(effects, policy=POLICY):
     chosen = choose(case, policy, "r1")
     refusals = Refusals.none(len(effect), 5)
     refusals.refuse(Check("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
-    ids = pa.array([f"C{at}" for at in range(len(effect))])
-    return chosen, why_table(case, chosen, refusals, ids).to_pylist()
+    return chosen, why_table(case, chosen, refusals).to_pylist()
 
 
 def test_the_margin_is_the_difference_in_worth_and_what_would_turn_it_follows():

@@ -271,27 +271,28 @@ def test_what_is_no_formula_is_not_touched(text):
 def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand, write):
     one, two = active(brand)[:2]
     whose = {row["source_key"]: row["customer_id"] for row in brand.store.read_crosswalk("card").to_pylist()}
+    proposed = pa.table(
+        {
+            "customer_id": [whose[one], whose[two]],
+            "action_id": ["mail", "none"],
+            "channel": ["email", None],
+            "send_at_local": pa.array([datetime(2025, 1, 2, 18, 30), None], pa.timestamp("us")),
+            "effect": [0.25, 0.0],
+            "runner_up": ["none", None],
+            "arm": ["policy", "holdout"],
+            "assignment_probability": [1.0, 1.0],
+            "margin_eur": [1.5, None],
+            "worth_eur": [1.5, 0.0],
+        }
+    ).sort_by("customer_id")
     asked = []
 
     def act(customers):
-        asked.append(customers)
-        return pa.table(
-            {
-                "customer_id": [whose[one], whose[two]],
-                "action_id": ["mail", "none"],
-                "channel": ["email", None],
-                "send_at_local": pa.array([datetime(2025, 1, 2, 18, 30), None], pa.timestamp("us")),
-                "effect": [0.25, 0.0],
-                "runner_up": ["none", None],
-                "arm": ["policy", "holdout"],
-                "assignment_probability": [1.0, 1.0],
-                "margin_eur": [1.5, None],
-                "worth_eur": [1.5, 0.0],
-            }
-        )
+        asked.append(customers.to_pylist())
+        return [proposed.slice(0, 1), proposed.slice(1)]
 
     scored = brand.score(write(f"card;n\n{two};1\nzzz;1\n{one};1\n{one};2\n"), act=act)
-    assert asked == [{whose[one], whose[two]}]
+    assert asked == [sorted([whose[one], whose[two]])]
     rows = told(scored.files[0])
     names = ("next_best_action", "channel", "send_at", "effect", "runner_up", "arm", "assignment_probability")
     done = ["mail", "email", "2025-01-02 18:30", "0.2500", "none", "policy", "1.0000"]
@@ -306,3 +307,49 @@ def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand
     assert why[:2] == ["Left alone on purpose, to measure what messages bring", ""]
     assert dict(scored.totals.actions) == {("mail", "email"): 1, ("none", ""): 1}
     assert "mail by email" in scored.files[1].read_text()
+
+
+def test_who_is_not_decided_on_gets_no_action_and_the_others_their_own(brand, write):
+    cards = active(brand)[:5]
+    whose = {row["source_key"]: row["customer_id"] for row in brand.store.read_crosswalk("card").to_pylist()}
+    ids = sorted(whose[card] for card in cards)
+    kept = [ids[1], ids[2], ids[4]]
+
+    def act(customers):
+        for some in (kept[:2], kept[2:]):
+            n = len(some)
+            yield pa.table(
+                {
+                    **{name: list(some) for name in ("customer_id", "action_id")},
+                    **{name: pa.nulls(n, pa.string()) for name in ("channel", "runner_up")},
+                    **{name: pa.nulls(n, pa.float64()) for name in ("effect", "margin_eur", "worth_eur")},
+                    "send_at_local": pa.nulls(n, pa.timestamp("us")),
+                    "arm": ["policy"] * n,
+                    "assignment_probability": [1.0] * n,
+                }
+            )
+
+    rows = told(brand.score(write("card;n\n" + "".join(f"{card};1\n" for card in cards)), act=act).files[0])
+    told_of = {whose[row["card"]]: row["next_best_action"] for row in rows}
+    assert told_of == {one: one if one in kept else "" for one in ids}
+
+
+def test_nobody_to_decide_on_is_nobody_s_action(brand, write):
+    def act(customers):
+        assert len(customers) == 1
+        yield pa.table(
+            {
+                **{
+                    name: pa.array([], pa.string())
+                    for name in ("customer_id", "action_id", "channel", "runner_up", "arm")
+                },
+                **{
+                    name: pa.array([], pa.float64())
+                    for name in ("effect", "margin_eur", "worth_eur", "assignment_probability")
+                },
+                "send_at_local": pa.array([], pa.timestamp("us")),
+            }
+        )
+
+    (row,) = told(brand.score(write(f"card;n\n{active(brand)[0]};1\n"), act=act).files[0])
+    assert (row["list_status"], row["next_best_action"]) == ("scored", "")

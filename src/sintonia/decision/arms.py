@@ -6,11 +6,12 @@ all of them together could ask for more than their share of what there is. So ea
 whatever the others draw.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sintonia.decision import kernels
@@ -24,23 +25,30 @@ Bools = NDArray[np.bool_]
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)
 
+BLOCK = 1 << 15
+"""Customers whose ids are texts of Python's at a time."""
+
 SURE = 5.0
 """Standard deviations that chance may bring above the mean: more happens once in three million rounds."""
 
 
-def uniforms(salt: str, customers: Iterable[str], count: int = 1) -> Floats:
+def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
 
     Examples
     --------
-    >>> uniforms("a", ["C1", "C2"]).round(4).tolist() == uniforms("a", ["C1", "C2"]).round(4).tolist()
+    >>> ids = pa.array(["C1", "C2"])
+    >>> uniforms("a", ids).round(4).tolist() == uniforms("a", ids).round(4).tolist()
     True
     """
     key = blake2b(salt.encode(), digest_size=32).digest()
-    raw = b"".join(
-        blake2b(customer.encode(), digest_size=8 * count, key=key).digest() for customer in customers
-    )
-    return (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64).reshape(-1, count) / 2.0**53
+    found = np.empty((len(customers), count))
+    for first in range(0, len(customers), BLOCK):
+        some = customers.slice(first, BLOCK).to_pylist()
+        raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
+        numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
+        found[first : first + BLOCK] = numbers.reshape(-1, count)
+    return found
 
 
 def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:

@@ -60,7 +60,7 @@ def refuse_unknown(
     """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
     every = np.arange(effects.shape[1]) > 0
     refusals.refuse(Check("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), every)
-    places = [hours.channels.index(action.channel) for action in policy.actions.values()]
+    places = [hours.uses[action.channel] for action in policy.actions.values()]
     never = [np.zeros(len(effects), np.bool_), *(~hours.reachable(place) for place in places)]
     refusals.refuse(
         Check("no_hour", "timing", "no allowed hour comes in time"), np.column_stack(never), every

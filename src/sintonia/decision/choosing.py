@@ -1,9 +1,9 @@
 """A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sintonia.config import NONE, EngagementConfig
@@ -31,17 +31,23 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Case:
-    """What a round decides on: customers in the order of their ids, and for each what is allowed, worth and when.
+    """What a round decides on: customers' ids, in their order, and for each what is allowed, worth and when.
 
     `allowed` is (n_customers, n_actions), action 0 being nothing; `sent` (n_actions,) counts what the round has sent
     already, which is taken off the limits.
     """
 
-    customers: Sequence[str]
+    ids: pa.Array
     allowed: Bools
     factors: Factors
     hours: Hours
     sent: Ints
+
+    def part(self, rows: slice) -> "Case":
+        """Return what a round decides on for customers who follow one another."""
+        first, last, _ = rows.indices(len(self.ids))
+        ids = self.ids.slice(first, last - first)
+        return Case(ids, self.allowed[rows], self.factors.part(rows), self.hours.part(rows), self.sent)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Chosen:
     exploration: Exploration
     fallback: Bools
 
+    def part(self, rows: slice) -> "Chosen":
+        """Return what was chosen for customers who follow one another; what is of all of them stays."""
+        names = ("arm", "option", "propensities", "worth", "fallback")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
     @property
     def action(self) -> Ints:
         """Each customer's action, its place in the options' actions."""
@@ -78,8 +89,8 @@ def choose(case: Case, policy: EngagementConfig, round_id: str, threads: int = 1
     options = Options.of(policy)
     worth, allowed = options.worth(case.factors, case.allowed, case.hours, policy.send.day_lever)
     limits = [_left(limit, options, case.sent) for limit in options.limits(policy)]
-    sticky = uniforms(f"holdout {policy.salt}", case.customers)[:, 0]
-    fresh = uniforms(f"round {policy.salt} {round_id}", case.customers, 3)
+    sticky = uniforms(f"holdout {policy.salt}", case.ids)[:, 0]
+    fresh = uniforms(f"round {policy.salt} {round_id}", case.ids, 3)
     arm = draw_arms(sticky, fresh[:, 0], policy.holdout_share, policy.explore_share)
     option = np.zeros(len(arm), np.int64)
     propensities = np.zeros(case.allowed.shape)
@@ -120,7 +131,7 @@ def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bool
     """Return the options explorers draw among: of an action's days each customer's best."""
     if options.day.max(initial=-1) < 0:
         return allowed
-    best = {channel: hours.best_day(place)[rows] for place, channel in enumerate(hours.channels)}
+    best = {channel: hours.best_day(use)[rows] for channel, use in hours.uses.items()}
     kept = allowed.copy()
     for option in range(1, len(options.action)):
         channel = options.channels[options.action[option]]

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_tables(connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime) -> None:
+def open_tables(
+    connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime, often: bool = True
+) -> None:
     """Give the connection what was seen before the decision: `seen`, `attributes`, `merges`, `decided`, `contacted`.
 
     `seen` are interactions; `decided` the store's decisions and the workspace's rounds, each once, of today's
-    customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id.
+    customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id. Where these are not
+    asked `often` they are gathered anew each time, not kept: they take more room than all else of a customer.
     """
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
@@ -33,7 +36,7 @@ def open_tables(connection: "duckdb.DuckDBPyConnection", store: Store, decided_a
         WHERE occurred_at {before} AND known_at {before}""")
     _gather_decided(connection, store)
     connection.execute(f"""
-        CREATE TEMP TABLE contacted AS
+        CREATE TEMP {"TABLE" if often else "VIEW"} contacted AS
         WITH sends AS (
             SELECT customer_id, channel, occurred_at AS made_at,
                    COALESCE(thread_id, interaction_id) AS thread, decision_id

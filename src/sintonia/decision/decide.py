@@ -1,19 +1,27 @@
 """A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down."""
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sintonia.config import DecideSettings, EngagementConfig
+from sintonia.decision.arms import ARMS
 from sintonia.decision.choosing import Chosen, choose
 from sintonia.decision.effects import intervals_of
 from sintonia.decision.preparing import Prepared, prepare
 from sintonia.decision.refusals import Refusals
-from sintonia.decision.rounds import Round, decisions_table, round_of, send_times, write_list, write_round
+from sintonia.decision.rounds import (
+    Round,
+    channels_of,
+    decisions_table,
+    round_of,
+    send_times,
+    write_list,
+    write_round,
+)
 from sintonia.decision.why import why_table
 from sintonia.errors import unknown
 from sintonia.interactions import Store
@@ -22,6 +30,8 @@ from sintonia.registry import Registered, find_policy, tracking
 from sintonia.uplift.saved import PolicyModel
 
 CUSTOMER = "customer_id"
+AT_ONCE = 1 << 16
+"""Customers whose proposals are spelt out at a time: what is known of each is a few numbers."""
 
 
 @dataclass(frozen=True)
@@ -65,32 +75,18 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
     )
 
 
-def propose(store: Store, settings: DecideSettings, customers: Collection[str]) -> pa.Table:
-    """Return what a round of these customers alone would decide; nothing is written, and nobody is contacted.
+def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iterator[pa.Table]:
+    """Yield, for some customers after others, what a round of these alone would decide; nothing is written or sent.
 
-    One row a customer: customer_id, action_id ('none': nothing is done), channel, send_at (UTC), send_at_local, effect
-    of the action against doing nothing, runner_up and margin_eur, by how much that is behind (null where nothing was
-    weighed), worth_eur, arm and assignment_probability (that of its action within the arm). Who is held out stays held
-    out, whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
+    One row a customer, by id: customer_id, action_id ('none': nothing is done), channel, send_at_local, effect of the
+    action against doing nothing, runner_up and margin_eur, by how much that is behind (null where nothing was weighed),
+    worth_eur, arm and assignment_probability (that of its action within the arm). Who is held out stays held out,
+    whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
     decided on together: what is scarce goes to where it is worth the most among all of them.
     """
-    decisions, why = _decide(store, settings, frozenset(customers)).tables()
-    places = pc.list_value_length(decisions["eligible_actions"]).to_numpy()
-    whose = np.repeat(np.arange(len(decisions)), places)
-    taken = pc.equal(
-        pc.list_flatten(decisions["eligible_actions"]), decisions["action_id"].take(pa.array(whose))
-    ).to_numpy(zero_copy_only=False)
-    probability = np.zeros(len(decisions))
-    probability[whose[taken]] = pc.list_flatten(decisions["logging_propensities"]).to_numpy()[taken]
-    factors = ("send_at", "send_at_local", "effect", "runner_up", "margin_eur", "worth_eur")
-    return pa.table(
-        {
-            **{name: decisions[name] for name in ("customer_id", "action_id", "channel")},
-            **{name: why[name] for name in factors},
-            "arm": decisions["arm"],
-            "assignment_probability": probability,
-        }
-    )
+    found = _decide(store, settings, customers)
+    for first in range(0, max(len(found.prepared.case.ids), 1), AT_ONCE):
+        yield found.proposed(slice(first, first + AT_ONCE))
 
 
 @dataclass(frozen=True)
@@ -103,19 +99,34 @@ class _Found:
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Return the decisions in the columns of the contract, and why they were taken with when to send."""
-        prepared, chosen = self.prepared, self.chosen
-        decisions = decisions_table(self.round, prepared.case, chosen, prepared.ids, prepared.live)
-        why = why_table(prepared.case, chosen, prepared.refusals, prepared.ids)
+        prepared, chosen, case = self.prepared, self.chosen, self.prepared.case
+        decisions = decisions_table(self.round, case, chosen, prepared.live)
+        why = why_table(case, chosen, prepared.refusals)
         why = why.append_column("decision_id", decisions["decision_id"])
-        bounds = intervals_of(prepared.effects, prepared.ids, chosen.action, chosen.options.actions)
+        bounds = intervals_of(prepared.effects, case.ids, chosen.action, chosen.options.actions)
         for name, bound in bounds.items():
             why = why.append_column(name, bound)
-        for name, times in send_times(chosen, prepared.case).items():
+        for name, times in send_times(chosen, case).items():
             why = why.append_column(name, times)
         return decisions, why
 
+    def proposed(self, rows: slice) -> pa.Table:
+        """Return what is proposed to customers who follow one another."""
+        case, chosen = self.prepared.case.part(rows), self.chosen.part(rows)
+        why = why_table(case, chosen, self.prepared.refusals.part(rows))
+        names = ("customer_id", "action_id", "effect", "runner_up", "margin_eur", "worth_eur")
+        return pa.table(
+            {
+                **{name: why[name] for name in names},
+                "channel": channels_of(chosen),
+                "send_at_local": send_times(chosen, case)["send_at_local"],
+                "arm": pa.array(ARMS).take(pa.array(chosen.arm)),
+                "assignment_probability": chosen.propensities[np.arange(len(case.ids)), chosen.action],
+            }
+        )
 
-def _decide(store: Store, settings: DecideSettings, customers: Collection[str] | None = None) -> _Found:
+
+def _decide(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _Found:
     """Return the round decided for these customers, by default for all of the store's."""
     learned = None if settings.effects else find_policy(tracking(settings.tracking, store.rounds.parent))
     origin = Path(settings.effects).name if settings.effects else _named(learned)

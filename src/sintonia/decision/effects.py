@@ -39,10 +39,10 @@ def effects_matrix(
         raise InputError(
             f"{origin} tells of no customer of the store and action of the policy; its actions are {found}."
         )
-    if len(np.unique(cell)) < len(cell):
-        raise InputError(f"{origin} has two effects for one customer and action; give one.")
     found_effects = np.full(len(ids) * len(actions), np.nan, np.float32)
     found_effects[cell] = effect[known]
+    if np.count_nonzero(~np.isnan(found_effects)) < len(cell):
+        raise InputError(f"{origin} has two effects for one customer and action; give one.")
     matrix = found_effects.reshape(len(ids), len(actions))
     matrix[:, list(actions).index(NONE)] = 0
     return matrix

@@ -26,9 +26,9 @@ class Lean(NamedTuple):
 
 
 class Ahead(NamedTuple):
-    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; those each channel is open.
+    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; those each use allows.
 
-    `opens` (n_channels, n_slots) has the places of these, -1 after the last.
+    `opens` (n_uses, n_slots) has the places of these, -1 after the last.
     """
 
     slot: Array
@@ -36,7 +36,7 @@ class Ahead(NamedTuple):
 
 
 class Best(NamedTuple):
-    """By customer, channel and day the best hour of the day, -1 for none, and its share of the visits."""
+    """By customer, use and day the best hour of the day, -1 for none, and its share of the visits."""
 
     hour: Array
     share: Array
@@ -44,7 +44,7 @@ class Best(NamedTuple):
 
 @compiled()
 def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best) -> None:
-    """Fill for these customers, by channel and day, the hour with most of the customer's visits, and their share.
+    """Fill for these customers, by use and day, the hour with most of the customer's visits, and their share.
 
     A visit counts half at its hour and a quarter at those beside it. A day without an allowed hour keeps -1 and a
     share of 0; of equal hours the first is taken.
@@ -61,11 +61,11 @@ def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best
             rate[hour] += count / 2.0
             rate[(hour + 1) % 168] += count / 4.0
             rate[(hour + 167) % 168] += count / 4.0
-        for channel in range(len(ahead.opens)):
-            for one in ahead.opens[channel]:
+        for use in range(len(ahead.opens)):
+            for one in ahead.opens[use]:
                 if one < 0:
                     break
                 day, visited = ahead.slot[one, 1], np.float32(rate[ahead.slot[one, 0]] / total)
-                if best.hour[row, channel, day] < 0 or visited > best.share[row, channel, day]:
-                    best.hour[row, channel, day] = ahead.slot[one, 2]
-                    best.share[row, channel, day] = visited
+                if best.hour[row, use, day] < 0 or visited > best.share[row, use, day]:
+                    best.hour[row, use, day] = ahead.slot[one, 2]
+                    best.share[row, use, day] = visited

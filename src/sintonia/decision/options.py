@@ -41,6 +41,10 @@ class Factors:
             cost if "cost" in used else 0 * cost,
         )
 
+    def part(self, rows: slice) -> "Factors":
+        """Return the factors of customers who follow one another."""
+        return Factors(self.value[rows], self.effect[rows], self.lever, self.cost_eur)
+
     def worth(self, action: int, lessened: Floats | float = 1.0) -> Worth:
         """Return an action's worth for each customer in euro; `lessened` is what a day leaves of its effect."""
         gain = self.value * self.effect[:, action] * self.lever[action] * lessened
@@ -85,9 +89,9 @@ class Options:
             action, day = int(self.action[option]), int(self.day[option])
             may, lessened = allowed[:, action], np.ones(len(allowed))
             if day >= 0:
-                channel = hours.channels.index(self.channels[action])
-                may = may & (hours.hour[:, channel, day] >= 0)
-                share = hours.share[:, channel]
+                use = hours.uses[self.channels[action]]
+                may = may & (hours.hour[:, use, day] >= 0)
+                share = hours.share[:, use]
                 lessened = 1 - day_lever * (1 - share[:, day] / np.maximum(share.max(axis=1), 1e-12))
             worth[may, option] = factors.worth(action, lessened)[may]
         return worth, np.isfinite(worth)

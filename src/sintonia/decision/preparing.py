@@ -1,7 +1,7 @@
 """Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ from sintonia.decision.facts import Known, marked, read_attribute, read_facts
 from sintonia.decision.options import Factors
 from sintonia.decision.refusals import Refusals, rule_names
 from sintonia.decision.rounds import Round, live_decisions, sent_rows
-from sintonia.decision.timing import Hours, find_hours, read_visits, segments
+from sintonia.decision.timing import Hours, find_hours, segments
+from sintonia.decision.visits import Visiting, read_visits
 from sintonia.engine import connect
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells
@@ -38,12 +39,11 @@ log = logging.getLogger("sintonia")
 
 @dataclass(frozen=True)
 class Prepared:
-    """Who is decided for, what may be done to whom, the rows of who was reached already, and what is in flight.
+    """What may be done to whom, the rows of who was reached already, and what is in flight.
 
-    `effects` is the table they came from, for their intervals.
+    `effects` is the table they came from, for their intervals; of a proposal, which tells none, it has no rows.
     """
 
-    ids: pa.Array
     refusals: Refusals
     case: Case
     sent: pa.Table
@@ -56,7 +56,7 @@ def prepare(
     settings: DecideSettings,
     one: Round,
     learned: PolicyModel | None,
-    customers: Collection[str] | None,
+    customers: pa.Array | None,
 ) -> Prepared:
     """Return everything a round of these customers, by default of all, is decided on.
 
@@ -65,7 +65,7 @@ def prepare(
     policy = settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
-            open_tables(connection, store, one.decided_at)
+            open_tables(connection, store, one.decided_at, bool(policy.contact_limits or policy.pauses))
             sent = sent_rows(connection, one.round_id)
             ids = _customers(connection, store, sent["customer_id"], customers)
         with step("Checking what may be done"):
@@ -73,13 +73,14 @@ def prepare(
             effects = effects_matrix(table, ids, [NONE, *policy.actions], origin)
             known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
-            hours = _hours(known, policy, one)
+            hours = _hours(known, store, settings, one)
             refusals = check(connection, policy, ids, facts, one.decided_at)
             refuse_unknown(refusals, policy, effects, hours)
             live = live_decisions(connection, ids, one)
     factors = Factors.of(policy, _value(policy, facts, len(ids)), np.nan_to_num(effects))
-    case = Case(ids.to_pylist(), refusals.allowed, factors, hours, _counted(sent, policy))
-    return Prepared(ids, refusals, case, sent, live, table)
+    case = Case(ids, refusals.allowed, factors, hours, _counted(sent, policy))
+    told = table if customers is None else table.schema.empty_table()
+    return Prepared(refusals, case, sent, live, told)
 
 
 def _effects(
@@ -98,23 +99,28 @@ def _customers(
     connection: "duckdb.DuckDBPyConnection",
     store: Store,
     sent: pa.ChunkedArray,
-    some: Collection[str] | None,
+    some: pa.Array | None,
 ) -> pa.Array:
-    """Return the customers to decide for, by id; the connection gets them as `customers`, with their place."""
-    asked = store.customer_ids() if some is None else store.customer_ids() & set(some)
-    left = sorted(asked - set(sent.to_pylist()))
-    ids = pa.array(left, pa.string())
-    table = pa.table({"customer_id": ids, "place": np.arange(len(ids))})
-    connection.register("given", table)
-    connection.execute("CREATE TEMP TABLE customers AS FROM given")
-    connection.unregister("given")
-    return ids
+    """Return the customers to decide for, by id; the connection gets them as `customers`."""
+    connection.register("reached", pa.table({"customer_id": sent}))
+    connection.register("given", pa.table({"customer_id": some if some is not None else sent.slice(0, 0)}))
+    path = str(store.folder / "crosswalk.parquet").replace("'", "''")
+    ids = connection.sql(f"""
+        SELECT DISTINCT customer_id FROM read_parquet('{path}')
+        {"" if some is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)
+        WHERE unlinked_at IS NULL ORDER BY customer_id""").to_arrow_table()
+    for name in ("reached", "given"):
+        connection.unregister(name)
+    connection.register("customers", ids)
+    return ids["customer_id"].combine_chunks()
 
 
-def _hours(known: Known, policy: EngagementConfig, one: Round) -> Hours:
-    send, n = policy.send, len(known.ids)
+def _hours(known: Known, store: Store, settings: DecideSettings, one: Round) -> Hours:
+    policy, n = settings.engagement, len(known.ids)
+    send = policy.send
     like = [read_attribute(known, name) for name in send.people_like]
-    clocks = read_visits(known.connection, send.time_zone, n)
+    asked = Visiting(known.ids, one.decided_at, send.time_zone)
+    clocks = read_visits(known.connection, store, asked, settings.engine.threads)
     channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
     return find_hours(clocks, segments(like, n), channels, send, one.decided_at)
 

@@ -63,6 +63,10 @@ class Refusals:
             fails = customers if customers.ndim == 1 else customers[:, action]
             self.failed[fails, action] |= bit
 
+    def part(self, rows: slice) -> "Refusals":
+        """Return the refusals of customers who follow one another."""
+        return Refusals(self.failed[rows], self.checks, self.applies)
+
     @property
     def allowed(self) -> Bools:
         """What may be done, (n_customers, n_actions)."""

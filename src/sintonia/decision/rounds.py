@@ -80,17 +80,16 @@ def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
     )
 
 
-def decisions_table(one: Round, case: Case, chosen: Chosen, ids: pa.Array, live: pa.Array) -> pa.Table:
+def decisions_table(one: Round, case: Case, chosen: Chosen, live: pa.Array) -> pa.Table:
     """Return the decisions of a round, a row a customer, with the columns of the contract; nothing is sent yet."""
-    names, n = pa.array(chosen.options.actions), len(ids)
+    names, n = pa.array(chosen.options.actions), len(case.ids)
     rows, action = np.nonzero(case.allowed)
     ends = pa.array(np.r_[0, np.bincount(rows, minlength=n).cumsum()].astype(np.int32))
-    channels = pa.array([channel or None for channel in chosen.options.channels])
     cents = np.round(chosen.options.cost_cents).astype(np.int64)
     columns: dict[str, Any] = {
-        "decision_id": decision_ids(one.round_id, ids),
+        "decision_id": decision_ids(one.round_id, case.ids),
         "round_id": _all(one.round_id, n),
-        "customer_id": ids,
+        "customer_id": case.ids,
         "unit": pa.nulls(n, pa.string()),
         "decided_at": _all(one.decided_at, n),
         "as_of": _all(one.as_of, n),
@@ -98,7 +97,7 @@ def decisions_table(one: Round, case: Case, chosen: Chosen, ids: pa.Array, live:
         "eligible_actions": pa.ListArray.from_arrays(ends, names.take(pa.array(action))),
         "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(chosen.propensities[rows, action])),
         "action_id": names.take(pa.array(chosen.action)),
-        "channel": channels.take(pa.array(chosen.action)),
+        "channel": channels_of(chosen),
         "arm": pa.array(ARMS).take(pa.array(chosen.arm)),
         "cost": pa.array(cents[chosen.action]),
         "sent_at": pa.nulls(n, pa.timestamp("us")),
@@ -106,6 +105,12 @@ def decisions_table(one: Round, case: Case, chosen: Chosen, ids: pa.Array, live:
         "reward_until": _all(one.decided_at + timedelta(days=one.reward_days), n),
     }
     return pa.table(columns).select(DECISIONS.names).cast(DECISIONS.arrow())
+
+
+def channels_of(chosen: Chosen) -> pa.Array:
+    """Return by customer the channel of its action, null where nothing is done."""
+    channels = pa.array([channel or None for channel in chosen.options.channels], pa.string())
+    return channels.take(pa.array(chosen.action))
 
 
 def _all(value: object, n: int) -> pa.Array:
@@ -126,13 +131,11 @@ def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: 
 def send_times(chosen: Chosen, case: Case) -> dict[str, pa.Array]:
     """Return by customer when to send, `send_at` in UTC and `send_at_local` by its own clock; null where nothing is."""
     rows = np.flatnonzero(chosen.option)
-    channel_of = np.array(
-        [case.hours.channels.index(name) if name else -1 for name in chosen.options.channels]
-    )
-    channel, day = channel_of[chosen.action[rows]], chosen.options.day[chosen.option[rows]]
-    best = case.hours.share[rows, channel].argmax(axis=1)
+    use_of = np.array([case.hours.uses[name] if name else -1 for name in chosen.options.channels])
+    use, day = use_of[chosen.action[rows]], chosen.options.day[chosen.option[rows]]
+    best = case.hours.share[rows, use].argmax(axis=1)
     utc, local = (np.full(len(chosen.option), np.datetime64("NaT", "us")) for _ in range(2))
-    utc[rows], local[rows] = case.hours.send_at(rows, channel, np.where(day < 0, best, day))
+    utc[rows], local[rows] = case.hours.send_at(rows, use, np.where(day < 0, best, day))
     return {"send_at": pa.array(utc), "send_at_local": pa.array(local)}
 
 
@@ -142,7 +145,8 @@ def sent_rows(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Tabl
     found = connection.sql(f"""
         SELECT {names} FROM (
             SELECT decided.* REPLACE (COALESCE(sent_at, made_at) AS sent_at) FROM decided
-            JOIN (SELECT decision_id, MIN(made_at) AS made_at FROM contacted GROUP BY 1) USING (decision_id)
+            JOIN (SELECT decision_id, MIN(made_at) AS made_at FROM contacted WHERE decision_id IS NOT NULL GROUP BY 1)
+            USING (decision_id)
             WHERE round_id = '{round_id}')
         ORDER BY {", ".join(DECISIONS.order)}""")
     return found.to_arrow_table().cast(DECISIONS.arrow())

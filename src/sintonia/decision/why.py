@@ -46,7 +46,7 @@ def runner_up(chosen: Chosen) -> RunnerUp:
     return RunnerUp(np.where(np.isfinite(margin), option, -1), np.where(np.isfinite(margin), margin, np.nan))
 
 
-def why_table(case: Case, chosen: Chosen, refusals: Refusals, ids: "pa.Array") -> pa.Table:
+def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
     """Return a row a customer: the winner's factors, the runner-up, the margin, what would turn it, what was refused.
 
     Columns: customer_id; action_id; worth_eur, value, effect, lever, cost_eur of the action and price_eur, what
@@ -68,7 +68,7 @@ def why_table(case: Case, chosen: Chosen, refusals: Refusals, ids: "pa.Array") -
     worth = np.take_along_axis(chosen.worth, chosen.option[:, np.newaxis], axis=1)[:, 0]
     return pa.table(
         {
-            "customer_id": ids,
+            "customer_id": case.ids,
             "action_id": names.take(pa.array(action)),
             "worth_eur": worth,
             "value": factors.value.astype(np.float32),

@@ -1,6 +1,6 @@
 """What would be done for a list's customers, under the names of our columns and with its reason in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 import pyarrow as pa
@@ -12,37 +12,46 @@ from sintonia.lists.spool import Spool
 from sintonia.reasons import Words, decided, read_words
 
 ACTED = "actions.parquet"
-AT_ONCE = 1 << 16
-Act = Callable[[set[str]], pa.Table]
-"""From customers to what would be done for each of them."""
+Act = Callable[[pa.Array], Iterable[pa.Table]]
+"""From customers to what would be done for each of them, by id, some customers after others."""
 
 
 def write_actions(act: Act, spool: Spool, language: str) -> None:
-    """Write what would be done for whom into the spool, unless an earlier run did.
+    """Write what would be done for whom into the spool, by the customer's row, unless an earlier run did.
 
     What is scarce goes to where it is worth the most among all customers, so they are decided on together; but for
-    that, rows are told so many at a time: sentences take ten times the room of numbers.
+    that, some are told after others: sentences take ten times the room of numbers.
     """
     if spool.path(ACTED).is_file():
         return
-    proposed, words = act(_ids(spool)), read_words(language)
+    ids, rows = _listed(spool)
+    words, first = read_words(language), 0
     with spool.writing(ACTED) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
-        for first in range(0, max(len(proposed), 1), AT_ONCE):
-            told = _actions(proposed.slice(first, AT_ONCE), words)
+        for proposed in act(ids):
+            told = _actions(proposed, words)
+            if told.num_rows:
+                # Who was reached already is not proposed to: those there are lie in order, but not side by side.
+                last = pc.index(ids, proposed["customer_id"][-1], start=first).as_py() + 1
+                place = pc.index_in(proposed["customer_id"], ids.slice(first, last - first))
+                told = told.add_column(0, "row", rows.slice(first, last - first).take(place.combine_chunks()))
+                first = last
+            else:
+                told = told.add_column(0, "row", pa.array([], pa.int64()))
             file = file or stack.enter_context(pq.ParquetWriter(part, told.schema))
             file.write_table(told)
 
 
-def _ids(spool: Spool) -> set[str]:
-    """Return the customers that are to be scored."""
-    return set(pq.read_table(spool.path(CUSTOMERS), columns=["customer_id"])["customer_id"].to_pylist())
+def _listed(spool: Spool) -> tuple[pa.Array, pa.Array]:
+    """Return the customers that are to be scored, by id, and their rows."""
+    listed = pq.read_table(spool.path(CUSTOMERS), columns=["customer_id", "row"]).combine_chunks()
+    order = pc.array_sort_indices(listed["customer_id"].combine_chunks())
+    return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 
 
 def _actions(proposed: pa.Table, words: Words) -> pa.Table:
     """Return what is proposed under the names of our columns."""
     columns = {
-        "customer_id": proposed["customer_id"],
         "next_best_action": proposed["action_id"],
         "channel": proposed["channel"],
         "send_at": pc.strftime(proposed["send_at_local"], format="%Y-%m-%d %H:%M"),

@@ -12,6 +12,7 @@ import pyarrow as pa
 from sintonia import __version__
 from sintonia.config import ScoreSettings
 from sintonia.drift import Tally, Watched, drift_of, watch
+from sintonia.engine import drop_tables
 from sintonia.erasure.tombstones import FILE as TOMBSTONES
 from sintonia.erasure.tombstones import read_tombstones
 from sintonia.errors import SintoniaError
@@ -26,9 +27,10 @@ from sintonia.lists.keys import Keys, find_key, quoted
 from sintonia.lists.layout import SendFiles, check_layout
 from sintonia.lists.page import render
 from sintonia.lists.read import Chunk, CustomerList, digest, read_list
-from sintonia.lists.rows import CUSTOMERS, LOCATED, ROWS, Located, locate, regrouped, suppress
+from sintonia.lists.rows import LOCATED, ROWS, Located, locate, regrouped, suppress
 from sintonia.lists.spool import Spool, open_spool, whole
 from sintonia.lists.write import check_size, ending, writing
+from sintonia.memory import release
 from sintonia.progress import counter
 from sintonia.tasks import label_kinds
 
@@ -80,9 +82,13 @@ def score_list(
         spool.remove()
         raise
     log.info("%s", located.told)
+    drop_tables(connection)
+    release()
     names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
+    release()
     if act is not None:
         write_actions(act, spool, settings.language)
+        release()
     watched = {one.task: _watch(store, one, tallies(spool, names, one.task), settings) for one in models}
     starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
     answers = Answers(models, settings.bands, settings.reasons.count, starts, act is not None)
@@ -218,10 +224,8 @@ def _joined(
         kept = f"SELECT * EXCLUDE (customer_id) RENAME (row AS first_row) FROM {scores}"
         joined = f"LEFT JOIN ({kept}) AS scores USING (first_row)"
     if spool.path(ACTED).is_file():
-        whose = f"SELECT row AS first_row, customer_id FROM read_parquet({quoted(spool.path(CUSTOMERS))})"
-        acted = f"read_parquet({quoted(spool.path(ACTED))}) AS acted"
-        joined += f" LEFT JOIN ({whose}) AS whose USING (first_row) LEFT JOIN {acted}"
-        joined += " ON acted.action__customer_id = whose.customer_id"
+        acted = f"SELECT * RENAME (row AS first_row) FROM read_parquet({quoted(spool.path(ACTED))})"
+        joined += f" LEFT JOIN ({acted}) AS acted USING (first_row)"
     reader = connection.sql(
         f"FROM read_parquet({quoted(spool.path(ROWS))}) AS told {joined} ORDER BY told.row"
     ).to_arrow_reader(1 << 14)
