@@ -23,6 +23,14 @@ def test_a_null_kind_is_the_number_after_the_last():
     assert [*found.cells["kind"].labels, None][found.cells["kind"].values[1]] is None
 
 
+def test_nulls_are_found_where_a_part_of_a_column_begins_within_a_byte():
+    amounts = [None if day % 3 == 0 else 7 for day in range(1, 25)]
+    rows = [row("ann", day, amount=amount) for day, amount in enumerate(amounts, 1)]
+    _, found = histories(table(rows)[11:20], ["amount"])
+    assert found.cells["amount"].missing.tolist() == [day % 3 == 0 for day in range(12, 21)]
+    assert found.cells["amount"].values.tolist() == [0 if day % 3 == 0 else 7 for day in range(12, 21)]
+
+
 @pytest.mark.parametrize("how", ["dictionary", "chunked", "both", "batch"])
 def test_strings_may_be_dictionaries_and_tables_may_come_in_pieces(how):
     plain = table(ROWS)

@@ -66,9 +66,11 @@ def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool
     """
     import pyarrow as pa
 
-    if name not in interactions.schema.names:
-        raise InputError(f"The interactions have no column '{name}'; {hint(name, interactions.schema.names)}")
-    column = interactions.column(name)
+    schema = interactions.schema
+    at = schema.get_field_index(name)
+    if at < 0:
+        raise InputError(f"The interactions have no column '{name}'; {hint(name, schema.names)}")
+    column = interactions.column(at)
     if key and column.null_count:
         raise InputError(
             f"The interactions have {column.null_count} rows without '{name}'; every row needs one."
@@ -85,30 +87,37 @@ def times(array: "pa.Array") -> Ints:
     import pyarrow as pa
 
     exact = array if array.type == pa.timestamp("us") else array.cast(pa.timestamp("us"))
-    microseconds: Ints = _filled(exact.view(pa.int64()), 0, _nulls(array))
-    return microseconds
+    missing, microseconds = _nulls(array), _bare(exact).view(np.int64)
+    return microseconds if missing is None else np.where(missing, 0, microseconds)
 
 
 def _nulls(array: "pa.Array") -> Bools | None:
-    """Return which values of a column are null; None when none is."""
+    """Return which values of a column are null, None when none is: a tenth of the time of Arrow's `is_null`."""
     if not array.null_count:
         return None
-    nulls: Bools = array.is_null().to_numpy(zero_copy_only=False)
+    bits, first = np.frombuffer(array.buffers()[0], np.uint8), array.offset
+    nulls: Bools = np.unpackbits(bits, count=first + len(array), bitorder="little")[first:] == 0
     return nulls
 
 
-def _filled(array: "pa.Array", value: float, missing: Bools | None) -> Numbers:
-    """Return an Arrow column of numbers with a value in place of nulls, the `missing`.
+def _bare(array: "pa.Array") -> Numbers:
+    """Return an Arrow column of numbers as it lies in memory, whatever stands in place of nulls.
 
-    Arrow's own fill_null takes 40 microseconds to begin, which a batch does not feel and one customer does.
+    Arrow's own casts and fill_null take 10 to 40 microseconds to begin, which a batch does not feel and one customer
+    does.
     """
     import pyarrow as pa
 
-    if missing is None:
-        filled: Numbers = array.to_numpy()
-        return filled
-    bare = pa.Array.from_buffers(array.type, len(array), [None, array.buffers()[1]], offset=array.offset)
-    return np.where(missing, value, bare.to_numpy())
+    if array.null_count:
+        array = pa.Array.from_buffers(array.type, len(array), [None, array.buffers()[1]], offset=array.offset)
+    bare: Numbers = array.to_numpy()
+    return bare
+
+
+def _filled(array: "pa.Array", value: float, missing: Bools | None, dtype: type[np.generic]) -> Numbers:
+    """Return an Arrow column as numbers of a type, with a value in place of nulls, the `missing`."""
+    numbers = _bare(array).astype(dtype, copy=False)
+    return numbers if missing is None else np.where(missing, dtype(value), numbers)
 
 
 def to_cells(array: "pa.Array", name: str) -> Cells:
@@ -131,11 +140,9 @@ def to_cells(array: "pa.Array", name: str) -> Cells:
     if pa.types.is_timestamp(kind):
         return Cells(times(array), missing)
     if pa.types.is_integer(kind):
-        whole = array if kind == pa.int64() else array.cast(pa.int64())
-        return Cells(_filled(whole, 0, missing), missing)
+        return Cells(_filled(array, 0, missing, np.int64), missing)
     if name in FRACTIONS and pa.types.is_floating(kind):
-        exact = array if kind == pa.float64() else array.cast(pa.float64())
-        return _fractions(_filled(exact, np.nan, missing))
+        return _fractions(_filled(array, np.nan, missing, np.float64))
     raise InputError(f"The interactions' '{name}' is {kind}; give it in whole units (cents, items).")
 
 
@@ -178,8 +185,7 @@ def _texts(array: "pa.Array") -> Cells:
 
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     labels = Labels(coded.dictionary)
-    indices = coded.indices if coded.indices.type == pa.int32() else coded.indices.cast(pa.int32())
-    codes = _filled(indices, len(labels), _nulls(indices))
+    codes = _filled(coded.indices, len(labels), _nulls(coded.indices), np.int32)
     if coded.dictionary.null_count:
         codes = np.where(codes == labels.index(None), len(labels), codes)
     return Cells(codes, None, labels)

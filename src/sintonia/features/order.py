@@ -73,7 +73,8 @@ def _in_order(
     starts = np.concatenate([[0], runs.run_ends.to_numpy()])
     back = occurred_at[1:] < occurred_at[:-1]
     back[starts[1:-1] - 1] = False  # between customers time may go back
-    ascending = pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
+    one = len(customers) < 2
+    ascending = one or pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
     if back.any() or not ascending:
         return None
     return (customers, starts) if names is None or _named_in_order(names, occurred_at, starts) else None
