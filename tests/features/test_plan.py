@@ -52,6 +52,17 @@ def test_features_of_one_combination_and_kind_of_terms_are_made_together():
     assert (days.features.tolist(), days.kinds, days.rows.tolist()) == ([1], (1, 0), [[0], [1]])
 
 
+def test_the_terms_of_all_combinations_are_gathered_in_runs_of_one_kind():
+    views, orders, since = Total(Filter(kind="view")), Total(ORDER), DaysSince(ORDER)
+    terms = [(views, orders), (since, orders), (orders, views)]
+    found = plan([Feature("test", f"t{i}", "", "", pair, ratio) for i, pair in enumerate(terms)])
+    counts, days = found.combined
+    assert counts.runs == ((0, slice(0, 4), 2),)  # views and orders of two features
+    assert days.runs == ((1, slice(0, 1), 1), (0, slice(4, 5), 1))
+    assert [rows.tolist() for rows in found.gathered.rows] == [[0, 1, 1, 0, 1], [0]]
+    assert found.gathered.features.tolist() == [0, 2, 1]
+
+
 def test_windows_come_the_shortest_first_and_all_of_time_last():
     assert planned(Total(PURCHASE), Total(PURCHASE, None, 30), Total(ORDER, None, 7)).windows_days == (
         7,

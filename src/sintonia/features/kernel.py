@@ -15,7 +15,7 @@ import numpy as np
 from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
 from sintonia.features.measures import Extreme, Floats, Floats32, Ints
 from sintonia.features.plan import Plan
-from sintonia.features.sheet import Marks, Sheet
+from sintonia.features.sheet import Marks, Sheet, look_back, whole_numbers
 from sintonia.features.steps import Steps
 from sintonia.features.terms import Slots
 
@@ -71,6 +71,9 @@ def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     from sintonia.features import ordered_loops
 
     plan, (whole, floats), made = results.plan, results.terms, sheet.made
+    if plan.steps.looks:
+        for look, seen in zip(plan.steps.looks, look_back(sheet, plan.steps.looks), strict=True):
+            made[look.number] = seen
     for number, step in plan.steps.after:
         made[number] = step(sheet)
     if plan.sequels.n_slots:
@@ -78,7 +81,7 @@ def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     if plan.moments.n_slots:
         ordered_loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
     for _, windows, (found, member) in plan.distinct:
-        ordered_loops.distinct(sheet.course, made[member], made[found][0], windows, whole)
+        ordered_loops.distinct(sheet.course, made[member], made[found].rows, windows, whole)
     for one, windows, (values,) in plan.extremes:
         sign = -1 if isinstance(one, Extreme) and one.lowest else 1
         ordered_loops.extremes(sheet.course, made[values], sign, windows, floats)
@@ -109,7 +112,6 @@ def _wanted(slots: Slots, sheet: Sheet) -> "tuple[Wanted, Ints]":
     from sintonia.features.loops import Wanted
 
     classes = np.zeros((len(slots.groups), sheet.n_rows), np.int64)
-    values = np.empty((len(slots.values), sheet.n_rows), np.int64)
     offset = 0
     for row, axes, group in zip(classes, slots.levels, slots.groups, strict=True):
         for levels, count in axes:
@@ -117,7 +119,7 @@ def _wanted(slots: Slots, sheet: Sheet) -> "tuple[Wanted, Ints]":
             row += sheet.made[levels]
         row += offset
         offset += group.meets.shape[1]
-    for row, number in zip(values, slots.values, strict=True):
-        row[:] = sheet.made[number]
+    columns = [(sheet.made[number], column) for number, column in slots.values]
+    values = whole_numbers(columns, slots.missing, sheet.n_rows)
     brought = (slots.start, slots.slot, slots.column)
     return Wanted(classes, *brought, slots.job, slots.n_slots, slots.depth), values

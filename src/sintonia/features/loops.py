@@ -50,29 +50,35 @@ class Wanted(NamedTuple):
 
 
 @compiled()
-def previous(course: Course, member: Array, same: tuple[Array, int], marks: Array, found: Array) -> None:
+def previous(
+    course: Course, members: Array, same: tuple[Array, Array, Array], marks: Array, found: Array
+) -> None:
     """Fill each row's latest earlier member row in its walk (-1: none), how many there were, and the seconds since.
 
-    `same` numbers a text that must be alike (empty: no text asked for), and says which number is no text, which is
-    like nothing. `marks` (n_numbers + 1,) keeps each number's latest row, counted on from call to call from its last
-    entry, so that it need not be wiped; `found` is (3, n_rows).
+    One look after the other: `members` are (n_looks, n_rows), `found` (n_looks, 3, n_rows). `same` tells which text
+    must be alike for each look (-1: none), the texts as numbers (n_texts, n_rows), and of each text the number that
+    is no text, which is like nothing. `marks` keeps each number's latest row, counted on from look to look and from
+    call to call from its last entry, so that it need not be wiped.
     """
-    texts, none = same
-    a_second = np.uint64(1_000_000)
-    base = marks[marks.size - 1]
-    for w in range(course.begin.size):
-        for r in range(course.begin[w], course.end[w]):
-            text = texts[r] if texts.size else 0
-            row = marks[text] - base if text != none else -1
-            if row >= course.begin[w]:
-                since = course.occurred_at[r] - course.occurred_at[row]  # rows ascend in time
-                found[0, r], found[1, r] = row, found[1, row] + 1
-                found[2, r] = np.int64(np.uint64(since) // a_second)
-            else:
-                found[0, r], found[1, r], found[2, r] = -1, 0, 0
-            if member[r] and text != none:
-                marks[text] = base + r
-    marks[marks.size - 1] = base + course.slice.size
+    which, texts, none = same
+    a_second, n_rows = np.uint64(1_000_000), course.slice.size
+    for i in range(which.size):
+        member, rows, counts, since = members[i], found[i, 0], found[i, 1], found[i, 2]
+        base = marks[marks.size - 1]
+        for w in range(course.begin.size):
+            for r in range(course.begin[w], course.end[w]):
+                text = texts[which[i], r] if which[i] >= 0 else 0
+                there = which[i] < 0 or text != none[which[i]]
+                row = marks[text] - base if there else -1
+                if row >= course.begin[w]:
+                    passed = course.occurred_at[r] - course.occurred_at[row]  # rows ascend in time
+                    rows[r], counts[r] = row, counts[row] + 1
+                    since[r] = np.int64(np.uint64(passed) // a_second)
+                else:
+                    rows[r], counts[r], since[r] = -1, 0, 0
+                if member[r] and there:
+                    marks[text] = base + r
+        marks[marks.size - 1] = base + n_rows
 
 
 @compiled()

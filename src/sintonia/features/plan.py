@@ -1,8 +1,10 @@
 """How the features of a list are computed together: which terms, by which steps, combined how; made once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,7 +38,8 @@ UNSUBSCRIBED = ("kind", "channel")
 class Combined:
     """Features of one combination of one kind of terms each: the combination may be called for all at once.
 
-    `each` are the features' own combinations; `combine` is of them all, for terms of (n, n_rows).
+    `each` are the features' own combinations; `combine` is of them all, for terms of (n, n_rows). Of all terms that
+    are `Gathered` for it, `runs` are those it reads: their kind, which, and of how many terms.
     """
 
     combine: Callable[..., Numbers]
@@ -44,6 +47,14 @@ class Combined:
     features: Ints  # (n,) their places among the features
     kinds: tuple[int, ...]  # of each term: WHOLE or FRACTION
     rows: Ints  # (n_terms, n) among the terms of their kind
+    runs: tuple[tuple[int, slice, int], ...]
+
+
+class Gathered(NamedTuple):
+    """What features that are combined together read and fill, one combination after the other."""
+
+    rows: tuple[Ints, Ints]  # of whole numbers, of floats
+    features: Ints
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class Plan:
     """
 
     combined: tuple[Combined, ...]
+    gathered: Gathered
     columns: tuple[str, ...]
     windows_days: tuple[Window, ...]
     n_whole: int
@@ -125,8 +137,10 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
     windows, steps = planned.windows_of(terms), _steps(terms)
     sums = [term for term in terms if isinstance(term, Total)]
     summed = partial(planned.totals, place=place, straight=straight, windows=windows, steps=steps)
+    combined = _combined(rest, place)
     return Plan(
-        combined=_combined(rest, place),
+        combined=combined,
+        gathered=_gathered(combined),
         columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
         windows_days=windows,
         n_whole=len(whole),
@@ -161,7 +175,8 @@ def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Combined, 
     for number, feature in features.items():
         kinds, places = zip(*(place[term] for term in feature.terms), strict=True)
         together.setdefault((_alike(feature.combine), kinds), []).append((number, places))
-    found = []
+    found: list[Combined] = []
+    ends = [0, 0]
     for numbered in together.values():
         each = tuple(features[number].combine for number, _ in numbered)
         kinds = tuple(place[term][0] for term in features[numbered[0][0]].terms)
@@ -169,8 +184,28 @@ def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Combined, 
             np.array([number for number, _ in numbered]),
             np.array([rows for _, rows in numbered]).T,
         )
-        found.append(Combined(_of_all(each), each, numbers, kinds, rows))
+        runs = tuple(_runs(kinds, len(numbered), ends))
+        found.append(Combined(_of_all(each), each, numbers, kinds, rows, runs))
     return tuple(found)
+
+
+def _runs(kinds: Sequence[int], n: int, ends: list[int]) -> Iterator[tuple[int, slice, int]]:
+    """Yield the runs of terms of one kind, n features each, from where the runs before ended."""
+    for kind, some in groupby(kinds):
+        terms = len(list(some))
+        start = ends[kind]
+        ends[kind] += terms * n
+        yield kind, slice(start, ends[kind]), terms
+
+
+def _gathered(combined: Sequence[Combined]) -> Gathered:
+    rows: tuple[list[Ints], list[Ints]] = ([np.empty(0, np.int64)], [np.empty(0, np.int64)])
+    for one in combined:
+        for kind, row in zip(one.kinds, one.rows, strict=True):
+            rows[kind].append(row)
+    features = [np.empty(0, np.int64), *(one.features for one in combined)]
+    whole, floats = map(np.concatenate, rows)
+    return Gathered((whole, floats), np.concatenate(features))
 
 
 def _alike(combine: Callable[..., Numbers]) -> object:

@@ -1,6 +1,6 @@
 """A block's rows with what steps have made of them so far, and what single steps do with columns of cells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy as np
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells
 from sintonia.features.columns import HOUR
+from sintonia.features.combine import side_by_side
 from sintonia.features.histories import Walks
-from sintonia.features.measures import Column, Expression, Ints
+from sintonia.features.measures import Bools, Column, Expression, Ints
 
 if TYPE_CHECKING:
     from sintonia.features.loops import Course
@@ -42,9 +43,46 @@ class Sheet(NamedTuple):
         return len(self.walks.slice)
 
 
-def earlier(cells: Cells, rows: Ints) -> Cells:
-    """Return what a column held at earlier rows (-1: none)."""
-    none = rows < 0
+class Look(NamedTuple):
+    """Steps by number: rows that look for the latest earlier row of a mask, and of the `same` text if one is named."""
+
+    number: int
+    mask: int
+    same: tuple[int, str] | None
+
+
+class Found(NamedTuple):
+    """What a look finds for each row: the latest earlier row, how many there were, the seconds since, and if none."""
+
+    rows: Ints  # -1: none
+    counts: Ints
+    seconds: Ints
+    none: Bools
+
+
+def look_back(on: Sheet, looks: Sequence[Look]) -> list[Found]:
+    """Return what each look finds."""
+    from sintonia.features import loops
+
+    found = np.empty((len(looks), 3, on.n_rows), np.int64)
+    columns = list(dict.fromkeys(look.same for look in looks if look.same is not None))
+    texts, none = np.empty((len(columns), on.n_rows), np.int32), np.zeros(len(columns), np.int64)
+    for at, (number, name) in enumerate(columns):
+        cells = as_text(on.made[number], name)
+        texts[at], none[at] = cells.values, len(cells.labels or ())
+    which = np.array([-1 if look.same is None else columns.index(look.same) for look in looks])
+    members = side_by_side([on.made[look.mask] for look in looks])
+    marks = on.marks.reaching(int(none.max(initial=1)))
+    loops.previous(on.course, members, (which, texts, none), marks, found)
+    return [
+        Found(rows, counts, seconds, gone)
+        for (rows, counts, seconds), gone in zip(found, found[:, 0] < 0, strict=True)
+    ]
+
+
+def earlier(cells: Cells, found: Found) -> Cells:
+    """Return what a column held at the earlier rows that were found."""
+    rows, none = found.rows, found.none
     if cells.labels is not None:
         return Cells(np.where(none, len(cells.labels), cells.values.take(rows)), None, cells.labels)
     missing = None if cells.missing is None else np.broadcast_to(cells.missing, rows.shape)
@@ -52,24 +90,45 @@ def earlier(cells: Cells, rows: Ints) -> Cells:
     return Cells(before.values, none if before.missing is None else none | before.missing)
 
 
-def whole_numbers(cells: Cells, missing: int, column: Column, n_rows: int) -> Ints:
-    """Return a column of whole numbers with a number in place of what is missing.
+def whole_numbers(columns: Sequence[tuple[Cells, Column]], missing: int, n_rows: int) -> Ints:
+    """Return columns of whole numbers (n_columns, n_rows), with a number in place of what is missing.
 
     Raises
     ------
     ConfigError
-        When it holds text or fractions.
+        When one holds text or fractions.
     """
+    numbers = np.empty((len(columns), n_rows), np.int64)
+    for row, (cells, column) in zip(numbers, columns, strict=True):
+        row[:] = _whole(cells, column).values
+        if cells.missing is not None:
+            np.copyto(row, missing, where=cells.missing)
+    return numbers
+
+
+def truths(cells: Cells, column: Column, n_rows: int) -> Bools:
+    """Return which rows are neither 0, false nor missing.
+
+    Raises
+    ------
+    ConfigError
+        When they hold text or fractions.
+    """
+    values = _whole(cells, column).values
+    true = values if values.dtype == np.bool_ else values != 0
+    if cells.missing is not None:
+        true = true & ~cells.missing
+    return true if true.shape else np.full(n_rows, true)
+
+
+def _whole(cells: Cells, column: Column) -> Cells:
     if cells.labels is not None or cells.values.dtype.kind not in "bi":
         what = "text" if cells.labels is not None else "fractions"
         raise ConfigError(
             f"The measure {_told(column)} gives {what}; a measure is whole units or a truth value, as "
             "ROUND(100 * sentiment) or channel = 'web'."
         )
-    values = cells.values.astype(np.int64, copy=False)
-    if cells.missing is not None:
-        values = np.where(cells.missing, missing, values)
-    return values if values.shape else np.full(n_rows, values)
+    return cells
 
 
 def as_text(cells: Cells, column: Column) -> Cells:

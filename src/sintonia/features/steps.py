@@ -4,7 +4,7 @@ A step makes one array, or one column of cells, of those made before it. Equal c
 step, however many terms ask for them, and nothing is looked up by its definition while rows are read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,20 @@ from sintonia.features.measures import (
     Expression,
     Filter,
     Gap,
-    Ints,
     Level,
     Numbers,
     Previous,
 )
 from sintonia.features.sheet import (
+    Look,
     Sheet,
     as_text,
     clock,
     earlier,
     known_texts,
+    look_back,
     places,
+    truths,
     whole_numbers,
 )
 from sintonia.schema import INTERACTIONS
@@ -45,11 +47,13 @@ Step = Callable[[Sheet], Any]
 class Steps:
     """Steps by number, each after those it needs: first those of the row `alone`, then those that look back.
 
+    `looks` are the first that look back, for rows that are told by themselves: all of them are made in one call.
     `carried` are the numbers of the first that the others need, or terms that follow the rows in time.
     """
 
     def __init__(self) -> None:
         self.alone: list[tuple[int, Step]] = []
+        self.looks: list[Look] = []
         self.after: list[tuple[int, Step]] = []
         self.carried: set[int] = set()
         self._numbers: dict[object, int] = {}
@@ -70,15 +74,19 @@ class Steps:
         self.carried.update(number for number in numbers if self._alone[number])
         return numbers
 
-    def _step(self, key: object, make: Step, *needs: int, back: bool = False) -> int:
+    def _step(self, key: object, make: Step, *needs: int) -> int:
         """Return the number of a step, made the first time that it is asked for."""
         if key not in self._numbers:
-            alone = not back and all(self._alone[number] for number in needs)
-            self._numbers[key] = len(self._alone)
-            (self.alone if alone else self.after).append((len(self._alone), make))
-            self._alone.append(alone)
-            if not alone:
-                self.follow(*needs)
+            alone = all(self._alone[number] for number in needs)
+            (self.alone if alone else self.after).append((self._number(key, alone, needs), make))
+        return self._numbers[key]
+
+    def _number(self, key: object, alone: bool, needs: Iterable[int]) -> int:
+        """Return the number of a new step."""
+        self._numbers[key] = len(self._alone)
+        self._alone.append(alone)
+        if not alone:
+            self.follow(*needs)
         return self._numbers[key]
 
     def cells(self, column: Column) -> int:
@@ -94,20 +102,22 @@ class Steps:
                 return self._step(column, lambda on: Cells(on.made[levels], on.made[levels] == n), levels)
             case Gap():
                 found = self.previous(column.where, column.same)
-                return self._step(column, lambda on: Cells(on.made[found][2], on.made[found][0] < 0), found)
+                return self._step(
+                    column, lambda on: Cells(on.made[found].seconds, on.made[found].none), found
+                )
             case Earlier():
                 found = self.previous(column.where, column.same)
-                return self._step(column, lambda on: Cells(on.made[found][1]), found)
+                return self._step(column, lambda on: Cells(on.made[found].counts), found)
             case Previous():
                 found, value = self.previous(column.where, column.same), self.cells(column.column)
-                return self._step(column, lambda on: earlier(on.made[value], on.made[found][0]), found, value)
+                return self._step(column, lambda on: earlier(on.made[value], on.made[found]), found, value)
 
     def whole(self, column: Column, missing: int) -> int:
         """Return the number of a column of whole numbers, with a number in place of what is missing."""
         cells = self.cells(column)
         return self._step(
             ("whole", column, missing),
-            lambda on: whole_numbers(on.made[cells], missing, column, on.n_rows),
+            lambda on: whole_numbers([(on.made[cells], column)], missing, on.n_rows)[0],
             cells,
         )
 
@@ -154,31 +164,26 @@ class Steps:
         return self._step(axis, lambda on: places(numbers, on.made[values]), values)
 
     def previous(self, where: Filter, same: str | None = None) -> int:
-        """Return the number of (3, n_rows): the latest earlier row of a filter and text, how many, seconds since."""
-        mask = self.mask(where)
-        text = [] if same is None else [self.cells(same)]
-
-        def previous(on: Sheet) -> Ints:
-            from sintonia.features import loops
-
-            texts, none = np.empty(0, np.int32), 1
-            if same is not None:
-                cells = as_text(on.made[text[0]], same)
-                texts, none = cells.values.astype(np.int32, copy=False), len(cells.labels or ())
-            found = np.empty((3, on.n_rows), np.int64)
-            loops.previous(on.course, on.made[mask], (texts, none), on.marks.reaching(none), found)
-            return found
-
-        return self._step(("previous", where, same), previous, mask, *text, back=True)
+        """Return the number of what a look back for rows of a filter, and of the same text, finds."""
+        key = ("previous", where, same)
+        if key not in self._numbers:
+            mask, text = self.mask(where), None if same is None else (self.cells(same), same)
+            needs = [mask] if text is None else [mask, text[0]]
+            look = Look(self._number(key, False, needs), mask, text)
+            if all(self._alone[number] for number in needs):
+                self.looks.append(look)
+            else:
+                self.after.append((look.number, lambda on: look_back(on, [look])[0]))
+        return self._numbers[key]
 
     def _meets(self, one: Condition) -> int:
         if one.texts is not None:
             met = [text in one.texts for text in self._texts(one.column)]
             return self._looked_up(one, one.column, np.array([*met, False, False]))
-        values = self.whole(one.column, MISSING if one.numbers else 0)
         if one.numbers is None:
-            return self._step(one, lambda on: on.made[values] != 0, values)
-        numbers = np.array(one.numbers)
+            cells = self.cells(one.column)
+            return self._step(one, lambda on: truths(on.made[cells], one.column, on.n_rows), cells)
+        values, numbers = self.whole(one.column, MISSING), np.array(one.numbers)
         return self._step(one, lambda on: np.isin(on.made[values], numbers), values)
 
     def _texts(self, column: Column) -> tuple[str, ...]:

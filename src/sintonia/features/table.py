@@ -1,6 +1,6 @@
 """The feature table: interactions, as-of dates and a configuration into one row per (customer_id, as_of)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
-from sintonia.features.measures import Feature, Floats32, Ints, Numbers
+from sintonia.features.measures import Feature, Floats32, Ints
 from sintonia.features.order import shared
-from sintonia.features.plan import WHOLE, Combined, Plan, plan
+from sintonia.features.plan import WHOLE, Plan, plan
 from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
@@ -151,34 +151,35 @@ def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
 
 def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
     """Fill the features' columns for a block of customers."""
+    from sintonia.features import loops
+
     rows = columns.shape[1]
     results.hold(rows)
     compute_terms(block, line, results, columns)
-    together = rows < COMBINED
+    if rows < COMBINED:
+        _combine_together(results, columns)
+        return
     for one in results.plan.combined:
         if one.combine is ratio and one.kinds == (WHOLE, WHOLE):
-            _divide(one, results, columns)
-        elif together:
-            columns[one.features] = one.combine(*_gathered(one, results, rows))
-        else:
-            for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
-                terms = (
-                    results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
-                )
-                columns[feature] = combine(*terms)
+            loops.ratios(results.terms[WHOLE], one.rows, one.features, columns)
+            continue
+        for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
+            terms = (
+                results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
+            )
+            columns[feature] = combine(*terms)
 
 
-def _divide(one: Combined, results: Results, columns: Floats32) -> None:
-    from sintonia.features import loops
-
-    loops.ratios(results.terms[WHOLE], one.rows, one.features, columns)
-
-
-def _gathered(one: Combined, results: Results, rows: int) -> Iterable[Numbers]:
-    """Return the terms of features that are combined alike, (n_features, n_rows) each."""
-    if len(set(one.kinds)) == 1:
-        return results.terms[one.kinds[0]][:, :rows][one.rows]
-    return (results.terms[kind][row, :rows] for kind, row in zip(one.kinds, one.rows, strict=True))
+def _combine_together(results: Results, columns: Floats32) -> None:
+    """Fill the columns of few rows: all terms are fetched at once, and features combined alike in one call."""
+    gathered, rows = results.plan.gathered, columns.shape[1]
+    terms = [all_of[:, :rows][which] for all_of, which in zip(results.terms, gathered.rows, strict=True)]
+    made, end = np.empty((len(gathered.features), rows), np.float32), 0
+    for one in results.plan.combined:
+        given = [term for kind, some, n in one.runs for term in terms[kind][some].reshape(n, -1, rows)]
+        begin, end = end, end + len(one.features)
+        made[begin:end] = one.combine(*given)
+    columns[gathered.features] = made
 
 
 def _table(

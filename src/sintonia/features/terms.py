@@ -35,7 +35,8 @@ class Slots:
     """What a row brings to which slots by its classes, and the jobs that read the slots (see `loops.Wanted`).
 
     `levels` are, group by group, the steps of the axes' levels and how many those are; `values` are the steps of the
-    columns. `straight` are the jobs of totals that are features as they stand.
+    columns, in which `missing` stands for what is not there. `straight` are the jobs of totals that are features as
+    they stand.
     """
 
     groups: tuple[Group, ...]
@@ -47,7 +48,8 @@ class Slots:
     depth: int
     straight: Ints  # (n_jobs, 3)
     levels: tuple[tuple[tuple[int, int], ...], ...]
-    values: tuple[int, ...]
+    values: tuple[tuple[int, Column], ...]
+    missing: int = 0
 
 
 class Nested(NamedTuple):
@@ -100,7 +102,7 @@ def totals(
             jobs.append((*job, place[term][1]))
         features += [(*job, feature) for feature in straight.get(term, ())]
     made = _slots(brings, jobs, len(slots), steps)
-    values = tuple(steps.whole(column, 0) for column in columns)
+    values = _values(columns, steps)
     return replace(made, straight=np.array(features, np.int64).reshape(-1, 3), values=values)
 
 
@@ -115,13 +117,17 @@ def moments(floats: Sequence[Term], steps: Steps) -> Slots:
     ]
     depth = max([1, *(max(-term.position, term.position + 1) for _, term in asked)])
     made = _slots({where: [(slot, -1)] for where, slot in slots.items()}, jobs, len(slots), steps)
-    return replace(made, depth=depth, values=tuple(steps.whole(column, MISSING) for column in columns))
+    return replace(made, depth=depth, values=_values(columns, steps), missing=MISSING)
 
 
 def in_time(slots: Slots, steps: Steps) -> Slots:
     """Return the slots, noting that their rows are followed in time's order."""
-    steps.follow(*slots.values, *(step for axes in slots.levels for step, _ in axes))
+    steps.follow(*(step for step, _ in slots.values), *(step for axes in slots.levels for step, _ in axes))
     return slots
+
+
+def _values(columns: Sequence[Column], steps: Steps) -> tuple[tuple[int, Column], ...]:
+    return tuple((steps.cells(column), column) for column in columns)
 
 
 def _slots(
