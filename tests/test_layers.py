@@ -13,7 +13,7 @@ errors schema config provenance progress pages engine compiled memory timeline s
 interactions pseudonyms erasure behaviour features held tasks sufficiency frames training_set reference profit metrics
 propensity_metrics amount_metrics estimates segments calibration forest model tuning baselines
 evaluation check uplift predictions runs registry comparison pyfunc drift expectation
-scoring decision explain reasons review approval gate policy_gate promotion evidence lists summaries run_summaries
+scoring decision explain reasons review approval gate policy_gate promotion evidence lists summaries
 pipelines cli notebook __main__
 """
 LAYERS = FLOW.split()

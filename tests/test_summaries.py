@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sintonia.summaries import simulate_figures
+from sintonia.summaries.building import simulate_figures
 from sintonia.synthetic.simulate import SimulationSummary
 
 

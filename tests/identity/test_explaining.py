@@ -11,7 +11,7 @@ from sintonia.errors import InputError, NotBuiltError
 from sintonia.identity.comparisons import comparisons
 from sintonia.identity.explaining import explain
 from sintonia.identity.explanation import lines
-from sintonia.summaries import explanation_figures
+from sintonia.summaries.building import explanation_figures
 
 MAIL = "maria.rossi@posta.it"
 

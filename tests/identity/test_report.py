@@ -10,7 +10,7 @@ import pytest
 from sintonia.config import IdentityConfig
 from sintonia.errors import InputError
 from sintonia.identity.report import read_records, report_records, report_store
-from sintonia.summaries import identity_figures
+from sintonia.summaries.building import identity_figures
 
 PEOPLE = "suburb;First Name;surname;who\nRoma;Maria;Rossi;1\nroma;Maria;Rossi;1\nBari;Luca;Neri;2\n"
 

@@ -27,8 +27,7 @@ from sintonia.progress import step, track
 from sintonia.sources.locate import locate_root
 from sintonia.sources.mapping import Bounds, map_silo
 from sintonia.sources.report import require_interactions
-from sintonia.summaries import (
-    Figures,
+from sintonia.summaries.building import (
     build_figures,
     explanation_figures,
     features_figures,
@@ -36,6 +35,7 @@ from sintonia.summaries import (
     identity_figures,
     simulate_figures,
 )
+from sintonia.summaries.figures import Figures
 
 
 def simulate(settings: SimulateSettings) -> Figures:

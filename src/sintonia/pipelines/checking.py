@@ -16,7 +16,7 @@ from sintonia.interactions import Store, open_store
 from sintonia.pipelines.policies import newest_decisions
 from sintonia.pipelines.training import asked_of
 from sintonia.progress import step
-from sintonia.summaries import Figures
+from sintonia.summaries.figures import Figures
 from sintonia.tasks import NEXT_BEST_ACTION
 from sintonia.training_set import Rows
 from sintonia.uplift.assembled import features_for, features_of, moments, split_points

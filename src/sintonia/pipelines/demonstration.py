@@ -22,7 +22,8 @@ from sintonia.pipelines.serving import score
 from sintonia.pipelines.training import train
 from sintonia.pseudonyms import FILE as KEY_FILE
 from sintonia.review.sample import KEYS
-from sintonia.summaries import Figures, demo_figures
+from sintonia.summaries.demonstration import demo_figures
+from sintonia.summaries.figures import Figures
 
 S = TypeVar("S", bound=Settings)
 

@@ -13,8 +13,8 @@ from sintonia.policy_gate import kept_decisions
 from sintonia.progress import step
 from sintonia.pseudonyms import workspace_key
 from sintonia.review.sample import key_path, write_key
-from sintonia.run_summaries import policy_figures
-from sintonia.summaries import Figures
+from sintonia.summaries.figures import Figures
+from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import features_for, features_of, logged_of, moments, split_points
 from sintonia.uplift.points import Points, newest, read_points, reward_kinds
 from sintonia.uplift.saved import PolicyModel

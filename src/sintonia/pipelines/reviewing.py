@@ -15,9 +15,9 @@ from sintonia.pipelines.treated import policy_review
 from sintonia.review import Check, Customer, ReviewData, read, render
 from sintonia.review.drift import Now, now_against
 from sintonia.review.policy_page import render_policy
-from sintonia.run_summaries import sign_figures
 from sintonia.scoring import scoring_date
-from sintonia.summaries import Figures, review_figures
+from sintonia.summaries.figures import Figures
+from sintonia.summaries.runs import review_figures, sign_figures
 from sintonia.tasks import NEXT_BEST_ACTION
 from sintonia.training_set import assemble
 

@@ -16,14 +16,8 @@ from sintonia.engine import connect
 from sintonia.interactions import open_store
 from sintonia.lists import TaskModel, open_list, score_list
 from sintonia.scoring import scoring_date
-from sintonia.summaries import (
-    Figures,
-    decide_figures,
-    score_figures,
-    told_figures,
-    with_watched,
-    write_report,
-)
+from sintonia.summaries.figures import Figures, write_report
+from sintonia.summaries.serving import decide_figures, score_figures, told_figures, with_watched
 from sintonia.tasks import NEXT_BEST_ACTION
 
 log = logging.getLogger("sintonia")

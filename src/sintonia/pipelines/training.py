@@ -33,12 +33,10 @@ from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
 from sintonia.reference import Reference, decile, fit_reference, judge
 from sintonia.review.sample import key_path, write_key
-from sintonia.run_summaries import compare_figures, promote_figures, train_figures
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
-from sintonia.summaries import (
-    Figures,
-)
+from sintonia.summaries.figures import Figures
+from sintonia.summaries.runs import compare_figures, promote_figures, train_figures
 from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
