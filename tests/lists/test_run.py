@@ -13,10 +13,12 @@ import pytest
 from sintonia.config import ReasonsConfig, ScoreSettings
 from sintonia.erasure.tombstones import entomb
 from sintonia.errors import InputError
+from sintonia.forest import Forest, engine
 from sintonia.interactions.store import bucket_of
 from sintonia.lists import chunks
 from sintonia.lists.cells import tamed
 from sintonia.lists.rows import chunk_sizes
+from sintonia.model import model
 from sintonia.scoring import percentiles, score_customers
 
 
@@ -144,6 +146,17 @@ def test_a_run_that_was_stopped_goes_on_at_the_chunk_it_had_reached(brand, write
     assert brand.score(path, chunk_rows=10).files[0].read_bytes() == undisturbed
     assert len(again) == len(all_of_them) - 2 > 0
     assert not list(brand.workspace.glob(".scoring-*"))
+
+
+def test_a_list_long_enough_for_the_compiled_forest_has_the_same_bytes(brand, write, monkeypatch):
+    path = write("card\n" + "".join(f"{card}\n" for card in brand.cards))
+    plain = brand.score(path).files[0].read_bytes()
+    for module in (model, engine):
+        monkeypatch.setattr(module, "ROWS_TO_SCORE", 1)
+    fresh = replace(brand, models=[replace(one, model=replace(one.model)) for one in brand.models])
+    assert fresh.score(path).files[0].read_bytes() == plain
+    used = [one.model.median_forest if one.model.median_trees else one.model.forest for one in fresh.models]
+    assert all(isinstance(one, Forest) for one in used)
 
 
 def test_a_list_that_changed_is_scored_from_the_start(brand, write):

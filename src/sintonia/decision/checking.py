@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sintonia.config import EngagementActionConfig, EngagementConfig
 from sintonia.config.engagement import NONE, STAGES
 from sintonia.consent import consents
-from sintonia.decision.contacts import complaining, over_limit, paused
-from sintonia.decision.facts import marked
+from sintonia.decision.contacts import over_limit, paused
+from sintonia.decision.facts import OPEN_COMPLAINT, marked
 from sintonia.decision.refusals import POLICY, Check, Refusals, refuse_by_rules, refuse_without_consent
 from sintonia.decision.timing import Hours
 from sintonia.features.cells import Cells
@@ -50,7 +50,7 @@ def check(
     if policy.complaint_stops_selling:
         sells = np.array([action is not None and action.selling for action in actions])
         waiting = Check("open_complaint", POLICY, "a complaint is open")
-        refusals.refuse(waiting, marked(ids, complaining(connection)), sells)
+        refusals.refuse(waiting, np.asarray(facts[OPEN_COMPLAINT].values, np.bool_), sells)
     return refusals
 
 

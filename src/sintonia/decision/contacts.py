@@ -37,7 +37,7 @@ def open_tables(
     _gather_decided(connection, store)
     connection.execute(f"""
         CREATE TEMP {"TABLE" if often else "VIEW"} contacted AS
-        WITH sends AS (
+        WITH sends AS NOT MATERIALIZED (
             SELECT customer_id, channel, occurred_at AS made_at,
                    COALESCE(thread_id, interaction_id) AS thread, decision_id
             FROM seen WHERE kind = 'send'

@@ -27,6 +27,7 @@ from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells
 from sintonia.features.expressions import evaluate
 from sintonia.interactions import Store
+from sintonia.memory import release
 from sintonia.progress import step
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.table import effects_table
@@ -71,6 +72,9 @@ def prepare(
         with step("Checking what may be done"):
             table, origin = _effects(store, learned, settings, one)
             effects = effects_matrix(table, ids, [NONE, *policy.actions], origin)
+            if customers is not None:
+                table = table.schema.empty_table()
+            release()
             known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
             hours = _hours(known, store, settings, one)
@@ -79,8 +83,7 @@ def prepare(
             live = live_decisions(connection, ids, one)
     factors = Factors.of(policy, _value(policy, facts, len(ids)), np.nan_to_num(effects))
     case = Case(ids, refusals.allowed, factors, hours, _counted(sent, policy))
-    told = table if customers is None else table.schema.empty_table()
-    return Prepared(refusals, case, sent, live, told)
+    return Prepared(refusals, case, sent, live, table)
 
 
 def _effects(

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from sintonia.lists.rows import CUSTOMERS
 from sintonia.lists.spool import Spool
+from sintonia.memory import release
 from sintonia.reasons import Words, decided, read_words
 
 ACTED = "actions.parquet"
@@ -25,6 +26,7 @@ def write_actions(act: Act, spool: Spool, language: str) -> None:
     if spool.path(ACTED).is_file():
         return
     ids, rows = _listed(spool)
+    release()
     words, first = read_words(language), 0
     with spool.writing(ACTED) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from sintonia.errors import InputError
 from sintonia.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, Floats, TaskModel, percentile_of
@@ -15,7 +17,7 @@ from sintonia.scoring import band
 from sintonia.tasks import describe
 
 STATUS, WHY = "list_status", "list_reason"
-Values = list[Any]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -108,86 +110,98 @@ class Answers:
                 f"'{customers.path.name}' has a column '{taken[0]}' already; rename or remove it first."
             )
 
-    def of(self, rows: pa.Table) -> dict[str, Values]:
+    def of(self, rows: pa.Table) -> dict[str, pa.Array]:
         """Return our columns for rows with their status, reason and scores (null where there are none)."""
-        status, why = rows["status"].to_pylist(), rows["reason"].to_pylist()
-        told: dict[str, Values] = {}
-        scored = np.zeros(len(status), bool)
+        status, why = (_whole(rows, name) for name in ("status", "reason"))
+        told: dict[str, pa.Array] = {}
+        scored = np.zeros(len(rows), bool)
         for one in self.models:
-            outcome = rows[f"{one.task}__{OUTCOME}"]
-            there = outcome.is_valid().to_numpy(zero_copy_only=False)
+            there = _there(_whole(rows, f"{one.task}__{OUTCOME}"))
             told |= self._task(one, rows, there, status)
             scored |= there
         if self.acts:
-            told |= {name: rows[f"action__{name}"].to_pylist() for name in ACTIONS}
-            scored |= np.array([action is not None for action in told["next_best_action"]], bool)
-            self.totals.actions.update(
-                (action, channel or "")
-                for action, channel, word in zip(
-                    told["next_best_action"], told["channel"], status, strict=True
-                )
-                if action is not None and word == "scored"
-            )
+            acted = {name: _whole(rows, f"action__{name}") for name in ACTIONS}
+            told |= acted
+            scored |= _there(acted["next_best_action"])
+            self._count_actions(acted, status)
         only = "; ".join(f"{one.task}: only {describe(one.model.task)[0]}" for one in self.models)
-        for at in np.flatnonzero(~scored).tolist():
-            if status[at] == "scored":
-                status[at], why[at] = "not eligible", only
-        self.totals.statuses.update(status)
-        self.totals.reasons.update(
-            (word, reason)
-            for word, reason in zip(status, why, strict=True)
-            if word in ("unknown", "broken", "erased")
-        )
-        return {STATUS: status, WHY: [reason or None for reason in why], **told}
+        refused = pc.and_(pc.equal(status, "scored"), pa.array(~scored))
+        status, why = pc.if_else(refused, "not eligible", status), pc.if_else(refused, only, why)
+        self.totals.statuses.update(_counts(status))
+        unmet = pc.is_in(status, pa.array(["unknown", "broken", "erased"]))
+        self.totals.reasons.update(_pairs(status.filter(unmet), why.filter(unmet)))
+        return {STATUS: status, WHY: _said(why), **told}
 
-    def _task(self, one: TaskModel, rows: pa.Table, there: Any, status: Values) -> dict[str, Values]:  # noqa: ANN401
+    def _task(self, one: TaskModel, rows: pa.Table, there: Bools, status: pa.Array) -> dict[str, pa.Array]:
         task, n = one.task, len(status)
         outcome = np.nan_to_num(rows[f"{task}__{OUTCOME}"].to_numpy(zero_copy_only=False).astype(float))
-        percentile = percentile_of(outcome, self.starts[task])
-        names = np.array([band(at, self.bands) for at in range(101)], object)[percentile]
-        told = self._said(one, rows, outcome, there)
-        told[f"{task}_percentile"] = only(percentile.tolist(), there)
-        told[f"{task}_band"] = only(names.tolist(), there)
+        percentile = pa.array(percentile_of(outcome, self.starts[task]), mask=~there)
+        told = self._values(one, rows, outcome, there)
+        told[f"{task}_percentile"] = percentile
+        told[f"{task}_band"] = pa.array([band(at, self.bands) for at in range(101)]).take(percentile)
         for at in range(1, self.reasons + 1):
-            told[f"{task}_{REASON}_{at}"] = [
-                text or None for text in rows[f"{task}__{REASON}_{at}"].to_pylist()
-            ]
+            told[f"{task}_{REASON}_{at}"] = _said(_whole(rows, f"{task}__{REASON}_{at}"))
         refused = f"not eligible: only {describe(one.model.task)[0]}"
-        told[f"{task}_status"] = [
-            "scored" if yes else refused if word in ("scored", "duplicate") else word
-            for yes, word in zip(there.tolist(), status, strict=True)
-        ]
-        told[f"{task}_as_of"] = only([f"{one.as_of:%Y-%m-%d}"] * n, there)
-        told[f"{task}_model"] = only([f"{one.registered.name} v{one.registered.version}"] * n, there)
-        self._count(one, told, there & np.array([word == "scored" for word in status]), outcome)
+        known = pc.is_in(status, pa.array(["scored", "duplicate"]))
+        told[f"{task}_status"] = pc.if_else(pa.array(there), "scored", pc.if_else(known, refused, status))
+        place = pa.array(np.zeros(n, np.int64), mask=~there)
+        told[f"{task}_as_of"] = pa.array([f"{one.as_of:%Y-%m-%d}"]).take(place)
+        told[f"{task}_model"] = pa.array([f"{one.registered.name} v{one.registered.version}"]).take(place)
+        first = there & pc.equal(status, "scored").to_numpy(zero_copy_only=False)
+        self._count(one, told, first, outcome)
         return told
 
-    def _said(self, one: TaskModel, rows: pa.Table, outcome: Floats, there: Any) -> dict[str, Values]:  # noqa: ANN401
+    def _values(self, one: TaskModel, rows: pa.Table, outcome: Floats, there: Bools) -> dict[str, pa.Array]:
         task = one.task
         if one.model.median_trees:
             median = np.nan_to_num(rows[f"{task}__{MEDIAN}"].to_numpy(zero_copy_only=False).astype(float))
             cents = {"expected_value": outcome, "median_value": median}
-            return {name: only((values / 100).tolist(), there) for name, values in cents.items()}
-        found = {f"{task}_propensity": only(outcome.tolist(), there)}
+            return {name: pa.array(values / 100, mask=~there) for name, values in cents.items()}
+        found = {f"{task}_propensity": pa.array(outcome, mask=~there)}
         if not one.model.task.categories:
             return found
-        return {"next_category": rows[f"{task}__{CATEGORY}"].to_pylist(), **found}
+        return {"next_category": _whole(rows, f"{task}__{CATEGORY}"), **found}
 
-    def _count(self, one: TaskModel, told: Mapping[str, Values], first: Any, outcome: Floats) -> None:  # noqa: ANN401
+    def _count(self, one: TaskModel, told: Mapping[str, pa.Array], first: Bools, outcome: Floats) -> None:
         """Count a task's rows by status, and its customers, each once, by band."""
-        self.totals.tasks.setdefault(one.task, Counter()).update(
-            "not eligible" if word.startswith("not eligible") else word for word in told[f"{one.task}_status"]
-        )
-        bands = told[f"{one.task}_band"]
-        self.totals.bands.setdefault(one.task, Counter()).update(
-            bands[at] for at in np.flatnonzero(first).tolist()
-        )
+        statuses = self.totals.tasks.setdefault(one.task, Counter())
+        for word, rows in _counts(told[f"{one.task}_status"]).items():
+            statuses["not eligible" if word.startswith("not eligible") else word] += rows
+        bands = told[f"{one.task}_band"].filter(pa.array(first))
+        self.totals.bands.setdefault(one.task, Counter()).update(_counts(bands))
         self.totals.sums[one.task] += outcome[first].sum()
         if not one.model.median_trees:
             self.totals.sums[f"{one.task} variance"] += (outcome[first] * (1 - outcome[first])).sum()
         self.totals.sums[f"{one.task} customers"] += int(first.sum())
 
+    def _count_actions(self, acted: Mapping[str, pa.Array], status: pa.Array) -> None:
+        """Count customers, each once, by what would be done and where."""
+        first = pc.and_(pc.equal(status, "scored"), acted["next_best_action"].is_valid())
+        action, channel = (acted[name].filter(first) for name in ("next_best_action", "channel"))
+        self.totals.actions.update(_pairs(action, channel.fill_null("")))
 
-def only(values: Values, there: Any) -> Values:  # noqa: ANN401
-    """Return the values where they are there, else None."""
-    return [value if yes else None for value, yes in zip(values, there.tolist(), strict=True)]
+
+def _whole(rows: pa.Table, name: str) -> pa.Array:
+    return rows[name].combine_chunks()
+
+
+def _there(column: pa.Array) -> Bools:
+    found: Bools = column.is_valid().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _said(texts: pa.Array) -> pa.Array:
+    """Return the texts, null where one says nothing."""
+    return pc.if_else(pc.not_equal(texts, ""), texts, pa.scalar(None, pa.string()))
+
+
+def _counts(column: pa.Array) -> dict[Any, int]:
+    """Return how often each value comes, in the order in which they first do."""
+    return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+
+
+def _pairs(one: pa.Array, other: pa.Array) -> dict[tuple[Any, Any], int]:
+    """Return how often each pair of values comes, in the order in which they first do."""
+    table = pa.table({"one": one, "other": other})
+    found = table.group_by(["one", "other"], use_threads=False).aggregate([([], "count_all")])
+    return {(row["one"], row["other"]): row["count_all"] for row in found.to_pylist()}

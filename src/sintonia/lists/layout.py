@@ -12,7 +12,7 @@ import pyarrow as pa
 from sintonia.config import LayoutConfig
 from sintonia.errors import ConfigError, unknown
 from sintonia.lists.answers import STATUS
-from sintonia.lists.form import Form, Writer
+from sintonia.lists.form import Form, Writer, cells_of
 from sintonia.lists.rows import STATUSES
 from sintonia.lists.write import ending, writing
 
@@ -51,9 +51,9 @@ class SendFiles:
 
     def write(self, columns: Mapping[str, Any]) -> None:
         """Write the rows that are to be sent; columns are told by their names in the scored list."""
-        statuses = columns[STATUS]
+        statuses = cells_of(columns[STATUS])
         places = [at for at, status in enumerate(statuses) if status in self._layout.statuses]
-        by = columns[self._layout.by] if self._layout.by else [""] * len(statuses)
+        by = cells_of(columns[self._layout.by]) if self._layout.by else [""] * len(statuses)
         parts: dict[str, list[int]] = {}
         for at in places:
             parts.setdefault("" if by[at] is None else str(by[at]), []).append(at)

@@ -58,7 +58,7 @@ class _ParquetWriter:
 
 def _array(column: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
     if isinstance(column, pa.ChunkedArray | pa.Array):
-        return column
+        return column.cast(kind)
     if kind != pa.string():
         return pa.array(column, kind)
     texts = (None if cell is None else cell_text(cell) for cell in column)

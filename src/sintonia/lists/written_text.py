@@ -4,16 +4,17 @@ import csv
 import gzip
 import io
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sintonia.lists.cells import RISKY, cell_text, tamed
+from sintonia.lists.cells import cell_text, tamed
+from sintonia.lists.delimited import delimited, texts_of
 from sintonia.lists.form import Form, cells_of, unique
 
-PLAIN = (str, int)
-"""What most cells are; they are written as Python does."""
+log = logging.getLogger("sintonia")
 
 
 @contextmanager
@@ -46,7 +47,7 @@ class _TextWriter:
 
     def __init__(self, file: Any, form: Form) -> None:  # noqa: ANN401
         file.write(form.dialect.preamble)
-        self._form = form
+        self._file, self._form = file, form
         self._rows = csv.writer(
             file,
             delimiter=form.dialect.delimiter,
@@ -57,32 +58,15 @@ class _TextWriter:
 
     def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
         """Write rows as text."""
-        sign = self._form.dialect.decimal
-        texts = [
-            _texts(column, decimals, sign) if decimals is not None else _tamed(_texts(column, None, sign))
-            for column, decimals in zip(columns, self._form.decimals, strict=True)
-        ]
-        self._rows.writerows(zip(*texts, strict=True))
-
-
-def _texts(column: Any, decimals: int | None, sign: str) -> list[str]:  # noqa: ANN401
-    """Return a column's cells as text, fractions with the list's decimal sign."""
-    cells = cells_of(column)
-    if decimals is not None:
-        told = ["" if cell is None else f"{cell:.{decimals}f}" for cell in cells]
-        return [text.replace(".", sign) for text in told] if sign != "." else told
-    return [
-        "" if cell is None else str(cell) if type(cell) in PLAIN else _fraction(cell, sign) for cell in cells
-    ]
-
-
-def _fraction(cell: Any, sign: str) -> str:  # noqa: ANN401
-    text = cell_text(cell)
-    return text.replace(".", sign) if isinstance(cell, float) and sign != "." else text
-
-
-def _tamed(texts: list[str]) -> list[str]:
-    return [tamed(text) if text[:1] in RISKY else text for text in texts]
+        decimals, dialect = self._form.decimals, self._form.dialect
+        if len(columns) > 1 and not dialect.quotes_all:
+            try:
+                self._file.write(delimited(columns, decimals, dialect))
+                return
+            except UnicodeEncodeError:
+                log.debug("Cells that are no valid Unicode are written one by one")
+        pairs = zip(columns, decimals, strict=True)
+        self._rows.writerows(zip(*(texts_of(*pair, dialect.decimal) for pair in pairs), strict=True))
 
 
 @contextmanager
