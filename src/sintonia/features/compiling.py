@@ -173,7 +173,7 @@ class Compiler(Generic[Rows]):
             found = value(rows)
             if found.labels is not None:
                 raise ConfigError(f"The {self.what} {self.sql!r} takes text for a truth value.")
-            return found if found.values.dtype == np.bool_ else Cells(found.values != 0, found.missing)
+            return found if found.values.dtype.kind == "b" else Cells(found.values != 0, found.missing)
 
         return truth
 
@@ -182,7 +182,7 @@ class Compiler(Generic[Rows]):
         for one in given:
             if one.labels is not None:
                 raise ConfigError(f"The {self.what} {self.sql!r} takes text for a number.")
-            numbers.append(one.values.astype(np.int64) if one.values.dtype == np.bool_ else one.values)
+            numbers.append(one.values.astype(np.int64) if one.values.dtype.kind == "b" else one.values)
             missing = either(missing, one.missing)
         if how in DIVISIONS:  # by zero is null
             missing = either(missing, np.asarray(numbers[1] == 0))

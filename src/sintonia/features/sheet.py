@@ -115,7 +115,7 @@ def truths(cells: Cells, column: Column, n_rows: int) -> Bools:
         When they hold text or fractions.
     """
     values = _whole(cells, column).values
-    true = values if values.dtype == np.bool_ else values != 0
+    true = values if values.dtype.kind == "b" else values != 0
     if cells.missing is not None:
         true = true & ~cells.missing
     return true if true.shape else np.full(n_rows, true)
