@@ -5,8 +5,10 @@
 1. Gap: 5,000 customers and ten options within capacities, a minimum and a budget, beside the exact linear programme
    (HiGHS), for customers who differ and for customers who are all alike.
 2. Speed: everything from what is allowed and what it changes to decisions, reasons and hours, on arrays.
-3. Oracle: the synthetic brand after 60 days of randomised decisions, six actions and none, capacities on two channels
-   and a budget; the effects are learned from these logs, and the same constraints bind the oracle, who knows them.
+3. Oracle: the synthetic brand, its identities joined as `sintonia build` joins them, after 60 days of randomised
+   decisions, six actions and none, capacities on two channels and a budget; the effects are learned from these logs,
+   and the same constraints bind the oracle, who knows them. Features look back over the two years that there are,
+   for tastes are slow: on left-out customers slopes explain 5 % more than with one year.
 
 Seconds are given by the clock and by the processor, for the machine may be busy with other things.
 """
@@ -17,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -184,18 +185,6 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
         why_table(case, chosen, refusals)
 
 
-PER_POINT = (
-    "customer_id",
-    "round_id",
-    "decided_at",
-    "as_of",
-    "until",
-    "action",
-    "channel",
-    "cost_eur",
-    "reward",
-    "logging_propensities",
-)
 LAST_DAYS = 60 + 28  # of decisions: 60 days of them whose rewards of 28 days are known at the end
 BRAND = {
     "newsletter": ("email", 0.02),
@@ -210,7 +199,7 @@ BRAND = {
 def build_brand(workspace: Path, customers: int) -> Store:
     """Return the store of a synthetic brand, simulated and built unless the workspace has one."""
     if not (workspace / "store").is_dir():
-        for verb, words in (("simulate", [f"customers={customers}"]), ("build", ["identity=deterministic"])):
+        for verb, words in (("simulate", [f"customers={customers}"]), ("build", [])):
             done = main_of_cli([verb, f"workspace={workspace}", *words])
             assert done == 0, verb
     return open_store(workspace)
@@ -251,11 +240,10 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     with connect(EngineConfig(), workspace) as connection:
         points = read_points(connection, store, config)
     end = np.datetime64(store.data_until(("purchase",)), "us")
-    features = FeaturesConfig(families=families, windows_days=[30, 90, 365])
+    features = FeaturesConfig(families=families, windows_days=[30, 180, 730])
     fitted = fit(features, store, (end - np.timedelta64(LAST_DAYS, "D")).item())
     made = catalogue(features, fitted)
-    recent = points.decided_at >= end - np.timedelta64(LAST_DAYS, "D")
-    points = replace(points, **{name: getattr(points, name)[recent] for name in PER_POINT})
+    points = points.take(points.decided_at >= end - np.timedelta64(LAST_DAYS, "D"))
     log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config)
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
     busy = time.process_time()

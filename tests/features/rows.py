@@ -22,7 +22,14 @@ FITTED = Fitted(
         "sent:action_id": ("sale", "news"),
         "source": ("test",),
     },
-    {"open": 0.25, "click": 0.1, "redeem": 0.05, "open:email": 0.5, "click:action:sale": 0.2},
+    {
+        "open": 0.25,
+        "click": 0.1,
+        "redeem": 0.05,
+        "open:email": 0.5,
+        "click:action:sale": 0.2,
+        "redeem:unasked": 0.1,
+    },
 )
 """A brand that has every channel and kind, and sends two actions by e-mail."""
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,17 @@ def test_where_nothing_differs_no_slope_is_claimed_and_mean_effects_stay():
     found = fitted(logged(alike), alike)
     assert not len(found.whole.columns)
     assert found.whole.coefficients[:, 0] == pytest.approx([0, 0.3, -0.2], abs=0.04)
+
+
+def test_slopes_are_judged_by_rewards_of_customers_they_have_not_seen():
+    log, expected = logged(), MEASURE[:, None] * (1 + SHARES.mean(axis=0))
+    right = fitted(log)
+    wrong = replace(right, unseen=-right.unseen)
+    nothing = replace(right, unseen=np.zeros_like(right.unseen))
+    losses = [one.loss(log, expected, MEASURE) for one in (right, nothing, wrong)]
+    assert losses == sorted(losses)
+    told = (log.reward - (log.logging_propensities * expected).sum(axis=1)) ** 2 / MEASURE
+    assert losses[1] == pytest.approx(told.mean())
 
 
 def test_actions_that_share_an_attribute_share_what_is_learned_of_it():

@@ -29,11 +29,20 @@ def test_taking_rows_keeps_what_belongs_together():
     assert joined(some, LOG).reward.tolist() == [3.0, 1.0, 1.0, 2.0, 3.0]
 
 
+def test_orders_go_with_their_decisions_where_rewards_are_made_of_orders():
+    told = replace(LOG, orders=np.array([0, 1, 2]))
+    assert told.take(np.array([2, 0])).orders.tolist() == [2, 0]
+    assert joined(told, told.take(told.action == 0)).orders.tolist() == [0, 1, 2, 0]
+    assert LOG.take(np.array([0])).orders is None
+    assert joined(LOG, LOG).orders is None
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"reward": np.array([1.0, np.nan, 2.0])}, "not known yet"),
         ({"reward": np.array([1.0])}, "one row a decision|a row a decision"),
+        ({"orders": np.array([1, 0])}, "2 counts of orders"),
         ({"logging_propensities": np.full((3, 2), 0.4)}, "sum to 1"),
         ({"logging_propensities": np.array([[0.0, 1.0]] * 3)}, "no logging propensity above 0"),
     ],

@@ -94,8 +94,13 @@ def test_a_reward_counts_from_the_decision_on_and_ends_before_the_horizon_does(s
     assert points.names == ("none", "gift", "mail")
     assert points.customer_id.tolist() == ["A", "B", "C"]
     assert points.reward.tolist() == [6.0, 0.0, 500.0]
+    assert points.orders.tolist() == [1, 0, 1]  # of the return no order is made
     assert points.action.tolist() == [2, 0, 1]
     assert points.open_decisions == 1  # d4: its week is not over
+
+
+def test_a_reward_that_is_not_of_money_is_not_made_of_orders(store, tmp_path):
+    assert read(store, tmp_path, reward=RewardConfig("converted", horizon_days=7)).orders is None
 
 
 def test_propensities_are_of_the_eligible_actions_and_0_for_the_others(store, tmp_path):

@@ -107,6 +107,23 @@ def entropy(*counts: Ints) -> Floats:
     return bits
 
 
+def concentration(*counts: Ints) -> Floats:
+    """Return the chance that two of what was counted, drawn at random, are of one kind; NaN of fewer than two.
+
+    Simpson's index for draws without replacement (1949): however few were counted, it is right on average.
+
+    Examples
+    --------
+    >>> concentration(np.array([2, 2, 1]), np.array([0, 2, 0])).round(2)
+    array([1.  , 0.33,  nan])
+    """
+    from sintonia.features import combined_loops
+
+    chance = np.empty(counts[0].shape)
+    combined_loops.concentration(side_by_side(counts), chance.reshape(-1))
+    return chance
+
+
 def in_days(seconds: Numbers) -> Floats:
     """Return seconds as days."""
     days: Floats = seconds / 86_400

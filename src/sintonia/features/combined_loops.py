@@ -39,6 +39,20 @@ def entropy(counts: Array, usual: Array, made: Array) -> None:
 
 
 @compiled()
+def concentration(counts: Array, made: Array) -> None:
+    """Fill the pairs of one kind over all pairs, NaN where there is no pair."""
+    total = np.zeros(made.size, np.int64)
+    made[:] = 0.0
+    for i in range(counts.shape[0]):
+        for k in range(made.size):
+            c = counts[i, k]
+            total[k] += c
+            made[k] += c * (c - 1)
+    for k in range(made.size):
+        made[k] = made[k] / (total[k] * (total[k] - 1)) if total[k] > 1 else np.nan
+
+
+@compiled()
 def highest(counts: Array, made: Array) -> None:
     """Fill the place of the highest count, the first of equals; NaN where all are nothing."""
     for k in range(made.size):

@@ -162,5 +162,6 @@ def logged_of(
         logging_propensities=policy.propensities / policy.propensities.sum(axis=1, keepdims=True),
         customer=customer,
         actions=actions_of(points, config),
+        orders=points.orders,
     )
     return log, policy

@@ -6,7 +6,8 @@
    customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023).
 3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), a second forest of the
    pseudo-outcomes (a DR-learner), and slopes on the few features that tell (an R-learner), of the share an action adds
-   to what a customer would bring anyway. Each counts as far as unseen customers confirm it (`shrinkage`).
+   to what a customer would bring anyway, from rewards with or without the luck of the basket (`steadied`), whichever
+   tells more of unseen customers' rewards. Each counts as far as unseen customers confirm it (`shrinkage`).
 """
 
 from dataclasses import replace
@@ -22,6 +23,7 @@ from sintonia.uplift.linear import fit_linear
 from sintonia.uplift.log import Bools, Floats, Ints, Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, unexplained
+from sintonia.uplift.steadied import steadied
 from sintonia.uplift.values import scores
 
 LEAST = 50
@@ -53,7 +55,9 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     mean = float(expected[:, 0].mean())
     floor = SMALL * mean if mean > 0 else None
     measure = scale_of(expected[:, 0], floor)
-    linear = fit_linear(log, expected, measure, fold)
+    targets = [log.reward] if log.orders is None else [log.reward, steadied(log, fold, config, seed)]
+    slopes = [fit_linear(replace(log, reward=target), expected, measure, fold) for target in targets]
+    linear = min(slopes, key=lambda one: one.loss(log, expected, measure))
     second = _grow_second(raw - effects, measure, log, fold, config, seed)
     said = candidates(expected, linear.unseen, unseen(second, log, fold), floor)
     means = np.stack([_means(of, log.eligible) for of in said])

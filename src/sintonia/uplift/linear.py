@@ -4,7 +4,7 @@ What an action changes is hidden in the noise of rewards: of hundreds of feature
 Slopes on all of them would add up their errors, so a sum of *single effects* is learned (SuSiE: Wang and others
 2020). Each is one slope on one feature, for one action, for all, or for those that share an attribute; on
 which feature and for which actions stays open as far as the data leave it open. How large slopes are is estimated, and
-a single effect that is hardly likelier than none ends the search.
+a single effect that is no likelier than none ends the search.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,6 @@ MOST = 100
 
 EFFECTS = 10
 """Single effects at most."""
-
-EVIDENCE = 3.0
-"""How many times likelier than none a single effect must be (positive evidence: Kass and Raftery 1995)."""
 
 ROUNDS = 2
 """Times that all single effects are revised when one is added: those of correlated features share what they explain."""
@@ -62,6 +59,12 @@ class Fitted:
     without: tuple[Linear, ...]
     unseen: Floats
 
+    def loss(self, log: Logged, expected: Floats, measure: Floats) -> float:
+        """Return the squared error of what is said of the rewards of unseen customers, a decision as 1 / measure."""
+        told, left = _residuals(log, expected, measure)
+        said = (told * self.unseen[:, 1:]).sum(axis=1)
+        return float(((left - said) ** 2).mean())
+
 
 def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fitted:
     """Return the slopes of what is left of rewards when the expected ones are taken off.
@@ -76,10 +79,7 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     measure
         What effects are shares of, above 0; the variance of a reward is taken to grow with it.  # (n,)
     """
-    root = np.sqrt(measure)
-    assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
-    told = assigned[:, 1:] * root[:, None]
-    left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
+    told, left = _residuals(log, expected, measure)
     center, spread = _scale(log.values)
     apart = _apart(log.values, center, spread)
     patterns = patterns_of(log.actions)
@@ -97,6 +97,14 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     for place, linear in enumerate(without):
         unseen[fold == place] = linear.predict(log.values[fold == place])
     return Fitted(whole, without, unseen)
+
+
+def _residuals(log: Logged, expected: Floats, measure: Floats) -> tuple[Floats, Floats]:
+    """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,)."""
+    root = np.sqrt(measure)
+    assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
+    left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
+    return assigned[:, 1:] * root[:, None], left
 
 
 def patterns_of(actions: Actions) -> Floats:
@@ -189,12 +197,12 @@ class _Slopes:
         return np.asarray(rest - self.told @ (self.means @ rest), np.float64)
 
     def _single(self, rest: Floats) -> Floats:
-        """Return one single effect: slopes times the probability of each; 0 where none at all is nearly as likely."""
+        """Return one single effect: slopes times the probability of each; 0 where none at all is as likely."""
         slope = _moments(self.told * rest[:, None] @ self.patterns.T, self.apart, self.center) / self.known
         priors = SPREADS**2
         prior = priors[int(np.argmax([self._evidence(slope, one)[0] for one in priors]))]
         weight, chances = self._evidence(slope, prior)
-        if weight <= np.log(EVIDENCE):
+        if weight <= 0:
             return np.zeros(slope.shape)
         return np.asarray(chances * slope * prior / (prior + self.variance), np.float64)
 

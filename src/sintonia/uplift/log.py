@@ -67,7 +67,8 @@ class Logged:
     `values` are the features as known strictly before the decision, `action` is the place of what was done among
     the actions, `reward` what came of it (costs of the action not taken off), `logging_propensities` with which
     probability each action was assigned, 0 where it was not eligible, `customer` whose decision it was: any
-    whole number, the same for all decisions of a customer.
+    whole number, the same for all decisions of a customer. `orders` is of how many orders the reward is made; None
+    where it is not made of orders.
     """
 
     values: Floats32  # (n, n_features)
@@ -76,14 +77,17 @@ class Logged:
     logging_propensities: Floats  # (n, n_actions)
     customer: Ints  # (n,)
     actions: Actions
+    orders: Ints | None = None  # (n,)
 
     def __post_init__(self) -> None:
         """Refuse rows that do not fit together, and what no randomisation can have logged."""
         n, shape = len(self.action), (len(self.action), len(self.actions))
-        if self.logging_propensities.shape != shape or {len(self.values), len(self.reward)} - {n}:
+        orders = n if self.orders is None else len(self.orders)
+        if self.logging_propensities.shape != shape or {len(self.values), len(self.reward), orders} - {n}:
             raise InputError(
-                f"{n} decisions have {len(self.values)} rows of features, {len(self.reward)} rewards and logging "
-                f"propensities of shape {self.logging_propensities.shape}; give a row a decision, a column an action."
+                f"{n} decisions have {len(self.values)} rows of features, {len(self.reward)} rewards, {orders} counts "
+                f"of orders and logging propensities of shape {self.logging_propensities.shape}; give a row a "
+                "decision, a column an action."
             )
         if n and not np.allclose(self.logging_propensities.sum(axis=1), 1, atol=_ROUNDING):
             raise InputError("Logging propensities of a decision must sum to 1 over its eligible actions.")
@@ -111,8 +115,9 @@ class Logged:
 
     def take(self, rows: Bools | Ints) -> "Logged":
         """Return the decisions of a mask or of these places."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         changed: dict[str, Any] = {
-            field.name: getattr(self, field.name)[rows] for field in fields(self) if field.name != "actions"
+            name: array[rows] for name, array in arrays.items() if isinstance(array, np.ndarray)
         }
         return replace(self, **changed)
 
@@ -121,10 +126,9 @@ class Logged:
 
 
 def joined(one: Logged, other: Logged) -> Logged:
-    """Return the decisions of two logs of the same actions, one after the other."""
+    """Return the decisions of two logs of the same actions and the same reward, one after the other."""
+    pairs = {field.name: (getattr(one, field.name), getattr(other, field.name)) for field in fields(one)}
     together: dict[str, Any] = {
-        field.name: np.concatenate([getattr(one, field.name), getattr(other, field.name)])
-        for field in fields(one)
-        if field.name != "actions"
+        name: np.concatenate(pair) for name, pair in pairs.items() if isinstance(pair[0], np.ndarray)
     }
     return replace(one, **together)

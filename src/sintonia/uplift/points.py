@@ -34,6 +34,7 @@ class Points:
 
     `action` is a place in `names`, `none` first. `logging_propensities` are NaN where the log tells none, and 0 where
     an action was not eligible; `cost_eur` is NaN where it tells none; `until` ends the reward, outside it.
+    `orders` says of how many orders the reward is made, None where it is not of money.
     `open_decisions` were left out, for their reward is not known yet; `assumed` were added by `none_for_others`.
     """
 
@@ -46,6 +47,7 @@ class Points:
     channel: Texts  # (n,)
     cost_eur: Floats  # (n,)
     reward: Floats  # (n,)
+    orders: Ints | None  # (n,)
     logging_propensities: Floats  # (n, n_actions)
     names: tuple[str, ...]
     open_decisions: int
@@ -188,7 +190,8 @@ def _points(
     )
     table = connection.sql(f"""
         WITH told AS (
-            SELECT point.number, {_reward(config)} AS reward
+            SELECT point.number, {_reward(config)} AS reward,
+                   COUNT(*) FILTER (event.kind = 'purchase' AND event.opens_thread) AS orders
             FROM numbered AS point LEFT JOIN
                  (SELECT events.*, COALESCE(belongs_to, customer_id) AS person_id
                   FROM ({_interactions(store)}) AS events LEFT JOIN ({_merges(store)}) ON customer_id = former) AS event
@@ -196,7 +199,7 @@ def _points(
                     AND event.occurred_at >= point.decided_at AND event.occurred_at < point.until
             GROUP BY point.number)
         SELECT customer_id, COALESCE(round_id, '') AS round_id, decided_at, as_of, until, action_id, channel,
-               assumed, cost / 100.0 AS cost_eur, CAST(reward AS DOUBLE) AS reward{logged}
+               assumed, cost / 100.0 AS cost_eur, CAST(reward AS DOUBLE) AS reward, orders{logged}
         FROM numbered JOIN told USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
     places = {name: place for place, name in enumerate(names)}
@@ -211,6 +214,7 @@ def _points(
         channel=columns["channel"],
         cost_eur=columns["cost_eur"].astype(np.float64),
         reward=columns["reward"].astype(np.float64),
+        orders=None if config.name == "converted" else columns["orders"],
         logging_propensities=np.column_stack(
             [columns[f"p{place}"].astype(np.float64) for place in range(len(names))]
         ),

@@ -36,6 +36,20 @@ def test_what_is_bought_is_shared_out_over_the_longest_window_and_looks_over_the
     assert looks == [np.float32(1 / 3), np.float32(2 / 3), 0]
 
 
+def test_the_chance_that_two_purchases_are_of_one_category():
+    # Two of tea and three of jam in 30 days: of ten pairs one is of tea and three are of jam.
+    assert of(ANN, 31)["concentration__30d"] == np.float32(0.4)
+    assert of(ANN[:2], 31)["concentration__30d"] == 1
+    assert np.isnan(of(ANN[:1], 31)["concentration__30d"])
+
+
+def test_searches_among_what_is_searched_and_viewed():
+    searched = [*ANN, row("ann", 20, kind="search"), row("ann", 30, kind="search", category="tea")]
+    ann = of(searched, 31)  # three views, a cart is neither
+    assert [ann[f"search_share__{days}d"] for days in (7, 30)] == [np.float32(1 / 4), np.float32(2 / 5)]
+    assert np.isnan(of(ANN[:5], 31)["search_share__30d"])
+
+
 def test_days_since_each_category_was_bought_not_looked_at():
     ann = of(ANN, 31)
     assert [ann["days_since_tea"], ann["days_since_jam"]] == [19, 3]

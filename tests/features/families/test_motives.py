@@ -37,6 +37,14 @@ def test_coupons_an_order():
     assert [found[f"coupons_per_order__{days}d"] for days in (7, 30)] == [0, np.float32(1 / 3)]
 
 
+def test_redemptions_that_no_action_had_sent_an_order_lean_on_the_brands_own():
+    sent = row("ann", 29, "redeem", action_id="sale", amount=0)  # the brand's doing, not counted
+    found = made(motives, [*ANN, sent], 31)  # FITTED: a tenth of an order; three orders in 30 days, one in 7
+    assert found["unasked_redeems_per_order__30d"] == np.float32((1 + 5 * 0.1) / (3 + 5))
+    assert found["unasked_redeems_per_order__7d"] == np.float32((0 + 5 * 0.1) / (1 + 5))
+    assert made(motives, ANN, 200)["unasked_redeems_per_order__7d"] == np.float32(0.1)
+
+
 def test_breadth_of_categories():
     found = made(motives, ANN, 31)
     assert [found[f"categories__{days}d"] for days in (7, 30)] == [1, 3]
@@ -56,7 +64,7 @@ def test_orders_without_a_message_in_the_week_before():
 def test_empty_windows_have_no_shares():
     found = made(motives, ANN, 200)
     assert (found["categories__7d"], found["last_discounted"]) == (0, 0)
-    rest = {name for name in found if not name.startswith(("categories__", "last"))}
+    rest = {name for name in found if not name.startswith(("categories__", "last", "unasked"))}
     assert all(np.isnan(found[name]) for name in rest)
 
 

@@ -84,6 +84,13 @@ def test_a_brand_that_sent_nothing_has_no_such_features():
     assert feature_names(CONFIG, replace(FITTED, levels={"kind": ("purchase",)})) == []
 
 
+def test_what_is_redeemed_without_an_action_is_fitted_an_order_where_the_brand_sends_coupons_as_well():
+    own = [row("bob", 2), row("bob", 5), row("bob", 6, "redeem"), row("bob", 7, "redeem", opens_thread=False)]
+    assert "redeem:unasked" not in fit_tables(CONFIG, [table(own)], day(31)).means
+    both = [*own, message(8, "redeem", thread="m1")]
+    assert fit_tables(CONFIG, [table(both)], day(31)).means["redeem:unasked"] == 0.5
+
+
 def test_the_brands_rates_are_fitted_on_threads_visible_by_then():
     fitted = fit_tables(CONFIG, [table(ANN)], day(20))  # two messages, one open
     assert fitted.means["open"] == 0.5

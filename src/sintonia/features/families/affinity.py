@@ -2,9 +2,17 @@
 
 from functools import partial
 
-from sintonia.features.combine import ratio
+from sintonia.features.combine import concentration, part_of_both, ratio
 from sintonia.features.families.frame import Frame, column_names
-from sintonia.features.measures import DaysSince, Earlier, Feature, Filter, Gap, Total, expression
+from sintonia.features.measures import (
+    DaysSince,
+    Earlier,
+    Feature,
+    Filter,
+    Gap,
+    Total,
+    expression,
+)
 
 PURCHASE = Filter(kind="purchase")
 LOOKS = ("view", "search", "cart")
@@ -21,6 +29,8 @@ WHY = {
     "share": "What somebody buys most is what they will come back for, and what an offer should be about",
     "looks": "Interest shows in looking before it shows in buying: an offer in time meets it",
     "since": "Every category has its own rhythm of need; silence in one says it is met elsewhere",
+    "concentration": "Who buys one thing only wants more of it; who buys across the range is open to what is new",
+    "search_share": "Who searches is after something of their own; who only looks takes what is put before them",
     "new": "Who tries what is new to them still discovers the brand; who stopped has settled or is leaving",
     "again": "Buying the same thing again is a habit, the strongest tie a brand has",
 }
@@ -42,6 +52,10 @@ def affinity(frame: Frame) -> list[Feature]:
     if looks:
         made += [_looks(name, category, looks, quick) for name, category in categories.items()]
     made += [_since(name, category) for name, category in categories.items()]
+    if len(categories) > 1:
+        made.append(_concentration(levels, slow))
+    if "search" in looks and "view" in looks:
+        made += [_searches(days) for days in dict.fromkeys((quick, slow))]
     return made + [feature for days in dict.fromkeys((quick, slow)) for feature in _new_and_again(days)]
 
 
@@ -86,6 +100,34 @@ def _since(name: str, category: str) -> Feature:
         terms=(DaysSince(Filter(kind="purchase", category=category)),),
         missing="never bought yet",
         why=WHY["since"],
+    )
+
+
+def _concentration(categories: tuple[str, ...], days: int) -> Feature:
+    return Feature(
+        family="affinity",
+        measure="concentration",
+        definition=f"Chance that two purchases of the last {days} days, drawn from the customer's, are of one category",
+        unit="probability",
+        terms=tuple(Total(Filter(kind="purchase", category=one), None, days) for one in categories),
+        combine=concentration,
+        window_days=days,
+        missing="fewer than two purchases in a frequent category in the window",
+        why=WHY["concentration"],
+    )
+
+
+def _searches(days: int) -> Feature:
+    return Feature(
+        family="affinity",
+        measure="search_share",
+        definition=f"Part of the searches and views that were searches in the last {days} days",
+        unit="share",
+        terms=(Total(Filter(kind="search"), None, days), Total(Filter(kind="view"), None, days)),
+        combine=part_of_both,
+        window_days=days,
+        missing="nothing searched or viewed in the window",
+        why=WHY["search_share"],
     )
 
 

@@ -2,12 +2,16 @@
 
 from functools import partial
 
-from sintonia.features.combine import part_of_both, ratio
+from sintonia.features.combine import part_of_both, ratio, smoothed_rate
 from sintonia.features.families.frame import Frame
+from sintonia.features.families.response import UNASKED
 from sintonia.features.families.subsets import DAY, ORDER, PURCHASE, habit_windows, own_kinds
 from sintonia.features.measures import Distinct, Feature, Filter, Floats, Gap, Ints, Total, Value, expression
 
 PROMPT_DAYS = 7  # a message works for about a week
+ORDERS = 5.0
+"""How many orders the brand's own rate of unasked redemptions is worth against a customer's."""
+
 REDUCED = "discount > 0"
 REDUCED_AMOUNT = "CASE WHEN discount > 0 THEN amount ELSE 0 END"
 NOTHING = "nothing bought in the window"
@@ -18,6 +22,7 @@ WHY = {
     "discount_depth": "How deep a discount must be says what the next one costs",
     "last_discounted": "The last purchase shows whether the next needs a discount",
     "coupons_per_order": "Coupon collectors follow the coupon, others do not even look for it",
+    "unasked_redeems_per_order": "Points cashed in unasked tell who collects; coupons sent tell of their reach",
     "categories": "Who buys across the range trusts the brand, not one product",
     "categories_per_order": "Errands fetch one thing, shopping trips wander",
     "service_share": "Who asks and is answered stays for the service, and costs for it",
@@ -37,6 +42,7 @@ def motives(frame: Frame) -> list[Feature]:
     for days in habit_windows(frame):
         made += [*_price(days), *_breadth(days)]
         made += [_coupons(days)] if "redeem" in kinds else []
+        made += [_unasked(frame, days)] if UNASKED in frame.fitted.means else []
         made += [_service(own_kinds(frame), days)] if "contact" in kinds else []
         made += [_unprompted(days)] if "send" in kinds else []
     return [*made, _last()]
@@ -80,6 +86,22 @@ def _coupons(days: int) -> Feature:
     coupons = Total(Filter(kind="redeem"), None, days)
     return _feature("coupons_per_order", "Coupons and points redeemed an order", "times", days)(
         (coupons, Total(ORDER, None, days)), ratio, missing="no order in the window"
+    )
+
+
+def _unasked(frame: Frame, days: int) -> Feature:
+    unasked = Filter(kind="redeem", opens_thread=True, having=("action_id IS NULL",))
+    return Feature(
+        family="motives",
+        measure="unasked_redeems_per_order",
+        definition=f"Coupons and points redeemed an order in the last {days} days that no action of the brand had "
+        f"sent, with the brand's usual rate counted as {ORDERS:.0f} orders more",
+        unit="times",
+        terms=(Total(unasked, None, days), Total(ORDER, None, days)),
+        combine=partial(smoothed_rate, mean=frame.mean(UNASKED, 0.0), weight=ORDERS),
+        window_days=days,
+        missing="never missing: without orders it is the brand's usual rate",
+        why=WHY["unasked_redeems_per_order"],
     )
 
 

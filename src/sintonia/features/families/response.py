@@ -30,6 +30,9 @@ ANSWERS = ("open", "click", "redeem")
 WEIGHT = 5.0
 """How many sends the brand's own rate is worth against a customer's."""
 
+UNASKED = "redeem:unasked"
+"""Under this name, what the brand's customers redeem an order without an action of the brand's."""
+
 SEND = Filter(kind="send", opens_thread=True)
 RATE = {"open": "opened", "click": "clicked", "redeem": "redeemed"}
 WHY = {
@@ -204,6 +207,7 @@ def brand_rates(
 ) -> dict[str, float]:
     """Return the brand's answers a message: over all (`open`), by channel (`open:email`), by action (`open:action:x`).
 
+    Where some of what is redeemed answers an action and some does not, the latter an order as well (`redeem:unasked`).
     `counts` are threads by kind, channel and action; a rate without an answer, or without a message, is left out,
     but for those over all.
     """
@@ -217,6 +221,10 @@ def brand_rates(
                 sent, answered = (_threads(counts, one, place, level) for one in ("send", kind))
                 if sent and answered:
                     made[f"{kind}:{prefix}{level}"] = min(1.0, answered / sent)
+    unasked = sum(n for (kind, _, action), n in counts.items() if kind == "redeem" and action is None)
+    orders = _threads(counts, "purchase")
+    if orders and 0 < unasked < _threads(counts, "redeem"):
+        made[UNASKED] = unasked / orders
     return made
 
 

@@ -1,0 +1,87 @@
+"""Rewards without the luck of the basket: the mean stays, the luck goes, nobody tells of themselves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sintonia.config import ModelConfig
+from sintonia.uplift.learning import learn_effects
+from sintonia.uplift.linear import fit_linear
+from sintonia.uplift.log import Actions, Logged
+from sintonia.uplift.steadied import steadied
+
+RNG = np.random.default_rng(5)
+N = 20_000
+VALUES = RNG.normal(size=(N, 5)).astype(np.float32)
+ACTION = RNG.integers(0, 2, N)
+FOLD = np.arange(N) % 3
+BASKETS = RNG.lognormal(-0.72, 1.2, N)  # of mean 1
+SHARE = 0.25 * np.sign(VALUES[:, 0])
+ORDERS = RNG.poisson(0.5 * (1 + SHARE * ACTION))
+WORTH = 3 - 1.5 * ACTION  # a coupon takes half of every order
+MODEL = ModelConfig(threads=1, max_trees=60)
+LOG = Logged(
+    VALUES,
+    ACTION,
+    ORDERS * WORTH * BASKETS,
+    np.full((N, 2), 0.5),
+    np.arange(N),
+    Actions.of(["none", "coupon"]),
+    ORDERS,
+)
+
+
+@pytest.fixture(scope="module")
+def steady():
+    return steadied(LOG, FOLD, MODEL, seed=7)
+
+
+def test_the_mean_under_each_action_stays_and_the_luck_of_the_basket_goes(steady):
+    for action, worth in ((0, 3.0), (1, 1.5)):
+        rows = action == ACTION
+        assert steady[rows].mean() == pytest.approx(worth * ORDERS[rows].mean(), rel=0.03)
+    assert steady.var() < 0.5 * LOG.reward.var()
+    assert not steady[ORDERS == 0].any()
+
+
+def test_nobody_tells_of_their_own_orders_what_they_were_worth(steady):
+    # In one fold orders are worth what a feature says, on average no more and no less under either action.
+    more = np.zeros(N)
+    for action in (0, 1):
+        rows = (FOLD == 1) & (action == ACTION)
+        more[rows] = 2 * ORDERS[rows] * (VALUES[rows, 1] - np.average(VALUES[rows, 1], weights=ORDERS[rows]))
+    changed = steadied(replace(LOG, reward=LOG.reward + more), FOLD, MODEL, seed=7) - steady
+
+    def slope(rows):
+        return np.polyfit(VALUES[rows, 1], changed[rows] / ORDERS[rows], 1)[0]
+
+    assert abs(slope((FOLD == 1) & (ORDERS > 0))) < 0.5 * slope((FOLD != 1) & (ORDERS > 0))
+
+
+def test_slopes_of_what_an_action_changes_are_nearer_the_truth(steady):
+    log = replace(LOG, reward=ORDERS * BASKETS)  # the coupon costs nothing here
+    expected = np.tile(0.5, (N, 2))
+
+    def miss(reward):
+        said = fit_linear(replace(log, reward=reward), expected, np.full(N, 0.5), FOLD).unseen[:, 1]
+        return float(((said - SHARE) ** 2).mean())
+
+    assert miss(steadied(log, FOLD, MODEL, seed=7)) < 0.7 * miss(log.reward)
+
+
+def test_effects_of_a_log_that_tells_orders_are_nearer_the_truth():
+    log = replace(LOG, reward=ORDERS * BASKETS)
+    truth = 0.5 * SHARE
+
+    def miss(orders):
+        learned = learn_effects(replace(log, orders=orders), MODEL, folds=3).predict(VALUES)[:, 1]
+        return float(((learned - truth) ** 2).mean())
+
+    assert miss(ORDERS) < 0.8 * miss(None)
+
+
+def test_rewards_not_made_of_orders_or_of_hardly_any_are_left_as_they_are():
+    assert steadied(replace(LOG, orders=None), FOLD, MODEL, seed=7) is LOG.reward
+    few = replace(LOG, orders=np.where(np.arange(N) < 100, ORDERS, 0))
+    assert steadied(few, FOLD, MODEL, seed=7) is few.reward
