@@ -36,6 +36,7 @@ FITTED = Fitted(
         "open": 0.3,
         "click": 0.1,
         "redeem": 0.1,
+        "redeem:unasked": 0.2,
         **{
             f"{kind}:{of}": 0.2
             for kind in ("open", "click", "redeem")
