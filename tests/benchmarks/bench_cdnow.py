@@ -7,8 +7,8 @@ those of the 23,570 customers in the 273 days after. Beside the priors: a rule o
 and its spend by expected value. `forecast` is the Pareto/NBD prior corrected by what it got wrong at its mirror in the
 same past, 136 days after 1997-05-17; its form was chosen on the days after 1997-05-15, 05-31 and 06-30, by corrections
 learnt before. The last line of the table is no peer: it learns the answers themselves, of nine tenths of the
-customers for the other tenth, from features of the past, and says how much there is to know; nothing is chosen by
-it. A second table says what fits and predictions cost in processor time.
+customers for the other tenth, from features of the past, and says how much boosted trees find to know;
+nothing is chosen by it. A second table says what fits and predictions cost in processor time.
 """
 
 import os
