@@ -16,7 +16,8 @@ from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import features_for, features_of, logged_of, moments, split_points
-from sintonia.uplift.points import Points, newest, read_points, reward_kinds
+from sintonia.uplift.points import Points, newest, read_points
+from sintonia.uplift.rewards import reward_kinds
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import study
 from sintonia.uplift.table import effects_table

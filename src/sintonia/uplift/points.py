@@ -17,15 +17,13 @@ from sintonia.engine import fetch_row
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.interactions import Store
 from sintonia.uplift.log import NONE, Bools, Floats, Ints
+from sintonia.uplift.rewards import literal, reward_kinds, reward_sql
 
 if TYPE_CHECKING:
     import duckdb
 
 Texts = NDArray[np.object_]
 Times = NDArray[np.datetime64]
-
-MONEY = ("purchase", "return")
-"""The kinds of interaction whose amounts are spend."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,6 @@ def newest(points: Points, most: int) -> Points:
     return points.take(points.decided_at >= np.sort(points.decided_at)[-most])
 
 
-def reward_kinds(config: RewardConfig) -> tuple[str, ...]:
-    """Return the kinds of interaction a reward looks at."""
-    return tuple(config.kinds) if config.name == "converted" else MONEY
-
-
 def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: PolicyConfig) -> Points:
     """Return the store's decision points whose reward window had closed when the data ended.
 
@@ -120,7 +113,7 @@ def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
     """
     columns = """decision_id, round_id, customer_id, decided_at, as_of, eligible_actions, logging_propensities,
                  COALESCE(action_id, 'none') AS action_id, channel, cost, reward_until, false AS assumed"""
-    decisions, sends = _literal(str(store.folder / "decisions.parquet")), _interactions(store)
+    decisions, sends = literal(str(store.folder / "decisions.parquet")), _interactions(store)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE logged AS SELECT {columns} FROM read_parquet({decisions})
             WHERE COALESCE(arm, 'explore') = 'explore'"""
@@ -181,7 +174,7 @@ def _points(
     told: tuple[int, bool],
 ) -> Points:
     logged = "".join(
-        f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {_literal(name)})], "
+        f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {literal(name)})], "
         f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{place}"
         for place, name in enumerate(names)
     )
@@ -190,7 +183,7 @@ def _points(
     )
     table = connection.sql(f"""
         WITH told AS (
-            SELECT point.number, {_reward(config)} AS reward,
+            SELECT point.number, {reward_sql(config)} AS reward,
                    COUNT(*) FILTER (event.kind = 'purchase' AND event.opens_thread) AS orders
             FROM numbered AS point LEFT JOIN
                  (SELECT events.*, COALESCE(belongs_to, customer_id) AS person_id
@@ -225,34 +218,11 @@ def _points(
     )
 
 
-def _reward(config: RewardConfig) -> str:
-    """Return the reward as SQL over a decision's events, in units of 1 or in euros."""
-    if config.name == "converted":
-        kinds = ", ".join(_literal(kind) for kind in config.kinds)
-        found = f"COALESCE(MAX(CASE WHEN event.kind IN ({kinds}) THEN 1 END), 0)"
-    else:
-        paid = "COALESCE(event.amount, 0)"
-        if config.name == "margin":
-            paid = f"{paid} - {1 - config.margin_share} * ({paid} + COALESCE(event.discount, 0))"
-        kinds = ", ".join(_literal(kind) for kind in MONEY)
-        found = f"COALESCE(SUM({paid}) FILTER (event.kind IN ({kinds})), 0) / 100.0"
-    if config.cap_eur is not None:
-        found = f"LEAST({found}, {config.cap_eur})"
-    if config.own_discount:
-        own = "event.kind = 'redeem' AND event.action_id = point.action_id"
-        found += f" - COALESCE(SUM(event.discount) FILTER ({own}), 0) / 100.0"
-    return found
-
-
 def _interactions(store: Store) -> str:
-    return f"FROM read_parquet({_literal(str(store.folder / 'interactions' / '*.parquet'))})"
+    return f"FROM read_parquet({literal(str(store.folder / 'interactions' / '*.parquet'))})"
 
 
 def _merges(store: Store) -> str:
     """Return who stopped being a customer, and whom they belong to now."""
-    path = _literal(str(store.folder / "merges.parquet"))
+    path = literal(str(store.folder / "merges.parquet"))
     return f"SELECT customer_id AS former, merged_into AS belongs_to FROM read_parquet({path})"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
