@@ -9,7 +9,8 @@ from sintonia.approval import TAG, Decision, decisions, last_on, objection, sign
 from sintonia.config import SignSettings, TrackingConfig
 from sintonia.errors import ConfigError, NotBuiltError
 from sintonia.gate import is_approved
-from sintonia.registry import Registered, Tracking, log_page, tracking
+from sintonia.registry import Registered, Tracking, tracking
+from sintonia.run_files import log_page
 
 NAME = "shop-churn"
 

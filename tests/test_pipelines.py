@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from sintonia import gate, pipelines, predictions, registry
+from sintonia import gate, pipelines, predictions, registry, run_files
 from sintonia.config import (
     CheckSettings,
     CompareSettings,
@@ -215,9 +215,9 @@ def test_run_holds_what_is_needed_to_repeat_it(demo):
     assert run.data.params["seed"] == "7"
     assert run.data.tags["sintonia.data_fingerprint"] == figures["steps"]["build"]["fingerprint"]
     assert 0 < run.data.metrics["model.auc"] < 1
-    assert registry.read_document(place, registered.run_id, "features.json") == list(model.names)
-    assert registry.read_document(place, registered.run_id, "fitted.json") == model.fitted.as_plain()
-    resolved = registry.read_document(place, registered.run_id, "config.json")
+    assert run_files.read_document(place, registered.run_id, "features.json") == list(model.names)
+    assert run_files.read_document(place, registered.run_id, "fitted.json") == model.fitted.as_plain()
+    resolved = run_files.read_document(place, registered.run_id, "config.json")
     assert resolved["model"]["max_trees"] == 150
 
 
@@ -230,7 +230,7 @@ def test_training_looks_for_columns_that_may_leak_and_records_the_answer(demo):
     run = place.client.get_run(told["run_id"])
     assert run.data.tags["sintonia.may_leak"] == "none"
     assert run.data.metrics["leaks.may_leak"] == 0
-    leaks = registry.read_document(place, told["run_id"], "leaks.json")
+    leaks = run_files.read_document(place, told["run_id"], "leaks.json")
     assert {found["name"] for found in leaks["findings"]} >= {"birth_year", "count of purchase"}
 
 
@@ -244,7 +244,9 @@ def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_
         review = (Path(chosen.workspace) / "review" / f"{task}.html").read_text(encoding="utf-8")
         assert ("forced" in run.data.tags) is forced
         assert ("It was forced on too little data: " in review) is forced
-    enough = registry.read_document(place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json")
+    enough = run_files.read_document(
+        place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json"
+    )
     assert enough["rows"]["yes"] < 500
     assert "training rows with the outcome where 500 are needed" in enough["lacks"][0]
 
@@ -304,7 +306,7 @@ def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
     chosen, figures, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
     told = figures["steps"]["train task=purchase"]
-    kept = registry.read_table(place, told["run_id"], predictions.FILE)
+    kept = run_files.read_table(place, told["run_id"], predictions.FILE)
     assert len(kept) == told["rows"]
     ids = set(open_store(Path(chosen.workspace)).customer_ids())
     assert not ids & set(distinct(kept).splitlines())
@@ -317,7 +319,7 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     run_id = figures["steps"]["train task=purchase"]["run_id"]
     page = (workspace / "review/purchase.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
-    kept = {row["sample"]: row for row in registry.read_table(place, run_id, FILE).to_pylist()}
+    kept = {row["sample"]: row for row in run_files.read_table(place, run_id, FILE).to_pylist()}
     (model,) = [found for found, named in registry.find_models(place, ["purchase"]) if named.run_id == run_id]
     assert data["customers"]
     for one in data["customers"]:
@@ -332,7 +334,7 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     store = open_store(workspace)
     ids = store.customer_ids() | set(store.read_merges()["customer_id"].to_pylist())
     assert {row["customer_id"] for row in key} <= ids
-    for text in (page, distinct(registry.read_table(place, run_id, FILE))):
+    for text in (page, distinct(run_files.read_table(place, run_id, FILE))):
         assert not ids & set(re.findall(r"\w+", text))
 
 
@@ -433,7 +435,7 @@ def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_row
     chosen, _, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
     known = {one.version: one for one in registry.versions(place, "purchase")}
-    rows = registry.read_table(place, known["2"].run_id, predictions.FILE)
+    rows = run_files.read_table(place, known["2"].run_id, predictions.FILE)
     model = registry.load(place, known["1"])
     settings = PromoteSettings(workspace=chosen.workspace, source=chosen.source, tracking=chosen.tracking)
     kept = gate._said_by(place, settings, (known["1"], model), rows)

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from sintonia.registry import Registered, Tracking, model_files, page_of
+from sintonia.registry import Registered, Tracking, model_files
+from sintonia.run_files import page_of
 
 TAG = "sintonia.approval."
 APPROVE, REJECT = "approve", "reject"

@@ -10,7 +10,8 @@ from sintonia.config import CompareSettings
 from sintonia.errors import InputError, NotBuiltError, unknown
 from sintonia.estimates import Estimate, Evaluation
 from sintonia.predictions import FILE, judge_together
-from sintonia.registry import CHAMPION, Registered, Tracking, read_table, versions
+from sintonia.registry import CHAMPION, Registered, Tracking, versions
+from sintonia.run_files import read_table
 from sintonia.tasks import find_task
 
 UNTOLD = ("seed", "task.force")

@@ -15,8 +15,9 @@ from sintonia.interactions import open_store
 from sintonia.model import Model
 from sintonia.predictions import FILE, covers, judge_together, predictions_of
 from sintonia.pseudonyms import workspace_key
-from sintonia.registry import REVIEW, Registered, Tracking, load, read_document, read_table
+from sintonia.registry import Registered, Tracking, load
 from sintonia.review import ReviewData
+from sintonia.run_files import REVIEW, read_document, read_table
 from sintonia.tasks import find_task
 from sintonia.training_set import assemble
 

@@ -21,7 +21,8 @@ from sintonia.gate import Requirement
 from sintonia.interactions import open_store
 from sintonia.predictions import FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
-from sintonia.registry import Registered, Tracking, load_registered_policy, read_document, read_table
+from sintonia.registry import Registered, Tracking, load_registered_policy
+from sintonia.run_files import read_document, read_table
 from sintonia.uplift.assembled import features_of, numbered, split_points
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.points import Points, newest, read_points

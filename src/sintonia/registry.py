@@ -1,15 +1,11 @@
 """MLflow: one run a training, the model with its signature in the registry, and the way back to both."""
 
-import json
 import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from sintonia.config import TrackingConfig
 from sintonia.errors import NotBuiltError, unknown
@@ -31,11 +27,6 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-REVIEW, CUSTOMERS = "review.json", "customers.json"
-CATALOGUE = "catalogue.json"
-PAGE = "review.html"
-"""The page of a run, whatever it is called where it was written: approvals are tied to its bytes."""
-CARD = "model_card.md"
 TRAINING = "sintonia.training"
 """The tag that tells a training from the folds and trials nested in one."""
 
@@ -151,68 +142,6 @@ def model_files(place: Tracking, registered: Registered) -> Path:
     mlflow.set_registry_uri(place.uri)
     uri = f"models:/{registered.name}/{registered.version}"
     return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES
-
-
-def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN401  any JSON value
-    """Return a JSON file of a run.
-
-    Raises
-    ------
-    NotBuiltError
-        When the run has none: an earlier version of sintonia made it.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(place.uri)
-    try:
-        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
-    except (MlflowException, OSError):
-        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
-
-
-def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
-    """Return a Parquet file of a run.
-
-    Raises
-    ------
-    NotBuiltError
-        When the run has none: an earlier version of sintonia made it.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(place.uri)
-    try:
-        return pq.read_table(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}"))
-    except (MlflowException, OSError):
-        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
-
-
-def log_page(place: Tracking, registered: Registered, page: str) -> None:
-    """Put a model's review page beside the other files of its run."""
-    place.client.log_text(registered.run_id, page, PAGE)
-
-
-def page_of(place: Tracking, registered: Registered) -> Path:
-    """Return a copy of the review page that a model's run keeps.
-
-    Raises
-    ------
-    NotBuiltError
-        When it keeps none.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(place.uri)
-    try:
-        return Path(mlflow.artifacts.download_artifacts(f"runs:/{registered.run_id}/{PAGE}"))
-    except (MlflowException, OSError):
-        raise NotBuiltError(
-            f"{registered.name} version {registered.version} has no review page; "
-            "run `sintonia review` and read it first."
-        ) from None
 
 
 def _find(place: Tracking, task: str) -> Registered | None:

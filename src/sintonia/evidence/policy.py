@@ -14,9 +14,9 @@ from sintonia.evidence.treated import PolicyEvidence
 from sintonia.evidence.whole import flat, plain
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
-from sintonia.registry import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.review.sample import FILE
 from sintonia.review.treated import as_table
+from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Run
 from sintonia.uplift.saved import PolicyModel
 

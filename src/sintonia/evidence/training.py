@@ -14,9 +14,9 @@ from sintonia.evidence.whole import Training, flat, plain
 from sintonia.features import as_csv, described
 from sintonia.model import FoldResult
 from sintonia.provenance import code_hash, config_hash, short_hash
-from sintonia.registry import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.review import drawings
 from sintonia.review.sample import FILE, as_table
+from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Data, Nested, Run
 from sintonia.timeline import label_span
 from sintonia.tuning import Trial, Validated

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sintonia import registry
+from sintonia import registry, run_files
 from sintonia.config import (
     BuildSettings,
     FeaturesSettings,
@@ -118,7 +118,7 @@ def features(settings: FeaturesSettings) -> Figures:
         place = registry.tracking(settings.tracking, workspace)
         _, registered = registry.find_models(place, [settings.registered])[0]
         of = f"{registered.name} version {registered.version}"
-        entries = registry.read_document(place, registered.run_id, registry.CATALOGUE)
+        entries = run_files.read_document(place, registered.run_id, run_files.CATALOGUE)
     if settings.out is not None:
         Path(settings.out).write_text(as_csv(entries), encoding="utf-8")
     return features_figures(of, entries, settings.out)

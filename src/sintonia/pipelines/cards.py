@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sintonia import approval, promotion, registry
+from sintonia import approval, promotion, registry, run_files
 from sintonia.config import PromoteSettings
 from sintonia.gate import Requirement
 from sintonia.review import Check, ReviewData
@@ -25,21 +25,21 @@ def write_card(
     if settings.task.name == NEXT_BEST_ACTION:
         text = policy_card(_policy(place, registered), checks, history)
     else:
-        told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
+        told = ReviewData.from_plain(run_files.read_document(place, registered.run_id, run_files.REVIEW))
         named = told.named(registered.name, registered.version, registered.run_id)
         text = model_card(replace(named, gate=checks), history)
     folder = Path(settings.cards) if settings.cards else Path(settings.workspace) / "models"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{registered.name}-v{registered.version}.md"
     path.write_text(text, encoding="utf-8")
-    place.client.log_text(registered.run_id, text, registry.CARD)
+    place.client.log_text(registered.run_id, text, run_files.CARD)
     return path
 
 
 def _policy(place: registry.Tracking, registered: registry.Registered) -> PolicyReview:
-    config = registry.read_document(place, registered.run_id, "config.json")
+    config = run_files.read_document(place, registered.run_id, "config.json")
     return PolicyReview(
-        study=registry.read_document(place, registered.run_id, "study.json"),
+        study=run_files.read_document(place, registered.run_id, "study.json"),
         policy=config["policy"],
         catalogue=(),
         round=None,

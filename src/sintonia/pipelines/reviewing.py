@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia import approval, registry
+from sintonia import approval, registry, run_files
 from sintonia.config import ReviewSettings, SignSettings
 from sintonia.errors import NotBuiltError
 from sintonia.gate import requirements
@@ -37,14 +37,14 @@ def review(settings: ReviewSettings) -> Figures:
     out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    registry.log_page(place, registered, page)
+    run_files.log_page(place, registered, page)
     return review_figures(registered, out)
 
 
 def _told(place: registry.Tracking, registered: registry.Registered, settings: ReviewSettings) -> ReviewData:
     """Return what the run recorded, with what the gate says of it and how far today's customers are from training."""
-    told = ReviewData.from_plain(registry.read_document(place, registered.run_id, registry.REVIEW))
-    customers = registry.read_document(place, registered.run_id, registry.CUSTOMERS)
+    told = ReviewData.from_plain(run_files.read_document(place, registered.run_id, run_files.REVIEW))
+    customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
     champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
     other = None if champion is None or champion.version == registered.version else champion
     gate = requirements(place, settings, registered, other)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sintonia import registry
+from sintonia import registry, run_files
 from sintonia.config import ReviewSettings
 from sintonia.errors import NotBuiltError
 from sintonia.interactions import Store, open_store
@@ -18,20 +18,20 @@ def policy_review(
     place: registry.Tracking, registered: registry.Registered, settings: ReviewSettings
 ) -> PolicyReview:
     """Return what the page on a registered policy shows."""
-    config = registry.read_document(place, registered.run_id, "config.json")
+    config = run_files.read_document(place, registered.run_id, "config.json")
     model = registry.load_registered_policy(place, registered)
     try:
         store = open_store(Path(settings.workspace))
     except NotBuiltError:
         store = None
     own = None if store is None or store.source != model.source else store
-    customers = registry.read_document(place, registered.run_id, registry.CUSTOMERS)
+    customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
     return PolicyReview(
-        study=registry.read_document(place, registered.run_id, "study.json"),
+        study=run_files.read_document(place, registered.run_id, "study.json"),
         policy=config["policy"],
-        catalogue=registry.read_document(place, registered.run_id, registry.CATALOGUE),
+        catalogue=run_files.read_document(place, registered.run_id, run_files.CATALOGUE),
         round=None if own is None else _last_round(own),
-        story=read(EffectStory, registry.read_document(place, registered.run_id, registry.REVIEW)),
+        story=read(EffectStory, run_files.read_document(place, registered.run_id, run_files.REVIEW)),
         customers=tuple(read(Treated, one) for one in customers),
         source=model.source,
         fingerprint=model.fingerprint,
