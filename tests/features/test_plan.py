@@ -28,8 +28,9 @@ def test_a_total_that_is_a_feature_and_part_of_another_is_summed_once_for_both()
     assert (found.totals.n_slots, found.n_whole) == (1, 2)
     assert found.totals.straight.tolist() == [[0, 0, 0]]
     assert found.totals.job.tolist() == [[0, 0, 0], [0, 1, 1]]
-    [combined] = found.combined
-    assert (combined.features.tolist(), combined.rows.tolist()) == ([1], [[0], [1]])
+    columns = np.zeros((2, 1), np.float32)
+    found.program.run((np.array([[3], [4]]), np.empty((0, 1))), columns)
+    assert columns.tolist() == [[0], [0.75]]
 
 
 def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_time_s_order():
@@ -39,28 +40,18 @@ def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_t
     assert not planned(Total(PURCHASE, None, 7)).in_time
 
 
-def test_features_of_one_combination_and_kind_of_terms_are_made_together():
-    views, orders, since = Total(Filter(kind="view")), Total(ORDER), DaysSince(ORDER)
-    terms = [(views, orders), (since, orders), (orders, views)]
-    found = plan([Feature("test", f"t{i}", "", "", pair, ratio) for i, pair in enumerate(terms)])
-    counts, days = found.combined
-    assert (counts.features.tolist(), counts.kinds, counts.rows.tolist()) == (
-        [0, 2],
-        (0, 0),
-        [[0, 1], [1, 0]],
-    )
-    assert (days.features.tolist(), days.kinds, days.rows.tolist()) == ([1], (1, 0), [[0], [1]])
+def test_a_combination_that_cannot_be_recorded_is_called_with_its_terms():
+    def sorted_gap(views, orders):
+        return np.sort(views) - orders
 
-
-def test_the_terms_of_all_combinations_are_gathered_in_runs_of_one_kind():
     views, orders, since = Total(Filter(kind="view")), Total(ORDER), DaysSince(ORDER)
-    terms = [(views, orders), (since, orders), (orders, views)]
-    found = plan([Feature("test", f"t{i}", "", "", pair, ratio) for i, pair in enumerate(terms)])
-    counts, days = found.combined
-    assert counts.runs == ((0, slice(0, 4), 2),)  # views and orders of two features
-    assert days.runs == ((1, slice(0, 1), 1), (0, slice(4, 5), 1))
-    assert [rows.tolist() for rows in found.gathered.rows] == [[0, 1, 1, 0, 1], [0]]
-    assert found.gathered.features.tolist() == [0, 2, 1]
+    pairs = [((views, orders), ratio), ((orders, views), sorted_gap), ((since, orders), sorted_gap)]
+    found = plan([Feature("test", f"t{i}", "", "", *one) for i, one in enumerate(pairs)])
+    assert [(one.feature, one.terms) for one in found.called] == [
+        (1, ((0, 1), (0, 0))),
+        (2, ((1, 0), (0, 1))),
+    ]
+    assert {one.combine for one in found.called} == {sorted_gap}
 
 
 def test_windows_come_the_shortest_first_and_all_of_time_last():
@@ -71,8 +62,8 @@ def test_windows_come_the_shortest_first_and_all_of_time_last():
     )
 
 
-def test_moments_are_kept_as_deep_as_wanted_from_either_end():
-    assert planned(DaysSince(ORDER), DaysSince(ORDER, -3), Value(ORDER, "amount", 1)).moments.depth == 3
+def test_moments_are_kept_as_deep_as_wanted_from_either_end_in_a_power_of_two():
+    assert planned(DaysSince(ORDER), DaysSince(ORDER, -3), Value(ORDER, "amount", 1)).moments.depth == 4
     assert planned(DaysSince(ORDER), DaysSince(ORDER, 3)).moments.depth == 4
 
 

@@ -10,6 +10,7 @@ unused. A build, and a training that needs the room, remove what is no longer us
 import hashlib
 import inspect
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -120,11 +121,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 def _function(value: FunctionType) -> tuple[str, str, str]:
     """Return a function's module and name, and of one that is not sintonia's own the hash of its file."""
+    module, name = value.__module__, value.__qualname__
+    if module.partition(".")[0] == "sintonia" and getattr(sys.modules.get(module), name, None) is value:
+        return module, name, ""
     if value.__closure__:
         raise _UntellableError
-    if value.__module__.partition(".")[0] == "sintonia":
-        return value.__module__, value.__qualname__, ""
     file = inspect.getsourcefile(value)
     if file is None or not Path(file).is_file():
         raise _UntellableError
-    return value.__module__, value.__qualname__, hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return module, name, hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -1,16 +1,16 @@
 """How terms make a feature, element by element: ratios, shares, smoothed rates, deviations, entropy."""
 
-from collections.abc import Sequence
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from sintonia.features.recording import operation
+
 Numbers: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
-
-C_LOG2_C: Floats = np.arange(2.0**12) * np.log2(np.maximum(np.arange(2.0**12), 1))
 
 
 def itself(value: Numbers) -> Numbers:
@@ -24,6 +24,7 @@ def difference(value: Numbers, other: Numbers) -> Numbers:
     return less
 
 
+@operation("RATIO")
 def ratio(value: Numbers, base: Numbers) -> Floats:
     """Return value / base, NaN where the base is nothing.
 
@@ -41,18 +42,14 @@ def part_of_both(part: Ints, rest: Ints) -> Floats:
     return ratio(part, part + rest)
 
 
-def side_by_side(values: Sequence[Numbers]) -> Numbers:
-    """Return arrays as one of (n_arrays, n_rows), for compiled loops; `numpy.stack` is three times as slow to begin."""
-    rows: Numbers = np.concatenate(values).reshape(len(values), -1)
-    return rows
+def total(*numbers: Numbers) -> Numbers:
+    """Return the numbers' sum, added one after the other."""
+    return reduce(np.add, numbers)
 
 
 def how_many(*counts: Ints) -> Ints:
     """Return how many of the counts are more than zero."""
-    from sintonia.features import combined_loops
-
-    used = np.empty(counts[0].shape, np.int64)
-    combined_loops.how_many(side_by_side(counts), used.reshape(-1))
+    used: Ints = total(*(np.where(count > 0, 1, 0) for count in counts))
     return used
 
 
@@ -70,7 +67,7 @@ def smoothed_rate(hits: Numbers, tries: Numbers, mean: float, weight: float) -> 
     return rate
 
 
-def deviation(count: Ints, total: Ints, squares: Ints) -> Floats:
+def deviation(count: Ints, sums: Ints, squares: Ints) -> Floats:
     """Return the sample standard deviation from a count, a sum and a sum of squares; NaN below two.
 
     Squares about the whole part of the mean are integers, so nothing is lost where the mean is large against
@@ -82,12 +79,19 @@ def deviation(count: Ints, total: Ints, squares: Ints) -> Floats:
     >>> deviation(np.array([3]), np.array([x.sum()]), np.array([(x * x).sum()]))
     array([1.])
     """
-    from sintonia.features import combined_loops
+    n = np.maximum(count, 2)
+    mean = sums // n
+    rest = sums - mean * n
+    about = squares - mean * (2 * sums - n * mean)
+    variance = np.maximum((about - rest * (rest / n)) / (n - 1), 0.0)
+    return np.where(count < 2, np.nan, np.sqrt(variance))
 
-    deviated = np.empty(np.shape(count))
-    given = count.reshape(-1), total.reshape(-1), squares.reshape(-1)
-    combined_loops.deviation(*given, deviated.reshape(-1))
-    return deviated
+
+@operation("TIMES_LOG2")
+def times_log2(count: Ints) -> Floats:
+    """Return c log2 c of counts, 0 at 0."""
+    told: Floats = np.log2(np.maximum(count, 1)) * count
+    return told
 
 
 def entropy(*counts: Ints) -> Floats:
@@ -100,11 +104,10 @@ def entropy(*counts: Ints) -> Floats:
     >>> entropy(np.array([1, 3, 0]), np.array([1, 0, 0]))
     array([ 1.,  0., nan])
     """
-    from sintonia.features import combined_loops
-
-    bits = np.empty(counts[0].shape)
-    combined_loops.entropy(side_by_side(counts), C_LOG2_C, bits.reshape(-1))
-    return bits
+    seen = [np.maximum(count, 0) for count in counts]
+    n, told = total(*seen), total(*map(times_log2, seen))
+    bits = np.log2(np.maximum(n, 1)) - told / np.maximum(n, 1)
+    return np.where(n > 0, np.maximum(bits, 0.0), np.nan)
 
 
 def concentration(*counts: Ints) -> Floats:
@@ -117,11 +120,21 @@ def concentration(*counts: Ints) -> Floats:
     >>> concentration(np.array([2, 2, 1]), np.array([0, 2, 0])).round(2)
     array([1.  , 0.33,  nan])
     """
-    from sintonia.features import combined_loops
+    n = total(*counts)
+    alike: Ints = total(*(count * (count - 1) for count in counts))
+    return np.where(n > 1, alike / np.maximum(n * (n - 1), 1), np.nan)
 
-    chance = np.empty(counts[0].shape)
-    combined_loops.concentration(side_by_side(counts), chance.reshape(-1))
-    return chance
+
+def since_then(now: Numbers, then: Floats) -> Floats:
+    """Return a count less what it was at a moment; all of it where there was no such moment.
+
+    Examples
+    --------
+    >>> since_then(np.array([7, 7]), np.array([5.0, np.nan]))
+    array([2., 7.])
+    """
+    since: Floats = now - np.where(np.isnan(then), 0.0, then)
+    return since
 
 
 def in_days(seconds: Numbers) -> Floats:

@@ -43,14 +43,14 @@ class Histories:
         """
         some = slice(self.starts[first], self.starts[last])
         starts = self.starts[first : last + 1] - self.starts[first]
-        rows = slice(None) if self.in_time or not in_time else self._order(some, starts)
-        return Histories(
-            starts=starts,
-            visible=self.visible[first:last],
-            occurred_at=self.occurred_at[some].copy()[rows],
-            known_at=self.known_at[some].copy()[rows],
-            cells={name: cells.take(some).take(rows) for name, cells in self.cells.items()},
-        )
+        times = self.occurred_at[some].copy(), self.known_at[some].copy()
+        cells = {name: one.take(some) for name, one in self.cells.items()}
+        if in_time and not self.in_time:
+            # Of some rows only: to take from a column whose values lie apart, NumPy would copy it whole.
+            rows = self._order(some, starts)
+            times = times[0][rows], times[1][rows]
+            cells = {name: one.take(rows) for name, one in cells.items()}
+        return Histories(starts, self.visible[first:last], *times, cells)
 
     def _order(self, some: slice, starts: Ints) -> Ints:
         """Return the order of some rows by time, customer by customer."""

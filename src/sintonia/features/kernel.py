@@ -111,7 +111,7 @@ def _wanted(slots: Slots, sheet: Sheet) -> "tuple[Wanted, Ints]":
     """Return the rows' classes with what they bring, and the columns' values (n_columns, n_rows)."""
     from sintonia.features.loops import Wanted
 
-    classes = np.zeros((len(slots.groups), sheet.n_rows), np.int64)
+    classes = np.zeros((len(slots.groups), sheet.n_rows), np.int32)
     offset = 0
     for row, axes, group in zip(classes, slots.levels, slots.groups, strict=True):
         for levels, count in axes:

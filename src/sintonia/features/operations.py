@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia.features.cells import Cells, either, or_none, or_not
+from sintonia.features.cells import Cells, either, or_none
 from sintonia.features.measures import Numbers
 
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ def one_or_both(left: Cells, right: Cells) -> Cells:
     missing = either(left.missing, right.missing)
     if missing is None:
         return Cells(left.values | right.values)
-    true = (left.values & or_not(left.missing)) | (right.values & or_not(right.missing))
+    true = _sure(left) | _sure(right)
     return Cells(true, missing & ~true)
+
+
+def _sure(one: Cells) -> Numbers:
+    """Return where it is true, and not missing."""
+    return one.values if one.missing is None else np.asarray(one.values & ~one.missing)
 
 
 def within(value: Numbers, low: Numbers, high: Numbers) -> Numbers:

@@ -16,8 +16,10 @@ LOG_2 = log(2.0)
 def moments(course: Course, wanted: Wanted, values: Array, result: Array) -> None:
     """Fill the values of all jobs (slot, position, column, row of the result) at every snapshot.
 
-    Column -1 stands for the days since.
+    Column -1 stands for the days since. The newest rows stand in a ring whose `depth` is a power of two, so that its
+    places are told without a division.
     """
+    turn = wanted.depth - 1
     newest = np.empty((wanted.n_slots, wanted.depth), np.int64)
     oldest = np.empty((wanted.n_slots, wanted.depth), np.int64)
     seen = np.empty(wanted.n_slots, np.int64)
@@ -32,7 +34,7 @@ def moments(course: Course, wanted: Wanted, values: Array, result: Array) -> Non
                         slot = wanted.slot[i]
                         if seen[slot] < wanted.depth:
                             oldest[slot, seen[slot]] = r
-                        newest[slot, seen[slot] % wanted.depth] = r
+                        newest[slot, seen[slot] & turn] = r
                         seen[slot] += 1
                 r += 1
             out = course.out[w] + s - course.first[w]
@@ -43,7 +45,7 @@ def moments(course: Course, wanted: Wanted, values: Array, result: Array) -> Non
                 if rank < 0 or rank >= seen[slot]:
                     result[wanted.job[j, 3], out] = np.nan
                     continue
-                row = newest[slot, rank % wanted.depth] if from_end else oldest[slot, rank]
+                row = newest[slot, rank & turn] if from_end else oldest[slot, rank]
                 if column < 0:
                     result[wanted.job[j, 3], out] = (
                         course.as_ofs[s] - course.occurred_at[row]

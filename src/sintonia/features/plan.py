@@ -1,13 +1,11 @@
 """How the features of a list are computed together: which terms, by which steps, combined how; made once."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby
 from typing import NamedTuple
 
-import numpy as np
-
+from sintonia.features import recording
 from sintonia.features import terms as planned
 from sintonia.features.arrow import KEYS
 from sintonia.features.columns import columns_of
@@ -19,55 +17,44 @@ from sintonia.features.measures import (
     Distinct,
     Extreme,
     Feature,
-    Ints,
     Numbers,
     Term,
     Total,
 )
+from sintonia.features.program import Program, program
+from sintonia.features.recording import Recording
 from sintonia.features.steps import Steps
 from sintonia.features.terms import Fading, Nested, Place, Slots, Window
 
 WHOLE, FRACTION = 0, 1
 """The kinds of terms: whole numbers, and floats."""
 
+TYPES = recording.WHOLE, recording.FRACTION
+"""What a recording calls them."""
+
 UNSUBSCRIBED = ("kind", "channel")
 """What says in the interactions that a consent was taken back."""
 
 
-@dataclass(frozen=True)
-class Combined:
-    """Features of one combination of one kind of terms each: the combination may be called for all at once.
+class Called(NamedTuple):
+    """A feature whose combination cannot be recorded: it is called with its terms, given by kind and row."""
 
-    `each` are the features' own combinations; `combine` is of them all, for terms of (n, n_rows). Of all terms that
-    are `Gathered` for it, `runs` are those it reads: their kind, which, and of how many terms.
-    """
-
+    feature: int  # its place in the feature table
     combine: Callable[..., Numbers]
-    each: tuple[Callable[..., Numbers], ...]
-    features: Ints  # (n,) their places among the features
-    kinds: tuple[int, ...]  # of each term: WHOLE or FRACTION
-    rows: Ints  # (n_terms, n) among the terms of their kind
-    runs: tuple[tuple[int, slice, int], ...]
-
-
-class Gathered(NamedTuple):
-    """What features that are combined together read and fill, one combination after the other."""
-
-    rows: tuple[Ints, Ints]  # of whole numbers, of floats
-    features: Ints
+    terms: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """The features of one table, and how to compute their terms.
 
-    `combined` makes the features of the terms, which are rows of whole numbers and of floats; features are told by
-    their place in the feature table. The plan of the interactions holds those of the other tables under their names,
-    and in `names` all features in the order of the feature table.
+    `program` makes features of the terms, which are rows of whole numbers and of floats, and those `called` are made
+    by Python; features are told by their place in the feature table. The plan of the interactions holds those of the
+    other tables under their names, and in `names` all features in the order of the feature table.
     """
 
-    combined: tuple[Combined, ...]
-    gathered: Gathered
+    program: Program
+    called: tuple[Called, ...]
     columns: tuple[str, ...]
     windows_days: tuple[Window, ...]
     n_whole: int
@@ -137,10 +124,10 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
     windows, steps = planned.windows_of(terms), _steps(terms)
     sums = [term for term in terms if isinstance(term, Total)]
     summed = partial(planned.totals, place=place, straight=straight, windows=windows, steps=steps)
-    combined = _combined(rest, place)
+    written, called = _combined(rest, place)
     return Plan(
-        combined=combined,
-        gathered=_gathered(combined),
+        program=written,
+        called=called,
         columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
         windows_days=windows,
         n_whole=len(whole),
@@ -170,65 +157,17 @@ def _is_total(feature: Feature) -> bool:
     return feature.combine is itself and isinstance(feature.terms[0], Total)
 
 
-def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Combined, ...]:
-    together: dict[object, list[tuple[int, tuple[int, ...]]]] = {}
+def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Program, tuple[Called, ...]]:
+    """Return the program of the combinations that can be recorded, and the others."""
+    made, stored, called = Recording(), [], []
     for number, feature in features.items():
-        kinds, places = zip(*(place[term] for term in feature.terms), strict=True)
-        together.setdefault((_alike(feature.combine), kinds), []).append((number, places))
-    found: list[Combined] = []
-    ends = [0, 0]
-    for numbered in together.values():
-        each = tuple(features[number].combine for number, _ in numbered)
-        kinds = tuple(place[term][0] for term in features[numbered[0][0]].terms)
-        numbers, rows = (
-            np.array([number for number, _ in numbered]),
-            np.array([rows for _, rows in numbered]).T,
-        )
-        runs = tuple(_runs(kinds, len(numbered), ends))
-        found.append(Combined(_of_all(each), each, numbers, kinds, rows, runs))
-    return tuple(found)
-
-
-def _runs(kinds: Sequence[int], n: int, ends: list[int]) -> Iterator[tuple[int, slice, int]]:
-    """Yield the runs of terms of one kind, n features each, from where the runs before ended."""
-    for kind, some in groupby(kinds):
-        terms = len(list(some))
-        start = ends[kind]
-        ends[kind] += terms * n
-        yield kind, slice(start, ends[kind]), terms
-
-
-def _gathered(combined: Sequence[Combined]) -> Gathered:
-    rows: tuple[list[Ints], list[Ints]] = ([np.empty(0, np.int64)], [np.empty(0, np.int64)])
-    for one in combined:
-        for kind, row in zip(one.kinds, one.rows, strict=True):
-            rows[kind].append(row)
-    features = [np.empty(0, np.int64), *(one.features for one in combined)]
-    whole, floats = map(np.concatenate, rows)
-    return Gathered((whole, floats), np.concatenate(features))
-
-
-def _alike(combine: Callable[..., Numbers]) -> object:
-    """Return what is the same for combinations that can be called as one: sintonia's own but for bound numbers."""
-    if not isinstance(combine, partial) or not combine.func.__module__.startswith("sintonia."):
-        return combine
-    bound = (*combine.args, *combine.keywords.values())
-    numbers = all(isinstance(value, int | float) for value in bound)
-    return (combine.func, len(combine.args), tuple(combine.keywords)) if numbers else combine
-
-
-def _of_all(each: Sequence[Callable[..., Numbers]]) -> Callable[..., Numbers]:
-    """Return the combination of features that are combined alike, with the numbers bound to each as (n, 1)."""
-    first = each[0]
-    if not isinstance(first, partial) or len(each) == 1:
-        return first
-    all_args = zip(*(one.args for one in each if isinstance(one, partial)), strict=True)
-    args = [np.array(values)[:, None] for values in all_args]
-    words = {
-        name: np.array([one.keywords[name] for one in each if isinstance(one, partial)])[:, None]
-        for name in first.keywords
-    }
-    return partial(first.func, *args, **words)
+        terms = tuple(place[term] for term in feature.terms)
+        try:
+            given = [(TYPES[kind], row) for kind, row in terms]
+            stored.append((made.record(feature.combine, given), number))
+        except Exception:  # whatever it is that a combination does not stand, arrays will tell
+            called.append(Called(number, feature.combine, terms))
+    return program(made, stored), tuple(called)
 
 
 def _columns(term: Term) -> set[str]:

@@ -27,6 +27,7 @@ from sintonia.features.sheet import (
     Look,
     Sheet,
     as_text,
+    chosen,
     clock,
     earlier,
     known_texts,
@@ -142,7 +143,7 @@ class Steps:
             return self._step(("ones", where), lambda on: np.where(on.made[mask], 1, missing), mask)
         values = self.whole(column, missing)
         key = ("chosen", where, column, missing)
-        return self._step(key, lambda on: np.where(on.made[mask], on.made[values], missing), mask, values)
+        return self._step(key, lambda on: chosen(on.made[mask], on.made[values], missing), mask, values)
 
     def texts(self, where: Filter, column: str) -> int:
         """Return the number of the mask of a filter's rows that have a text in a column."""
@@ -157,7 +158,7 @@ class Steps:
         if axis.texts is not None:
             place = {text: i for i, text in enumerate(axis.texts)}
             known = [place.get(text, len(place)) for text in self._texts(axis.column)]
-            return self._looked_up(axis, axis.column, np.array([*known, len(place), len(place)]))
+            return self._looked_up(axis, axis.column, np.array([*known, len(place), len(place)], np.int32))
         if axis.numbers is None:
             return self._meets(Condition(axis.column))
         values, numbers = self.whole(axis.column, MISSING), np.array(axis.numbers)

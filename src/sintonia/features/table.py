@@ -9,21 +9,20 @@ import numpy as np
 
 from sintonia.config import FeaturesConfig
 from sintonia.features.arrow import histories
-from sintonia.features.combine import ratio
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.histories import Grid, Histories, grid
 from sintonia.features.kernel import Results, compute_terms
 from sintonia.features.measures import Feature, Floats32, Ints
 from sintonia.features.order import shared
-from sintonia.features.plan import WHOLE, Plan, plan
+from sintonia.features.plan import Plan, plan
 from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones in memory
-COMBINED = 2**6  # rows of a block below which features are combined together: calls cost more than values
+FEW = 2**6  # rows of a feature table below which its columns cost more than its values
 LINE = 16  # float32 values of a line of memory
 ROWS = 2**15  # of a block's interactions, for the same reason
 
@@ -151,35 +150,12 @@ def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
 
 def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
     """Fill the features' columns for a block of customers."""
-    from sintonia.features import loops
-
-    rows = columns.shape[1]
+    plan, rows = results.plan, columns.shape[1]
     results.hold(rows)
     compute_terms(block, line, results, columns)
-    if rows < COMBINED:
-        _combine_together(results, columns)
-        return
-    for one in results.plan.combined:
-        if one.combine is ratio and one.kinds == (WHOLE, WHOLE):
-            loops.ratios(results.terms[WHOLE], one.rows, one.features, columns)
-            continue
-        for at, (feature, combine) in enumerate(zip(one.features, one.each, strict=True)):
-            terms = (
-                results.terms[kind][row[at], :rows] for kind, row in zip(one.kinds, one.rows, strict=True)
-            )
-            columns[feature] = combine(*terms)
-
-
-def _combine_together(results: Results, columns: Floats32) -> None:
-    """Fill the columns of few rows: all terms are fetched at once, and features combined alike in one call."""
-    gathered, rows = results.plan.gathered, columns.shape[1]
-    terms = [all_of[:, :rows][which] for all_of, which in zip(results.terms, gathered.rows, strict=True)]
-    made, end = np.empty((len(gathered.features), rows), np.float32), 0
-    for one in results.plan.combined:
-        given = [term for kind, some, n in one.runs for term in terms[kind][some].reshape(n, -1, rows)]
-        begin, end = end, end + len(one.features)
-        made[begin:end] = one.combine(*given)
-    columns[gathered.features] = made
+    plan.program.run(results.terms, columns)
+    for feature, combine, terms in plan.called:
+        columns[feature] = combine(*(results.terms[kind][row, :rows] for kind, row in terms))
 
 
 def _table(
@@ -193,7 +169,7 @@ def _table(
     snapshot = np.arange(len(customer)) - np.repeat(np.cumsum(rows) - len(as_ofs), rows)
     moments = as_ofs[snapshot].view("datetime64[us]")
     owners = ids.take(pa.array(customer))
-    if names and 0 < len(customer) < COMBINED:
+    if names and 0 < len(customer) < FEW:
         return _few(owners, moments, room[:, : len(customer)], names)
     keys = [owners, pa.array(moments)]
     values = pa.Array.from_buffers(pa.float32(), room.size, [None, pa.py_buffer(room)])

@@ -117,7 +117,7 @@ def moments(floats: Sequence[Term], steps: Steps) -> Slots:
     ]
     depth = max([1, *(max(-term.position, term.position + 1) for _, term in asked)])
     made = _slots({where: [(slot, -1)] for where, slot in slots.items()}, jobs, len(slots), steps)
-    return replace(made, depth=depth, values=_values(columns, steps), missing=MISSING)
+    return replace(made, depth=1 << (depth - 1).bit_length(), values=_values(columns, steps), missing=MISSING)
 
 
 def in_time(slots: Slots, steps: Steps) -> Slots:

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.features.combine import entropy, ratio, side_by_side
+from sintonia.features.combine import entropy, ratio, total
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds
 from sintonia.features.measures import Among, Feature, Filter, Floats, Ints, Total
@@ -99,14 +99,6 @@ def _habits(own: Filter, days: int) -> list[Feature]:
     ]
 
 
-def total(*counts: Ints) -> Ints:
-    """Return the counts' sum."""
-    every = counts[0].copy()
-    for count in counts[1:]:
-        every += count
-    return every
-
-
 def share_of(count: Ints, *parts: Ints) -> Floats:
     """Return a count over that of all parts of the day."""
     return ratio(count, total(*parts))
@@ -120,11 +112,10 @@ def most(*counts: Ints) -> Floats:
     >>> most(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
     array([ 1., nan])
     """
-    from sintonia.features import combined_loops
-
-    place = np.empty(counts[0].shape)
-    combined_loops.highest(side_by_side(counts), place.reshape(-1))
-    return place
+    highest = place = counts[0] * 0
+    for at, count in enumerate(counts):
+        place, highest = np.where(count > highest, at, place), np.maximum(count, highest)
+    return np.where(highest > 0, place, np.nan)
 
 
 def best_hour(*counts: Ints) -> Floats:
@@ -143,9 +134,12 @@ def best_hour_share(*counts: Ints) -> Floats:
 
 
 def _around(counts: Sequence[Ints]) -> tuple[Floats, Floats]:
-    """Return the best hour and what share falls around it."""
-    from sintonia.features import combined_loops
-
-    best, share = np.empty(counts[0].shape), np.empty(counts[0].shape)
-    combined_loops.around(side_by_side(counts), best.reshape(-1), share.reshape(-1))
-    return best, share
+    """Return the best hour and what share falls around it; the hour after the last is the first."""
+    most = place = near = counts[0] * 0
+    for hour, own in enumerate(counts):
+        before, after = counts[hour - 1], counts[(hour + 1) % len(counts)]
+        there = before + own + after
+        better = there + own > most
+        most, place = np.where(better, there + own, most), np.where(better, hour, place)
+        near = np.where(better, there, near)
+    return np.where(most > 0, place, np.nan), ratio(near, total(*counts))

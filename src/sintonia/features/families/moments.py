@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.features.combine import difference, ratio, still_open
+from sintonia.features.combine import difference, ratio, since_then, still_open
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import DAY, ORDER, habit_windows, known
 from sintonia.features.measures import (
@@ -180,15 +180,3 @@ def _since_order(name: str, kinds: tuple[str, ...]) -> Feature:
 def left_share(begun: Ints, sold: Ints) -> Floats:
     """Return the part begun and not sold; an order for a cart begun before the window leaves it at 0."""
     return ratio(np.maximum(difference(begun, sold), 0), begun)
-
-
-def since_then(count: Ints, then: Floats) -> Floats:
-    """Return a count less what it was at a moment; all of it where there was no such moment.
-
-    Examples
-    --------
-    >>> since_then(np.array([7, 7]), np.array([5.0, np.nan]))
-    array([2., 7.])
-    """
-    since: Floats = np.subtract(count, np.where(np.isnan(then), 0.0, then), dtype=np.float64)
-    return since

@@ -8,18 +8,14 @@ on the past, says more.
 from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
-
-from sintonia.features.combine import ratio, smoothed_rate
+from sintonia.features.combine import ratio, since_then, smoothed_rate
 from sintonia.features.families.frame import Frame, column_names
 from sintonia.features.measures import (
     DaysSince,
     Earlier,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
     Labels,
     Total,
     Value,
@@ -189,17 +185,6 @@ def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
             why=WHY["delay"],
         ),
     ]
-
-
-def since_then(everything: Ints, before: Floats) -> Floats:
-    """Return everything less what came before; all of it where there is no before.
-
-    Examples
-    --------
-    >>> since_then(np.array([5, 5]), np.array([3.0, np.nan]))
-    array([2., 5.])
-    """
-    return np.asarray(everything - np.nan_to_num(before), np.float64)
 
 
 def brand_rates(
