@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.calibration import Calibrator
+from sintonia.calibrator import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
