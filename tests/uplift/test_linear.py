@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sintonia.uplift.linear import fit_linear
+from sintonia.uplift.linear import fit_linear, residuals
 from sintonia.uplift.log import Actions, Logged
 
 RNG = np.random.default_rng(8)
@@ -57,6 +57,24 @@ def test_slopes_are_judged_by_rewards_of_customers_they_have_not_seen():
     assert losses == sorted(losses)
     told = (log.reward - (log.logging_propensities * expected).sum(axis=1)) ** 2 / MEASURE
     assert losses[1] == pytest.approx(told.mean())
+
+
+def test_effects_times_what_tells_of_them_are_what_is_left_of_rewards_that_nothing_else_moves():
+    log = logged()
+    expected = MEASURE[:, None] * (1 + SHARES)
+    sure = replace(log, reward=expected[np.arange(N), log.action])
+    told, left = residuals(sure, expected, MEASURE)
+    assert (told * SHARES[:, 1:]).sum(axis=1) == pytest.approx(left)
+    # A decision counts as 1 / measure: whose reward varies nine times as much has a ninth of the square.
+    root = np.sqrt(MEASURE)
+    assert left * root == pytest.approx(sure.reward - expected.mean(axis=1))
+
+
+def test_an_action_that_could_not_be_had_tells_nothing():
+    log = logged(propensities=np.tile([0.5, 0.5, 0.0], (N, 1)))
+    told, _ = residuals(log, np.zeros((N, 3)), MEASURE)
+    assert not told[:, 1].any()
+    assert told[:, 0].all()
 
 
 def test_actions_that_share_an_attribute_share_what_is_learned_of_it():

@@ -7,9 +7,10 @@
 3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), a second forest of the
    pseudo-outcomes (a DR-learner), and slopes on the few features that tell (an R-learner), of the share an action adds
    to what a customer would bring anyway, from rewards with or without the luck of the basket (`steadied`), whichever
-   tells more of unseen customers' rewards. Each counts as far as unseen customers confirm it (`shrinkage`).
+   tells more of unseen customers' rewards. Each counts as far as rewards of unseen customers confirm it (`shrinkage`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from sintonia.errors import NotEnoughDataError
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Grown, grow, rows_of
-from sintonia.uplift.linear import fit_linear
+from sintonia.uplift.linear import fit_linear, residuals
 from sintonia.uplift.log import Bools, Floats, Ints, Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, unexplained
@@ -28,6 +29,9 @@ from sintonia.uplift.values import scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
+
+LEAVES = 2
+"""Leaves of a tree of effects for one of a tree of scores."""
 
 
 def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 7) -> Effects:
@@ -44,9 +48,9 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
             f"{len(log):,} decisions, {alone:,} of them to do nothing, are too few to learn effects from; "
             f"{LEAST} of each kind and {2 * folds} customers are the least."
         )
-    fold = fold_of(log.customer, folds, seed)
+    fold, trees = fold_of(log.customer, folds, seed), wide(config)
     outcome = grow(
-        Examples(rows_of(log.values, log.actions, log.action), log.reward, fold), folds, config, seed
+        Examples(rows_of(log.values, log.actions, log.action), log.reward, fold), folds, trees, seed
     )
     expected = unseen(outcome, log, fold)
     free = replace(log, actions=replace(log.actions, costs=np.zeros(len(log.actions))))
@@ -58,17 +62,17 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     targets = [log.reward] if log.orders is None else [log.reward, steadied(log, fold, config, seed)]
     slopes = [fit_linear(replace(log, reward=target), expected, measure, fold) for target in targets]
     linear = min(slopes, key=lambda one: one.loss(log, expected, measure))
-    second = _grow_second(raw - effects, measure, log, fold, config, seed)
+    second = _grow_second(raw - effects, measure, log, fold, trees, seed)
     said = candidates(expected, linear.unseen, unseen(second, log, fold), floor)
     means = np.stack([_means(of, log.eligible) for of in said])
     differences = [of - mean for of, mean in zip(said, means, strict=True)]
-    weights = earned(raw - effects, differences, log.eligible, log.customer, measure)
+    weights = _weigh(log, expected, measure, effects, differences)
 
     def without(place: int) -> Opinion:
         rest = fold != place
         own, _ = constants(raw[rest], log.eligible[rest], log.customer[rest])
-        trees = outcome.without[place], linear.without[place], second.without[place]
-        return Opinion(*trees, own, floor, means, weights)
+        parts = outcome.without[place], linear.without[place], second.without[place]
+        return Opinion(*parts, own, floor, means, weights)
 
     whole = Opinion(outcome.whole, linear.whole, second.whole, effects, floor, means, weights)
     mixed = effects + sum(weight * of for weight, of in zip(weights, differences, strict=True))
@@ -80,6 +84,21 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
         np.eye(len(log.actions)),
         unexplained(raw, mixed, log.eligible, log.customer),
     )
+
+
+def wide(config: ModelConfig) -> ModelConfig:
+    """Return the settings of trees in which actions and features meet.
+
+    Whom an action moves is told by trees that ask for the action and for a feature; trees that are good for scores,
+    of few leaves and a few columns drawn, rarely do. All columns are drawn, so that actions are always among them.
+
+    Examples
+    --------
+    >>> found = wide(ModelConfig(num_leaves=4, feature_fraction=0.2))
+    >>> found.num_leaves, found.feature_fraction
+    (8, 1.0)
+    """
+    return replace(config, num_leaves=LEAVES * config.num_leaves, feature_fraction=1.0)
 
 
 def _grow_second(
@@ -106,6 +125,15 @@ def _grow_second(
         weight / weight.mean(),
     )
     return grow(examples, int(fold.max()) + 1, fewer, seed, constant=False)
+
+
+def _weigh(
+    log: Logged, expected: Floats, measure: Floats, effects: Floats, differences: Sequence[Floats]
+) -> Floats:
+    """Return how far each opinion's differences from the mean effects count, by unseen customers' rewards."""
+    told, left = residuals(log, expected, measure)
+    mean, *each = ((told * (of / measure[:, None])[:, 1:]).sum(axis=1) for of in (effects, *differences))
+    return earned(left - mean, np.column_stack(each), log.customer)
 
 
 def _means(said: Floats, eligible: Bools) -> Floats:

@@ -42,7 +42,7 @@ class Fitted:
 
     def loss(self, log: Logged, expected: Floats, measure: Floats) -> float:
         """Return the squared error of what is said of the rewards of unseen customers, a decision as 1 / measure."""
-        told, left = _residuals(log, expected, measure)
+        told, left = residuals(log, expected, measure)
         said = (told * self.unseen[:, 1:]).sum(axis=1)
         return float(((left - said) ** 2).mean())
 
@@ -60,7 +60,7 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     measure
         What effects are shares of, above 0; the variance of a reward is taken to grow with it.  # (n,)
     """
-    told, left = _residuals(log, expected, measure)
+    told, left = residuals(log, expected, measure)
     center, spread = _scale(log.values)
     apart = _apart(log.values, center, spread)
     patterns = patterns_of(log.actions)
@@ -80,8 +80,12 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     return Fitted(whole, without, unseen)
 
 
-def _residuals(log: Logged, expected: Floats, measure: Floats) -> tuple[Floats, Floats]:
-    """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,)."""
+def residuals(log: Logged, expected: Floats, measure: Floats) -> tuple[Floats, Floats]:
+    """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,).
+
+    Effects, as shares of the measure, times what tells of them, summed over actions, are what they say of what is left;
+    a decision counts as 1 / measure.
+    """
     root = np.sqrt(measure)
     assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
     left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root

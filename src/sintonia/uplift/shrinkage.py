@@ -22,39 +22,31 @@ def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Flo
     return found, errors
 
 
-def earned(
-    targets: Floats, candidates: list[Floats], eligible: Bools, customer: Ints, scale: Floats
-) -> Floats:
+def earned(left: Floats, said: Floats, customer: Ints) -> Floats:
     """Return the weight of each candidate's differences between customers, 0 or more.  # (n_candidates,)
 
-    Non-negative least squares of the pseudo-outcomes on out-of-fold candidates (stacking: Breiman 1996; for
-    effects Han and Wu 2022), then shrunk by how sure the mix is of its slope: with slope b and clustered standard error
-    s, by 1 - (s / b)^2, the positive-part James-Stein factor, so that a slope within one error of 0 counts for nothing.
-    A decision counts as 1 / scale: the reward of who buys more also varies more.
+    Non-negative least squares of what mean effects leave of rewards on what unseen candidates say of it (stacking:
+    Breiman 1996; by the loss of the R-learner, as Nie and Wager 2021), then shrunk by how sure the mix is of its
+    slope: with slope b and clustered standard error s, by 1 - (s / b)^2, the positive-part James-Stein factor, so that
+    a slope within one error of 0 counts for nothing.
 
     Parameters
     ----------
-    targets
-        Pseudo-outcomes less the constant effects.  # (n, n_actions)
-    candidates
-        Differences from the constant effects, predicted for customers that the candidate has not seen.
-    scale
-        What each decision's reward is expected to be without an action, above 0.  # (n,)
+    left
+        What is left of each reward when expected rewards and mean effects are taken off (`linear.residuals`).  # (n,)
+    said
+        What each candidate's differences say of it, predicted for customers that it has not seen.
+        # (n, n_candidates)
     """
     from scipy.optimize import nnls
 
-    rows, places = np.nonzero(eligible[:, 1:])
-    sure = 1 / np.sqrt(scale[rows])
-    told = np.column_stack([candidate[:, 1:][rows, places] * sure for candidate in candidates])
-    target = targets[:, 1:][rows, places] * sure
-    found, _ = nnls(told.T @ told, told.T @ target)
-    mixed = told @ found
+    found, _ = nnls(said.T @ said, said.T @ left)
+    mixed = said @ found
     power = float(mixed @ mixed)
     if not power:
-        return np.zeros(len(candidates))
-    slope = float(mixed @ target) / power
-    moments = np.bincount(rows, mixed * (target - slope * mixed), len(targets)).astype(np.float64)
-    error = standard_error(moments, customer)[0] * len(targets) / power
+        return np.zeros(said.shape[1])
+    slope = float(mixed @ left) / power
+    error = standard_error(mixed * (left - slope * mixed), customer)[0] * len(left) / power
     factor = max(0.0, 1 - (error / slope) ** 2) if slope > 0 else 0.0
     return np.asarray(found * factor, np.float64)
 
