@@ -6,7 +6,8 @@
     PYTHONPATH=tests python tests/benchmarks/bench_policy.py synthetic --customers 20000
 
 Hillstrom and Starbucks are read from SINTONIA_DATA or ../shared/data. Starbucks learns waves 0 and 168 and judges
-336, all customers in both, as a brand would; values are doubly robust, from expectations cross-fitted on that wave.
+336, all customers in both, as a brand would; values are doubly robust, from expectations cross-fitted on that wave, and
+stand beside those of plain S-learners on the same features under the same caps: nothing is chosen by them.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 
 from sintonia import pipelines
@@ -37,6 +39,7 @@ from sintonia.uplift.assembled import features_of, logged_of, moments
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, grow, rows_of
 from sintonia.uplift.learning import learn_effects, unseen
+from sintonia.uplift.opinions import against_none
 from sintonia.uplift.points import read_points
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
@@ -123,9 +126,27 @@ def starbucks(folder, model):
     print(f"  best gain less the constant {interval(difference(brings, free, fixed, judged.customer)):>28}")
     shares = judged.logging_propensities
     print(f"  capped less random shares   {interval(difference(brings, held, shares, judged.customer)):>28}")
+    for leaves in (15, 31):
+        theirs = capped(gains(s_learner(past, judged, leaves), judged.actions))
+        value, less = (
+            difference(brings, one, other, judged.customer)
+            for one, other in ((theirs, shares), (held, theirs))
+        )
+        print(f"  S-learner of {leaves} leaves, capped {interval(value):>25}; ours less it {interval(less)}")
     print(f"  weights: trees, slopes, trees of scores {effects.whole.weights.round(2)}")
     found = study(past, judged, model, config)
     print(f"  by separate customers: {found.gate.sentence}")
+
+
+def s_learner(past, judged, leaves):
+    """Each action's effect by plain LightGBM on features and action, as one would write it in a notebook."""
+    trees = lightgbm.LGBMRegressor(
+        n_estimators=200, learning_rate=0.05, num_leaves=leaves, n_jobs=2, verbose=-1
+    )
+    trees.fit(rows_of(past.values, past.actions, past.action), past.reward)
+    everybody = np.zeros(len(judged), np.int64)
+    said = [trees.predict(rows_of(judged.values, judged.actions, everybody + at)) for at in range(11)]
+    return against_none(np.column_stack(said))
 
 
 def capped(own):
