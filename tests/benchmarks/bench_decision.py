@@ -1,6 +1,7 @@
 """Print how near the best possible the decision comes, what a million customers cost, and what learning leaves of it.
 
     PYTHONPATH=src python tests/benchmarks/bench_decision.py [--customers 1000000] [--brand 20000] [--only oracle]
+                                                             [--seeds 7 8 9 10]
 
 1. Gap: 5,000 customers and ten options within capacities, a minimum and a budget, beside the exact linear programme
    (HiGHS), for customers who differ and for customers who are all alike.
@@ -8,7 +9,7 @@
 3. Oracle: the synthetic brand, its identities joined as `sintonia build` joins them, after 60 days of randomised
    decisions, six actions and none, capacities on two channels and a budget; the effects are learned from these logs,
    and the same constraints bind the oracle, who knows them. Features look back over the two years that there are,
-   for tastes are slow: on left-out customers slopes explain 5 % more than with one year.
+   for tastes are slow: on left-out customers slopes explain 5 % more than with one year. A brand a seed.
 
 Seconds are given by the clock and by the processor, for the machine may be busy with other things.
 """
@@ -27,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
+from scipy.stats import t as student
 
 from sintonia.cli import main as main_of_cli
 from sintonia.config import (
@@ -196,10 +198,10 @@ BRAND = {
 }
 
 
-def build_brand(workspace: Path, customers: int) -> Store:
+def build_brand(workspace: Path, customers: int, seed: int) -> Store:
     """Return the store of a synthetic brand, simulated and built unless the workspace has one."""
     if not (workspace / "store").is_dir():
-        for verb, words in (("simulate", [f"customers={customers}"]), ("build", [])):
+        for verb, words in (("simulate", [f"customers={customers}", f"seed={seed}"]), ("build", [])):
             done = main_of_cli([verb, f"workspace={workspace}", *words])
             assert done == 0, verb
     return open_store(workspace)
@@ -264,9 +266,8 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     return effects, values, {who: at for at, who in enumerate(table["customer_id"].to_pylist())}
 
 
-def print_oracle(workspace: Path, customers: int, families: list[str]) -> None:
-    """Print what decisions on learned effects truly bring, as a share of the oracle's under the same constraints."""
-    store = build_brand(workspace, customers)
+def print_oracle(workspace: Path, store: Store, families: list[str]) -> float:
+    """Return what decisions on learned effects truly bring, as a share of the oracle's under the same constraints."""
     who, reward, eligible = read_truth(workspace, store)
     effects, values, place = learn(workspace, store, families)
     known = [at for at, customer in enumerate(who) if customer in place]
@@ -296,7 +297,7 @@ def print_oracle(workspace: Path, customers: int, families: list[str]) -> None:
     print(
         f"{n:,} customers, six actions and none, 10 % texts, 1 % calls, 0.03 EUR each: true value of deciding by"
     )
-    best = 0.0
+    best, shares = 0.0, {}
     for name, guess in guesses.items():
         worth, limits = prepared(policy, eligible, guess.astype(np.float32))
         choice = allocate(worth, limits).choice
@@ -305,9 +306,25 @@ def print_oracle(workspace: Path, customers: int, families: list[str]) -> None:
         whole = brings + float(reward[:, 0].sum())
         if name == "oracle":
             best, all_of_it = brings, whole
+        shares[name] = whole / all_of_it
         print(
             f"  {name:<36}{whole:12,.0f} EUR, {whole / all_of_it:7.2%} of the oracle's; "
             f"beyond doing nothing {brings:9,.0f} EUR, {brings / best:7.2%}"
+        )
+    return shares["learned effects"]
+
+
+def print_oracles(workspace: Path, customers: int, families: list[str], seeds: list[int]) -> None:
+    """Print the oracle's part for brands drawn with these seeds, and the mean of their shares with its interval."""
+    found = []
+    for seed in seeds:
+        print(f"Brand of seed {seed}")
+        folder = workspace / str(seed)
+        found.append(print_oracle(folder, build_brand(folder, customers, seed), families))
+    if len(found) > 1:
+        reach = student.ppf(0.975, len(found) - 1) * np.std(found, ddof=1) / np.sqrt(len(found))
+        print(
+            f"Mean of {len(found)} brands: {np.mean(found):.2%} of the oracle's, 95 % within {reach:.2%} of it"
         )
 
 
@@ -316,7 +333,8 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--customers", type=int, default=1_000_000)
     options.add_argument("--brand", type=int, default=20_000)
-    options.add_argument("--workspace", type=Path, help="of the brand, kept for the next time")
+    options.add_argument("--seeds", type=int, nargs="+", default=[7], help="of the brands")
+    options.add_argument("--workspace", type=Path, help="of the brands, kept for the next time")
     options.add_argument(
         "--families",
         nargs="+",
@@ -330,7 +348,7 @@ def main() -> None:
         print_speed(asked.customers)
     if asked.only in (None, "oracle"):
         with tempfile.TemporaryDirectory() as folder:
-            print_oracle(asked.workspace or Path(folder), asked.brand, asked.families)
+            print_oracles(asked.workspace or Path(folder), asked.brand, asked.families, asked.seeds)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@
     PYTHONPATH=tests python tests/benchmarks/bench_policy.py synthetic --customers 20000
 
 Hillstrom and Starbucks are read from SINTONIA_DATA or ../shared/data. Starbucks learns waves 0 and 168 and judges
-336, all customers in both, as a brand would; values are doubly robust, from expectations cross-fitted on that wave, and
-stand beside those of plain S-learners on the same features under the same caps: nothing is chosen by them.
+336, all customers in both, as a brand would; its families of features were chosen on the waves that teach. Values are
+doubly robust, from expectations cross-fitted on the judged wave, and stand beside those of plain S-learners on the same
+features under the same caps: nothing is chosen by them.
 """
 
 import argparse
@@ -35,7 +36,14 @@ from sintonia.decision.limits import Limit
 from sintonia.engine import connect
 from sintonia.features import catalogue, fit
 from sintonia.interactions import open_store
-from sintonia.uplift.assembled import features_of, logged_of, moments
+from sintonia.uplift.assembled import (
+    features_for,
+    features_of,
+    history_days,
+    logged_of,
+    moments,
+    split_points,
+)
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, grow, rows_of
 from sintonia.uplift.learning import learn_effects, unseen
@@ -72,6 +80,8 @@ def read(store, config, folder, features=FAMILIES):
     """The decision points of a store, as a log with features, and how its propensities came about."""
     with connect(EngineConfig(), folder) as connection:
         points = read_points(connection, store, config)
+    past, _ = split_points(points, config.judge_from)
+    features = features_for(features, config, history_days(store, points.take(past)))
     made = catalogue(features, fit(features, store, moments(points).max().item()))
     values = features_of(store, points, made, EngineConfig())
     return points, *logged_of(points, values, config)

@@ -11,7 +11,16 @@ from sintonia.config import ActionConfig, EngineConfig, FeaturesConfig, PolicyCo
 from sintonia.engine import connect
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.features import catalogue, fit
-from sintonia.uplift.assembled import actions_of, features_of, logged_of, moments, numbered, split_points
+from sintonia.uplift.assembled import (
+    actions_of,
+    features_for,
+    features_of,
+    history_days,
+    logged_of,
+    moments,
+    numbered,
+    split_points,
+)
 from sintonia.uplift.points import read_points
 
 EVENTS = """card,at,kind,amount,discount,action
@@ -167,6 +176,20 @@ def test_costs_are_the_logs_own_unless_the_configuration_says_otherwise(store, t
     assert found.attributes.tolist() == [[0, 0], [0, 0], [3, 1]]
     with pytest.raises(ConfigError, match=r"action under policy.actions: 'mial'; did you mean 'mail'"):
         actions_of(points, PolicyConfig(actions={"mial": ActionConfig()}))
+
+
+def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_shortest_stays(store, tmp_path):
+    # Interactions begin on 1 March at 10:00, the newest decision with a reward is of 19 March: 17 days and 14 hours.
+    points = read(store, tmp_path, reward=SPEND)
+    assert history_days(store, points) == 18
+    assert history_days(store, points.take(points.customer_id != "C")) == 4
+    policy, asked = (
+        PolicyConfig(families=["rfm"]),
+        FeaturesConfig(families=["rfm", "clock"], windows_days=[30, 18, 7]),
+    )
+    assert features_for(asked, policy, 18).windows_days == [18, 7]
+    assert features_for(asked, policy, 4).windows_days == [7]
+    assert features_for(FeaturesConfig(families=["rfm"]), policy, 4).windows_days == []
 
 
 def test_features_are_of_strictly_before_the_decision(store, tmp_path):

@@ -13,13 +13,13 @@ from sintonia.config import CheckSettings
 from sintonia.engine import connect
 from sintonia.features import Feature
 from sintonia.interactions import Store, open_store
-from sintonia.pipelines.policies import newest_decisions
+from sintonia.pipelines.policies import features_at_decisions, newest_decisions
 from sintonia.pipelines.training import asked_of
 from sintonia.progress import step
 from sintonia.summaries.figures import Figures
 from sintonia.tasks import NEXT_BEST_ACTION
 from sintonia.training_set import Rows
-from sintonia.uplift.assembled import features_for, features_of, moments, split_points
+from sintonia.uplift.assembled import features_of, moments, split_points
 
 
 def check(settings: CheckSettings) -> Figures:
@@ -55,9 +55,10 @@ def _check_policy(settings: CheckSettings) -> Figures:
         names = tuple(feature.name for feature in made)
         return Rows(rows.customer_id, moments(rows), values, (rows.reward > 0).astype(np.int8), names)
 
-    chosen, dates = features_for(settings.features, settings.policy), choose_dates(asked, settings.dates)
+    past, judged = split_points(points, settings.policy.judge_from)
+    chosen = features_at_decisions(store, points.take(past), settings)
+    dates = choose_dates(asked, settings.dates)
     question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
-    _, judged = split_points(points, settings.policy.judge_from)
     return _checked(settings, store, question, (asked, asked.filter(pa.array(judged))))
 
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from sintonia import registry
-from sintonia.config import CheckSettings, TrainSettings
+from sintonia.config import CheckSettings, FeaturesConfig, TrainSettings
 from sintonia.engine import connect
 from sintonia.evidence import Reported, policy_evidence, policy_run
 from sintonia.features import catalogue, fit
@@ -15,7 +15,14 @@ from sintonia.pseudonyms import workspace_key
 from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
-from sintonia.uplift.assembled import features_for, features_of, logged_of, moments, split_points
+from sintonia.uplift.assembled import (
+    features_for,
+    features_of,
+    history_days,
+    logged_of,
+    moments,
+    split_points,
+)
 from sintonia.uplift.points import Points, newest, read_points
 from sintonia.uplift.rewards import reward_kinds
 from sintonia.uplift.saved import PolicyModel
@@ -36,8 +43,8 @@ def train_policy(settings: TrainSettings) -> Figures:
     workspace, config = Path(settings.workspace), settings.policy
     store = open_store(workspace)
     points = newest_decisions(store, settings)
-    chosen = features_for(settings.features, config)
     past, judged = split_points(points, config.judge_from)
+    chosen = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
         fitted = fit(chosen, store, moments(points)[judged].min().item())
     made = catalogue(chosen, fitted)
@@ -93,5 +100,21 @@ def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> P
             "Looking at the newest %s of %s decisions (policy.most_decisions)",
             f"{len(found):,}",
             f"{len(points):,}",
+        )
+    return found
+
+
+def features_at_decisions(
+    store: Store, taught: Points, settings: TrainSettings | CheckSettings
+) -> FeaturesConfig:
+    """Return the features a policy learns from; said is which windows history is too short for."""
+    days = history_days(store, taught)
+    found = features_for(settings.features, settings.policy, days)
+    missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
+    if missing:
+        log.info(
+            "Leaving out windows of %s days: there are %s days of history before the newest decision that teaches",
+            ", ".join(map(str, missing)),
+            days,
         )
     return found

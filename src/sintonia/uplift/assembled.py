@@ -1,5 +1,6 @@
 """Decision points with the features known strictly before them: a log that effects can be learned from."""
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +23,9 @@ MOMENT = np.timedelta64(1, "us")
 DATES = 100
 """With more moments of decision than this, features are those of the day's start: a kernel's work goes by dates."""
 
+ONCE = ("register",)
+"""Kinds that happen to a customer once, maybe years before anything else was written down."""
+
 
 def moments(points: Points) -> Times:
     """Return as of when each decision's features are taken: strictly before it, for a send is not yet history.
@@ -35,9 +39,34 @@ def moments(points: Points) -> Times:
     return told.astype("datetime64[D]").astype("datetime64[us]")
 
 
-def features_for(config: FeaturesConfig, policy: PolicyConfig) -> FeaturesConfig:
-    """Return the configured features less the families that the policy does not look at."""
-    return replace(config, families=[name for name in config.families if name in policy.families])
+def history_days(store: Store, points: Points) -> int:
+    """Return how many days of history lie before the newest of these decisions, a begun day counted."""
+    starts = [first for kind, first in store.kinds_from.items() if kind not in ONCE]
+    if not starts:
+        return 0
+    span = points.decided_at.max() - np.datetime64(min(starts), "us")
+    return math.ceil(span / np.timedelta64(1, "D"))
+
+
+def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int) -> FeaturesConfig:
+    """Return the configured features less families the policy does not look at, and less windows longer than history.
+
+    In a log so young a longer window tells what a shorter one tells, so which of them matters cannot be learned; and
+    when history has grown it tells something else. The shortest stays in any case.
+
+    Examples
+    --------
+    >>> asked = FeaturesConfig(families=["rfm", "clock"], windows_days=[7, 30, 90])
+    >>> found = features_for(asked, PolicyConfig(families=["rfm"]), history_days=40)
+    >>> found.families, found.windows_days
+    (['rfm'], [7, 30])
+    """
+    longest = max(history_days, min(config.windows_days, default=0))
+    return replace(
+        config,
+        families=[name for name in config.families if name in policy.families],
+        windows_days=[days for days in config.windows_days if days <= longest],
+    )
 
 
 def features_of(store: Store, points: Points, catalogue: Sequence[Feature], engine: EngineConfig) -> Floats32:
