@@ -1,6 +1,5 @@
 """Decision points with the features known strictly before them: a log that effects can be learned from."""
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -45,7 +44,7 @@ def history_days(store: Store, points: Points) -> int:
     if not starts:
         return 0
     span = points.decided_at.max() - np.datetime64(min(starts), "us")
-    return math.ceil(span / np.timedelta64(1, "D"))
+    return int(np.ceil(span / np.timedelta64(1, "D")))
 
 
 def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int) -> FeaturesConfig:
