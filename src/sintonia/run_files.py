@@ -25,14 +25,7 @@ def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN4
     NotBuiltError
         When the run has none: an earlier version of sintonia made it.
     """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(place.uri)
-    try:
-        return json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
-    except (MlflowException, OSError):
-        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
+    return json.loads(_kept(place, run_id, file).read_text(encoding="utf-8"))
 
 
 def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
@@ -43,12 +36,16 @@ def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
     NotBuiltError
         When the run has none: an earlier version of sintonia made it.
     """
+    return pq.read_table(_kept(place, run_id, file))
+
+
+def _kept(place: Tracking, run_id: str, file: str) -> Path:
     import mlflow
     from mlflow.exceptions import MlflowException
 
     mlflow.set_tracking_uri(place.uri)
     try:
-        return pq.read_table(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}"))
+        return Path(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}"))
     except (MlflowException, OSError):
         raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
 
@@ -66,13 +63,9 @@ def page_of(place: Tracking, registered: Registered) -> Path:
     NotBuiltError
         When it keeps none.
     """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(place.uri)
     try:
-        return Path(mlflow.artifacts.download_artifacts(f"runs:/{registered.run_id}/{PAGE}"))
-    except (MlflowException, OSError):
+        return _kept(place, registered.run_id, PAGE)
+    except NotBuiltError:
         raise NotBuiltError(
             f"{registered.name} version {registered.version} has no review page; "
             "run `sintonia review` and read it first."
