@@ -250,7 +250,7 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
     busy = time.process_time()
     effects = learn_effects(
-        log, ModelConfig(learning_rate=0.1, max_trees=300, early_stopping_rounds=20), folds=3
+        log, ModelConfig(learning_rate=0.1, max_trees=300, early_stopping_rounds=20, threads=1), folds=3
     )
     print(
         f"  learned in {time.process_time() - busy:.0f} processor s; opinions count {effects.whole.weights.round(2)}"

@@ -68,6 +68,11 @@ def test_effects_times_what_tells_of_them_are_what_is_left_of_rewards_that_nothi
     # A decision counts as 1 / measure: whose reward varies nine times as much has a ninth of the square.
     root = np.sqrt(MEASURE)
     assert left * root == pytest.approx(sure.reward - expected.mean(axis=1))
+    # Or as 1 / variance, where more is known of it: both sides shrink alike.
+    variance = MEASURE * np.where(np.arange(N) % 2, 1, 4)
+    other, rest = residuals(sure, expected, MEASURE, variance)
+    assert other == pytest.approx(told / np.where(np.arange(N) % 2, 1, 2)[:, None])
+    assert (other * SHARES[:, 1:]).sum(axis=1) == pytest.approx(rest)
 
 
 def test_an_action_that_could_not_be_had_tells_nothing():

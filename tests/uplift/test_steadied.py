@@ -34,7 +34,7 @@ LOG = Logged(
 
 @pytest.fixture(scope="module")
 def steady():
-    return steadied(LOG, FOLD, MODEL, seed=7)
+    return steadied(LOG, FOLD, MODEL, seed=7).reward
 
 
 def test_the_mean_under_each_action_stays_and_the_luck_of_the_basket_goes(steady):
@@ -51,7 +51,7 @@ def test_nobody_tells_of_their_own_orders_what_they_were_worth(steady):
     for action in (0, 1):
         rows = (FOLD == 1) & (action == ACTION)
         more[rows] = 2 * ORDERS[rows] * (VALUES[rows, 1] - np.average(VALUES[rows, 1], weights=ORDERS[rows]))
-    changed = steadied(replace(LOG, reward=LOG.reward + more), FOLD, MODEL, seed=7) - steady
+    changed = steadied(replace(LOG, reward=LOG.reward + more), FOLD, MODEL, seed=7).reward - steady
 
     def slope(rows):
         return np.polyfit(VALUES[rows, 1], changed[rows] / ORDERS[rows], 1)[0]
@@ -67,7 +67,7 @@ def test_slopes_of_what_an_action_changes_are_nearer_the_truth(steady):
         said = fit_linear(replace(log, reward=reward), expected, np.full(N, 0.5), FOLD).unseen[:, 1]
         return float(((said - SHARE) ** 2).mean())
 
-    assert miss(steadied(log, FOLD, MODEL, seed=7)) < 0.7 * miss(log.reward)
+    assert miss(steadied(log, FOLD, MODEL, seed=7).reward) < 0.7 * miss(log.reward)
 
 
 def test_effects_of_a_log_that_tells_orders_are_nearer_the_truth():
@@ -83,6 +83,17 @@ def test_effects_of_a_log_that_tells_orders_are_nearer_the_truth():
 
 
 def test_rewards_not_made_of_orders_or_of_hardly_any_are_left_as_they_are():
-    assert steadied(replace(LOG, orders=None), FOLD, MODEL, seed=7) is LOG.reward
-    few = replace(LOG, orders=np.where(np.arange(N) < 100, ORDERS, 0))
-    assert steadied(few, FOLD, MODEL, seed=7) is few.reward
+    for orders in (None, np.where(np.arange(N) < 100, ORDERS, 0)):
+        found = steadied(replace(LOG, orders=orders), FOLD, MODEL, seed=7)
+        assert found.reward is LOG.reward
+        assert (found.worth == 1).all()
+
+
+def test_an_order_is_worth_what_its_customers_features_say_without_an_action():
+    rich = VALUES[:, 2] > 0
+    log = replace(LOG, reward=LOG.reward * np.where(rich, 2, 1))
+    quick = ModelConfig(threads=1, max_trees=60, feature_fraction=1.0, learning_rate=0.2)
+    worth = steadied(log, FOLD, quick, seed=7).worth
+    assert worth[rich].mean() == pytest.approx(6, rel=0.15)
+    assert worth[~rich].mean() == pytest.approx(3, rel=0.25)
+    assert worth.min() > 0

@@ -59,14 +59,17 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     mean = float(expected[:, 0].mean())
     floor = SMALL * mean if mean > 0 else None
     measure = scale_of(expected[:, 0], floor)
-    targets = [log.reward] if log.orders is None else [log.reward, steadied(log, fold, config, seed)]
-    slopes = [fit_linear(replace(log, reward=target), expected, measure, fold) for target in targets]
-    linear = min(slopes, key=lambda one: one.loss(log, expected, measure))
-    second = _grow_second(raw - effects, measure, log, fold, trees, seed)
+    steady = steadied(log, fold, config, seed)
+    variance = measure * steady.worth
+    targets = [log.reward] if steady.reward is log.reward else [log.reward, steady.reward]
+    slopes = [fit_linear(replace(log, reward=one), expected, measure, fold, variance) for one in targets]
+    linear = min(slopes, key=lambda one: one.loss(log, expected, measure, variance))
+    second = _grow_second(raw - effects, variance, log, fold, trees, seed)
     said = candidates(expected, linear.unseen, unseen(second, log, fold), floor)
     means = np.stack([_means(of, log.eligible) for of in said])
     differences = [of - mean for of, mean in zip(said, means, strict=True)]
-    weights = _weigh(log, expected, measure, effects, differences)
+    told, left = residuals(log, expected, measure, variance)
+    weights = _weigh((told / measure[:, None], left), effects, differences, log.customer)
 
     def without(place: int) -> Opinion:
         rest = fold != place
@@ -102,13 +105,12 @@ def wide(config: ModelConfig) -> ModelConfig:
 
 
 def _grow_second(
-    targets: Floats, measure: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
+    targets: Floats, variance: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
 ) -> Grown:
     """Return forests of the pseudo-outcomes, less the mean effects, of the eligible actions of each decision.
 
     Of a decision there is the action that was taken, and some of the others, drawn to be as many as there are
-    decisions and counted for all: what they add to memory and time is bounded. The variance of a reward grows with
-    what it is expected to be, so a row counts as 1 / measure.
+    decisions and counted for all: what they add to memory and time is bounded. A row counts as 1 / variance.
     """
     rows, places = np.nonzero(log.eligible[:, 1:])
     taken = places + 1 == log.action[rows]
@@ -116,7 +118,7 @@ def _grow_second(
     kept_share = min(1.0, len(log) / max(others, 1))
     kept = taken | (np.random.default_rng(seed).random(len(rows)) < kept_share)
     rows, places, taken = rows[kept], places[kept] + 1, taken[kept]
-    weight = np.where(taken, 1.0, 1 / kept_share) / measure[rows]
+    weight = np.where(taken, 1.0, 1 / kept_share) / variance[rows]
     fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
     examples = Examples(
         rows_of(log.values[rows], log.actions, places),
@@ -128,12 +130,18 @@ def _grow_second(
 
 
 def _weigh(
-    log: Logged, expected: Floats, measure: Floats, effects: Floats, differences: Sequence[Floats]
+    residual: tuple[Floats, Floats], effects: Floats, differences: Sequence[Floats], customer: Ints
 ) -> Floats:
-    """Return how far each opinion's differences from the mean effects count, by unseen customers' rewards."""
-    told, left = residuals(log, expected, measure)
-    mean, *each = ((told * (of / measure[:, None])[:, 1:]).sum(axis=1) for of in (effects, *differences))
-    return earned(left - mean, np.column_stack(each), log.customer)
+    """Return how far each opinion's differences from the mean effects count, by unseen customers' rewards.
+
+    Parameters
+    ----------
+    residual
+        What tells of each action, in units of the reward, (n, n_actions - 1), and what is left of rewards, (n,).
+    """
+    told, left = residual
+    mean, *each = ((told * of[..., 1:]).sum(axis=1) for of in (effects, *differences))
+    return earned(left - mean, np.column_stack(each), customer)
 
 
 def _means(said: Floats, eligible: Bools) -> Floats:

@@ -40,14 +40,16 @@ class Fitted:
     without: tuple[Linear, ...]
     unseen: Floats
 
-    def loss(self, log: Logged, expected: Floats, measure: Floats) -> float:
-        """Return the squared error of what is said of the rewards of unseen customers, a decision as 1 / measure."""
-        told, left = residuals(log, expected, measure)
+    def loss(self, log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None) -> float:
+        """Return the squared error of what is said of the rewards of unseen customers, a decision as 1 / variance."""
+        told, left = residuals(log, expected, measure, variance)
         said = (told * self.unseen[:, 1:]).sum(axis=1)
         return float(((left - said) ** 2).mean())
 
 
-def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fitted:
+def fit_linear(
+    log: Logged, expected: Floats, measure: Floats, fold: Ints, variance: Floats | None = None
+) -> Fitted:
     """Return the slopes of what is left of rewards when the expected ones are taken off.
 
     Assignment less its logging propensity has nothing to do with what customers bring anyway, so the rest of the reward
@@ -58,9 +60,11 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     expected
         Expected reward of each action, from others than the customer.  # (n, n_actions)
     measure
-        What effects are shares of, above 0; the variance of a reward is taken to grow with it.  # (n,)
+        What effects are shares of, above 0.  # (n,)
+    variance
+        What the variance of a reward is taken to grow with; None for the measure.  # (n,)
     """
-    told, left = residuals(log, expected, measure)
+    told, left = residuals(log, expected, measure, variance)
     center, spread = _scale(log.values)
     apart = _apart(log.values, center, spread)
     patterns = patterns_of(log.actions)
@@ -80,16 +84,18 @@ def fit_linear(log: Logged, expected: Floats, measure: Floats, fold: Ints) -> Fi
     return Fitted(whole, without, unseen)
 
 
-def residuals(log: Logged, expected: Floats, measure: Floats) -> tuple[Floats, Floats]:
+def residuals(
+    log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,).
 
     Effects, as shares of the measure, times what tells of them, summed over actions, are what they say of what is left;
-    a decision counts as 1 / measure.
+    a decision counts as 1 / variance, by default as 1 / measure.
     """
-    root = np.sqrt(measure)
+    root = np.sqrt(measure if variance is None else variance)
     assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
     left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
-    return assigned[:, 1:] * root[:, None], left
+    return assigned[:, 1:] * (measure / root)[:, None], left
 
 
 def patterns_of(actions: Actions) -> Floats:
