@@ -133,7 +133,9 @@ def starbucks(folder, model):
         (f"at most {CAP:.1%} an offer", held),
     ):
         print(f"  {title:<28}{interval(doubly_robust(brings, policy, judged.customer)):>28}")
-    print(f"  best gain less the constant {interval(difference(brings, free, fixed, judged.customer)):>28}")
+    moved = int((free != fixed).any(axis=1).sum())
+    less = interval(difference(brings, free, fixed, judged.customer))
+    print(f"  best gain less the constant {less:>28}, {moved:,} customers moved")
     shares = judged.logging_propensities
     print(f"  capped less random shares   {interval(difference(brings, held, shares, judged.customer)):>28}")
     for leaves in (15, 31):
