@@ -37,9 +37,9 @@ from sintonia.engine import connect
 from sintonia.features import catalogue, fit
 from sintonia.interactions import open_store
 from sintonia.uplift.assembled import (
+    days_of_history,
     features_for,
     features_of,
-    history_days,
     logged_of,
     moments,
     split_points,
@@ -81,7 +81,7 @@ def read(store, config, folder, features=FAMILIES):
     with connect(EngineConfig(), folder) as connection:
         points = read_points(connection, store, config)
     past, _ = split_points(points, config.judge_from)
-    features = features_for(features, config, history_days(store, points.take(past)))
+    features = features_for(features, config, days_of_history(store, points.take(past)))
     made = catalogue(features, fit(features, store, moments(points).max().item()))
     values = features_of(store, points, made, EngineConfig())
     return points, *logged_of(points, values, config)

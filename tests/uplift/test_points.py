@@ -13,9 +13,9 @@ from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.features import catalogue, fit
 from sintonia.uplift.assembled import (
     actions_of,
+    days_of_history,
     features_for,
     features_of,
-    history_days,
     logged_of,
     moments,
     numbered,
@@ -181,8 +181,8 @@ def test_costs_are_the_logs_own_unless_the_configuration_says_otherwise(store, t
 def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_shortest_stays(store, tmp_path):
     # Interactions begin on 1 March at 10:00, the newest decision with a reward is of 19 March: 17 days and 14 hours.
     points = read(store, tmp_path, reward=SPEND)
-    assert history_days(store, points) == 18
-    assert history_days(store, points.take(points.customer_id != "C")) == 4
+    assert days_of_history(store, points) == 18
+    assert days_of_history(store, points.take(points.customer_id != "C")) == 4
     policy, asked = (
         PolicyConfig(families=["rfm"]),
         FeaturesConfig(families=["rfm", "clock"], windows_days=[30, 18, 7]),

@@ -16,9 +16,9 @@ from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import (
+    days_of_history,
     features_for,
     features_of,
-    history_days,
     logged_of,
     moments,
     split_points,
@@ -108,7 +108,7 @@ def features_at_decisions(
     store: Store, taught: Points, settings: TrainSettings | CheckSettings
 ) -> FeaturesConfig:
     """Return the features a policy learns from; said is which windows history is too short for."""
-    days = history_days(store, taught)
+    days = days_of_history(store, taught)
     found = features_for(settings.features, settings.policy, days)
     missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
     if missing:

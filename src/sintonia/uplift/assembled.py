@@ -38,7 +38,7 @@ def moments(points: Points) -> Times:
     return told.astype("datetime64[D]").astype("datetime64[us]")
 
 
-def history_days(store: Store, points: Points) -> int:
+def days_of_history(store: Store, points: Points) -> int:
     """Return how many days of history lie before the newest of these decisions, a begun day counted."""
     starts = [first for kind, first in store.kinds_from.items() if kind not in ONCE]
     if not starts:
