@@ -45,6 +45,17 @@ def test_the_mean_under_each_action_stays_and_the_luck_of_the_basket_goes(steady
     assert not steady[ORDERS == 0].any()
 
 
+def test_an_action_that_moves_those_who_buy_cheaply_brings_what_it_brought():
+    # Half of the customers buy at a third of the price, and the coupon makes them come twice as often.
+    cheap = VALUES[:, 1] > 0
+    orders = np.where(cheap & (ACTION == 1), 2, 1) * ORDERS
+    log = replace(LOG, orders=orders, reward=orders * np.where(cheap, 1, 3) * WORTH / 3 * BASKETS)
+    found = steadied(log, FOLD, replace(MODEL, feature_fraction=1.0), seed=7).reward
+    for action in (0, 1):
+        rows = action == ACTION
+        assert found[rows].sum() == pytest.approx(log.reward[rows].sum())
+
+
 def test_nobody_tells_of_their_own_orders_what_they_were_worth(steady):
     # In one fold orders are worth what a feature says, on average no more and no less under either action.
     more = np.zeros(N)

@@ -36,7 +36,8 @@ class Steadied:
 def steadied(log: Logged, fold: Ints, config: ModelConfig, seed: int) -> Steadied:
     """Return what each decision's orders are worth on average, by forests that have not seen the customer.
 
-    An order is worth its mean under the action, and what the forests add to that. Without an order the reward is 0.
+    An order is worth what the forests say of it, and a mean under the action that leaves nothing to add: orders of an
+    action are worth together what they brought. Without an order the reward is 0.
     Where rewards are not made of orders, or of too few, they are returned as they are, and orders are worth 1.
     """
     folds, as_is = int(fold.max()) + 1, Steadied(log.reward, np.ones(len(log)))
@@ -53,11 +54,16 @@ def steadied(log: Logged, fold: Ints, config: ModelConfig, seed: int) -> Steadie
     target = some.reward / orders - mean[some.action]
     grown = grow(Examples(rows, target, whose, orders), folds, config, seed, constant=False)
     one = _rows(log, np.zeros(len(log), np.int64), np.ones(len(log)))
-    reward, worth = np.zeros(len(log)), np.zeros(len(log))
+    added, worth = np.zeros(len(bought)), np.zeros(len(log))
     for place, forest in enumerate(grown.without):
         mine = whose == place
-        reward[bought[mine]] = orders[mine] * (mean[some.action[mine]] + forest.say(rows[mine]))
-        worth[fold == place] = mean[0] + forest.say(one[fold == place])
+        added[mine] = forest.say(rows[mine])
+        worth[fold == place] = forest.say(one[fold == place])
+    # An action that moves those who buy cheaply has cheap orders: its mean and the forests would both say so.
+    mean = np.bincount(some.action, some.reward - orders * added, count) / each
+    reward = np.zeros(len(log))
+    reward[bought] = orders * (mean[some.action] + added)
+    worth += mean[0]
     usual = float(worth.mean())
     return Steadied(reward, np.maximum(worth, SMALL * usual) if usual > 0 else as_is.worth)
 
