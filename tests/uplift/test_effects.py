@@ -15,10 +15,14 @@ MODEL = ModelConfig(
 )
 
 
+def learn(seed):
+    log, _ = planted(4000, heterogeneity=0.8, seed=seed)
+    return learn_effects(log, MODEL, folds=5)
+
+
 @pytest.fixture(scope="module")
 def learned():
-    log, _ = planted(4000, heterogeneity=0.8, seed=2)
-    return learn_effects(log, MODEL, folds=5)
+    return learn(2)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +36,10 @@ def test_planted_effects_are_found_for_customers_never_seen(learned, others):
     found = learned.predict(values)
     assert not found[:, 0].any()
     for place in (1, 2, 3):
-        assert found[:, place].mean() == pytest.approx(truth[:, place].mean(), abs=0.12)
         assert np.corrcoef(found[:, place], truth[:, place])[0, 1] > 0.8
+    # The mean of one log has a standard error of 0.08 for the last action, that of three logs 0.05.
+    means = np.mean([found, *(learn(seed).predict(values) for seed in (20, 21))], axis=(0, 1))
+    assert means == pytest.approx(truth.mean(axis=0), abs=0.1)
 
 
 def test_intervals_of_the_effects_hold_most_of_the_truth(learned, others):

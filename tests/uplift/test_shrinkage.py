@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sintonia.uplift.log import Actions
-from sintonia.uplift.shrinkage import constants, earned, likes, unexplained
+from sintonia.uplift.shrinkage import constants, earned, leaned, likes, unexplained
 
 RNG = np.random.default_rng(4)
 N = 4000
@@ -51,6 +51,37 @@ def test_mean_effects_are_of_those_who_could_have_had_the_action():
     assert found.tolist() == [0.0, 2.0, 0.0]
     assert errors[1] == pytest.approx(np.sqrt(2) * np.sqrt(2) / 2)
     assert np.isinf(errors[2])
+
+
+def four_customers(miss):
+    """Scores of three actions and none, whose means have errors of 1 each and nothing in common."""
+    apart = np.sqrt(3) * np.array([[0, 1, 1, 1], [0, 1, -1, -1], [0, -1, 1, -1], [0, -1, -1, 1.0]])
+    said = np.tile([0.0, 4.0, 5.0, 6.0], (4, 1))
+    return said + apart + [0, *miss], said
+
+
+def test_scores_correct_what_was_said_as_far_as_chance_does_not_explain_it():
+    everybody = np.ones((4, 4), bool)
+    raw, said = four_customers([1, 1, 1])  # d' S^-1 d is 3, of three actions: 1 - 1 / 3 counts
+    assert leaned(raw, said, everybody, np.arange(4)) == pytest.approx([0, 4 + 2 / 3, 5 + 2 / 3, 6 + 2 / 3])
+    raw, said = four_customers([0.5, 0.5, 0.5])  # 0.75: chance does more than that
+    assert leaned(raw, said, everybody, np.arange(4)) == pytest.approx([0, 4, 5, 6])
+    raw, said = four_customers([30, 0, 0])
+    assert leaned(raw, said, everybody, np.arange(4)) == pytest.approx([0, 34, 5, 6], abs=0.04)
+
+
+def test_one_or_two_actions_have_the_means_of_their_scores_and_one_nobody_could_have_0():
+    raw, said = four_customers([0.1, 0.2, 0.3])
+    two = np.tile([True, True, True, False], (4, 1))
+    assert leaned(raw, said, two, np.arange(4)) == pytest.approx([0, 4.1, 5.2, 0])
+    assert leaned(said, said, np.ones((4, 4), bool), np.arange(4)).tolist() == [0, 4, 5, 6]
+
+
+def test_customers_with_many_decisions_count_once_in_what_chance_explains():
+    raw, said = four_customers([1, 1, 1])
+    again, everybody = np.repeat(np.arange(4), 5), np.ones((20, 4), bool)
+    once = leaned(raw, said, everybody[:4], np.arange(4))
+    assert leaned(raw[again], said[again], everybody, again) == pytest.approx(once)
 
 
 def test_an_action_without_a_history_starts_from_its_likes():

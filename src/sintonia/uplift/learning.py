@@ -3,7 +3,8 @@
 1. A forest of the reward over customers and actions, cross-fitted: each customer's expectation comes from a forest
    that has not seen the customer.
 2. Doubly robust scores of every action; less those of `none` they are pseudo-outcomes whose mean, for any kind of
-   customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023).
+   customer, is the effect (Kennedy 2023; for many actions Zhou, Athey and Wager 2023). Mean effects are those of
+   these scores, leaned on what slopes say as far as chance allows.
 3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), a second forest of the
    pseudo-outcomes (a DR-learner), and slopes on the few features that tell (an R-learner), of the share an action adds
    to what a customer would bring anyway, from rewards with or without the luck of the basket (`steadied`), whichever
@@ -21,9 +22,9 @@ from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Grown, grow, rows_of
 from sintonia.uplift.linear import fit_linear, residuals
-from sintonia.uplift.log import Bools, Floats, Ints, Logged
+from sintonia.uplift.log import Floats, Ints, Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
-from sintonia.uplift.shrinkage import constants, earned, unexplained
+from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.steadied import steadied
 from sintonia.uplift.values import scores
 
@@ -55,7 +56,7 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     expected = unseen(outcome, log, fold)
     free = replace(log, actions=replace(log.actions, costs=np.zeros(len(log.actions))))
     raw = against_none(scores(free, expected))  # of the reward alone: costs are taken off when gains are made
-    effects, errors = constants(raw, log.eligible, log.customer)
+    _, errors = constants(raw, log.eligible, log.customer)
     mean = float(expected[:, 0].mean())
     floor = SMALL * mean if mean > 0 else None
     measure = scale_of(expected[:, 0], floor)
@@ -64,16 +65,18 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     targets = [log.reward] if steady.reward is log.reward else [log.reward, steady.reward]
     slopes = [fit_linear(replace(log, reward=one), expected, measure, fold, variance) for one in targets]
     linear = min(slopes, key=lambda one: one.loss(log, expected, measure, variance))
+    by_slopes = measure[:, None] * linear.unseen
+    effects = leaned(raw, by_slopes, log.eligible, log.customer)
     second = _grow_second(raw - effects, variance, log, fold, trees, seed)
     said = candidates(expected, linear.unseen, unseen(second, log, fold), floor)
-    means = np.stack([_means(of, log.eligible) for of in said])
+    means = np.stack([means_of(of, log.eligible) for of in said])
     differences = [of - mean for of, mean in zip(said, means, strict=True)]
     told, left = residuals(log, expected, measure, variance)
     weights = _weigh((told / measure[:, None], left), effects, differences, log.customer)
 
     def without(place: int) -> Opinion:
         rest = fold != place
-        own, _ = constants(raw[rest], log.eligible[rest], log.customer[rest])
+        own = leaned(raw[rest], by_slopes[rest], log.eligible[rest], log.customer[rest])
         parts = outcome.without[place], linear.without[place], second.without[place]
         return Opinion(*parts, own, floor, means, weights)
 
@@ -142,15 +145,6 @@ def _weigh(
     told, left = residual
     mean, *each = ((told * of[..., 1:]).sum(axis=1) for of in (effects, *differences))
     return earned(left - mean, np.column_stack(each), customer)
-
-
-def _means(said: Floats, eligible: Bools) -> Floats:
-    """Return the mean of each action where it is eligible.  # (n_actions,)"""
-    counts = eligible.sum(axis=0)
-    found: Floats = np.divide(
-        (said * eligible).sum(axis=0), counts, out=np.zeros(len(counts)), where=counts > 0
-    )
-    return found
 
 
 def unseen(grown: Grown, log: Logged, fold: Ints) -> Floats:
