@@ -53,7 +53,7 @@ def test_slopes_are_judged_by_rewards_of_customers_they_have_not_seen():
     right = fitted(log)
     wrong = replace(right, unseen=-right.unseen)
     nothing = replace(right, unseen=np.zeros_like(right.unseen))
-    losses = [one.loss(log, expected, MEASURE) for one in (right, nothing, wrong)]
+    losses = [one.losses(log, expected, MEASURE).mean() for one in (right, nothing, wrong)]
     assert losses == sorted(losses)
     told = (log.reward - (log.logging_propensities * expected).sum(axis=1)) ** 2 / MEASURE
     assert losses[1] == pytest.approx(told.mean())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sintonia.config import ModelConfig
-from sintonia.uplift.learning import learn_effects
+from sintonia.uplift.learning import fit_slopes, learn_effects
 from sintonia.uplift.linear import fit_linear
 from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.steadied import steadied
@@ -79,6 +79,19 @@ def test_slopes_of_what_an_action_changes_are_nearer_the_truth(steady):
         return float(((said - SHARE) ** 2).mean())
 
     assert miss(steadied(log, FOLD, MODEL, seed=7).reward) < 0.7 * miss(log.reward)
+
+
+def test_slopes_come_from_steadied_rewards_unless_those_as_they_are_surely_tell_more():
+    scales = np.full((N, 2), 0.5), np.full(N, 0.5), np.full(N, 0.5)
+    log = replace(LOG, reward=ORDERS * BASKETS)
+
+    def slopes(steady_reward, log=log):
+        return fit_slopes(log, steady_reward, FOLD, scales).whole.coefficients.tolist()
+
+    as_is = slopes(log.reward)
+    assert slopes(1.0 * ORDERS) != as_is
+    assert slopes(1.0 * ORDERS) == slopes(1.0 * ORDERS, replace(log, reward=1.0 * ORDERS))
+    assert slopes(ORDERS * (1 - 2 * SHARE * ACTION)) == as_is  # the coupon would move the wrong ones
 
 
 def test_effects_of_a_log_that_tells_orders_are_nearer_the_truth():

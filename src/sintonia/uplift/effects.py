@@ -21,7 +21,7 @@ class Effects:
     whole: Opinion
     without: tuple[Opinion, ...]
     actions: Actions
-    errors: Floats  # (n_actions,) of the constant effects; infinite where nothing was learned
+    errors: Floats  # (n_actions,) of doubly robust mean effects; infinite where nothing was learned
     mixing: Floats  # (n_actions, n_learned)
     unexplained: Floats  # (n_learned,) standard deviation of what the effects miss
 

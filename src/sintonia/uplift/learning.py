@@ -7,8 +7,8 @@
    these scores, leaned on what slopes say as far as chance allows.
 3. Three opinions on who differs from the mean effect: the first forest's own (an S-learner), a second forest of the
    pseudo-outcomes (a DR-learner), and slopes on the few features that tell (an R-learner), of the share an action adds
-   to what a customer would bring anyway, from rewards with or without the luck of the basket (`steadied`), whichever
-   tells more of unseen customers' rewards. Each counts as far as rewards of unseen customers confirm it (`shrinkage`).
+   to what a customer would bring anyway, from rewards without the luck of the basket (`steadied`) unless those with it
+   surely tell more. Each counts as far as rewards of unseen customers confirm it (`shrinkage`).
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from sintonia.errors import NotEnoughDataError
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Grown, grow, rows_of
-from sintonia.uplift.linear import fit_linear, residuals
+from sintonia.uplift.linear import Fitted, fit_linear, residuals
 from sintonia.uplift.log import Floats, Ints, Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.steadied import steadied
-from sintonia.uplift.values import scores
+from sintonia.uplift.values import clustered_mean, scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
@@ -62,9 +62,7 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
     measure = scale_of(expected[:, 0], floor)
     steady = steadied(log, fold, config, seed)
     variance = measure * steady.worth
-    targets = [log.reward] if steady.reward is log.reward else [log.reward, steady.reward]
-    slopes = [fit_linear(replace(log, reward=one), expected, measure, fold, variance) for one in targets]
-    linear = min(slopes, key=lambda one: one.loss(log, expected, measure, variance))
+    linear = fit_slopes(log, steady.reward, fold, (expected, measure, variance))
     by_slopes = measure[:, None] * linear.unseen
     effects = leaned(raw, by_slopes, log.eligible, log.customer)
     second = _grow_second(raw - effects, variance, log, fold, trees, seed)
@@ -90,6 +88,27 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
         np.eye(len(log.actions)),
         unexplained(raw, mixed, log.eligible, log.customer),
     )
+
+
+def fit_slopes(
+    log: Logged, steady_reward: Floats, fold: Ints, scales: tuple[Floats, Floats, Floats]
+) -> Fitted:
+    """Return slopes of rewards without the luck of the basket, unless those of rewards as they are surely tell more.
+
+    The former's errors are smaller, and which of two fits tells more of unseen rewards is mostly luck.
+
+    Parameters
+    ----------
+    scales
+        Expected rewards, the measure and the variance, as `fit_linear` takes them.
+    """
+    expected, measure, variance = scales
+    steady = fit_linear(replace(log, reward=steady_reward), expected, measure, fold, variance)
+    if steady_reward is log.reward:
+        return steady
+    plain = fit_linear(log, expected, measure, fold, variance)
+    more = clustered_mean(plain.losses(log, *scales) - steady.losses(log, *scales), log.customer)
+    return plain if more.high < 0 else steady
 
 
 def wide(config: ModelConfig) -> ModelConfig:

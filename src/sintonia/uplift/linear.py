@@ -40,11 +40,13 @@ class Fitted:
     without: tuple[Linear, ...]
     unseen: Floats
 
-    def loss(self, log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None) -> float:
-        """Return the squared error of what is said of the rewards of unseen customers, a decision as 1 / variance."""
+    def losses(
+        self, log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+    ) -> Floats:
+        """Return the squared error of what is said of each unseen customer's reward, as 1 / variance.  # (n,)"""
         told, left = residuals(log, expected, measure, variance)
-        said = (told * self.unseen[:, 1:]).sum(axis=1)
-        return float(((left - said) ** 2).mean())
+        found: Floats = (left - (told * self.unseen[:, 1:]).sum(axis=1)) ** 2
+        return found
 
 
 def fit_linear(

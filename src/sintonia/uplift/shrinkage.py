@@ -37,8 +37,8 @@ def leaned(raw: Floats, said: Floats, eligible: Bools, customer: Ints) -> Floats
     The mean of doubly robust scores is right on average, and noisy where a few customers bring most of the money;
     slopes weigh decisions by what they tell, and err where no slope fits. Of the p means d of scores less what was
     said, with clustered covariance S, 1 - (p - 2) / (d' S^-1 d) counts, and nothing below 0: the positive-part
-    estimator of James and Stein (1961), whose expected error, in units of S, is never above that of the scores alone.
-    One or two actions have the means of their scores.
+    estimator of James and Stein (1961). Its expected error, in units of S, is never above that of the scores alone,
+    as long as what was said does not hang on them. One or two actions have the means of their scores.
 
     Parameters
     ----------
