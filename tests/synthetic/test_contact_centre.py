@@ -65,6 +65,16 @@ def test_reminders_name_a_case_that_some_silo_opened(brand, cases):
     assert not set(opened) & (set(chat["case_id"]) | set(crm["case_id"]))
 
 
+def test_who_settles_a_reminder_has_not_settled_the_complaint_it_is_about(brand, cases):
+    thread = brand.source.silos["contact_centre_closed"].interactions["thread_id"]
+    closings = brand.read("contact_centre_closed", f'Motivo, "Chiusa il", {thread} AS thread').dropna()
+    reminders = closings[closings["Motivo"] == "Sollecito"]
+    assert len(reminders) > 100
+    assert not set(reminders["thread"]) & set(cases["Rif. pratica"])
+    complaints = cases[cases["Motivo"].str.startswith("Reclamo")].dropna(subset="Chiusa il")
+    assert set(complaints["Pratica"]) <= set(closings["thread"])
+
+
 def test_moods_are_words_the_mapping_knows_and_complaints_sound_worst(brand, cases):
     words = brand.source.silos["contact_centre"].values["sentiment"]
     assert set(cases["Umore"].dropna()) == set(words)
