@@ -183,6 +183,8 @@ def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_sh
     points = read(store, tmp_path, reward=SPEND)
     assert days_of_history(store, points) == 18
     assert days_of_history(store, points.take(points.customer_id != "C")) == 4
+    before = replace(points, decided_at=points.decided_at - np.timedelta64(30, "D"))
+    assert days_of_history(store, before) == 0  # nothing but the log itself was written down by then
     policy, asked = (
         PolicyConfig(families=["rfm"]),
         FeaturesConfig(families=["rfm", "clock"], windows_days=[30, 18, 7]),

@@ -39,12 +39,12 @@ def moments(points: Points) -> Times:
 
 
 def days_of_history(store: Store, points: Points) -> int:
-    """Return how many days of history lie before the newest of these decisions, a begun day counted."""
+    """Return how many days of history lie before the newest of these decisions, a begun day counted; 0 without any."""
     starts = [first for kind, first in store.kinds_from.items() if kind not in ONCE]
     if not starts:
         return 0
     span = points.decided_at.max() - np.datetime64(min(starts), "us")
-    return int(np.ceil(span / np.timedelta64(1, "D")))
+    return max(0, int(np.ceil(span / np.timedelta64(1, "D"))))
 
 
 def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int) -> FeaturesConfig:
