@@ -46,7 +46,7 @@ def test_an_approval_holds_while_model_and_page_are_what_was_read(made):
     assert objection(place, registered, signed) is None
     passed = is_approved(place, registered)
     assert (passed.name, passed.passed) == ("approval", True)
-    assert signed.page_digest[:12] in passed.told
+    assert signed.page_digest[:12] in passed.explanation
 
 
 @pytest.mark.parametrize("what", ["page", "model"])
@@ -61,7 +61,7 @@ def test_a_changed_page_or_model_voids_the_approval_and_the_same_bytes_again_do_
         trees.write_text("another tree")
     found = is_approved(place, registered)
     assert not found.passed
-    assert f"its {what} has changed since" in found.told
+    assert f"its {what} has changed since" in found.explanation
 
 
 def test_the_last_decision_on_a_version_counts_and_none_is_lost(made):
@@ -70,7 +70,7 @@ def test_the_last_decision_on_a_version_counts_and_none_is_lost(made):
     sign(place, registered, "approve", "risk", "fine")
     sign(place, registered, "reject", "privacy", "not for the young")
     assert [one.reviewer for one in decisions(place, NAME)[before:]] == ["risk", "privacy"]
-    assert is_approved(place, registered).told.startswith("rejected by privacy on ")
+    assert is_approved(place, registered).explanation.startswith("rejected by privacy on ")
     sign(place, registered, "approve", "privacy", "mended")
     assert is_approved(place, registered).passed
     assert len(decisions(place, NAME)) == before + 3

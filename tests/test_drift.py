@@ -14,7 +14,7 @@ from sintonia.config import DriftConfig, FeaturesConfig, TaskConfig
 from sintonia.drift import Drift, Moved, drift_of, tally, watch
 from sintonia.errors import DriftError
 from sintonia.features import Fitted
-from sintonia.model import Model
+from sintonia.model import LightGBMModel
 from sintonia.reference import Reference, decile
 
 RNG = np.random.default_rng(4)
@@ -29,7 +29,7 @@ REFERENCE = Reference(
     START,
     decile(np.linspace(0, 1, 5000)),
 )
-MODEL = Model(
+MODEL = LightGBMModel(
     task=TaskConfig(name="churn", horizon_days=30),
     features=FeaturesConfig(),
     fitted=Fitted(START),

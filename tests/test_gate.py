@@ -1,14 +1,18 @@
 """The gate: each requirement by itself, on figures typed here."""
 
+import json
+from dataclasses import asdict
 from datetime import datetime
 
 import numpy as np
 import pytest
 
+from sintonia import gate
 from sintonia.config import TaskConfig
 from sintonia.estimates import Estimate, Evaluation
-from sintonia.gate import _other_question, beats_champion, beats_naive, is_calibrated, is_clean
+from sintonia.gate import beats_champion, beats_naive, is_calibrated, is_clean, other_question
 from sintonia.predictions import predictions_of
+from sintonia.registry import Registered
 from sintonia.training_set import Rows
 
 RNG = np.random.default_rng(6)
@@ -44,7 +48,7 @@ def kept(said, customers=400):
 def test_the_naive_rule_is_beaten_only_by_what_is_surely_better(gap, passed):
     found = beats_naive(judged(gap))
     assert found.passed is passed
-    assert "the recency rule: AUC difference" in found.told
+    assert "the recency rule: AUC difference" in found.explanation
 
 
 def test_every_naive_rule_is_to_be_beaten():
@@ -52,7 +56,7 @@ def test_every_naive_rule_is_to_be_beaten():
     both = Evaluation(9, 9, 0.5, one.estimates | other.estimates, one.differences | other.differences, {}, {})
     found = beats_naive(both)
     assert not found.passed
-    assert found.told.startswith("not distinguishable from the naive rule")
+    assert found.explanation.startswith("not distinguishable from the naive rule")
 
 
 def test_without_a_naive_rule_nothing_was_beaten():
@@ -63,12 +67,12 @@ def test_the_champion_is_beaten_on_the_same_rows_or_not_at_all():
     noise = RNG.random(400)
     better = beats_champion(kept(TRUTH), kept(noise), "the champion", amount=False, seed=1)
     assert better.passed
-    assert "better than the champion on the same 400 rows" in better.told
+    assert "better than the champion on the same 400 rows" in better.explanation
     assert not beats_champion(kept(noise), kept(TRUTH), "the champion", amount=False, seed=1).passed
     assert not beats_champion(kept(TRUTH), kept(TRUTH), "the champion", amount=False, seed=1).passed
     few = beats_champion(kept(TRUTH), kept(noise, customers=390), "the champion", amount=False, seed=1)
     assert not few.passed
-    assert "no prediction for 10 of the candidate's test rows" in few.told
+    assert "no prediction for 10 of the candidate's test rows" in few.explanation
 
 
 def test_calibration_is_at_fault_only_when_its_interval_lies_above_two_points():
@@ -91,16 +95,42 @@ def test_a_total_is_at_fault_only_when_it_is_surely_a_tenth_off(total, passed):
     assert is_calibrated(Evaluation(9, 9, 0.5, of, {}, {}, {})).passed is passed
 
 
-def test_leaks_and_force_are_told_and_a_run_that_was_never_checked_does_not_pass():
-    leaks, enough = is_clean({"sintonia.may_leak": "none"})
+def test_leaks_and_force_are_explained_and_a_run_that_was_never_checked_does_not_pass():
+    leaks, enough = is_clean([], [])
     assert (leaks.passed, enough.passed) == (True, True)
-    leaks, enough = is_clean({"sintonia.may_leak": "duration", "forced": "40 training rows"})
-    assert (leaks.passed, leaks.told) == (False, "may leak: duration")
-    assert (enough.passed, enough.told) == (False, "40 training rows")
-    assert not is_clean({})[0].passed
+    leaks, enough = is_clean(["duration"], ["40 training rows"])
+    assert (leaks.passed, leaks.explanation) == (False, "may leak: duration")
+    assert (enough.passed, enough.explanation) == (False, "40 training rows")
+    assert not is_clean(None, [])[0].passed
+
+
+class _Client:
+    """One run with tags and nothing else."""
+
+    def __init__(self, tags):
+        self.tags = tags
+
+    def get_run(self, _):
+        return type("Run", (), {"data": type("Data", (), {"tags": self.tags})})
+
+
+def test_what_an_older_run_had_in_its_tags_is_read_from_them_and_a_newer_one_says_it_whole(monkeypatch):
+    tags = {"sintonia.may_leak": "a, b", "forced": "40 training rows"}
+    place = type("Place", (), {"client": _Client(tags)})
+    run = Registered("m", "1", "candidate", "run")
+    evaluation = judged(Estimate(0.1, 0.05, 0.15))
+    monkeypatch.setattr(gate, "read_document", lambda *_: evaluation.figures())
+    older = gate.read_evaluation(place, run)
+    assert (older["may_leak"], older["lacks"]) == (["a", "b"], ["40 training rows"])
+    assert beats_naive(Evaluation.from_plain(older)).passed
+    whole = json.loads(json.dumps({**asdict(evaluation), "may_leak": [], "lacks": []}))
+    monkeypatch.setattr(gate, "read_document", lambda *_: whole)
+    newer = gate.read_evaluation(place, run)
+    assert (newer["may_leak"], newer["lacks"]) == ([], [])
+    assert Evaluation.from_plain(newer) == evaluation
 
 
 def test_a_champion_with_another_horizon_answers_another_question():
-    other = _other_question(TaskConfig(horizon_days=30), TaskConfig(horizon_days=60))
+    other = other_question(TaskConfig(horizon_days=30), TaskConfig(horizon_days=60))
     assert other == "task.horizon_days is 30, the candidate's 60"
-    assert _other_question(TaskConfig(), TaskConfig(force=True, class_rows=5)) is None
+    assert other_question(TaskConfig(), TaskConfig(force=True, class_rows=5)) is None

@@ -13,7 +13,8 @@ from sintonia.errors import InputError, NotEnoughDataError, UnsupportedModelErro
 from sintonia.explain import contributions
 from sintonia.features import catalogue
 from sintonia.interactions import Store
-from sintonia.model import Model, fit_model, load_model
+from sintonia.model import OutcomeModel, fit_model
+from sintonia.saved_models import load_model
 from sintonia.timeline import Split, split_snapshots
 from sintonia.training_set import Rows, assemble
 
@@ -28,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return store, split, assemble(store, split.all, with_baselines(CATALOGUE, TASK, FITTED), TASK)
 
 
-def trained(prepared: Prepared, settings: TrainSettings = SETTINGS) -> Model:
+def trained(prepared: Prepared, settings: TrainSettings = SETTINGS) -> OutcomeModel:
     store, split, rows = prepared
     mine = rows.select([feature.name for feature in CATALOGUE])
     return fit_model(mine.at(split.train), mine.at(split.valid), settings, FITTED, store)
@@ -120,6 +121,6 @@ def test_folder_without_a_model_and_model_of_another_version_are_refused(prepare
         load_model(tmp_path)
     trained(prepared).save(tmp_path)
     told = (tmp_path / "model.json").read_text()
-    (tmp_path / "model.json").write_text(told.replace('"format": 3', '"format": 99'))
+    (tmp_path / "model.json").write_text(told.replace('"format": 4', '"format": 99'))
     with pytest.raises(UnsupportedModelError, match="has format 99; this version reads 3"):
         load_model(tmp_path)

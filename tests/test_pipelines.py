@@ -37,6 +37,7 @@ from sintonia.config import (
 from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.interactions import open_store
+from sintonia.model import OutcomeModel
 from sintonia.pipelines.demonstration import settings_of
 from sintonia.review.page import TWO_DIGITS
 from sintonia.review.sample import FILE, key_path
@@ -184,7 +185,7 @@ def test_model_artifact_is_text_and_json_alone(demo):
 def test_registered_model_loads_through_pyfunc_in_a_process_of_its_own(demo, tmp_path):
     chosen, _, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
-    ((model, registered),) = registry.find_models(place, ["churn"])
+    ((model, registered),) = registry.find_models(place, ["churn"], OutcomeModel)
     values = np.full((2, len(model.names)), np.nan, np.float32)
     script = """
 import sys, mlflow, numpy as np, pandas as pd
@@ -209,7 +210,7 @@ print(model.predict(pd.DataFrame(np.full((2, len(names)), np.nan), columns=names
 def test_run_holds_what_is_needed_to_repeat_it(demo):
     chosen, figures, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
-    ((model, registered),) = registry.find_models(place, ["purchase"])
+    ((model, registered),) = registry.find_models(place, ["purchase"], OutcomeModel)
     run = place.client.get_run(registered.run_id)
     assert run.data.params["task.horizon_days"] == "30"
     assert run.data.params["seed"] == "7"
@@ -275,12 +276,14 @@ def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo)
     figures = pipelines.train(train)
     assert figures["version"] == "2"
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
-    assert registry.find_models(place, ["churn"])[0][1].version == "2"
+    assert registry.find_models(place, ["churn"], OutcomeModel)[0][1].version == "2"
     place.client.set_registered_model_alias(figures["model"], registry.CHAMPION, "1")
-    assert registry.find_models(place, ["churn"])[0][1].version == "1"
-    first = registry.find_models(place, ["churn"])[0][0]
+    assert registry.find_models(place, ["churn"], OutcomeModel)[0][1].version == "1"
+    first = registry.find_models(place, ["churn"], OutcomeModel)[0][0]
     place.client.delete_registered_model_alias(figures["model"], registry.CHAMPION)
-    assert registry.find_models(place, ["churn"])[0][0].trees == first.trees  # law 8, through the registry
+    assert (
+        registry.find_models(place, ["churn"], OutcomeModel)[0][0].trees == first.trees
+    )  # law 8, through the registry
 
 
 def test_run_lists_its_data_code_and_settings_and_keeps_figures(demo):
@@ -320,7 +323,11 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     page = (workspace / "review/purchase.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
     kept = {row["sample"]: row for row in run_files.read_table(place, run_id, FILE).to_pylist()}
-    (model,) = [found for found, named in registry.find_models(place, ["purchase"]) if named.run_id == run_id]
+    (model,) = [
+        found
+        for found, named in registry.find_models(place, ["purchase"], OutcomeModel)
+        if named.run_id == run_id
+    ]
     assert data["customers"]
     for one in data["customers"]:
         row = kept[one["sample"]]
@@ -438,19 +445,19 @@ def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_row
     rows = run_files.read_table(place, known["2"].run_id, predictions.FILE)
     model = registry.load(place, known["1"])
     settings = PromoteSettings(workspace=chosen.workspace, source=chosen.source, tracking=chosen.tracking)
-    kept = gate._said_by(place, settings, (known["1"], model), rows)
+    kept = gate._champion_predictions(place, settings, known["1"], model, rows)
 
     def gone(*_: object) -> None:
         raise NotBuiltError("no predictions")
 
     monkeypatch.setattr(gate, "read_table", gone)
-    again = gate._said_by(place, settings, (known["1"], model), rows)
+    again = gate._champion_predictions(place, settings, known["1"], model, rows)
     first, second = predictions.in_common([kept, again])
     assert len(first) == len(rows)
     assert first["model"] == second["model"]
     place.client.set_tag(known["1"].run_id, "sintonia.labels_until", "2099-01-01")
     with pytest.raises(NotBuiltError, match="has learnt from labels until 2099-01-01"):
-        gate._said_by(place, settings, (known["1"], model), rows)
+        gate._champion_predictions(place, settings, known["1"], model, rows)
 
 
 def test_a_task_without_runs_has_nothing_to_compare(tmp_path):
@@ -461,9 +468,9 @@ def test_a_task_without_runs_has_nothing_to_compare(tmp_path):
 def test_task_without_a_model_names_the_command(tmp_path):
     place = registry.tracking(TrackingConfig(prefix="nobody"), tmp_path)
     with pytest.raises(NotBuiltError, match="run `sintonia train task=churn` first"):
-        registry.find_models(place, [])
+        registry.find_models(place, [], OutcomeModel)
     with pytest.raises(NotBuiltError, match="No model for task 'purchase'"):
-        registry.find_models(place, ["purchase"])
+        registry.find_models(place, ["purchase"], OutcomeModel)
 
 
 def test_settings_of_another_verb_keep_what_both_have(demo):
@@ -484,9 +491,8 @@ def test_features_tells_the_catalogue_of_a_configuration_and_of_a_model(demo, tm
     assert told["say"][0] == f"{len(names)} features of synthetic"
     out = tmp_path / "churn.csv"
     of_model = pipelines.features(FeaturesSettings(**place, registered="churn", out=str(out)))
-    ((model, _),) = registry.find_models(
-        registry.tracking(chosen.tracking, Path(chosen.workspace)), ["churn"]
-    )
+    tracked = registry.tracking(chosen.tracking, Path(chosen.workspace))
+    model, _ = registry.find_model(tracked, "churn", OutcomeModel)
     assert [entry["name"] for entry in of_model["features"]] == list(model.names)
     with out.open(newline="", encoding="utf-8") as file:
         assert [row["name"] for row in csv.DictReader(file)] == list(model.names)

@@ -1,12 +1,14 @@
 """A candidate policy before promotion: decisions worked by hand, and the road from training to champion."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from sintonia import policy_gate
 from sintonia.errors import NotBuiltError
-from sintonia.policy_gate import aligned, beats_nothing, is_randomised, policy_requirements
+from sintonia.policy_gate import against_nothing, aligned, beats_nothing, is_randomised, policy_checks
 from sintonia.pseudonyms import COLUMN
 from sintonia.registry import Registered
 
@@ -29,20 +31,24 @@ def _rows(mail_brings, chosen, n=400):
     )
 
 
+def _nothing(rows):
+    return beats_nothing(against_nothing(rows), len(rows))
+
+
 def test_a_policy_that_brings_nothing_is_told_so_and_one_that_does_passes():
-    assert beats_nothing(_rows(0.5, 1.0)).passed
-    assert not beats_nothing(_rows(-0.5, 1.0)).passed
-    idle = beats_nothing(_rows(0.5, 0.0))
-    assert (idle.passed, idle.told) == (
+    assert _nothing(_rows(0.5, 1.0)).passed
+    assert not _nothing(_rows(-0.5, 1.0)).passed
+    idle = _nothing(_rows(0.5, 0.0))
+    assert (idle.passed, idle.explanation) == (
         False,
         "0.000 [0.000, 0.000] a decision against doing nothing, on 400 decisions",
     )
 
 
 def test_an_observational_log_is_no_randomised_one():
-    assert is_randomised({"sintonia.evidence": "logged propensities"}).passed
-    assert not is_randomised({"sintonia.evidence": "observational"}).passed
-    assert not is_randomised({}).passed
+    assert is_randomised("logged propensities").passed
+    assert not is_randomised("observational").passed
+    assert not is_randomised("unknown").passed
 
 
 def test_an_action_the_candidate_s_log_does_not_know_cannot_be_compared():
@@ -65,17 +71,23 @@ class _Client:
 @pytest.fixture
 def runs(monkeypatch):
     """Two runs by their id, and their requirements in the order told."""
-    tables, tags = {}, {}
+    tables, tags, recorded = {}, {}, {}
     logged = {"sintonia.evidence": "logged propensities", "sintonia.labels_until": "2026-02-01"}
     monkeypatch.setattr(policy_gate, "read_table", lambda _, run, __: tables[run])
+    monkeypatch.setattr(policy_gate, "read_evaluation", lambda _, one: recorded[one.run_id])
     monkeypatch.setattr(policy_gate, "read_document", lambda *_: {"actions": ["none", "mail"]})
     place = type("Place", (), {"client": _Client(tags)})
 
     def ask(candidate, champion):
         tables.update(new=candidate, old=champion)
         tags.update(new=logged, old=logged)
+        recorded["new"] = {
+            "against_nothing": asdict(against_nothing(candidate)),
+            "judged_decisions": len(candidate),
+            "evidence": "logged propensities",
+        }
         pair = (Registered("p", "2", "candidate", "new"), Registered("p", "1", "champion", "old"))
-        return {one.name: one for one in policy_requirements(place, None, *pair)}
+        return {one.name: one for one in policy_checks(place, None, *pair)}
 
     return ask
 
@@ -85,7 +97,7 @@ def test_a_candidate_is_compared_to_the_champion_on_the_same_decisions(runs):
     rarely = rows.set_column(3, "chosen", [list(np.tile([0.9, 0.1], (400, 1)))])
     better = runs(rows, rarely)["champion"]
     assert better.passed
-    assert "against the champion, version 1, on the same 400 decisions" in better.told
+    assert "against the champion, version 1, on the same 400 decisions" in better.explanation
     assert not runs(rarely, rows)["champion"].passed
     assert not runs(rows, rows)["champion"].passed  # not better than itself
 
@@ -95,4 +107,7 @@ def test_a_champion_that_learnt_from_the_candidate_s_decisions_is_no_judge(runs)
     others = rows.set_column(0, COLUMN, [[f"x{at}" for at in range(400)]])
     found = runs(rows, others)["champion"]
     assert not found.passed
-    assert "has learnt from rewards until 2026-02-01, the candidate is judged from 2026-01-01" in found.told
+    assert (
+        "has learnt from rewards until 2026-02-01, the candidate is judged from 2026-01-01"
+        in found.explanation
+    )

@@ -14,14 +14,14 @@ from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import ConfigError, InputError
 from sintonia.interactions import Store
-from sintonia.model import Model, fit_model
+from sintonia.model import OutcomeModel, fit_model
 from sintonia.pyfunc import PyfuncModel
 from sintonia.runs import log_model
 from sintonia.scoring import Scores, score_customers, scoring_date
 from sintonia.timeline import split_snapshots
 from sintonia.training_set import assemble
 
-Scored = tuple[Store, Model, Scores]
+Scored = tuple[Store, OutcomeModel, Scores]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
-from sintonia.model import Model, fit_model
+from sintonia.model import OutcomeModel, fit_model
 from sintonia.scoring import band, percentiles, score_customers, scoring_date
 from sintonia.timeline import split_snapshots
 from sintonia.training_set import assemble
@@ -20,7 +20,7 @@ SETTINGS = ScoreSettings(list="unused.csv", bands={"high": 91, "medium": 61, "lo
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Model]:
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, OutcomeModel]:
     store = build_brand(tmp_path_factory.mktemp("brand"))
     split = split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"]))
     rows = assemble(store, split.all, CATALOGUE, TASK)

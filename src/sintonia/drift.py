@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sintonia.config import DriftConfig, iso_time
 from sintonia.errors import DriftError
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.reference import Column, Reference, count_parts
 
 Counts = NDArray[np.int64]
@@ -71,7 +71,7 @@ def tally(reference: Reference, values: NDArray[np.float32], outcome: NDArray[np
     return Tally(tuple(columns))
 
 
-def drift_of(model: Model, tallies: "list[Tally]") -> Drift:
+def drift_of(model: OutcomeModel, tallies: "list[Tally]") -> Drift:
     """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
     return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
 
@@ -135,7 +135,9 @@ class Watched:
         }
 
 
-def watch(model: Model, drift: Drift, moments: tuple[datetime, datetime], config: DriftConfig) -> Watched:
+def watch(
+    model: OutcomeModel, drift: Drift, moments: tuple[datetime, datetime], config: DriftConfig
+) -> Watched:
     """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
     as_of, newest = moments
     reference, task = model.reference, model.task

@@ -1,6 +1,7 @@
 """Figures with their intervals: what a judgement says of models, their grade, and their calibration bins."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -123,6 +124,29 @@ class Evaluation:
         if gap.low <= 0 <= gap.high:
             return "not distinguishable from"
         return "better than" if (gap.low > 0) == higher_is_better else "worse than"
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Evaluation":
+        """Return what `dataclasses.asdict` or `figures` gave of an evaluation, also after a journey through JSON."""
+
+        def by_metric(of: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
+            return {
+                name: {metric: Estimate(**value) for metric, value in values.items()}
+                for name, values in of.items()
+            }
+
+        return cls(
+            rows=plain["rows"],
+            customers=plain["customers"],
+            label_rate=plain["label_rate"],
+            estimates=by_metric(plain["estimates"]),
+            differences=by_metric(plain["differences"]),
+            bins={
+                name: tuple(Bin(**{**one, "observed": Estimate(**one["observed"])}) for one in bins)
+                for name, bins in plain.get("bins", {}).items()
+            },
+            gains={name: tuple(shares) for name, shares in plain.get("gains", {}).items()},
+        )
 
     def figures(self) -> dict[str, Any]:
         """Return sizes, metrics of every model and differences to the baselines as plain JSON values."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
+    from sintonia.model import Model
+
 Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = "pd.DataFrame | NDArray[Any]"
 Cell: TypeAlias = float | str | None
@@ -95,6 +97,21 @@ def contributions(booster: "lightgbm.Booster", features: Rows) -> Contributions:
             f"The model has {both.shape[1] // (len(names) + 1)} outputs; only models with one can be explained."
         )
     return Contributions(names, both[:, :-1], float(both[0, -1]))
+
+
+def explained(model: "Model", values: NDArray[np.float32]) -> Contributions | None:
+    """Return the contributions to a model's raw scores; None of a model that gives none.
+
+    Raises
+    ------
+    InputError
+        Without rows, or when the columns are not the model's.
+    """
+    _check(model.names, values)
+    parts = model.contributions(values)
+    if parts is None:
+        return None
+    return Contributions(model.names, np.ascontiguousarray(parts[:, :-1]), float(parts[0, -1]))
 
 
 def _check(names: tuple[str, ...], features: Rows) -> None:

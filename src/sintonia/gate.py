@@ -1,9 +1,13 @@
-"""The gate before the champion: what a candidate must show, and the figures that say whether it does."""
+"""What a model must show before it is promoted to champion, and the figures that decide whether it does.
 
-from collections.abc import Mapping
+They are read from the `evaluation.json` that its training wrote, and from no page.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,12 +16,11 @@ from sintonia.config import PromoteSettings, ReviewSettings, TaskConfig
 from sintonia.errors import NotBuiltError
 from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
 from sintonia.interactions import open_store
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.predictions import FILE, covers, judge_together, predictions_of
 from sintonia.pseudonyms import workspace_key
-from sintonia.registry import Registered, Tracking, load
-from sintonia.review import ReviewData
-from sintonia.run_files import REVIEW, read_document, read_table
+from sintonia.registry import Registered, Tracking, expect, load
+from sintonia.run_files import EVALUATION, read_document, read_table
 from sintonia.tasks import find_task
 from sintonia.training_set import assemble
 
@@ -30,37 +33,60 @@ SUFFICIENCY = ("history_horizons", "class_rows", "missing_share", "force")
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing a candidate must show, whether it does, and the figures that say so."""
+    """One requirement of a promotion, whether the candidate meets it, and the figures that explain why."""
 
     name: str
     passed: bool
-    told: str
+    explanation: str
 
 
-def requirements(
+def outcome_checks(
     place: Tracking,
     settings: PromoteSettings | ReviewSettings,
     candidate: Registered,
     champion: Registered | None,
 ) -> list[Requirement]:
-    """Return everything the candidate's figures must show, in the order in which it is told."""
-    tags = place.client.get_run(candidate.run_id).data.tags
-    judged = ReviewData.from_plain(read_document(place, candidate.run_id, REVIEW)).evaluation
-    gate = [beats_naive(judged)]
+    """Return whether a model of outcomes meets each requirement of a promotion, in the order of the report."""
+    recorded = read_evaluation(place, candidate)
+    evaluation = Evaluation.from_plain(recorded)
+    checks = [beats_naive(evaluation)]
     if champion is not None:
-        gate.append(_against_champion(place, settings, candidate, champion))
-    return [*gate, is_calibrated(judged), *is_clean(tags)]
+        checks.append(_against_champion(place, settings, candidate, champion))
+    return [*checks, is_calibrated(evaluation), *is_clean(recorded["may_leak"], recorded["lacks"])]
+
+
+def read_evaluation(place: Tracking, registered: Registered) -> dict[str, Any]:
+    """Return a run's `evaluation.json`; what runs before it was whole had in their tags comes from these.
+
+    `may_leak` are the columns that the leak check named, None where none was made; `lacks` is what there was too
+    little of to learn from; `labels_until` the ISO date of the last label it learnt from, "" where unknown; `evidence`
+    what the figures rest on.
+
+    Raises
+    ------
+    NotBuiltError
+        When the run has none: an earlier version of sintonia made it.
+    """
+    tags = place.client.get_run(registered.run_id).data.tags
+    leaks = tags.get("sintonia.may_leak")
+    tagged = {
+        "may_leak": None if leaks is None else [] if leaks == "none" else leaks.split(", "),
+        "lacks": tags["forced"].split("; ") if "forced" in tags else [],
+        "labels_until": tags.get("sintonia.labels_until", ""),
+        "evidence": tags.get("sintonia.evidence", "unknown"),
+    }
+    return {**tagged, **read_document(place, registered.run_id, EVALUATION)}
 
 
 def is_approved(place: Tracking, candidate: Registered) -> Requirement:
     """Return whether a reviewer approved the candidate, and its model and page are still what was approved."""
     decision = last_on(decisions(place, candidate.name), candidate.version)
     if decision is None:
-        told = "nobody has read its page and signed: run `sintonia review`, then `sintonia approve`"
-        return Requirement("approval", False, told)
+        why = "nobody has read its page and signed: run `sintonia review`, then `sintonia approve`"
+        return Requirement("approval", False, why)
     against = objection(place, candidate, decision)
-    told = against or f"by {decision.reviewer} on {decision.at[:10]}, page {decision.page_digest[:12]}"
-    return Requirement("approval", against is None, told)
+    why = against or f"by {decision.reviewer} on {decision.at[:10]}, page {decision.page_digest[:12]}"
+    return Requirement("approval", against is None, why)
 
 
 def _against_champion(
@@ -73,18 +99,18 @@ def _against_champion(
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
     rows = read_table(place, candidate.run_id, FILE)
-    model, now = load(place, champion), load(place, candidate)
-    if (other := _other_question(model.task, now.task)) is not None:
-        return Requirement("champion", False, f"{named} answers another question: its {other}")
-    amount = find_task(now.task).label == "amount"
+    model, task = expect(load(place, champion), OutcomeModel), load(place, candidate).task
+    if (difference := other_question(model.task, task)) is not None:
+        return Requirement("champion", False, f"{named} answers another question: its {difference}")
+    amount = find_task(task).label == "amount"
     try:
-        said = _said_by(place, settings, (champion, model), rows)
+        predictions = _champion_predictions(place, settings, champion, model, rows)
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
-    return beats_champion(rows, said, named, amount=amount, seed=settings.seed)
+    return beats_champion(rows, predictions, named, amount=amount, seed=settings.seed)
 
 
-def _other_question(one: TaskConfig, other: TaskConfig) -> str | None:
+def other_question(one: TaskConfig, other: TaskConfig) -> str | None:
     """Return which setting makes two tasks ask different things; None when they ask the same."""
     for name in (field.name for field in fields(one) if field.name not in SUFFICIENCY):
         if getattr(one, name) != getattr(other, name):
@@ -92,31 +118,31 @@ def _other_question(one: TaskConfig, other: TaskConfig) -> str | None:
     return None
 
 
-def _said_by(
+def _champion_predictions(
     place: Tracking,
     settings: PromoteSettings | ReviewSettings,
-    champion: tuple[Registered, Model],
+    champion: Registered,
+    model: OutcomeModel,
     rows: pa.Table,
 ) -> pa.Table:
-    """Return the champion's predictions of the candidate's test rows: kept ones, else made now from the store.
+    """Return the champion's predictions of the candidate's test rows: stored ones, else made now from the store.
 
     Raises
     ------
     NotBuiltError
         When it has learnt from labels that reach beyond the first of these rows: it would be judged on what it knows.
     """
-    registered, model = champion
     try:
-        kept = read_table(place, registered.run_id, FILE)
+        stored = read_table(place, champion.run_id, FILE)
     except NotBuiltError:
-        kept = None
-    if kept is not None and covers(kept, rows):
-        return kept
+        stored = None
+    if stored is not None and covers(stored, rows):
+        return stored
     dates = sorted(set(rows["as_of"].to_pylist()))
-    learnt = place.client.get_run(registered.run_id).data.tags.get("sintonia.labels_until")
+    learnt = place.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until")
     if learnt is None or datetime.fromisoformat(learnt) > dates[0]:
         raise NotBuiltError(
-            f"the champion, version {registered.version}, has learnt from labels until {learnt or 'an unknown day'}, "
+            f"the champion, version {champion.version}, has learnt from labels until {learnt or 'an unknown day'}, "
             f"the candidate is judged from {dates[0]:%Y-%m-%d}: train it with a later split.test_as_of"
         )
     workspace = Path(settings.workspace)
@@ -139,8 +165,10 @@ def beats_champion(
     """Return whether the candidate is surely better than the champion on all of the candidate's test rows."""
     judged = judge_together({"candidate": candidate, "champion": champion}, amount=amount, seed=seed)
     if judged.rows < len(candidate):
-        told = f"{named} has no prediction for {len(candidate) - judged.rows:,} of the candidate's test rows"
-        return Requirement("champion", False, told)
+        missing = (
+            f"{named} has no prediction for {len(candidate) - judged.rows:,} of the candidate's test rows"
+        )
+        return Requirement("champion", False, missing)
     return _against("champion", f"{named} on the same {judged.rows:,} rows", judged, "champion")
 
 
@@ -154,21 +182,22 @@ def is_calibrated(judged: Evaluation) -> Requirement:
     """Return whether propensities (or the total of amounts) can be read as they stand; at fault only surely."""
     of = judged.estimates[judged.model]
     if (error := of.get("calibration_error")) is not None:
-        told = f"error {_shown(error)}, at fault with its lower end above {TOLERANCE}"
-        return Requirement("calibration", error.low <= TOLERANCE, told)
+        why = f"error {_shown(error)}, at fault with its lower end above {TOLERANCE}"
+        return Requirement("calibration", error.low <= TOLERANCE, why)
     total = of["total_ratio"]
-    told = f"total expected over true {_shown(total)}, at fault when surely {TOTAL_OFF:.0%} off"
-    return Requirement("calibration", total.low <= 1 + TOTAL_OFF and total.high >= 1 - TOTAL_OFF, told)
+    why = f"total expected over true {_shown(total)}, at fault when surely {TOTAL_OFF:.0%} off"
+    return Requirement("calibration", total.low <= 1 + TOTAL_OFF and total.high >= 1 - TOTAL_OFF, why)
 
 
-def is_clean(tags: Mapping[str, str]) -> tuple[Requirement, Requirement]:
-    """Return whether the leak check of the training found nothing, and whether there was enough to learn from."""
-    leaks, forced = tags.get("sintonia.may_leak", "not checked"), tags.get("forced")
+def is_clean(may_leak: Sequence[str] | None, lacks: Sequence[str]) -> tuple[Requirement, Requirement]:
+    """Return whether the leak check of the training found nothing, and whether there was enough to learn from.
+
+    `may_leak` is None of a training without a leak check.
+    """
+    leaks = "not checked" if may_leak is None else ", ".join(may_leak)
     return (
-        Requirement(
-            "leak check", leaks == "none", "nothing may leak" if leaks == "none" else f"may leak: {leaks}"
-        ),
-        Requirement("enough data", forced is None, forced or "enough to learn from"),
+        Requirement("leak check", not leaks, f"may leak: {leaks}" if leaks else "nothing may leak"),
+        Requirement("enough data", not lacks, "; ".join(lacks) or "enough to learn from"),
     )
 
 

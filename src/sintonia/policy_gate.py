@@ -1,10 +1,10 @@
-"""The gate before a champion policy: what it is worth on customers who taught nothing, beside the champion.
+"""What a policy must show before it is promoted: its worth on customers who taught nothing, beside the champion.
 
 Every policy run keeps the decisions its study was reported on: under pseudonyms, the doubly robust score of each
 action, and with which probability the policy that was chosen takes it. So two policies are compared on the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
 from sintonia.estimates import Estimate
 from sintonia.features import catalogue
-from sintonia.gate import Requirement
+from sintonia.gate import Requirement, read_evaluation
 from sintonia.interactions import open_store
 from sintonia.predictions import FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
-from sintonia.registry import Registered, Tracking, load_registered_policy
+from sintonia.registry import Registered, Tracking, expect, load
 from sintonia.run_files import read_document, read_table
 from sintonia.uplift.assembled import features_of, numbered, split_points
 from sintonia.uplift.folds import part_of
@@ -33,6 +33,8 @@ from sintonia.uplift.words import interval
 
 Floats = NDArray[np.float64]
 KEYS = (COLUMN, "as_of")
+LOGGED, OBSERVATIONAL = "logged propensities", "observational"
+"""What a policy's figures rest on: chance decided, with probabilities that were logged; or nobody knows who did."""
 
 
 def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
@@ -49,33 +51,35 @@ def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
     )
 
 
-def policy_requirements(
+def against_nothing(rows: pa.Table) -> Estimate:
+    """Return what the policy is worth a decision less what doing nothing is, on the decisions of the report."""
+    chosen = _matrix(rows, "chosen")
+    return _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
+
+
+def policy_checks(
     place: Tracking,
     settings: PromoteSettings | ReviewSettings,
     candidate: Registered,
     champion: Registered | None,
 ) -> list[Requirement]:
-    """Return everything a candidate policy must show, in the order in which it is told."""
-    rows = read_table(place, candidate.run_id, FILE)
-    tags = place.client.get_run(candidate.run_id).data.tags
-    gate = [beats_nothing(rows)]
+    """Return whether a policy meets each requirement of a promotion, in the order of the report."""
+    recorded = read_evaluation(place, candidate)
+    checks = [beats_nothing(Estimate(**recorded["against_nothing"]), recorded["judged_decisions"])]
     if champion is not None:
-        gate.append(_against_champion(place, settings, candidate, champion))
-    return [*gate, is_randomised(tags)]
+        checks.append(_against_champion(place, settings, candidate, champion))
+    return [*checks, is_randomised(recorded["evidence"])]
 
 
-def beats_nothing(rows: pa.Table) -> Requirement:
+def beats_nothing(gap: Estimate, decisions: int) -> Requirement:
     """Return whether the policy is surely worth more than doing nothing."""
-    chosen = _matrix(rows, "chosen")
-    gap = _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
-    told = f"{interval(gap)} a decision against doing nothing, on {len(rows):,} decisions"
-    return Requirement("doing nothing", gap.low > 0, told)
+    why = f"{interval(gap)} a decision against doing nothing, on {decisions:,} decisions"
+    return Requirement("doing nothing", gap.low > 0, why)
 
 
-def is_randomised(tags: Mapping[str, str]) -> Requirement:
+def is_randomised(evidence: str) -> Requirement:
     """Return whether chance decided what was logged, so that values are of the policy and not of who got it."""
-    evidence = tags.get("sintonia.evidence", "unknown")
-    return Requirement("randomised log", evidence == "logged propensities", evidence)
+    return Requirement("randomised log", evidence == LOGGED, evidence)
 
 
 def _against_champion(
@@ -89,13 +93,13 @@ def _against_champion(
         read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
     )
     try:
-        said = _said_by(place, settings, (candidate, champion), rows)
-        other = aligned(said, theirs, ours)
+        probabilities = _champion_probabilities(place, settings, candidate, champion, rows)
+        other = aligned(probabilities, theirs, ours)
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
     gap = _difference(rows, _matrix(rows, "chosen"), other)
-    told = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
-    return Requirement("champion", gap.low > 0, told)
+    why = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
+    return Requirement("champion", gap.low > 0, why)
 
 
 def aligned(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Floats:
@@ -120,24 +124,24 @@ def aligned(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Float
     return found
 
 
-def _said_by(
+def _champion_probabilities(
     place: Tracking,
     settings: PromoteSettings | ReviewSettings,
-    both: tuple[Registered, Registered],
+    candidate: Registered,
+    champion: Registered,
     rows: pa.Table,
 ) -> Floats:
-    """Return the champion's probabilities at the candidate's decisions: kept ones, else made now from the store.
+    """Return the champion's probabilities at the candidate's decisions: stored ones, else made now from the store.
 
     Raises
     ------
     NotBuiltError
         When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
     """
-    candidate, champion = both
-    kept = read_table(place, champion.run_id, FILE)
-    places = {key: at for at, key in enumerate(_keys(kept))}
-    if places.keys() >= set(_keys(rows)):
-        return _matrix(kept, "chosen")[[places[key] for key in _keys(rows)]]
+    stored = read_table(place, champion.run_id, FILE)
+    index = {key: at for at, key in enumerate(_keys(stored))}
+    if index.keys() >= set(_keys(rows)):
+        return _matrix(stored, "chosen")[[index[key] for key in _keys(rows)]]
     learnt = place.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until", "")
     first = min(rows["as_of"].to_pylist())
     if not learnt or datetime.fromisoformat(learnt) > first:
@@ -146,8 +150,8 @@ def _said_by(
             f"the candidate is judged from {first:%Y-%m-%d}: train it with a later policy.judge_from"
         )
     seed = int(place.client.get_run(candidate.run_id).data.params["seed"])
-    models = [load_registered_policy(place, one) for one in both]
-    return _made_now(settings, models[0], models[1], seed)
+    ours, theirs = (expect(load(place, one), PolicyModel) for one in (candidate, champion))
+    return _made_now(settings, ours, theirs, seed)
 
 
 def _made_now(

@@ -48,7 +48,7 @@ def promote(
     if failed and not force:
         raise GateError(
             f"{candidate.name} version {candidate.version} stays a candidate: "
-            f"{'; '.join(f'{one.name}: {one.told}' for one in failed)}. "
+            f"{'; '.join(f'{one.name}: {one.explanation}' for one in failed)}. "
             f"Train a better one, or decide otherwise with force=true, which is recorded."
         )
     before = champion.version if champion else None

@@ -25,11 +25,15 @@ def short_hash(texts: Iterable[str]) -> str:
 
 
 @cache
-def code_hash() -> str:
-    """Return a hash of the package's own source: it changes with every edit, where a version or commit may not."""
+def code_hash(own: str = "") -> str:
+    """Return a hash of the package's own source: it changes with every edit, where a version or commit may not.
+
+    `own` is the text of a user's file that took part, "" where none did.
+    """
     package = Path(__file__).parent
     files = sorted(package.rglob("*.py"))
-    return short_hash(f"{path.relative_to(package)} {path.read_text(encoding='utf-8')}" for path in files)
+    texts = [f"{path.relative_to(package)} {path.read_text(encoding='utf-8')}" for path in files]
+    return short_hash([*texts, own] if own else texts)
 
 
 def config_hash(settings: TrainSettings) -> str:

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from sintonia.config import iso_time
 from sintonia.errors import InputError, hint
-from sintonia.features import catalogue, compute_features
 from sintonia.frames import history_of, is_history
-from sintonia.model import Model, load_model
-from sintonia.training_set import rows_of
-from sintonia.uplift.saved import FILE, PolicyModel, load_policy
+from sintonia.model import Model
+from sintonia.saved_models import load_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +28,7 @@ class PyfuncModel:
     Out comes `propensity` or `expected_cents`, or of a policy a column `gain_<action>` for each action.
     """
 
-    def __init__(self, model: Model | PolicyModel) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
 
     def predict(self, frame: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
@@ -58,32 +55,22 @@ class PyfuncModel:
             )
         # Through float64, as the signature has it: nearest, and of what was float32 the same bits again.
         values = frame[list(self.model.names)].to_numpy(dtype=np.float64).astype(np.float32)
-        return self._said(values, frame.index)
+        return self._predicted(values, frame.index)
 
     def _of_histories(self, frame: "pd.DataFrame", as_of: datetime) -> "pd.DataFrame":
         history = history_of(frame)
-        if isinstance(self.model, PolicyModel):
-            made = catalogue(self.model.features, self.model.fitted)
-            computed = compute_features(history, [as_of], made)
-            values = np.column_stack([computed[name].to_numpy() for name in self.model.names])
-            said = self._said(values, None)
-            said.insert(0, "customer_id", computed["customer_id"].cast(pa.string()).to_pylist())
-            return said
-        rows = rows_of(history, as_of, self.model.catalogue, self.model.task)
-        said = self._said(rows.values, None)
-        said.insert(0, "customer_id", rows.customer_id)
+        rows = self.model.rows_at(history, as_of)
+        table = self._predicted(rows.values, None)
+        table.insert(0, "customer_id", rows.customer_id)
         if rows.category is not None:
             categories = np.array(self.model.task.categories, object)
-            said.insert(1, "category", categories[rows.category])
-        return said
+            table.insert(1, "category", categories[rows.category])
+        return table
 
-    def _said(self, values: "np.ndarray[Any, Any]", index: "pd.Index[Any] | None") -> "pd.DataFrame":
+    def _predicted(self, values: "np.ndarray[Any, Any]", index: "pd.Index[Any] | None") -> "pd.DataFrame":
         import pandas as pd
 
-        if isinstance(self.model, Model):
-            return pd.DataFrame({self.model.outcome: self.model.outcomes(values)}, index=index)
-        gains = self.model.predict(values) if len(values) else np.empty((0, len(self.model.outputs)))
-        return pd.DataFrame(gains, index, list(self.model.outputs))
+        return pd.DataFrame(self.model.predict(values), index, list(self.model.outputs))
 
 
 def _moment(params: dict[str, Any]) -> datetime:
@@ -94,5 +81,4 @@ def _moment(params: dict[str, Any]) -> datetime:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Return the model of an artifact folder; MLflow calls this by name."""
-    policy = (Path(path) / FILE).is_file()
-    return PyfuncModel(load_policy(Path(path)) if policy else load_model(Path(path)))
+    return PyfuncModel(load_model(Path(path)))

@@ -5,14 +5,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.config import TrackingConfig
-from sintonia.errors import NotBuiltError, unknown
-from sintonia.model import Model, load_model
+from sintonia.errors import NotBuiltError, UnsupportedModelError, unknown
+from sintonia.model import Model
 from sintonia.runs import FILES, Run, log_data, log_files, log_model, log_nested
-from sintonia.tasks import NEXT_BEST_ACTION, TASKS
-from sintonia.uplift.saved import PolicyModel, load_policy
+from sintonia.saved_models import kind_of, load_model
+from sintonia.tasks import TASKS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +29,9 @@ for _name, _value in (
 CANDIDATE, CHAMPION = "candidate", "champion"
 TRAINING = "sintonia.training"
 """The tag that tells a training from the folds and trials nested in one."""
+
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -91,47 +94,60 @@ def register(place: Tracking, run: Run) -> Registered:
     return Registered(name, version, CANDIDATE, run_id)
 
 
-def find_models(place: Tracking, tasks: Sequence[str]) -> list[tuple[Model, Registered]]:
+def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tuple[M, Registered]]:
     """Return each task's registered model, the champion where there is one, else the candidate.
 
-    No tasks named means every task that has a model.
+    Of no tasks, those of all tasks of the kind that have a model.
 
     Raises
     ------
     NotBuiltError
         When one of the named tasks has none, or none has any.
+    UnsupportedModelError
+        When a named task's model is of another kind.
     """
-    found = {task: _find(place, task) for task in tasks or TASKS}
-    missing = [task for task, registered in found.items() if registered is None]
-    if missing and (tasks or len(missing) == len(found)):
-        raise NotBuiltError(
-            f"No model for task '{missing[0]}' in {place.uri}; run `sintonia train task={missing[0]}` first."
-        )
-    return [(load(place, registered), registered) for registered in found.values() if registered is not None]
+    registered = {task: _find(place, task) for task in tasks or TASKS}
+    missing = [task for task, one in registered.items() if one is None]
+    if missing and (tasks or len(missing) == len(registered)):
+        raise _not_trained(place, missing[0])
+    there = [one for one in registered.values() if one is not None]
+    if not tasks:
+        there = [one for one in there if issubclass(kind_of(model_files(place, one)), kind)]
+    return [(expect(load(place, one), kind), one) for one in there]
 
 
-def find_policy(place: Tracking) -> tuple[PolicyModel, Registered]:
-    """Return the registered policy, the champion where there is one, else the candidate.
+def find_model(place: Tracking, task: str, kind: type[M]) -> tuple[M, Registered]:
+    """Return a task's registered model, the champion where there is one, else the candidate.
 
     Raises
     ------
     NotBuiltError
         When there is none.
+    UnsupportedModelError
+        When it is of another kind.
     """
-    registered = _find(place, NEXT_BEST_ACTION)
-    if registered is None:
-        raise NotBuiltError(f"No policy in {place.uri}; run `sintonia train task={NEXT_BEST_ACTION}` first.")
-    return load_registered_policy(place, registered), registered
+    (only,) = find_models(place, [task], kind)
+    return only
 
 
 def load(place: Tracking, registered: Registered) -> Model:
-    """Return a registered model."""
+    """Return a registered model, of whatever kind it is."""
     return load_model(model_files(place, registered))
 
 
-def load_registered_policy(place: Tracking, registered: Registered) -> PolicyModel:
-    """Return a registered policy."""
-    return load_policy(model_files(place, registered))
+def expect(model: Model, kind: type[M]) -> M:
+    """Return the model as one of the kind.
+
+    Raises
+    ------
+    UnsupportedModelError
+        When it is none.
+    """
+    if not isinstance(model, kind):
+        raise UnsupportedModelError(
+            f"The model of task '{model.task.name}' is a {type(model).__name__}; this needs a {kind.__name__}."
+        )
+    return model
 
 
 def model_files(place: Tracking, registered: Registered) -> Path:
@@ -142,6 +158,20 @@ def model_files(place: Tracking, registered: Registered) -> Path:
     mlflow.set_registry_uri(place.uri)
     uri = f"models:/{registered.name}/{registered.version}"
     return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES
+
+
+def find_registered(place: Tracking, task: str) -> Registered:
+    """Return a task's champion, else its candidate.
+
+    Raises
+    ------
+    NotBuiltError
+        When the task has no model.
+    """
+    registered = _find(place, task)
+    if registered is None:
+        raise _not_trained(place, task)
+    return registered
 
 
 def _find(place: Tracking, task: str) -> Registered | None:
@@ -175,12 +205,16 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
     known = {one.version: one for one in versions(place, task)}
     found = find_alias(place, task, CANDIDATE)
     if found is None or not known:
-        raise NotBuiltError(
-            f"No model for task '{task}' in {place.uri}; run `sintonia train task={task}` first."
-        )
+        raise _not_trained(place, task)
     if version is not None and version not in known:
         raise unknown(f"version of {place.name(task)}", version, known)
     return found if version is None else known[version]
+
+
+def _not_trained(place: Tracking, task: str) -> NotBuiltError:
+    return NotBuiltError(
+        f"No model for task '{task}' in {place.uri}; run `sintonia train task={task}` first."
+    )
 
 
 def versions(place: Tracking, task: str) -> list[Registered]:

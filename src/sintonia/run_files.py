@@ -11,6 +11,8 @@ from sintonia.errors import NotBuiltError
 from sintonia.registry import Registered, Tracking
 
 REVIEW, CUSTOMERS = "review.json", "customers.json"
+EVALUATION = "evaluation.json"
+"""All that a promotion must know of a training: a page may change, and old runs are still promoted."""
 CATALOGUE = "catalogue.json"
 PAGE = "review.html"
 """The page of a run, whatever it is called where it was written: approvals are tied to its bytes."""

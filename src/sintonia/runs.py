@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from sintonia.frames import history_columns
 from sintonia.model import Model
 from sintonia.predictions import FILE as PREDICTIONS
-from sintonia.uplift.saved import PolicyModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,7 +56,7 @@ class Run:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     documents: Mapping[str, Any]
-    model: Model | PolicyModel
+    model: Model
     predictions: pa.Table | None = None
     data: Sequence[Data] = ()
     nested: Sequence[Nested] = ()
@@ -118,8 +117,8 @@ def log_nested(client: "MlflowClient", experiment_id: str, parent_id: str, neste
         client.set_terminated(run_id, end_time=now)
 
 
-def log_model(model: Model | PolicyModel) -> tuple[str, str]:
-    """Return the id and address of the model, stored as LightGBM text and JSON with a loader, nothing pickled."""
+def log_model(model: Model) -> tuple[str, str]:
+    """Return the id and address of the model, stored as the files of its kind with a loader, nothing pickled."""
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +134,7 @@ def log_model(model: Model | PolicyModel) -> tuple[str, str]:
     return str(logged.model_id), str(logged.model_uri)
 
 
-def _signature(model: Model | PolicyModel) -> "ModelSignature":
+def _signature(model: Model) -> "ModelSignature":
     """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required."""
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
@@ -147,9 +146,8 @@ def _signature(model: Model | PolicyModel) -> "ModelSignature":
         ColSpec(types.get(sql_type, "double"), name, required=False)
         for name, sql_type in history_columns().items()
     ]
-    said = (model.outcome,) if isinstance(model, Model) else model.outputs
     return ModelSignature(
         inputs=Schema([*features, *told]),
-        outputs=Schema([ColSpec("double", name) for name in said]),
+        outputs=Schema([ColSpec("double", name) for name in model.outputs]),
         params=ParamSchema([ParamSpec("as_of", "string", "")]),
     )

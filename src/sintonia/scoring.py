@@ -11,7 +11,7 @@ from sintonia.config import ScoreSettings, iso_time
 from sintonia.drift import Tally, tally
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.tasks import label_kinds
 from sintonia.timeline import midnight
 from sintonia.training_set import Rows, assemble
@@ -23,13 +23,13 @@ Floats = NDArray[np.float64]
 class Outcomes:
     """What one task's model says of customers who are eligible, with their features, row by row.
 
-    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (else None). Of a task
-    by category each customer has one row, of the category with the highest propensity, whose name `category` has.
-    `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the model
-    learned from, for `drift_of`; None of a model that does not say.
+    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (None of a model without).
+    Of a task by category each customer has one row, of the category with the highest propensity, whose name `category`
+    has. `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the
+    model learned from, for `drift_of`; None of a model that does not say.
     """
 
-    model: Model
+    model: OutcomeModel
     rows: Rows
     outcome: Floats
     median_cents: Floats | None
@@ -47,7 +47,7 @@ class Scores(Outcomes):
 
 
 def score_customers(
-    store: Store, model: Model, as_of: datetime, settings: ScoreSettings, customers: Collection[str]
+    store: Store, model: OutcomeModel, as_of: datetime, settings: ScoreSettings, customers: Collection[str]
 ) -> Scores:
     """Return the scores of those of the customers who are eligible at as_of, ordered as in the store.
 
@@ -62,7 +62,7 @@ def score_customers(
     return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
 
 
-def outcomes_of(model: Model, rows: Rows, listed: int = 0) -> Outcomes:
+def outcomes_of(model: OutcomeModel, rows: Rows, listed: int = 0) -> Outcomes:
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
     counted = None if model.reference is None else tally(model.reference, rows.values, outcome)
@@ -71,7 +71,7 @@ def outcomes_of(model: Model, rows: Rows, listed: int = 0) -> Outcomes:
         best = best_rows(outcome, len(model.task.categories))
         category = tuple(model.task.categories[place] for place in rows.category[best])
         rows, outcome = rows.take(best), outcome[best]
-    median = model.median_cents(rows.values, listed) if model.median_trees else None
+    median = model.median_cents(rows.values, listed) if model.predicts_amounts else None
     return Outcomes(model, rows, outcome, median, category, counted)
 
 
@@ -81,7 +81,7 @@ def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
     return np.asarray(np.arange(len(table)) * n_categories + table.argmax(axis=1))
 
 
-def scoring_date(asked: str | None, store: Store, model: Model) -> datetime:
+def scoring_date(asked: str | None, store: Store, model: OutcomeModel) -> datetime:
     """Return the as-of date to score at: the one asked for, else the last midnight with complete data.
 
     Raises

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sintonia.config import ModelConfig, RangeConfig, TrainSettings, TuneConfig
-from sintonia.errors import NotEnoughDataError, unknown
-from sintonia.model import BinnedFolds, Explain, FoldResult, bin_folds, validate
+from sintonia.config import LIGHTGBM, ModelConfig, RangeConfig, TrainSettings, TuneConfig
+from sintonia.errors import ConfigError, NotEnoughDataError, unknown
+from sintonia.model import BinnedFolds, Explain, FoldResult, bin_folds, validate, validate_own
 from sintonia.progress import counter
 from sintonia.provenance import config_hash, short_hash
 from sintonia.timeline import Split
@@ -93,6 +93,13 @@ def validated(
     NotEnoughDataError
         When there is to be a search, and no fold to judge by.
     """
+    if settings.model.name != LIGHTGBM:
+        if settings.tune.trials:
+            raise ConfigError(
+                f"tune.trials={settings.tune.trials} searches LightGBM's settings, which model.name="
+                f"{settings.model.name} has not; set tune.trials=0, and search inside the class."
+            )
+        return Validated(settings, validate_own(rows, split.folds, settings))
     binned = bin_folds(rows, split.folds, settings)
     if not settings.tune.trials:
         return Validated(settings, validate(binned, settings.model, settings.seed, explain=explain))

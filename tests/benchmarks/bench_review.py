@@ -24,7 +24,7 @@ from chromium import chromium
 from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
-from sintonia.evidence.whole import Training
+from sintonia.evidence.whole import TrainingResult
 from sintonia.interactions import Store
 from sintonia.model import FoldResult
 from sintonia.reference import fit_reference
@@ -193,7 +193,7 @@ def main():
     sample_of.contributions = evidence_of.contributions = timed(sample_of.contributions, shap)
     with tempfile.TemporaryDirectory() as folder:
         store = write_store(Path(folder) / "store" / "v", asked.rows, rng)
-        training = Training(
+        training = TrainingResult(
             settings,
             store,
             SPLIT,

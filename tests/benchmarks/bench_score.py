@@ -49,8 +49,9 @@ from sintonia.forest import ROWS_TO_SCORE
 from sintonia.interactions import open_store
 from sintonia.interactions.store import bucket_of
 from sintonia.lists import TaskModel, read_list, score_list
-from sintonia.model import Model, load_model
+from sintonia.model import LightGBMModel
 from sintonia.registry import Registered
+from sintonia.saved_models import load_model
 from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES
 
 CHANNELS, KINDS = ("web", "app", "store", "email"), ("view", "cart", "purchase", "open", "click", "send")
@@ -159,7 +160,7 @@ def draw_models(workspace: Path, trees: int) -> None:
         amounts = task.name == "value"
         grown = grow(values, names, label * rng.gamma(2, 3000, len(label)) if amounts else label, trees)
         median = grow(values, names, np.sqrt(label * 100.0), trees) if amounts else ""
-        Model(
+        LightGBMModel(
             task=task,
             features=config,
             fitted=fitted,

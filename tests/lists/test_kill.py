@@ -15,8 +15,8 @@ from pathlib import Path
 from sintonia.config import EngineConfig, ReasonsConfig, ScoreSettings
 from sintonia.engine import connect
 from sintonia.interactions import open_store
+from sintonia.saved_models import load_model
 from sintonia.lists import TaskModel, read_list, score_list
-from sintonia.model import load_model
 from sintonia.registry import Registered
 from sintonia.timeline import midnight
 

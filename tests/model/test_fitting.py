@@ -11,7 +11,8 @@ from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.interactions import Store
-from sintonia.model import fit_model, load_model
+from sintonia.model import fit_model
+from sintonia.saved_models import load_model
 from sintonia.scoring import score_customers
 from sintonia.timeline import split_snapshots
 from sintonia.training_set import assemble, catalogue_of

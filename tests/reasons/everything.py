@@ -10,7 +10,7 @@ from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Fitted
 from sintonia.features.families import FAMILIES
 from sintonia.features.tables import GENERATIONS
-from sintonia.model import Model
+from sintonia.model import LightGBMModel
 from sintonia.schema import CHANNELS, KINDS
 from sintonia.training_set import catalogue_of
 
@@ -54,7 +54,7 @@ def model_of(task="churn", features=FEATURES, reference=None):
     """A model that has learnt nothing, which reads everything."""
     config = TaskConfig(name=task, categories=list(CATEGORIES) if task == "category" else [])
     catalogue = catalogue_of(config, features, FITTED)
-    return Model(
+    return LightGBMModel(
         task=config,
         features=features,
         fitted=FITTED,

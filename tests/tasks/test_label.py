@@ -8,7 +8,7 @@ import pytest
 
 from sintonia.config import TaskConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
-from sintonia.tasks import TASKS, choose_categories, columns_read, describe, label_kinds, label_rows
+from sintonia.tasks import OUTCOME_TASKS, choose_categories, columns_read, describe, label_kinds, label_rows
 
 AS_OF = datetime(2025, 6, 1)
 CHURN = TaskConfig(name="churn", active_days=30, gap_days=0, horizon_days=10)
@@ -165,7 +165,7 @@ def test_the_categories_asked_about_are_those_most_customers_had_bought_by_then(
         choose_categories(config, [bought], datetime(2025, 5, 1))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", OUTCOME_TASKS)
 def test_every_task_reads_only_the_columns_it_names(name: str):
     config = replace(BY_CATEGORY, name=name)
     bought = histories(("a", -5, "purchase", "milk", 100)).select(columns_read(config))

@@ -13,6 +13,7 @@ from sintonia.config import TrackingConfig
 from sintonia.evidence.whole import plain
 from sintonia.pages import number
 from sintonia.review.sample import FILE
+from sintonia.uplift.saved import PolicyModel
 
 SOURCE = """name: shop
 root: {root}
@@ -128,7 +129,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     assert len(mail) == 1500
     assert sorted([np.quantile(mail, 0.1), np.quantile(mail, 0.9)]) == pytest.approx([-6, 6], abs=2)
     place = registry.tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
-    policy, registered = registry.find_policy(place)
+    policy, registered = registry.find_model(place, "next_best_action", PolicyModel)
     assert (policy.passed, registered.version) == (True, "1")
     assert not re.search(r"uplift", json.dumps(figures["policies"]["response score"]))
     seen = figures["effects"]["mail"]

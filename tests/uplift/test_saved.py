@@ -10,7 +10,7 @@ from sintonia.features import Fitted
 from sintonia.pyfunc import _load_pyfunc
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions
-from sintonia.uplift.saved import PolicyModel, load_policy
+from sintonia.uplift.saved import PolicyModel
 from uplift.planted import NAMES, planted
 
 LOG, _ = planted(800, heterogeneity=0.8, seed=4)
@@ -41,7 +41,7 @@ def policy():
 def test_a_policy_comes_back_from_disk_as_it_was(policy, tmp_path, passed):
     kept = replace(policy, passed=passed)
     kept.save(tmp_path)
-    found = load_policy(tmp_path)
+    found = PolicyModel.load(tmp_path)
     assert (found.config, found.features, found.fitted, found.names) == (
         kept.config,
         kept.features,
@@ -66,10 +66,10 @@ def test_mlflows_users_get_a_gain_for_each_action(policy, tmp_path):
 
 
 def test_a_folder_without_a_policy_and_one_of_another_format_are_refused(policy, tmp_path):
-    with pytest.raises(InputError, match="No policy in"):
-        load_policy(tmp_path)
+    with pytest.raises(InputError, match="No model in"):
+        PolicyModel.load(tmp_path)
     policy.save(tmp_path)
-    told = (tmp_path / "policy.json").read_text().replace('"format": 2', '"format": 99')
-    (tmp_path / "policy.json").write_text(told)
+    document = (tmp_path / "model.json").read_text().replace('"format": 4', '"format": 99')
+    (tmp_path / "model.json").write_text(document)
     with pytest.raises(UnsupportedModelError, match="format 99"):
-        load_policy(tmp_path)
+        PolicyModel.load(tmp_path)

@@ -23,6 +23,7 @@ from sintonia.config.engagement import (
 from sintonia.config.features import FeaturesConfig, MeasureConfig
 from sintonia.config.layout import LayoutConfig
 from sintonia.config.learning import (
+    LIGHTGBM,
     ModelConfig,
     ProfitConfig,
     RangeConfig,
@@ -48,6 +49,7 @@ from sintonia.config.verbs import VERBS, DemoSettings, settings
 from sintonia.errors import ConfigError
 
 __all__ = [
+    "LIGHTGBM",
     "NONE",
     "VERBS",
     "ActionConfig",

@@ -46,14 +46,19 @@ CALIBRATIONS = ("best", "sigmoid", "beta", "isotonic")
 """How scores become probabilities; best is whichever serves customers it was not fitted on."""
 
 
+LIGHTGBM = "lightgbm"
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """LightGBM's settings, under LightGBM's own names where it has one.
 
+    `name` is `lightgbm`, or a user's own class, `folder/my_model.py`, `folder/my_model.py:MyModel` or
+    `my_package.my_model:MyModel`: of the other settings it knows `calibration` alone.
     `monotone` says of features, by name or pattern, that the score may only rise (1) or only fall (-1) with them.
     """
 
-    name: str = "lightgbm"
+    name: str = LIGHTGBM
     num_leaves: int = 4
     learning_rate: float = 0.05
     max_trees: int = 2000
@@ -69,7 +74,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Refuse a model that does not exist or cannot split, and a constraint that is none."""
-        one_of("model", self.name, ("lightgbm",))
+        if not self.name.endswith(".py") and ":" not in self.name:
+            one_of("model", self.name, (LIGHTGBM,))
         one_of("calibration", self.calibration, CALIBRATIONS)
         at_least("model.num_leaves", self.num_leaves, 2)
         at_least("model.max_trees", self.max_trees, 1)

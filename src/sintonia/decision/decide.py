@@ -26,7 +26,8 @@ from sintonia.decision.why import why_table
 from sintonia.errors import unknown
 from sintonia.interactions import Store
 from sintonia.progress import step
-from sintonia.registry import Registered, find_policy, tracking
+from sintonia.registry import Registered, find_model, tracking
+from sintonia.tasks import NEXT_BEST_ACTION
 from sintonia.uplift.saved import PolicyModel
 
 CUSTOMER = "customer_id"
@@ -128,7 +129,8 @@ class _Found:
 
 def _decide(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _Found:
     """Return the round decided for these customers, by default for all of the store's."""
-    learned = None if settings.effects else find_policy(tracking(settings.tracking, store.rounds.parent))
+    place = tracking(settings.tracking, store.rounds.parent)
+    learned = None if settings.effects else find_model(place, NEXT_BEST_ACTION, PolicyModel)
     origin = Path(settings.effects).name if settings.effects else _named(learned)
     one = round_of(store, settings, origin)
     prepared = prepare(store, settings, one, None if learned is None else learned[0], customers)

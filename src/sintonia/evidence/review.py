@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.config import ReasonsConfig
-from sintonia.evidence.whole import Training
-from sintonia.explain import Contributions, contributions, swarms
+from sintonia.evidence.whole import TrainingResult
+from sintonia.explain import Contributions, contributions, explained, swarms
 from sintonia.model import Explain
 from sintonia.reasons import Speaker
 from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
@@ -19,29 +18,37 @@ from sintonia.review.data import Entry
 from sintonia.review.drift import label_rates, profiles
 from sintonia.review.groups import Judged, judge_fairness, judge_groups
 from sintonia.review.history import histories
-from sintonia.review.story import dependences, family_sums, family_weights, retold, stability
+from sintonia.review.story import (
+    Retold,
+    Stability,
+    dependences,
+    family_sums,
+    family_weights,
+    retold,
+    stability,
+)
 from sintonia.review.what_if import what_ifs
 from sintonia.segments import Segment, judge_segments, segment_names
 from sintonia.tasks import define_label, describe, find_task
 from sintonia.training_set import Rows
 
-if TYPE_CHECKING:
-    import lightgbm
-
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
 """What the page tells of a customer, in the language of the page."""
 THIS = "this model"
+UNEXPLAINED = (
+    "The model gives no contributions: this page explains no score, and lists scored by it carry no reasons."
+)
 ROWS_A_DATE = 500
 """Rows by which a date's importance is measured: enough for the order of the features that count."""
 
 
-def review_data(training: Training) -> ReviewData:
+def review_data(training: TrainingResult) -> ReviewData:
     """Return what the review page shows of a training; the registry's name and version are added when it is read."""
     task, sample = training.settings.task, training.sample
     population, outcome = describe(task)
     meanings = {feature.name: feature for feature in training.model.catalogue}
-    synthetic = training.store.source == "synthetic"
+    synthetic, moved = training.store.source == "synthetic", sample.found
     return ReviewData(
         task=task.name,
         population=population,
@@ -50,8 +57,8 @@ def review_data(training: Training) -> ReviewData:
         limits=_limits(synthetic, training),
         parts=tuple(part(name, training.rows, dates) for name, dates in _parts(training).items()),
         evaluation=training.judged,
-        weights=feature_weights(sample.found, meanings),
-        swarms=tuple(swarms(sample.found, sample.rows.values, seed=training.settings.seed)),
+        weights=() if moved is None else feature_weights(moved, meanings),
+        swarms=() if moved is None else tuple(swarms(moved, sample.rows.values, seed=training.settings.seed)),
         fingerprint=training.store.fingerprint,
         source=training.store.source,
         synthetic=synthetic,
@@ -60,7 +67,7 @@ def review_data(training: Training) -> ReviewData:
     )
 
 
-def evidence(training: Training) -> Evidence:
+def evidence(training: TrainingResult) -> Evidence:
     """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
@@ -71,12 +78,13 @@ def evidence(training: Training) -> Evidence:
     judged = Judged(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
     named = group_names(training, said)
     groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
-    sums = family_sums(sample.found, families)
+    moved = sample.found
+    sums = {} if moved is None else family_sums(moved, families)
     return Evidence(
-        families=family_weights(sample.found, families),
-        dependences=dependences(sample.found, sample.rows.values, seed),
-        stability=stability(_by_date(training)),
-        retold=retold(_by_model(training, families)),
+        families=() if moved is None else family_weights(moved, families),
+        dependences=() if moved is None else dependences(moved, sample.rows.values, seed),
+        stability=Stability((), (), {}) if moved is None else stability(_by_date(training)),
+        retold=Retold((), (), {}) if moved is None else retold(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
         groups=judge_groups(judged, groups, (sample.place, sums)),
         fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
@@ -94,9 +102,14 @@ def evidence(training: Training) -> Evidence:
     )
 
 
-def customers(training: Training) -> tuple[Customer, ...]:
-    """Return the explained rows that were chosen to teach, with history, reasons and what-if."""
+def customers(training: TrainingResult) -> tuple[Customer, ...]:
+    """Return the explained rows that were chosen to teach, with history, reasons and what-if.
+
+    There are none of a model that gives no contributions.
+    """
     sample, model = training.sample, training.model
+    if sample.found is None:
+        return ()
     chosen = choose(sample, find_task(training.settings.task).label == "amount")
     dates = sample.rows.as_of.astype("datetime64[us]").tolist()
     asked = [(str(sample.rows.customer_id[at]), dates[at]) for at in chosen]
@@ -114,13 +127,13 @@ def customers(training: Training) -> tuple[Customer, ...]:
     return tell(sample, chosen, meanings, groups, [Beside(*told) for told in beside])
 
 
-def _categories(training: Training, places: Sequence[int]) -> list[str]:
+def _categories(training: TrainingResult, places: Sequence[int]) -> list[str]:
     """Return the category of each of these rows of the sample, "" where the task asks about none."""
     of = training.sample.rows.category
     return ["" if of is None else training.settings.task.categories[of[at]] for at in places]
 
 
-def _reasons(training: Training, places: Sequence[int]) -> list[tuple[str, ...]]:
+def _reasons(training: TrainingResult, places: Sequence[int]) -> list[tuple[str, ...]]:
     """Return the reasons of each of these rows of the sample in sentences, the strongest first."""
     values = training.sample.rows.values[list(places)]
     categories = None if training.sample.rows.category is None else _categories(training, places)
@@ -128,7 +141,7 @@ def _reasons(training: Training, places: Sequence[int]) -> list[tuple[str, ...]]
     return [tuple(text for text in row if text) for row in zip(*said, strict=True)]
 
 
-def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
+def group_names(training: TrainingResult, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
     """Return by attribute each test row's group, "" for none: channel, tenure, what the settings name.
 
     # (n_rows,) each
@@ -139,41 +152,47 @@ def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDAr
     return {**named, **attribute_names(training.store, test, [*asked])}
 
 
-def _by_date(training: Training) -> dict[str, Contributions]:
+def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     """Return the contributions of some rows of each as-of date, oldest first."""
     found, rng = {}, np.random.default_rng(training.settings.seed)
     for as_of in training.split.all:
         rows = training.rows.at((as_of,))
         if len(rows):
             some = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
-            found[f"{as_of:%Y-%m-%d}"] = contributions(training.model.booster, some.values)
+            moved = explained(training.model, some.values)
+            assert moved is not None, "a model gives contributions to every row or to none"
+            found[f"{as_of:%Y-%m-%d}"] = moved
     return found
 
 
 def story_of(rows: Rows, families: Mapping[str, str], seed: int) -> Explain:
-    """Return what says of any model's trees how far each family moves the scores of the same rows, on average."""
-    some = rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
-
-    def told(trees: "lightgbm.Booster") -> dict[str, float]:
-        weights = family_weights(contributions(trees, some.values), families)
-        return {one.family: one.mean_absolute for one in weights}
-
-    return told
+    """Return what says of any trees how far each family moves the scores of the same rows, on average."""
+    some = _some(rows, seed)
+    return lambda trees: _family_sizes(contributions(trees, some.values), families)
 
 
-def _by_model(training: Training, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
+def _some(rows: Rows, seed: int) -> Rows:
+    return rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
+
+
+def _family_sizes(moved: Contributions, families: Mapping[str, str]) -> dict[str, float]:
+    return {one.family: one.mean_absolute for one in family_weights(moved, families)}
+
+
+def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
     """Return the story of each fold's model and of this one, all of the same test rows."""
-    told = story_of(training.test, families, training.settings.seed)
+    moved = explained(training.model, _some(training.test, training.settings.seed).values)
+    assert moved is not None, "a model gives contributions to every row or to none"
     folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
-    return {**folds, THIS: told(training.model.booster)}
+    return {**folds, THIS: _family_sizes(moved, families)}
 
 
-def _parts(training: Training) -> dict[str, Sequence[datetime]]:
+def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
     split = training.split
     return {"train": split.train, "valid": split.valid, "test": split.test}
 
 
-def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
+def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
         *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
         *(
@@ -187,6 +206,7 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
             for found in segments(training)
             if found.fails
         ),
+        *(() if training.sample.found is not None else (UNEXPLAINED,)),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
         "Customers outside the population get no score.",
@@ -198,7 +218,7 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
     )
 
 
-def segments(training: Training) -> list[Segment]:
+def segments(training: TrainingResult) -> list[Segment]:
     """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
     if find_task(training.settings.task).label == "amount":
         return []

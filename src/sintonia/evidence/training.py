@@ -7,63 +7,59 @@ from datetime import datetime
 
 import numpy as np
 
-from sintonia import __version__
 from sintonia.check import leak_figures
 from sintonia.evidence.review import customers, part, review_data, segments
-from sintonia.evidence.whole import Training, flat, plain
-from sintonia.features import as_csv, described
+from sintonia.evidence.whole import TrainingResult, model_run, plain
 from sintonia.model import FoldResult
-from sintonia.provenance import code_hash, config_hash, short_hash
+from sintonia.provenance import short_hash
 from sintonia.review import drawings
 from sintonia.review.sample import FILE, as_table
-from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
+from sintonia.run_files import CUSTOMERS, REVIEW
 from sintonia.runs import Data, Nested, Run
 from sintonia.timeline import label_span
 from sintonia.tuning import Trial, Validated
 
 
-def training_run(training: Training) -> Run:
+def training_run(training: TrainingResult) -> Run:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
-    settings = training.settings
     estimates = training.judged.estimates
     leaks = leak_figures(training.leaks)
+    lacks = list(training.enough.lacks)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
         f"{plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
     }
-    resolved = asdict(settings)
-    return Run(
-        task=settings.task.name,
-        parameters={"seed": settings.seed, "source": training.store.source, **flat(resolved)},
+    labels_until = f"{_labels_until(training):%Y-%m-%d}"
+    return model_run(
+        training.settings,
+        training.model,
+        groups=("features", "task", "model", "split"),
         metrics={**metrics, **fold_figures(training.validated.folds)},
         tags={
-            "sintonia.version": __version__,
-            "sintonia.code": code_hash(),
-            "sintonia.config": config_hash(settings),
-            "sintonia.labels_until": f"{_labels_until(training):%Y-%m-%d}",
-            "sintonia.data_fingerprint": training.store.fingerprint,
+            "sintonia.labels_until": labels_until,
             "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
             "sintonia.grade": training.judged.grade or "none",
-            **({"forced": "; ".join(training.enough.lacks)} if training.enough.lacks else {}),
+            **({"forced": "; ".join(lacks)} if lacks else {}),
+        },
+        evaluation={
+            **asdict(training.judged),
+            "grade": training.judged.grade,
+            "evidence": "outcomes that came true",
+            "may_leak": leaks["may_leak"],
+            "lacks": lacks,
+            "labels_until": labels_until,
         },
         documents={
             "leaks.json": leaks,
             "sufficiency.json": training.enough.figures(),
-            "config.json": resolved,
             "folds.json": [asdict(fold) for fold in training.validated.folds],
             **({"tuning.json": asdict(found)} if (found := training.validated.search) else {}),
-            "features.json": list(training.model.names),
-            CATALOGUE: described(training.model.catalogue),
-            "catalogue.csv": as_csv(described(training.model.catalogue)),
-            "fitted.json": training.model.fitted.as_plain(),
-            "evaluation.json": training.judged.figures(),
             "segments.json": [asdict(segment) for segment in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
             FILE: as_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
-        model=training.model,
         predictions=training.predictions,
         data=_data(training),
         nested=_nested(training.validated),
@@ -110,7 +106,7 @@ def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
     return told
 
 
-def _data(training: Training) -> tuple[Data, ...]:
+def _data(training: TrainingResult) -> tuple[Data, ...]:
     """Return the parts as data sets: the digest is the store's fingerprint and a hash of dates and features."""
     store, split = training.store, training.split
     contexts = {"train": "training", "valid": "validation", "test": "testing"}
@@ -131,6 +127,6 @@ def _data(training: Training) -> tuple[Data, ...]:
     return tuple(told)
 
 
-def _labels_until(training: Training) -> datetime:
+def _labels_until(training: TrainingResult) -> datetime:
     """Return when the last label ends that the model learnt from."""
     return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.config import ReasonsConfig, TaskConfig
+from sintonia.config import ReasonsConfig
 from sintonia.explain import importance, swarms
-from sintonia.features import Feature, Fitted
 from sintonia.interactions import Store
 from sintonia.reasons import Speaker
-from sintonia.reference import Reference
 from sintonia.review.customers import LISTED, Part, rest_of
 from sintonia.review.effects import moved_by
 from sintonia.review.history import History, histories
@@ -181,21 +179,9 @@ def _what_ifs(
     return [one(grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-@dataclass(frozen=True)
-class _Spoken:
-    """A policy as the speaker of reasons meets a model."""
-
-    catalogue: tuple[Feature, ...]
-    fitted: Fitted
-    names: tuple[str, ...]
-    task: TaskConfig
-    reference: Reference | None = None
-
-
 def _reasons(model: PolicyModel, decided: Decided, places: Sequence[int]) -> list[tuple[str, ...]]:
     """Return what moves the effect of each of these decisions in sentences, the strongest family first."""
-    spoken = _Spoken(model.catalogue, model.fitted, model.names, TaskConfig(name="next_best_action"))
-    speaker = Speaker(spoken, ReasonsConfig(count=REASONS), LANGUAGE)
+    speaker = Speaker(model, ReasonsConfig(count=REASONS), LANGUAGE)
     found = []
     for at in places:
         row = decided.rows.values[[at]]

@@ -1,18 +1,23 @@
-"""One training, whole, and how settings are written as parameters of a run."""
+"""A training with all that came out of it, and what the run of any model records."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
+from sintonia import __version__
 from sintonia.check import Finding
 from sintonia.config import TrainSettings
 from sintonia.estimates import Evaluation
+from sintonia.features import as_csv, described
 from sintonia.interactions import Store
-from sintonia.model import Model
+from sintonia.model import Model, OutcomeModel
+from sintonia.provenance import code_hash, config_hash
 from sintonia.review.sample import Sample, draw_sample
+from sintonia.run_files import CATALOGUE, EVALUATION
+from sintonia.runs import Data, Nested, Run
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
 from sintonia.training_set import Rows
@@ -20,14 +25,14 @@ from sintonia.tuning import Validated
 
 
 @dataclass(frozen=True)
-class Training:
-    """One training, whole: what was asked, on which data, split how, and what came out."""
+class TrainingResult:
+    """A training of outcomes: its settings, data and split, and what came out."""
 
     settings: TrainSettings
     store: Store
     split: Split
     rows: Rows
-    model: Model
+    model: OutcomeModel
     judged: Evaluation
     enough: Sufficiency
     predictions: pa.Table
@@ -45,9 +50,58 @@ class Training:
         return draw_sample(self.model, self.test, self.settings.seed)
 
 
-def flat(
-    resolved: dict[str, Any], groups: Sequence[str] = ("features", "task", "model", "split")
-) -> dict[str, Any]:
+def model_run(
+    settings: TrainSettings,
+    model: Model,
+    *,
+    groups: Sequence[str],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    evaluation: Mapping[str, Any],
+    documents: Mapping[str, Any],
+    predictions: pa.Table,
+    data: Sequence[Data] = (),
+    nested: Sequence[Nested] = (),
+) -> Run:
+    """Return the run of any model: what all of them record, and what is added for its kind.
+
+    Parameters
+    ----------
+    groups
+        The groups of settings that the training depended on; they are the run's parameters.
+    evaluation
+        All that a promotion must know: figures with intervals, what they rest on, until when labels were learnt from.
+    """
+    resolved = asdict(settings)
+    entries = described(model.catalogue)
+    return Run(
+        task=settings.task.name,
+        parameters={"seed": settings.seed, "source": model.source, **flat(resolved, groups)},
+        metrics=metrics,
+        tags={
+            "sintonia.version": __version__,
+            "sintonia.code": code_hash(model.own_code),
+            "sintonia.config": config_hash(settings),
+            "sintonia.data_fingerprint": model.fingerprint,
+            **tags,
+        },
+        documents={
+            "config.json": resolved,
+            "features.json": list(model.names),
+            CATALOGUE: entries,
+            "catalogue.csv": as_csv(entries),
+            "fitted.json": model.fitted.as_plain(),
+            EVALUATION: evaluation,
+            **documents,
+        },
+        model=model,
+        predictions=predictions,
+        data=data,
+        nested=nested,
+    )
+
+
+def flat(resolved: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     """Return the parameters of the groups that a training depends on, as `group.key`."""
     return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
 

@@ -137,6 +137,15 @@ def top_groups(
     return features, sums
 
 
+def leading_groups(parts: Array, groups: Sequence[int] | Array, k: int) -> tuple[Array, Array]:
+    """Return what `top_groups` does, of contributions that are there already.  # (n_rows, n_features)"""
+    from sintonia.forest import explain_kernels
+
+    features, sums = np.empty((len(parts), k), np.int32), np.empty((len(parts), k))
+    explain_kernels.lead(np.ascontiguousarray(parts.T), np.asarray(groups, np.int64), features, sums)
+    return features, sums
+
+
 def expected_value(model: Forest | Booster, n_features: int) -> float:
     """Return what contributions start from: the mean raw score of the training rows."""
     if isinstance(model, Forest):

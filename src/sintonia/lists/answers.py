@@ -87,7 +87,7 @@ class Answers:
 
     def _of_task(self, one: TaskModel) -> list[Column]:
         task = one.task
-        if one.model.median_trees:
+        if one.model.predicts_amounts:
             said = [Column("expected_value", "euros"), Column("median_value", "euros")]
         else:
             said = [Column(f"{task}_propensity", "share")]
@@ -153,10 +153,12 @@ class Answers:
 
     def _values(self, one: TaskModel, rows: pa.Table, outcome: Floats, there: Bools) -> dict[str, pa.Array]:
         task = one.task
-        if one.model.median_trees:
+        if one.model.predicts_amounts:
+            expected = {"expected_value": pa.array(outcome / 100, mask=~there)}
+            if f"{task}__{MEDIAN}" not in rows.column_names:
+                return {**expected, "median_value": pa.nulls(len(rows), pa.float64())}
             median = np.nan_to_num(rows[f"{task}__{MEDIAN}"].to_numpy(zero_copy_only=False).astype(float))
-            cents = {"expected_value": outcome, "median_value": median}
-            return {name: pa.array(values / 100, mask=~there) for name, values in cents.items()}
+            return {**expected, "median_value": pa.array(median / 100, mask=~there)}
         found = {f"{task}_propensity": pa.array(outcome, mask=~there)}
         if not one.model.task.categories:
             return found
@@ -170,7 +172,7 @@ class Answers:
         bands = told[f"{one.task}_band"].filter(pa.array(first))
         self.totals.bands.setdefault(one.task, Counter()).update(_counts(bands))
         self.totals.sums[one.task] += outcome[first].sum()
-        if not one.model.median_trees:
+        if not one.model.predicts_amounts:
             self.totals.sums[f"{one.task} variance"] += (outcome[first] * (1 - outcome[first])).sum()
         self.totals.sums[f"{one.task} customers"] += int(first.sum())
 

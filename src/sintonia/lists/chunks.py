@@ -19,7 +19,7 @@ from sintonia.held import Shared, hold
 from sintonia.interactions import Store
 from sintonia.lists.rows import CUSTOMERS
 from sintonia.lists.spool import Spool
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.progress import counter
 from sintonia.reasons import Speaker
 from sintonia.registry import Registered
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 class TaskModel:
     """A task's model with its place in the registry, and as of when it scores."""
 
-    model: Model
+    model: OutcomeModel
     registered: Registered
     as_of: datetime
 

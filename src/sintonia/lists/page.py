@@ -43,7 +43,9 @@ def render(
         warnings=warnings,
         actions=_bars({" by ".join(filter(None, one)): n for one, n in totals.actions.most_common()}),
         tasks=[_task(one, totals) for one in models],
-        changes=[_change(one, amounts={m.task for m in models if m.model.median_trees}) for one in changes],
+        changes=[
+            _change(one, amounts={m.task for m in models if m.model.predicts_amounts}) for one in changes
+        ],
     )
 
 
@@ -77,11 +79,11 @@ def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
     judged = None if one.model.reference is None else one.model.reference.judged
     if judged is not None and total:
         found = expected_total(total, judged)
-        if one.model.median_trees:
+        if one.model.predicts_amounts:
             value, low, high = (number(end / 100, 2) for end in (found.value, found.low, found.high))
             return f"{value} EUR", f"{low} to {high}"
         return count(round(found.value)), f"{count(max(round(found.low), 0))} to {count(round(found.high))}"
-    if one.model.median_trees:
+    if one.model.predicts_amounts:
         return f"{number(total / 100, 2)} EUR", ""
     half = _Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
     customers = int(totals.sums[f"{one.task} customers"])

@@ -3,7 +3,9 @@
 from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, grow, regrow
 from sintonia.model.fitting import fit_model
 from sintonia.model.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
-from sintonia.model.model import Model, load_model
+from sintonia.model.model import LightGBMModel, OutcomeModel
+from sintonia.model.own import OwnModel, own_estimator, validate_own
+from sintonia.model.protocol import Model
 
 __all__ = [
     "Binned",
@@ -11,14 +13,18 @@ __all__ = [
     "Explain",
     "FoldResult",
     "Grown",
+    "LightGBMModel",
     "Model",
     "Objective",
+    "OutcomeModel",
+    "OwnModel",
     "Part",
     "bin_folds",
     "bin_rows",
     "fit_model",
     "grow",
-    "load_model",
+    "own_estimator",
     "regrow",
     "validate",
+    "validate_own",
 ]

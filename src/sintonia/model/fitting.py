@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
+from sintonia.calibration import fit_amounts
 from sintonia.calibrator import Calibrator
-from sintonia.config import ModelConfig, TrainSettings
+from sintonia.config import LIGHTGBM, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.features import Fitted
 from sintonia.interactions import Store
@@ -23,17 +23,18 @@ from sintonia.model.boosting import (
     grow,
     regrow,
 )
-from sintonia.model.model import Model
+from sintonia.model.model import LightGBMModel, OutcomeModel
+from sintonia.model.own import calibrated, fit_own
 from sintonia.tasks import find_task
 from sintonia.training_set import Rows, concatenate
 
 
-def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store) -> Model:
-    """Return a model of train and validation rows, whose size and calibration the validation rows chose.
+def fit_model(
+    train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store
+) -> OutcomeModel:
+    """Return a model of train and validation rows, which the validation rows calibrated.
 
-    First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
-    those trees give the calibration. Then as many trees are grown on both: with more in proportion to the rows the
-    Complete Journey's earlier dates were ranked no better, and the calibration is one of so many trees.
+    `model.name` says of which family: LightGBM's trees, or a class of a user's own (`sintonia.model.own`).
 
     Raises
     ------
@@ -43,11 +44,7 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
     amount = find_task(settings.task).label == "amount"
     _need_both("training", train, amount)
     _need_both("validation", valid, amount)
-    binned = bin_rows(concatenate([train, valid]), settings.model)
-    places = np.arange(len(binned.rows))
-    part = Part(places[: len(train)], places[len(train) :])
-    target = binned.rows.label.astype(np.float64)
-    model = Model(
+    empty = LightGBMModel(
         task=settings.task,
         features=settings.features,
         fitted=fitted,
@@ -57,15 +54,32 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
         source=store.source,
         fingerprint=store.fingerprint,
     )
-    if not amount:
+    if settings.model.name == LIGHTGBM:
+        return fit_trees(train, valid, settings, empty)
+    return fit_own(train, valid, settings, empty)
+
+
+def fit_trees(train: Rows, valid: Rows, settings: TrainSettings, empty: LightGBMModel) -> LightGBMModel:
+    """Return an empty model with LightGBM's trees, whose number and calibration the validation rows chose.
+
+    First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
+    those trees give the calibration. Then as many trees are grown on both: with more in proportion to the rows the
+    Complete Journey's earlier dates were ranked no better, and the calibration is one of so many trees.
+    """
+    binned = bin_rows(concatenate([train, valid]), settings.model)
+    places = np.arange(len(binned.rows))
+    part = Part(places[: len(train)], places[len(train) :])
+    target = binned.rows.label.astype(np.float64)
+    if not empty.predicts_amounts:
         grown, whole = _twice(binned, target, part, settings, BINARY)
-        calibrator = _calibrated(grown.raw(valid.values), valid, settings.model, settings.seed)
-        return replace(model, trees=whole, calibrator=calibrator, validation_loss=grown.loss)
+        scores = grown.raw(valid.values)
+        calibrator = calibrated(scores, valid, settings.model.calibration, settings.seed)
+        return replace(empty, trees=whole, calibrator=calibrator, validation_loss=grown.loss)
     # In units of the mean, so that what holds leaves back holds back cents and euros alike.
     grown, whole = _twice(binned, target / target.mean(), part, settings, TWEEDIE)
     _, middle = _twice(binned, np.sqrt(target), part, settings, MEDIAN)
     return replace(
-        model,
+        empty,
         trees=whole,
         median_trees=middle,
         validation_loss=grown.loss,
@@ -80,12 +94,6 @@ def _twice(
     grown = grow(binned, target, part, settings.model, settings.seed, objective)
     whole = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
     return grown, whole.booster.model_to_string()
-
-
-def _calibrated(raw: Floats, valid: Rows, config: ModelConfig, seed: int) -> Calibrator:
-    if config.calibration == "best":
-        return choose_calibrator(raw, valid.label, valid.customer_id, seed)
-    return fit_calibrator(raw, valid.label, config.calibration)
 
 
 def _need_both(part: str, rows: Rows, amount: bool) -> None:

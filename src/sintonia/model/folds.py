@@ -74,7 +74,7 @@ def bin_folds(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> Bin
     amount = find_task(settings.task).label == "amount"
     used = rows.at({as_of for fold in folds for as_of in (*fold.train, fold.valid)})
     least = LEAVES * settings.model.min_data_in_leaf
-    kept = [fold for fold in folds if _tells(used, fold) and len(used.at(fold.train)) >= least]
+    kept = [fold for fold in folds if two_outcomes(used, fold) and len(used.at(fold.train)) >= least]
     if not kept:
         return BinnedFolds((), (), BINARY, rows.names, 0)
     binned = bin_rows(used, settings.model)
@@ -88,7 +88,8 @@ def bin_folds(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> Bin
     return BinnedFolds(tuple(kept), parts, TWEEDIE if amount else BINARY, rows.names, len(used))
 
 
-def _tells(rows: Rows, fold: Fold) -> bool:
+def two_outcomes(rows: Rows, fold: Fold) -> bool:
+    """Return whether both parts of a fold hold both outcomes: else it can neither teach nor judge."""
     return all(len(np.unique(rows.at(dates).label > 0)) > 1 for dates in (fold.train, (fold.valid,)))
 
 

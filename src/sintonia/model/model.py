@@ -1,58 +1,193 @@
-"""A trained task: LightGBM with its calibration and its feature list, as text and JSON and nothing else."""
+"""Trained tasks: the calibration and the features of any of them, and LightGBM's trees as text and nothing else."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia import forest
 from sintonia.calibrator import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
-from sintonia.features import Feature, Fitted
+from sintonia.features import Feature, Fitted, History
 from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
+from sintonia.model.protocol import Floats, Floats32, read_document, write_document
 from sintonia.reference import Reference
-from sintonia.training_set import catalogue_of
+from sintonia.tasks import find_task
+from sintonia.training_set import Rows, catalogue_of, rows_of
 
 if TYPE_CHECKING:
     import lightgbm
 
-FORMAT = 3
-MEDIAN = "median.txt"
+TREES, MEDIAN = "model.txt", "median.txt"
 REFERENCE = "reference.json"
-Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Model:
-    """A trained task: what it asks, what it reads, LightGBM's own text, and the map from score to outcome.
+@dataclass(frozen=True, kw_only=True)
+class OutcomeModel:
+    """A trained task that predicts what happens to a customer: what it asks, what it reads, its calibration.
 
-    `fitted` is what its features took from the past before its first training date; scoring uses it as it is. An
-    amount has a second forest, of the square root of the median; `median_trees` is empty for a propensity. The
-    levels of its categories are `task.categories`. `validation_loss` is that of the trees before they were grown on
-    everything, where they stopped. `reference` is what the training rows were like; None where nobody looked.
+    How raw scores come about is said by the class of the family: `raw_scores`, `leading_groups`, `contributions`.
+    `fitted` is what its features took from the past before its first training date; scoring uses it as it is. The
+    levels of its categories are `task.categories`. `validation_loss` is that of what was fitted before it was fitted
+    on everything. `reference` is what the training rows were like; None where nobody looked.
     """
 
     task: TaskConfig
     features: FeaturesConfig
     fitted: Fitted
     names: tuple[str, ...]
-    trees: str
     calibrator: Calibrator
     source: str
     fingerprint: str
     validation_loss: float = float("nan")
-    median_trees: str = ""
     reference: Reference | None = None
+
+    @property
+    def predicts_amounts(self) -> bool:
+        """Whether outcomes are expected cents; else they are propensities."""
+        return find_task(self.task).label == "amount"
 
     @property
     def outcome(self) -> str:
         """What `outcomes` gives: 'propensity' or 'expected_cents'."""
-        return "expected_cents" if self.median_trees else "propensity"
+        return "expected_cents" if self.predicts_amounts else "propensity"
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The one column of `predict`."""
+        return (self.outcome,)
+
+    @property
+    def names_used(self) -> tuple[str, ...]:
+        """The features that its answers depend on: all, where the family does not know better."""
+        return self.names
+
+    @property
+    def own_code(self) -> str:
+        """The text of a user's own file that the model runs; "" where there is none."""
+        return ""
+
+    @cached_property
+    def catalogue(self) -> tuple[Feature, ...]:
+        """The features the model reads, as they are made now.
+
+        Raises
+        ------
+        UnsupportedModelError
+            When they are no longer those it was trained on.
+        """
+        made = catalogue_of(self.task, self.features, self.fitted)
+        if (found := tuple(feature.name for feature in made)) != self.names:
+            other = sorted({*found} ^ {*self.names}) or ["their order"]
+            raise UnsupportedModelError(
+                f"The features have changed since the model was trained ({', '.join(other[:3])}); train it again."
+            )
+        return tuple(made)
+
+    def raw_scores(self, values: Floats32, listed: int = 0) -> Floats:
+        """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)
+
+        `listed` is how many rows there are in all where these are but some of them: speed and nothing else.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def contributions(self, values: Floats32) -> Floats | None:
+        """Return how far each feature moved each raw score, the base last; None of a family that cannot say.
+
+        # (n_rows, n_features + 1)
+        """
+        return None
+
+    def leading_groups(
+        self, values: Floats32, groups: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int32], Floats] | None:
+        """Return the features that lead the k groups that moved each row most, and the groups' contributions.
+
+        # (n_rows, k) each, as `forest.top_groups` has them; None of a family that gives no contributions.
+        """
+        return None
+
+    def median_cents(self, values: Floats32, listed: int = 0) -> Floats | None:
+        """Return the amount that one half of such customers exceed; None of a family that does not predict it."""
+        return None
+
+    def outcomes(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
+        """Return calibrated probabilities, or expected cents, each row by itself.
+
+        # (n_rows, n_features) to (n_rows,)
+        """
+        return self.calibrator.apply(self.raw_scores(values, listed))
+
+    def propensities(self, values: NDArray[np.float32]) -> Floats:
+        """Return the outcomes of a task whose label is binary: calibrated probabilities."""
+        assert not self.predicts_amounts, "an amount is no probability"
+        return self.outcomes(values)
+
+    def predict(self, values: Floats32) -> Floats:
+        """Return the outcomes as the one column there is.  # (n_rows, 1)"""
+        return self.outcomes(values)[:, np.newaxis]
+
+    def rows_at(self, history: History, as_of: datetime) -> Rows:
+        """Return the rows of customers whom the task asks about, as known at a date."""
+        return rows_of(history, as_of, self.catalogue, self.task)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `model.json` holds of any family."""
+        return {
+            "task": asdict(self.task),
+            "features": asdict(self.features),
+            "fitted": self.fitted.as_plain(),
+            "names": list(self.names),
+            "calibrator": json.loads(self.calibrator.to_json()),
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "validation_loss": self.validation_loss,
+        }
+
+    def write_reference(self, folder: Path) -> None:
+        """Write `reference.json`, where there is a reference."""
+        if self.reference is not None:
+            (folder / REFERENCE).write_text(json.dumps(self.reference.as_plain()), encoding="utf-8")
+
+
+def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the fields of an `OutcomeModel` from its folder, as keywords."""
+    return {
+        "task": TaskConfig(**document["task"]),
+        "features": convert(FeaturesConfig, document["features"], "features"),
+        "fitted": Fitted.from_plain(document["fitted"]),
+        "names": tuple(document["names"]),
+        "calibrator": Calibrator.from_json(json.dumps(document["calibrator"])),
+        "source": document["source"],
+        "fingerprint": document["fingerprint"],
+        "validation_loss": document["validation_loss"],
+        "reference": _read_reference(folder / REFERENCE),
+    }
+
+
+def _read_reference(path: Path) -> Reference | None:
+    return Reference.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightGBMModel(OutcomeModel):
+    """LightGBM's trees, as its own text.
+
+    An amount has a second forest, of the square root of the median; `median_trees` is empty for a propensity.
+    """
+
+    trees: str
+    median_trees: str = ""
+
+    KIND = "lightgbm"
 
     @cached_property
     def booster(self) -> "lightgbm.Booster":
@@ -83,22 +218,12 @@ class Model:
         """What gives contributions: one engine for every list, for two differ in the last bits, and chunks must not."""
         return fastest(self.booster, ROWS_TO_EXPLAIN, explain=True)
 
-    @cached_property
-    def catalogue(self) -> tuple[Feature, ...]:
-        """The features the model reads, as they are made now.
-
-        Raises
-        ------
-        UnsupportedModelError
-            When they are no longer those it was trained on.
-        """
-        made = catalogue_of(self.task, self.features, self.fitted)
-        if (found := tuple(feature.name for feature in made)) != self.names:
-            other = sorted({*found} ^ {*self.names}) or ["their order"]
-            raise UnsupportedModelError(
-                f"The features have changed since the model was trained ({', '.join(other[:3])}); train it again."
-            )
-        return tuple(made)
+    @property
+    def names_used(self) -> tuple[str, ...]:
+        """The features that any of its trees splits on."""
+        boosters = [self.booster, *([self.median_booster] if self.median_trees else [])]
+        splits = np.sum([booster.feature_importance("split") for booster in boosters], axis=0)
+        return tuple(name for name, n in zip(self.names, splits.tolist(), strict=True) if n)
 
     def raw_scores(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)
@@ -110,17 +235,19 @@ class Model:
         many = max(len(values), listed) >= ROWS_TO_SCORE
         return np.asarray(predict_raw(self.forest if many else self.booster, values), np.float64)
 
-    def outcomes(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
-        """Return calibrated probabilities, or expected cents, each row by itself.
+    def contributions(self, values: Floats32) -> Floats:
+        """Return SHAP contributions, exact, with their base last.  # (n_rows, n_features + 1)"""
+        engine = fastest(self.booster, len(values), explain=True)
+        if not isinstance(engine, Forest):
+            return np.asarray(self.booster.predict(values, pred_contrib=True), np.float64)
+        base = np.full(len(values), engine.expected_value)
+        return np.column_stack([forest.contributions(engine, values), base])
 
-        # (n_rows, n_features) to (n_rows,)
-        """
-        return self.calibrator.apply(self.raw_scores(values, listed))
-
-    def propensities(self, values: NDArray[np.float32]) -> Floats:
-        """Return the outcomes of a task whose label is binary: calibrated probabilities."""
-        assert not self.median_trees, "an amount is no probability"
-        return self.outcomes(values)
+    def leading_groups(
+        self, values: Floats32, groups: Sequence[int] | NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int32], Floats]:
+        """Return the features that lead the k groups that moved each row most, and the groups' contributions."""
+        return forest.top_groups(self.explainer, values, groups, k)
 
     def median_cents(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return the amount that one half of such customers exceed: the prediction of least absolute error."""
@@ -135,57 +262,28 @@ class Model:
 
         Beside them `reference.json`, where there is one.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.txt").write_text(self.trees, encoding="utf-8")
+        write_document(folder, self.KIND, self.document())
+        (folder / TREES).write_text(self.trees, encoding="utf-8")
         if self.median_trees:
             (folder / MEDIAN).write_text(self.median_trees, encoding="utf-8")
-        if self.reference is not None:
-            (folder / REFERENCE).write_text(json.dumps(self.reference.as_plain()), encoding="utf-8")
-        told = {
-            "format": FORMAT,
-            "task": asdict(self.task),
-            "features": asdict(self.features),
-            "fitted": self.fitted.as_plain(),
-            "names": list(self.names),
-            "calibrator": json.loads(self.calibrator.to_json()),
-            "source": self.source,
-            "fingerprint": self.fingerprint,
-            "validation_loss": self.validation_loss,
-        }
-        (folder / "model.json").write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+        self.write_reference(folder)
 
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Return the model that `save` wrote.
 
-def load_model(folder: Path) -> Model:
-    """Return the model that `Model.save` wrote.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no model.
-    UnsupportedModelError
-        When another version of sintonia wrote it.
-    """
-    if not (folder / "model.json").is_file() or not (folder / "model.txt").is_file():
-        raise InputError(f"No model in '{folder}'; it should hold model.txt and model.json.")
-    told: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    if told.get("format") != FORMAT:
-        raise UnsupportedModelError(
-            f"The model in '{folder}' has format {told.get('format')}; this version reads {FORMAT}. Train it again."
+        Raises
+        ------
+        InputError
+            When the folder holds no such model.
+        UnsupportedModelError
+            When another version of sintonia wrote it.
+        """
+        document = read_document(folder, [cls.KIND])
+        if not (folder / TREES).is_file():
+            raise InputError(f"No model in '{folder}'; it should hold {TREES} and model.json.")
+        return cls(
+            **shared_fields(document, folder),
+            trees=(folder / TREES).read_text(encoding="utf-8"),
+            median_trees=(folder / MEDIAN).read_text(encoding="utf-8") if (folder / MEDIAN).is_file() else "",
         )
-    return Model(
-        task=TaskConfig(**told["task"]),
-        features=convert(FeaturesConfig, told["features"], "features"),
-        fitted=Fitted.from_plain(told["fitted"]),
-        names=tuple(told["names"]),
-        trees=(folder / "model.txt").read_text(encoding="utf-8"),
-        calibrator=Calibrator.from_json(json.dumps(told["calibrator"])),
-        source=told["source"],
-        fingerprint=told["fingerprint"],
-        validation_loss=told["validation_loss"],
-        median_trees=(folder / MEDIAN).read_text(encoding="utf-8") if (folder / MEDIAN).is_file() else "",
-        reference=_read_reference(folder / REFERENCE),
-    )
-
-
-def _read_reference(path: Path) -> Reference | None:
-    return Reference.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

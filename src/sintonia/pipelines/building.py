@@ -116,7 +116,7 @@ def features(settings: FeaturesSettings) -> Figures:
         of, entries = store.source, described(catalogue(settings.features, fitted))
     else:
         place = registry.tracking(settings.tracking, workspace)
-        _, registered = registry.find_models(place, [settings.registered])[0]
+        registered = registry.find_registered(place, settings.registered)
         of = f"{registered.name} version {registered.version}"
         entries = run_files.read_document(place, registered.run_id, run_files.CATALOGUE)
     if settings.out is not None:

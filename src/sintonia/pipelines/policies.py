@@ -1,20 +1,37 @@
-"""Logged decisions to a policy that earned its place."""
+"""The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
 
+import json
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sintonia import registry
-from sintonia.config import CheckSettings, FeaturesConfig, TrainSettings
+import numpy as np
+import pyarrow as pa
+
+from sintonia import run_files
+from sintonia.check import Question, choose_dates
+from sintonia.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
 from sintonia.engine import connect
+from sintonia.errors import ConfigError, NotBuiltError
 from sintonia.evidence import Reported, policy_evidence, policy_run
-from sintonia.features import catalogue, fit
+from sintonia.features import Feature, catalogue, fit
 from sintonia.interactions import Store, open_store
-from sintonia.policy_gate import kept_decisions
+from sintonia.pipelines.kind import Suspects, TaskSteps, Trained
+from sintonia.policy_gate import LOGGED, OBSERVATIONAL, against_nothing, kept_decisions, policy_checks
 from sintonia.progress import step
 from sintonia.pseudonyms import workspace_key
-from sintonia.review.sample import key_path, write_key
-from sintonia.summaries.figures import Figures
+from sintonia.registry import Registered, Tracking, load
+from sintonia.review import Check, read
+from sintonia.review.card import policy_card
+from sintonia.review.policy import PolicyReview
+from sintonia.review.policy_page import render_policy
+from sintonia.review.treated import EffectStory, Treated
 from sintonia.summaries.runs import policy_figures
+from sintonia.training_set import Rows
 from sintonia.uplift.assembled import (
     days_of_history,
     features_for,
@@ -33,15 +50,19 @@ from sintonia.uplift.words import study_figures, study_lines
 log = logging.getLogger("sintonia")
 
 
-def train_policy(settings: TrainSettings) -> Figures:
-    """Return what a policy learned from logged decisions is worth beside simpler ones; it is registered.
+def train_policy(store: Store, settings: TrainSettings) -> Trained:
+    """Return a policy learned from logged decisions, and what it is worth beside simpler ones.
 
     Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
     """
     import pyarrow.parquet as pq
 
     workspace, config = Path(settings.workspace), settings.policy
-    store = open_store(workspace)
+    if settings.model.name != LIGHTGBM:
+        raise ConfigError(
+            f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
+            f"give model.name={LIGHTGBM}."
+        )
     points = newest_decisions(store, settings)
     past, judged = split_points(points, config.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
@@ -65,6 +86,7 @@ def train_policy(settings: TrainSettings) -> Figures:
         source=store.source,
         fingerprint=store.fingerprint,
         observational=not logging_policy.logged,
+        task=settings.task,
     )
     figures = study_figures(found, logging_policy, points, model.names)
     newest = store.data_until(reward_kinds(config.reward))
@@ -79,14 +101,21 @@ def train_policy(settings: TrainSettings) -> Figures:
             logged.customer[past | judged],
         )
         evidence = policy_evidence(model, store, reported, settings.seed)
-    with step("Registering the policy"):
-        place = registry.tracking(settings.tracking, workspace)
-        kept = kept_decisions(found, points.take(judged), workspace_key(workspace))
-        run = policy_run(settings, model, figures, (kept, points.until.max().item()), evidence)
-        registered = registry.register(place, run)
-        write_key(evidence.decided.rows, key_path(workspace, registered.run_id))
-    lines = study_lines(found, logging_policy, points)
-    return policy_figures(figures, lines, workspace / "effects.parquet", registered)
+    decisions = kept_decisions(found, points.take(judged), workspace_key(workspace))
+    run = policy_run(
+        settings,
+        model,
+        figures,
+        decisions=decisions,
+        against_nothing=against_nothing(decisions),
+        labels_until=points.until.max().item(),
+        data=OBSERVATIONAL if model.observational else LOGGED,
+        evidence=evidence,
+    )
+    report = partial(
+        policy_figures, figures, study_lines(found, logging_policy, points), workspace / "effects.parquet"
+    )
+    return Trained(run, evidence.decided.rows, report)
 
 
 def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
@@ -118,3 +147,91 @@ def features_at_decisions(
             days,
         )
     return found
+
+
+def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
+    """Return what the leak check looks at: the decisions, their features, and whether any reward followed."""
+    points = newest_decisions(store, settings)
+    when = moments(points)
+    asked = pa.table(
+        {
+            "customer_id": pa.array(points.customer_id, pa.string()),
+            "as_of": pa.array(when, pa.timestamp("us")),
+            "label": (points.reward > 0).astype(np.int8),
+        }
+    )
+
+    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Rows:
+        there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
+        rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
+        values = features_of(some, rows, made, settings.engine)
+        names = tuple(feature.name for feature in made)
+        return Rows(rows.customer_id, moments(rows), values, (rows.reward > 0).astype(np.int8), names)
+
+    past, judged = split_points(points, settings.policy.judge_from)
+    chosen = features_at_decisions(store, points.take(past), settings)
+    dates = choose_dates(asked, settings.dates)
+    question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
+    return Suspects(settings, question, asked, asked.filter(pa.array(judged)))
+
+
+def policy_page(
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[Check, ...]
+) -> str:
+    """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
+    model = load(place, registered)
+    try:
+        store = open_store(Path(settings.workspace))
+    except NotBuiltError:
+        store = None
+    own = None if store is None or store.source != model.source else store
+    customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
+    review = replace(
+        _recorded(place, registered),
+        catalogue=run_files.read_document(place, registered.run_id, run_files.CATALOGUE),
+        round=None if own is None else _last_round(own),
+        story=read(EffectStory, run_files.read_document(place, registered.run_id, run_files.REVIEW)),
+        customers=tuple(read(Treated, one) for one in customers),
+        source=model.source,
+        fingerprint=model.fingerprint,
+        gate=checks,
+    )
+    return render_policy(review)
+
+
+def card_of_policy(
+    place: Tracking, registered: Registered, checks: tuple[Check, ...], history: Sequence[str]
+) -> str:
+    """Return the card of what the run recorded and the checks that were made."""
+    return policy_card(_recorded(place, registered), checks, history)
+
+
+def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
+    config = run_files.read_document(place, registered.run_id, "config.json")
+    return PolicyReview(
+        study=run_files.read_document(place, registered.run_id, "study.json"),
+        policy=config["policy"],
+        catalogue=(),
+        round=None,
+        source=config["source"]["name"],
+        fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
+        model_name=registered.name,
+        model_version=registered.version,
+        run_id=registered.run_id,
+    )
+
+
+def _last_round(store: Store) -> dict[str, Any] | None:
+    """Return what the round decided last reported; None when none was."""
+    reports = sorted(store.rounds.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found: dict[str, Any] | None = json.loads(reports[-1].read_text(encoding="utf-8")) if reports else None
+    return found
+
+
+STEPS = TaskSteps(
+    train=train_policy,
+    suspects=suspects_of_decisions,
+    promotion_checks=policy_checks,
+    page=policy_page,
+    card=card_of_policy,
+)

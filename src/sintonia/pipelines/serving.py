@@ -15,10 +15,11 @@ from sintonia.decision.told import told_of
 from sintonia.engine import connect
 from sintonia.interactions import open_store
 from sintonia.lists import TaskModel, open_list, score_list
+from sintonia.model import OutcomeModel
 from sintonia.scoring import scoring_date
 from sintonia.summaries.figures import Figures, write_report
 from sintonia.summaries.serving import decide_figures, score_figures, told_figures, with_watched
-from sintonia.tasks import NEXT_BEST_ACTION
+from sintonia.tasks import task_kind
 
 log = logging.getLogger("sintonia")
 
@@ -30,14 +31,16 @@ def score(settings: ScoreSettings) -> Figures:
         customers, settings = open_list(stack, settings)
         store = open_store(workspace)
         place = registry.tracking(settings.tracking, workspace)
-        asked = [task for task in settings.tasks if task != NEXT_BEST_ACTION]
+        predicted = [task for task in settings.tasks if task_kind(task) == "outcome"]
         models = [
             TaskModel(model, registered, scoring_date(settings.as_of, store, model))
             for model, registered in (
-                registry.find_models(place, asked) if asked or not settings.tasks else []
+                registry.find_models(place, predicted, OutcomeModel)
+                if predicted or not settings.tasks
+                else []
             )
         ]
-        act = partial(propose, store, proposal(settings)) if NEXT_BEST_ACTION in settings.tasks else None
+        act = partial(propose, store, proposal(settings)) if len(predicted) < len(settings.tasks) else None
         connection = stack.enter_context(connect(settings.engine, workspace))
         scored = score_list(connection, store, customers, models, settings, act)
         return with_watched(score_figures(scored), scored, settings.force)

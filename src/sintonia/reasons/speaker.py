@@ -12,10 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia import forest
 from sintonia.config import ReasonsConfig, TaskConfig
 from sintonia.features import Feature, Fitted
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.reasons.figures import Texts, figures, with_unit
 from sintonia.reasons.phrases import Phrase, Variant, phrases_of
 from sintonia.reasons.words import read_words
@@ -87,15 +86,18 @@ class Speaker:
     def tell(self, values: Values, categories: Sequence[str] | None = None) -> Told:
         """Return the reasons of rows; `categories` names each row's, where the task asks about categories.
 
+        A model that gives no contributions has none.
+
         # values (n_rows, n_features)
         """
         k = min(self.config.count, len(set(self.groups.tolist()) - {-1}))
-        if not len(values) or not k:
+        assert isinstance(self.model, OutcomeModel), "what moves an effect is told feature by feature"
+        leading = self.model.leading_groups(values, self.groups, k) if len(values) and k else None
+        if leading is None:
             empty = np.full(len(values), "", object)
             none = np.empty((len(values), 0))
             return Told(none.astype(np.int32), none, (empty,) * self.config.count)
-        assert isinstance(self.model, Model), "trees say what moves their scores"
-        columns, sums = forest.top_groups(self.model.explainer, values, self.groups, k)
+        columns, sums = leading
         said = np.full((len(values), self.config.count), "", object)
         names = None if categories is None else _shown(categories)
         for column in np.unique(columns[columns >= 0]).tolist():

@@ -77,7 +77,7 @@ def _gate(gate: Sequence[Check]) -> tuple[str, ...]:
         return ()
     return (
         "## Gate",
-        _list([f"{one.name}: {'passed' if one.passed else 'FAILED'}, {one.told}" for one in gate]),
+        _list([f"{one.name}: {'passed' if one.passed else 'FAILED'}, {one.explanation}" for one in gate]),
     )
 
 

@@ -146,6 +146,7 @@ def _customer(
     beside: Beside,
 ) -> Customer:
     place, kind = chosen
+    assert sample.found is not None, "the rows that teach are explained"
     moved, names = sample.found.values[place], sample.found.names
     order = np.argsort(-np.abs(moved), kind="stable").tolist()
     listed = [at for at in order[:LISTED] if moved[at]]

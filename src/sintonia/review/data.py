@@ -100,11 +100,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement of the gate, whether it is met, and the figures that say so."""
+    """One requirement of a promotion, whether it is met, and the figures that explain why."""
 
     name: str
     passed: bool
-    told: str
+    explanation: str
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def render(review: ReviewData) -> str:
 
     The same figures give the same bytes. Without its script the page lacks the search alone.
     """
+    explained = review.evidence is None or bool(review.evidence.stability.as_of)
     own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
@@ -52,7 +53,8 @@ def render(review: ReviewData) -> str:
         unit=unit,
         moved="score",
         evidence=review.evidence,
-        told=None if review.evidence is None else views.story(review.evidence, catalogue),
+        explained=explained,
+        told=views.story(review.evidence, catalogue) if review.evidence and explained else None,
         groups=views.groups(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from sintonia.explain import Contributions, contributions, shap_explanation
+from sintonia.explain import Contributions, explained, shap_explanation
 from sintonia.training_set import Rows
 
 if TYPE_CHECKING:
     import shap
 
-    from sintonia.model import Model
+    from sintonia.model import OutcomeModel
 
 FILE = "contributions.parquet"
 EXPLAINED_ROWS = 2000
@@ -34,19 +34,20 @@ class Sample:
     """Rows in the order of their sample numbers, which begin at 1; `place` (n,) says where each was drawn from.
 
     `outcome` (n,) is the propensity or expected cents, `raw` (n,) the score that contributions and base add up to.
+    `found` is None of a model that gives no contributions.
     """
 
     rows: Rows
     place: NDArray[np.int64]
     outcome: Floats
     raw: Floats
-    found: Contributions
+    found: Contributions | None
 
     def __len__(self) -> int:
         return len(self.place)
 
 
-def draw_sample(model: "Model", rows: Rows, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
+def draw_sample(model: "OutcomeModel", rows: Rows, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
     """Return at most so many of the rows, drawn and numbered at random, with the contributions to their scores."""
     place = np.random.default_rng(seed).permutation(len(rows))[:at_most]
     drawn = rows.take(place)
@@ -55,14 +56,15 @@ def draw_sample(model: "Model", rows: Rows, seed: int, at_most: int = EXPLAINED_
         place=place,
         outcome=model.outcomes(drawn.values),
         raw=model.raw_scores(drawn.values),
-        found=contributions(model.booster, drawn.values),
+        found=explained(model, drawn.values),
     )
 
 
 def as_table(sample: Sample) -> pa.Table:
     """Return one row a sample number: as_of, category (-1 without), label, outcome, raw_score, base, and two a feature.
 
-    `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score.
+    `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score: there is none, and no
+    base, of a model that gives no contributions.
     """
     rows, found = sample.rows, sample.found
     category = np.full(len(sample), -1, np.int16) if rows.category is None else rows.category
@@ -74,11 +76,15 @@ def as_table(sample: Sample) -> pa.Table:
             "label": rows.label,
             "outcome": sample.outcome,
             "raw_score": sample.raw,
-            "base": np.full(len(sample), found.base),
+            "base": np.full(len(sample), np.nan if found is None else found.base),
             **{f"{VALUE}{name}": rows.values[:, at] for at, name in enumerate(rows.names)},
-            **{f"{CONTRIBUTION}{name}": found.values[:, at] for at, name in enumerate(found.names)},
+            **({} if found is None else _contribution_columns(found)),
         }
     )
+
+
+def _contribution_columns(found: Contributions) -> dict[str, Floats]:
+    return {f"{CONTRIBUTION}{name}": found.values[:, at] for at, name in enumerate(found.names)}
 
 
 def explanation(table: pa.Table) -> "shap.Explanation":

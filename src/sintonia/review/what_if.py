@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.model import Model
+from sintonia.model import OutcomeModel
 from sintonia.review.sample import Sample
 
 FEATURES = 3
@@ -52,7 +52,9 @@ class Grid:
     values: list[list[float]]
 
 
-def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequence[str]) -> list[WhatIf]:
+def what_ifs(
+    model: OutcomeModel, sample: Sample, chosen: Sequence[int], families: Sequence[str]
+) -> list[WhatIf]:
     """Return the grids of the chosen rows of a sample, each over the features that count most for it.
 
     Parameters
@@ -60,6 +62,7 @@ def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequ
     families
         The family of each feature.  # (n_features,)
     """
+    assert sample.found is not None, "what moved a score says which features to change"
     told = Explained(sample.rows.names, families, sample.rows.values, sample.found.values)
     grids = grids_of(told, chosen)
     said = answers(model.outcomes, told, grids)

@@ -37,9 +37,9 @@ def gate(data: ReviewData) -> Finding:
     """Return whether the figures would let it become champion, and how it does against the present one."""
     failed = [one for one in data.gate if not one.passed]
     if failed:
-        evidence = "; ".join(f"{one.name}: {one.told}" for one in failed)
+        evidence = "; ".join(f"{one.name}: {one.explanation}" for one in failed)
         return Finding("bad", "Promotion would stop here", f"{evidence}.")
-    told = {one.name: one.told for one in data.gate}
+    told = {one.name: one.explanation for one in data.gate}
     evidence = told.get("champion", told.get("naive rule", ""))
     return Finding("good", "Would pass the gate, once approved", f"{evidence[:1].upper()}{evidence[1:]}.")
 

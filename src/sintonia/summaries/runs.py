@@ -10,7 +10,7 @@ from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
 from sintonia.comparison import Compared, Comparison
 from sintonia.estimates import Estimate
-from sintonia.evidence import Training
+from sintonia.evidence import TrainingResult
 from sintonia.gate import Requirement
 from sintonia.promotion import Entry
 from sintonia.registry import Registered
@@ -31,7 +31,7 @@ CHANGES = 4
 RECENT = 5
 
 
-def train_figures(training: Training, registered: Registered) -> Figures:
+def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
     settings, split, judged = training.settings, training.split, training.judged
     population, outcome = describe(settings.task)
@@ -121,7 +121,7 @@ def promote_figures(
 ) -> Figures:
     """Return what the gate said, who is champion now, every change of champion so far, and where the card is."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
-    say += [f"  {'passed' if one.passed else 'FAILED'}  {one.name}: {one.told}" for one in gate]
+    say += [f"  {'passed' if one.passed else 'FAILED'}  {one.name}: {one.explanation}" for one in gate]
     before = f", before it version {entry.before}" if entry.before else ""
     how = {"promote": "is champion", "rollback": "is champion again"}[entry.action]
     forced = ", by force: " + ", ".join(entry.failed) if entry.forced else ""

@@ -74,8 +74,8 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
         told = {"drift": listed.watched[name].figures(force)}
         if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
             found = expected_total(total, model.reference.judged)
-            unit, digits = (100, 2) if model.median_trees else (1, 1)
-            what = "EUR expected" if model.median_trees else "outcomes expected"
+            unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
+            what = "EUR expected" if model.predicts_amounts else "outcomes expected"
             ends = [figure / unit for figure in (found.value, found.low, found.high)]
             told["expected"] = dict(zip(("value", "low", "high"), ends, strict=True))
             value, low, high = (f"{end:,.{digits}f}" for end in ends)

@@ -4,20 +4,25 @@ from sintonia.tasks.categories import choose_categories
 from sintonia.tasks.label import label_rows
 from sintonia.tasks.task import (
     NEXT_BEST_ACTION,
+    OUTCOME_TASKS,
     TASKS,
     Task,
+    TaskKind,
     columns_read,
     define_label,
     describe,
     find_task,
     label_kinds,
     spending,
+    task_kind,
 )
 
 __all__ = [
     "NEXT_BEST_ACTION",
+    "OUTCOME_TASKS",
     "TASKS",
     "Task",
+    "TaskKind",
     "choose_categories",
     "columns_read",
     "define_label",
@@ -26,4 +31,5 @@ __all__ = [
     "label_kinds",
     "label_rows",
     "spending",
+    "task_kind",
 ]

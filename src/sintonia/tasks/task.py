@@ -1,12 +1,16 @@
 """The questions there are: who is asked about, and what happens to whom, in words and in kinds of interaction."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sintonia.config import TaskConfig
 from sintonia.errors import ConfigError, unknown
 from sintonia.schema import KINDS
 from sintonia.timeline import label_span
+
+TaskKind: TypeAlias = Literal["outcome", "policy"]
+NEXT_BEST_ACTION = "next_best_action"
+"""The name of the task that asks what an action changes."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Task:
     A customer is eligible with a visible interaction of an `eligible_kinds` in the last `active_days`, unless a
     later one of an `ending_kinds` ended the relation. A `binary` label says whether an interaction of a
     `label_kinds` falls into the horizon, or, with `absence`, that none does; an `amount` what those cost, in cents.
+    An `effect` is what an action changes for whom: it is learned from decisions, and has no kinds of its own.
     `by_category` asks about each customer once a category.
     """
 
@@ -24,10 +29,15 @@ class Task:
     label_kinds: tuple[str, ...]
     population: str
     outcome: str
-    label: Literal["binary", "amount"] = "binary"
+    label: Literal["binary", "amount", "effect"] = "binary"
     absence: bool = False
     ending_kinds: tuple[str, ...] = ()
     by_category: bool = False
+
+    @property
+    def kind(self) -> TaskKind:
+        """What trains, checks and shows its models: outcomes are predicted, of effects a policy is learned."""
+        return "policy" if self.label == "effect" else "outcome"
 
     @property
     def columns_read(self) -> tuple[str, ...]:
@@ -69,8 +79,19 @@ TASKS = {
         outcome="spends how much",
         label="amount",
     ),
+    NEXT_BEST_ACTION: Task(
+        name=NEXT_BEST_ACTION,
+        eligible_kinds=(),
+        label_kinds=(),
+        population="customers of whom decisions are logged",
+        outcome="gains most by which action",
+        label="effect",
+    ),
 }
 """The tasks by name. Being sent something is the brand's doing, so it makes nobody active."""
+
+OUTCOME_TASKS = tuple(name for name, task in TASKS.items() if task.kind == "outcome")
+"""The tasks whose models predict what happens to a customer."""
 
 CANCELLING = Task(
     name="churn",
@@ -83,25 +104,37 @@ CANCELLING = Task(
 """Churn where a contract says when it ends, as `task.ends_by=cancel` asks for it."""
 
 
-NEXT_BEST_ACTION = "next_best_action"
-"""The task that asks what an action changes; it is learned from decisions: by `train`, not by the tasks' road."""
+def task_kind(name: str) -> TaskKind:
+    """Return what trains, checks and shows the models of a task.
+
+    Raises
+    ------
+    ConfigError
+        For a task nobody knows.
+
+    Examples
+    --------
+    >>> task_kind("churn"), task_kind("next_best_action")
+    ('outcome', 'policy')
+    """
+    if name not in TASKS:
+        raise unknown("task", name, OUTCOME_TASKS)
+    return TASKS[name].kind
 
 
 def find_task(config: TaskConfig) -> Task:
-    """Return the task of a configuration.
+    """Return the task of a configuration that asks what happens to whom.
 
     Raises
     ------
     ConfigError
         For a task nobody knows, and for the one that asks about decisions.
     """
-    if config.name == NEXT_BEST_ACTION:
+    if task_kind(config.name) != "outcome":
         raise ConfigError(
-            f"Task '{NEXT_BEST_ACTION}' asks what an action changes, and not what happens to whom: only "
-            f"`sintonia train` knows it; choose {', '.join(sorted(TASKS))} here."
+            f"Task '{config.name}' asks what an action changes, and not what happens to whom; "
+            f"choose {', '.join(sorted(OUTCOME_TASKS))} here."
         )
-    if config.name not in TASKS:
-        raise unknown("task", config.name, TASKS)
     return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
 
 

@@ -1,17 +1,21 @@
 """A learned policy on disk: trees as LightGBM's text, everything else as JSON, nothing pickled."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 
-from sintonia.config import FeaturesConfig, PolicyConfig
+from sintonia.config import FeaturesConfig, PolicyConfig, TaskConfig
 from sintonia.config.convert import convert
-from sintonia.errors import InputError, UnsupportedModelError
-from sintonia.features import Feature, Fitted, catalogue
+from sintonia.features import Feature, Fitted, History, catalogue, compute_features
+from sintonia.model.protocol import read_document, write_document
+from sintonia.reference import Reference
+from sintonia.tasks import NEXT_BEST_ACTION
+from sintonia.training_set import Rows
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
@@ -20,8 +24,6 @@ from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen
 
-FORMAT = 2
-FILE = "policy.json"
 SLOPES = ("columns", "center", "spread", "coefficients")
 NUMBERS = ("constants", "means", "weights")
 
@@ -43,6 +45,26 @@ class PolicyModel:
     source: str
     fingerprint: str
     observational: bool
+    task: TaskConfig = field(default_factory=lambda: TaskConfig(name=NEXT_BEST_ACTION))
+    reference: Reference | None = None
+
+    KIND = "policy"
+
+    @property
+    def own_code(self) -> str:
+        """No code but ours."""
+        return ""
+
+    @cached_property
+    def names_used(self) -> tuple[str, ...]:
+        """The features that any of its forests splits on, or any of its slopes is of."""
+        used: set[int] = set()
+        for opinion in (self.effects.whole, *self.effects.without):
+            used |= set(opinion.linear.columns.tolist())
+            for forest in (opinion.outcome, opinion.second):
+                if forest.trees is not None:
+                    used |= set(np.flatnonzero(forest.booster.feature_importance("split")).tolist())
+        return tuple(name for place, name in enumerate(self.names) if place in used)
 
     @cached_property
     def catalogue(self) -> tuple[Feature, ...]:
@@ -56,7 +78,23 @@ class PolicyModel:
 
     def predict(self, values: Floats32) -> Floats:
         """Return the gain of each action: its effect in worth, less its cost.  # (n, n_actions)"""
+        if not len(values):
+            return np.empty((0, len(self.outputs)))
         return gains(self.effects.predict(values), self.effects.actions)
+
+    def contributions(self, values: Floats32) -> None:
+        """Return nothing: it has a score an action; `review.effects.moved_by` takes one action's effects apart."""
+
+    def rows_at(self, history: History, as_of: datetime) -> Rows:
+        """Return a row for each customer of the histories: a decision can be taken for everybody."""
+        computed = compute_features(history, [as_of], self.catalogue)
+        return Rows(
+            customer_id=np.array(computed["customer_id"].cast(pa.string()).to_pylist(), object),
+            as_of=computed["as_of"].to_numpy().astype("datetime64[us]"),
+            values=np.column_stack([computed[name].to_numpy() for name in self.names]),
+            label=np.zeros(len(computed), np.int8),
+            names=self.names,
+        )
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
@@ -65,12 +103,12 @@ class PolicyModel:
         )
 
     def save(self, folder: Path) -> None:
-        """Write `policy.json` and one text for each forest into the folder."""
+        """Write `model.json` and one text for each forest into the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         effects, actions = self.effects, self.effects.actions
         opinions = [effects.whole, *effects.without]
-        told = {
-            "format": FORMAT,
+        document = {
+            "task": asdict(self.task),
             "passed": self.passed,
             "place": self.place,
             "observational": self.observational,
@@ -91,54 +129,49 @@ class PolicyModel:
             "unexplained": effects.unexplained.tolist(),
             "opinions": [_told(opinion, folder, number) for number, opinion in enumerate(opinions)],
         }
-        (folder / FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+        write_document(folder, self.KIND, document)
 
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Return the policy that `save` wrote.
 
-def load_policy(folder: Path) -> PolicyModel:
-    """Return the policy that `PolicyModel.save` wrote.
-
-    Raises
-    ------
-    InputError
-        When the folder holds no policy.
-    UnsupportedModelError
-        When another version of sintonia wrote it.
-    """
-    if not (folder / FILE).is_file():
-        raise InputError(f"No policy in '{folder}'; it should hold {FILE}.")
-    told: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    if told["format"] != FORMAT:
-        raise UnsupportedModelError(
-            f"The policy in '{folder}' has format {told['format']}; this version reads {FORMAT}. Train it again."
+        Raises
+        ------
+        InputError
+            When the folder holds none.
+        UnsupportedModelError
+            When another version of sintonia wrote it, or it holds another model.
+        """
+        told = read_document(folder, [cls.KIND])
+        actions = told["actions"]
+        whole, *without = [_opinion(one, folder) for one in told["opinions"]]
+        shape = (len(actions["names"]), len(actions["attribute_names"]))
+        effects = Effects(
+            whole=whole,
+            without=tuple(without),
+            actions=Actions(
+                tuple(actions["names"]),
+                np.array(actions["costs"], np.float64),
+                np.array(actions["attributes"], np.float64).reshape(shape),
+                tuple(actions["attribute_names"]),
+            ),
+            errors=np.array([np.inf if error is None else error for error in told["errors"]]),
+            mixing=np.array(told["mixing"], np.float64),
+            unexplained=np.array(told["unexplained"], np.float64),
         )
-    actions = told["actions"]
-    whole, *without = [_opinion(one, folder) for one in told["opinions"]]
-    shape = (len(actions["names"]), len(actions["attribute_names"]))
-    effects = Effects(
-        whole=whole,
-        without=tuple(without),
-        actions=Actions(
-            tuple(actions["names"]),
-            np.array(actions["costs"], np.float64),
-            np.array(actions["attributes"], np.float64).reshape(shape),
-            tuple(actions["attribute_names"]),
-        ),
-        errors=np.array([np.inf if error is None else error for error in told["errors"]]),
-        mixing=np.array(told["mixing"], np.float64),
-        unexplained=np.array(told["unexplained"], np.float64),
-    )
-    return PolicyModel(
-        effects=effects,
-        passed=told["passed"],
-        place=told["place"],
-        config=convert(PolicyConfig, told["config"], "policy"),
-        features=convert(FeaturesConfig, told["features"], "features"),
-        fitted=Fitted.from_plain(told["fitted"]),
-        names=tuple(told["names"]),
-        source=told["source"],
-        fingerprint=told["fingerprint"],
-        observational=told["observational"],
-    )
+        return cls(
+            effects=effects,
+            passed=told["passed"],
+            place=told["place"],
+            config=convert(PolicyConfig, told["config"], "policy"),
+            features=convert(FeaturesConfig, told["features"], "features"),
+            fitted=Fitted.from_plain(told["fitted"]),
+            names=tuple(told["names"]),
+            source=told["source"],
+            fingerprint=told["fingerprint"],
+            observational=told["observational"],
+            task=TaskConfig(**told["task"]) if "task" in told else TaskConfig(name=NEXT_BEST_ACTION),
+        )
 
 
 def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:

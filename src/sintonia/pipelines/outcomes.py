@@ -1,0 +1,201 @@
+"""The steps of tasks that predict what happens to a customer: trained, checked for leaks, and shown."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from sintonia import run_files, timeline
+from sintonia.baselines import fit_baselines, with_baselines
+from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
+from sintonia.config import CheckSettings, ReviewSettings, TrainSettings
+from sintonia.engine import connect
+from sintonia.errors import NotBuiltError
+from sintonia.estimates import Evaluation
+from sintonia.evaluation import evaluate, evaluate_amounts
+from sintonia.evidence import TrainingResult, story_of, training_run
+from sintonia.features import fit
+from sintonia.gate import outcome_checks
+from sintonia.interactions import Store, open_store
+from sintonia.model import OutcomeModel, fit_model
+from sintonia.pipelines.kind import Suspects, TaskSteps, Trained
+from sintonia.predictions import predictions_of
+from sintonia.progress import step
+from sintonia.propensity_metrics import Stakes
+from sintonia.pseudonyms import workspace_key
+from sintonia.reference import Reference, decile, fit_reference, judge
+from sintonia.registry import Registered, Tracking, expect, load
+from sintonia.review import Check, Customer, ReviewData, read, render
+from sintonia.review.card import model_card
+from sintonia.review.drift import Now, now_against
+from sintonia.scoring import best_rows, scoring_date
+from sintonia.sufficiency import measure_sufficiency
+from sintonia.summaries.runs import train_figures
+from sintonia.tasks import choose_categories, find_task, label_kinds
+from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
+from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
+from sintonia.tuning import validated
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T", TrainSettings, CheckSettings)
+CUSTOMERS_NOW = 5000
+"""Customers by whom today is measured: enough for an index of ten bins."""
+log = logging.getLogger("sintonia")
+
+
+def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
+    """Return a task's model, and how good it is out of time beside its baselines."""
+    workspace = Path(settings.workspace)
+    settings, split = asked_of(settings, store)
+    task = settings.task
+    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    with step("Counting what there is to learn from"):
+        enough = measure_sufficiency(store, split, task)
+    with step("Fitting features to the past"):
+        fitted = fit(settings.features, store, split.train[0])
+    made = catalogue_of(task, settings.features, fitted)
+    everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
+    rows = everything.select([feature.name for feature in made])
+    with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
+        story = story_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
+        chosen = validated(rows, split, settings, (workspace, store.fingerprint), story)
+    settings = chosen.settings
+    with step("Growing trees"):
+        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
+        until = store.data_until(label_kinds(task))
+        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed, until)
+        baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
+    with step("Judging out of time"):
+        test = rows.at(split.test)
+        outcomes = {
+            "model": model.outcomes(test.values),
+            **baselines.outcomes(everything.at(split.test)),
+        }
+        judged = _judged(model, test, outcomes, settings, _stakes(settings, store, split))
+        reference = _with_outcomes(learnt, test, outcomes["model"], len(task.categories))
+        model = replace(model, reference=reference)
+    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
+        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+    kept = predictions_of(test, outcomes, workspace_key(workspace))
+    training = TrainingResult(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
+    return Trained(training_run(training), training.sample.rows, partial(train_figures, training))
+
+
+def _with_outcomes(
+    learnt: Reference, test: Rows, said: "NDArray[np.float64]", n_categories: int
+) -> Reference:
+    """Return the reference with what the model said of the test rows and what came of it.
+
+    A list has of each customer the category with the highest propensity only: it is those that are judged.
+    """
+    outcome = decile(said)
+    if test.category is not None:
+        best = best_rows(said, n_categories)
+        test, said = test.take(best), said[best]
+    return replace(learnt, outcome=outcome, judged=judge(said, test.label, test.customer_id))
+
+
+def _judged(
+    model: OutcomeModel,
+    test: Rows,
+    outcomes: "dict[str, NDArray[np.float64]]",
+    settings: TrainSettings,
+    stakes: Stakes,
+) -> Evaluation:
+    """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
+    if find_task(settings.task).label == "amount":
+        euros = {name: cents / 100 for name, cents in outcomes.items()}
+        median = model.median_cents(test.values)
+        medians = {} if median is None else {"model": median / 100}
+        return evaluate_amounts(
+            test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
+        )
+    return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
+
+
+def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Stakes:
+    """Return what hangs on the test rows: the spend of purchases, and the campaign against churn."""
+    if settings.task.name == "purchase":
+        spent = spend_after(store, split.test, settings.task)
+        return Stakes(amounts=spent / 100 if spent.any() else None)
+    return Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
+
+
+def asked_of(settings: T, store: Store) -> tuple[T, timeline.Split]:
+    """Return the settings with the categories a task asks about, and the split of its as-of dates.
+
+    The categories are those of the training dates: which ones sell later is not known then.
+    """
+    task, kinds = settings.task, label_kinds(settings.task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
+    chosen = choose_categories(task, tables, split.train[-1])
+    return replace(settings, task=chosen), split
+
+
+def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
+    """Return what the leak check looks at: who is asked about when, and the test dates, which judge."""
+    settings, split = asked_of(settings, store)
+    with step("Looking up who is asked about"):
+        moments = ask(store, split, settings.task, settings.rows)
+    dates = choose_dates(moments, settings.dates)
+    question = Question(settings.features, settings.task, dates, settings.customers, settings.seed)
+    return Suspects(settings, question, moments, at(moments, split.test))
+
+
+def review_page(
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[Check, ...]
+) -> str:
+    """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
+    customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
+    review = replace(
+        _recorded(place, registered),
+        customers=tuple(read(Customer, one) for one in customers),
+        gate=checks,
+        now=_now(expect(load(place, registered), OutcomeModel), settings),
+    )
+    return render(review)
+
+
+def outcome_card(
+    place: Tracking, registered: Registered, checks: tuple[Check, ...], history: Sequence[str]
+) -> str:
+    """Return the model card of what the run recorded and the checks that were made."""
+    return model_card(replace(_recorded(place, registered), gate=checks), history)
+
+
+def _recorded(place: Tracking, registered: Registered) -> ReviewData:
+    review = ReviewData.from_plain(run_files.read_document(place, registered.run_id, run_files.REVIEW))
+    return review.named(registered.name, registered.version, registered.run_id)
+
+
+def _now(model: OutcomeModel, settings: ReviewSettings) -> Now | None:
+    """Return how far the features of today's customers are from training; None without the model's own store."""
+    try:
+        store = open_store(Path(settings.workspace))
+    except NotBuiltError:
+        return None
+    if store.source != model.source or model.reference is None:
+        return None
+    as_of = scoring_date(None, store, model)
+    everybody = sorted(store.customer_ids())
+    some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
+    asked = {everybody[at] for at in some.tolist()}
+    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
+    return now_against(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+
+
+STEPS = TaskSteps(
+    train=train_outcomes,
+    suspects=suspects_of_outcomes,
+    promotion_checks=outcome_checks,
+    page=review_page,
+    card=outcome_card,
+)
