@@ -122,5 +122,5 @@ def test_folder_without_a_model_and_model_of_another_version_are_refused(prepare
     trained(prepared).save(tmp_path)
     told = (tmp_path / "model.json").read_text()
     (tmp_path / "model.json").write_text(told.replace('"format": 4', '"format": 99'))
-    with pytest.raises(UnsupportedModelError, match="has format 99; this version reads 3"):
+    with pytest.raises(UnsupportedModelError, match="has format 99; this version reads 4 and 3"):
         load_model(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 from sintonia.errors import ConfigError, InputError, hint
 
 
-def own_object(reference: str, key: str, noun: str) -> Any:  # noqa: ANN401  a function or a class of the user's
+def own_object(reference: str, key: str, noun: str, example: str) -> Any:  # noqa: ANN401  a function or a class of the user's
     """Return what `folder/file.py:name` or `module:name` names.
 
     Parameters
@@ -22,6 +22,8 @@ def own_object(reference: str, key: str, noun: str) -> Any:  # noqa: ANN401  a f
         The setting it is written under, for messages.
     noun
         `function` or `class`: what it must be.
+    example
+        A name for one, for messages.
 
     Raises
     ------
@@ -33,9 +35,9 @@ def own_object(reference: str, key: str, noun: str) -> Any:  # noqa: ANN401  a f
     file, _, name = reference.rpartition(":")
     if not file or not name:
         raise ConfigError(
-            f"{key}='{reference}' names no {noun}; write folder/file.py:my_{noun} or my_module:my_{noun}."
+            f"{key}='{reference}' names no {noun}; write folder/file.py:{example} or my_module:{example}."
         )
-    module = own_module(file, key, noun)
+    module = own_module(file, key, example)
     value = getattr(module, name, None)
     if not (isclass(value) if noun == "class" else callable(value)):
         known = [one.__name__ for one in defined_in(module, noun)]
@@ -49,7 +51,7 @@ def defined_in(module: ModuleType, noun: str) -> list[Any]:
     return [value for value in vars(module).values() if wanted(value) and value.__module__ == module.__name__]
 
 
-def own_module(file: str, key: str, noun: str) -> ModuleType:
+def own_module(file: str, key: str, example: str) -> ModuleType:
     """Return a file (`folder/file.py`) or an installed module, loaded anew when the file has changed.
 
     Raises
@@ -68,7 +70,7 @@ def own_module(file: str, key: str, noun: str) -> ModuleType:
         return importlib.import_module(file)
     except ModuleNotFoundError:
         raise InputError(
-            f"{key}: no module '{file}' is installed; name its file instead, folder/{file}.py:my_{noun}."
+            f"{key}: no module '{file}' is installed; name its file instead, folder/{file}.py:{example}."
         ) from None
 
 

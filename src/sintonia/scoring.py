@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 class Outcomes:
     """What one task's model says of customers who are eligible, with their features, row by row.
 
-    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (None of a model without).
+    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (None where it has none).
     Of a task by category each customer has one row, of the category with the highest propensity, whose name `category`
     has. `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the
     model learned from, for `drift_of`; None of a model that does not say.

@@ -66,6 +66,11 @@ class OutcomeModel:
         return (self.outcome,)
 
     @property
+    def gives_contributions(self) -> bool:
+        """Whether it can say how far each feature moves a score: without that there are no reasons."""
+        return False
+
+    @property
     def names_used(self) -> tuple[str, ...]:
         """The features that its answers depend on: all, where the family does not know better."""
         return self.names
@@ -217,6 +222,11 @@ class LightGBMModel(OutcomeModel):
     def explainer(self) -> "Forest | lightgbm.Booster":
         """What gives contributions: one engine for every list, for two differ in the last bits, and chunks must not."""
         return fastest(self.booster, ROWS_TO_EXPLAIN, explain=True)
+
+    @property
+    def gives_contributions(self) -> bool:
+        """It does."""
+        return True
 
     @property
     def names_used(self) -> tuple[str, ...]:

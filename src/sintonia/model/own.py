@@ -35,7 +35,7 @@ from sintonia.tasks import find_task
 from sintonia.timeline import Fold
 from sintonia.training_set import Rows, concatenate
 
-KEY = "model.name"
+KEY, EXAMPLE = "model.name", "MyModel"
 CODE, STATE = "own_model.py", "own"
 LEAST = 1e-12
 """Probabilities and amounts nearer to 0 (and probabilities nearer to 1) have no logarithm to speak of."""
@@ -97,6 +97,11 @@ class OwnModel(OutcomeModel):
         """The text of the user's file, which the model runs."""
         return self.code
 
+    @property
+    def gives_contributions(self) -> bool:
+        """Whether the class has `contributions`."""
+        return hasattr(self.estimator, "contributions")
+
     def raw_scores(self, values: Floats32, listed: int = 0) -> Floats:
         """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)"""
         return _raw_scores(self.estimator, self.class_name, values, amount=self.predicts_amounts)
@@ -111,7 +116,7 @@ class OwnModel(OutcomeModel):
         ConfigError
             When they do not add up to the raw scores.
         """
-        if not hasattr(self.estimator, "contributions"):
+        if not self.gives_contributions:
             return None
         n_rows, n_features = values.shape
         if not n_rows:
@@ -187,7 +192,7 @@ def own_estimator(reference: str) -> tuple[type[Estimator], str]:
         When there is no such file or module.
     """
     if reference.endswith(".py"):
-        module = own_module(reference, KEY, "class")
+        module = own_module(reference, KEY, EXAMPLE)
         found = [one for one in defined_in(module, "class") if hasattr(one, "fit")]
         if len(found) != 1:
             raise ConfigError(
@@ -195,14 +200,14 @@ def own_estimator(reference: str) -> tuple[type[Estimator], str]:
             )
         (own,) = found
     else:
-        own = own_object(reference, KEY, "class")
+        own = own_object(reference, KEY, "class", EXAMPLE)
     lacking = [name for name in NEEDED if not callable(getattr(own, name, None))]
     if lacking:
         raise ConfigError(f"{KEY}: {own.__name__} has no {lacking[0]}; a model needs {', '.join(NEEDED)}.")
     file = reference if reference.endswith(".py") else reference.rpartition(":")[0]
     if file.endswith(".py"):
         return own, Path(file).expanduser().read_text(encoding="utf-8")
-    return own, inspect.getsource(own_module(file, KEY, "class"))
+    return own, inspect.getsource(own_module(file, KEY, EXAMPLE))
 
 
 def fit_own(train: Rows, valid: Rows, settings: TrainSettings, empty: OutcomeModel) -> OwnModel:

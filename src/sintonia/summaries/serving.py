@@ -81,6 +81,8 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
             value, low, high = (f"{end:,.{digits}f}" for end in ends)
             say.append(f"  {name:<10} {value} {what} [{low}, {high}] of the customers scored")
         tasks[name] = {**tasks[name], **told}
+        if not model.gives_contributions:
+            say.append(f"  {name:<10} has no reasons: its model gives no contributions of its features")
     at = figures["say"].index("Files:")
     return {**figures, "tasks": tasks, "say": [*figures["say"][:at], *say, *figures["say"][at:]]}
 

@@ -21,7 +21,7 @@ def own_family(reference: str, frame: Frame) -> list[Feature]:
     InputError
         When there is no such file or module.
     """
-    made = own_object(reference, KEY, "function")(frame)
+    made = own_object(reference, KEY, "function", "my_family")(frame)
     if not isinstance(made, list) or not all(isinstance(feature, Feature) for feature in made):
         raise ConfigError(f"{KEY}: '{reference}' gave no list of features; return [Feature(...), ...].")
     for column in plan(made).columns:
