@@ -1,5 +1,6 @@
 """The model: repeatable to the byte, plain files on disk, honest about thin data."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -114,6 +115,27 @@ def test_a_model_knows_its_features_and_refuses_others(prepared):
     assert [feature.name for feature in model.catalogue] == list(model.names)
     with pytest.raises(UnsupportedModelError, match=r"have changed since .* \(kinds__days_since_view"):
         _ = replace(model, fitted=replace(FITTED, levels={})).catalogue
+
+
+def test_a_folder_of_the_format_before_is_read_as_it_was(prepared, tmp_path):
+    model = trained(prepared)
+    model.save(tmp_path)
+    document = json.loads((tmp_path / "model.json").read_text())
+    assert (document.pop("format"), document.pop("kind")) == (4, "lightgbm")
+    (tmp_path / "model.json").write_text(json.dumps({**document, "format": 3}))
+    assert load_model(tmp_path) == model
+
+
+def test_features_that_no_tree_splits_on_change_no_answer(prepared):
+    model = trained(prepared)
+    unused = [place for place, name in enumerate(model.names) if name not in model.names_used]
+    values = prepared[2].select(model.names).values[:100]
+    other = values.copy()
+    other[:, unused] = np.random.default_rng(1).normal(size=(100, len(unused)))
+    assert model.names_used
+    assert model.predict(other).tobytes() == model.predict(values).tobytes()
+    used = model.names.index(model.names_used[0])
+    assert model.booster.feature_importance("split")[used] > 0
 
 
 def test_folder_without_a_model_and_model_of_another_version_are_refused(prepared, tmp_path):

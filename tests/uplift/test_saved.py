@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from sintonia.config import FeaturesConfig, ModelConfig, PolicyConfig, RewardCon
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
 from sintonia.pyfunc import _load_pyfunc
+from sintonia.saved_models import load_model
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions
 from sintonia.uplift.saved import PolicyModel
@@ -63,6 +65,27 @@ def test_mlflows_users_get_a_gain_for_each_action(policy, tmp_path):
     assert list(found.columns) == ["gain_none", "gain_mail", "gain_call", "gain_gift", "gain_letter"]
     assert found["gain_none"].tolist() == [0, 0, 0]
     assert found.to_numpy() == pytest.approx(policy.predict(LOG.values[:3]))
+
+
+def test_a_policy_of_the_format_before_is_read_as_it_was(policy, tmp_path):
+    policy.save(tmp_path)
+    document = json.loads((tmp_path / "model.json").read_text())
+    assert (document.pop("format"), document.pop("kind")) == (4, "policy")
+    del document["task"]
+    (tmp_path / "model.json").unlink()
+    (tmp_path / "policy.json").write_text(json.dumps({**document, "format": 2}))
+    found = load_model(tmp_path)
+    assert found.task.name == "next_best_action"
+    assert found.predict(LOG.values[:50]).tolist() == policy.predict(LOG.values[:50]).tolist()
+
+
+def test_features_that_no_part_of_a_policy_looks_at_change_no_gain(policy):
+    used = [policy.names.index(name) for name in policy.names_used]
+    other = np.full_like(LOG.values[:50], 7.0)
+    other[:, used] = LOG.values[:50, used]
+    assert policy.predict(other).tolist() == policy.predict(LOG.values[:50]).tolist()
+    assert policy.contributions(other) is None
+    assert policy.predict(other[:0]).shape == (0, 5)
 
 
 def test_a_folder_without_a_policy_and_one_of_another_format_are_refused(policy, tmp_path):

@@ -144,6 +144,15 @@ class OutcomeModel:
         """Return the rows of customers whom the task asks about, as known at a date."""
         return rows_of(history, as_of, self.catalogue, self.task)
 
+    def save(self, folder: Path) -> None:
+        """Write its files into the folder, `model.json` among them."""
+        raise NotImplementedError(type(self).__name__)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Return the model that `save` wrote."""
+        raise NotImplementedError(cls.__name__)
+
     def document(self) -> dict[str, Any]:
         """Return what `model.json` holds of any family."""
         return {
