@@ -13,7 +13,7 @@ import numpy as np
 from sintonia import run_files, timeline
 from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
-from sintonia.config import CheckSettings, ReviewSettings, TrainSettings
+from sintonia.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
 from sintonia.estimates import Evaluation
@@ -53,56 +53,68 @@ log = logging.getLogger("sintonia")
 def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     """Return a task's model, and how good it is out of time beside its baselines."""
     workspace = Path(settings.workspace)
-    settings, split = asked_of(settings, store)
+    settings, split = resolve_task(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
     with step("Counting what there is to learn from"):
         enough = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
-    made = catalogue_of(task, settings.features, fitted)
-    everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
-    rows = everything.select([feature.name for feature in made])
+    features = catalogue_of(task, settings.features, fitted)
+    all_rows = assemble(store, split.all, with_baselines(features, task, fitted), task, settings.engine)
+    rows = all_rows.select([feature.name for feature in features])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
-        story = story_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
-        chosen = validated(rows, split, settings, (workspace, store.fingerprint), story)
-    settings = chosen.settings
-    with step("Growing trees"):
+        families = {feature.name: feature.family for feature in features}
+        story = story_of(rows.at(split.test), families, settings.seed)
+        validation = validated(rows, split, settings, (workspace, store.fingerprint), story)
+    settings = validation.settings
+    learning_dates = (*split.train, *split.valid)
+    with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         until = store.data_until(label_kinds(task))
-        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed, until)
-        baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
+        profile = fit_reference(rows.at(learning_dates), settings.seed, until)
+        baselines = fit_baselines(all_rows.at(learning_dates), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
         outcomes = {
             "model": model.outcomes(test.values),
-            **baselines.outcomes(everything.at(split.test)),
+            **baselines.outcomes(all_rows.at(split.test)),
         }
-        judged = _judged(model, test, outcomes, settings, _stakes(settings, store, split))
-        reference = _with_outcomes(learnt, test, outcomes["model"], len(task.categories))
+        evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
+        reference = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, reference=reference)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
-    kept = predictions_of(test, outcomes, workspace_key(workspace))
-    training = TrainingResult(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
+    training = TrainingResult(
+        settings=settings,
+        store=store,
+        split=split,
+        rows=rows,
+        model=model,
+        judged=evaluation,
+        enough=enough,
+        predictions=predictions_of(test, outcomes, workspace_key(workspace)),
+        validated=validation,
+        leaks=leaks,
+    )
     return Trained(training_run(training), training.sample.rows, partial(train_figures, training))
 
 
 def _with_outcomes(
-    learnt: Reference, test: Rows, said: "NDArray[np.float64]", n_categories: int
+    profile: Reference, test: Rows, outcomes: "NDArray[np.float64]", n_categories: int
 ) -> Reference:
-    """Return the reference with what the model said of the test rows and what came of it.
+    """Return the profile of the training rows with what the model predicts of the test rows and what came of it.
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
     """
-    outcome = decile(said)
+    deciles = decile(outcomes)
     if test.category is not None:
-        best = best_rows(said, n_categories)
-        test, said = test.take(best), said[best]
-    return replace(learnt, outcome=outcome, judged=judge(said, test.label, test.customer_id))
+        best = best_rows(outcomes, n_categories)
+        test, outcomes = test.take(best), outcomes[best]
+    return replace(profile, outcome=deciles, judged=judge(outcomes, test.label, test.customer_id))
 
 
-def _judged(
+def _evaluation(
     model: OutcomeModel,
     test: Rows,
     outcomes: "dict[str, NDArray[np.float64]]",
@@ -121,14 +133,15 @@ def _judged(
 
 
 def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Stakes:
-    """Return what hangs on the test rows: the spend of purchases, and the campaign against churn."""
-    if settings.task.name == "purchase":
-        spent = spend_after(store, split.test, settings.task)
-        return Stakes(amounts=spent / 100 if spent.any() else None)
-    return Stakes(campaign=settings.profit if settings.task.name == "churn" else None)
+    """Return what money hangs on the test rows: the spend that follows, or a campaign against the outcome."""
+    stakes = find_task(settings.task).stakes
+    if stakes == "spend":
+        spend = spend_after(store, split.test, settings.task)
+        return Stakes(amounts=spend / 100 if spend.any() else None)
+    return Stakes(campaign=settings.profit if stakes == "campaign" else None)
 
 
-def asked_of(settings: T, store: Store) -> tuple[T, timeline.Split]:
+def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
     """Return the settings with the categories a task asks about, and the split of its as-of dates.
 
     The categories are those of the training dates: which ones sell later is not known then.
@@ -136,13 +149,13 @@ def asked_of(settings: T, store: Store) -> tuple[T, timeline.Split]:
     task, kinds = settings.task, label_kinds(settings.task)
     split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
     tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
-    chosen = choose_categories(task, tables, split.train[-1])
-    return replace(settings, task=chosen), split
+    with_categories = choose_categories(task, tables, split.train[-1])
+    return replace(settings, task=with_categories), split
 
 
 def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leak check looks at: who is asked about when, and the test dates, which judge."""
-    settings, split = asked_of(settings, store)
+    settings, split = resolve_task(settings, store)
     with step("Looking up who is asked about"):
         moments = ask(store, split, settings.task, settings.rows)
     dates = choose_dates(moments, settings.dates)

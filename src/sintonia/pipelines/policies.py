@@ -60,40 +60,40 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     workspace, config = Path(settings.workspace), settings.policy
     if settings.model.name != LIGHTGBM:
         raise ConfigError(
-            f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
+            f"Effects of actions are learned by LightGBM alone; result model.name={settings.model.name}, "
             f"give model.name={LIGHTGBM}."
         )
     points = newest_decisions(store, settings)
     past, judged = split_points(points, config.judge_from)
-    chosen = features_at_decisions(store, points.take(past), settings)
+    features = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
-        fitted = fit(chosen, store, moments(points)[judged].min().item())
-    made = catalogue(chosen, fitted)
-    values = features_of(store, points, made, settings.engine)
+        fitted = fit(features, store, moments(points)[judged].min().item())
+    feature_list = catalogue(features, fitted)
+    values = features_of(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
         logged, logging_policy = logged_of(points, values, config, settings.seed)
     before = logged.take(past)
     later = before if (past == judged).all() else logged.take(judged)
-    found = study(before, later, settings.model, config, settings.seed)
+    result = study(before, later, settings.model, config, settings.seed)
     model = PolicyModel(
-        effects=found.effects,
-        passed=found.gate.passed,
-        place=found.place,
+        effects=result.effects,
+        passed=result.gate.passed,
+        place=result.place,
         config=config,
-        features=chosen,
+        features=features,
         fitted=fitted,
-        names=tuple(feature.name for feature in made),
+        names=tuple(feature.name for feature in feature_list),
         source=store.source,
         fingerprint=store.fingerprint,
         observational=not logging_policy.logged,
         task=settings.task,
     )
-    figures = study_figures(found, logging_policy, points, model.names)
-    newest = store.data_until(reward_kinds(config.reward))
-    table = effects_table(store, model, newest, settings.engine)
+    figures = study_figures(result, logging_policy, points, model.names)
+    until = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, until, settings.engine)
     pq.write_table(table, workspace / "effects.parquet", compression="zstd")
     with step("Explaining decisions"):
-        rows = found.report.rows
+        rows = result.report.rows
         reported = Reported(
             points.take(judged).take(rows),
             moments(points)[judged][rows],
@@ -101,7 +101,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
             logged.customer[past | judged],
         )
         evidence = policy_evidence(model, store, reported, settings.seed)
-    decisions = kept_decisions(found, points.take(judged), workspace_key(workspace))
+    decisions = kept_decisions(result, points.take(judged), workspace_key(workspace))
     run = policy_run(
         settings,
         model,
@@ -113,7 +113,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         evidence=evidence,
     )
     report = partial(
-        policy_figures, figures, study_lines(found, logging_policy, points), workspace / "effects.parquet"
+        policy_figures, figures, study_lines(result, logging_policy, points), workspace / "effects.parquet"
     )
     return Trained(run, evidence.decided.rows, report)
 

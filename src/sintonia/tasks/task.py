@@ -21,7 +21,8 @@ class Task:
     later one of an `ending_kinds` ended the relation. A `binary` label says whether an interaction of a
     `label_kinds` falls into the horizon, or, with `absence`, that none does; an `amount` what those cost, in cents.
     An `effect` is what an action changes for whom: it is learned from decisions, and has no kinds of its own.
-    `by_category` asks about each customer once a category.
+    `by_category` asks about each customer once a category. `stakes` is what money hangs on the answer, by which
+    models are judged too: the spend that follows, or a campaign against the outcome.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Task:
     absence: bool = False
     ending_kinds: tuple[str, ...] = ()
     by_category: bool = False
+    stakes: Literal["spend", "campaign"] | None = None
 
     @property
     def kind(self) -> TaskKind:
@@ -55,6 +57,7 @@ TASKS = {
         absence=True,
         population=BUYERS,
         outcome="buys nothing",
+        stakes="campaign",
     ),
     "purchase": Task(
         name="purchase",
@@ -62,6 +65,7 @@ TASKS = {
         label_kinds=("purchase",),
         population="customers who did anything in the last {active_days} days",
         outcome="buys",
+        stakes="spend",
     ),
     "category": Task(
         name="category",
@@ -100,6 +104,7 @@ CANCELLING = Task(
     population="customers who bought or registered in the last {active_days} days and have not cancelled since",
     outcome="cancels",
     ending_kinds=("cancel",),
+    stakes="campaign",
 )
 """Churn where a contract says when it ends, as `task.ends_by=cancel` asks for it."""
 
