@@ -89,7 +89,7 @@ def of_data(data: ReviewData) -> list[str]:
         found.append(
             f"What moves the score changes over time: rank correlation down to {number(lowest, 2)} between dates."
         )
-    apart = min(data.evidence.retold.common)
+    apart = min(data.evidence.retold.common, default=1.0)
     if apart < COMMON:
         found.append(
             f"What moves the score depends on when the model was taught: as little as {percent(apart)} of the "
