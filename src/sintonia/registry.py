@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.config import TrackingConfig
-from sintonia.errors import NotBuiltError, UnsupportedModelError, unknown
+from sintonia.errors import NotBuiltError, UnsupportedModelError, hint, unknown
 from sintonia.model import Model
 from sintonia.runs import FILES, Run, log_data, log_files, log_model, log_nested
 from sintonia.saved_models import kind_of, load_model
@@ -106,7 +106,7 @@ def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tu
     UnsupportedModelError
         When a named task's model is of another kind.
     """
-    registered = {task: _find(place, task) for task in tasks or TASKS}
+    registered = {task: _find(place, task) for task in tasks or [*TASKS, *own_tasks(place)]}
     missing = [task for task, one in registered.items() if one is None]
     if missing and (tasks or len(missing) == len(registered)):
         raise _not_trained(place, missing[0])
@@ -211,10 +211,18 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
     return found if version is None else known[version]
 
 
+def own_tasks(place: Tracking) -> list[str]:
+    """Return the tasks with a registered model that do not ship with the package, by name."""
+    _hush()
+    names = [model.name for model in place.client.search_registered_models()]
+    tasks = sorted(name.removeprefix(place.name("")) for name in names if name.startswith(place.name("")))
+    return [task for task in tasks if task not in TASKS]
+
+
 def _not_trained(place: Tracking, task: str) -> NotBuiltError:
-    return NotBuiltError(
-        f"No model for task '{task}' in {place.uri}; run `sintonia train task={task}` first."
-    )
+    known = [*TASKS, *own_tasks(place)]
+    advice = f"run `sintonia train task={task}` first." if task in known else hint(task, known)
+    return NotBuiltError(f"No model for task '{task}' in {place.uri}; {advice}")
 
 
 def versions(place: Tracking, task: str) -> list[Registered]:

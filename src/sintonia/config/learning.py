@@ -1,17 +1,56 @@
 """The groups `task`, `model`, `tune`, `split`, `profit` and `tracking`: histories to a judged model."""
 
+import re
 from dataclasses import dataclass, field
 
 from sintonia.config.rules import at_least, iso_time, one_of
 from sintonia.errors import ConfigError
+from sintonia.schema import KINDS
 
 ENDS = ("silence", "cancel")
 """What ends a relation: nothing bought for a while, or an interaction that says so."""
 
 
+LABELS = ("binary", "amount")
+"""What the label of a task of one's own can be: it happens or not, or what it costs."""
+
+
+@dataclass(frozen=True)
+class QuestionConfig:
+    """A question of one's own in kinds of interaction: who is asked about, and what happens to whom.
+
+    A customer is eligible with one of the `eligible_kinds` in the last `active_days`, unless a later one of the
+    `ending_kinds` ended the relation. The label is 1 when one of the `label_kinds` falls into the horizon (with
+    `absence`: when none does), or, with `label=amount`, what those cost. `population` and `outcome` say both in
+    words, for lists and pages; `{active_days}` in them stands for the days.
+    """
+
+    eligible_kinds: list[str] = field(default_factory=list)
+    label_kinds: list[str] = field(default_factory=list)
+    population: str = ""
+    outcome: str = ""
+    ending_kinds: list[str] = field(default_factory=list)
+    label: str = "binary"
+    absence: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a question about nobody or nothing, and kinds of interaction that do not exist."""
+        for key in ("eligible_kinds", "label_kinds", "population", "outcome"):
+            if not getattr(self, key):
+                raise ConfigError(f"task.question.{key} is empty; a task of your own needs it.")
+        for key in ("eligible_kinds", "label_kinds", "ending_kinds"):
+            for kind in getattr(self, key):
+                one_of(f"kind under task.question.{key}:", kind, KINDS)
+        one_of("label under task.question.label:", self.label, LABELS)
+        if self.label == "amount" and self.absence:
+            raise ConfigError("task.question: an amount has no absence; give label=binary or absence=false.")
+
+
 @dataclass(frozen=True)
 class TaskConfig:
     """What is predicted, for whom: label in (as_of + gap, as_of + gap + horizon].
+
+    A task of one's own has a name of its own and a `question`.
 
     `ends_by` is churn's own: `silence` (a lapse) or `cancel` (a contract's end). `top_k` and `without` are the
     category task's own: it asks about the categories most customers bought, or about those of `categories`.
@@ -32,9 +71,14 @@ class TaskConfig:
     class_rows: int = 500
     missing_share: float = 0.2
     force: bool = False
+    question: QuestionConfig | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a label window that holds nothing, and an end that does not exist."""
+        """Refuse a label window that holds nothing, an end that does not exist, and a name no column can bear."""
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ConfigError(
+                f"task.name='{self.name}' is no name; write it in small letters, as next_visit."
+            )
         at_least("task.active_days", self.active_days, 1)
         at_least("task.gap_days", self.gap_days, 0)
         at_least("task.horizon_days", self.horizon_days, 1)

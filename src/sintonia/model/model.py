@@ -175,7 +175,7 @@ class OutcomeModel:
 def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the fields of an `OutcomeModel` from its folder, as keywords."""
     return {
-        "task": TaskConfig(**document["task"]),
+        "task": convert(TaskConfig, document["task"], "task"),
         "features": convert(FeaturesConfig, document["features"], "features"),
         "fitted": Fitted.from_plain(document["fitted"]),
         "names": tuple(document["names"]),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from sintonia.config import TaskConfig
+from sintonia.config import QuestionConfig, TaskConfig
 from sintonia.errors import ConfigError, unknown
 from sintonia.schema import KINDS
 from sintonia.timeline import label_span
@@ -110,37 +110,56 @@ CANCELLING = Task(
 
 
 def task_kind(name: str) -> TaskKind:
-    """Return what trains, checks and shows the models of a task.
-
-    Raises
-    ------
-    ConfigError
-        For a task nobody knows.
+    """Return what trains, checks and shows the models of a task; a task of a user's own predicts an outcome.
 
     Examples
     --------
-    >>> task_kind("churn"), task_kind("next_best_action")
-    ('outcome', 'policy')
+    >>> task_kind("churn"), task_kind("next_best_action"), task_kind("next_visit")
+    ('outcome', 'policy', 'outcome')
     """
-    if name not in TASKS:
-        raise unknown("task", name, OUTCOME_TASKS)
-    return TASKS[name].kind
+    return TASKS[name].kind if name in TASKS else "outcome"
 
 
 def find_task(config: TaskConfig) -> Task:
-    """Return the task of a configuration that asks what happens to whom.
+    """Return the task of a configuration that asks what happens to whom, one of a user's own included.
 
     Raises
     ------
     ConfigError
-        For a task nobody knows, and for the one that asks about decisions.
+        For a task nobody knows, for the one that asks about decisions, and for a question of a user's own under the
+        name of a task that ships.
+
+    Examples
+    --------
+    >>> question = QuestionConfig(["purchase"], ["visit"], "buyers of the last {active_days} days", "visits")
+    >>> find_task(TaskConfig(name="next_visit", question=question)).label_kinds
+    ('visit',)
     """
+    if config.question is not None:
+        return _own_task(config.name, config.question)
+    if config.name not in TASKS:
+        raise unknown("task", config.name, OUTCOME_TASKS)
     if task_kind(config.name) != "outcome":
         raise ConfigError(
             f"Task '{config.name}' asks what an action changes, and not what happens to whom; "
             f"choose {', '.join(sorted(OUTCOME_TASKS))} here."
         )
     return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
+
+
+def _own_task(name: str, question: QuestionConfig) -> Task:
+    if name in TASKS:
+        raise ConfigError(f"task.question: '{name}' is a task that ships; give yours a name of its own.")
+    return Task(
+        name=name,
+        eligible_kinds=tuple(question.eligible_kinds),
+        label_kinds=tuple(question.label_kinds),
+        population=question.population,
+        outcome=question.outcome,
+        label="amount" if question.label == "amount" else "binary",
+        absence=question.absence,
+        ending_kinds=tuple(question.ending_kinds),
+    )
 
 
 def spending(config: TaskConfig) -> Task:

@@ -170,7 +170,9 @@ class PolicyModel:
             source=told["source"],
             fingerprint=told["fingerprint"],
             observational=told["observational"],
-            task=TaskConfig(**told["task"]) if "task" in told else TaskConfig(name=NEXT_BEST_ACTION),
+            task=convert(TaskConfig, told["task"], "task")
+            if "task" in told
+            else TaskConfig(name=NEXT_BEST_ACTION),
         )
 
 
