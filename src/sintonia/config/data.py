@@ -45,6 +45,9 @@ class JoinConfig:
     columns: list[str] = field(default_factory=list)
 
 
+FORMATS = ("csv", "jsonl", "parquet")
+
+
 @dataclass(frozen=True)
 class SiloConfig:
     """One silo: where its files are, how to read them, and what each column means in our contracts.
@@ -53,7 +56,9 @@ class SiloConfig:
     `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
     reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
     gave. `where`, a condition in the same language, says which rows of the files are the silo's, so that two silos
-    can read one file. Silos that name the same `threads` share their thread ids: a case opened in one may be closed
+    can read one file. `format` is csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a
+    function from a file's path to a table. Silos that name the same `threads` share their thread ids: a case opened
+    in one may be closed
     in another.
     """
 
@@ -78,7 +83,8 @@ class SiloConfig:
 
     def __post_init__(self) -> None:
         """Refuse a format nobody reads and a silo that could never be tied to a customer."""
-        one_of("format", self.format, ("csv", "jsonl", "parquet"))
+        if ":" not in self.format:
+            one_of("format", self.format, FORMATS)
         if not self.identifiers:
             raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 from sintonia.config import JoinConfig, SiloConfig
 from sintonia.engine import DIALECT
 from sintonia.errors import ConfigError, InputError, hint
+from sintonia.own_code import own_object
 from sintonia.sources.locate import locate_files
 
 ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
@@ -24,17 +25,22 @@ class RawSilo:
 
 
 def read_raw(connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo: SiloConfig) -> RawSilo:
-    """Return the silo as a view in the engine; CSV and JSON columns are text, Parquet columns keep their type.
+    """Return the silo as a view in the engine; CSV and JSON columns are text, those of other formats keep their type.
 
     Raises
     ------
     InputError
         When a file is missing or cannot be opened as its format says.
+    ConfigError
+        When a reader of the user's own does not exist or gives no table.
     """
     paths = locate_files(root, silo)
     view = f"raw_{name}"
     try:
-        relation = _jsonl(connection, name, paths) if silo.format == "jsonl" else _tabular(paths, silo)
+        if ":" in silo.format:
+            relation = _own_format(connection, name, paths, silo.format)
+        else:
+            relation = _jsonl(connection, name, paths) if silo.format == "jsonl" else _tabular(paths, silo)
         # Numbered before any join: a join does not keep the order of the file.
         relation = f"SELECT *, ROW_NUMBER() OVER () AS _row FROM ({relation})"
         for join in silo.join.values():
@@ -84,6 +90,33 @@ def _jsonl(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) 
         f"CREATE OR REPLACE TABLE lines_{name} AS SELECT {fields}, _file, _readable FROM ({parsed})"
     )
     return f"SELECT * FROM lines_{name}"
+
+
+def _own_format(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], reference: str) -> str:
+    """Return a query over the rows that a reader of the user's own gives of each file, in its order."""
+    import pyarrow as pa
+
+    key = f"source.silos.{name}.format"
+    read = own_object(reference, key, "function", "read")
+    tables = []
+    for path in paths:
+        try:
+            rows = read(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"Silo '{name}': '{reference}' cannot read {path.name}: {type(error).__name__}: {error}"
+            ) from error
+        if not hasattr(rows, "__arrow_c_stream__"):
+            raise ConfigError(
+                f"{key}: '{reference}' gave a {type(rows).__name__}; return a table (pyarrow, pandas or polars)."
+            )
+        tables.append(pa.table(rows).append_column("_file", pa.array([str(path)] * len(rows), pa.string())))
+    try:
+        whole = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise InputError(f"Silo '{name}': the files of {reference} do not fit together: {error}") from None
+    connection.register(f"rows_{name}", whole)
+    return f"SELECT *, true AS _readable FROM rows_{name}"
 
 
 def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
