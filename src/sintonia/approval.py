@@ -60,23 +60,23 @@ def decisions(place: Tracking, name: str) -> list[Decision]:
     return [Decision(**json.loads(tags[key])) for key in sorted(tags) if key.startswith(TAG)]
 
 
-def last_on(made: Sequence[Decision], version: str) -> Decision | None:
+def last_on(decided: Sequence[Decision], version: str) -> Decision | None:
     """Return the decision that counts for a version: its last one; None when nobody has decided."""
-    return next((one for one in reversed(made) if one.version == version), None)
+    return next((one for one in reversed(decided) if one.version == version), None)
 
 
 def objection(place: Tracking, registered: Registered, decision: Decision) -> str | None:
     """Return what keeps a decision from letting its version pass; None for an approval that still holds."""
-    said = f"by {decision.reviewer} on {decision.at[:10]}"
+    by = f"by {decision.reviewer} on {decision.at[:10]}"
     if decision.action == REJECT:
-        return f"rejected {said}: {decision.remark}" if decision.remark else f"rejected {said}"
+        return f"rejected {by}: {decision.remark}" if decision.remark else f"rejected {by}"
     for what, then, now in (
         ("model", decision.model_digest, model_digest(place, registered)),
         ("page", decision.page_digest, page_digest(place, registered)),
     ):
         if then != now:
             changed = f"its {what} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
-            return f"approved {said}, but {changed}: read it again"
+            return f"approved {by}, but {changed}: read it again"
     return None
 
 
@@ -94,8 +94,8 @@ def page_digest(place: Tracking, registered: Registered) -> str:
 def model_digest(place: Tracking, registered: Registered) -> str:
     """Return the SHA-256 of a registered model's files, names and bytes."""
     folder = model_files(place, registered)
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        whole.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
-        whole.update(path.read_bytes())
-    return whole.hexdigest()
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

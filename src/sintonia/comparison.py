@@ -14,7 +14,7 @@ from sintonia.registry import CHAMPION, Registered, Tracking, versions
 from sintonia.run_files import read_table
 from sintonia.tasks import find_task
 
-UNTOLD = ("seed", "task.force")
+UNLISTED = ("seed", "task.force")
 """Parameters whose difference is not worth a word in a table."""
 
 
@@ -103,8 +103,8 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
         raise unknown("metric", metric, names)
     to = _Reference(first, predictions, place.client.get_run(first.run_id).data.params, metric)
     others = [known[version] for version in reversed(chosen) if version != first.version]
-    told = [_compared(place, one, to, settings) for one in others]
-    return Comparison(task, metric, (_compared(place, first, to, settings, alone), *told))
+    compared = [_compared(place, one, to, settings) for one in others]
+    return Comparison(task, metric, (_compared(place, first, to, settings, alone), *compared))
 
 
 def _compared(
@@ -117,7 +117,7 @@ def _compared(
     """Return a run beside the reference, without figures where it judged none of its rows."""
     judged = judged or _together(place, one, to, settings)
     run = place.client.get_run(one.run_id)
-    names = sorted({*run.data.params, *to.parameters} - {*UNTOLD})
+    names = sorted({*run.data.params, *to.parameters} - {*UNLISTED})
     both = {name: (run.data.params.get(name, "-"), to.parameters.get(name, "-")) for name in names}
     gap = None if judged is None else judged.differences.get("reference", {}).get(to.metric)
     return Compared(

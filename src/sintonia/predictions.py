@@ -1,4 +1,4 @@
-"""What models said of the test rows, kept with the run: for comparing runs row by row, later and elsewhere."""
+"""What models predict of the test rows, kept with the run: for comparing runs row by row, later and elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ MODEL = "model"
 CENTS = 100
 
 
-def predictions_of(rows: Rows, said: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
+def predictions_of(rows: Rows, predictions: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
     """Return one row a test row: pseudonym, as_of, category (-1 without), label, and a column a model.
 
-    `said` is name to propensities, or to expected cents; the first is the model, whose column is `model`.
+    `predictions` is name to propensities, or to expected cents; the first is the model, whose column is `model`.
     """
-    names = [MODEL, *list(said)[1:]]
+    names = [MODEL, *list(predictions)[1:]]
     category = np.full(len(rows), -1, np.int16) if rows.category is None else rows.category
     return pa.table(
         {
@@ -32,7 +32,7 @@ def predictions_of(rows: Rows, said: Mapping[str, NDArray[np.float64]], key: byt
             "as_of": pa.array(rows.as_of, pa.timestamp("us")),
             "category": pa.array(category, pa.int16()),
             "label": pa.array(rows.label),
-            **{name: pa.array(values) for name, values in zip(names, said.values(), strict=True)},
+            **{name: pa.array(values) for name, values in zip(names, predictions.values(), strict=True)},
         }
     )
 
@@ -77,8 +77,8 @@ def judge_together(
     rows = dict(zip(tables, in_common([*tables.values()]), strict=True))
     first = next(iter(rows.values()))
     customers, label = np.asarray(first[COLUMN].to_pylist()), first["label"].to_numpy()
-    said = {name: table[MODEL].to_numpy() for name, table in rows.items()}
+    predictions = {name: table[MODEL].to_numpy() for name, table in rows.items()}
     if not amount:
-        return evaluate(label, said, customers, draws=draws, seed=seed)
-    euros = {name: values / CENTS for name, values in said.items()}
+        return evaluate(label, predictions, customers, draws=draws, seed=seed)
+    euros = {name: values / CENTS for name, values in predictions.items()}
     return evaluate_amounts(label / CENTS, euros, customers, draws=draws, seed=seed)

@@ -28,7 +28,7 @@ for _name, _value in (
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 TRAINING = "sintonia.training"
-"""The tag that tells a training from the folds and trials nested in one."""
+"""The tag that sets a training apart from the folds and trials nested in one."""
 
 
 M = TypeVar("M", bound=Model)
@@ -69,8 +69,8 @@ def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
     if config.uri is not None:
         return Tracking(config.uri, None, config.prefix)
     workspace.mkdir(parents=True, exist_ok=True)
-    whole = workspace.resolve()
-    return Tracking(f"sqlite:///{whole / 'mlflow.db'}", (whole / "mlflow").as_uri(), config.prefix)
+    folder = workspace.resolve()
+    return Tracking(f"sqlite:///{folder / 'mlflow.db'}", (folder / "mlflow").as_uri(), config.prefix)
 
 
 def register(place: Tracking, run: Run) -> Registered:
@@ -175,8 +175,8 @@ def find_registered(place: Tracking, task: str) -> Registered:
 
 
 def _find(place: Tracking, task: str) -> Registered | None:
-    found = (find_alias(place, task, alias) for alias in (CHAMPION, CANDIDATE))
-    return next((registered for registered in found if registered is not None), None)
+    by_alias = (find_alias(place, task, alias) for alias in (CHAMPION, CANDIDATE))
+    return next((registered for registered in by_alias if registered is not None), None)
 
 
 def find_alias(place: Tracking, task: str, alias: str) -> Registered | None:
@@ -203,12 +203,12 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
         When there is no such version.
     """
     known = {one.version: one for one in versions(place, task)}
-    found = find_alias(place, task, CANDIDATE)
-    if found is None or not known:
+    candidate = find_alias(place, task, CANDIDATE)
+    if candidate is None or not known:
         raise _not_trained(place, task)
     if version is not None and version not in known:
         raise unknown(f"version of {place.name(task)}", version, known)
-    return found if version is None else known[version]
+    return candidate if version is None else known[version]
 
 
 def own_tasks(place: Tracking) -> list[str]:
@@ -235,22 +235,22 @@ def versions(place: Tracking, task: str) -> list[Registered]:
         aliases = place.client.get_registered_model(name).aliases
     except MlflowException:
         return []
-    borne: dict[str, str] = {}
+    alias_of: dict[str, str] = {}
     for alias, version in sorted(aliases.items(), key=lambda pair: pair[0] == CHAMPION):
-        borne[str(version)] = alias
-    found = place.client.search_model_versions(f"name='{name}'")
-    each = sorted((int(one.version), str(one.run_id)) for one in found)
-    return [Registered(name, str(number), borne.get(str(number), ""), run_id) for number, run_id in each]
+        alias_of[str(version)] = alias
+    stored = place.client.search_model_versions(f"name='{name}'")
+    each = sorted((int(one.version), str(one.run_id)) for one in stored)
+    return [Registered(name, str(number), alias_of.get(str(number), ""), run_id) for number, run_id in each]
 
 
 def _experiment(place: Tracking, name: str) -> str:
-    found = place.client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = place.client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(place.client.create_experiment(name, artifact_location=place.artifacts))
 
 
-def _new_version(client: "MlflowClient", name: str, made: dict[str, str]) -> str:
+def _new_version(client: "MlflowClient", name: str, source: dict[str, str]) -> str:
     """Return the number of the new version, which now carries the alias `candidate`."""
     from mlflow.exceptions import MlflowException
 
@@ -258,7 +258,7 @@ def _new_version(client: "MlflowClient", name: str, made: dict[str, str]) -> str
         client.get_registered_model(name)
     except MlflowException:
         client.create_registered_model(name)
-    version = str(client.create_model_version(name, **made).version)
+    version = str(client.create_model_version(name, **source).version)
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
 

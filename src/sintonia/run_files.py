@@ -27,7 +27,7 @@ def read_document(place: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN4
     NotBuiltError
         When the run has none: an earlier version of sintonia made it.
     """
-    return json.loads(_kept(place, run_id, file).read_text(encoding="utf-8"))
+    return json.loads(_download(place, run_id, file).read_text(encoding="utf-8"))
 
 
 def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
@@ -38,10 +38,10 @@ def read_table(place: Tracking, run_id: str, file: str) -> pa.Table:
     NotBuiltError
         When the run has none: an earlier version of sintonia made it.
     """
-    return pq.read_table(_kept(place, run_id, file))
+    return pq.read_table(_download(place, run_id, file))
 
 
-def _kept(place: Tracking, run_id: str, file: str) -> Path:
+def _download(place: Tracking, run_id: str, file: str) -> Path:
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -66,7 +66,7 @@ def page_of(place: Tracking, registered: Registered) -> Path:
         When it keeps none.
     """
     try:
-        return _kept(place, registered.run_id, PAGE)
+        return _download(place, registered.run_id, PAGE)
     except NotBuiltError:
         raise NotBuiltError(
             f"{registered.name} version {registered.version} has no review page; "

@@ -79,7 +79,7 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
 
 
 def log_data(client: "MlflowClient", run_id: str, data: Sequence[Data]) -> None:
-    """Tell which data the run used, as MLflow lists them."""
+    """Log which data the run used, as MLflow lists them."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     inputs = [
@@ -142,12 +142,12 @@ def _signature(model: Model) -> "ModelSignature":
     types = {"VARCHAR": "string", "TIMESTAMP": "datetime", "BOOLEAN": "boolean"}
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
     features = [ColSpec("double", name, required=False) for name in model.names]
-    told = [
+    columns = [
         ColSpec(types.get(sql_type, "double"), name, required=False)
         for name, sql_type in history_columns().items()
     ]
     return ModelSignature(
-        inputs=Schema([*features, *told]),
+        inputs=Schema([*features, *columns]),
         outputs=Schema([ColSpec("double", name) for name in model.outputs]),
         params=ParamSchema([ParamSpec("as_of", "string", "")]),
     )

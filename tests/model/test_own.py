@@ -76,7 +76,7 @@ def store(tmp_path_factory) -> Store:
     return build_brand(tmp_path_factory.mktemp("brand"), customers=200)
 
 
-def settings_of(store: Store, file: Path, prefix: str = "own", **more) -> TrainSettings:
+def settings_of(store: Store, file: Path | str, prefix: str = "own", **more) -> TrainSettings:
     return TrainSettings(
         workspace=str(workspace_of(store)),
         features=FEATURES,
@@ -147,7 +147,9 @@ def test_contributions_sum_to_the_raw_score_and_lead_by_family(explaining):
     assert np.abs(sums[:, 0]).tolist() == np.abs(parts[:, :-1]).max(axis=1).tolist()
 
 
-def scored(store: Store, settings: TrainSettings, tmp_path: Path) -> tuple[list[dict[str, str]], str]:
+def scored(
+    store: Store, settings: TrainSettings, tmp_path: Path, task: str = "churn"
+) -> tuple[list[dict[str, str]], str]:
     """The rows of a scored list of everybody, and what was reported."""
     ids = sorted(store.customer_ids())
     (tmp_path / "list.csv").write_text("customer_id\n" + "\n".join(ids) + "\n")
@@ -157,7 +159,7 @@ def scored(store: Store, settings: TrainSettings, tmp_path: Path) -> tuple[list[
             list=str(tmp_path / "list.csv"),
             out=str(tmp_path / "scored.csv"),
             key="customer_id",
-            tasks=["churn"],
+            tasks=[task],
             reasons=ReasonsConfig(count=2),
             tracking=settings.tracking,
             force=True,
@@ -217,6 +219,47 @@ def test_a_class_without_contributions_says_so_on_the_page_and_in_the_list(store
     place = registry.tracking(settings.tracking, Path(settings.workspace))
     table = run_files.read_table(place, figures["run_id"], "contributions.parquet")
     assert not [name for name in table.column_names if name.startswith("contribution.")]
+
+
+AMOUNTS = '''
+import numpy as np
+
+
+class Mean:
+    """The mean amount of those who bought lately and of the others, in cents."""
+
+    def fit(self, values, label, *, names, amount, seed):
+        assert amount
+        self.column = names.index("rfm__orders__56d")
+        busy = values[:, self.column] > 2
+        self.means = np.array([label[~busy].mean(), label[busy].mean()])
+
+    def predict(self, values):
+        return self.means[(values[:, self.column] > 2).astype(int)]
+
+    def save(self, folder):
+        np.save(folder / "means.npy", np.array([self.column, *self.means]))
+
+    @classmethod
+    def load(cls, folder):
+        model = cls()
+        column, *means = np.load(folder / "means.npy", allow_pickle=False)
+        model.column, model.means = int(column), np.array(means)
+        return model
+'''
+
+
+def test_amounts_are_expected_in_euros_and_have_no_median_where_the_class_gives_none(store, tmp_path):
+    file = tmp_path / "amounts.py"
+    file.write_text(AMOUNTS)
+    settings = settings_of(store, f"{file}:Mean", prefix="amounts")
+    figures = pipelines.train(replace(settings, task=replace(settings.task, name="value")))
+    assert "median_error" not in figures["estimates"]["model"]
+    rows, _ = scored(store, settings, tmp_path, task="value")
+    there = [row for row in rows if row["value_status"] == "scored"]
+    assert 1 <= len({row["expected_value"] for row in there}) <= 2
+    assert min(float(row["expected_value"]) for row in there) > 1
+    assert {row["median_value"] for row in rows} == {""}
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,13 @@ def _nested_fold(fold: FoldResult) -> Nested:
 
 def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
     """Return the mean of each metric over the folds, and its spread where there are two."""
-    told = {}
+    figures = {}
     for name in folds[0].figures if folds else ():
         values = [fold.figures[name] for fold in folds]
-        told[f"folds.{name}"] = float(np.mean(values))
+        figures[f"folds.{name}"] = float(np.mean(values))
         if len(values) > 1:
-            told[f"folds.{name}.sd"] = float(np.std(values, ddof=1))
-    return told
+            figures[f"folds.{name}.sd"] = float(np.std(values, ddof=1))
+    return figures
 
 
 def _data(training: TrainingResult) -> tuple[Data, ...]:
@@ -111,20 +111,20 @@ def _data(training: TrainingResult) -> tuple[Data, ...]:
     store, split = training.store, training.split
     contexts = {"train": "training", "valid": "validation", "test": "testing"}
     parts = {"train": split.train, "valid": split.valid, "test": split.test}
-    told = []
+    data = []
     for name, dates in parts.items():
-        told_of = part(name, training.rows, dates)
-        digest = short_hash([*told_of.as_of, *training.rows.names])
-        told.append(
+        described = part(name, training.rows, dates)
+        digest = short_hash([*described.as_of, *training.rows.names])
+        data.append(
             Data(
                 f"{store.source} {name}",
                 contexts[name],
                 f"{store.fingerprint}-{digest}",
                 store.source,
-                asdict(told_of),
+                asdict(described),
             )
         )
-    return tuple(told)
+    return tuple(data)
 
 
 def _labels_until(training: TrainingResult) -> datetime:

@@ -127,7 +127,9 @@ class PolicyModel:
             "errors": [float(error) if np.isfinite(error) else None for error in effects.errors],
             "mixing": effects.mixing.tolist(),
             "unexplained": effects.unexplained.tolist(),
-            "opinions": [_told(opinion, folder, number) for number, opinion in enumerate(opinions)],
+            "opinions": [
+                _member_document(opinion, folder, number) for number, opinion in enumerate(opinions)
+            ],
         }
         write_document(folder, self.KIND, document)
 
@@ -142,9 +144,9 @@ class PolicyModel:
         UnsupportedModelError
             When another version of sintonia wrote it, or it holds another model.
         """
-        told = read_document(folder, [cls.KIND])
-        actions = told["actions"]
-        whole, *without = [_opinion(one, folder) for one in told["opinions"]]
+        document = read_document(folder, [cls.KIND])
+        actions = document["actions"]
+        whole, *without = [_opinion(one, folder) for one in document["opinions"]]
         shape = (len(actions["names"]), len(actions["attribute_names"]))
         effects = Effects(
             whole=whole,
@@ -155,28 +157,28 @@ class PolicyModel:
                 np.array(actions["attributes"], np.float64).reshape(shape),
                 tuple(actions["attribute_names"]),
             ),
-            errors=np.array([np.inf if error is None else error for error in told["errors"]]),
-            mixing=np.array(told["mixing"], np.float64),
-            unexplained=np.array(told["unexplained"], np.float64),
+            errors=np.array([np.inf if error is None else error for error in document["errors"]]),
+            mixing=np.array(document["mixing"], np.float64),
+            unexplained=np.array(document["unexplained"], np.float64),
         )
         return cls(
             effects=effects,
-            passed=told["passed"],
-            place=told["place"],
-            config=convert(PolicyConfig, told["config"], "policy"),
-            features=convert(FeaturesConfig, told["features"], "features"),
-            fitted=Fitted.from_plain(told["fitted"]),
-            names=tuple(told["names"]),
-            source=told["source"],
-            fingerprint=told["fingerprint"],
-            observational=told["observational"],
-            task=convert(TaskConfig, told["task"], "task")
-            if "task" in told
+            passed=document["passed"],
+            place=document["place"],
+            config=convert(PolicyConfig, document["config"], "policy"),
+            features=convert(FeaturesConfig, document["features"], "features"),
+            fitted=Fitted.from_plain(document["fitted"]),
+            names=tuple(document["names"]),
+            source=document["source"],
+            fingerprint=document["fingerprint"],
+            observational=document["observational"],
+            task=convert(TaskConfig, document["task"], "task")
+            if "task" in document
             else TaskConfig(name=NEXT_BEST_ACTION),
         )
 
 
-def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
+def _member_document(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
     """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
@@ -189,13 +191,13 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
     return {**files, **numbers, "linear": slopes, "floor": opinion.floor}
 
 
-def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
+def _opinion(document: dict[str, Any], folder: Path) -> Opinion:
     outcome, second = (
-        Forest(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
+        Forest(None if document[name] is None else (folder / document[name]).read_text(encoding="utf-8"))
         for name in ("outcome", "second")
     )
-    numbers = {name: np.array(told[name], np.float64) for name in NUMBERS}
-    slopes = told["linear"]
+    numbers = {name: np.array(document[name], np.float64) for name in NUMBERS}
+    slopes = document["linear"]
     center, spread, coefficients = (np.array(slopes[name], np.float64) for name in SLOPES[1:])
     linear = Linear(np.array(slopes["columns"], np.int64), center, spread, coefficients)
-    return Opinion(outcome, linear, second, floor=told["floor"], **numbers)
+    return Opinion(outcome, linear, second, floor=document["floor"], **numbers)
