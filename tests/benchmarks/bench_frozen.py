@@ -52,12 +52,16 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKSPACE, DETERMINISTIC = "shop", "deterministic"
 """The workspaces' folders, relative to the folder of a side; the second shares the first one's silos."""
 
+FEW = 1_000
+"""Fewer customers than this get leaves of 20 rows: with the 200 of `model=lightgbm` no tree would split."""
+
 
 @dataclass(frozen=True)
 class Step:
     """A step of the road: its name, the words of the command line of both versions, and the steps it needs.
 
-    `new` is None where the words are the same. `{customers}`, `{explained}` and `{forgotten}` are filled in.
+    `new` is None where the words are the same. `{customers}`, `{leaf}`, `{explained}` and `{forgotten}` are
+    filled in.
     """
 
     name: str
@@ -83,7 +87,7 @@ STEPS = (
     *(
         Step(
             f"train-{task}",
-            f"train task={task} features=all task.force=true seed=7 workspace={WORKSPACE}",
+            f"train task={task} features=all task.force=true seed=7 model.min_data_in_leaf={{leaf}} workspace={WORKSPACE}",
             needs=BUILT,
         )
         for task in TRAINED
@@ -280,7 +284,7 @@ def run(side, step, list_from):
     if step.name.startswith(("score-", "explain", "decide", "forget")):
         take_list(side, list_from)
     words = (step.base if is_base or step.new is None else step.new).format(
-        customers=side.customers, **side.people
+        customers=side.customers, leaf=20 if side.customers < FEW else 200, **side.people
     )
     shutil.rmtree(side.outputs(step.name), ignore_errors=True)
     environment = {
