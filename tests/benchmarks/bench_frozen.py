@@ -87,7 +87,8 @@ STEPS = (
     *(
         Step(
             f"train-{task}",
-            f"train task={task} features=all task.force=true seed=7 model.min_data_in_leaf={{leaf}} workspace={WORKSPACE}",
+            f"train task={task} features=all task.force=true seed=7 model.min_data_in_leaf={{leaf}} "
+            f"workspace={WORKSPACE}",
             needs=BUILT,
         )
         for task in TRAINED
