@@ -164,6 +164,7 @@ NAMES = (
     (r"[0-9a-f]{32}", "RUN"),
     (r"\d{4}-?\d\d-?\d\dT\d\d[-:]?\d\d[-:]?\d\d(\.\d+)?Z?", "TIME"),
     (r"bucket-\d+", "BUCKET"),
+    (r"(/scores/.+/)[0-9a-f]{16}\.parquet", r"\1HASH.parquet"),
 )
 """Parts of files' names that are random or the clock's; files of one name after that are read as one table."""
 
@@ -174,6 +175,12 @@ TEXTS = (
     (r"\bpolicy version [0-9a-f]+", "POLICY"),
 )
 """Parts of texts and values that are random."""
+
+CLOCK = {"*/scores/*.parquet": ("scored_at",)}
+"""Columns of the clock's, which are not compared, by files."""
+
+ANY_ORDER = ("*/scores/*.parquet",)
+"""Files whose rows may stand in any order, for their own names are random."""
 
 VOLATILE_TAGS = ("mlflow.", "sintonia.git")
 VOLATILE_KEYS = ("*seconds*", "*.created_at", "*scored_at", "*trained_at")
@@ -489,7 +496,14 @@ def grouped(folder, renamed=False):
 def differing(name, pair, sides):
     """Yield column or key, and a sentence, of whatever differs between the two sides' files of a name."""
     if name.endswith(".parquet"):
+        clock = {
+            column
+            for pattern, columns in CLOCK.items()
+            if fnmatch.fnmatch(name, pattern)
+            for column in columns
+        }
         tables = [pa.concat_tables([pq.read_table(path) for path in paths]) for paths in pair]
+        tables = [table.drop_columns([*clock & {*table.column_names}]) for table in tables]
         yield from differing_tables(name, *tables)
         return
     texts = [
@@ -553,7 +567,8 @@ def differing_tables(name, base, new):
         return
     found = [(column, said) for column in there if (said := differing_column(base[column], new[column]))]
     if found and same_rows(base.select(there), new.select(there)):
-        found = [("", "the same rows in another order")]
+        ordered = not any(fnmatch.fnmatch(name, pattern) for pattern in ANY_ORDER)
+        found = [("", "the same rows in another order")] if ordered else []
     yield from found
 
 
