@@ -16,7 +16,7 @@ names file, column, number of rows and the first row that differs. Values are sh
 text, which could be somebody's name. The exit code is 1 when anything differs that `EXPECTED` does not list.
 
 `--keep FOLDER` keeps the base's files, so that it runs once: later runs with the same folder, base and number of
-customers compare with what is there. The new version runs in a temporary folder unless `--work FOLDER` is given, which
+customers compare with what is there, also several at a time. The new version runs in a temporary folder unless `--work FOLDER` is given, which
 is emptied first. `--only` names steps, or the beginnings of their names; the steps they need are run too, but not
 compared. Seconds hold the compiling of loops where a tree computes for the first time.
 
@@ -27,6 +27,7 @@ columns into `COLUMNS`, keys of JSON, parameters and metrics into `KEYS`; what i
 import argparse
 import contextlib
 import csv
+import fcntl
 import fnmatch
 import hashlib
 import io
@@ -399,7 +400,7 @@ def harvest(side, step):
     for path in sorted(side.folder.rglob("*")):
         name = path.relative_to(side.folder).as_posix()
         if (
-            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "tree")
+            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "lock", "tree")
             or not path.is_file()
         ):
             continue
@@ -485,7 +486,7 @@ def grouped(folder, renamed=False):
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            name = path.relative_to(folder).as_posix().split("~")[0]
+            name = lasting(path.relative_to(folder).as_posix().split("~")[0])
             if renamed:
                 for pattern, replacement in FILES.items():
                     name = re.sub(pattern, replacement, name)
@@ -717,12 +718,22 @@ def main():
         sys.exit(walk([step for step in STEPS if step.name in needed], compared, base, new, given.base_only))
 
 
+@contextlib.contextmanager
+def locked(folder):
+    """Let nobody else run a step of the base in this folder meanwhile: several may share what it keeps."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def walk(steps, compared, base, new, base_only):
     """Return 1 when a step's outputs differ and nobody expected it, else 0; print a line a step."""
     surprises = 0
     for step in steps:
-        if step.name not in base.done:
-            run(base, step, base)
+        with locked(base.folder):
+            base.load()
+            if step.name not in base.done:
+                run(base, step, base)
         line = f"{step.name:22}{base.done[step.name]:8.1f} s"
         if base_only:
             print(line, flush=True)
