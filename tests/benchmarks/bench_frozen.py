@@ -16,9 +16,9 @@ names file, column, number of rows and the first row that differs. Values are sh
 text, which could be somebody's name. The exit code is 1 when anything differs that `EXPECTED` does not list.
 
 `--keep FOLDER` keeps the base's files, so that it runs once: later runs with the same folder, base and number of
-customers compare with what is there, also several at a time. The new version runs in a temporary folder unless `--work FOLDER` is given, which
-is emptied first. `--only` names steps, or the beginnings of their names; the steps they need are run too, but not
-compared. Seconds hold the compiling of loops where a tree computes for the first time.
+customers compare with what is there, also several at a time. The new version runs in a temporary folder unless
+`--work FOLDER` is given, which is emptied first. `--only` names steps, or the beginnings of their names; the steps they
+need are run too, but not compared. Seconds hold the compiling of loops where a tree computes for the first time.
 
 What is renamed on purpose goes into the tables at the top: words of the command line into `STEPS`, files into `FILES`,
 columns into `COLUMNS`, keys of JSON, parameters and metrics into `KEYS`; what is meant to differ, into `EXPECTED`.
@@ -400,7 +400,7 @@ def harvest(side, step):
     for path in sorted(side.folder.rglob("*")):
         name = path.relative_to(side.folder).as_posix()
         if (
-            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "lock", "tree")
+            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "tree")
             or not path.is_file()
         ):
             continue
@@ -721,7 +721,7 @@ def main():
 @contextlib.contextmanager
 def locked(folder):
     """Let nobody else run a step of the base in this folder meanwhile: several may share what it keeps."""
-    with (folder / "lock").open("w") as file:
+    with folder.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
