@@ -272,7 +272,9 @@ class Side:
     def save(self):
         """Write down what was done, for the next time."""
         told = {name: getattr(self, name) for name in ("customers", "done", "known", "runs", "people")}
-        self.state.write_text(json.dumps(told), encoding="utf-8")
+        part = self.state.with_suffix(".part")
+        part.write_text(json.dumps(told), encoding="utf-8")
+        part.replace(self.state)
 
     def load(self):
         """Take up what an earlier run did."""
@@ -730,10 +732,12 @@ def walk(steps, compared, base, new, base_only):
     """Return 1 when a step's outputs differ and nobody expected it, else 0; print a line a step."""
     surprises = 0
     for step in steps:
-        with locked(base.folder):
-            base.load()
-            if step.name not in base.done:
-                run(base, step, base)
+        base.load()
+        if step.name not in base.done:
+            with locked(base.folder):
+                base.load()
+                if step.name not in base.done:
+                    run(base, step, base)
         line = f"{step.name:22}{base.done[step.name]:8.1f} s"
         if base_only:
             print(line, flush=True)
