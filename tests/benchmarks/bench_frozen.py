@@ -290,6 +290,7 @@ class Side:
 def run(side, step, list_from):
     """Run a step on a side and put aside what it wrote."""
     is_base = side.name == "base"
+    clear(side)
     if step.name == "simulate":
         write_keys(side)
     if step.name.startswith(("score-", "explain", "decide", "forget")):
@@ -341,6 +342,32 @@ def call(side, step, arguments, environment):
         said = done.stderr[-3000:] + done.stdout[-500:]
         sys.exit(f"{step.name} failed on the {side.name} side ({done.returncode}):\n{said}")
     return done.stdout
+
+
+def tracked(side):
+    """Yield name and path of the files that are put aside when they are new or other."""
+    for path in sorted(side.folder.rglob("*")):
+        name = path.relative_to(side.folder).as_posix()
+        if (
+            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "tree")
+            or not path.is_file()
+        ):
+            continue
+        if not any(fnmatch.fnmatch(name, pattern) for pattern in SKIPPED):
+            yield name, path
+
+
+def clear(side):
+    """Remove what a step left that did not come to its end: files, and runs of MLflow."""
+    for name, path in tracked(side):
+        if name.startswith((WORKSPACE, DETERMINISTIC)) and name not in side.known:
+            path.unlink()
+    saved = side.folder / "logs" / "mlflow.db"
+    for path in side.folder.glob(f"{WORKSPACE}/**/mlflow.db"):
+        if saved.is_file():
+            shutil.copy(saved, path)
+        elif not side.runs:
+            path.unlink()
 
 
 def write_keys(side):
@@ -399,15 +426,7 @@ def harvest(side, step):
     target, gone = side.outputs(step), []
     target.mkdir(parents=True, exist_ok=True)
     now = {}
-    for path in sorted(side.folder.rglob("*")):
-        name = path.relative_to(side.folder).as_posix()
-        if (
-            name.split("/")[0] in ("outputs", "logs", "state.json", "commit.txt", "tree")
-            or not path.is_file()
-        ):
-            continue
-        if any(fnmatch.fnmatch(name, pattern) for pattern in SKIPPED):
-            continue
+    for name, path in tracked(side):
         now[name] = file_hash(path)
         if side.known.get(name) == now[name]:
             continue
@@ -445,6 +464,7 @@ def new_runs(side):
     if found is None:
         return {}
     told = {}
+    shutil.copy(found, side.folder / "logs" / found.name)
     with contextlib.closing(sqlite3.connect(found)) as database:
         asked = "SELECT run_uuid, name, status FROM runs ORDER BY start_time, rowid"
         for run_id, name, status in database.execute(asked).fetchall():
