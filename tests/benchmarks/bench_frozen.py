@@ -180,8 +180,8 @@ TEXTS = (
 CLOCK = {"*/scores/*.parquet": ("scored_at",)}
 """Columns of the clock's, which are not compared, by files."""
 
-ANY_ORDER = ("*/scores/*.parquet",)
-"""Files whose rows may stand in any order, for their own names are random."""
+ANY_ORDER = ("*/scores/*.parquet", "*/identity/sightings.parquet", "*/identity/ties.parquet")
+"""Files whose rows may stand in any order: their own names are random, or several threads of the base wrote them."""
 
 VOLATILE_TAGS = ("mlflow.", "sintonia.git")
 VOLATILE_KEYS = ("*seconds*", "*.created_at", "*scored_at", "*trained_at")
