@@ -466,7 +466,7 @@ def new_runs(side):
     told = {}
     shutil.copy(found, side.folder / "logs" / found.name)
     with contextlib.closing(sqlite3.connect(found)) as database:
-        asked = "SELECT run_uuid, name, status FROM runs ORDER BY start_time, rowid"
+        asked = "SELECT run_uuid, name, status FROM runs WHERE status = 'FINISHED' ORDER BY start_time, rowid"
         for run_id, name, status in database.execute(asked).fetchall():
             if run_id in side.runs:
                 continue
