@@ -142,6 +142,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = ()
 SKIPPED: dict[str, str] = {
     "*/features/*": "a cache; the step 'features' compares what it would hold",
     "*.html": "a page for people, which may be worded anew",
+    "*.svg": "a drawing of figures that are compared, with ids of its own",
     "*/MLmodel": "MLflow's own, with ids and times",
     "*/registered_model_meta": "MLflow's own, with ids and times",
     "*/conda.yaml": "MLflow's own",
@@ -512,7 +513,8 @@ def grouped(folder, renamed=False):
             if renamed:
                 for pattern, replacement in FILES.items():
                     name = re.sub(pattern, replacement, name)
-            files.setdefault(name, []).append(path)
+            if not any(fnmatch.fnmatch(name, pattern) for pattern in SKIPPED):
+                files.setdefault(name, []).append(path)
     return files
 
 
