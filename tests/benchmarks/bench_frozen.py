@@ -185,7 +185,7 @@ ANY_ORDER = ("*/scores/*.parquet", "*/identity/sightings.parquet", "*/identity/t
 """Files whose rows may stand in any order: their own names are random, or several threads of the base wrote them."""
 
 VOLATILE_TAGS = ("mlflow.", "sintonia.git")
-VOLATILE_KEYS = ("*seconds*", "*.created_at", "*scored_at", "*trained_at")
+VOLATILE_KEYS = ("*seconds*", "*created_at", "*scored_at", "*trained_at")
 
 AS_OFS = ("2025-06-30", "2025-12-31T17:30:00", "2026-06-15")
 FAMILIES = [
