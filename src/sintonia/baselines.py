@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature, Fitted, catalogue
 from sintonia.features.families.by_category import FAMILY, PLACE
@@ -19,7 +20,6 @@ RFM = (RECENCY, "rfm__orders__365d", "rfm__amount__365d", "rfm__days_since_first
 IN_CATEGORY = (f"{FAMILY}__days_since", f"{FAMILY}__visits", f"{FAMILY}__mean_gap")
 NOTHING = Fitted(datetime.min)  # rfm takes nothing from the past of all
 
-Floats: TypeAlias = NDArray[np.float64]
 Predict: TypeAlias = Callable[[Rows], Floats]
 
 

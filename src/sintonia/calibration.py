@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sintonia.arrays import Floats
 from sintonia.calibrator import AMOUNT, KINDS, Calibrator, softplus
 from sintonia.errors import NotEnoughDataError, unknown
-from sintonia.metrics import Floats
 
 FOLDS = 5
 

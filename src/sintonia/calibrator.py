@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sintonia.arrays import Floats
 from sintonia.errors import UnsupportedModelError
-from sintonia.metrics import Floats
 
 KINDS = ("sigmoid", "beta", "isotonic")
 """The maps to a probability, the plainest first."""

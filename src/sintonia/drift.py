@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Ints
 from sintonia.config import DriftConfig, iso_time
 from sintonia.errors import DriftError
 from sintonia.model import Model
 from sintonia.reference import Column, Reference, count_parts
 
-Counts = NDArray[np.int64]
 SCORE = "the score"
 CHANCE = 0.001
 
@@ -32,7 +32,7 @@ class Tally:
     Tallies of chunks add up to that of the list.
     """
 
-    columns: tuple[Counts, ...]
+    columns: tuple[Ints, ...]
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(tuple(one + two for one, two in zip(self.columns, other.columns, strict=True)))
@@ -90,7 +90,7 @@ def drift_from(reference: Reference, names: Sequence[str], tallies: Sequence[Tal
     return Drift(rows, tuple(sorted(moved, key=lambda one: -(one.psi - one.chance))) if rows else ())
 
 
-def _moved(name: str, counts: Counts, column: Column, rows: int) -> Moved:
+def _moved(name: str, counts: Ints, column: Column, rows: int) -> Moved:
     from scipy.stats import chi2
 
     n, then = int(counts.sum()), np.array(column.shares) * rows

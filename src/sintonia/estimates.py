@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import unknown
-from sintonia.metrics import Floats, Ints, Metric, cluster_variance, equal_mass_bins, find_metric
+from sintonia.metrics import Metric, cluster_variance, equal_mass_bins, find_metric
 
 DIGITS = 6
 TOLERANCE = 0.02

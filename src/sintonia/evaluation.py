@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sintonia.amount_metrics import JudgedAmounts
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, NotEnoughDataError
 from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
-from sintonia.metrics import Floats, Ints, Metric, captured, resampled
+from sintonia.metrics import Metric, captured, resampled
 from sintonia.propensity_metrics import NOTHING, Judged, Stakes
 
 DRAWS = 300

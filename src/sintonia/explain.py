@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.errors import InputError, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
-Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = "pd.DataFrame | NDArray[Any]"
 Cell: TypeAlias = float | str | None
 

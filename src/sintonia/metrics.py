@@ -7,15 +7,11 @@ depends on how ties happen to lie.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import unknown
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 
 TOP_SHARE = 0.1
 VALUE_SHARE = 0.2

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import PromoteSettings, ReviewSettings
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
@@ -31,7 +31,6 @@ from sintonia.uplift.study import REPORT, Study
 from sintonia.uplift.values import clustered_mean
 from sintonia.uplift.words import interval
 
-Floats = NDArray[np.float64]
 KEYS = (COLUMN, "as_of")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import ProfitConfig
 from sintonia.metrics import (
     CAPTURE,
@@ -11,8 +12,6 @@ from sintonia.metrics import (
     PROPENSITY_METRICS,
     TOP_SHARE,
     VALUE_SHARE,
-    Floats,
-    Ints,
     Metric,
     captured,
     cluster_variance,

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.errors import InputError
 from sintonia.training_set import Rows
 
-Floats = NDArray[np.float64]
 SAMPLE = 100_000
 """Rows that deciles are taken from: a tenth then holds 10,000 of them, known to a part in a hundred."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings, iso_time
 from sintonia.drift import Tally, tally
 from sintonia.errors import ConfigError
@@ -15,8 +16,6 @@ from sintonia.model import Model
 from sintonia.tasks import label_kinds
 from sintonia.timeline import midnight
 from sintonia.training_set import Rows, assemble
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.estimates import DIGITS, Estimate, estimate
-from sintonia.metrics import Floats, Ints, cluster_variance, equal_mass_bins
+from sintonia.metrics import cluster_variance, equal_mass_bins
 from sintonia.training_set import Rows
 
 TOLERANCE = 0.05

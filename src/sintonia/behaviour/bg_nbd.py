@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "BG/NBD"
 BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "a": (1e-3, 1e3), "b": (1e-3, 1e3)}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.arrays import Floats
+from sintonia.behaviour.repeats import Repeats
 from sintonia.errors import NotEnoughDataError
 
 if TYPE_CHECKING:

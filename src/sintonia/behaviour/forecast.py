@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.prior import BehaviouralPrior, fit_prior
-from sintonia.behaviour.repeats import COLUMNS, Floats, Repeats, concatenate, count_repeats, read_purchases
+from sintonia.behaviour.repeats import COLUMNS, Repeats, concatenate, count_repeats, read_purchases
 from sintonia.errors import NotEnoughDataError
 
 if TYPE_CHECKING:

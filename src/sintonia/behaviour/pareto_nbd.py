@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "Pareto/NBD"
 BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "s": (1e-3, 1e3), "beta_days": (1e-2, 1e6)}

@@ -6,18 +6,17 @@ Several tickets of one day are one purchase day: the models are about coming bac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, hint
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Ints: TypeAlias = NDArray[np.int64]
-Floats: TypeAlias = NDArray[np.float64]
 
 COLUMNS = ("customer_id", "occurred_at", "known_at", "utc_offset_minutes", "kind", "amount")
 """What `read_purchases` reads of the interactions; no other column need be loaded."""

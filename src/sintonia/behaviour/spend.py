@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, maximise, need_repeaters
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "Gamma-gamma"
 # With q at most 2 the spread of spend over customers is infinite and so is, at 1, the mean a newcomer gets.

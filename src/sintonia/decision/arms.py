@@ -12,15 +12,11 @@ from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.decision import kernels
 from sintonia.decision.kernels import Bounds, Taken
 from sintonia.decision.limits import Limit, bounds_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)

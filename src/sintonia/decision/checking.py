@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import EngagementActionConfig, EngagementConfig
 from sintonia.config.engagement import NONE, STAGES
 from sintonia.consent import consents
@@ -20,8 +21,6 @@ from sintonia.features.cells import Cells
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-Bools = NDArray[np.bool_]
 
 
 def check(

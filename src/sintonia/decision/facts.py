@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import FeaturesConfig
 from sintonia.errors import ConfigError, hint
 from sintonia.features import Feature, History, catalogue, compute_features, fit, plan
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-Bools = NDArray[np.bool_]
 
 OPEN_COMPLAINT = "open_complaint"
 

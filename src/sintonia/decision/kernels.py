@@ -5,13 +5,12 @@ doing nothing: always allowed, and free of every limit. Importing this imports n
 """
 
 from math import exp, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 class Bounds(NamedTuple):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Floats32
 from sintonia.decision import kernels
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Floats = NDArray[np.float64]
-Worth = NDArray[np.float32]
 
 BLOCK = 1 << 16  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
 SAMPLE = 1 << 16  # customers that find the prices roughly
@@ -72,7 +70,7 @@ def sides(limits: Sequence["Limit"]) -> list[Side]:
     return found
 
 
-def find_prices(worth: Worth, limits: Sequence["Limit"], threads: int = 1) -> Prices:
+def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
     """Return the prices of limits on what customers choose.
 
     Parameters
@@ -108,7 +106,7 @@ def find_prices(worth: Worth, limits: Sequence["Limit"], threads: int = 1) -> Pr
     return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
 
 
-def _scales(worth: Worth) -> tuple[float, float]:
+def _scales(worth: Floats32) -> tuple[float, float]:
     """Return the mean gain over doing nothing of those who have one, and the largest difference in worth."""
     best = worth.max(axis=1, initial=-np.inf) - worth[:, 0] if len(worth) else np.zeros(0)
     gains = best[best > 0].astype(np.float64)
@@ -119,7 +117,7 @@ def _scales(worth: Worth) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Dual:
-    worth: Worth
+    worth: Floats32
     sides: list[Side]
     part: float
     threads: int
@@ -132,7 +130,7 @@ class _Dual:
         options: Floats = price @ self.weight
         return options
 
-    def _of_blocks(self, work: Callable[[Worth], T]) -> list[T]:
+    def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
         blocks = [self.worth[first : first + BLOCK] for first in range(0, len(self.worth), BLOCK)]
         if self.threads == 1 or len(blocks) < 2:
             return list(map(work, blocks))
@@ -150,7 +148,7 @@ class _Dual:
         """Return the smoothed dual at prices, its gradient and its Hessian."""
         options, n = self.of_options(price), self.worth.shape[1]
 
-        def share(block: Worth) -> tuple[float, Floats, Floats]:
+        def share(block: Floats32) -> tuple[float, Floats, Floats]:
             demand, pairs = np.zeros(n), np.zeros((n, n))
             return kernels.soft_demand(block, options, temperature, demand, pairs), demand, pairs
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import EngagementActionConfig, RuleConfig
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells, or_not
 from sintonia.features.expressions import evaluate, names
 
-Bools = NDArray[np.bool_]
 Bits = NDArray[np.uint64]
 
 CONSENT, POLICY = "consent", "contact policy"

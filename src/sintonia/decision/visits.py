@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from sintonia.arrays import Ints, Times
 from sintonia.decision.hour_kernels import Visits
 from sintonia.interactions import Store
 from sintonia.interactions.gather import BUCKET
@@ -19,8 +19,6 @@ from sintonia.interactions.gather import BUCKET
 if TYPE_CHECKING:
     import duckdb
 
-Ints = NDArray[np.int64]
-Times = NDArray[np.datetime64]
 
 WEEK = 168  # hours
 MINUTE = 60_000_000  # microseconds

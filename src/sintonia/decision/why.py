@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import NONE
 from sintonia.decision.arms import POLICY
 from sintonia.decision.choosing import Case, Chosen
 from sintonia.decision.refusals import Refusals, numbered
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 BLOCK = 1 << 17
 
 

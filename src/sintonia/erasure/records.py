@@ -8,7 +8,8 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from sintonia.erasure.traces import Bools, Traces, json_cells
+from sintonia.arrays import Bools
+from sintonia.erasure.traces import Traces, json_cells
 
 DELIMITERS = (",", ";", "\t", "|")
 BLOCK = 1 << 24

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints, Times
 from sintonia.config import ReasonsConfig, TaskConfig
 from sintonia.explain import importance, swarms
 from sintonia.features import Feature, Fitted
@@ -20,8 +21,8 @@ from sintonia.review.treated import Decided, EffectStory, Gain, Swarmed, Treated
 from sintonia.review.what_if import Explained, Grid, WhatIf, answers, grids_of, told_grid
 from sintonia.training_set import Rows
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.log import Floats, Ints, Logged
-from sintonia.uplift.points import Points, Times
+from sintonia.uplift.log import Logged
+from sintonia.uplift.points import Points
 from sintonia.uplift.policies import best, gains
 from sintonia.uplift.saved import PolicyModel
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints, Numbers
 from sintonia.errors import InputError, hint
 from sintonia.features.cells import Cells
 from sintonia.features.histories import NO_TEXTS, Histories
-from sintonia.features.measures import Bools, Floats, Ints, Numbers
 from sintonia.features.order import placed, shared, text_bytes
 from sintonia.schema import INTERACTIONS
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Bools, Ints, Numbers
 from sintonia.errors import ConfigError
-from sintonia.features.measures import Bools, Ints, Numbers
 
 
 class Cells(NamedTuple):

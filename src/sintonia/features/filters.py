@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from sintonia.features.measures import LABELS, Among, Bools, Column, Filter, Ints
+from sintonia.arrays import Bools, Ints
+from sintonia.features.measures import LABELS, Among, Column, Filter
 
 CLASSES = 4096  # of a group of filters at most: its table stays in the second-level cache
 

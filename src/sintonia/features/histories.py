@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Ints, Numbers
 from sintonia.features.cells import Cells
-from sintonia.features.measures import Ints, Numbers
 
 DAY = 86_400_000_000  # microseconds
 SPANS = 12  # bits of the number of equal spans that times fall into

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
-from sintonia.features.measures import Extreme, Floats, Floats32, Ints
+from sintonia.features.measures import Extreme
 from sintonia.features.plan import Plan
 from sintonia.features.sheet import Marks, Sheet, look_back, whole_numbers
 from sintonia.features.steps import Steps

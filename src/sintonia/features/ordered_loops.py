@@ -4,8 +4,9 @@ from math import exp, log
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-from sintonia.features.loops import Array, Course, Wanted
+from sintonia.features.loops import Course, Wanted
 
 MISSING = np.iinfo(np.int64).min  # of a value that is not there
 MICROSECONDS = 86_400_000_000.0  # of a day

@@ -5,22 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
+from sintonia.arrays import Numbers
 from sintonia.features import recording
 from sintonia.features import terms as planned
 from sintonia.features.arrow import KEYS
 from sintonia.features.columns import columns_of
 from sintonia.features.combine import itself
 from sintonia.features.histories import DAY
-from sintonia.features.measures import (
-    DaysSince,
-    Decayed,
-    Distinct,
-    Extreme,
-    Feature,
-    Numbers,
-    Term,
-    Total,
-)
+from sintonia.features.measures import DaysSince, Decayed, Distinct, Extreme, Feature, Term, Total
 from sintonia.features.program import Program, program
 from sintonia.features.recording import Recording
 from sintonia.features.steps import Steps

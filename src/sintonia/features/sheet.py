@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Bools, Ints, Numbers
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells
 from sintonia.features.columns import HOUR
 from sintonia.features.histories import Walks
-from sintonia.features.measures import Bools, Column, Expression, Ints, Numbers
+from sintonia.features.measures import Column, Expression
 
 if TYPE_CHECKING:
     from sintonia.features.loops import Course

@@ -9,20 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Numbers
 from sintonia.features.cells import Cells, or_not
 from sintonia.features.columns import CLOCK, named_texts
 from sintonia.features.expressions import evaluate, maker, names
 from sintonia.features.filters import Axis, Condition, conditions
-from sintonia.features.measures import (
-    Column,
-    Earlier,
-    Expression,
-    Filter,
-    Gap,
-    Level,
-    Numbers,
-    Previous,
-)
+from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
 from sintonia.features.sheet import (
     Look,
     Sheet,

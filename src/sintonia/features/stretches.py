@@ -1,15 +1,14 @@
 """The compiled loops behind `histories.unfold`: where rows fall, and which walks show each snapshot its rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 
 if TYPE_CHECKING:
     from sintonia.features.histories import Grid
-
-Array = np.ndarray[Any, Any]
 
 
 @compiled()

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.columns import looks_back
 from sintonia.features.filters import Group, entries, groups
 from sintonia.features.measures import (
@@ -15,8 +16,6 @@ from sintonia.features.measures import (
     Distinct,
     Extreme,
     Filter,
-    Floats,
-    Ints,
     Term,
     Total,
     Value,

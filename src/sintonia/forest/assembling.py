@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.errors import UnsupportedModelError
-from sintonia.forest.tables import Array, Columns, Forest, Leaves, Nodes, Steps, Tables, Trees
+from sintonia.forest.tables import Columns, Forest, Leaves, Nodes, Steps, Tables, Trees
 
 NODE = {"split_feature", "threshold", "decision_type", "left_child", "right_child", "internal_count"}
 CUTS = 255  # of one column, so that a rank is a byte

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.forest.reading import read_forest
-from sintonia.forest.tables import Array, Forest
+from sintonia.forest.tables import Forest
 
 ROWS_TO_SCORE, ROWS_TO_EXPLAIN = 100_000, 2_000  # below, loading numba (or once, compiling) takes longer
 SCORE_CHUNK, EXPLAIN_CHUNK = 4096, 1024  # rows in the hand of one thread

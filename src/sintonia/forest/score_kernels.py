@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-from sintonia.forest.tables import Array
 
 if TYPE_CHECKING:
     from sintonia.forest.tables import Columns, Nodes, Tables

@@ -1,11 +1,9 @@
 """A LightGBM model as flat arrays: what is compared, splits in preorder, what a score does, leaves."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-Array = np.ndarray[Any, Any]
+from sintonia.arrays import Array
 
 
 class Columns(NamedTuple):

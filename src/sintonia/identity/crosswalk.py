@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+
+from sintonia.arrays import Ints
 
 if TYPE_CHECKING:
     from sintonia.identity.union_kernels import Growth
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

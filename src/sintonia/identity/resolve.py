@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sintonia.arrays import Bools, Ints
 from sintonia.config import IdentityConfig, SourceConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.identity.comparisons import Comparison
 from sintonia.identity.decisions import Decided, Records, decide, implausible_pairs, ruled_pairs
 from sintonia.identity.learned import model_path, read_model
-from sintonia.identity.linkage import NOTHING, Bools, Ints, Pairs
+from sintonia.identity.linkage import NOTHING, Pairs
 from sintonia.identity.match import MatchConfig, Matches, match_pairs
 from sintonia.identity.newcomers import match_new
 from sintonia.identity.overrides import Overrides

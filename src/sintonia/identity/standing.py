@@ -6,10 +6,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Ints
 from sintonia.config import IdentityConfig
 from sintonia.engine import fetch_row
 from sintonia.identity.guards import Rules, Ties, accepted
-from sintonia.identity.linkage import Ints
 from sintonia.identity.overrides import Overrides
 
 log = logging.getLogger(__name__)

@@ -1,12 +1,11 @@
 """Compiled loops over ties: which of them the rules let pass, and whose each identifier was as they arrived."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 class Lists(NamedTuple):

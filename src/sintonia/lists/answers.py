@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats
 from sintonia.errors import InputError
-from sintonia.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, Floats, TaskModel, percentile_of
+from sintonia.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, TaskModel, percentile_of
 from sintonia.lists.read import CustomerList
 from sintonia.scoring import band
 from sintonia.tasks import describe
 
 STATUS, WHY = "list_status", "list_reason"
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sintonia import tasks
+from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings
 from sintonia.drift import Tally
 from sintonia.held import Shared, hold
@@ -29,8 +30,6 @@ from sintonia.training_set import assemble, share
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
 TALLIES = "sintonia.tallies"
 """The key of a file of scores under which it says where its customers lie among those the models learned from."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

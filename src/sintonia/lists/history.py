@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sintonia.arrays import Floats
 from sintonia.interactions import Store
-from sintonia.lists.chunks import OUTCOME, Floats, TaskModel, percentile_of
+from sintonia.lists.chunks import OUTCOME, TaskModel, percentile_of
 from sintonia.lists.keys import quoted
 from sintonia.lists.spool import Spool, whole
 from sintonia.scoring import band

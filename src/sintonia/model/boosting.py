@@ -7,11 +7,12 @@ Bins are edges of the features' values and see no label.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Indices
 from sintonia.config import ModelConfig
 from sintonia.errors import unknown
 from sintonia.training_set import Rows
@@ -19,8 +20,6 @@ from sintonia.training_set import Rows
 if TYPE_CHECKING:
     import lightgbm
 
-Floats: TypeAlias = NDArray[np.float64]
-Places: TypeAlias = NDArray[np.intp]
 
 CATEGORICAL = ("category__which",)
 """Columns that hold the place of a category, not a number."""
@@ -48,7 +47,7 @@ class Binned:
     rows: Rows
     data: "lightgbm.Dataset"
 
-    def part(self, places: Places, target: Floats) -> "lightgbm.Dataset":
+    def part(self, places: Indices, target: Floats) -> "lightgbm.Dataset":
         """Return the binned rows of these places, ascending, with their part of the target.  # (n_rows,)"""
         some = self.data.subset(places)
         some.construct()
@@ -72,8 +71,8 @@ class Grown:
 class Part:
     """One fit of several on the same bins: the places of the rows that teach and of those that judge."""
 
-    train: Places
-    valid: Places
+    train: Indices
+    valid: Indices
 
 
 def bin_rows(rows: Rows, config: ModelConfig) -> Binned:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.calibrator import Calibrator
 from sintonia.config import ModelConfig, TrainSettings
@@ -15,7 +16,6 @@ from sintonia.model.boosting import (
     MEDIAN,
     TWEEDIE,
     Binned,
-    Floats,
     Grown,
     Objective,
     Part,

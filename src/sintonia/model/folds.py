@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from sintonia.arrays import Indices
 from sintonia.config import ModelConfig, TrainSettings
-from sintonia.model.boosting import BINARY, TWEEDIE, Objective, Places, bin_rows, parameters
+from sintonia.model.boosting import BINARY, TWEEDIE, Objective, bin_rows, parameters
 from sintonia.tasks import find_task
 from sintonia.timeline import Fold
 from sintonia.training_set import Rows
@@ -92,7 +93,7 @@ def _tells(rows: Rows, fold: Fold) -> bool:
     return all(len(np.unique(rows.at(dates).label > 0)) > 1 for dates in (fold.train, (fold.valid,)))
 
 
-def _places(rows: Rows, dates: Sequence[datetime]) -> Places:
+def _places(rows: Rows, dates: Sequence[datetime]) -> Indices:
     return np.flatnonzero(np.isin(rows.as_of, np.array(dates, "datetime64[us]")))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.calibrator import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FORMAT = 3
 MEDIAN = "median.txt"
 REFERENCE = "reference.json"
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

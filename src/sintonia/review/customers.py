@@ -7,12 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.explain import Meaning
 from sintonia.review.history import History
 from sintonia.review.sample import Sample
 from sintonia.review.what_if import WhatIf
-
-Floats = NDArray[np.float64]
 
 LISTED, FAMILIES = 10, 5
 REACHED = 0.1

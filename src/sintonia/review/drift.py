@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.drift import Moved, drift_from, tally
 from sintonia.estimates import Estimate, wilson
 from sintonia.reference import Reference
 from sintonia.training_set import Rows
-
-Floats = NDArray[np.float64]
 
 SHIFTED = 0.25
 """A stability index above this is usually read as another population (Siddiqi 2006)."""

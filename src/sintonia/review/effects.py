@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.explain import contributions
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import rows_of
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion, scale_of
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.estimates import TOTAL_OFF, Estimate, estimate
-from sintonia.metrics import Floats, Ints, cluster_variance
+from sintonia.metrics import cluster_variance
 from sintonia.segments import FEWEST, TOLERANCE
 
 Names = NDArray[np.str_]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.explain import Contributions, contributions, shap_explanation
 from sintonia.training_set import Rows
 
@@ -26,7 +27,6 @@ EXPLAINED_ROWS = 2000
 KEYS = "samples"
 """The workspace's folder of who stands behind the sample numbers of each run."""
 VALUE, CONTRIBUTION = "value.", "contribution."
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

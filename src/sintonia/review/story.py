@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.explain import Contributions, Rows, importance
-
-Floats = NDArray[np.float64]
 
 DEPENDENCES, POINTS = 6, 300
 SLICES = 8

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.explain import Contributions
 from sintonia.review.customers import Part
 from sintonia.review.effects import Moved
@@ -17,7 +18,6 @@ from sintonia.review.sample import CONTRIBUTION, VALUE
 from sintonia.review.story import FamilyWeight
 from sintonia.review.what_if import WhatIf
 from sintonia.training_set import Rows
-from sintonia.uplift.log import Bools, Floats, Ints
 
 QUOTA = {
     "sleeping dogs": 40,

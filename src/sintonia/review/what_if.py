@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Floats32
 from sintonia.model import Model
 from sintonia.review.sample import Sample
 
@@ -14,9 +15,6 @@ FEATURES = 3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AT_ONCE = 20_000
 """Rows scored at once: of 500 features they take 40 MB."""
-
-Floats32 = NDArray[np.float32]
-Answers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Explained:
     names: Sequence[str]
     families: Sequence[str]
     values: Floats32  # (n, n_features)
-    moved: Answers  # (n, n_features)
+    moved: Floats  # (n, n_features)
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequ
     return [told_grid(told, grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-def told_grid(told: Explained, grid: Grid, outcomes: Answers, actions: Sequence[int] = ()) -> WhatIf:
+def told_grid(told: Explained, grid: Grid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
     """Return a grid with its answers, as a page keeps it."""
     return WhatIf(
         features=tuple(told.names[at] for at in grid.places),
@@ -118,12 +116,12 @@ def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> l
     return found + [at for at in counting if at not in found][: FEATURES - len(found)]
 
 
-def answers(score: Callable[[Floats32], Answers], told: Explained, grids: Sequence[Grid]) -> list[Answers]:
+def answers(score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[Grid]) -> list[Floats]:
     """Return what is said of every combination of each grid, some thousand rows asked at a time.
 
     # (n_combinations, ...) each, as `score` has it a row
     """
-    found: list[Answers] = []
+    found: list[Floats] = []
     waiting: list[Floats32] = []
 
     def flush() -> None:

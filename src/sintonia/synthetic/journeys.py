@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Bools, Floats, Ints, pick_rows
+from sintonia.synthetic.arrays import pick_rows
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
 from sintonia.synthetic.interest import Drift, draw_drift
 from sintonia.synthetic.people import NEVER, People

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints, Times
 from sintonia.synthetic.actions import COUPON_RATE, coupon_use
-from sintonia.synthetic.arrays import Bools, Floats, Ints, Times, pick_rows, repeat_index
+from sintonia.synthetic.arrays import pick_rows, repeat_index
 from sintonia.synthetic.catalogue import ITEMS_PER_CATEGORY, LIST_PRICES
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.journeys import Journeys

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, given, hex_ids, objects, shuffled
+from sintonia.arrays import Bools, Ints, Texts, Times
+from sintonia.synthetic.arrays import blank, given, hex_ids, objects, shuffled
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, plain
 from sintonia.synthetic.people import BOTH, NEVER, People

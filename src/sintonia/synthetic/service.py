@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Floats, Ints, Times, repeat_index
+from sintonia.arrays import Floats, Ints, Times
+from sintonia.synthetic.arrays import repeat_index
 from sintonia.synthetic.clock import Calendar, minutes
 from sintonia.synthetic.journeys import Complaints, Journeys
 from sintonia.synthetic.orders import Orders, local_hours

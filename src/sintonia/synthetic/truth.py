@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from sintonia.arrays import Bools, Floats, Ints, Texts
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Bools, Floats, Ints, Texts, objects
+from sintonia.synthetic.arrays import objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, ROUND_WEEKS
 from sintonia.synthetic.journeys import Journeys, Round, complaint_rate, next_open_share, trust
 from sintonia.synthetic.orders import PROMOTIONS, RETURN_RATE, promotion_odds

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Ints, Texts
+from sintonia.arrays import Ints, Texts
 from sintonia.synthetic.clock import Calendar, calendar
 from sintonia.synthetic.journeys import Journeys, live
 from sintonia.synthetic.orders import Lines, Orders, draw_lines, draw_orders

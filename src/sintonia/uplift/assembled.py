@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia import features
+from sintonia.arrays import Bools, Floats32, Ints, Texts, Times
 from sintonia.config import EngineConfig, FeaturesConfig, PolicyConfig, iso_time
 from sintonia.errors import NotEnoughDataError, unknown
 from sintonia.features import Feature, History
 from sintonia.interactions import Store
 from sintonia.progress import track
-from sintonia.uplift.log import NONE, Actions, Bools, Floats32, Ints, Logged
+from sintonia.uplift.log import NONE, Actions, Logged
 from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging
-from sintonia.uplift.points import Points, Texts, Times
+from sintonia.uplift.points import Points
 
 MOMENT = np.timedelta64(1, "us")
 DATES = 100

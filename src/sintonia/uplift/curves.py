@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.estimates import Estimate
-from sintonia.uplift.log import Floats, Ints
 from sintonia.uplift.values import clustered_mean
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.estimates import Estimate
-from sintonia.uplift.log import Actions, Bools, Floats, Ints
+from sintonia.uplift.log import Actions
 from sintonia.uplift.policies import constant
 from sintonia.uplift.values import difference
 

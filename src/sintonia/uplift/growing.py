@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.config import ModelConfig
 from sintonia.forest import fastest, predict_raw
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints
+from sintonia.uplift.log import Actions
 
 if TYPE_CHECKING:
     import lightgbm

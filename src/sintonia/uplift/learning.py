@@ -16,13 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import ModelConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import Examples, Grown, grow, rows_of
 from sintonia.uplift.linear import Fitted, fit_linear, residuals
-from sintonia.uplift.log import Floats, Ints, Logged
+from sintonia.uplift.log import Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.steadied import steadied

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints, Logged
+from sintonia.arrays import Floats, Floats32, Ints
+from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.single_effects import Slopes
 
 FARTHEST = 3.0

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.errors import NotEnoughDataError
 from sintonia.estimates import Estimate
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.log import Floats, Floats32, Ints
 from sintonia.uplift.values import clustered_mean
 
 COVERED = 0.9

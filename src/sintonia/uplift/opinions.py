@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Floats, Floats32
+from sintonia.uplift.log import Actions
 
 SMALL = 0.1
 """Share of the mean reward without an action below which nobody's expectation counts as a measure of effects."""

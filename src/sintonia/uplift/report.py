@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.estimates import Estimate
 from sintonia.metrics import equal_mass_bins
 from sintonia.uplift.curves import Curve, gain_curve
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.log import Bools, Floats, Ints, Logged
+from sintonia.uplift.log import Logged
 from sintonia.uplift.policies import at_random, best, constant, gains, ranked
 from sintonia.uplift.values import (
     clustered_mean,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Floats32
 from sintonia.config import FeaturesConfig, PolicyConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
@@ -15,7 +16,7 @@ from sintonia.features import Feature, Fitted, catalogue
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.growing import Forest
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Bools, Floats, Floats32
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen

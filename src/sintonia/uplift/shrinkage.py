@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sintonia.uplift.log import Actions, Bools, Floats, Ints
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.uplift.log import Actions
 from sintonia.uplift.values import standard_error
 
 GROUPS = 10

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.config import ModelConfig
 from sintonia.uplift.growing import Examples, grow, rows_of
-from sintonia.uplift.log import Floats, Floats32, Ints, Logged
+from sintonia.uplift.log import Logged
 
 LEAST = 50
 """Fewest decisions with orders, in every fold of customers, that the worth of an order is learned from."""

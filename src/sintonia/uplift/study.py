@@ -6,6 +6,7 @@ whether it passes would flatter the one that did. So the values reported come fr
 
 from dataclasses import dataclass, replace
 
+from sintonia.arrays import Bools, Floats, Floats32
 from sintonia.config import ModelConfig, PolicyConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.progress import step
@@ -13,7 +14,7 @@ from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.gate import Gate, best_constant, judge
 from sintonia.uplift.learning import LEAST, learn_effects
-from sintonia.uplift.log import Bools, Floats, Floats32, Logged, joined
+from sintonia.uplift.log import Logged, joined
 from sintonia.uplift.policies import best_gain, constant, gains, softmax, sure_gain, thompson, with_floor
 from sintonia.uplift.report import Report, report
 from sintonia.uplift.values import scores

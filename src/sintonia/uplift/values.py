@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.estimates import Estimate
-from sintonia.uplift.log import Floats, Ints, Logged
+from sintonia.uplift.log import Logged
 
 CONFIDENCE = 0.95
 

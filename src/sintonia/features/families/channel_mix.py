@@ -4,9 +4,10 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.features.combine import entropy, how_many, ratio
 from sintonia.features.families.frame import Frame
-from sintonia.features.measures import DaysSince, Feature, Filter, Floats, Level, Total, Value
+from sintonia.features.measures import DaysSince, Feature, Filter, Level, Total, Value
 
 ANY = Filter()
 WHY = {

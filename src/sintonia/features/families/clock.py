@@ -5,10 +5,11 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import entropy, ratio, total
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds
-from sintonia.features.measures import Among, Feature, Filter, Floats, Ints, Total
+from sintonia.features.measures import Among, Feature, Filter, Total
 
 PARTS = {
     "night": ("between midnight and 6", range(6)),

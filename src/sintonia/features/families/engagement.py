@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
+from sintonia.arrays import Floats
 from sintonia.features.combine import difference, how_many, itself, part_of_both, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds
-from sintonia.features.measures import Decayed, Expression, Feature, Filter, Floats, Total, expression
+from sintonia.features.measures import Decayed, Expression, Feature, Filter, Total, expression
 
 FOR = {
     "search": 1,

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints, Numbers
 from sintonia.behaviour import BehaviouralPrior, Repeats
 from sintonia.features.combine import ratio
 from sintonia.features.families.frame import Frame
@@ -16,9 +17,6 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
-    Ints,
-    Numbers,
     Previous,
     Total,
     Value,

@@ -4,22 +4,11 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.consent import PREFIX
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.naming import slugs
-from sintonia.features.measures import (
-    Bools,
-    DaysSince,
-    Feature,
-    Filter,
-    Floats,
-    Ints,
-    Level,
-    Previous,
-    Total,
-    Value,
-    expression,
-)
+from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
 from sintonia.features.tables import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 
 BORN = Filter(category=BIRTH_YEAR)

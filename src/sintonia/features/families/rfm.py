@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import ORDER, PURCHASE
-from sintonia.features.measures import DaysSince, Feature, Floats, Ints, Total
+from sintonia.features.measures import DaysSince, Feature, Total
 
 NO_ORDER = "no order in the window"
 NONE, ONE = "no order yet", "fewer than two orders yet"

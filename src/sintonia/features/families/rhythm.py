@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import deviation, in_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import HOUR, ORDER, PURCHASE, own_kinds
@@ -13,9 +14,7 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
     Previous,
     Total,
     Value,

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints, Numbers
 from sintonia.features.combine import difference, in_days, mean_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import ORDER, PURCHASE, habit_windows
@@ -14,10 +15,7 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
-    Numbers,
     Total,
     Value,
     expression,
