@@ -11,7 +11,7 @@ from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.model import bin_folds, validate
 from sintonia.timeline import Split, rolling_folds
 from sintonia.training_set import Rows
-from sintonia.tuning import FILE, search, validated
+from sintonia.tuning import TUNING_FILE, search, validated
 
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * step) for step in range(4)]
 FOLDS = rolling_folds(DATES, timedelta(days=28), 2)
@@ -146,7 +146,7 @@ def test_search_finds_better_settings_than_it_started_from_and_goes_on_where_it_
     assert again.best == found.best
     other = search(binned, replace(SETTINGS, tune=replace(SETTINGS.tune, trials=1)), tmp_path, "newer data")
     assert len(other.trials) == 1
-    assert (tmp_path / FILE).is_file()
+    assert (tmp_path / TUNING_FILE).is_file()
 
 
 def test_trials_worse_than_half_of_those_before_are_given_up(tmp_path):

@@ -18,7 +18,7 @@ from sintonia.training_set import Rows
 RECENCY = "rfm__days_since_purchase"
 RFM = (RECENCY, "rfm__orders__365d", "rfm__amount__365d", "rfm__days_since_first_purchase")
 IN_CATEGORY = (f"{FAMILY}__days_since", f"{FAMILY}__visits", f"{FAMILY}__mean_gap")
-NOTHING = Fitted(datetime.min)  # rfm takes nothing from the past of all
+NOTHING_FITTED = Fitted(datetime.min)  # rfm takes nothing from the past of all
 
 Predict: TypeAlias = Callable[[Rows], Floats]
 
@@ -28,7 +28,7 @@ def with_baselines(features: Sequence[Feature], task: TaskConfig, fitted: Fitted
     there = {feature.name for feature in features}
     needed = [
         one
-        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING)
+        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
         if one.name in RFM
     ]
     if find_task(task).label_kinds[0] == "purchase" and not find_task(task).by_category:

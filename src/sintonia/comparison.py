@@ -9,7 +9,7 @@ import pyarrow as pa
 from sintonia.config import CompareSettings
 from sintonia.errors import InputError, NotBuiltError, unknown
 from sintonia.estimates import Estimate, Evaluation
-from sintonia.predictions import FILE, judge_together
+from sintonia.predictions import PREDICTIONS_FILE, judge_together
 from sintonia.registry import CHAMPION, Registered, Tracking, versions
 from sintonia.run_files import read_table
 from sintonia.tasks import find_task
@@ -95,7 +95,7 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
     chosen = settings.versions or [*known][-settings.last :]
     champion = next((one.version for one in known.values() if one.alias == CHAMPION), chosen[-1])
     first = known[settings.to or champion]
-    predictions = read_table(place, first.run_id, FILE)
+    predictions = read_table(place, first.run_id, PREDICTIONS_FILE)
     amount = find_task(settings.task).label == "amount"
     alone = judge_together({"reference": predictions}, amount=amount, seed=settings.seed)
     metric = settings.metric or alone.headline
@@ -136,7 +136,7 @@ def _together(
     place: Tracking, one: Registered, to: _Reference, settings: CompareSettings
 ) -> Evaluation | None:
     try:
-        tables = {"other": read_table(place, one.run_id, FILE), "reference": to.predictions}
+        tables = {"other": read_table(place, one.run_id, PREDICTIONS_FILE), "reference": to.predictions}
         amount = find_task(settings.task).label == "amount"
         return judge_together(tables, amount=amount, seed=settings.seed)
     except (InputError, NotBuiltError):

@@ -15,7 +15,7 @@ from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, NotEnoughDataError
 from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
 from sintonia.metrics import Metric, captured, resampled
-from sintonia.propensity_metrics import NOTHING, Judged, Stakes
+from sintonia.propensity_metrics import NO_STAKES, Judged, Stakes
 
 DRAWS = 300
 DEPTHS = np.arange(0, 41) / 40
@@ -26,7 +26,7 @@ def evaluate(
     propensities: Mapping[str, ArrayLike],
     customers: ArrayLike,
     *,
-    stakes: Stakes = NOTHING,
+    stakes: Stakes = NO_STAKES,
     draws: int = DRAWS,
     seed: int = 7,
 ) -> Evaluation:

@@ -13,7 +13,7 @@ from sintonia.errors import NotBuiltError
 from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
 from sintonia.interactions import open_store
 from sintonia.model import Model
-from sintonia.predictions import FILE, covers, judge_together, predictions_of
+from sintonia.predictions import PREDICTIONS_FILE, covers, judge_together, predictions_of
 from sintonia.pseudonyms import workspace_key
 from sintonia.registry import Registered, Tracking, load
 from sintonia.review import ReviewData
@@ -72,7 +72,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     model, now = load(place, champion), load(place, candidate)
     if (other := _other_question(model.task, now.task)) is not None:
         return Requirement("champion", False, f"{named} answers another question: its {other}")
@@ -107,7 +107,7 @@ def _said_by(
     """
     registered, model = champion
     try:
-        kept = read_table(place, registered.run_id, FILE)
+        kept = read_table(place, registered.run_id, PREDICTIONS_FILE)
     except NotBuiltError:
         kept = None
     if kept is not None and covers(kept, rows):

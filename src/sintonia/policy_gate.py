@@ -19,7 +19,7 @@ from sintonia.estimates import Estimate
 from sintonia.features import catalogue
 from sintonia.gate import Requirement
 from sintonia.interactions import open_store
-from sintonia.predictions import FILE
+from sintonia.predictions import PREDICTIONS_FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
 from sintonia.registry import Registered, Tracking, load_registered_policy
 from sintonia.run_files import read_document, read_table
@@ -31,7 +31,7 @@ from sintonia.uplift.study import REPORT, Study
 from sintonia.uplift.values import clustered_mean
 from sintonia.uplift.words import interval
 
-KEYS = (COLUMN, "as_of")
+DECISION_KEYS = (COLUMN, "as_of")
 
 
 def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
@@ -55,7 +55,7 @@ def policy_requirements(
     champion: Registered | None,
 ) -> list[Requirement]:
     """Return everything a candidate policy must show, in the order in which it is told."""
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     tags = place.client.get_run(candidate.run_id).data.tags
     gate = [beats_nothing(rows)]
     if champion is not None:
@@ -83,7 +83,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     ours, theirs = (
         read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
     )
@@ -133,7 +133,7 @@ def _said_by(
         When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
     """
     candidate, champion = both
-    kept = read_table(place, champion.run_id, FILE)
+    kept = read_table(place, champion.run_id, PREDICTIONS_FILE)
     places = {key: at for at, key in enumerate(_keys(kept))}
     if places.keys() >= set(_keys(rows)):
         return _matrix(kept, "chosen")[[places[key] for key in _keys(rows)]]
@@ -185,4 +185,4 @@ def _matrix(rows: pa.Table, name: str) -> Floats:
 
 
 def _keys(rows: pa.Table) -> list[tuple[str, datetime]]:
-    return list(zip(*(rows[name].to_pylist() for name in KEYS), strict=True))
+    return list(zip(*(rows[name].to_pylist() for name in DECISION_KEYS), strict=True))

@@ -13,8 +13,8 @@ from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.pseudonyms import COLUMN, pseudonyms
 from sintonia.training_set import Rows
 
-FILE = "predictions.parquet"
-KEYS = (COLUMN, "as_of", "category")
+PREDICTIONS_FILE = "predictions.parquet"
+PREDICTION_KEYS = (COLUMN, "as_of", "category")
 MODEL = "model"
 CENTS = 100
 
@@ -64,7 +64,7 @@ def covers(table: pa.Table, rows: pa.Table) -> bool:
 
 
 def _keys(table: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(table[name].to_pylist() for name in KEYS), strict=True))
+    return list(zip(*(table[name].to_pylist() for name in PREDICTION_KEYS), strict=True))
 
 
 def judge_together(

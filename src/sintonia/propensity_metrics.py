@@ -30,7 +30,7 @@ class Stakes:
     campaign: ProfitConfig | None = None
 
 
-NOTHING = Stakes()
+NO_STAKES = Stakes()
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Judged:
 
     @classmethod
     def prepare(
-        cls, labels: Floats, propensities: Floats, customers: Ints, stakes: Stakes = NOTHING
+        cls, labels: Floats, propensities: Floats, customers: Ints, stakes: Stakes = NO_STAKES
     ) -> "Judged":
         """Return the rows of one model, sorted and summed. `customers` are codes 0 to n_customers - 1."""
         order = np.argsort(-propensities, kind="stable")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sintonia.frames import history_columns
 from sintonia.model import Model
-from sintonia.predictions import FILE as PREDICTIONS
+from sintonia.predictions import PREDICTIONS_FILE
 from sintonia.uplift.saved import PolicyModel
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
             text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
             path.write_text(text, encoding="utf-8")
         if run.predictions is not None:
-            pq.write_table(run.predictions, Path(folder) / PREDICTIONS, compression="zstd")
+            pq.write_table(run.predictions, Path(folder) / PREDICTIONS_FILE, compression="zstd")
         client.log_artifacts(run_id, folder)
 
 

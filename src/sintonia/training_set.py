@@ -22,7 +22,7 @@ from sintonia.held import Held, Shared
 from sintonia.interactions import Store
 from sintonia.progress import track
 
-KEYS = ("customer_id", "as_of")
+ROW_KEYS = ("customer_id", "as_of")
 BESIDE_CATEGORY = ("rfm", "prior")
 ALONE = EngineConfig(threads=1, feature_cache_gib=0)
 
@@ -163,7 +163,7 @@ def label_features(
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
     asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    table = _beside(asked.select(KEYS), computed)
+    table = _beside(asked.select(ROW_KEYS), computed)
     # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
     assert len(table) * per_key == len(labelled)
     values = np.empty((len(labelled), len(catalogue)), np.float32)
@@ -184,8 +184,8 @@ def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
     if len(pc.unique(computed["as_of"])) == 1:
         there = computed["customer_id"].combine_chunks()
         return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
-    joined = asked.join(computed, list(KEYS), join_type="inner")
-    return joined.sort_by([(key, "ascending") for key in KEYS])
+    joined = asked.join(computed, list(ROW_KEYS), join_type="inner")
+    return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
 
 
 def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:

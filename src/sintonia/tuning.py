@@ -21,7 +21,7 @@ from sintonia.training_set import Rows
 if TYPE_CHECKING:
     import optuna
 
-FILE = "tuning.db"
+TUNING_FILE = "tuning.db"
 PACE = "pace"
 """The trial's attribute that holds the losses all others are relative to."""
 FOLDS = "folds"
@@ -155,7 +155,7 @@ def _study(settings: TrainSettings, workspace: Path, fingerprint: str, binned: B
     dates = [str(fold) for fold in binned.folds]
     name = f"{settings.task.name}-{short_hash([asked, fingerprint, *binned.names, *dates])}"
     study = optuna.create_study(
-        storage=f"sqlite:///{(workspace / FILE).resolve()}",
+        storage=f"sqlite:///{(workspace / TUNING_FILE).resolve()}",
         study_name=name,
         load_if_exists=True,
         pruner=optuna.pruners.PercentilePruner(KEPT, settings.tune.startup_trials, n_min_trials=3),

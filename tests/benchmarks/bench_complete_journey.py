@@ -33,7 +33,7 @@ from sintonia.metrics import resampled
 from sintonia.model import fit_model
 from sintonia.propensity_metrics import Judged
 from sintonia.tasks import choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import COLUMNS
+from sintonia.tasks.categories import CATEGORY_COLUMNS
 from sintonia.training_set import assemble, catalogue_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -60,7 +60,7 @@ def asked(task, date, workspace, words):
     split = timeline.split_snapshots(
         config.split, config.task, store.data_from(kinds), store.data_until(kinds)
     )
-    tables = (store.read_bucket(path, columns=COLUMNS) for path in store.buckets)
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
     return replace(config, task=choose_categories(config.task, tables, split.train[-1])), store, split
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
 from sintonia.behaviour.prior import BehaviouralPrior, fit_prior
-from sintonia.behaviour.repeats import COLUMNS, Repeats, concatenate, count_repeats, read_purchases
+from sintonia.behaviour.repeats import PURCHASE_COLUMNS, Repeats, concatenate, count_repeats, read_purchases
 from sintonia.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read_known(store: "Store", as_of: datetime) -> Known:
     gone = merges.filter(pc.less_equal(merges["merged_at"], pa.scalar(as_of, pa.timestamp("us"))))
     parts: list[tuple[pa.Array, Repeats, Floats]] = []
     for path in store.buckets:
-        table = store.read_bucket(path, columns=(*COLUMNS, "quantity"))
+        table = store.read_bucket(path, columns=(*PURCHASE_COLUMNS, "quantity"))
         ids, purchases = read_purchases(table)
         counted = count_repeats(purchases, len(ids), [as_of])
         quantity = _of_purchases(table, "quantity")
@@ -136,7 +136,7 @@ def read_came(
     ids: list[pa.Array] = []
     bought, spent = [], []
     for path in store.buckets:
-        table = store.read_bucket(path, columns=COLUMNS)
+        table = store.read_bucket(path, columns=PURCHASE_COLUMNS)
         who, purchases = read_purchases(table)
         occurred = _of_purchases(table, "occurred_at")
         rows = (occurred > start) & (occurred <= end)

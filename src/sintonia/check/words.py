@@ -8,7 +8,7 @@ from sintonia.check.leaks import Finding, in_words, leak_figures
 from sintonia.check.proof import Trial
 
 SHOWN_FEATURES = 5
-NOTHING = "-"
+NO_STRENGTH = "-"
 
 
 def check_figures(trials: Sequence[Trial], findings: Sequence[Finding]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def leak_lines(findings: Sequence[Finding]) -> list[str]:
 
 def _auc(found: Finding) -> str:
     if found.strength is None:
-        return NOTHING
+        return NO_STRENGTH
     return f"{found.strength.value:.3f} [{found.strength.low:.3f}, {found.strength.high:.3f}]"
 
 

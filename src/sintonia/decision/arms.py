@@ -21,7 +21,7 @@ from sintonia.decision.limits import Limit, bounds_of
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)
 
-BLOCK = 1 << 15
+CUSTOMERS_PER_DRAW = 1 << 15
 """Customers whose ids are texts of Python's at a time."""
 
 SURE = 5.0
@@ -39,11 +39,11 @@ def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     """
     key = blake2b(salt.encode(), digest_size=32).digest()
     found = np.empty((len(customers), count))
-    for first in range(0, len(customers), BLOCK):
-        some = customers.slice(first, BLOCK).to_pylist()
+    for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
+        some = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
         raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
         numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
-        found[first : first + BLOCK] = numbers.reshape(-1, count)
+        found[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
     return found
 
 

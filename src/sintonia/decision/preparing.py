@@ -1,6 +1,5 @@
 """Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +27,12 @@ from sintonia.features.cells import Cells
 from sintonia.features.expressions import evaluate
 from sintonia.interactions import Store
 from sintonia.memory import release
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.table import effects_table
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger("sintonia")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-BLOCK = 1 << 16  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
+CUSTOMERS_PER_SUM = (
+    1 << 16
+)  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
 SAMPLE = 1 << 16  # customers that find the prices roughly
 COOLING = 0.3
 COLDEST = 1e-4  # of the mean gain: there, a soft maximum is a maximum but for ties
@@ -131,7 +133,10 @@ class _Dual:
         return options
 
     def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
-        blocks = [self.worth[first : first + BLOCK] for first in range(0, len(self.worth), BLOCK)]
+        blocks = [
+            self.worth[first : first + CUSTOMERS_PER_SUM]
+            for first in range(0, len(self.worth), CUSTOMERS_PER_SUM)
+        ]
         if self.threads == 1 or len(blocks) < 2:
             return list(map(work, blocks))
         with ThreadPoolExecutor(self.threads) as pool:

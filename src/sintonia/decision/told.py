@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.config import NONE
-from sintonia.decision.rounds import WHY
+from sintonia.decision.rounds import REASONS_FOLDER
 from sintonia.errors import InputError, NotBuiltError, hint
 from sintonia.interactions import Store
 
@@ -31,7 +31,10 @@ def told_of(store: Store, customer: str, round_id: str | None) -> dict[str, Any]
     merges = store.read_merges()
     now = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
     asked = {customer, now.get(customer, customer)}
-    rows, reasons = pq.read_table(names[name]), pq.read_table(store.rounds / WHY / f"{name}.parquet")
+    rows, reasons = (
+        pq.read_table(names[name]),
+        pq.read_table(store.rounds / REASONS_FOLDER / f"{name}.parquet"),
+    )
     of = [
         one.filter(pc.is_in(one["customer_id"], pc.cast(sorted(asked), "string"))) for one in (rows, reasons)
     ]

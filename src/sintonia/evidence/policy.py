@@ -14,7 +14,7 @@ from sintonia.evidence.treated import PolicyEvidence
 from sintonia.evidence.whole import flat, plain
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
-from sintonia.review.sample import FILE
+from sintonia.review.sample import CONTRIBUTIONS_FILE
 from sintonia.review.treated import as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Run
@@ -66,7 +66,7 @@ def policy_run(
             "fitted.json": model.fitted.as_plain(),
             REVIEW: json.loads(json.dumps(asdict(evidence.story))),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
-            FILE: as_table(evidence.decided),
+            CONTRIBUTIONS_FILE: as_table(evidence.decided),
         },
         model=model,
         predictions=decisions,

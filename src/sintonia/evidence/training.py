@@ -15,7 +15,7 @@ from sintonia.features import as_csv, described
 from sintonia.model import FoldResult
 from sintonia.provenance import code_hash, config_hash, short_hash
 from sintonia.review import drawings
-from sintonia.review.sample import FILE, as_table
+from sintonia.review.sample import CONTRIBUTIONS_FILE, as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Data, Nested, Run
 from sintonia.timeline import label_span
@@ -60,7 +60,7 @@ def training_run(training: Training) -> Run:
             "segments.json": [asdict(segment) for segment in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
-            FILE: as_table(training.sample),
+            CONTRIBUTIONS_FILE: as_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
         model=training.model,

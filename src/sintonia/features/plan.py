@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sintonia.arrays import Numbers
 from sintonia.features import recording
 from sintonia.features import terms as planned
-from sintonia.features.arrow import KEYS
+from sintonia.features.arrow import HISTORY_KEYS
 from sintonia.features.columns import columns_of
 from sintonia.features.combine import itself
 from sintonia.features.histories import DAY
@@ -65,7 +65,7 @@ class Plan:
     def reads(self) -> tuple[str, ...]:
         """The columns of the interactions to load: the keys, and those that terms of any table are made of."""
         beside = UNSUBSCRIBED if "attributes" in self.others else ()
-        return tuple(dict.fromkeys([*KEYS, *self.columns, *beside]))
+        return tuple(dict.fromkeys([*HISTORY_KEYS, *self.columns, *beside]))
 
     @property
     def n_terms(self) -> int:

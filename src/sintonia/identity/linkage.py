@@ -80,7 +80,7 @@ class Linked:
 
 
 _NONE = np.zeros(0, np.int64)
-NOTHING = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
+NO_LINKS = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
 """No merge at all."""
 
 

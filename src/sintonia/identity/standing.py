@@ -1,7 +1,5 @@
 """Which ties stand: those of shared identifiers, of matched records and of overrides, less what rules forbid."""
 
-import logging
-
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -11,8 +9,7 @@ from sintonia.config import IdentityConfig
 from sintonia.engine import fetch_row
 from sintonia.identity.guards import Rules, Ties, accepted
 from sintonia.identity.overrides import Overrides
-
-log = logging.getLogger(__name__)
+from sintonia.progress import log
 
 
 def settle_ties(connection: duckdb.DuckDBPyConnection, config: IdentityConfig, overrides: Overrides) -> None:

@@ -1,6 +1,5 @@
 """A list scored from end to end: rows located, customers scored chunk by chunk, rows written in their places."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from sintonia import __version__
 from sintonia.config import ScoreSettings
 from sintonia.drift import Tally, Watched, drift_of, watch
 from sintonia.engine import drop_tables
-from sintonia.erasure.tombstones import FILE as TOMBSTONES
-from sintonia.erasure.tombstones import read_tombstones
+from sintonia.erasure.tombstones import TOMBSTONES_FILE, read_tombstones
 from sintonia.errors import SintoniaError
 from sintonia.interactions import Store
 from sintonia.lists import json_lines
@@ -31,13 +29,11 @@ from sintonia.lists.rows import LOCATED, ROWS, Located, locate, regrouped, suppr
 from sintonia.lists.spool import Spool, open_spool, whole
 from sintonia.lists.write import check_size, ending, writing
 from sintonia.memory import release
-from sintonia.progress import counter
+from sintonia.progress import counter, log
 from sintonia.tasks import label_kinds
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger("sintonia")
 
 
 @dataclass(frozen=True)
@@ -187,7 +183,7 @@ def _told(
     suppressed = digest(Path(settings.suppress)) if settings.suppress else None
     by = [(one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models]
     asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
-    tombstones = Path(settings.workspace) / TOMBSTONES
+    tombstones = Path(settings.workspace) / TOMBSTONES_FILE
     erased = digest(tombstones) if tombstones.is_file() else None
     acted = (settings.tasks, settings.features, settings.engagement, settings.as_of)
     return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]

@@ -20,8 +20,8 @@ from sintonia.pipelines.building import build, simulate
 from sintonia.pipelines.reviewing import review
 from sintonia.pipelines.serving import score
 from sintonia.pipelines.training import train
-from sintonia.pseudonyms import FILE as KEY_FILE
-from sintonia.review.sample import KEYS
+from sintonia.pseudonyms import KEY_FILE
+from sintonia.review.sample import SAMPLE_KEYS_FOLDER
 from sintonia.summaries.demonstration import demo_figures
 from sintonia.summaries.figures import Figures
 
@@ -45,7 +45,7 @@ def demo(settings: DemoSettings) -> Figures:
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
     made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
-    made += [kept for kept in [workspace / "features", workspace / KEYS] if kept.is_dir()]
+    made += [kept for kept in [workspace / "features", workspace / SAMPLE_KEYS_FOLDER] if kept.is_dir()]
     return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 
 

@@ -1,6 +1,5 @@
 """Logged decisions to a policy that earned its place."""
 
-import logging
 from pathlib import Path
 
 from sintonia import registry
@@ -10,7 +9,7 @@ from sintonia.evidence import Reported, policy_evidence, policy_run
 from sintonia.features import catalogue, fit
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import kept_decisions
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.pseudonyms import workspace_key
 from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
@@ -29,8 +28,6 @@ from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import study
 from sintonia.uplift.table import effects_table
 from sintonia.uplift.words import study_figures, study_lines
-
-log = logging.getLogger("sintonia")
 
 
 def train_policy(settings: TrainSettings) -> Figures:

@@ -1,6 +1,5 @@
 """Histories to judged models, their comparison and promotion."""
 
-import logging
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from sintonia.pipelines.cards import write_card
 from sintonia.pipelines.policies import train_policy
 from sintonia.policy_gate import policy_requirements
 from sintonia.predictions import predictions_of
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
 from sintonia.reference import Reference, decile, fit_reference, judge
@@ -38,7 +37,7 @@ from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import compare_figures, promote_figures, train_figures
 from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
+from sintonia.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
 from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
 
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T", TrainSettings, CheckSettings)
-log = logging.getLogger("sintonia")
 
 
 def train(settings: TrainSettings) -> Figures:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sintonia.interactions import Store
 
 LATEST = 150
-COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
+HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class History:
 def histories(store: Store, asked: Sequence[tuple[str, datetime]]) -> list[History]:
     """Return the history of each customer as it was visible at the date asked for."""
     customers = {customer for customer, _ in asked}
-    parts = [store.read_bucket(path, customers, COLUMNS) for path in store.buckets]
+    parts = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
     rows = pa.concat_tables(parts)
     owner = np.asarray(rows["customer_id"].cast(pa.string()).to_pylist(), object)
     places = {customer: np.flatnonzero(owner == customer) for customer in customers}

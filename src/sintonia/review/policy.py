@@ -9,7 +9,7 @@ from sintonia.review.data import Check
 from sintonia.review.treated import EffectStory, Treated
 from sintonia.review.words import Finding
 
-NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
+DO_NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _personal(study: Mapping[str, Any]) -> Finding:
 
 def _worth(study: Mapping[str, Any]) -> Finding:
     policies = study["policies"]
-    chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[NOTHING]["doubly_robust"]
+    chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[DO_NOTHING]["doubly_robust"]
     evidence = (
         f"A decision is worth {told(chosen)} by what was chosen, {told(nothing)} by doing nothing, costs taken off, "
         f"on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who taught nothing."

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from sintonia.model import Model
 
-FILE = "contributions.parquet"
+CONTRIBUTIONS_FILE = "contributions.parquet"
 EXPLAINED_ROWS = 2000
-KEYS = "samples"
+SAMPLE_KEYS_FOLDER = "samples"
 """The workspace's folder of who stands behind the sample numbers of each run."""
 VALUE, CONTRIBUTION = "value.", "contribution."
 
@@ -95,7 +95,7 @@ def explanation(table: pa.Table) -> "shap.Explanation":
 
 def key_path(workspace: Path, run_id: str) -> Path:
     """Return where the key to the sample numbers of a run lies."""
-    return workspace / KEYS / f"{run_id}.parquet"
+    return workspace / SAMPLE_KEYS_FOLDER / f"{run_id}.parquet"
 
 
 def write_key(rows: Rows, path: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sintonia.config import SimulateSettings
 
-BLOCK = 10_000
+PEOPLE_PER_BLOCK = 10_000
 """People drawn at a time: the bound on memory."""
 
 
@@ -69,10 +69,10 @@ class SiloRows:
 
 
 def draw_world(settings: "SimulateSettings", block: int, seed: np.random.SeedSequence) -> World:
-    """Return the people numbered from block x BLOCK on, and their lives."""
+    """Return the people numbered from block x PEOPLE_PER_BLOCK on, and their lives."""
     time = calendar(settings)
     rngs = [np.random.default_rng(child) for child in seed.spawn(5)]
-    numbers = np.arange(block * BLOCK, min(settings.customers, (block + 1) * BLOCK))
+    numbers = np.arange(block * PEOPLE_PER_BLOCK, min(settings.customers, (block + 1) * PEOPLE_PER_BLOCK))
     people = draw_people(rngs[0], numbers, time)
     particulars = draw_particulars(rngs[1], people)
     registrations = draw_registrations(rngs[1], people, particulars, time)

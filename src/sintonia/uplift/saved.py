@@ -22,7 +22,7 @@ from sintonia.uplift.policies import gains
 from sintonia.uplift.study import chosen
 
 FORMAT = 2
-FILE = "policy.json"
+POLICY_FILE = "policy.json"
 SLOPES = ("columns", "center", "spread", "coefficients")
 NUMBERS = ("constants", "means", "weights")
 
@@ -92,7 +92,7 @@ class PolicyModel:
             "unexplained": effects.unexplained.tolist(),
             "opinions": [_told(opinion, folder, number) for number, opinion in enumerate(opinions)],
         }
-        (folder / FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+        (folder / POLICY_FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def load_policy(folder: Path) -> PolicyModel:
@@ -105,9 +105,9 @@ def load_policy(folder: Path) -> PolicyModel:
     UnsupportedModelError
         When another version of sintonia wrote it.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"No policy in '{folder}'; it should hold {FILE}.")
-    told: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    if not (folder / POLICY_FILE).is_file():
+        raise InputError(f"No policy in '{folder}'; it should hold {POLICY_FILE}.")
+    told: dict[str, Any] = json.loads((folder / POLICY_FILE).read_text(encoding="utf-8"))
     if told["format"] != FORMAT:
         raise UnsupportedModelError(
             f"The policy in '{folder}' has format {told['format']}; this version reads {FORMAT}. Train it again."

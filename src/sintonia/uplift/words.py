@@ -9,7 +9,7 @@ from sintonia.uplift.points import Points
 from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, Segment
 from sintonia.uplift.study import Study
 
-COLUMNS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
+VALUE_HEADINGS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
 
 
 def study_lines(found: Study, logging: LoggingPolicy, points: Points) -> list[str]:
@@ -118,7 +118,7 @@ def _segment(one: Segment, actions: Sequence[str], features: Sequence[str]) -> d
 
 
 def _table(found: Study) -> Iterator[str]:
-    yield f"  {'':<22}{COLUMNS[0]:>8}" + "".join(f"{title:>28}" for title in COLUMNS[1:])
+    yield f"  {'':<22}{VALUE_HEADINGS[0]:>8}" + "".join(f"{title:>28}" for title in VALUE_HEADINGS[1:])
     for name, worth in found.report.worths.items():
         told = (worth.ips, worth.snips, worth.doubly_robust, worth.against_constant)
         yield f"  {name:<22}{worth.treated:>8.0%}" + "".join(f"{interval(one):>28}" for one in told)

@@ -15,7 +15,7 @@ ORDERS = 5.0
 
 REDUCED = "discount > 0"
 REDUCED_AMOUNT = "CASE WHEN discount > 0 THEN amount ELSE 0 END"
-NOTHING = "nothing bought in the window"
+NOTHING_BOUGHT = "nothing bought in the window"
 NO_MONEY = "no money spent in the window"
 WHY = {
     "discounted_share": "Who buys only what is reduced is bought, not won, and leaves with the last discount",
@@ -61,7 +61,7 @@ def _price(days: int) -> list[Feature]:
     return [
         _feature(
             "discounted_share", "Part of the purchases (lines of an order) at a discount", "share", days
-        )((reduced, lines), ratio, missing=NOTHING),
+        )((reduced, lines), ratio, missing=NOTHING_BOUGHT),
         _feature("full_price_share", "Part of the money spent at full price", "share", days)(
             (reduced_money, money), rest_share, missing=NO_MONEY
         ),
