@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from sintonia.calibrator import Calibrator
 from sintonia.config import DriftConfig, FeaturesConfig, TaskConfig
-from sintonia.drift import Drift, Moved, drift_of, tally, watch
+from sintonia.drift import ColumnDrift, Drift, drift_of, tally, watch
 from sintonia.errors import DriftError
 from sintonia.features import Fitted
 from sintonia.model import Model
-from sintonia.reference import Reference, decile
+from sintonia.reference import TrainingProfile, decile
 
 RNG = np.random.default_rng(4)
 THEN = RNG.normal(size=(5000, 2)).astype(np.float32)
 START = datetime(2025, 1, 1)
-REFERENCE = Reference(
+REFERENCE = TrainingProfile(
     5000,
     tuple(decile(THEN[:, at]) for at in (0, 1)),
     "",
@@ -51,7 +51,7 @@ def drift(values, outcome=None, chunks=1):
 
 
 def test_the_index_is_that_of_the_formula():
-    even = Reference(
+    even = TrainingProfile(
         10, (decile(np.array([1.0, 2.0])),), "", (), np.zeros((1, 1))
     )  # half and half of 10 rows
     counts = tally(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
@@ -92,11 +92,11 @@ def test_missing_values_are_a_part_of_their_own():
 
 NEAR = (datetime(2025, 1, 20), datetime(2025, 1, 20))
 TODAY = DriftConfig(today="2025-01-25")
-FAR = Drift(500, (Moved("rfm__b", 0.9, 0.1), Moved("rfm__a", 0.01, 0.1)))
+FAR = Drift(500, (ColumnDrift("rfm__b", 0.9, 0.1), ColumnDrift("rfm__a", 0.01, 0.1)))
 
 
 def test_nothing_is_said_of_a_young_model_and_customers_like_its_own():
-    watched = watch(MODEL, Drift(500, (Moved("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
+    watched = watch(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
     assert (watched.warnings, watched.refusals) == ((), ())
     watched.refuse(force=False)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sintonia.errors import InputError
-from sintonia.reference import Judged, Reference, count_parts, decile, fit_reference
-from sintonia.training_set import Rows
+from sintonia.reference import OutcomeRatio, TrainingProfile, count_parts, decile, fit_reference
+from sintonia.training_set import Dataset
 
 NAN = float("nan")
 
@@ -19,7 +19,7 @@ NAN = float("nan")
 def rows(values, names):
     table = np.array(values, np.float32)
     n = len(table)
-    return Rows(
+    return Dataset(
         np.arange(n).astype(object), np.zeros(n, "datetime64[us]"), table, np.zeros(n, np.int8), names
     )
 
@@ -55,11 +55,13 @@ def test_deciles_of_even_values_hold_a_tenth_each():
 
 def test_a_reference_survives_json():
     found = fit_reference(rows([[0.1, NAN], [0.3, NAN], [0.7, 2.5]], ("profile__tenure", "a")), seed=1)
-    found = replace(found, until=datetime(2025, 1, 1), outcome=found.columns[0], judged=Judged(1.1, 0.1, 2.0))
-    again = Reference.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
+    found = replace(
+        found, until=datetime(2025, 1, 1), outcome=found.columns[0], judged=OutcomeRatio(1.1, 0.1, 2.0)
+    )
+    again = TrainingProfile.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
     plain = {"medians": np.empty(0)}
     assert replace(again, **plain).as_plain() == replace(found, **plain).as_plain()
     assert again.judged == found.judged
     np.testing.assert_array_equal(again.medians, found.medians)
     with pytest.raises(InputError, match="train it again"):
-        Reference.from_plain({"rows": 1})
+        TrainingProfile.from_plain({"rows": 1})

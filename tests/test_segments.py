@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 
 from sintonia.segments import judge_segments
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 N = 4000
 RNG = np.random.default_rng(4)
@@ -21,7 +21,7 @@ def judged(said, category=None, categories=()):
     ids = np.array([f"c{at // 2}" for at in range(N)], object)
     as_of = np.full(N, datetime(2025, 1, 1), "datetime64[us]")
     label = (RNG.random(N) < TRUE).astype(np.int8)
-    rows = Rows(ids, as_of, values, label, names, category)
+    rows = Dataset(ids, as_of, values, label, names, category)
     return {(one.by, one.name): one for one in judge_segments(rows, said, categories)}
 
 

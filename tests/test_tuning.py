@@ -10,7 +10,7 @@ from sintonia.config import ModelConfig, RangeConfig, TaskConfig, TrainSettings,
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.model import bin_folds, validate
 from sintonia.timeline import Split, rolling_folds
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.tuning import TUNING_FILE, search, validated
 
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * step) for step in range(4)]
@@ -42,7 +42,7 @@ def rows(per_date=300, seed=5):
     n = per_date * len(DATES)
     values = rng.normal(size=(n, 4)).astype(np.float32)
     chance = 1 / (1 + np.exp(-2.5 * np.sign(values[:, 0] * values[:, 1]) - values[:, 0]))
-    return Rows(
+    return Dataset(
         customer_id=np.arange(n).astype(str).astype(object),
         as_of=np.repeat(np.array(DATES, "datetime64[us]"), per_date),
         values=values,

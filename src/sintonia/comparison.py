@@ -52,7 +52,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Runs, newest first, compared to one of them by one metric; the reference comes first."""
 
     task: str
@@ -73,7 +73,7 @@ class _Reference:
     metric: str
 
 
-def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
+def compare_runs(place: Tracking, settings: CompareSettings) -> RunComparison:
     """Return the task's runs compared to the champion's, or to the version asked for, or to the newest.
 
     Raises
@@ -104,7 +104,7 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
     to = _Reference(first, predictions, place.client.get_run(first.run_id).data.params, metric)
     others = [known[version] for version in reversed(chosen) if version != first.version]
     told = [_compared(place, one, to, settings) for one in others]
-    return Comparison(task, metric, (_compared(place, first, to, settings, alone), *told))
+    return RunComparison(task, metric, (_compared(place, first, to, settings, alone), *told))
 
 
 def _compared(

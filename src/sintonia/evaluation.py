@@ -15,7 +15,7 @@ from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, NotEnoughDataError
 from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
 from sintonia.metrics import Metric, captured, resampled
-from sintonia.propensity_metrics import NO_STAKES, Judged, Stakes
+from sintonia.propensity_metrics import NO_STAKES, Stakes, WeightedPropensities
 
 DRAWS = 300
 DEPTHS = np.arange(0, 41) / 40
@@ -64,7 +64,9 @@ def evaluate(
     said = {name: np.asarray(values, dtype=np.float64) for name, values in propensities.items()}
     names, codes = np.unique(np.asarray(customers), return_inverse=True)
     _check(truth, said, codes)
-    judged = {name: Judged.prepare(truth, values, codes, stakes) for name, values in said.items()}
+    judged = {
+        name: WeightedPropensities.prepare(truth, values, codes, stakes) for name, values in said.items()
+    }
     told = _judge(judged, len(names), draws, seed)
     bins = {name: calibration_bins(truth, values, codes) for name, values in said.items()}
     return Evaluation(len(truth), len(names), round(float(truth.mean()), DIGITS), bins=bins, **told)
@@ -120,7 +122,10 @@ def evaluate_amounts(
 
 
 def _judge(
-    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+    customers: int,
+    draws: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Return estimates, differences of the first to the others, and gains of models prepared on the same rows."""
     everyone = np.ones((1, customers))
@@ -140,7 +145,10 @@ def _judge(
 
 
 def _draw(
-    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+    customers: int,
+    draws: int,
+    seed: int,
 ) -> dict[str, Floats]:
     """Each model's metrics under the same draws of customers.  # (n_metrics, n_draws) each"""
     drawn: dict[str, list[Floats]] = {name: [] for name in judged}

@@ -11,7 +11,7 @@ from sintonia.errors import InputError
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.pseudonyms import COLUMN, pseudonyms
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 PREDICTIONS_FILE = "predictions.parquet"
 PREDICTION_KEYS = (COLUMN, "as_of", "category")
@@ -19,7 +19,7 @@ MODEL = "model"
 CENTS = 100
 
 
-def predictions_of(rows: Rows, said: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
+def predictions_of(rows: Dataset, said: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
     """Return one row a test row: pseudonym, as_of, category (-1 without), label, and a column a model.
 
     `said` is name to propensities, or to expected cents; the first is the model, whose column is `model`.

@@ -34,7 +34,7 @@ NO_STAKES = Stakes()
 
 
 @dataclass(frozen=True)
-class Judged:
+class WeightedPropensities:
     """One model's test rows, prepared so that its metrics under any customer weights are a few array sums.
 
     `customers` and `labels` are in falling order of score, `starts` marks the first row of every group of
@@ -53,7 +53,7 @@ class Judged:
     @classmethod
     def prepare(
         cls, labels: Floats, propensities: Floats, customers: Ints, stakes: Stakes = NO_STAKES
-    ) -> "Judged":
+    ) -> "WeightedPropensities":
         """Return the rows of one model, sorted and summed. `customers` are codes 0 to n_customers - 1."""
         order = np.argsort(-propensities, kind="stable")
         starts = np.flatnonzero(np.diff(propensities[order], prepend=np.inf) != 0)

@@ -25,7 +25,7 @@ FILES = "sintonia"
 
 
 @dataclass(frozen=True)
-class Nested:
+class ChildRun:
     """A run inside a run: a trial of a search or a fold of a validation, with how long it took."""
 
     name: str
@@ -33,7 +33,7 @@ class Nested:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    nested: tuple["Nested", ...] = ()
+    nested: tuple["ChildRun", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Run:
     model: Model | PolicyModel
     predictions: pa.Table | None = None
     data: Sequence[Data] = ()
-    nested: Sequence[Nested] = ()
+    nested: Sequence[ChildRun] = ()
 
 
 def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
@@ -99,7 +99,9 @@ def log_data(client: "MlflowClient", run_id: str, data: Sequence[Data]) -> None:
     client.log_inputs(run_id, datasets=inputs)
 
 
-def log_nested(client: "MlflowClient", experiment_id: str, parent_id: str, nested: Sequence[Nested]) -> None:
+def log_nested(
+    client: "MlflowClient", experiment_id: str, parent_id: str, nested: Sequence[ChildRun]
+) -> None:
     """Log runs inside a run, and theirs inside them; each ended now and began as long before as it took."""
     from mlflow.entities import Metric, Param, RunTag
 

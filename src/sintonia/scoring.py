@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings, iso_time
-from sintonia.drift import Tally, tally
+from sintonia.drift import BinCounts, tally
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
 from sintonia.model import Model
 from sintonia.tasks import label_kinds
 from sintonia.timeline import midnight
-from sintonia.training_set import Rows, assemble
+from sintonia.training_set import Dataset, assemble
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Outcomes:
     """
 
     model: Model
-    rows: Rows
+    rows: Dataset
     outcome: Floats
     median_cents: Floats | None
     category: tuple[str, ...] | None
-    tally: Tally | None
+    tally: BinCounts | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def score_customers(
     return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
 
 
-def outcomes_of(model: Model, rows: Rows, listed: int = 0) -> Outcomes:
+def outcomes_of(model: Model, rows: Dataset, listed: int = 0) -> Outcomes:
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
     counted = None if model.reference is None else tally(model.reference, rows.values, outcome)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sintonia.arrays import Floats, Ints
 from sintonia.estimates import DIGITS, Estimate, estimate
 from sintonia.metrics import cluster_variance, equal_mass_bins
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 TOLERANCE = 0.05
 """Distance of propensity and observed rate that a segment may have: at fault is only what surely lies above."""
@@ -36,7 +36,7 @@ class Segment:
     fails: bool
 
 
-def judge_segments(rows: Rows, propensities: Floats, categories: Sequence[str] = ()) -> list[Segment]:
+def judge_segments(rows: Dataset, propensities: Floats, categories: Sequence[str] = ()) -> list[Segment]:
     """Return the segments of the rows in which propensities can be judged, by channel, tenure, category and decile.
 
     The channel is the one of the last interaction, the tenure that since the first purchase; what the rows'
@@ -77,7 +77,7 @@ def _segment(by: str, name: str, said: Floats, gaps: Floats, variance: float) ->
 
 
 def segment_names(
-    rows: Rows, propensities: Floats, categories: Sequence[str] = ()
+    rows: Dataset, propensities: Floats, categories: Sequence[str] = ()
 ) -> dict[str, NDArray[np.str_]]:
     """Return each way to segment that the features tell of, with every row's segment, "" for none."""
     named = {"decile": _deciles(equal_mass_bins(propensities))}

@@ -31,7 +31,7 @@ from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.interactions import open_store
 from sintonia.metrics import resampled
 from sintonia.model import fit_model
-from sintonia.propensity_metrics import Judged
+from sintonia.propensity_metrics import WeightedPropensities
 from sintonia.tasks import choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import CATEGORY_COLUMNS
 from sintonia.training_set import assemble, catalogue_of
@@ -147,7 +147,7 @@ def macro(parts):
     for name in names:
         said = np.concatenate([outcomes[name] for _, outcomes, _ in parts])
         judged = [
-            Judged.prepare(label[mine], said[mine], whose[mine])
+            WeightedPropensities.prepare(label[mine], said[mine], whose[mine])
             for mine in (category == c for c in np.unique(category))
         ]
         table[name] = np.concatenate(

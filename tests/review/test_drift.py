@@ -9,7 +9,7 @@ import pytest
 from sintonia.drift import SCORE, drift_from, tally
 from sintonia.reference import decile, fit_reference
 from sintonia.review.drift import SHIFTED, label_rates, now_against, profiles
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 RNG = np.random.default_rng(5)
 BEFORE, AFTER = datetime(2026, 1, 1), datetime(2026, 2, 1)
@@ -21,7 +21,7 @@ def rows(values, as_of=BEFORE, label=None):
     ids = np.array([f"C{at}" for at in range(n)], object)
     names = tuple(f"f{at}" for at in range(values.shape[1]))
     label = np.zeros(n, np.int8) if label is None else np.asarray(label, np.int8)
-    return Rows(ids, np.full(n, as_of, "datetime64[us]"), values, label, names)
+    return Dataset(ids, np.full(n, as_of, "datetime64[us]"), values, label, names)
 
 
 def told(before, after, as_of=BEFORE):

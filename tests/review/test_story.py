@@ -6,10 +6,10 @@ import pytest
 from sintonia.explain import Contributions
 from sintonia.review.story import (
     dependences,
+    family_stability,
     family_sums,
     family_weights,
     interaction_shares,
-    retold,
     stability,
 )
 
@@ -67,10 +67,12 @@ def test_stability_is_the_rank_correlation_with_the_last_date(last, agreement):
 
 
 def test_a_family_that_only_an_older_fold_tells_of_is_not_in_common():
-    found = retold({"2026-01-01": {"old": 1.0, "rfm": 1.0}, "2026-02-01": {}, "this model": {"rfm": 5.0}})
+    found = family_stability(
+        {"2026-01-01": {"old": 1.0, "rfm": 1.0}, "2026-02-01": {}, "this model": {"rfm": 5.0}}
+    )
     assert found.common == (0.5, 0.0, 1.0)
     assert found.shares == {"rfm": (0.5, 0.0, 1.0), "old": (0.5, 0.0, 0.0)}
-    assert retold({"a": {"rfm": 1.0}, "this model": {}}).common == (
+    assert family_stability({"a": {"rfm": 1.0}, "this model": {}}).common == (
         1.0,
         1.0,
     )  # it moves nothing: nothing to tell

@@ -11,7 +11,7 @@ from chromium import chromium
 from review.made import CATALOGUE, HOSTILE, Linear, review, sample
 from sintonia.estimates import Estimate
 from sintonia.pages import number, percent
-from sintonia.review import render, views, words
+from sintonia.review import render_review, views, words
 from sintonia.review.page import TWO_DIGITS
 from sintonia.review.worries import of_data, of_groups
 
@@ -20,7 +20,7 @@ MEANINGS = {entry.name: entry for entry in CATALOGUE}
 
 @cache
 def page():
-    return render(review())
+    return render_review(review())
 
 
 def data():

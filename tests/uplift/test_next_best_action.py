@@ -10,7 +10,7 @@ import pytest
 from sintonia import registry, run_files
 from sintonia.cli import main
 from sintonia.config import TrackingConfig
-from sintonia.evidence.whole import plain
+from sintonia.evidence.whole import metric_key
 from sintonia.pages import number
 from sintonia.review.sample import CONTRIBUTIONS_FILE
 
@@ -158,7 +158,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     metrics = place.client.get_run(registered.run_id).data.metrics
     for name in figures["policies"]:
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page)[1]
-        assert f"<td>{number(metrics[f'{plain(name)}.doubly_robust'])} (" in row
+        assert f"<td>{number(metrics[f'{metric_key(name)}.doubly_robust'])} (" in row
     explained_as_the_policy_has_it(page, policy, place, registered.run_id)
     key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
     kept = run_files.read_table(place, registered.run_id, CONTRIBUTIONS_FILE)

@@ -7,7 +7,7 @@ import numpy as np
 
 from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.decision import kernels
-from sintonia.decision.kernels import Bounds, Taken, Wanted
+from sintonia.decision.kernels import BestChoices, LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
 from sintonia.decision.prices import Prices, find_prices
 
@@ -73,17 +73,19 @@ def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: i
     return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
 
 
-def _round(worth: Floats32, prices: Prices, bounds: Bounds, rng: np.random.Generator) -> Taken:
+def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator) -> Taken:
     """Return one choice a customer, and what the choices take of each limit.
 
     What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
     next best, and what is then left over goes to whom it is worth the most.
     """
     n = len(worth)
-    wanted = Wanted(np.empty(n, np.int64), np.empty(n))
+    wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
     kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
     taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
-    kernels.place(worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken)
+    kernels.choose_within_limits(
+        worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
+    )
     _meet_minima(worth, bounds, taken)
     for _ in range(ROUNDS):
         gain = _best(worth) - _chosen(worth, taken.choice)
@@ -93,7 +95,7 @@ def _round(worth: Floats32, prices: Prices, bounds: Bounds, rng: np.random.Gener
     return taken
 
 
-def _meet_minima(worth: Floats32, bounds: Bounds, taken: Taken) -> None:
+def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Taken) -> None:
     """Move customers, those who lose the least first, to options of which a minimum is not met."""
     option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
     for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():

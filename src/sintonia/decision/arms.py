@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from sintonia.arrays import Bools, Floats, Ints
 from sintonia.decision import kernels
-from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.kernels import LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
 
 ARMS = ("policy", "explore", "holdout")
@@ -96,12 +96,12 @@ def explore(
     return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
 
 
-def keep_within(bounds: Bounds, order: Ints, taken: Taken) -> None:
+def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
     """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
     n_options = bounds.weight.shape[1]
     nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
     worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
-    kernels.place(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
+    kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
 def _surely(most: float, heaviest: float) -> float:

@@ -18,7 +18,7 @@ from sintonia.decision.arms import (
     keep_within,
     uniforms,
 )
-from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.kernels import LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
 from sintonia.decision.options import Factors, Options
 from sintonia.decision.timing import Hours
@@ -134,7 +134,7 @@ def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bool
     return kept
 
 
-def _fall_back(worth: Floats32, may: Bools, bounds: Bounds, taken: Taken) -> Bools:
+def _fall_back(worth: Floats32, may: Bools, bounds: LimitMatrix, taken: Taken) -> Bools:
     """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
     mark = np.zeros(len(worth), np.bool_)
     for place in np.flatnonzero(may.any(axis=0)).tolist():

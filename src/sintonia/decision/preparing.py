@@ -15,7 +15,7 @@ from sintonia.decision.checking import check, refuse_unknown
 from sintonia.decision.choosing import Case
 from sintonia.decision.contacts import complaining, open_tables
 from sintonia.decision.effects import effects_matrix, read_effects
-from sintonia.decision.facts import Known, marked, read_attribute, read_facts
+from sintonia.decision.facts import CustomersAtDate, marked, read_attribute, read_facts
 from sintonia.decision.options import Factors
 from sintonia.decision.refusals import Refusals, rule_names
 from sintonia.decision.rounds import Round, live_decisions, sent_rows
@@ -72,7 +72,7 @@ def prepare(
             if customers is not None:
                 table = table.schema.empty_table()
             release()
-            known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
+            known = CustomersAtDate(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
             hours = _hours(known, store, settings, one)
             refusals = check(connection, policy, ids, facts, one.decided_at)
@@ -115,7 +115,7 @@ def _customers(
     return ids["customer_id"].combine_chunks()
 
 
-def _hours(known: Known, store: Store, settings: DecideSettings, one: Round) -> Hours:
+def _hours(known: CustomersAtDate, store: Store, settings: DecideSettings, one: Round) -> Hours:
     policy, n = settings.engagement, len(known.ids)
     send = policy.send
     like = [read_attribute(known, name) for name in send.people_like]

@@ -4,11 +4,11 @@ from sintonia.evidence.policy import policy_run
 from sintonia.evidence.review import story_of
 from sintonia.evidence.training import fold_figures, training_run
 from sintonia.evidence.treated import Reported, policy_evidence
-from sintonia.evidence.whole import Training
+from sintonia.evidence.whole import TrainingResult
 
 __all__ = [
     "Reported",
-    "Training",
+    "TrainingResult",
     "fold_figures",
     "policy_evidence",
     "policy_run",

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sintonia import __version__
 from sintonia.config import TrainSettings
 from sintonia.evidence.treated import PolicyEvidence
-from sintonia.evidence.whole import flat, plain
+from sintonia.evidence.whole import flat, metric_key
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
 from sintonia.review.sample import CONTRIBUTIONS_FILE
@@ -34,7 +34,8 @@ def policy_run(
     """
     decisions, learnt = judged
     values = {
-        f"{plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
+        f"{metric_key(name)}.doubly_robust": of["doubly_robust"][0]
+        for name, of in figures["policies"].items()
     }
     difference, low, high = figures["gate"]["difference"]
     gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}

@@ -80,7 +80,7 @@ def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     if plan.sequels.n_slots:
         _sum(plan.sequels, sheet, (whole, columns))
     if plan.moments.n_slots:
-        ordered_loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
+        ordered_loops.fill_positions(sheet.course, *_wanted(plan.moments, sheet), floats)
     for _, windows, (found, member) in plan.distinct:
         ordered_loops.distinct(sheet.course, made[member], made[found].rows, windows, whole)
     for one, windows, (values,) in plan.extremes:

@@ -127,7 +127,7 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
         steps=steps,
         totals=summed([term for term in sums if not planned.follows(term)]),
         sequels=planned.in_time(summed([term for term in sums if planned.follows(term)]), steps),
-        moments=planned.in_time(planned.moments(floats, steps), steps),
+        moments=planned.in_time(planned.position_slots(floats, steps), steps),
         distinct=planned.distinct([one for one in whole if isinstance(one, Distinct)], place, windows, steps),
         extremes=planned.extremes([one for one in floats if isinstance(one, Extreme)], place, windows, steps),
         decayed=planned.fading([one for one in floats if isinstance(one, Decayed)], place, DAY, steps),

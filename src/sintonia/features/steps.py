@@ -19,9 +19,9 @@ from sintonia.features.sheet import (
     Look,
     Sheet,
     as_text,
-    chosen,
     clock,
     earlier,
+    fill_where,
     known_texts,
     look_back,
     places,
@@ -135,7 +135,7 @@ class Steps:
             return self._step(("ones", where), lambda on: np.where(on.made[mask], 1, missing), mask)
         values = self.whole(column, missing)
         key = ("chosen", where, column, missing)
-        return self._step(key, lambda on: chosen(on.made[mask], on.made[values], missing), mask, values)
+        return self._step(key, lambda on: fill_where(on.made[mask], on.made[values], missing), mask, values)
 
     def texts(self, where: Filter, column: str) -> int:
         """Return the number of the mask of a filter's rows that have a text in a column."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @compiled()
-def place(times: tuple[Array, Array], line: "Grid", placed: tuple[Array, Array]) -> int:
+def slice_rows(times: tuple[Array, Array], line: "Grid", placed: tuple[Array, Array]) -> int:
     """Fill each row's slice and the first snapshot that sees it, and return how many rows are seen late.
 
     `line.near` tells of equal spans of time between which two edges they begin, so that rows in any order find

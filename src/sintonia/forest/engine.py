@@ -179,7 +179,7 @@ def _scores(forest: Forest, matrix: Array, n_threads: int, link: str) -> Array:
     def work(first: int, stop: int) -> None:
         codes, levels = _encoded(forest, matrix[first:stop], score_kernels.SCORE_ROWS)
         raw = np.empty(codes.shape[1:])
-        score_kernels.score(codes, levels, forest.tables, raw)
+        score_kernels.sum_trees(codes, levels, forest.tables, raw)
         scores[first:stop] = raw.ravel()[: stop - first]
         if link == "sigmoid":
             score_kernels.sigmoid(scores[first:stop], forest.slope)

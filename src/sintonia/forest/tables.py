@@ -35,7 +35,7 @@ class Nodes(NamedTuple):
     share: Array  # (n_nodes, 3) of training rows, by this feature alone: left, right, came here
 
 
-class Steps(NamedTuple):
+class ScoreSteps(NamedTuple):
     """What a score does: going right at `node` keeps only the bits `keep` of byte `byte`."""
 
     node: Array
@@ -68,7 +68,7 @@ class Tables(NamedTuple):
 
     columns: Columns
     nodes: Nodes
-    steps: Steps
+    steps: ScoreSteps
     leaves: Leaves
     trees: Trees
 

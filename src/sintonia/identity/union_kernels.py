@@ -118,7 +118,7 @@ class Growth(NamedTuple):
 
 
 @compiled()
-def grow(growth: Growth, ties: tuple[Array, Array, Array, Array], ended: Array) -> int:
+def grow_unions(growth: Growth, ties: tuple[Array, Array, Array, Array], ended: Array) -> int:
     """Return how many rows (node, root, since, until, weakness) ended as ties took nodes to other customers.
 
     `ties` are (left, right, arrived_at, weakness) in the order in which they arrived. The rows go to `ended`,

@@ -183,7 +183,7 @@ def _decimal(lines: list[str], delimiter: str) -> str:
     return "," if counts[","] > counts["."] else "."
 
 
-def rows_of(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
+def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
     """Yield the list's records, header first: cells, and what is wrong with the record ("" when nothing is).
 
     Blank lines between rows are records without cells; those at either end are none.

@@ -6,7 +6,7 @@ from typing import Any
 from sintonia.expectation import expected_total
 from sintonia.lists.answers import Totals
 from sintonia.lists.chunks import TaskModel
-from sintonia.lists.history import Change
+from sintonia.lists.history import ScoreChange
 from sintonia.lists.rows import STATUSES
 from sintonia.pages import count, number, template
 from sintonia.tasks import describe
@@ -15,11 +15,11 @@ LISTED = 12
 _Z95 = 1.959963984540054
 
 
-def render(
+def render_list_page(
     told: tuple[str, str, Sequence[str]],
     models: Sequence[TaskModel],
     totals: Totals,
-    changes: Sequence[Change],
+    changes: Sequence[ScoreChange],
 ) -> str:
     """Return the page as self-contained HTML: no script, no network, nobody's data.
 
@@ -90,7 +90,7 @@ def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
     ), f"{count(max(round(total - half), 0))} to {count(min(round(total + half), customers))}"
 
 
-def _change(one: Change, amounts: set[str]) -> dict[str, Any]:
+def _change(one: ScoreChange, amounts: set[str]) -> dict[str, Any]:
     unit, digits = (100, 2) if one.task in amounts else (1, 4)
     means = {
         name: "" if value is None else number(value / unit, digits)

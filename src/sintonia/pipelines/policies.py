@@ -16,10 +16,10 @@ from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import (
     days_of_history,
+    feature_moments,
     features_for,
     features_of,
     logged_of,
-    moments,
     split_points,
 )
 from sintonia.uplift.points import Points, newest, read_points
@@ -43,7 +43,7 @@ def train_policy(settings: TrainSettings) -> Figures:
     past, judged = split_points(points, config.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
-        fitted = fit(chosen, store, moments(points)[judged].min().item())
+        fitted = fit(chosen, store, feature_moments(points)[judged].min().item())
     made = catalogue(chosen, fitted)
     values = features_of(store, points, made, settings.engine)
     with step("Looking at who got what"):
@@ -71,7 +71,7 @@ def train_policy(settings: TrainSettings) -> Figures:
         rows = found.report.rows
         reported = Reported(
             points.take(judged).take(rows),
-            moments(points)[judged][rows],
+            feature_moments(points)[judged][rows],
             later.take(rows),
             logged.customer[past | judged],
         )

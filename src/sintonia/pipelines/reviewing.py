@@ -12,7 +12,7 @@ from sintonia.gate import requirements
 from sintonia.interactions import open_store
 from sintonia.model import Model
 from sintonia.pipelines.treated import policy_review
-from sintonia.review import Check, Customer, ReviewData, read, render
+from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
 from sintonia.review.drift import Now, now_against
 from sintonia.review.policy_page import render_policy
 from sintonia.scoring import scoring_date
@@ -33,7 +33,7 @@ def review(settings: ReviewSettings) -> Figures:
     if settings.task.name == NEXT_BEST_ACTION:
         page = render_policy(policy_review(place, registered, settings))
     else:
-        page = render(_told(place, registered, settings))
+        page = render_review(_told(place, registered, settings))
     out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
@@ -51,7 +51,7 @@ def _told(place: registry.Tracking, registered: registry.Registered, settings: R
     return replace(
         told.named(registered.name, registered.version, registered.run_id),
         customers=tuple(read(Customer, one) for one in customers),
-        gate=tuple(Check(one.name, one.passed, one.told) for one in gate),
+        gate=tuple(PromotionCheck(one.name, one.passed, one.told) for one in gate),
         now=_now(registry.load(place, registered), settings),
     )
 

@@ -18,7 +18,7 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import Training, story_of, training_run
+from sintonia.evidence import TrainingResult, story_of, training_run
 from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
@@ -30,7 +30,7 @@ from sintonia.predictions import predictions_of
 from sintonia.progress import log, step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
-from sintonia.reference import Reference, decile, fit_reference, judge
+from sintonia.reference import TrainingProfile, decile, fit_reference, judge
 from sintonia.review.sample import key_path, write_key
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
@@ -38,7 +38,7 @@ from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import compare_figures, promote_figures, train_figures
 from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
 from sintonia.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
-from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
+from sintonia.training_set import Dataset, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def train(settings: TrainSettings) -> Figures:
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     kept = predictions_of(test, outcomes, workspace_key(workspace))
-    training = Training(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
+    training = TrainingResult(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
@@ -95,8 +95,8 @@ def train(settings: TrainSettings) -> Figures:
 
 
 def _with_outcomes(
-    learnt: Reference, test: Rows, said: "NDArray[np.float64]", n_categories: int
-) -> Reference:
+    learnt: TrainingProfile, test: Dataset, said: "NDArray[np.float64]", n_categories: int
+) -> TrainingProfile:
     """Return the reference with what the model said of the test rows and what came of it.
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
@@ -110,7 +110,7 @@ def _with_outcomes(
 
 def _judged(
     model: Model,
-    test: Rows,
+    test: Dataset,
     outcomes: "dict[str, NDArray[np.float64]]",
     settings: TrainSettings,
     stakes: Stakes,

@@ -20,7 +20,7 @@ from sintonia.model import Model
 from sintonia.reasons.figures import figures, with_unit
 from sintonia.reasons.phrases import Phrase, Variant, phrases_of
 from sintonia.reasons.words import read_words
-from sintonia.reference import Reference
+from sintonia.reference import TrainingProfile
 
 
 class Spoken(Protocol):
@@ -43,12 +43,12 @@ class Spoken(Protocol):
         """What it is asked."""
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> TrainingProfile | None:
         """What its training rows were like; None where nobody looked."""
 
 
 @dataclass(frozen=True)
-class Told:
+class Reasons:
     """Rows' reasons, the strongest first: features and their families' contributions, (n_rows, k), and sentences.
 
     Where a row has fewer reasons than k, the feature is -1 and the sentence "". `sentences` has k columns.
@@ -82,7 +82,7 @@ class Speaker:
     def _withheld(self, phrase: Phrase) -> bool:
         return phrase.attribute is not None and phrase.attribute not in self.config.allow_sensitive
 
-    def tell(self, values: Floats32, categories: Sequence[str] | None = None) -> Told:
+    def tell(self, values: Floats32, categories: Sequence[str] | None = None) -> Reasons:
         """Return the reasons of rows; `categories` names each row's, where the task asks about categories.
 
         # values (n_rows, n_features)
@@ -91,7 +91,7 @@ class Speaker:
         if not len(values) or not k:
             empty = np.full(len(values), "", object)
             none = np.empty((len(values), 0))
-            return Told(none.astype(np.int32), none, (empty,) * self.config.count)
+            return Reasons(none.astype(np.int32), none, (empty,) * self.config.count)
         assert isinstance(self.model, Model), "trees say what moves their scores"
         columns, sums = forest.top_groups(self.model.explainer, values, self.groups, k)
         said = np.full((len(values), self.config.count), "", object)
@@ -100,7 +100,7 @@ class Speaker:
             rows, slots = np.nonzero(columns == column)
             up = sums[rows, slots] > 0
             said[rows, slots] = self.say(column, values[rows], up, None if names is None else names[rows])
-        return Told(columns, sums, tuple(said.T))
+        return Reasons(columns, sums, tuple(said.T))
 
     def say(self, column: int, values: Floats32, up: Bools, categories: Texts | None = None) -> Texts:
         """Return a feature in words for rows, whose score it moves up or down: fact, people alike, direction."""

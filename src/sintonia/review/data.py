@@ -11,8 +11,8 @@ from sintonia.estimates import Estimate, Evaluation
 from sintonia.explain import Contributions, Swarm, importance
 from sintonia.review.customers import Customer
 from sintonia.review.drift import LabelRate, Now, Profile
-from sintonia.review.groups import Fairness, Group
-from sintonia.review.story import Dependence, FamilyWeight, Retold, Stability
+from sintonia.review.groups import Fairness, GroupResult
+from sintonia.review.story import Dependence, FamilyStability, FamilyWeight, Stability
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class DataPart:
     """One part of the data: 'train', 'valid' or 'test', its as-of dates (ISO), sizes and label rate."""
 
     name: str
@@ -70,7 +70,7 @@ class LeakColumn:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A feature as the catalogue has it."""
 
     name: str
@@ -82,24 +82,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ModelEvidence:
     """What stands behind the figures of a page: what moves scores, for whom, whether it stays so, and the data."""
 
     families: tuple[FamilyWeight, ...]
     dependences: tuple[Dependence, ...]
     stability: Stability
-    retold: Retold
+    retold: FamilyStability
     folds: tuple[FoldFigures, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[GroupResult, ...]
     fairness: tuple[Fairness, ...]
     labels: tuple[LabelRate, ...]
     profiles: tuple[Profile, ...]
     leaks: tuple[LeakColumn, ...]
-    catalogue: tuple[Entry, ...]
+    catalogue: tuple[CatalogueEntry, ...]
 
 
 @dataclass(frozen=True)
-class Check:
+class PromotionCheck:
     """One requirement of the gate, whether it is met, and the figures that say so."""
 
     name: str
@@ -145,7 +145,7 @@ class ReviewData:
     outcome: str
     label: str
     limits: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[DataPart, ...]
     evaluation: Evaluation
     weights: tuple[FeatureWeight, ...]
     swarms: tuple[Swarm, ...]
@@ -156,9 +156,9 @@ class ReviewData:
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""
-    evidence: Evidence | None = None
+    evidence: ModelEvidence | None = None
     customers: tuple[Customer, ...] = ()
-    gate: tuple[Check, ...] = ()
+    gate: tuple[PromotionCheck, ...] = ()
     now: Now | None = None
 
     def named(self, name: str, version: str, run_id: str) -> "ReviewData":

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from sintonia.arrays import Floats
-from sintonia.drift import Moved, drift_from, tally
+from sintonia.drift import ColumnDrift, drift_from, tally
 from sintonia.estimates import Estimate, wilson
-from sintonia.reference import Reference
-from sintonia.training_set import Rows
+from sintonia.reference import TrainingProfile
+from sintonia.training_set import Dataset
 
 SHIFTED = 0.25
 """A stability index above this is usually read as another population (Siddiqi 2006)."""
@@ -32,7 +32,7 @@ class LabelRate:
 class Profile:
     """One feature's stability index of the test rows against training, and its shares of missing values in both."""
 
-    moved: Moved
+    moved: ColumnDrift
     missing: tuple[float, ...]
 
 
@@ -42,10 +42,10 @@ class Now:
 
     as_of: str
     rows: int
-    moved: tuple[Moved, ...]
+    moved: tuple[ColumnDrift, ...]
 
 
-def label_rates(rows: Rows, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate, ...]:
+def label_rates(rows: Dataset, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate, ...]:
     """Return the outcome's rate at each as-of date, with Wilson's interval: of a date, a customer has one row."""
     found = []
     for name, dates in parts.items():
@@ -58,7 +58,7 @@ def label_rates(rows: Rows, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate,
     return tuple(found)
 
 
-def profiles(reference: Reference, test: Rows, said: Floats, seed: int) -> tuple[Profile, ...]:
+def profiles(reference: TrainingProfile, test: Dataset, said: Floats, seed: int) -> tuple[Profile, ...]:
     """Return each feature's distance from training in the test rows, the furthest first; `said` are their outcomes.
 
     The score is left out: its deciles are those of the test rows themselves.
@@ -78,11 +78,11 @@ def profiles(reference: Reference, test: Rows, said: Floats, seed: int) -> tuple
     )
 
 
-def now_against(reference: Reference, rows: Rows, said: Floats) -> Now:
+def now_against(reference: TrainingProfile, rows: Dataset, said: Floats) -> Now:
     """Return how far these rows, all of one date, lie from training; `said` are their outcomes."""
     moved = drift_from(reference, rows.names, [tally(reference, rows.values, said)]).moved
     return Now(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
 
 
-def _short(one: Moved) -> Moved:
-    return Moved(one.name, round(one.psi, 4), round(one.chance, 4))
+def _short(one: ColumnDrift) -> ColumnDrift:
+    return ColumnDrift(one.name, round(one.psi, 4), round(one.chance, 4))

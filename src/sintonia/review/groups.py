@@ -30,7 +30,7 @@ class FamilySize:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupResult:
     """One group of the test rows: `by` an attribute, `name` its value.
 
     `predicted` and `observed` are means of propensity and label (or of euros), `ranking` the AUC (None for amounts, and
@@ -69,7 +69,7 @@ class Fairness:
 
 
 @dataclass(frozen=True)
-class Judged:
+class TestOutcomes:
     """The test rows as groups need them: labels (0 or 1, or euros), outcomes said, and whose rows they are."""
 
     label: Floats
@@ -79,8 +79,10 @@ class Judged:
 
 
 def judge_groups(
-    judged: Judged, named: Mapping[str, Names], explained: tuple[NDArray[np.int64], Mapping[str, Floats]]
-) -> tuple[Group, ...]:
+    judged: TestOutcomes,
+    named: Mapping[str, Names],
+    explained: tuple[NDArray[np.int64], Mapping[str, Floats]],
+) -> tuple[GroupResult, ...]:
     """Return the groups of at least 100 rows, attribute by attribute, the largest first.
 
     Parameters
@@ -102,12 +104,12 @@ def judge_groups(
 
 
 def _group(
-    judged: Judged,
+    judged: TestOutcomes,
     named: tuple[str, str],
     mine: NDArray[np.bool_],
     whole: Estimate | None,
     explained: tuple[NDArray[np.int64], Mapping[str, Floats]],
-) -> Group:
+) -> GroupResult:
     label, said, customer = judged.label[mine], judged.said[mine], judged.customer[mine]
     ranking = None if judged.amount else auc(label, said, customer)
     gap = _total(label, said, customer) if judged.amount else _mean(label - said, customer)
@@ -123,7 +125,7 @@ def _group(
         else {}
     )
     top = sorted(sizes.items(), key=lambda one: -one[1].value)[:LISTED_FAMILIES]
-    return Group(
+    return GroupResult(
         by=named[0],
         name=named[1],
         rows=len(label),
@@ -179,7 +181,7 @@ def _total(label: Floats, said: Floats, customer: Ints) -> Estimate:
 
 
 def judge_fairness(
-    judged: Judged, named: Mapping[str, Names], attributes: Sequence[str]
+    judged: TestOutcomes, named: Mapping[str, Names], attributes: Sequence[str]
 ) -> tuple[Fairness, ...]:
     """Return whom the highest tenth reaches by each of the sensitive attributes that are known of the rows."""
     edge = np.quantile(judged.said, 1 - REACHED, method="inverted_cdf")

@@ -15,8 +15,8 @@ from sintonia.pages import number, template
 from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
 from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
-from sintonia.review.people import Person, scored
-from sintonia.review.worries import worries
+from sintonia.review.people import ExampleCustomer, scored
+from sintonia.review.worries import review_warnings
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -27,7 +27,7 @@ NO_CELL = ("", "", "", "")
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def render(review: ReviewData) -> str:
+def render_review(review: ReviewData) -> str:
     """Return the review as one self-contained HTML page: no network, nobody's name, one script known by its hash.
 
     The same figures give the same bytes. Without its script the page lacks the search alone.
@@ -40,7 +40,7 @@ def render(review: ReviewData) -> str:
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
-        worries=worries(review),
+        worries=review_warnings(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),
@@ -53,14 +53,16 @@ def render(review: ReviewData) -> str:
         moved="score",
         evidence=review.evidence,
         told=None if review.evidence is None else views.story(review.evidence, catalogue),
-        groups=views.groups(review),
+        groups=views.group_rows(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),
         **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
     )
 
 
-def explorer(people: Sequence[Person], catalogue: Mapping[str, Meaning], shown: Shown) -> dict[str, Any]:
+def explorer(
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown
+) -> dict[str, Any]:
     """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
     script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
     return {

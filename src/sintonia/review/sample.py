@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
 from sintonia.explain import Contributions, contributions, shap_explanation
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 if TYPE_CHECKING:
     import shap
@@ -36,7 +36,7 @@ class Sample:
     `outcome` (n,) is the propensity or expected cents, `raw` (n,) the score that contributions and base add up to.
     """
 
-    rows: Rows
+    rows: Dataset
     place: NDArray[np.int64]
     outcome: Floats
     raw: Floats
@@ -46,7 +46,7 @@ class Sample:
         return len(self.place)
 
 
-def draw_sample(model: "Model", rows: Rows, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
+def draw_sample(model: "Model", rows: Dataset, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
     """Return at most so many of the rows, drawn and numbered at random, with the contributions to their scores."""
     place = np.random.default_rng(seed).permutation(len(rows))[:at_most]
     drawn = rows.take(place)
@@ -98,7 +98,7 @@ def key_path(workspace: Path, run_id: str) -> Path:
     return workspace / SAMPLE_KEYS_FOLDER / f"{run_id}.parquet"
 
 
-def write_key(rows: Rows, path: Path) -> None:
+def write_key(rows: Dataset, path: Path) -> None:
     """Write who stands behind each sample number: `sample`, `customer_id`; for the workspace, not for the run.
 
     The rows are in the order of their sample numbers.

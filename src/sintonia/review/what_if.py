@@ -42,7 +42,7 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Grid:
+class WhatIfGrid:
     """Some features of a row by their places, and the values to try of each, the row's own first."""
 
     row: int
@@ -64,7 +64,7 @@ def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequ
     return [told_grid(told, grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-def told_grid(told: Explained, grid: Grid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
+def told_grid(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
     """Return a grid with its answers, as a page keeps it."""
     return WhatIf(
         features=tuple(told.names[at] for at in grid.places),
@@ -74,7 +74,7 @@ def told_grid(told: Explained, grid: Grid, outcomes: Floats, actions: Sequence[i
     )
 
 
-def grids_of(told: Explained, chosen: Sequence[int]) -> list[Grid]:
+def grids_of(told: Explained, chosen: Sequence[int]) -> list[WhatIfGrid]:
     """Return what to try of each chosen row.
 
     The features are of different families where that can be: of one family they tell of one thing, and changing only
@@ -83,7 +83,7 @@ def grids_of(told: Explained, chosen: Sequence[int]) -> list[Grid]:
     others = [_quantiles(column) for column in told.values.T]
     picked = [(row, _features(told, row, others)) for row in chosen]
     return [
-        Grid(row, places, [_values(told.values[row, at], others[at]) for at in places])
+        WhatIfGrid(row, places, [_values(told.values[row, at], others[at]) for at in places])
         for row, places in picked
     ]
 
@@ -116,7 +116,9 @@ def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> l
     return found + [at for at in counting if at not in found][: FEATURES - len(found)]
 
 
-def answers(score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[Grid]) -> list[Floats]:
+def answers(
+    score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[WhatIfGrid]
+) -> list[Floats]:
     """Return what is said of every combination of each grid, some thousand rows asked at a time.
 
     # (n_combinations, ...) each, as `score` has it a row

@@ -19,7 +19,7 @@ COMMON = 0.75
 LISTED = 4
 
 
-def worries(data: ReviewData) -> list[str]:
+def review_warnings(data: ReviewData) -> list[str]:
     """Return what a reviewer should look at before signing; nothing when nothing stands out."""
     judged = data.evaluation
     rates = {part.name: part.label_rate for part in data.parts}

@@ -8,11 +8,11 @@ from typing import Any
 from sintonia.approval import Decision
 from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
-from sintonia.comparison import Compared, Comparison
+from sintonia.comparison import Compared, RunComparison
 from sintonia.estimates import Estimate
-from sintonia.evidence import Training
+from sintonia.evidence import TrainingResult
 from sintonia.gate import Requirement
-from sintonia.promotion import Entry
+from sintonia.promotion import ChampionChange
 from sintonia.registry import Registered
 from sintonia.summaries.figures import Figures, file_lines
 from sintonia.summaries.run_lines import (
@@ -25,13 +25,13 @@ from sintonia.summaries.run_lines import (
     validation_lines,
 )
 from sintonia.tasks import NEXT_BEST_ACTION, describe
-from sintonia.tuning import Search
+from sintonia.tuning import TuningResult
 
 CHANGES = 4
 RECENT = 5
 
 
-def train_figures(training: Training, registered: Registered) -> Figures:
+def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
     settings, split, judged = training.settings, training.split, training.judged
     population, outcome = describe(settings.task)
@@ -68,7 +68,7 @@ def train_figures(training: Training, registered: Registered) -> Figures:
     }
 
 
-def compare_figures(found: Comparison) -> Figures:
+def compare_figures(found: RunComparison) -> Figures:
     """Return each run's metric and its paired difference to the reference."""
     reference, title = found.reference, SHORT[found.metric]
     alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
@@ -117,7 +117,11 @@ def _changed(one: Compared) -> str:
 
 
 def promote_figures(
-    name: str, entry: Entry, gate: Sequence[Requirement], past: Sequence[Entry], card: Path | None
+    name: str,
+    entry: ChampionChange,
+    gate: Sequence[Requirement],
+    past: Sequence[ChampionChange],
+    card: Path | None,
 ) -> Figures:
     """Return what the gate said, who is champion now, every change of champion so far, and where the card is."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
@@ -166,7 +170,7 @@ def sign_figures(registered: Registered, decision: Decision, made: Sequence[Deci
     }
 
 
-def search_figures(found: Search | None) -> dict[str, Any] | None:
+def search_figures(found: TuningResult | None) -> dict[str, Any] | None:
     """Return how many trials a search made and what it found; None without one."""
     if found is None:
         return None

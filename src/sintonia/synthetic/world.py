@@ -10,7 +10,7 @@ from sintonia.arrays import Ints, Texts
 from sintonia.synthetic.clock import Calendar, calendar
 from sintonia.synthetic.journeys import Journeys, live
 from sintonia.synthetic.orders import Lines, Orders, draw_lines, draw_orders
-from sintonia.synthetic.people import People, draw_people
+from sintonia.synthetic.people import SyntheticPeople, draw_people
 from sintonia.synthetic.registrations import (
     Particulars,
     Registrations,
@@ -35,7 +35,7 @@ class World:
     seed: np.random.SeedSequence
     block: int
     calendar: Calendar
-    people: People
+    people: SyntheticPeople
     particulars: Particulars
     registrations: Registrations
     journeys: Journeys

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.arrays import Floats, Floats32
-from sintonia.uplift.growing import Forest
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions
 
@@ -22,9 +22,9 @@ class Opinion:
     goes beyond them is difference.
     """
 
-    outcome: Forest
+    outcome: OutcomeTrees
     linear: Linear
-    second: Forest
+    second: OutcomeTrees
     constants: Floats  # (n_actions,)
     floor: float | None
     means: Floats  # (3, n_actions)

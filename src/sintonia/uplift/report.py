@@ -65,7 +65,7 @@ class ByAction:
 
 
 @dataclass(frozen=True)
-class Segment:
+class EffectSegment:
     """Customers alike in one feature, in [low, high]: what each action changes there, None where nobody may have it."""
 
     feature: int
@@ -76,7 +76,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Report:
+class PolicyReport:
     """Values of policies, gain curves, fifths by predicted gain, actions, segments, and what they rest on.
 
     `rows` marks the report's decisions among the judged ones, `brings` are their doubly robust scores and `chosen` is
@@ -87,14 +87,14 @@ class Report:
     curves: Mapping[str, Curve]
     fifths: tuple[Fifth, ...]
     actions: tuple[ByAction, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[EffectSegment, ...]
     rows: Bools
     brings: Floats
     chosen: Floats
     customers: int
 
 
-def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tuple[int, bool]) -> Report:
+def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tuple[int, bool]) -> PolicyReport:
     """Return what decisions of other customers say of a personalised policy that was learned.
 
     Parameters
@@ -122,7 +122,7 @@ def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tupl
     recommended, gain = best(gains(predicted, log.actions), eligible)
     recommended = np.where(np.isfinite(gain), recommended, 0)
     gain = np.where(np.isfinite(gain), gain, gain[np.isfinite(gain)].min(initial=0.0))
-    return Report(
+    return PolicyReport(
         worths={name: _worth(log, brings, policy, fixed) for name, policy in policies.items()},
         curves={
             PERSONALISED: gain_curve(gain, recommended, brings, log.customer),
@@ -181,7 +181,7 @@ def _effect(log: Logged, brings: Floats, rows: Ints, place: int) -> Estimate:
     return clustered_mean(found, log.customer[rows])
 
 
-def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[Segment, ...]:
+def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[EffectSegment, ...]:
     """Return effects by the features that the score moves with most (Spearman's rank correlation), each in parts."""
     from scipy.stats import rankdata
 
@@ -199,7 +199,7 @@ def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[Segment, ..
     return tuple(found)
 
 
-def _parts(log: Logged, brings: Floats, feature: int) -> list[Segment]:
+def _parts(log: Logged, brings: Floats, feature: int) -> list[EffectSegment]:
     values = log.values[:, feature].astype(np.float64)
     known = np.flatnonzero(np.isfinite(values))
     part = equal_mass_bins(values[known], PARTS)
@@ -212,6 +212,6 @@ def _parts(log: Logged, brings: Floats, feature: int) -> list[Segment]:
             for place, some in enumerate(able, start=1)
         )
         found.append(
-            Segment(feature, float(values[rows].min()), float(values[rows].max()), len(rows), effects)
+            EffectSegment(feature, float(values[rows].min()), float(values[rows].max()), len(rows), effects)
         )
     return found

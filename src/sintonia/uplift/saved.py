@@ -14,12 +14,12 @@ from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, catalogue
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import Forest
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
-from sintonia.uplift.study import chosen
+from sintonia.uplift.study import policy_probabilities
 
 FORMAT = 2
 POLICY_FILE = "policy.json"
@@ -61,7 +61,7 @@ class PolicyModel:
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
-        return chosen(
+        return policy_probabilities(
             self.effects, self.place if not self.passed else None, values, eligible, self.config, seed
         )
 
@@ -146,7 +146,7 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
     """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
-        forest: Forest = getattr(opinion, name)
+        forest: OutcomeTrees = getattr(opinion, name)
         files[name] = None if forest.trees is None else f"{name}-{number}.txt"
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
@@ -157,7 +157,7 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
 
 def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
     outcome, second = (
-        Forest(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
+        OutcomeTrees(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
         for name in ("outcome", "second")
     )
     numbers = {name: np.array(told[name], np.float64) for name in NUMBERS}

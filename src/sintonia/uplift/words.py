@@ -6,7 +6,7 @@ from typing import Any
 from sintonia.estimates import Estimate
 from sintonia.uplift.logging_policy import LoggingPolicy
 from sintonia.uplift.points import Points
-from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, Segment
+from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, EffectSegment
 from sintonia.uplift.study import Study
 
 VALUE_HEADINGS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
@@ -106,7 +106,7 @@ def _action(one: ByAction) -> dict[str, Any]:
     }
 
 
-def _segment(one: Segment, actions: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
+def _segment(one: EffectSegment, actions: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
     told = dict(zip(actions[1:], one.effects, strict=True))
     return {
         "feature": features[one.feature],

@@ -63,7 +63,7 @@ def _feature(measure: str, definition: str, unit: str, days: int | None = None) 
     )
 
 
-def place(there: dict[str, tuple[str, ...]]) -> Expression:
+def purchase_stage(there: dict[str, tuple[str, ...]]) -> Expression:
     """Return an interaction's moment as its place in the order of a purchase, 0 to 3; missing for other kinds."""
     cases = [
         f"WHEN kind IN ({', '.join(repr(kind) for kind in there[name])}) THEN {at}"
@@ -76,7 +76,7 @@ def place(there: dict[str, tuple[str, ...]]) -> Expression:
 def _moves(there: dict[str, tuple[str, ...]]) -> tuple[Filter, Expression, Expression]:
     """Return the interactions that have a moment, and whether each is in another, a later one, than the one before."""
     every = Filter(kind=tuple(kind for kinds in there.values() for kind in kinds))
-    now, before = place(there), Previous(place(there), every)
+    now, before = purchase_stage(there), Previous(purchase_stage(there), every)
     moved = expression("now <> before", now=now, before=before)
     return every, moved, expression("now > before", now=now, before=before)
 
@@ -119,7 +119,7 @@ def _now(there: dict[str, tuple[str, ...]]) -> list[Feature]:
     return [
         _feature(
             "moment", "Moment the customer is in: 0 looking, 1 cart, 2 order, 3 after the sale", "place"
-        )((Value(every, place(there)),), missing="in none yet"),
+        )((Value(every, purchase_stage(there)),), missing="in none yet"),
         _feature("days_in_moment", "Days since the customer entered this moment", "days")(
             (DaysSince(entered),), missing="in none yet"
         ),
