@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sintonia.errors import ConfigError
-from sintonia.estimates import Estimate, Evaluation, calibration_bins, wilson
+from sintonia.estimates import Evaluation, calibration_bins
+from sintonia.intervals import Estimate, wilson
 
 
 def judged(differences, metric="auc", own=0.8):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sintonia.config import TaskConfig
-from sintonia.estimates import Estimate, Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.gate import _other_question, beats_champion, beats_naive, is_calibrated, is_clean
+from sintonia.intervals import Estimate
 from sintonia.predictions import predictions_of
 from sintonia.training_set import Dataset
 

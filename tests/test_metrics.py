@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sintonia.metrics import captured, cluster_variance, equal_mass_bins, find_metric, resampled
+from sintonia.intervals import cluster_variance
+from sintonia.metrics import captured, equal_mass_bins, find_metric, resampled
 
 
 def test_bins_hold_equal_mass_and_keep_ties_together():

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from sintonia.config import CompareSettings
 from sintonia.errors import InputError, NotBuiltError, unknown
-from sintonia.estimates import Estimate, Evaluation
+from sintonia.estimates import Evaluation
+from sintonia.intervals import Estimate
 from sintonia.predictions import PREDICTIONS_FILE, judge_together
 from sintonia.registry import CHAMPION, Registered, Tracking, versions
 from sintonia.run_files import read_table

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from sintonia.amount_metrics import JudgedAmounts
 from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, NotEnoughDataError
-from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
+from sintonia.estimates import Evaluation, calibration_bins
+from sintonia.intervals import DIGITS, Estimate, rounded_estimate
 from sintonia.metrics import Metric, captured, resampled
 from sintonia.propensity_metrics import NO_STAKES, Stakes, WeightedPropensities
 
@@ -161,7 +162,7 @@ def _draw(
 def _estimates(metrics: Sequence[Metric], values: Floats, drawn: Floats) -> dict[str, Estimate]:
     low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
     each = zip(metrics, values.tolist(), low.tolist(), high.tolist(), strict=True)
-    return {metric.name: estimate(value, low, high) for metric, value, low, high in each}
+    return {metric.name: rounded_estimate(value, low, high) for metric, value, low, high in each}
 
 
 def _differences(

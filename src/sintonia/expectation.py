@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sintonia.estimates import Estimate, estimate
+from sintonia.intervals import Estimate, rounded_estimate
 from sintonia.reference import OutcomeRatio
 
 NORMAL = 1.96
@@ -23,4 +23,4 @@ def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
     """
     middle = total * judged.ratio
     off = NORMAL * float(np.sqrt((total * judged.error) ** 2 + judged.dispersion * middle))
-    return estimate(total, max(middle - off, 0.0), middle + off)
+    return rounded_estimate(total, max(middle - off, 0.0), middle + off)

@@ -118,24 +118,6 @@ def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 
 
-def cluster_variance(values: Floats, customers: Ints, bins: Ints) -> Floats:
-    """Return the variance of each bin's mean when whole customers are drawn, not rows.  # (n_bins,)
-
-    The linearised variance of a ratio mean: the sum over customers of the squared sum of their residuals,
-    over the squared size of the bin (Cochran, Sampling Techniques, 3rd ed., section 9A). A bin that holds one
-    customer cannot show any spread and gets zero.
-    """
-    sizes = np.bincount(bins)
-    means = np.bincount(bins, values) / sizes
-    cells, cell = np.unique(bins * (int(customers.max()) + 1) + customers, return_inverse=True)
-    totals = np.bincount(cell, values - means[bins])
-    owner = cells // (int(customers.max()) + 1)
-    present = np.bincount(owner)
-    spread = np.bincount(owner, totals**2)
-    correction = np.divide(present, present - 1, out=np.zeros(len(sizes)), where=present > 1)
-    return np.asarray(correction * spread / sizes**2, dtype=np.float64)
-
-
 def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
     """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
 

@@ -15,10 +15,10 @@ from sintonia.arrays import Floats
 from sintonia.config import PromoteSettings, ReviewSettings
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import Estimate
 from sintonia.features import catalogue
 from sintonia.gate import Requirement
 from sintonia.interactions import open_store
+from sintonia.intervals import Estimate, clustered_mean
 from sintonia.predictions import PREDICTIONS_FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
 from sintonia.registry import Registered, Tracking, load_registered_policy
@@ -28,8 +28,6 @@ from sintonia.uplift.folds import part_of
 from sintonia.uplift.points import Points, newest, read_points
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import REPORT, Study
-from sintonia.uplift.values import clustered_mean
-from sintonia.uplift.words import interval
 
 DECISION_KEYS = (COLUMN, "as_of")
 
@@ -67,7 +65,7 @@ def beats_nothing(rows: pa.Table) -> Requirement:
     """Return whether the policy is surely worth more than doing nothing."""
     chosen = _matrix(rows, "chosen")
     gap = _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
-    told = f"{interval(gap)} a decision against doing nothing, on {len(rows):,} decisions"
+    told = f"{gap.text()} a decision against doing nothing, on {len(rows):,} decisions"
     return Requirement("doing nothing", gap.low > 0, told)
 
 
@@ -93,7 +91,7 @@ def _against_champion(
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
     gap = _difference(rows, _matrix(rows, "chosen"), other)
-    told = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
+    told = f"{gap.text()} a decision against {named}, on the same {len(rows):,} decisions"
     return Requirement("champion", gap.low > 0, told)
 
 

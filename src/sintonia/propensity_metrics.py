@@ -6,6 +6,7 @@ import numpy as np
 
 from sintonia.arrays import Floats, Ints
 from sintonia.config import ProfitConfig
+from sintonia.intervals import cluster_variance
 from sintonia.metrics import (
     CAPTURE,
     PROFIT,
@@ -14,7 +15,6 @@ from sintonia.metrics import (
     VALUE_SHARE,
     Metric,
     captured,
-    cluster_variance,
     equal_mass_bins,
 )
 from sintonia.profit import expected_maximum_profit

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Floats, Ints
-from sintonia.estimates import DIGITS, Estimate, estimate
-from sintonia.metrics import cluster_variance, equal_mass_bins
+from sintonia.intervals import DIGITS, Z95, Estimate, cluster_variance, rounded_estimate
+from sintonia.metrics import equal_mass_bins
 from sintonia.training_set import Dataset
 
 TOLERANCE = 0.05
@@ -18,7 +18,6 @@ TENURE = "rfm__days_since_first_purchase"
 TENURE_DAYS = (90, 365)
 FEWEST = 100
 """Rows that a segment must have to be judged by itself."""
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -65,13 +64,13 @@ def judge_segments(rows: Dataset, propensities: Floats, categories: Sequence[str
 
 
 def _segment(by: str, name: str, said: Floats, gaps: Floats, variance: float) -> Segment:
-    gap, half = float(gaps.mean()), _Z95 * float(np.sqrt(variance))
+    gap, half = float(gaps.mean()), Z95 * float(np.sqrt(variance))
     return Segment(
         by=by,
         name=name,
         rows=len(said),
         predicted=round(float(said.mean()), DIGITS),
-        gap=estimate(gap, gap - half, gap + half),
+        gap=rounded_estimate(gap, gap - half, gap + half),
         fails=abs(gap) - half > TOLERANCE,
     )
 

@@ -52,7 +52,7 @@ from sintonia.uplift.points import read_points
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
 from sintonia.uplift.values import difference, doubly_robust, scores
-from sintonia.uplift.words import interval, study_lines
+from sintonia.uplift.words import study_lines
 from uplift.planted import planted
 from uplift.test_values import coverage
 
@@ -132,19 +132,19 @@ def starbucks(folder, model):
         ("best gain", free),
         (f"at most {CAP:.1%} an offer", held),
     ):
-        print(f"  {title:<28}{interval(doubly_robust(brings, policy, judged.customer)):>28}")
+        print(f"  {title:<28}{doubly_robust(brings, policy, judged.customer).text():>28}")
     moved = int((free != fixed).any(axis=1).sum())
-    less = interval(difference(brings, free, fixed, judged.customer))
+    less = difference(brings, free, fixed, judged.customer).text()
     print(f"  best gain less the constant {less:>28}, {moved:,} customers moved")
     shares = judged.logging_propensities
-    print(f"  capped less random shares   {interval(difference(brings, held, shares, judged.customer)):>28}")
+    print(f"  capped less random shares   {difference(brings, held, shares, judged.customer).text():>28}")
     for leaves in (15, 31):
         theirs = capped(gains(s_learner(past, judged, leaves), judged.actions))
         value, less = (
             difference(brings, one, other, judged.customer)
             for one, other in ((theirs, shares), (held, theirs))
         )
-        print(f"  S-learner of {leaves} leaves, capped {interval(value):>25}; ours less it {interval(less)}")
+        print(f"  S-learner of {leaves} leaves, capped {value.text():>25}; ours less it {less.text()}")
     print(f"  weights: trees, slopes, trees of scores {effects.whole.weights.round(2)}")
     found = study(past, judged, model, config)
     print(f"  by separate customers: {found.gate.sentence}")

@@ -21,7 +21,7 @@ from sintonia.review import (
 )
 from sintonia.review.customers import Beside, choose, tell
 from sintonia.review.drift import label_rates, now_against, profiles
-from sintonia.review.groups import TestOutcomes, judge_fairness, judge_groups
+from sintonia.review.groups import ScoredTestRows, judge_fairness, judge_groups
 from sintonia.review.history import RecentInteractions
 from sintonia.review.sample import Sample
 from sintonia.review.story import dependences, family_stability, family_sums, family_weights, stability
@@ -106,7 +106,7 @@ def customers():
 def evidence():
     test, model = rows().at(DATES[2:]), Linear()
     said, owner = model.outcomes(test.values), np.arange(len(test))
-    judged = TestOutcomes(test.label.astype(float), said, owner, amount=False)
+    judged = ScoredTestRows(test.label.astype(float), said, owner, amount=False)
     named = {"region": np.array(["north", HOSTILE])[owner % 2], "sex": np.array(["f", "m"])[owner % 2]}
     by_date = {
         f"{date:%Y-%m-%d}": Contributions(NAMES, model.moved(rows().at([date]).values), BASE)

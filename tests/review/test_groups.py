@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sintonia.review.groups import TestOutcomes, auc, judge_fairness, judge_groups
+from sintonia.review.groups import ScoredTestRows, auc, judge_fairness, judge_groups
 
 RNG = np.random.default_rng(12)
 N = 6000
@@ -15,7 +15,7 @@ NONE = (np.arange(0), {})
 
 
 def judged(said, label=LABEL, customer=OWN, amount=False):
-    return TestOutcomes(label, said, customer, amount)
+    return ScoredTestRows(label, said, customer, amount)
 
 
 def test_the_auc_is_the_usual_one_ties_by_half():

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from sintonia.errors import InputError
-from sintonia.estimates import Estimate
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.explain import Contributions, Swarm, swarms
+from sintonia.intervals import Estimate
 from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, words
 from sintonia.review.page import metric_table
 from sintonia.review.worries import review_warnings

@@ -5,18 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sintonia.intervals import clustered_mean
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.policies import best_gain, with_floor
-from sintonia.uplift.values import (
-    clustered_mean,
-    difference,
-    doubly_robust,
-    ips,
-    overlap,
-    scores,
-    snips,
-)
+from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 from uplift.planted import planted
 
 LOG = Logged(

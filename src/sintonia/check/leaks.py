@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sintonia.check.columns import ColumnAtMoments, columns_at, parquet
 from sintonia.check.strength import strength
 from sintonia.config import TaskConfig
-from sintonia.estimates import Estimate
 from sintonia.interactions import Store
+from sintonia.intervals import Estimate
 
 Outcomes = tuple[NDArray[np.int8], NDArray[np.bool_]]
 """The label of each moment, and whether its customer is of the first half."""

@@ -81,7 +81,7 @@ def leak_lines(findings: Sequence[LeakFinding]) -> list[str]:
 def _auc(found: LeakFinding) -> str:
     if found.strength is None:
         return NO_STRENGTH
-    return f"{found.strength.value:.3f} [{found.strength.low:.3f}, {found.strength.high:.3f}]"
+    return found.strength.text()
 
 
 def _lag(days: float) -> str:

@@ -9,6 +9,7 @@ from sintonia.config import NONE
 from sintonia.decision.rounds import REASONS_FOLDER
 from sintonia.errors import InputError, NotBuiltError, hint
 from sintonia.interactions import Store
+from sintonia.intervals import Estimate
 
 DECIDED = ("arm", "channel", "decided_at", "sent_at")
 
@@ -83,4 +84,4 @@ def _effect(row: dict[str, Any]) -> str:
     """
     if row.get("effect_low") is None:
         return f"{row['effect']:.4f}"
-    return f"{row['effect']:.4f} [{row['effect_low']:.4f}, {row['effect_high']:.4f}]"
+    return Estimate(row["effect"], row["effect_low"], row["effect_high"]).text(digits=4)

@@ -17,7 +17,7 @@ from sintonia.review.attributes import attribute_names
 from sintonia.review.customers import Beside, Customer, choose, tell
 from sintonia.review.data import CatalogueEntry
 from sintonia.review.drift import label_rates, profiles
-from sintonia.review.groups import TestOutcomes, judge_fairness, judge_groups
+from sintonia.review.groups import ScoredTestRows, judge_fairness, judge_groups
 from sintonia.review.history import histories
 from sintonia.review.story import dependences, family_stability, family_sums, family_weights, stability
 from sintonia.review.what_if import what_ifs
@@ -68,7 +68,7 @@ def evidence(training: TrainingResult) -> ModelEvidence:
     amount = find_task(training.settings.task).label == "amount"
     unit = CENTS if amount else 1
     customer = np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
-    judged = TestOutcomes(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
+    judged = ScoredTestRows(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
     named = group_names(training, said)
     groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
     sums = family_sums(sample.found, families)

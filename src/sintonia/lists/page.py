@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.expectation import expected_total
+from sintonia.intervals import Z95
 from sintonia.lists.answers import Totals
 from sintonia.lists.chunks import TaskModel
 from sintonia.lists.history import ScoreChange
@@ -12,7 +13,6 @@ from sintonia.pages import count, number, template
 from sintonia.tasks import describe
 
 LISTED = 12
-_Z95 = 1.959963984540054
 
 
 def render_list_page(
@@ -83,7 +83,7 @@ def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
         return count(round(found.value)), f"{count(max(round(found.low), 0))} to {count(round(found.high))}"
     if one.model.median_trees:
         return f"{number(total / 100, 2)} EUR", ""
-    half = _Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
+    half = Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
     customers = int(totals.sums[f"{one.task} customers"])
     return count(
         round(total)

@@ -7,7 +7,7 @@ from sintonia.pages import number
 from sintonia.review.data import PromotionCheck, ReviewData
 from sintonia.review.policy import PolicyReview, told
 from sintonia.review.policy import findings as policy_findings
-from sintonia.review.words import findings, interval
+from sintonia.review.words import findings, interval_range
 from sintonia.review.worries import review_warnings
 
 LISTED = 8
@@ -19,7 +19,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
     own = judged.estimates[judged.model]
     head = f"| metric | model | 95 % interval |{'' if best is None else f' {best} |'}"
     rows = [
-        f"| {metric.title} | {number(own[metric.name].value)} | {interval(own[metric.name])} |"
+        f"| {metric.title} | {number(own[metric.name].value)} | {interval_range(own[metric.name])} |"
         + ("" if best is None else f" {_other(judged.estimates[best], metric.name)} |")
         for metric in judged.metrics
     ]

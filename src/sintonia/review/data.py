@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sintonia.errors import InputError
-from sintonia.estimates import Estimate, Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.explain import Contributions, Swarm, importance
+from sintonia.intervals import Estimate
 from sintonia.review.customers import Customer
 from sintonia.review.drift import LabelRate, Now, Profile
 from sintonia.review.groups import Fairness, GroupResult

@@ -8,7 +8,7 @@ import numpy as np
 
 from sintonia.arrays import Floats
 from sintonia.drift import ColumnDrift, drift_from, tally
-from sintonia.estimates import Estimate, wilson
+from sintonia.intervals import Estimate, wilson
 from sintonia.reference import TrainingProfile
 from sintonia.training_set import Dataset
 

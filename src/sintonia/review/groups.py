@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Floats, Ints
-from sintonia.estimates import TOTAL_OFF, Estimate, estimate
-from sintonia.metrics import cluster_variance
+from sintonia.estimates import TOTAL_OFF
+from sintonia.intervals import Estimate, cluster_variance, normal_interval, rounded_estimate
 from sintonia.segments import FEWEST, TOLERANCE
 
 Names = NDArray[np.str_]
@@ -18,7 +18,6 @@ MOST = 12
 """Groups of one attribute: the largest ones; more are too small to tell of."""
 REACHED = 0.1
 """The share of customers, highest scores first, that a campaign is taken to reach: fairness is about whom it does."""
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Fairness:
 
 
 @dataclass(frozen=True)
-class TestOutcomes:
+class ScoredTestRows:
     """The test rows as groups need them: labels (0 or 1, or euros), outcomes said, and whose rows they are."""
 
     label: Floats
@@ -79,7 +78,7 @@ class TestOutcomes:
 
 
 def judge_groups(
-    judged: TestOutcomes,
+    judged: ScoredTestRows,
     named: Mapping[str, Names],
     explained: tuple[NDArray[np.int64], Mapping[str, Floats]],
 ) -> tuple[GroupResult, ...]:
@@ -104,7 +103,7 @@ def judge_groups(
 
 
 def _group(
-    judged: TestOutcomes,
+    judged: ScoredTestRows,
     named: tuple[str, str],
     mine: NDArray[np.bool_],
     whole: Estimate | None,
@@ -159,29 +158,28 @@ def auc(label: Floats, said: Floats, customer: Ints) -> Estimate | None:
     value = float(above[positive].mean())
     influence = np.where(positive, (above - value) / len(ones), (below - value) / len(zeros))
     totals = np.bincount(np.unique(customer, return_inverse=True)[1], influence)
-    half = _Z95 * float(np.sqrt((totals**2).sum() * len(totals) / max(len(totals) - 1, 1)))
-    return estimate(value, max(value - half, 0.0), min(value + half, 1.0))
+    error = float(np.sqrt((totals**2).sum() * len(totals) / max(len(totals) - 1, 1)))
+    return normal_interval(value, error, least=0.0, most=1.0)
 
 
 def _mean(values: Floats, customer: Ints) -> Estimate:
     codes = np.unique(customer, return_inverse=True)[1].astype(np.int64)
     variance = cluster_variance(values, codes, np.zeros(len(values), np.int64))[0]
-    half = _Z95 * float(np.sqrt(variance))
-    return estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
+    return normal_interval(float(values.mean()), float(np.sqrt(variance)))
 
 
 def _total(label: Floats, said: Floats, customer: Ints) -> Estimate:
     """Return the total said over the true one, its variance linearised as that of a ratio of means."""
     if not label.sum():
-        return estimate(1.0, 0.0, float(np.finfo(np.float32).max))
+        return rounded_estimate(1.0, 0.0, float(np.finfo(np.float32).max))
     ratio = float(said.sum() / label.sum())
     spread = _mean((said - ratio * label) / label.mean(), customer)
     half = spread.high - spread.value
-    return estimate(ratio, ratio - half, ratio + half)
+    return rounded_estimate(ratio, ratio - half, ratio + half)
 
 
 def judge_fairness(
-    judged: TestOutcomes, named: Mapping[str, Names], attributes: Sequence[str]
+    judged: ScoredTestRows, named: Mapping[str, Names], attributes: Sequence[str]
 ) -> tuple[Fairness, ...]:
     """Return whom the highest tenth reaches by each of the sensitive attributes that are known of the rows."""
     edge = np.quantile(judged.said, 1 - REACHED, method="inverted_cdf")

@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.estimates import Estimate
 from sintonia.explain import Meaning, Swarm
+from sintonia.intervals import Estimate
 from sintonia.metrics import Metric
 from sintonia.pages import number, template
 from sintonia.review import charts, views, words
@@ -36,7 +36,7 @@ def render_review(review: ReviewData) -> str:
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
     people = [scored(one, amount) for one in review.customers]
-    return template("review.html.j2", {"interval": words.interval}).render(
+    return template("review.html.j2", {"interval": words.interval_range}).render(
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
@@ -109,7 +109,7 @@ def _cell(metric: Metric, found: Estimate | None, verdict: str = "") -> tuple[st
     state = words.STATES.get(verdict, "open")
     told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
     signed = bool(verdict)
-    return number(found.value, digits, signed), words.interval(found, digits, signed), state, told
+    return number(found.value, digits, signed), words.interval_range(found, digits, signed), state, told
 
 
 def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:

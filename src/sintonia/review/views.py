@@ -20,7 +20,7 @@ from sintonia.review.people import (
     waterfall,
 )
 from sintonia.review.treated import Gain
-from sintonia.review.words import interval
+from sintonia.review.words import interval_range
 
 LISTED_DRIFT, LISTED_FAMILIES = 12, 8
 
@@ -96,13 +96,14 @@ def _group(one: GroupResult, amount: bool) -> dict[str, Any]:
         "name": one.name,
         "rows": one.rows,
         "ranking": "" if one.ranking is None else number(one.ranking.value),
-        "ranking_interval": "" if one.ranking is None else interval(one.ranking),
+        "ranking_interval": "" if one.ranking is None else interval_range(one.ranking),
         "predicted": mean(one.predicted),
         "observed": mean(one.observed),
         "gap": gap(one.gap.value),
         "gap_interval": f"{gap(one.gap.low)} to {gap(one.gap.high)}",
         "families": [
-            f"{size.family} {number(size.size.value, 2)} ({interval(size.size, 2)})" for size in one.families
+            f"{size.family} {number(size.size.value, 2)} ({interval_range(size.size, 2)})"
+            for size in one.families
         ],
         "flags": [told for told, so in (("wrong here", one.wrong), ("ranks worse here", one.weak)) if so],
     }

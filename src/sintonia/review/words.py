@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate
+from sintonia.estimates import TOLERANCE, TOTAL_OFF
+from sintonia.intervals import Estimate
 from sintonia.metrics import VALUE_SHARE, find_metric
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
@@ -21,7 +22,7 @@ class VerdictLine:
     evidence: str
 
 
-def interval(found: Estimate, digits: int = 3, signed: bool = False) -> str:
+def interval_range(found: Estimate, digits: int = 3, signed: bool = False) -> str:
     """Return 'low to high'."""
     return f"{number(found.low, digits, signed)} to {number(found.high, digits, signed)}"
 
@@ -50,7 +51,7 @@ def ranking(data: ReviewData) -> VerdictLine:
     metric, best = find_metric(judged.headline), judged.best_baseline()
     own = judged.estimates[judged.model][metric.name]
     if best is None:
-        evidence = f"{metric.title} {number(own.value)} (95\u202f% interval {interval(own)})."
+        evidence = f"{metric.title} {number(own.value)} (95\u202f% interval {interval_range(own)})."
         return VerdictLine("open", "Not compared with any baseline", evidence)
     verdict = judged.verdict(best)
     gap = judged.differences[best][metric.name]
@@ -60,7 +61,7 @@ def ranking(data: ReviewData) -> VerdictLine:
     evidence = (
         f"Out of time, {metric.title} {number(own.value)} against "
         f"{number(judged.estimates[best][metric.name].value)}: a difference of "
-        f"{number(gap.value, signed=True)} (95\u202f% interval {interval(gap, signed=True)})."
+        f"{number(gap.value, signed=True)} (95\u202f% interval {interval_range(gap, signed=True)})."
     )
     return VerdictLine(
         state, f"Ranks {verdict} {named}" if state != "open" else f"{verdict.capitalize()} {named}", evidence
@@ -94,7 +95,7 @@ def reach(data: ReviewData) -> VerdictLine:
     evidence = (
         f"{percent(lift.value * judged.label_rate)} of that tenth have the outcome, against "
         f"{percent(judged.label_rate)} of all {judged.rows:,} test rows "
-        f"(95\u202f% interval of the lift {interval(lift, 1)})."
+        f"(95\u202f% interval of the lift {interval_range(lift, 1)})."
     )
     if lift.low <= 1 <= lift.high:
         return VerdictLine("open", "The highest tenth is not clearly different from the rest", evidence)
@@ -121,6 +122,8 @@ def total(data: ReviewData) -> VerdictLine:
 def capture(data: ReviewData) -> VerdictLine:
     """Return how much of the spend the highest fifth brings."""
     found = data.evaluation.estimates[data.evaluation.model]["capture_top20"]
-    evidence = f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval(found, 2)})."
+    evidence = (
+        f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval_range(found, 2)})."
+    )
     state = "good" if found.low > VALUE_SHARE else "bad" if found.high < VALUE_SHARE else "open"
     return VerdictLine(state, f"The highest fifth brings {percent(found.value)} of the spend", evidence)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.arrays import Floats, Ints
-from sintonia.estimates import Estimate
-from sintonia.uplift.values import clustered_mean
+from sintonia.intervals import Estimate, clustered_mean
 
 
 @dataclass(frozen=True)

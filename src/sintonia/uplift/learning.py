@@ -19,6 +19,7 @@ import numpy as np
 from sintonia.arrays import Floats, Ints
 from sintonia.config import ModelConfig
 from sintonia.errors import NotEnoughDataError
+from sintonia.intervals import clustered_mean
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.growing import CrossFittedTrees, Examples, grow_outcome_trees, tree_inputs
@@ -27,7 +28,7 @@ from sintonia.uplift.log import Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.steadied import steadied
-from sintonia.uplift.values import clustered_mean, scores
+from sintonia.uplift.values import scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
