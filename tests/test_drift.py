@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator
 from sintonia.config import DriftConfig, FeaturesConfig, TaskConfig
 from sintonia.drift import ColumnDrift, Drift, drift_of, tally, watch
 from sintonia.errors import DriftError

@@ -36,10 +36,10 @@ from sintonia.config import (
 )
 from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, key_path
 from sintonia.interactions import open_store
 from sintonia.pipelines.demonstration import settings_of
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.sample import CONTRIBUTIONS_FILE, key_path
 
 CUSTOMERS = 600
 

@@ -25,12 +25,12 @@ from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
 from sintonia.evidence.whole import TrainingResult
+from sintonia.explained_sample import as_table
 from sintonia.interactions import Store
 from sintonia.model import FoldResult
 from sintonia.reference import fit_reference
 from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
 from sintonia.review import sample as sample_of
-from sintonia.review.sample import as_table
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
 from sintonia.training_set import Dataset

@@ -6,8 +6,10 @@ from functools import cache
 
 import numpy as np
 
+from sintonia.drift_report import label_rates, now_against, profiles
 from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, swarms
+from sintonia.explained_sample import Sample
 from sintonia.reference import decile, fit_reference
 from sintonia.review import (
     CatalogueEntry,
@@ -20,13 +22,11 @@ from sintonia.review import (
     feature_weights,
 )
 from sintonia.review.customers import Beside, choose, tell
-from sintonia.review.drift import label_rates, now_against, profiles
-from sintonia.review.groups import ScoredTestRows, judge_fairness, judge_groups
 from sintonia.review.history import RecentInteractions
-from sintonia.review.sample import Sample
-from sintonia.review.story import dependences, family_stability, family_sums, family_weights, stability
-from sintonia.review.what_if import what_ifs
+from sintonia.segments import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
+from sintonia.stability import dependences, family_stability, family_sums, family_weights, stability
 from sintonia.training_set import Dataset
+from sintonia.what_if import what_ifs
 
 NAMES = ("rfm__days", "rfm__orders", "trust__open", "motives__idle")
 WEIGHTS = np.array([0.03, -0.4, 0.8, 0.0])
@@ -120,7 +120,9 @@ def evidence():
             {"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}
         ),
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
-        groups=judge_groups(judged, named, (sample().place, family_sums(sample().found, FAMILIES))),
+        groups=judge_groups(
+            judged, named, ExplainedRows(sample().place, family_sums(sample().found, FAMILIES))
+        ),
         fairness=judge_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
         profiles=profiles(reference(), test, said, seed=3),

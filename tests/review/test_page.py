@@ -18,7 +18,7 @@ from sintonia.explain import Contributions, Swarm, swarms
 from sintonia.intervals import Estimate
 from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, words
 from sintonia.review.page import metric_table
-from sintonia.review.worries import review_warnings
+from sintonia.review.warnings import review_warnings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -249,7 +249,7 @@ def test_an_error_that_chance_explains_is_not_called_zero():
     assert "0.0 to 2.0 points" in told
 
 
-def test_worries_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
+def test_warnings_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
     quiet = replace(review(), weights=())
     assert review_warnings(quiet) == []
     assert "one feature" in review_warnings(review())[0]

@@ -20,9 +20,9 @@ from sintonia.review.customers import FeatureContribution
 from sintonia.review.history import RecentInteractions
 from sintonia.review.policy import PolicyReview, choice, findings, net, rules, told
 from sintonia.review.policy_page import interval_plot, render_policy
-from sintonia.review.story import FamilyWeight
 from sintonia.review.treated import EffectStory, Gain, Swarmed, Treated
-from sintonia.review.what_if import WhatIf
+from sintonia.stability import FamilyWeight
+from sintonia.what_if import WhatIf
 
 ENGAGEMENT = EngagementConfig(
     actions={

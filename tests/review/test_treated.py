@@ -6,8 +6,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.review.effects import EffectContributions
-from sintonia.review.sample import explanation
+from sintonia.effect_contributions import EffectContributions
+from sintonia.explained_sample import explanation
 from sintonia.review.treated import QUOTA, PolicyExamples, as_table, choose_treated
 from sintonia.training_set import Dataset
 

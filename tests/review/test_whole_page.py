@@ -13,7 +13,7 @@ from sintonia.intervals import Estimate
 from sintonia.pages import number, percent
 from sintonia.review import render_review, views, words
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.worries import of_data, of_groups
+from sintonia.review.warnings import of_data, of_groups
 
 MEANINGS = {entry.name: entry for entry in CATALOGUE}
 
@@ -122,7 +122,7 @@ def test_the_verdict_names_what_promotion_would_stop_on():
     assert found.evidence.startswith("calibration: ")
 
 
-def test_worries_name_groups_that_are_off_and_features_that_moved():
+def test_warnings_name_groups_that_are_off_and_features_that_moved():
     from dataclasses import replace
 
     told = review()

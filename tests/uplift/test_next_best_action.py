@@ -11,8 +11,8 @@ from sintonia import registry, run_files
 from sintonia.cli import main
 from sintonia.config import TrackingConfig
 from sintonia.evidence.whole import metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE
 from sintonia.pages import number
-from sintonia.review.sample import CONTRIBUTIONS_FILE
 
 SOURCE = """name: shop
 root: {root}

@@ -12,9 +12,9 @@ from sintonia import __version__
 from sintonia.config import TrainSettings
 from sintonia.evidence.treated import PolicyEvidence
 from sintonia.evidence.whole import flat, metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
-from sintonia.review.sample import CONTRIBUTIONS_FILE
 from sintonia.review.treated import as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Run

@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.attributes import attribute_names
 from sintonia.config import ReasonsConfig
+from sintonia.drift_report import label_rates, profiles
 from sintonia.evidence.whole import TrainingResult
 from sintonia.explain import Contributions, contributions, swarms
 from sintonia.model import Explain
 from sintonia.reasons import Speaker
 from sintonia.review import DataPart, FoldFigures, LeakColumn, ModelEvidence, ReviewData, feature_weights
-from sintonia.review.attributes import attribute_names
 from sintonia.review.customers import Beside, Customer, choose, tell
 from sintonia.review.data import CatalogueEntry
-from sintonia.review.drift import label_rates, profiles
-from sintonia.review.groups import ScoredTestRows, judge_fairness, judge_groups
 from sintonia.review.history import histories
-from sintonia.review.story import dependences, family_stability, family_sums, family_weights, stability
-from sintonia.review.what_if import what_ifs
-from sintonia.segments import Segment, judge_segments, segment_names
+from sintonia.segments import (
+    ExplainedRows,
+    GroupResult,
+    ScoredTestRows,
+    judge_fairness,
+    judge_groups,
+    segment_names,
+)
+from sintonia.stability import dependences, family_stability, family_sums, family_weights, stability
 from sintonia.tasks import define_label, describe, find_task
 from sintonia.training_set import Dataset
+from sintonia.what_if import what_ifs
 
 if TYPE_CHECKING:
     import lightgbm
@@ -64,12 +70,8 @@ def evidence(training: TrainingResult) -> ModelEvidence:
     """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
-    said = training.model.outcomes(training.test.values)
-    amount = find_task(training.settings.task).label == "amount"
-    unit = CENTS if amount else 1
-    customer = np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
-    judged = ScoredTestRows(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
-    named = group_names(training, said)
+    scored = scored_test_rows(training)
+    named = group_names(training, training.model.outcomes(training.test.values))
     groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
     sums = family_sums(sample.found, families)
     return ModelEvidence(
@@ -78,12 +80,14 @@ def evidence(training: TrainingResult) -> ModelEvidence:
         stability=stability(_by_date(training)),
         retold=family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
-        groups=judge_groups(judged, groups, (sample.place, sums)),
-        fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
+        groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
+        fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
         if training.model.reference is None
-        else profiles(training.model.reference, training.test, said, seed),
+        else profiles(
+            training.model.reference, training.test, training.model.outcomes(training.test.values), seed
+        ),
         leaks=tuple(
             LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
         ),
@@ -185,7 +189,7 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
             f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
             f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
             for found in segments(training)
-            if found.fails
+            if found.wrong
         ),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
@@ -198,12 +202,26 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     )
 
 
-def segments(training: TrainingResult) -> list[Segment]:
-    """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
-    if find_task(training.settings.task).label == "amount":
+def segments(training: TrainingResult) -> list[GroupResult]:
+    """Return how calibrated the model is in each segment of the test rows, by name; an amount has no calibration."""
+    scored = scored_test_rows(training)
+    if scored.amount:
         return []
-    said = training.model.outcomes(training.test.values)
-    return judge_segments(training.test, said, training.settings.task.categories)
+    named = segment_names(training.test, scored.said, training.settings.task.categories)
+    order = list(named)
+    return sorted(judge_groups(scored, named, most=None), key=lambda one: (order.index(one.by), one.name))
+
+
+def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
+    """Return the test rows as groups are judged by: labels, what was predicted, customers; amounts in euros."""
+    amount = find_task(training.settings.task).label == "amount"
+    unit = CENTS if amount else 1
+    return ScoredTestRows(
+        label=training.test.label.astype(np.float64) / unit,
+        said=training.model.outcomes(training.test.values) / unit,
+        customer=np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64),
+        amount=amount,
+    )
 
 
 def part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:

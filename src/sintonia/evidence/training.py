@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +12,14 @@ from sintonia import __version__
 from sintonia.check import leak_figures
 from sintonia.evidence.review import customers, part, review_data, segments
 from sintonia.evidence.whole import TrainingResult, flat, metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, as_table
 from sintonia.features import as_csv, described
 from sintonia.model import FoldResult
 from sintonia.provenance import code_hash, config_hash, short_hash
 from sintonia.review import drawings
-from sintonia.review.sample import CONTRIBUTIONS_FILE, as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import ChildRun, Data, Run
+from sintonia.segments import GroupResult
 from sintonia.timeline import label_span
 from sintonia.tuning import TuningTrial, Validated
 
@@ -57,7 +59,7 @@ def training_run(training: TrainingResult) -> Run:
             "catalogue.csv": as_csv(described(training.model.catalogue)),
             "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
-            "segments.json": [asdict(segment) for segment in segments(training)],
+            "segments.json": [_segment(one) for one in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
             CONTRIBUTIONS_FILE: as_table(training.sample),
@@ -68,6 +70,12 @@ def training_run(training: TrainingResult) -> Run:
         data=_data(training),
         nested=_nested(training.validated),
     )
+
+
+def _segment(one: GroupResult) -> dict[str, Any]:
+    """Return a segment as the run keeps it."""
+    kept = {"by": one.by, "name": one.name, "rows": one.rows, "predicted": one.predicted}
+    return {**kept, "gap": asdict(one.gap), "fails": one.wrong}
 
 
 def _nested(validated: Validated) -> tuple[ChildRun, ...]:

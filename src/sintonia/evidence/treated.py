@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats, Ints, Times
 from sintonia.config import ReasonsConfig, TaskConfig
+from sintonia.effect_contributions import moved_by
 from sintonia.explain import importance, swarms
 from sintonia.features import Feature, Fitted
 from sintonia.interactions import Store
 from sintonia.reasons import Speaker
 from sintonia.reference import TrainingProfile
 from sintonia.review.customers import LISTED, FeatureContribution, rest_of
-from sintonia.review.effects import moved_by
 from sintonia.review.history import RecentInteractions, histories
-from sintonia.review.story import family_weights
 from sintonia.review.treated import EffectStory, Gain, PolicyExamples, Swarmed, Treated, choose_treated
-from sintonia.review.what_if import Explained, WhatIf, WhatIfGrid, answers, grids_of, told_grid
+from sintonia.stability import family_weights
 from sintonia.training_set import Dataset
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.log import Logged
 from sintonia.uplift.points import Points
 from sintonia.uplift.policies import best, gains
 from sintonia.uplift.saved import PolicyModel
+from sintonia.what_if import Explained, WhatIf, WhatIfGrid, answers, grids_of, told_grid
 
 EXPLAINED = 2000
 REASONS, LANGUAGE = 4, "en"

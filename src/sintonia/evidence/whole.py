@@ -10,9 +10,9 @@ import pyarrow as pa
 from sintonia.check import LeakFinding
 from sintonia.config import TrainSettings
 from sintonia.estimates import Evaluation
+from sintonia.explained_sample import Sample, draw_sample
 from sintonia.interactions import Store
 from sintonia.model import Model
-from sintonia.review.sample import Sample, draw_sample
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
 from sintonia.training_set import Dataset

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sintonia.arrays import Floats
-from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.config import ModelConfig, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.features import Fitted

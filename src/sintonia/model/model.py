@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError

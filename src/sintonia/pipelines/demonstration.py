@@ -14,6 +14,7 @@ from sintonia.config import (
     SimulateSettings,
     TrainSettings,
 )
+from sintonia.explained_sample import SAMPLE_KEYS_FOLDER
 from sintonia.interactions import open_store
 from sintonia.lists import write_sample
 from sintonia.pipelines.building import build, simulate
@@ -21,7 +22,6 @@ from sintonia.pipelines.reviewing import review
 from sintonia.pipelines.serving import score
 from sintonia.pipelines.training import train
 from sintonia.pseudonyms import KEY_FILE
-from sintonia.review.sample import SAMPLE_KEYS_FOLDER
 from sintonia.summaries.demonstration import demo_figures
 from sintonia.summaries.figures import Figures
 

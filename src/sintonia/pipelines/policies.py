@@ -6,12 +6,12 @@ from sintonia import registry
 from sintonia.config import CheckSettings, FeaturesConfig, TrainSettings
 from sintonia.engine import connect
 from sintonia.evidence import Reported, policy_evidence, policy_run
+from sintonia.explained_sample import key_path, write_key
 from sintonia.features import catalogue, fit
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import kept_decisions
 from sintonia.progress import log, step
 from sintonia.pseudonyms import workspace_key
-from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import (

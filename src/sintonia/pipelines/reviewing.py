@@ -7,13 +7,13 @@ import numpy as np
 
 from sintonia import approval, registry, run_files
 from sintonia.config import ReviewSettings, SignSettings
+from sintonia.drift_report import Now, now_against
 from sintonia.errors import NotBuiltError
 from sintonia.gate import requirements
 from sintonia.interactions import open_store
 from sintonia.model import Model
 from sintonia.pipelines.treated import policy_review
 from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
-from sintonia.review.drift import Now, now_against
 from sintonia.review.policy_page import render_policy
 from sintonia.scoring import scoring_date
 from sintonia.summaries.figures import Figures

@@ -19,6 +19,7 @@ from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.evidence import TrainingResult, story_of, training_run
+from sintonia.explained_sample import key_path, write_key
 from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
@@ -31,7 +32,6 @@ from sintonia.progress import log, step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
 from sintonia.reference import TrainingProfile, decile, fit_reference, judge
-from sintonia.review.sample import key_path, write_key
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries.figures import Figures

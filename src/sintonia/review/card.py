@@ -7,8 +7,8 @@ from sintonia.pages import number
 from sintonia.review.data import PromotionCheck, ReviewData
 from sintonia.review.policy import PolicyReview, told
 from sintonia.review.policy import findings as policy_findings
+from sintonia.review.warnings import review_warnings
 from sintonia.review.words import findings, interval_range
-from sintonia.review.worries import review_warnings
 
 LISTED = 8
 

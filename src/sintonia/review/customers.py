@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
 from sintonia.explain import Meaning
+from sintonia.explained_sample import Sample
 from sintonia.review.history import RecentInteractions
-from sintonia.review.sample import Sample
-from sintonia.review.what_if import WhatIf
+from sintonia.what_if import WhatIf
 
 LISTED, FAMILIES = 10, 5
 REACHED = 0.1

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from sintonia.drift_report import LabelRate, Now, Profile
 from sintonia.errors import InputError
 from sintonia.estimates import Evaluation
 from sintonia.explain import Contributions, Swarm, importance
 from sintonia.intervals import Estimate
 from sintonia.review.customers import Customer
-from sintonia.review.drift import LabelRate, Now, Profile
-from sintonia.review.groups import Fairness, GroupResult
-from sintonia.review.story import Dependence, FamilyStability, FamilyWeight, Stability
+from sintonia.segments import Fairness, GroupResult
+from sintonia.stability import Dependence, FamilyStability, FamilyWeight, Stability
 
 T = TypeVar("T")
 

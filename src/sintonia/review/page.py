@@ -16,7 +16,7 @@ from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
 from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
 from sintonia.review.people import ExampleCustomer, scored
-from sintonia.review.worries import review_warnings
+from sintonia.review.warnings import review_warnings
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -40,7 +40,7 @@ def render_review(review: ReviewData) -> str:
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
-        worries=review_warnings(review),
+        warnings=review_warnings(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),

@@ -10,7 +10,7 @@ from sintonia.pages import number, percent
 from sintonia.review.customers import MEANING, Customer, FeatureContribution
 from sintonia.review.history import RecentInteractions
 from sintonia.review.treated import KINDS, Gain, Treated
-from sintonia.review.what_if import WhatIf
+from sintonia.what_if import WhatIf
 
 START, END = "Where every score starts", "Raw score"
 

@@ -14,8 +14,8 @@ from sintonia.review.embedded import Shown
 from sintonia.review.page import SIGNS, explorer, swarm_rows
 from sintonia.review.people import definition, treated
 from sintonia.review.policy import PolicyReview
-from sintonia.review.story import FamilyWeight
 from sintonia.review.treated import Swarmed
+from sintonia.stability import FamilyWeight
 
 WIDTH, ROW, LETTER = 460, 26, 6.4
 

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia.arrays import Bools, Floats, Ints
+from sintonia.effect_contributions import EffectContributions
 from sintonia.explain import Contributions
+from sintonia.explained_sample import CONTRIBUTION, VALUE
 from sintonia.review.customers import FeatureContribution
-from sintonia.review.effects import EffectContributions
 from sintonia.review.history import RecentInteractions
-from sintonia.review.sample import CONTRIBUTION, VALUE
-from sintonia.review.story import FamilyWeight
-from sintonia.review.what_if import WhatIf
+from sintonia.stability import FamilyWeight
 from sintonia.training_set import Dataset
+from sintonia.what_if import WhatIf
 
 QUOTA = {
     "sleeping dogs": 40,

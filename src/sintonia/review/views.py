@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.drift import SCORE, ColumnDrift
+from sintonia.drift_report import SHIFTED, Profile
 from sintonia.explain import Meaning
 from sintonia.pages import number, percent
 from sintonia.review import plots
 from sintonia.review.data import CatalogueEntry, ModelEvidence, ReviewData
-from sintonia.review.drift import SHIFTED, Profile
-from sintonia.review.groups import GroupResult
 from sintonia.review.history import in_words
 from sintonia.review.people import (
     ExampleCustomer,
@@ -21,6 +20,7 @@ from sintonia.review.people import (
 )
 from sintonia.review.treated import Gain
 from sintonia.review.words import interval_range
+from sintonia.segments import GroupResult
 
 LISTED_DRIFT, LISTED_FAMILIES = 12, 8
 

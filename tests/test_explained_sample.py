@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from review.made import BASE, NAMES, sample
-from sintonia.review.sample import as_table, explanation, key_path, write_key
+from sintonia.explained_sample import as_table, explanation, key_path, write_key
 
 
 def test_the_table_has_values_and_contributions_that_add_up_and_nobody():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sintonia.config import ModelConfig
-from sintonia.review.effects import moved_by
+from sintonia.effect_contributions import moved_by
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions, Logged
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sintonia.explain import Contributions
-from sintonia.review.story import (
+from sintonia.stability import (
     dependences,
     family_stability,
     family_sums,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Floats, Floats32
+from sintonia.explained_sample import Sample
 from sintonia.model import Model
-from sintonia.review.sample import Sample
 
 FEATURES = 3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

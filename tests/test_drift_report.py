@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sintonia.drift import SCORE, drift_from, tally
+from sintonia.drift_report import SHIFTED, label_rates, now_against, profiles
 from sintonia.reference import decile, fit_reference
-from sintonia.review.drift import SHIFTED, label_rates, now_against, profiles
 from sintonia.training_set import Dataset
 
 RNG = np.random.default_rng(5)

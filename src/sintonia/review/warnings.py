@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sintonia.drift import SCORE
+from sintonia.drift_report import SHIFTED
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
-from sintonia.review.drift import SHIFTED
 
 FEW_OUTCOMES = 200
 SUSPICIOUS_AUC = 0.95
