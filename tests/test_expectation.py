@@ -3,7 +3,7 @@
 import numpy as np
 
 from sintonia.expectation import expected_total
-from sintonia.reference import OutcomeRatio, judge
+from sintonia.reference import OutcomeRatio, outcome_ratio
 
 
 def test_the_interval_joins_the_error_of_the_ratio_with_chance():
@@ -19,7 +19,7 @@ def test_nineteen_intervals_in_twenty_hold_what_comes():
     for _ in range(300):
         true = rng.beta(2, 5, 900)
         said, came = true / 0.9, rng.random(900) < true
-        judged = judge(said[:600], came[:600].astype(np.int8), np.arange(600))
+        judged = outcome_ratio(said[:600], came[:600].astype(np.int8), np.arange(600))
         found = expected_total(float(said[600:].sum()), judged)
         held += found.low <= came[600:].sum() <= found.high
     assert 0.92 <= held / 300 <= 0.98

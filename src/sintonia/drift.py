@@ -19,7 +19,7 @@ from sintonia.arrays import Ints
 from sintonia.config import DriftConfig, iso_time
 from sintonia.errors import DriftError
 from sintonia.model import Model
-from sintonia.reference import Deciles, TrainingProfile, count_parts
+from sintonia.reference import Deciles, TrainingProfile, count_by_bin
 
 SCORE = "the score"
 CHANCE = 0.001
@@ -63,15 +63,17 @@ class Drift:
         return tuple(one for one in self.moved if one.beyond(bound))
 
 
-def tally(reference: TrainingProfile, values: NDArray[np.float32], outcome: NDArray[np.float64]) -> BinCounts:
+def count_bins(
+    reference: TrainingProfile, values: NDArray[np.float32], outcome: NDArray[np.float64]
+) -> BinCounts:
     """Return the tally of rows scored.  # values (n_rows, n_features), outcome (n_rows,)"""
-    columns = [count_parts(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
+    columns = [count_by_bin(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
     if reference.outcome is not None:
-        columns.append(count_parts(outcome, reference.outcome.edges))
+        columns.append(count_by_bin(outcome, reference.outcome.edges))
     return BinCounts(tuple(columns))
 
 
-def drift_of(model: Model, tallies: "list[BinCounts]") -> Drift:
+def drift_of_model(model: Model, tallies: "list[BinCounts]") -> Drift:
     """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
     return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
 

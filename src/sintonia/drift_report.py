@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sintonia.arrays import Floats
-from sintonia.drift import ColumnDrift, drift_from, tally
+from sintonia.drift import ColumnDrift, count_bins, drift_from
 from sintonia.intervals import Estimate, wilson
 from sintonia.reference import TrainingProfile
 from sintonia.training_set import Dataset
@@ -29,7 +29,7 @@ class LabelRate:
 
 
 @dataclass(frozen=True)
-class Profile:
+class FeatureShift:
     """One feature's stability index of the test rows against training, and its shares of missing values in both."""
 
     moved: ColumnDrift
@@ -37,7 +37,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Now:
+class CurrentShift:
     """Customers as they are now: their as-of date, rows, and how far each feature, and the score, moved."""
 
     as_of: str
@@ -58,7 +58,9 @@ def label_rates(rows: Dataset, parts: dict[str, Sequence[Any]]) -> tuple[LabelRa
     return tuple(found)
 
 
-def profiles(reference: TrainingProfile, test: Dataset, said: Floats, seed: int) -> tuple[Profile, ...]:
+def feature_shifts(
+    reference: TrainingProfile, test: Dataset, said: Floats, seed: int
+) -> tuple[FeatureShift, ...]:
     """Return each feature's distance from training in the test rows, the furthest first; `said` are their outcomes.
 
     The score is left out: its deciles are those of the test rows themselves.
@@ -70,18 +72,18 @@ def profiles(reference: TrainingProfile, test: Dataset, said: Floats, seed: int)
     places = {name: at for at, name in enumerate(test.names)}
     then = {name: column.shares[-1] for name, column in zip(test.names, reference.columns, strict=True)}
     now = np.isnan(values).mean(axis=0).tolist()
-    moved = drift_from(reference, test.names, [tally(reference, values, said[picked])]).moved
+    moved = drift_from(reference, test.names, [count_bins(reference, values, said[picked])]).moved
     return tuple(
-        Profile(_short(one), (round(then[one.name], 4), round(now[places[one.name]], 4)))
+        FeatureShift(_short(one), (round(then[one.name], 4), round(now[places[one.name]], 4)))
         for one in moved
         if one.name in places
     )
 
 
-def now_against(reference: TrainingProfile, rows: Dataset, said: Floats) -> Now:
+def current_shift(reference: TrainingProfile, rows: Dataset, said: Floats) -> CurrentShift:
     """Return how far these rows, all of one date, lie from training; `said` are their outcomes."""
-    moved = drift_from(reference, rows.names, [tally(reference, rows.values, said)]).moved
-    return Now(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
+    moved = drift_from(reference, rows.names, [count_bins(reference, rows.values, said)]).moved
+    return CurrentShift(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
 
 
 def _short(one: ColumnDrift) -> ColumnDrift:

@@ -43,7 +43,7 @@ class EffectContributions:
         return found
 
 
-def moved_by(effects: Effects, values: Floats32, action: Ints) -> EffectContributions:
+def effect_contributions(effects: Effects, values: Floats32, action: Ints) -> EffectContributions:
     """Return the effect of one learned action a row, taken apart by feature.
 
     Parameters

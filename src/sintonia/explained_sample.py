@@ -59,7 +59,7 @@ def draw_sample(model: "Model", rows: Dataset, seed: int, at_most: int = EXPLAIN
     )
 
 
-def as_table(sample: Sample) -> pa.Table:
+def sample_table(sample: Sample) -> pa.Table:
     """Return one row a sample number: as_of, category (-1 without), label, outcome, raw_score, base, and two a feature.
 
     `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings, iso_time
-from sintonia.drift import BinCounts, tally
+from sintonia.drift import BinCounts, count_bins
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
 from sintonia.model import Model
@@ -64,7 +64,7 @@ def score_customers(
 def outcomes_of(model: Model, rows: Dataset, listed: int = 0) -> Outcomes:
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
-    counted = None if model.reference is None else tally(model.reference, rows.values, outcome)
+    counted = None if model.reference is None else count_bins(model.reference, rows.values, outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))

@@ -44,7 +44,7 @@ class Dependence:
 
 
 @dataclass(frozen=True)
-class Stability:
+class DateStability:
     """Mean absolute contributions at each as-of date, and the rank correlation of all features with the last date's.
 
     `sizes` has for each feature one figure a date.
@@ -107,7 +107,7 @@ def family_stability(sizes: Mapping[str, Mapping[str, float]]) -> FamilyStabilit
     )
 
 
-def dependences(found: Contributions, features: FeatureValues, seed: int) -> tuple[Dependence, ...]:
+def feature_dependences(found: Contributions, features: FeatureValues, seed: int) -> tuple[Dependence, ...]:
     """Return how the most important features work, each with the feature it works together with most."""
     values = np.asarray(features, np.float64)
     moving = [found.names.index(name) for name, size in importance(found) if size > 0]
@@ -173,7 +173,7 @@ def _trend(own: Floats, moved: Floats) -> Floats:
     return line
 
 
-def stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURES) -> Stability:
+def date_stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURES) -> DateStability:
     """Return whether the same features move the score at every date, dates given oldest first."""
     from scipy.stats import rankdata
 
@@ -184,7 +184,7 @@ def stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURE
     ranks = {as_of: rankdata(one[used]) for as_of, one in sizes.items()}
     agreement = {as_of: _correlation(one, ranks[last]) for as_of, one in ranks.items()}
     top = np.argsort(-np.mean(list(sizes.values()), axis=0), kind="stable")[:features]
-    return Stability(
+    return DateStability(
         as_of=tuple(sizes),
         rank_correlation=tuple(round(one, 4) for one in agreement.values()),
         sizes={

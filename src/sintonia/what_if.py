@@ -59,12 +59,12 @@ def what_ifs(model: Model, sample: Sample, chosen: Sequence[int], families: Sequ
         The family of each feature.  # (n_features,)
     """
     told = Explained(sample.rows.names, families, sample.rows.values, sample.found.values)
-    grids = grids_of(told, chosen)
-    said = answers(model.outcomes, told, grids)
-    return [told_grid(told, grid, of) for grid, of in zip(grids, said, strict=True)]
+    grids = choose_grids(told, chosen)
+    said = grid_outcomes(model.outcomes, told, grids)
+    return [what_if_of(told, grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-def told_grid(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
+def what_if_of(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
     """Return a grid with its answers, as a page keeps it."""
     return WhatIf(
         features=tuple(told.names[at] for at in grid.places),
@@ -74,7 +74,7 @@ def told_grid(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequ
     )
 
 
-def grids_of(told: Explained, chosen: Sequence[int]) -> list[WhatIfGrid]:
+def choose_grids(told: Explained, chosen: Sequence[int]) -> list[WhatIfGrid]:
     """Return what to try of each chosen row.
 
     The features are of different families where that can be: of one family they tell of one thing, and changing only
@@ -116,7 +116,7 @@ def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> l
     return found + [at for at in counting if at not in found][: FEATURES - len(found)]
 
 
-def answers(
+def grid_outcomes(
     score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[WhatIfGrid]
 ) -> list[Floats]:
     """Return what is said of every combination of each grid, some thousand rows asked at a time.

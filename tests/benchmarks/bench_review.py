@@ -25,10 +25,10 @@ from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
 from sintonia.evidence.whole import TrainingResult
-from sintonia.explained_sample import as_table
+from sintonia.explained_sample import sample_table
 from sintonia.interactions import Store
 from sintonia.model import FoldResult
-from sintonia.reference import fit_reference
+from sintonia.reference import fit_training_profile
 from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
 from sintonia.review import sample as sample_of
 from sintonia.sufficiency import Sufficiency
@@ -99,7 +99,7 @@ def fit(rows):
         )
         for at, name in enumerate(rows.names)
     ]
-    return Trees(booster, tuple(entries), fit_reference(known, 1))
+    return Trees(booster, tuple(entries), fit_training_profile(known, 1))
 
 
 def write_store(folder, customers, rng):
@@ -207,7 +207,7 @@ def main():
         started = time.perf_counter(), time.process_time()
         told = json.dumps(evidence_of.review_data(training).to_plain())
         people = json.dumps([asdict(one) for one in evidence_of.customers(training)])
-        kept = as_table(training.sample)
+        kept = sample_table(training.sample)
         explained = time.perf_counter(), time.process_time()
         back = ReviewData.from_plain(json.loads(told))
         page = render_review(

@@ -6,11 +6,11 @@ from functools import cache
 
 import numpy as np
 
-from sintonia.drift_report import label_rates, now_against, profiles
+from sintonia.drift_report import current_shift, feature_shifts, label_rates
 from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, swarms
 from sintonia.explained_sample import Sample
-from sintonia.reference import decile, fit_reference
+from sintonia.reference import deciles, fit_training_profile
 from sintonia.review import (
     CatalogueEntry,
     DataPart,
@@ -24,7 +24,13 @@ from sintonia.review import (
 from sintonia.review.customers import Beside, choose, tell
 from sintonia.review.history import RecentInteractions
 from sintonia.segments import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
-from sintonia.stability import dependences, family_stability, family_sums, family_weights, stability
+from sintonia.stability import (
+    date_stability,
+    family_stability,
+    family_sums,
+    family_weights,
+    feature_dependences,
+)
 from sintonia.training_set import Dataset
 from sintonia.what_if import what_ifs
 
@@ -86,8 +92,8 @@ def sample(seed=2):
 @cache
 def reference():
     """What the rows to learn from were like, and what was said of those that judge."""
-    learnt = fit_reference(rows().at(DATES[:2]), seed=3)
-    return replace(learnt, outcome=decile(Linear().outcomes(rows().at(DATES[2:]).values)))
+    learnt = fit_training_profile(rows().at(DATES[:2]), seed=3)
+    return replace(learnt, outcome=deciles(Linear().outcomes(rows().at(DATES[2:]).values)))
 
 
 def history(at):
@@ -114,8 +120,8 @@ def evidence():
     }
     return ModelEvidence(
         families=family_weights(sample().found, FAMILIES),
-        dependences=dependences(sample().found, sample().rows.values, seed=3),
-        stability=stability(by_date),
+        dependences=feature_dependences(sample().found, sample().rows.values, seed=3),
+        stability=date_stability(by_date),
         retold=family_stability(
             {"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}
         ),
@@ -125,7 +131,7 @@ def evidence():
         ),
         fairness=judge_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
-        profiles=profiles(reference(), test, said, seed=3),
+        profiles=feature_shifts(reference(), test, said, seed=3),
         leaks=(LeakColumn("mood", "crm", None, True, HOSTILE),),
         catalogue=CATALOGUE,
     )
@@ -166,5 +172,5 @@ def review():
             PromotionCheck("naive rule", True, "better than the naive rule"),
             PromotionCheck("calibration", False, HOSTILE),
         ),
-        now=now_against(reference(), other, Linear().outcomes(other.values)),
+        now=current_shift(reference(), other, Linear().outcomes(other.values)),
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sintonia.attributes import attribute_names
 from sintonia.config import ReasonsConfig
-from sintonia.drift_report import label_rates, profiles
+from sintonia.drift_report import feature_shifts, label_rates
 from sintonia.evidence.whole import TrainingResult
 from sintonia.explain import Contributions, contributions, swarms
 from sintonia.model import Explain
@@ -26,7 +26,13 @@ from sintonia.segments import (
     judge_groups,
     segment_names,
 )
-from sintonia.stability import dependences, family_stability, family_sums, family_weights, stability
+from sintonia.stability import (
+    date_stability,
+    family_stability,
+    family_sums,
+    family_weights,
+    feature_dependences,
+)
 from sintonia.tasks import define_label, describe, find_task
 from sintonia.training_set import Dataset
 from sintonia.what_if import what_ifs
@@ -76,8 +82,8 @@ def evidence(training: TrainingResult) -> ModelEvidence:
     sums = family_sums(sample.found, families)
     return ModelEvidence(
         families=family_weights(sample.found, families),
-        dependences=dependences(sample.found, sample.rows.values, seed),
-        stability=stability(_by_date(training)),
+        dependences=feature_dependences(sample.found, sample.rows.values, seed),
+        stability=date_stability(_by_date(training)),
         retold=family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
         groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
@@ -85,7 +91,7 @@ def evidence(training: TrainingResult) -> ModelEvidence:
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
         if training.model.reference is None
-        else profiles(
+        else feature_shifts(
             training.model.reference, training.test, training.model.outcomes(training.test.values), seed
         ),
         leaks=tuple(
@@ -154,7 +160,7 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     return found
 
 
-def story_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
+def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
     """Return what says of any model's trees how far each family moves the scores of the same rows, on average."""
     some = rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
 
@@ -167,7 +173,7 @@ def story_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
 
 def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
     """Return the story of each fold's model and of this one, all of the same test rows."""
-    told = story_of(training.test, families, training.settings.seed)
+    told = family_sizes_of(training.test, families, training.settings.seed)
     folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
     return {**folds, THIS: told(training.model.booster)}
 

@@ -12,7 +12,7 @@ from sintonia import __version__
 from sintonia.check import leak_figures
 from sintonia.evidence.review import customers, part, review_data, segments
 from sintonia.evidence.whole import TrainingResult, flat, metric_key
-from sintonia.explained_sample import CONTRIBUTIONS_FILE, as_table
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.features import as_csv, described
 from sintonia.model import FoldResult
 from sintonia.provenance import code_hash, config_hash, short_hash
@@ -62,7 +62,7 @@ def training_run(training: TrainingResult) -> Run:
             "segments.json": [_segment(one) for one in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
-            CONTRIBUTIONS_FILE: as_table(training.sample),
+            CONTRIBUTIONS_FILE: sample_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
         model=training.model,

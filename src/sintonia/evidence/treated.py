@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sintonia.arrays import Floats, Ints, Times
 from sintonia.config import ReasonsConfig, TaskConfig
-from sintonia.effect_contributions import moved_by
+from sintonia.effect_contributions import effect_contributions
 from sintonia.explain import importance, swarms
 from sintonia.features import Feature, Fitted
 from sintonia.interactions import Store
@@ -24,7 +24,7 @@ from sintonia.uplift.log import Logged
 from sintonia.uplift.points import Points
 from sintonia.uplift.policies import best, gains
 from sintonia.uplift.saved import PolicyModel
-from sintonia.what_if import Explained, WhatIf, WhatIfGrid, answers, grids_of, told_grid
+from sintonia.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
 
 EXPLAINED = 2000
 REASONS, LANGUAGE = 4, "en"
@@ -86,7 +86,7 @@ def decide_again(model: PolicyModel, reported: Reported, seed: int) -> PolicyExa
         low=low,
         high=high,
         expected=_unseen(model, log, reported.everybody, seed),
-        moved=moved_by(effects, log.values, recommended),
+        moved=effect_contributions(effects, log.values, recommended),
     )
 
 
@@ -175,13 +175,13 @@ def _what_ifs(
 ) -> list[WhatIf]:
     """Return of each of these decisions which action would be best, and its gain, with other values of features."""
     told = Explained(decided.rows.names, families, decided.rows.values, decided.moved.values)
-    grids = grids_of(told, places)
+    grids = choose_grids(told, places)
 
     def one(grid: WhatIfGrid, said: Floats) -> WhatIf:
         action, gain = best(said, np.tile(decided.eligible[grid.row], (len(said), 1)))
-        return told_grid(told, grid, gain, action.tolist())
+        return what_if_of(told, grid, gain, action.tolist())
 
-    said = answers(model.predict, told, grids)
+    said = grid_outcomes(model.predict, told, grids)
     return [one(grid, of) for grid, of in zip(grids, said, strict=True)]
 
 

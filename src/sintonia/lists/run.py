@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sintonia import __version__
 from sintonia.config import ScoreSettings
-from sintonia.drift import BinCounts, Watched, drift_of, watch
+from sintonia.drift import BinCounts, Watched, drift_of_model, watch
 from sintonia.engine import drop_tables
 from sintonia.erasure.tombstones import TOMBSTONES_FILE, read_tombstones
 from sintonia.errors import SintoniaError
@@ -112,7 +112,7 @@ def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: Sco
         When a bound of the settings is passed and nobody insists.
     """
     newest = store.data_until(label_kinds(one.model.task))
-    watched = watch(one.model, drift_of(one.model, counted), (one.as_of, newest), settings.drift)
+    watched = watch(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
     for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
         log.warning("%s", said)
     watched.refuse(settings.force)

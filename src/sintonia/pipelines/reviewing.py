@@ -7,7 +7,7 @@ import numpy as np
 
 from sintonia import approval, registry, run_files
 from sintonia.config import ReviewSettings, SignSettings
-from sintonia.drift_report import Now, now_against
+from sintonia.drift_report import CurrentShift, current_shift
 from sintonia.errors import NotBuiltError
 from sintonia.gate import requirements
 from sintonia.interactions import open_store
@@ -56,7 +56,7 @@ def _told(place: registry.Tracking, registered: registry.Registered, settings: R
     )
 
 
-def _now(model: Model, settings: ReviewSettings) -> Now | None:
+def _now(model: Model, settings: ReviewSettings) -> CurrentShift | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
         store = open_store(Path(settings.workspace))
@@ -69,7 +69,7 @@ def _now(model: Model, settings: ReviewSettings) -> Now | None:
     some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
     asked = {everybody[at] for at in some.tolist()}
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
-    return now_against(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+    return current_shift(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
 
 
 def approve(settings: SignSettings) -> Figures:

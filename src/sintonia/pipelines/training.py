@@ -18,7 +18,7 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import TrainingResult, story_of, training_run
+from sintonia.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.explained_sample import key_path, write_key
 from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
@@ -31,7 +31,7 @@ from sintonia.predictions import predictions_of
 from sintonia.progress import log, step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
-from sintonia.reference import TrainingProfile, decile, fit_reference, judge
+from sintonia.reference import TrainingProfile, deciles, fit_training_profile, outcome_ratio
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries.figures import Figures
@@ -66,13 +66,13 @@ def train(settings: TrainSettings) -> Figures:
     everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
-        story = story_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
+        story = family_sizes_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
         chosen = validated(rows, split, settings, (workspace, store.fingerprint), story)
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         until = store.data_until(label_kinds(task))
-        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed, until)
+        learnt = fit_training_profile(rows.at((*split.train, *split.valid)), settings.seed, until)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
@@ -101,11 +101,11 @@ def _with_outcomes(
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
     """
-    outcome = decile(said)
+    outcome = deciles(said)
     if test.category is not None:
         best = best_rows(said, n_categories)
         test, said = test.take(best), said[best]
-    return replace(learnt, outcome=outcome, judged=judge(said, test.label, test.customer_id))
+    return replace(learnt, outcome=outcome, judged=outcome_ratio(said, test.label, test.customer_id))
 
 
 def _judged(

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sintonia.drift_report import LabelRate, Now, Profile
+from sintonia.drift_report import CurrentShift, FeatureShift, LabelRate
 from sintonia.errors import InputError
 from sintonia.estimates import Evaluation
 from sintonia.explain import Contributions, Swarm, importance
 from sintonia.intervals import Estimate
 from sintonia.review.customers import Customer
 from sintonia.segments import Fairness, GroupResult
-from sintonia.stability import Dependence, FamilyStability, FamilyWeight, Stability
+from sintonia.stability import DateStability, Dependence, FamilyStability, FamilyWeight
 
 T = TypeVar("T")
 
@@ -88,13 +88,13 @@ class ModelEvidence:
 
     families: tuple[FamilyWeight, ...]
     dependences: tuple[Dependence, ...]
-    stability: Stability
+    stability: DateStability
     retold: FamilyStability
     folds: tuple[FoldFigures, ...]
     groups: tuple[GroupResult, ...]
     fairness: tuple[Fairness, ...]
     labels: tuple[LabelRate, ...]
-    profiles: tuple[Profile, ...]
+    profiles: tuple[FeatureShift, ...]
     leaks: tuple[LeakColumn, ...]
     catalogue: tuple[CatalogueEntry, ...]
 
@@ -160,7 +160,7 @@ class ReviewData:
     evidence: ModelEvidence | None = None
     customers: tuple[Customer, ...] = ()
     gate: tuple[PromotionCheck, ...] = ()
-    now: Now | None = None
+    now: CurrentShift | None = None
 
     def named(self, name: str, version: str, run_id: str) -> "ReviewData":
         """Return the data with the registry's names of the model."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.drift import SCORE, ColumnDrift
-from sintonia.drift_report import SHIFTED, Profile
+from sintonia.drift_report import SHIFTED, FeatureShift
 from sintonia.explain import Meaning
 from sintonia.pages import number, percent
 from sintonia.review import plots
@@ -115,7 +115,7 @@ def drift(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str
         return []
     now = {} if review.now is None else {one.name: one for one in review.now.moved}
 
-    def far(one: Profile) -> float:
+    def far(one: FeatureShift) -> float:
         both = (one.moved, now.get(one.moved.name, one.moved))
         return max(moved.psi - moved.chance for moved in both)
 

@@ -31,8 +31,8 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Fifth:
-    """A fifth of the report's decisions by predicted gain: what was predicted, and what doubly robust scores say."""
+class Quintile:
+    """A quintile of the report's decisions by predicted gain: what was predicted, and what doubly robust scores say."""
 
     predicted: float
     observed: Estimate
@@ -69,7 +69,7 @@ class EffectSegment:
 
 @dataclass(frozen=True)
 class PolicyReport:
-    """Values of policies, gain curves, fifths by predicted gain, actions, segments, and what they rest on.
+    """Values of policies, gain curves, quintiles by predicted gain, actions, segments, and what they rest on.
 
     `rows` marks the report's decisions among the judged ones, `brings` are their doubly robust scores and `chosen` is
     the policy that was chosen, both (n, n_actions): what another policy can be compared by on the same decisions.
@@ -77,7 +77,7 @@ class PolicyReport:
 
     worths: Mapping[str, Worth]
     curves: Mapping[str, Curve]
-    fifths: tuple[Fifth, ...]
+    quintiles: tuple[Quintile, ...]
     actions: tuple[ByAction, ...]
     segments: tuple[EffectSegment, ...]
     rows: Bools
@@ -120,7 +120,7 @@ def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tupl
             PERSONALISED: gain_curve(gain, recommended, brings, log.customer),
             RESPONSE: gain_curve(likely, recommended, brings, log.customer),
         },
-        fifths=_fifths(gain, recommended, brings, log.customer),
+        quintiles=_quintiles(gain, recommended, brings, log.customer),
         actions=tuple(_by_action(log, brings, predicted, one) for one in range(1, len(log.actions))),
         segments=segments_of(log, brings, gain if np.ptp(gain) > 0 else likely),
         rows=rows,
@@ -140,15 +140,16 @@ def _worth(log: Logged, brings: Floats, policy: Floats, fixed: Floats) -> Worth:
     )
 
 
-def _fifths(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Fifth, ...]:
-    """Return predicted and observed gain of the recommended action, by fifths of what was predicted."""
+def _quintiles(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Quintile, ...]:
+    """Return predicted and observed gain of the recommended action, by quintiles of what was predicted."""
     observed = brings[np.arange(len(gain)), recommended] - brings[:, 0]
-    fifth = equal_mass_bins(gain, 5)
+    quintile = equal_mass_bins(gain, 5)
     return tuple(
-        Fifth(
-            float(gain[fifth == one].mean()), clustered_mean(observed[fifth == one], customer[fifth == one])
+        Quintile(
+            float(gain[quintile == one].mean()),
+            clustered_mean(observed[quintile == one], customer[quintile == one]),
         )
-        for one in range(int(fifth.max()) + 1)
+        for one in range(int(quintile.max()) + 1)
     )
 
 

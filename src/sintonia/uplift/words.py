@@ -84,12 +84,13 @@ def study_figures(
             name: {
                 "auuc": _plain(curve.auuc),
                 "qini": _plain(curve.qini),
-                "tenths": [_plain(one) for one in curve.tenths],
+                "tenths": [_plain(one) for one in curve.deciles],
             }
             for name, curve in told.curves.items()
         },
         "fifths": [
-            {"predicted": fifth.predicted, "observed": _plain(fifth.observed)} for fifth in told.fifths
+            {"predicted": quintile.predicted, "observed": _plain(quintile.observed)}
+            for quintile in told.quintiles
         ],
     }
 
