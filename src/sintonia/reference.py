@@ -53,8 +53,9 @@ class TrainingProfile:
     """The training rows: each feature's deciles, of how many `rows`, and its medians among peers.
 
     Peers lie in the same part of `peer_feature` ("": all are one), cut at `cuts`; `medians` is (n_segments,
-    n_features), NaN where half of them have no value. `until` is where the data ended that training read. `outcome` has the deciles of
-    what the model said of the test rows, and `judged` what came of it; None where nobody judged it.
+    n_features), NaN where half of them have no value. `until` is where the data ended that training read. `outcome`
+    has the deciles of what the model said of the test rows, and `judged` what came of it; None where nobody judged
+    it.
     """
 
     rows: int
