@@ -19,7 +19,7 @@ PARTS = {
 }
 NONE = "none of them in the window whose local time is known"
 OWN = "the customer's own interactions"
-WHY = {
+CLOCK_WHY = {
     "part": "A customer chooses when, all day and all night; a message at the wrong hour is noise",
     "weekend": "Weekend shoppers have time, weekday shoppers have a list",
     "hour_entropy": "Who always comes at one hour has a habit to keep; who comes at any hour must be met at any",
@@ -46,7 +46,7 @@ def clock(frame: Frame) -> list[Feature]:
 
 def _feature(measure: str, definition: str, unit: str, why: str, days: int) -> "partial[Feature]":
     told = f"{definition} in the last {days} days"
-    return partial(Feature, "clock", measure, told, unit, window_days=days, missing=NONE, why=WHY[why])
+    return partial(Feature, "clock", measure, told, unit, window_days=days, missing=NONE, why=CLOCK_WHY[why])
 
 
 def _counts(own: Filter, column: str, count: int, days: int) -> tuple[Total, ...]:

@@ -30,7 +30,7 @@ MOMENTS = {
 """The moments in the order of a purchase, each with its kinds of interaction."""
 
 FRESH_DAYS = 7  # a cart that is older is left behind, and another one after it is a new one
-WHY = {
+MOMENTS_WHY = {
     "share": "Where a customer's time goes says what is missing: a reason to want it, or a push to take it",
     "forward_share": "Who keeps moving towards the order finds the way easy; who falls back has met a hurdle",
     "carts": "A cart is the wish said aloud: nothing before the order says more",
@@ -59,7 +59,13 @@ def moments(frame: Frame) -> list[Feature]:
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
     told = definition if days is None else f"{definition} in the last {days} days"
     return partial(
-        Feature, "moments", measure, told, unit, window_days=days, why=WHY.get(measure, WHY["share"])
+        Feature,
+        "moments",
+        measure,
+        told,
+        unit,
+        window_days=days,
+        why=MOMENTS_WHY.get(measure, MOMENTS_WHY["share"]),
     )
 
 
@@ -172,7 +178,7 @@ def _since_order(name: str, kinds: tuple[str, ...]) -> Feature:
         unit="interactions",
         terms=(Total(where), Value(ORDER, Earlier(where))),
         combine=since_then,
-        why=WHY["since_order"],
+        why=MOMENTS_WHY["since_order"],
     )
 
 
