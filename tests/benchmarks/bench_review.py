@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chromium import chromium
+from sintonia import explained_sample as sample_of
 from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
@@ -30,7 +31,6 @@ from sintonia.interactions import Store
 from sintonia.model import FoldResult
 from sintonia.reference import fit_training_profile
 from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
-from sintonia.review import sample as sample_of
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
 from sintonia.training_set import Dataset
