@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.errors import InputError, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
-Floats: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = "pd.DataFrame | NDArray[Any]"
+FeatureValues: TypeAlias = "pd.DataFrame | NDArray[Any]"
 Cell: TypeAlias = float | str | None
 
 SWARM_FEATURES = 12
@@ -64,7 +64,7 @@ class Swarm:
     ranks: tuple[float | None, ...]
 
 
-def contributions(booster: "lightgbm.Booster", features: Rows) -> Contributions:
+def contributions(booster: "lightgbm.Booster", features: FeatureValues) -> Contributions:
     """Return every feature's contribution to every row's raw score, which they sum to with the base.
 
     Parameters
@@ -97,7 +97,7 @@ def contributions(booster: "lightgbm.Booster", features: Rows) -> Contributions:
     return Contributions(names, both[:, :-1], float(both[0, -1]))
 
 
-def _check(names: tuple[str, ...], features: Rows) -> None:
+def _check(names: tuple[str, ...], features: FeatureValues) -> None:
     if not len(features):
         raise InputError("There are no rows to explain; give at least one.")
     found = features.shape[1] if isinstance(features, np.ndarray) else tuple(map(str, features.columns))
@@ -109,7 +109,7 @@ def _check(names: tuple[str, ...], features: Rows) -> None:
         )
 
 
-def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation":
+def shap_explanation(found: Contributions, features: FeatureValues) -> "shap.Explanation":
     """Return the contributions as a `shap.Explanation`, for the plots of a notebook."""
     import shap
 
@@ -117,7 +117,7 @@ def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation"
     return shap.Explanation(found.values, base, np.asarray(features), feature_names=list(found.names))
 
 
-def _cells(features: Rows, columns: NDArray[np.intp]) -> list[Cell]:
+def _cells(features: FeatureValues, columns: NDArray[np.intp]) -> list[Cell]:
     """Return one value per row, each from the column named for that row."""
     cells: list[Cell] = [None] * len(columns)
     for column in np.unique(columns):
@@ -159,7 +159,11 @@ def importance(found: Contributions) -> list[tuple[str, float]]:
 
 
 def swarms(
-    found: Contributions, features: Rows, top: int = SWARM_FEATURES, rows: int = SWARM_ROWS, seed: int = 7
+    found: Contributions,
+    features: FeatureValues,
+    top: int = SWARM_FEATURES,
+    rows: int = SWARM_ROWS,
+    seed: int = 7,
 ) -> list[Swarm]:
     """Return the swarms of the most important features over one random sample of rows."""
     rng = np.random.default_rng(seed)
@@ -169,7 +173,7 @@ def swarms(
     return [_swarm(found.names[at], found.values[picked, at], sample, at) for at in moving]
 
 
-def _swarm(name: str, moved: Floats, sample: Rows, column: int) -> Swarm:
+def _swarm(name: str, moved: Floats, sample: FeatureValues, column: int) -> Swarm:
     ranks = _ranks(_cells(sample, np.full(len(moved), column)))
     points = sorted(zip(moved.tolist(), ranks, strict=True), key=lambda point: (point[0], point[1] or 0.0))
     rounded = tuple(None if rank is None else round(rank, 3) for _, rank in points)

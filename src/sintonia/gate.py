@@ -10,10 +10,10 @@ import pyarrow as pa
 from sintonia.approval import decisions, last_on, objection
 from sintonia.config import PromoteSettings, ReviewSettings, TaskConfig
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
+from sintonia.estimates import TOLERANCE, TOTAL_OFF, Evaluation
 from sintonia.interactions import open_store
 from sintonia.model import Model
-from sintonia.predictions import FILE, covers, judge_together, predictions_of
+from sintonia.predictions import PREDICTIONS_FILE, covers, judge_together, predictions_of
 from sintonia.pseudonyms import workspace_key
 from sintonia.registry import Registered, Tracking, load
 from sintonia.review import ReviewData
@@ -72,7 +72,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     model, now = load(place, champion), load(place, candidate)
     if (other := _other_question(model.task, now.task)) is not None:
         return Requirement("champion", False, f"{named} answers another question: its {other}")
@@ -107,7 +107,7 @@ def _said_by(
     """
     registered, model = champion
     try:
-        kept = read_table(place, registered.run_id, FILE)
+        kept = read_table(place, registered.run_id, PREDICTIONS_FILE)
     except NotBuiltError:
         kept = None
     if kept is not None and covers(kept, rows):
@@ -147,17 +147,17 @@ def beats_champion(
 def _against(name: str, whom: str, judged: Evaluation, other: str) -> Requirement:
     verdict, gap = judged.verdict(other), judged.differences[other][judged.headline]
     title = judged.metrics[0].title
-    return Requirement(name, verdict == "better than", f"{verdict} {whom}: {title} difference {_shown(gap)}")
+    return Requirement(name, verdict == "better than", f"{verdict} {whom}: {title} difference {gap.text()}")
 
 
 def is_calibrated(judged: Evaluation) -> Requirement:
     """Return whether propensities (or the total of amounts) can be read as they stand; at fault only surely."""
     of = judged.estimates[judged.model]
     if (error := of.get("calibration_error")) is not None:
-        told = f"error {_shown(error)}, at fault with its lower end above {TOLERANCE}"
+        told = f"error {error.text()}, at fault with its lower end above {TOLERANCE}"
         return Requirement("calibration", error.low <= TOLERANCE, told)
     total = of["total_ratio"]
-    told = f"total expected over true {_shown(total)}, at fault when surely {TOTAL_OFF:.0%} off"
+    told = f"total expected over true {total.text()}, at fault when surely {TOTAL_OFF:.0%} off"
     return Requirement("calibration", total.low <= 1 + TOTAL_OFF and total.high >= 1 - TOTAL_OFF, told)
 
 
@@ -170,7 +170,3 @@ def is_clean(tags: Mapping[str, str]) -> tuple[Requirement, Requirement]:
         ),
         Requirement("enough data", forced is None, forced or "enough to learn from"),
     )
-
-
-def _shown(found: Estimate) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

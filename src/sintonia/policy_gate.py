@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import PromoteSettings, ReviewSettings
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import Estimate
 from sintonia.features import catalogue
 from sintonia.gate import Requirement
 from sintonia.interactions import open_store
-from sintonia.predictions import FILE
+from sintonia.intervals import Estimate, clustered_mean
+from sintonia.predictions import PREDICTIONS_FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
 from sintonia.registry import Registered, Tracking, load_registered_policy
 from sintonia.run_files import read_document, read_table
@@ -28,11 +28,8 @@ from sintonia.uplift.folds import part_of
 from sintonia.uplift.points import Points, newest, read_points
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import REPORT, Study
-from sintonia.uplift.values import clustered_mean
-from sintonia.uplift.words import interval
 
-Floats = NDArray[np.float64]
-KEYS = (COLUMN, "as_of")
+DECISION_KEYS = (COLUMN, "as_of")
 
 
 def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
@@ -56,7 +53,7 @@ def policy_requirements(
     champion: Registered | None,
 ) -> list[Requirement]:
     """Return everything a candidate policy must show, in the order in which it is told."""
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     tags = place.client.get_run(candidate.run_id).data.tags
     gate = [beats_nothing(rows)]
     if champion is not None:
@@ -68,7 +65,7 @@ def beats_nothing(rows: pa.Table) -> Requirement:
     """Return whether the policy is surely worth more than doing nothing."""
     chosen = _matrix(rows, "chosen")
     gap = _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
-    told = f"{interval(gap)} a decision against doing nothing, on {len(rows):,} decisions"
+    told = f"{gap.text()} a decision against doing nothing, on {len(rows):,} decisions"
     return Requirement("doing nothing", gap.low > 0, told)
 
 
@@ -84,7 +81,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     ours, theirs = (
         read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
     )
@@ -94,7 +91,7 @@ def _against_champion(
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
     gap = _difference(rows, _matrix(rows, "chosen"), other)
-    told = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
+    told = f"{gap.text()} a decision against {named}, on the same {len(rows):,} decisions"
     return Requirement("champion", gap.low > 0, told)
 
 
@@ -134,7 +131,7 @@ def _said_by(
         When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
     """
     candidate, champion = both
-    kept = read_table(place, champion.run_id, FILE)
+    kept = read_table(place, champion.run_id, PREDICTIONS_FILE)
     places = {key: at for at, key in enumerate(_keys(kept))}
     if places.keys() >= set(_keys(rows)):
         return _matrix(kept, "chosen")[[places[key] for key in _keys(rows)]]
@@ -186,4 +183,4 @@ def _matrix(rows: pa.Table, name: str) -> Floats:
 
 
 def _keys(rows: pa.Table) -> list[tuple[str, datetime]]:
-    return list(zip(*(rows[name].to_pylist() for name in KEYS), strict=True))
+    return list(zip(*(rows[name].to_pylist() for name in DECISION_KEYS), strict=True))

@@ -16,8 +16,8 @@ from sintonia.errors import InputError, hint
 from sintonia.features import catalogue, compute_features
 from sintonia.frames import history_of, is_history
 from sintonia.model import Model, load_model
-from sintonia.training_set import rows_of
-from sintonia.uplift.saved import FILE, PolicyModel, load_policy
+from sintonia.training_set import history_rows
+from sintonia.uplift.saved import POLICY_FILE, PolicyModel, load_policy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ class PyfuncModel:
             said = self._said(values, None)
             said.insert(0, "customer_id", computed["customer_id"].cast(pa.string()).to_pylist())
             return said
-        rows = rows_of(history, as_of, self.model.catalogue, self.model.task)
+        rows = history_rows(history, as_of, self.model.catalogue, self.model.task)
         said = self._said(rows.values, None)
         said.insert(0, "customer_id", rows.customer_id)
         if rows.category is not None:
@@ -94,5 +94,5 @@ def _moment(params: dict[str, Any]) -> datetime:
 
 def _load_pyfunc(path: str) -> PyfuncModel:
     """Return the model of an artifact folder; MLflow calls this by name."""
-    policy = (Path(path) / FILE).is_file()
+    policy = (Path(path) / POLICY_FILE).is_file()
     return PyfuncModel(load_policy(Path(path)) if policy else load_model(Path(path)))

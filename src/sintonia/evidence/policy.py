@@ -11,10 +11,10 @@ import pyarrow as pa
 from sintonia import __version__
 from sintonia.config import TrainSettings
 from sintonia.evidence.treated import PolicyEvidence
-from sintonia.evidence.whole import flat, plain
+from sintonia.evidence.whole import flat, metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE
 from sintonia.features import as_csv, catalogue, described
 from sintonia.provenance import code_hash, config_hash
-from sintonia.review.sample import FILE
 from sintonia.review.treated import as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
 from sintonia.runs import Run
@@ -34,7 +34,8 @@ def policy_run(
     """
     decisions, learnt = judged
     values = {
-        f"{plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
+        f"{metric_key(name)}.doubly_robust": of["doubly_robust"][0]
+        for name, of in figures["policies"].items()
     }
     difference, low, high = figures["gate"]["difference"]
     gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}
@@ -66,7 +67,7 @@ def policy_run(
             "fitted.json": model.fitted.as_plain(),
             REVIEW: json.loads(json.dumps(asdict(evidence.story))),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
-            FILE: as_table(evidence.decided),
+            CONTRIBUTIONS_FILE: as_table(evidence.decided),
         },
         model=model,
         predictions=decisions,

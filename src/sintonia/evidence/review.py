@@ -7,23 +7,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.attributes import attribute_names
 from sintonia.config import ReasonsConfig
-from sintonia.evidence.whole import Training
+from sintonia.drift_report import feature_shifts, label_rates
+from sintonia.evidence.whole import TrainingResult
 from sintonia.explain import Contributions, contributions, swarms
 from sintonia.model import Explain
 from sintonia.reasons import Speaker
-from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
-from sintonia.review.attributes import attribute_names
+from sintonia.review import DataPart, FoldFigures, LeakColumn, ModelEvidence, ReviewData, feature_weights
 from sintonia.review.customers import Beside, Customer, choose, tell
-from sintonia.review.data import Entry
-from sintonia.review.drift import label_rates, profiles
-from sintonia.review.groups import Judged, judge_fairness, judge_groups
+from sintonia.review.data import CatalogueEntry
 from sintonia.review.history import histories
-from sintonia.review.story import dependences, family_sums, family_weights, retold, stability
-from sintonia.review.what_if import what_ifs
-from sintonia.segments import Segment, judge_segments, segment_names
+from sintonia.segments import (
+    ExplainedRows,
+    GroupResult,
+    ScoredTestRows,
+    judge_fairness,
+    judge_groups,
+    segment_names,
+)
+from sintonia.stability import (
+    date_stability,
+    family_stability,
+    family_sums,
+    family_weights,
+    feature_dependences,
+)
 from sintonia.tasks import define_label, describe, find_task
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
+from sintonia.what_if import what_ifs
 
 if TYPE_CHECKING:
     import lightgbm
@@ -36,7 +48,7 @@ ROWS_A_DATE = 500
 """Rows by which a date's importance is measured: enough for the order of the features that count."""
 
 
-def review_data(training: Training) -> ReviewData:
+def review_data(training: TrainingResult) -> ReviewData:
     """Return what the review page shows of a training; the registry's name and version are added when it is read."""
     task, sample = training.settings.task, training.sample
     population, outcome = describe(task)
@@ -60,41 +72,39 @@ def review_data(training: Training) -> ReviewData:
     )
 
 
-def evidence(training: Training) -> Evidence:
+def evidence(training: TrainingResult) -> ModelEvidence:
     """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
-    said = training.model.outcomes(training.test.values)
-    amount = find_task(training.settings.task).label == "amount"
-    unit = CENTS if amount else 1
-    customer = np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
-    judged = Judged(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
-    named = group_names(training, said)
+    scored = scored_test_rows(training)
+    named = group_names(training, training.model.outcomes(training.test.values))
     groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
     sums = family_sums(sample.found, families)
-    return Evidence(
+    return ModelEvidence(
         families=family_weights(sample.found, families),
-        dependences=dependences(sample.found, sample.rows.values, seed),
-        stability=stability(_by_date(training)),
-        retold=retold(_by_model(training, families)),
+        dependences=feature_dependences(sample.found, sample.rows.values, seed),
+        stability=date_stability(_by_date(training)),
+        retold=family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
-        groups=judge_groups(judged, groups, (sample.place, sums)),
-        fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
+        groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
+        fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
         if training.model.reference is None
-        else profiles(training.model.reference, training.test, said, seed),
+        else feature_shifts(
+            training.model.reference, training.test, training.model.outcomes(training.test.values), seed
+        ),
         leaks=tuple(
             LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
         ),
         catalogue=tuple(
-            Entry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
+            CatalogueEntry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
             for one in training.model.catalogue
         ),
     )
 
 
-def customers(training: Training) -> tuple[Customer, ...]:
+def customers(training: TrainingResult) -> tuple[Customer, ...]:
     """Return the explained rows that were chosen to teach, with history, reasons and what-if."""
     sample, model = training.sample, training.model
     chosen = choose(sample, find_task(training.settings.task).label == "amount")
@@ -114,13 +124,13 @@ def customers(training: Training) -> tuple[Customer, ...]:
     return tell(sample, chosen, meanings, groups, [Beside(*told) for told in beside])
 
 
-def _categories(training: Training, places: Sequence[int]) -> list[str]:
+def _categories(training: TrainingResult, places: Sequence[int]) -> list[str]:
     """Return the category of each of these rows of the sample, "" where the task asks about none."""
     of = training.sample.rows.category
     return ["" if of is None else training.settings.task.categories[of[at]] for at in places]
 
 
-def _reasons(training: Training, places: Sequence[int]) -> list[tuple[str, ...]]:
+def _reasons(training: TrainingResult, places: Sequence[int]) -> list[tuple[str, ...]]:
     """Return the reasons of each of these rows of the sample in sentences, the strongest first."""
     values = training.sample.rows.values[list(places)]
     categories = None if training.sample.rows.category is None else _categories(training, places)
@@ -128,7 +138,7 @@ def _reasons(training: Training, places: Sequence[int]) -> list[tuple[str, ...]]
     return [tuple(text for text in row if text) for row in zip(*said, strict=True)]
 
 
-def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
+def group_names(training: TrainingResult, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
     """Return by attribute each test row's group, "" for none: channel, tenure, what the settings name.
 
     # (n_rows,) each
@@ -139,7 +149,7 @@ def group_names(training: Training, said: NDArray[np.float64]) -> dict[str, NDAr
     return {**named, **attribute_names(training.store, test, [*asked])}
 
 
-def _by_date(training: Training) -> dict[str, Contributions]:
+def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     """Return the contributions of some rows of each as-of date, oldest first."""
     found, rng = {}, np.random.default_rng(training.settings.seed)
     for as_of in training.split.all:
@@ -150,7 +160,7 @@ def _by_date(training: Training) -> dict[str, Contributions]:
     return found
 
 
-def story_of(rows: Rows, families: Mapping[str, str], seed: int) -> Explain:
+def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
     """Return what says of any model's trees how far each family moves the scores of the same rows, on average."""
     some = rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
 
@@ -161,19 +171,19 @@ def story_of(rows: Rows, families: Mapping[str, str], seed: int) -> Explain:
     return told
 
 
-def _by_model(training: Training, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
+def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
     """Return the story of each fold's model and of this one, all of the same test rows."""
-    told = story_of(training.test, families, training.settings.seed)
+    told = family_sizes_of(training.test, families, training.settings.seed)
     folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
     return {**folds, THIS: told(training.model.booster)}
 
 
-def _parts(training: Training) -> dict[str, Sequence[datetime]]:
+def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
     split = training.split
     return {"train": split.train, "valid": split.valid, "test": split.test}
 
 
-def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
+def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
         *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
         *(
@@ -185,7 +195,7 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
             f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
             f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
             for found in segments(training)
-            if found.fails
+            if found.wrong
         ),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
@@ -198,18 +208,32 @@ def _limits(synthetic: bool, training: Training) -> tuple[str, ...]:
     )
 
 
-def segments(training: Training) -> list[Segment]:
-    """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
-    if find_task(training.settings.task).label == "amount":
+def segments(training: TrainingResult) -> list[GroupResult]:
+    """Return how calibrated the model is in each segment of the test rows, by name; an amount has no calibration."""
+    scored = scored_test_rows(training)
+    if scored.amount:
         return []
-    said = training.model.outcomes(training.test.values)
-    return judge_segments(training.test, said, training.settings.task.categories)
+    named = segment_names(training.test, scored.said, training.settings.task.categories)
+    order = list(named)
+    return sorted(judge_groups(scored, named, most=None), key=lambda one: (order.index(one.by), one.name))
 
 
-def part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
+def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
+    """Return the test rows as groups are judged by: labels, what was predicted, customers; amounts in euros."""
+    amount = find_task(training.settings.task).label == "amount"
+    unit = CENTS if amount else 1
+    return ScoredTestRows(
+        label=training.test.label.astype(np.float64) / unit,
+        said=training.model.outcomes(training.test.values) / unit,
+        customer=np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64),
+        amount=amount,
+    )
+
+
+def part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
     """Return the size of the rows of these dates, and their label rate."""
     mine = rows.at(dates)
-    return Part(
+    return DataPart(
         name=name,
         as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
         rows=len(mine),

@@ -4,31 +4,33 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
 from sintonia import __version__
 from sintonia.check import leak_figures
 from sintonia.evidence.review import customers, part, review_data, segments
-from sintonia.evidence.whole import Training, flat, plain
+from sintonia.evidence.whole import TrainingResult, flat, metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.features import as_csv, described
 from sintonia.model import FoldResult
 from sintonia.provenance import code_hash, config_hash, short_hash
 from sintonia.review import drawings
-from sintonia.review.sample import FILE, as_table
 from sintonia.run_files import CATALOGUE, CUSTOMERS, REVIEW
-from sintonia.runs import Data, Nested, Run
+from sintonia.runs import ChildRun, Data, Run
+from sintonia.segments import GroupResult
 from sintonia.timeline import label_span
-from sintonia.tuning import Trial, Validated
+from sintonia.tuning import TuningTrial, Validated
 
 
-def training_run(training: Training) -> Run:
+def training_run(training: TrainingResult) -> Run:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
     settings = training.settings
     estimates = training.judged.estimates
     leaks = leak_figures(training.leaks)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
-        f"{plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
+        f"{metric_key(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
     }
     resolved = asdict(settings)
     return Run(
@@ -57,10 +59,10 @@ def training_run(training: Training) -> Run:
             "catalogue.csv": as_csv(described(training.model.catalogue)),
             "fitted.json": training.model.fitted.as_plain(),
             "evaluation.json": training.judged.figures(),
-            "segments.json": [asdict(segment) for segment in segments(training)],
+            "segments.json": [_segment(one) for one in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
-            FILE: as_table(training.sample),
+            CONTRIBUTIONS_FILE: sample_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
         model=training.model,
@@ -70,16 +72,22 @@ def training_run(training: Training) -> Run:
     )
 
 
-def _nested(validated: Validated) -> tuple[Nested, ...]:
+def _segment(one: GroupResult) -> dict[str, Any]:
+    """Return a segment as the run keeps it."""
+    kept = {"by": one.by, "name": one.name, "rows": one.rows, "predicted": one.predicted}
+    return {**kept, "gap": asdict(one.gap), "fails": one.wrong}
+
+
+def _nested(validated: Validated) -> tuple[ChildRun, ...]:
     """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
     if validated.search is None:
         return tuple(map(_nested_fold, validated.folds))
     return tuple(map(_nested_trial, validated.search.trials))
 
 
-def _nested_trial(trial: Trial) -> Nested:
+def _nested_trial(trial: TuningTrial) -> ChildRun:
     ended = {} if trial.loss is None else {"relative_loss": trial.loss}
-    return Nested(
+    return ChildRun(
         name=f"trial {trial.number}",
         metrics=ended,
         parameters={f"model.{name}": value for name, value in trial.settings.items()},
@@ -89,9 +97,9 @@ def _nested_trial(trial: Trial) -> Nested:
     )
 
 
-def _nested_fold(fold: FoldResult) -> Nested:
+def _nested_fold(fold: FoldResult) -> ChildRun:
     sizes = {"train_rows": fold.train_rows, "valid_rows": fold.valid_rows, "trees": fold.trees}
-    return Nested(
+    return ChildRun(
         f"fold {fold.as_of}",
         {**fold.figures, **sizes},
         tags={"sintonia.as_of": fold.as_of},
@@ -110,7 +118,7 @@ def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
     return told
 
 
-def _data(training: Training) -> tuple[Data, ...]:
+def _data(training: TrainingResult) -> tuple[Data, ...]:
     """Return the parts as data sets: the digest is the store's fingerprint and a hash of dates and features."""
     store, split = training.store, training.split
     contexts = {"train": "training", "valid": "validation", "test": "testing"}
@@ -131,6 +139,6 @@ def _data(training: Training) -> tuple[Data, ...]:
     return tuple(told)
 
 
-def _labels_until(training: Training) -> datetime:
+def _labels_until(training: TrainingResult) -> datetime:
     """Return when the last label ends that the model learnt from."""
     return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)

@@ -7,35 +7,35 @@ from typing import Any
 
 import pyarrow as pa
 
-from sintonia.check import Finding
+from sintonia.check import LeakFinding
 from sintonia.config import TrainSettings
 from sintonia.estimates import Evaluation
+from sintonia.explained_sample import Sample, draw_sample
 from sintonia.interactions import Store
 from sintonia.model import Model
-from sintonia.review.sample import Sample, draw_sample
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.tuning import Validated
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """One training, whole: what was asked, on which data, split how, and what came out."""
 
     settings: TrainSettings
     store: Store
     split: Split
-    rows: Rows
+    rows: Dataset
     model: Model
     judged: Evaluation
     enough: Sufficiency
     predictions: pa.Table
     validated: Validated
-    leaks: Sequence[Finding] = ()
+    leaks: Sequence[LeakFinding] = ()
 
     @cached_property
-    def test(self) -> Rows:
+    def test(self) -> Dataset:
         """The rows that judge."""
         return self.rows.at(self.split.test)
 
@@ -52,6 +52,6 @@ def flat(
     return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
 
 
-def plain(name: str) -> str:
+def metric_key(name: str) -> str:
     """Return a model's name as a metric's name may be spelt."""
     return name.replace(" ", "_")

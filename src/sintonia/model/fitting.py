@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
-from sintonia.calibrator import Calibrator
+from sintonia.arrays import Floats
+from sintonia.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.config import ModelConfig, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.features import Fitted
@@ -15,20 +15,19 @@ from sintonia.model.boosting import (
     MEDIAN,
     TWEEDIE,
     Binned,
-    Floats,
-    Grown,
-    Objective,
-    Part,
+    BoostedTrees,
+    FitRows,
+    TreeObjective,
     bin_rows,
-    grow,
+    grow_trees,
     regrow,
 )
 from sintonia.model.model import Model
 from sintonia.tasks import find_task
-from sintonia.training_set import Rows, concatenate
+from sintonia.training_set import Dataset, concatenate
 
 
-def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store) -> Model:
+def fit_model(train: Dataset, valid: Dataset, settings: TrainSettings, fitted: Fitted, store: Store) -> Model:
     """Return a model of train and validation rows, whose size and calibration the validation rows chose.
 
     First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
@@ -45,7 +44,7 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
     _need_both("validation", valid, amount)
     binned = bin_rows(concatenate([train, valid]), settings.model)
     places = np.arange(len(binned.rows))
-    part = Part(places[: len(train)], places[len(train) :])
+    part = FitRows(places[: len(train)], places[len(train) :])
     target = binned.rows.label.astype(np.float64)
     model = Model(
         task=settings.task,
@@ -74,21 +73,21 @@ def fit_model(train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted,
 
 
 def _twice(
-    binned: Binned, target: Floats, part: Part, settings: TrainSettings, objective: Objective
-) -> tuple[Grown, str]:
+    binned: Binned, target: Floats, part: FitRows, settings: TrainSettings, objective: TreeObjective
+) -> tuple[BoostedTrees, str]:
     """Return what grew on the training rows, and the text of what then grew on all."""
-    grown = grow(binned, target, part, settings.model, settings.seed, objective)
+    grown = grow_trees(binned, target, part, settings.model, settings.seed, objective)
     whole = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
     return grown, whole.booster.model_to_string()
 
 
-def _calibrated(raw: Floats, valid: Rows, config: ModelConfig, seed: int) -> Calibrator:
+def _calibrated(raw: Floats, valid: Dataset, config: ModelConfig, seed: int) -> Calibrator:
     if config.calibration == "best":
         return choose_calibrator(raw, valid.label, valid.customer_id, seed)
     return fit_calibrator(raw, valid.label, config.calibration)
 
 
-def _need_both(part: str, rows: Rows, amount: bool) -> None:
+def _need_both(part: str, rows: Dataset, amount: bool) -> None:
     if amount and not rows.label.any():
         raise NotEnoughDataError(
             f"Nothing was spent in the {len(rows)} {part} rows; use more customers, dates or a longer horizon."

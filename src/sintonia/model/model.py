@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.calibrator import Calibrator
+from sintonia.arrays import Floats
+from sintonia.calibration import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted
 from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
-from sintonia.reference import Reference
+from sintonia.reference import TrainingProfile
 from sintonia.training_set import catalogue_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FORMAT = 3
 MEDIAN = "median.txt"
 REFERENCE = "reference.json"
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Model:
     fingerprint: str
     validation_loss: float = float("nan")
     median_trees: str = ""
-    reference: Reference | None = None
+    reference: TrainingProfile | None = None
 
     @property
     def outcome(self) -> str:
@@ -187,5 +187,7 @@ def load_model(folder: Path) -> Model:
     )
 
 
-def _read_reference(path: Path) -> Reference | None:
-    return Reference.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+def _read_reference(path: Path) -> TrainingProfile | None:
+    return (
+        TrainingProfile.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from sintonia import approval, promotion, registry, run_files
 from sintonia.config import PromoteSettings
 from sintonia.gate import Requirement
-from sintonia.review import Check, ReviewData
+from sintonia.review import PromotionCheck, ReviewData
 from sintonia.review.card import model_card, policy_card
 from sintonia.review.policy import PolicyReview
 from sintonia.tasks import NEXT_BEST_ACTION
@@ -20,7 +20,7 @@ def write_card(
     gate: Sequence[Requirement],
 ) -> Path:
     """Return where the card of a version just promoted is: in the folder of the settings, else in the workspace."""
-    checks = tuple(Check(one.name, one.passed, one.told) for one in gate)
+    checks = tuple(PromotionCheck(one.name, one.passed, one.told) for one in gate)
     history = _history(place, registered)
     if settings.task.name == NEXT_BEST_ACTION:
         text = policy_card(_policy(place, registered), checks, history)
@@ -71,5 +71,5 @@ def _history(place: registry.Tracking, registered: registry.Registered) -> list[
     return [line for _, line in sorted([*signed, *moved])]
 
 
-def _force(one: promotion.Entry) -> str:
+def _force(one: promotion.ChampionChange) -> str:
     return f", by force: {', '.join(one.failed)}" if one.forced else ""

@@ -18,8 +18,8 @@ from sintonia.pipelines.training import asked_of
 from sintonia.progress import step
 from sintonia.summaries.figures import Figures
 from sintonia.tasks import NEXT_BEST_ACTION
-from sintonia.training_set import Rows
-from sintonia.uplift.assembled import features_of, moments, split_points
+from sintonia.training_set import Dataset
+from sintonia.uplift.assembled import feature_moments, features_of, split_points
 
 
 def check(settings: CheckSettings) -> Figures:
@@ -39,7 +39,7 @@ def _check_policy(settings: CheckSettings) -> Figures:
     """Return the same of the features at decisions, and of the columns beside whether any reward followed."""
     store = open_store(Path(settings.workspace))
     points = newest_decisions(store, settings)
-    when = moments(points)
+    when = feature_moments(points)
     asked = pa.table(
         {
             "customer_id": pa.array(points.customer_id, pa.string()),
@@ -48,12 +48,14 @@ def _check_policy(settings: CheckSettings) -> Figures:
         }
     )
 
-    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Rows:
+    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
         there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
         rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
         values = features_of(some, rows, made, settings.engine)
         names = tuple(feature.name for feature in made)
-        return Rows(rows.customer_id, moments(rows), values, (rows.reward > 0).astype(np.int8), names)
+        return Dataset(
+            rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
+        )
 
     past, judged = split_points(points, settings.policy.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)

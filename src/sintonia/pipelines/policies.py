@@ -1,26 +1,25 @@
 """Logged decisions to a policy that earned its place."""
 
-import logging
 from pathlib import Path
 
 from sintonia import registry
 from sintonia.config import CheckSettings, FeaturesConfig, TrainSettings
 from sintonia.engine import connect
 from sintonia.evidence import Reported, policy_evidence, policy_run
+from sintonia.explained_sample import key_path, write_key
 from sintonia.features import catalogue, fit
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import kept_decisions
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.pseudonyms import workspace_key
-from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import policy_figures
 from sintonia.uplift.assembled import (
     days_of_history,
+    feature_moments,
     features_for,
     features_of,
     logged_of,
-    moments,
     split_points,
 )
 from sintonia.uplift.points import Points, newest, read_points
@@ -29,8 +28,6 @@ from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import study
 from sintonia.uplift.table import effects_table
 from sintonia.uplift.words import study_figures, study_lines
-
-log = logging.getLogger("sintonia")
 
 
 def train_policy(settings: TrainSettings) -> Figures:
@@ -46,7 +43,7 @@ def train_policy(settings: TrainSettings) -> Figures:
     past, judged = split_points(points, config.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
-        fitted = fit(chosen, store, moments(points)[judged].min().item())
+        fitted = fit(chosen, store, feature_moments(points)[judged].min().item())
     made = catalogue(chosen, fitted)
     values = features_of(store, points, made, settings.engine)
     with step("Looking at who got what"):
@@ -74,7 +71,7 @@ def train_policy(settings: TrainSettings) -> Figures:
         rows = found.report.rows
         reported = Reported(
             points.take(judged).take(rows),
-            moments(points)[judged][rows],
+            feature_moments(points)[judged][rows],
             later.take(rows),
             logged.customer[past | judged],
         )

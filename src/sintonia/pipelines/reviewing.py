@@ -7,13 +7,13 @@ import numpy as np
 
 from sintonia import approval, registry, run_files
 from sintonia.config import ReviewSettings, SignSettings
+from sintonia.drift_report import CurrentShift, current_shift
 from sintonia.errors import NotBuiltError
 from sintonia.gate import requirements
 from sintonia.interactions import open_store
 from sintonia.model import Model
 from sintonia.pipelines.treated import policy_review
-from sintonia.review import Check, Customer, ReviewData, read, render
-from sintonia.review.drift import Now, now_against
+from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
 from sintonia.review.policy_page import render_policy
 from sintonia.scoring import scoring_date
 from sintonia.summaries.figures import Figures
@@ -33,7 +33,7 @@ def review(settings: ReviewSettings) -> Figures:
     if settings.task.name == NEXT_BEST_ACTION:
         page = render_policy(policy_review(place, registered, settings))
     else:
-        page = render(_told(place, registered, settings))
+        page = render_review(_told(place, registered, settings))
     out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
@@ -51,12 +51,12 @@ def _told(place: registry.Tracking, registered: registry.Registered, settings: R
     return replace(
         told.named(registered.name, registered.version, registered.run_id),
         customers=tuple(read(Customer, one) for one in customers),
-        gate=tuple(Check(one.name, one.passed, one.told) for one in gate),
+        gate=tuple(PromotionCheck(one.name, one.passed, one.told) for one in gate),
         now=_now(registry.load(place, registered), settings),
     )
 
 
-def _now(model: Model, settings: ReviewSettings) -> Now | None:
+def _now(model: Model, settings: ReviewSettings) -> CurrentShift | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
         store = open_store(Path(settings.workspace))
@@ -69,7 +69,7 @@ def _now(model: Model, settings: ReviewSettings) -> Now | None:
     some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
     asked = {everybody[at] for at in some.tolist()}
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
-    return now_against(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+    return current_shift(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
 
 
 def approve(settings: SignSettings) -> Figures:

@@ -1,6 +1,5 @@
 """Histories to judged models, their comparison and promotion."""
 
-import logging
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from sintonia.config import (
 from sintonia.engine import connect
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import Training, story_of, training_run
+from sintonia.evidence import TrainingResult, family_sizes_of, training_run
+from sintonia.explained_sample import key_path, write_key
 from sintonia.features import fit
 from sintonia.gate import Requirement, is_approved, requirements
 from sintonia.interactions import Store, open_store
@@ -28,18 +28,17 @@ from sintonia.pipelines.cards import write_card
 from sintonia.pipelines.policies import train_policy
 from sintonia.policy_gate import policy_requirements
 from sintonia.predictions import predictions_of
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
-from sintonia.reference import Reference, decile, fit_reference, judge
-from sintonia.review.sample import key_path, write_key
+from sintonia.reference import TrainingProfile, deciles, fit_training_profile, outcome_ratio
 from sintonia.scoring import best_rows
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import compare_figures, promote_figures, train_figures
 from sintonia.tasks import NEXT_BEST_ACTION, choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
-from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
+from sintonia.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
+from sintonia.training_set import Dataset, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T", TrainSettings, CheckSettings)
-log = logging.getLogger("sintonia")
 
 
 def train(settings: TrainSettings) -> Figures:
@@ -68,13 +66,13 @@ def train(settings: TrainSettings) -> Figures:
     everything = assemble(store, split.all, with_baselines(made, task, fitted), task, settings.engine)
     rows = everything.select([feature.name for feature in made])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
-        story = story_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
+        story = family_sizes_of(rows.at(split.test), {one.name: one.family for one in made}, settings.seed)
         chosen = validated(rows, split, settings, (workspace, store.fingerprint), story)
     settings = chosen.settings
     with step("Growing trees"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         until = store.data_until(label_kinds(task))
-        learnt = fit_reference(rows.at((*split.train, *split.valid)), settings.seed, until)
+        learnt = fit_training_profile(rows.at((*split.train, *split.valid)), settings.seed, until)
         baselines = fit_baselines(everything.at((*split.train, *split.valid)), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
@@ -88,7 +86,7 @@ def train(settings: TrainSettings) -> Figures:
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     kept = predictions_of(test, outcomes, workspace_key(workspace))
-    training = Training(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
+    training = TrainingResult(settings, store, split, rows, model, judged, enough, kept, chosen, leaks)
     with step("Registering the model"):
         place = registry.tracking(settings.tracking, workspace)
         registered = registry.register(place, training_run(training))
@@ -97,22 +95,22 @@ def train(settings: TrainSettings) -> Figures:
 
 
 def _with_outcomes(
-    learnt: Reference, test: Rows, said: "NDArray[np.float64]", n_categories: int
-) -> Reference:
+    learnt: TrainingProfile, test: Dataset, said: "NDArray[np.float64]", n_categories: int
+) -> TrainingProfile:
     """Return the reference with what the model said of the test rows and what came of it.
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
     """
-    outcome = decile(said)
+    outcome = deciles(said)
     if test.category is not None:
         best = best_rows(said, n_categories)
         test, said = test.take(best), said[best]
-    return replace(learnt, outcome=outcome, judged=judge(said, test.label, test.customer_id))
+    return replace(learnt, outcome=outcome, judged=outcome_ratio(said, test.label, test.customer_id))
 
 
 def _judged(
     model: Model,
-    test: Rows,
+    test: Dataset,
     outcomes: "dict[str, NDArray[np.float64]]",
     settings: TrainSettings,
     stakes: Stakes,

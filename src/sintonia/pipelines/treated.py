@@ -9,7 +9,7 @@ from sintonia.config import ReviewSettings
 from sintonia.errors import NotBuiltError
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import policy_requirements
-from sintonia.review import Check, read
+from sintonia.review import PromotionCheck, read
 from sintonia.review.policy import PolicyReview
 from sintonia.review.treated import EffectStory, Treated
 
@@ -44,12 +44,12 @@ def policy_review(
 
 def _gate(
     place: registry.Tracking, registered: registry.Registered, settings: ReviewSettings
-) -> tuple[Check, ...]:
+) -> tuple[PromotionCheck, ...]:
     """Return what a promotion will ask of the policy's figures."""
     champion = registry.find_alias(place, settings.task.name, registry.CHAMPION)
     other = None if champion is None or champion.version == registered.version else champion
     found = policy_requirements(place, settings, registered, other)
-    return tuple(Check(one.name, one.passed, one.told) for one in found)
+    return tuple(PromotionCheck(one.name, one.passed, one.told) for one in found)
 
 
 def _last_round(store: Store) -> dict[str, Any] | None:

@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Floats32
 from sintonia.config import FeaturesConfig, PolicyConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, catalogue
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import Forest
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Bools, Floats, Floats32
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
-from sintonia.uplift.study import chosen
+from sintonia.uplift.study import policy_probabilities
 
 FORMAT = 2
-FILE = "policy.json"
+POLICY_FILE = "policy.json"
 SLOPES = ("columns", "center", "spread", "coefficients")
 NUMBERS = ("constants", "means", "weights")
 
@@ -60,7 +61,7 @@ class PolicyModel:
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
-        return chosen(
+        return policy_probabilities(
             self.effects, self.place if not self.passed else None, values, eligible, self.config, seed
         )
 
@@ -91,7 +92,7 @@ class PolicyModel:
             "unexplained": effects.unexplained.tolist(),
             "opinions": [_told(opinion, folder, number) for number, opinion in enumerate(opinions)],
         }
-        (folder / FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
+        (folder / POLICY_FILE).write_text(json.dumps(told, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def load_policy(folder: Path) -> PolicyModel:
@@ -104,9 +105,9 @@ def load_policy(folder: Path) -> PolicyModel:
     UnsupportedModelError
         When another version of sintonia wrote it.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"No policy in '{folder}'; it should hold {FILE}.")
-    told: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    if not (folder / POLICY_FILE).is_file():
+        raise InputError(f"No policy in '{folder}'; it should hold {POLICY_FILE}.")
+    told: dict[str, Any] = json.loads((folder / POLICY_FILE).read_text(encoding="utf-8"))
     if told["format"] != FORMAT:
         raise UnsupportedModelError(
             f"The policy in '{folder}' has format {told['format']}; this version reads {FORMAT}. Train it again."
@@ -145,7 +146,7 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
     """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
-        forest: Forest = getattr(opinion, name)
+        forest: OutcomeTrees = getattr(opinion, name)
         files[name] = None if forest.trees is None else f"{name}-{number}.txt"
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
@@ -156,7 +157,7 @@ def _told(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
 
 def _opinion(told: dict[str, Any], folder: Path) -> Opinion:
     outcome, second = (
-        Forest(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
+        OutcomeTrees(None if told[name] is None else (folder / told[name]).read_text(encoding="utf-8"))
         for name in ("outcome", "second")
     )
     numbers = {name: np.array(told[name], np.float64) for name in NUMBERS}
