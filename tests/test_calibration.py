@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
-from sintonia.calibrator import KINDS, Calibrator
+from sintonia.calibration import KINDS, Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.errors import ConfigError, NotEnoughDataError, UnsupportedModelError
 
 RNG = np.random.default_rng(0)

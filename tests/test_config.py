@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from sintonia.cli.manual import examples
-from sintonia.cli.overrides import for_hydra, groups, options
+from sintonia.cli.overrides import config_groups, for_hydra, options
 from sintonia.config import (
     VERBS,
     CheckSettings,
@@ -26,7 +26,9 @@ from sintonia.errors import ConfigError
 
 NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
 NEEDED |= {verb: ["reviewer=risk"] for verb in ("approve", "reject")}
-OPTIONS = [(verb, group, option) for verb in VERBS for group in groups(verb) for option in options(group)]
+OPTIONS = [
+    (verb, group, option) for verb in VERBS for group in config_groups(verb) for option in options(group)
+]
 
 
 def _settings(verb: str, *words: str) -> object:

@@ -9,25 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator
 from sintonia.config import DriftConfig, FeaturesConfig, TaskConfig
-from sintonia.drift import Drift, Moved, drift_of, tally, watch
+from sintonia.drift import ColumnDrift, Drift, count_bins, drift_of_model, watch
 from sintonia.errors import DriftError
 from sintonia.features import Fitted
 from sintonia.model import LightGBMModel
-from sintonia.reference import Reference, decile
+from sintonia.reference import TrainingProfile, deciles
 
 RNG = np.random.default_rng(4)
 THEN = RNG.normal(size=(5000, 2)).astype(np.float32)
 START = datetime(2025, 1, 1)
-REFERENCE = Reference(
+REFERENCE = TrainingProfile(
     5000,
-    tuple(decile(THEN[:, at]) for at in (0, 1)),
+    tuple(deciles(THEN[:, at]) for at in (0, 1)),
     "",
     (),
     np.zeros((1, 2)),
     START,
-    decile(np.linspace(0, 1, 5000)),
+    deciles(np.linspace(0, 1, 5000)),
 )
 MODEL = LightGBMModel(
     task=TaskConfig(name="churn", horizon_days=30),
@@ -47,15 +47,17 @@ vars(MODEL)["catalogue"] = (SimpleNamespace(name="rfm__b", definition="Orders in
 def drift(values, outcome=None, chunks=1):
     outcome = RNG.random(len(values)) if outcome is None else outcome
     parts = zip(np.array_split(values, chunks), np.array_split(outcome, chunks), strict=True)
-    return drift_of(MODEL, [tally(REFERENCE, part.astype(np.float32), said) for part, said in parts])
+    return drift_of_model(
+        MODEL, [count_bins(REFERENCE, part.astype(np.float32), said) for part, said in parts]
+    )
 
 
 def test_the_index_is_that_of_the_formula():
-    even = Reference(
-        10, (decile(np.array([1.0, 2.0])),), "", (), np.zeros((1, 1))
+    even = TrainingProfile(
+        10, (deciles(np.array([1.0, 2.0])),), "", (), np.zeros((1, 1))
     )  # half and half of 10 rows
-    counts = tally(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
-    (moved,) = drift_of(replace(MODEL, reference=even, names=("rfm__a",)), [counts]).moved
+    counts = count_bins(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
+    (moved,) = drift_of_model(replace(MODEL, reference=even, names=("rfm__a",)), [counts]).moved
     now, then = np.array([9.5, 1.5]) / 11, np.array([5.5, 5.5]) / 11
     assert moved.psi == pytest.approx(float(np.sum((now - then) * np.log(now / then))))
     assert moved.chance == pytest.approx(10.827566 * (1 / 10 + 1 / 10))  # chi-squared, 1 degree, 1 in 1,000
@@ -92,11 +94,11 @@ def test_missing_values_are_a_part_of_their_own():
 
 NEAR = (datetime(2025, 1, 20), datetime(2025, 1, 20))
 TODAY = DriftConfig(today="2025-01-25")
-FAR = Drift(500, (Moved("rfm__b", 0.9, 0.1), Moved("rfm__a", 0.01, 0.1)))
+FAR = Drift(500, (ColumnDrift("rfm__b", 0.9, 0.1), ColumnDrift("rfm__a", 0.01, 0.1)))
 
 
 def test_nothing_is_said_of_a_young_model_and_customers_like_its_own():
-    watched = watch(MODEL, Drift(500, (Moved("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
+    watched = watch(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
     assert (watched.warnings, watched.refusals) == ((), ())
     watched.refuse(force=False)
 
@@ -135,4 +137,4 @@ def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(
 
 
 def test_a_model_without_a_reference_tells_nothing():
-    assert drift_of(replace(MODEL, reference=None), []).moved == ()
+    assert drift_of_model(replace(MODEL, reference=None), []).moved == ()

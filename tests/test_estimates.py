@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sintonia.errors import ConfigError
-from sintonia.estimates import Estimate, Evaluation, calibration_bins, wilson
+from sintonia.estimates import Evaluation, calibration_bins
+from sintonia.intervals import Estimate
 
 
 def judged(differences, metric="auc", own=0.8):
@@ -74,11 +75,3 @@ def test_a_bins_interval_widens_when_its_rows_are_few_customers():
     (many,) = calibration_bins(labels, said, np.arange(400))
     (few,) = calibration_bins(np.repeat([0.0, 1.0] * 10, 20), said, np.repeat(np.arange(20), 20))
     assert few.observed.high - few.observed.low > 3 * (many.observed.high - many.observed.low)
-
-
-def test_wilson_agrees_with_the_worked_example_and_stays_within_0_and_1():
-    # Newcombe 1998, Statistics in Medicine 17, table I, method 3: 81 of 263 and 0 of 20.
-    assert wilson(81 / 263, 263).low == pytest.approx(0.2553, abs=5e-5)
-    assert wilson(81 / 263, 263).high == pytest.approx(0.3662, abs=5e-5)
-    assert wilson(0.0, 20).high == pytest.approx(0.1611, abs=5e-5)
-    assert wilson(1.0, 20).high == 1.0

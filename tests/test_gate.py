@@ -9,11 +9,18 @@ import pytest
 
 from sintonia import gate
 from sintonia.config import TaskConfig
-from sintonia.estimates import Estimate, Evaluation
-from sintonia.gate import beats_champion, beats_naive, is_calibrated, is_clean, other_question
+from sintonia.estimates import Evaluation
+from sintonia.gate import (
+    beats_champion,
+    beats_naive,
+    is_calibrated,
+    is_clean,
+    other_question,
+)
+from sintonia.intervals import Estimate
 from sintonia.predictions import predictions_of
 from sintonia.registry import Registered
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 RNG = np.random.default_rng(6)
 TRUTH = RNG.random(400)
@@ -27,7 +34,7 @@ def judged(gap, error=Estimate(0.01, 0.0, 0.03), baseline="recency rule"):  # no
 
 
 def kept(said, customers=400):
-    rows = Rows(
+    rows = Dataset(
         customer_id=np.array([f"C{at}" for at in range(customers)], object),
         as_of=np.full(customers, datetime(2026, 1, 1), "datetime64[us]"),
         values=np.empty((customers, 0), np.float32),

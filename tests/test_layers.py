@@ -9,12 +9,13 @@ from subprocess import run
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "sintonia"
 FLOW = """
-errors own_code schema config provenance progress pages engine compiled memory timeline synthetic sources consent
-identity interactions pseudonyms erasure behaviour features held tasks sufficiency frames training_set reference profit
-metrics propensity_metrics amount_metrics estimates segments calibrator calibration forest model tuning baselines
-evaluation check uplift saved_models predictions runs registry run_files comparison pyfunc drift expectation
-scoring decision explain reasons review approval gate policy_gate promotion evidence lists summaries
-pipelines cli notebook __main__
+errors own_code arrays intervals schema config provenance progress pages engine compiled memory timeline synthetic
+sources consent identity interactions pseudonyms erasure behaviour features held tasks sufficiency frames
+training_set reference profit metrics propensity_metrics amount_metrics estimates segments calibration forest
+model tuning baselines evaluation check uplift saved_models predictions runs registry run_files comparison pyfunc drift
+expectation scoring decision explain attributes explained_sample what_if stability drift_report
+effect_contributions reasons review approval gate policy_gate promotion evidence lists summaries pipelines cli
+notebook __main__
 """
 LAYERS = FLOW.split()
 HEAVY = {

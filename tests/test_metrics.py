@@ -3,22 +3,13 @@
 import numpy as np
 import pytest
 
-from sintonia.metrics import captured, cluster_variance, equal_mass_bins, find_metric, resampled
+from sintonia.metrics import captured, equal_mass_bins, find_metric, resampled
 
 
 def test_bins_hold_equal_mass_and_keep_ties_together():
     spread = equal_mass_bins(np.linspace(0, 1, 50))
     assert np.bincount(spread).tolist() == [5] * 10
     assert equal_mass_bins(np.full(50, 0.3)).tolist() == [0] * 50
-
-
-def test_cluster_variance_counts_customers_not_rows():
-    values, once = np.array([0.0, 0.0, 1.0, 1.0]), np.zeros(4, dtype=np.int64)
-    alone = cluster_variance(values, np.arange(4), once)
-    pairs = cluster_variance(values, np.array([0, 0, 1, 1]), once)
-    assert alone == pytest.approx([4 * 0.25 / 16 * 4 / 3])
-    assert pairs == pytest.approx([(1 + 1) / 16 * 2])
-    assert cluster_variance(values, np.zeros(4, dtype=np.int64), once).tolist() == [0.0]
 
 
 def test_captured_reaches_everything_at_full_depth_and_splits_ties_evenly():

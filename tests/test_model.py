@@ -17,10 +17,10 @@ from sintonia.interactions import Store
 from sintonia.model import OutcomeModel, fit_model
 from sintonia.saved_models import load_model
 from sintonia.timeline import Split, split_snapshots
-from sintonia.training_set import Rows, assemble
+from sintonia.training_set import Dataset, assemble
 
 SETTINGS = TrainSettings(features=FEATURES, task=TASK, model=MODEL, split=SPLIT)
-Prepared = tuple[Store, Split, Rows]
+Prepared = tuple[Store, Split, Dataset]
 
 
 @pytest.fixture(scope="module")

@@ -36,11 +36,11 @@ from sintonia.config import (
 )
 from sintonia.config.verbs import settings as to_settings
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, key_path
 from sintonia.interactions import open_store
 from sintonia.model import OutcomeModel
 from sintonia.pipelines.demonstration import settings_of
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.sample import FILE, key_path
 
 CUSTOMERS = 600
 
@@ -309,7 +309,7 @@ def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
     chosen, figures, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
     told = figures["steps"]["train task=purchase"]
-    kept = run_files.read_table(place, told["run_id"], predictions.FILE)
+    kept = run_files.read_table(place, told["run_id"], predictions.PREDICTIONS_FILE)
     assert len(kept) == told["rows"]
     ids = set(open_store(Path(chosen.workspace)).customer_ids())
     assert not ids & set(distinct(kept).splitlines())
@@ -322,7 +322,7 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     run_id = figures["steps"]["train task=purchase"]["run_id"]
     page = (workspace / "review/purchase.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
-    kept = {row["sample"]: row for row in run_files.read_table(place, run_id, FILE).to_pylist()}
+    kept = {row["sample"]: row for row in run_files.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
     (model,) = [
         found
         for found, named in registry.find_models(place, ["purchase"], OutcomeModel)
@@ -341,7 +341,7 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     store = open_store(workspace)
     ids = store.customer_ids() | set(store.read_merges()["customer_id"].to_pylist())
     assert {row["customer_id"] for row in key} <= ids
-    for text in (page, distinct(run_files.read_table(place, run_id, FILE))):
+    for text in (page, distinct(run_files.read_table(place, run_id, CONTRIBUTIONS_FILE))):
         assert not ids & set(re.findall(r"\w+", text))
 
 
@@ -442,7 +442,7 @@ def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_row
     chosen, _, _ = demo
     place = registry.tracking(chosen.tracking, Path(chosen.workspace))
     known = {one.version: one for one in registry.versions(place, "purchase")}
-    rows = run_files.read_table(place, known["2"].run_id, predictions.FILE)
+    rows = run_files.read_table(place, known["2"].run_id, predictions.PREDICTIONS_FILE)
     model = registry.load(place, known["1"])
     settings = PromoteSettings(workspace=chosen.workspace, source=chosen.source, tracking=chosen.tracking)
     kept = gate._champion_predictions(place, settings, known["1"], model, rows)

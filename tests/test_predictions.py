@@ -7,13 +7,13 @@ import pytest
 
 from sintonia.errors import InputError
 from sintonia.predictions import covers, in_common, judge_together, predictions_of
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 DAY, LATER = datetime(2026, 1, 1), datetime(2026, 1, 29)
 
 
 def rows(customers, labels, as_of=DAY):
-    return Rows(
+    return Dataset(
         customer_id=np.array(customers, object),
         as_of=np.full(len(customers), as_of, "datetime64[us]"),
         values=np.empty((len(customers), 0), np.float32),

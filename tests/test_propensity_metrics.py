@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sintonia.config import ProfitConfig
 from sintonia.metrics import PROPENSITY_METRICS
-from sintonia.propensity_metrics import Judged, Stakes
+from sintonia.propensity_metrics import Stakes, WeightedPropensities
 
 NAMES = [metric.name for metric in PROPENSITY_METRICS]
 
@@ -16,7 +16,7 @@ def measure(labels, propensities, weights=None):
     """Metrics of rows that are each their own customer, by name."""
     labels, propensities = np.asarray(labels, float), np.asarray(propensities, float)
     weights = np.ones(len(labels)) if weights is None else np.asarray(weights, float)
-    rows = Judged.prepare(labels, propensities, np.arange(len(labels)))
+    rows = WeightedPropensities.prepare(labels, propensities, np.arange(len(labels)))
     return dict(zip(NAMES, rows.measure(weights[None, :])[:, 0], strict=True))
 
 
@@ -67,7 +67,7 @@ def test_weighting_a_customer_twice_equals_copying_the_rows():
 
 def test_calibration_error_takes_the_noise_of_each_bin_off():
     # One bin, observed 0.5, said 0.6: squared gap 0.01, variance of the mean of four labels 0.25 / 4 * 4 / 3.
-    rows = Judged.prepare(np.array([0.0, 1.0] * 2), np.full(4, 0.6), np.arange(4))
+    rows = WeightedPropensities.prepare(np.array([0.0, 1.0] * 2), np.full(4, 0.6), np.arange(4))
     assert rows.noise == pytest.approx([0.25 / 3])
     assert rows.measure(np.ones((1, 4)))[-1, 0] == 0.0
     assert rows.measure(np.ones((1, 4)), noises=0)[-1, 0] == pytest.approx(0.1)
@@ -84,19 +84,19 @@ def test_calibration_error_finds_a_constant_offset():
 def test_capture_and_profit_are_measured_where_something_is_at_stake():
     labels, said = np.array([1.0, 1.0, 0.0, 0.0, 0.0]), np.array([0.9, 0.8, 0.1, 0.1, 0.1])
     amounts = np.array([30.0, 50.0, 10.0, 10.0, 0.0])
-    both = Judged.prepare(labels, said, np.arange(5), Stakes(amounts, ProfitConfig()))
+    both = WeightedPropensities.prepare(labels, said, np.arange(5), Stakes(amounts, ProfitConfig()))
     assert [metric.name for metric in both.metrics][-2:] == ["capture_top20", "expected_profit"]
     capture, profit = both.measure(np.ones((1, 5)))[-2:, 0]
     assert capture == 0.3
     # Asking the two leavers alone is best for nearly every gamma, 0.3 on average: 0.4 (200 * 0.95 * 0.3 - 1).
     assert profit == pytest.approx(0.4 * (190 * 0.3 - 1))
-    alone = Judged.prepare(labels, said, np.arange(5))
+    alone = WeightedPropensities.prepare(labels, said, np.arange(5))
     assert [metric.name for metric in alone.metrics] == NAMES
 
 
 def test_capture_counts_a_customer_as_often_as_drawn():
     labels, said, amounts = np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.5, 0.1]), np.array([6.0, 2.0, 2.0])
-    rows = Judged.prepare(labels, said, np.arange(3), Stakes(amounts))
+    rows = WeightedPropensities.prepare(labels, said, np.arange(3), Stakes(amounts))
     drawn = rows.measure(np.array([[1.0, 3.0, 1.0]]))[-1, 0]
     # The highest of five rows, of 6 + 3 * 2 + 2 in all.
     assert drawn == pytest.approx(6 / 14)

@@ -14,7 +14,7 @@ from sintonia import features, tasks
 from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.interactions import Store
 from sintonia.timeline import split_snapshots
-from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
+from sintonia.training_set import Dataset, assemble, catalogue_of, spend_after
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def as_ofs(store: Store) -> tuple:
     return split.all
 
 
-def by_key(rows: Rows) -> dict:
+def by_key(rows: Dataset) -> dict:
     keys = zip(rows.customer_id.tolist(), rows.as_of.tolist(), strict=True)
     values = [(row.tobytes(), int(label)) for row, label in zip(rows.values, rows.label, strict=True)]
     return dict(zip(keys, values, strict=True))

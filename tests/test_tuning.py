@@ -10,8 +10,8 @@ from sintonia.config import ModelConfig, RangeConfig, TaskConfig, TrainSettings,
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.model import bin_folds, validate
 from sintonia.timeline import Split, rolling_folds
-from sintonia.training_set import Rows
-from sintonia.tuning import FILE, search, validated
+from sintonia.training_set import Dataset
+from sintonia.tuning import TUNING_FILE, search, validated
 
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * step) for step in range(4)]
 FOLDS = rolling_folds(DATES, timedelta(days=28), 2)
@@ -42,7 +42,7 @@ def rows(per_date=300, seed=5):
     n = per_date * len(DATES)
     values = rng.normal(size=(n, 4)).astype(np.float32)
     chance = 1 / (1 + np.exp(-2.5 * np.sign(values[:, 0] * values[:, 1]) - values[:, 0]))
-    return Rows(
+    return Dataset(
         customer_id=np.arange(n).astype(str).astype(object),
         as_of=np.repeat(np.array(DATES, "datetime64[us]"), per_date),
         values=values,
@@ -146,7 +146,7 @@ def test_search_finds_better_settings_than_it_started_from_and_goes_on_where_it_
     assert again.best == found.best
     other = search(binned, replace(SETTINGS, tune=replace(SETTINGS.tune, trials=1)), tmp_path, "newer data")
     assert len(other.trials) == 1
-    assert (tmp_path / FILE).is_file()
+    assert (tmp_path / TUNING_FILE).is_file()
 
 
 def test_trials_worse_than_half_of_those_before_are_given_up(tmp_path):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.metrics import AMOUNT_METRICS, MEDIAN_ERROR, VALUE_SHARE, Floats, Ints, Metric, captured
+from sintonia.arrays import Floats, Ints
+from sintonia.metrics import AMOUNT_METRICS, MEDIAN_ERROR, VALUE_SHARE, Metric, captured
 
 POWER = 1.5
 _FLOOR = 1e-3

@@ -8,19 +8,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature, Fitted, catalogue
 from sintonia.features.families.by_category import FAMILY, PLACE
 from sintonia.tasks import find_task
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 RECENCY = "rfm__days_since_purchase"
 RFM = (RECENCY, "rfm__orders__365d", "rfm__amount__365d", "rfm__days_since_first_purchase")
 IN_CATEGORY = (f"{FAMILY}__days_since", f"{FAMILY}__visits", f"{FAMILY}__mean_gap")
-NOTHING = Fitted(datetime.min)  # rfm takes nothing from the past of all
+NOTHING_FITTED = Fitted(datetime.min)  # rfm takes nothing from the past of all
 
-Floats: TypeAlias = NDArray[np.float64]
-Predict: TypeAlias = Callable[[Rows], Floats]
+Predict: TypeAlias = Callable[[Dataset], Floats]
 
 
 def with_baselines(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
@@ -28,7 +28,7 @@ def with_baselines(features: Sequence[Feature], task: TaskConfig, fitted: Fitted
     there = {feature.name for feature in features}
     needed = [
         one
-        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING)
+        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
         if one.name in RFM
     ]
     if find_task(task).label_kinds[0] == "purchase" and not find_task(task).by_category:
@@ -43,12 +43,12 @@ class Baselines:
 
     by_name: Mapping[str, Predict]
 
-    def outcomes(self, rows: Rows) -> dict[str, Floats]:
+    def outcomes(self, rows: Dataset) -> dict[str, Floats]:
         """Return each baseline's propensities, or expected cents: name to (n_rows,)."""
         return {name: predict(rows) for name, predict in self.by_name.items()}
 
 
-def fit_baselines(rows: Rows, task: TaskConfig) -> Baselines:
+def fit_baselines(rows: Dataset, task: TaskConfig) -> Baselines:
     """Return the task's baselines fitted on these rows.
 
     For propensities: the best rule of the form "bought in the last horizon / 2^k"; the outcome's rate at each number
@@ -64,7 +64,7 @@ def fit_baselines(rows: Rows, task: TaskConfig) -> Baselines:
     return Baselines(_by_category(rows, task) if rows.category is not None else _propensities(rows, task))
 
 
-def _propensities(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
+def _propensities(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     found = {
         "naive rule": _naive_rule(rows, RECENCY, task.horizon_days),
         "recency rule": _recency_rule(rows, RECENCY),
@@ -75,12 +75,12 @@ def _propensities(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
     return found
 
 
-def _by_category(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
+def _by_category(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     names = [name for name in rows.names if name.startswith(f"{FAMILY}__visits__")]
     columns = _filled(rows, (*IN_CATEGORY, *names, *RFM))
     which = rows.names.index(PLACE)
 
-    def told(some: Rows) -> Floats:
+    def told(some: Dataset) -> Floats:
         return np.hstack([columns(some), np.eye(len(task.categories))[some.values[:, which].astype(int)]])
 
     return {
@@ -90,7 +90,7 @@ def _by_category(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
     }
 
 
-def _amounts(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
+def _amounts(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     from sklearn.linear_model import TweedieRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -110,7 +110,7 @@ def _amounts(rows: Rows, task: TaskConfig) -> dict[str, Predict]:
     return found
 
 
-def _naive_rule(rows: Rows, recency: str, horizon_days: int) -> Predict:
+def _naive_rule(rows: Dataset, recency: str, horizon_days: int) -> Predict:
     """Return the rate of the outcome on either side of horizon / 2^k days of silence, for the best of five k."""
     since = np.nan_to_num(_raw(rows, (recency,))[:, 0], nan=np.inf)
 
@@ -131,7 +131,7 @@ def _naive_rule(rows: Rows, recency: str, horizon_days: int) -> Predict:
     return lambda some: fitted[sides(np.nan_to_num(_raw(some, (recency,))[:, 0], nan=np.inf), best)]
 
 
-def _recency_rule(rows: Rows, recency: str) -> Predict:
+def _recency_rule(rows: Dataset, recency: str) -> Predict:
     from sklearn.isotonic import IsotonicRegression
 
     columns = _filled(rows, (recency,))
@@ -140,7 +140,7 @@ def _recency_rule(rows: Rows, recency: str) -> Predict:
     return lambda some: np.asarray(rule.predict(columns(some)[:, 0]), np.float64)
 
 
-def _logistic(rows: Rows, columns: Callable[[Rows], Floats]) -> Predict:
+def _logistic(rows: Dataset, columns: Callable[[Dataset], Floats]) -> Predict:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -150,17 +150,17 @@ def _logistic(rows: Rows, columns: Callable[[Rows], Floats]) -> Predict:
     return lambda some: np.asarray(fitted.predict_proba(columns(some))[:, 1], np.float64)
 
 
-def _pace(rows: Rows) -> Predict:
+def _pace(rows: Dataset) -> Predict:
     """Return what was spent a day since the first purchase, or in the last year if that is longer ago."""
 
-    def pace(some: Rows) -> Floats:
+    def pace(some: Dataset) -> Floats:
         amount, first = _raw(some, (RFM[2], RFM[3])).T
         return np.asarray(np.maximum(amount, 0.0) / np.clip(np.nan_to_num(first, nan=365.0), 1.0, 365.0))
 
     return pace
 
 
-def _scaled(rows: Rows, predict: Predict) -> Predict:
+def _scaled(rows: Dataset, predict: Predict) -> Predict:
     """Return the prediction times what makes it add up to the rows' total."""
     scale = float(rows.label.sum()) / max(float(predict(rows).sum()), 1e-9)
     return lambda some: scale * predict(some)
@@ -172,20 +172,20 @@ def _ahead(task: TaskConfig) -> tuple[str, str]:
     return f"prior__purchase_in_{days}d", f"prior__value_in_{days}d"
 
 
-def _log_odds(name: str) -> Callable[[Rows], Floats]:
-    def columns(rows: Rows) -> Floats:
+def _log_odds(name: str) -> Callable[[Dataset], Floats]:
+    def columns(rows: Dataset) -> Floats:
         safe = np.clip(np.nan_to_num(_raw(rows, (name,))), 1e-6, 1 - 1e-6)
         return np.log(safe / (1 - safe))
 
     return columns
 
 
-def _filled(rows: Rows, names: Sequence[str]) -> Callable[[Rows], Floats]:
+def _filled(rows: Dataset, names: Sequence[str]) -> Callable[[Dataset], Floats]:
     """Return how to take these columns: days as they are, the longest for none; the rest as logarithms."""
     days = np.array(["days" in name or "gap" in name for name in names])
     longest = np.nanmax(np.where(days, _raw(rows, names), 0.0), axis=0, initial=0.0) + 1.0
 
-    def columns(some: Rows) -> Floats:
+    def columns(some: Dataset) -> Floats:
         raw = _raw(some, names)
         filled = np.where(np.isnan(raw), longest * days, raw)
         return np.where(days, filled, np.log1p(np.maximum(filled, 0.0)))
@@ -193,5 +193,5 @@ def _filled(rows: Rows, names: Sequence[str]) -> Callable[[Rows], Floats]:
     return columns
 
 
-def _raw(rows: Rows, names: Sequence[str]) -> Floats:
+def _raw(rows: Dataset, names: Sequence[str]) -> Floats:
     return rows.values[:, [rows.names.index(name) for name in names]].astype(np.float64)

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from sintonia.config import CompareSettings
 from sintonia.errors import InputError, NotBuiltError, unknown
-from sintonia.estimates import Estimate, Evaluation
-from sintonia.predictions import FILE, judge_together
+from sintonia.estimates import Evaluation
+from sintonia.intervals import Estimate
+from sintonia.predictions import PREDICTIONS_FILE, judge_together
 from sintonia.registry import CHAMPION, Registered, Tracking, versions
 from sintonia.run_files import read_table
 from sintonia.tasks import find_task
@@ -52,7 +53,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Runs, newest first, compared to one of them by one metric; the reference comes first."""
 
     task: str
@@ -73,7 +74,7 @@ class _Reference:
     metric: str
 
 
-def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
+def compare_runs(place: Tracking, settings: CompareSettings) -> RunComparison:
     """Return the task's runs compared to the champion's, or to the version asked for, or to the newest.
 
     Raises
@@ -95,7 +96,7 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
     chosen = settings.versions or [*known][-settings.last :]
     champion = next((one.version for one in known.values() if one.alias == CHAMPION), chosen[-1])
     first = known[settings.to or champion]
-    predictions = read_table(place, first.run_id, FILE)
+    predictions = read_table(place, first.run_id, PREDICTIONS_FILE)
     amount = find_task(settings.task).label == "amount"
     alone = judge_together({"reference": predictions}, amount=amount, seed=settings.seed)
     metric = settings.metric or alone.headline
@@ -104,7 +105,7 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> Comparison:
     to = _Reference(first, predictions, place.client.get_run(first.run_id).data.params, metric)
     others = [known[version] for version in reversed(chosen) if version != first.version]
     compared = [_compared(place, one, to, settings) for one in others]
-    return Comparison(task, metric, (_compared(place, first, to, settings, alone), *compared))
+    return RunComparison(task, metric, (_compared(place, first, to, settings, alone), *compared))
 
 
 def _compared(
@@ -136,7 +137,7 @@ def _together(
     place: Tracking, one: Registered, to: _Reference, settings: CompareSettings
 ) -> Evaluation | None:
     try:
-        tables = {"other": read_table(place, one.run_id, FILE), "reference": to.predictions}
+        tables = {"other": read_table(place, one.run_id, PREDICTIONS_FILE), "reference": to.predictions}
         amount = find_task(settings.task).label == "amount"
         return judge_together(tables, amount=amount, seed=settings.seed)
     except (InputError, NotBuiltError):

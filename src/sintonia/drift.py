@@ -15,31 +15,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Ints
 from sintonia.config import DriftConfig, iso_time
 from sintonia.errors import DriftError
 from sintonia.model import OutcomeModel
-from sintonia.reference import Column, Reference, count_parts
+from sintonia.reference import Deciles, TrainingProfile, count_by_bin
 
-Counts = NDArray[np.int64]
 SCORE = "the score"
 CHANCE = 0.001
 
 
 @dataclass(frozen=True)
-class Tally:
+class BinCounts:
     """How many of the customers scored lie in each part of each column: features in order, then the score.
 
     Tallies of chunks add up to that of the list.
     """
 
-    columns: tuple[Counts, ...]
+    columns: tuple[Ints, ...]
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(tuple(one + two for one, two in zip(self.columns, other.columns, strict=True)))
+    def __add__(self, other: "BinCounts") -> "BinCounts":
+        return BinCounts(tuple(one + two for one, two in zip(self.columns, other.columns, strict=True)))
 
 
 @dataclass(frozen=True)
-class Moved:
+class ColumnDrift:
     """A column's stability index, and what chance alone would stay under."""
 
     name: str
@@ -56,31 +56,33 @@ class Drift:
     """The columns of a list by how far they moved, the furthest first, over so many rows."""
 
     rows: int
-    moved: tuple[Moved, ...]
+    moved: tuple[ColumnDrift, ...]
 
-    def beyond(self, bound: float) -> tuple[Moved, ...]:
+    def beyond(self, bound: float) -> tuple[ColumnDrift, ...]:
         """Return the columns that moved further than the bound, surely."""
         return tuple(one for one in self.moved if one.beyond(bound))
 
 
-def tally(reference: Reference, values: NDArray[np.float32], outcome: NDArray[np.float64]) -> Tally:
+def count_bins(
+    reference: TrainingProfile, values: NDArray[np.float32], outcome: NDArray[np.float64]
+) -> BinCounts:
     """Return the tally of rows scored.  # values (n_rows, n_features), outcome (n_rows,)"""
-    columns = [count_parts(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
+    columns = [count_by_bin(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
     if reference.outcome is not None:
-        columns.append(count_parts(outcome, reference.outcome.edges))
-    return Tally(tuple(columns))
+        columns.append(count_by_bin(outcome, reference.outcome.edges))
+    return BinCounts(tuple(columns))
 
 
-def drift_of(model: OutcomeModel, tallies: "list[Tally]") -> Drift:
+def drift_of_model(model: OutcomeModel, tallies: "list[BinCounts]") -> Drift:
     """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
     return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
 
 
-def drift_from(reference: Reference, names: Sequence[str], tallies: Sequence[Tally]) -> Drift:
+def drift_from(reference: TrainingProfile, names: Sequence[str], tallies: Sequence[BinCounts]) -> Drift:
     """Return how far the rows of the tallies lie from a reference whose features have these names."""
     if not tallies:
         return Drift(0, ())
-    whole = reduce(Tally.__add__, tallies)
+    whole = reduce(BinCounts.__add__, tallies)
     told = [*reference.columns, *([reference.outcome] if reference.outcome else [])]
     moved = [
         _moved(name, counts, column, reference.rows)
@@ -90,18 +92,18 @@ def drift_from(reference: Reference, names: Sequence[str], tallies: Sequence[Tal
     return Drift(rows, tuple(sorted(moved, key=lambda one: -(one.psi - one.chance))) if rows else ())
 
 
-def _moved(name: str, counts: Counts, column: Column, rows: int) -> Moved:
+def _moved(name: str, counts: Ints, column: Deciles, rows: int) -> ColumnDrift:
     from scipy.stats import chi2
 
     n, then = int(counts.sum()), np.array(column.shares) * rows
     there = (counts > 0) | (then > 0)
     parts = int(there.sum())
     if parts < 2 or not n:
-        return Moved(name, 0.0, 0.0)
+        return ColumnDrift(name, 0.0, 0.0)
     # Half a row in each part: an empty one has no logarithm.
     now, before = ((part[there] + 0.5) / (part.sum() + 0.5 * parts) for part in (counts, then))
     psi = float(np.sum((now - before) * np.log(now / before)))
-    return Moved(name, psi, float(chi2.ppf(1 - CHANCE, parts - 1) * (1 / n + 1 / rows)))
+    return ColumnDrift(name, psi, float(chi2.ppf(1 - CHANCE, parts - 1) * (1 / n + 1 / rows)))
 
 
 @dataclass(frozen=True)

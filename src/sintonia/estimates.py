@@ -1,30 +1,20 @@
 """Figures with their intervals: what a judgement says of models, their grade, and their calibration bins."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import unknown
-from sintonia.metrics import Floats, Ints, Metric, cluster_variance, equal_mass_bins, find_metric
+from sintonia.intervals import DIGITS, Estimate, cluster_variance, wilson
+from sintonia.metrics import Metric, equal_mass_bins, find_metric
 
-DIGITS = 6
 TOLERANCE = 0.02
 """Calibration error that is still calibrated: at fault is only what surely lies above."""
 TOTAL_OFF = 0.1
 """How far the total of expected amounts may lie from what was spent: at fault is only what surely lies farther."""
-_Z95 = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -155,11 +145,6 @@ class Evaluation:
         return {**told, "grade": self.grade}
 
 
-def estimate(value: float, low: float, high: float) -> Estimate:
-    """Return a figure and the ends of its interval, with six digits: beyond lies the noise of the order of sums."""
-    return Estimate(*(round(figure, DIGITS) for figure in (value, low, high)))
-
-
 def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[Bin, ...]:
     """Return ten bins of equal mass (fewer with many ties), lowest propensities first.
 
@@ -178,17 +163,3 @@ def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> t
         Bin(int(n), round(float(said), DIGITS), wilson(float(rate), float(effective)))
         for n, said, rate, effective in zip(sizes, predicted, observed, worth, strict=True)
     )
-
-
-def wilson(rate: float, rows: float) -> Estimate:
-    """Return a rate with Wilson's 95 % score interval (Wilson 1927), which never leaves 0 to 1.
-
-    Examples
-    --------
-    >>> wilson(0.0, 10)
-    Estimate(value=0.0, low=0.0, high=0.277533)
-    """
-    shrink = 1 + _Z95**2 / rows
-    centre = (rate + _Z95**2 / (2 * rows)) / shrink
-    half = _Z95 * math.sqrt(rate * (1 - rate) / rows + _Z95**2 / (4 * rows**2)) / shrink
-    return estimate(rate, max(centre - half, 0.0), min(centre + half, 1.0))

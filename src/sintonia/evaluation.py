@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sintonia.amount_metrics import JudgedAmounts
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, NotEnoughDataError
-from sintonia.estimates import DIGITS, Estimate, Evaluation, calibration_bins, estimate
-from sintonia.metrics import Floats, Ints, Metric, captured, resampled
-from sintonia.propensity_metrics import NOTHING, Judged, Stakes
+from sintonia.estimates import Evaluation, calibration_bins
+from sintonia.intervals import DIGITS, Estimate, rounded_estimate
+from sintonia.metrics import Metric, captured, resampled
+from sintonia.propensity_metrics import NO_STAKES, Stakes, WeightedPropensities
 
 DRAWS = 300
 DEPTHS = np.arange(0, 41) / 40
@@ -25,7 +27,7 @@ def evaluate(
     propensities: Mapping[str, ArrayLike],
     customers: ArrayLike,
     *,
-    stakes: Stakes = NOTHING,
+    stakes: Stakes = NO_STAKES,
     draws: int = DRAWS,
     seed: int = 7,
 ) -> Evaluation:
@@ -63,7 +65,9 @@ def evaluate(
     said = {name: np.asarray(values, dtype=np.float64) for name, values in propensities.items()}
     names, codes = np.unique(np.asarray(customers), return_inverse=True)
     _check(truth, said, codes)
-    judged = {name: Judged.prepare(truth, values, codes, stakes) for name, values in said.items()}
+    judged = {
+        name: WeightedPropensities.prepare(truth, values, codes, stakes) for name, values in said.items()
+    }
     told = _judge(judged, len(names), draws, seed)
     bins = {name: calibration_bins(truth, values, codes) for name, values in said.items()}
     return Evaluation(len(truth), len(names), round(float(truth.mean()), DIGITS), bins=bins, **told)
@@ -119,7 +123,10 @@ def evaluate_amounts(
 
 
 def _judge(
-    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+    customers: int,
+    draws: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Return estimates, differences of the first to the others, and gains of models prepared on the same rows."""
     everyone = np.ones((1, customers))
@@ -139,7 +146,10 @@ def _judge(
 
 
 def _draw(
-    judged: Mapping[str, Judged] | Mapping[str, JudgedAmounts], customers: int, draws: int, seed: int
+    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+    customers: int,
+    draws: int,
+    seed: int,
 ) -> dict[str, Floats]:
     """Each model's metrics under the same draws of customers.  # (n_metrics, n_draws) each"""
     drawn: dict[str, list[Floats]] = {name: [] for name in judged}
@@ -152,7 +162,7 @@ def _draw(
 def _estimates(metrics: Sequence[Metric], values: Floats, drawn: Floats) -> dict[str, Estimate]:
     low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
     each = zip(metrics, values.tolist(), low.tolist(), high.tolist(), strict=True)
-    return {metric.name: estimate(value, low, high) for metric, value, low, high in each}
+    return {metric.name: rounded_estimate(value, low, high) for metric, value, low, high in each}
 
 
 def _differences(

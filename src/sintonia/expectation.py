@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from sintonia.estimates import Estimate, estimate
-from sintonia.reference import Judged
+from sintonia.intervals import Estimate, rounded_estimate
+from sintonia.reference import OutcomeRatio
 
 NORMAL = 1.96
 
 
-def expected_total(total: float, judged: Judged) -> Estimate:
+def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
     """Return the sum of propensities, or of expected amounts, with a 95 % interval for what will come of them.
 
     The interval is about the sum times the ratio at which such sums came true out of time; it joins the error of that
@@ -17,10 +17,10 @@ def expected_total(total: float, judged: Judged) -> Estimate:
 
     Examples
     --------
-    >>> found = expected_total(100.0, Judged(ratio=1.0, error=0.05, dispersion=0.75))
+    >>> found = expected_total(100.0, OutcomeRatio(ratio=1.0, error=0.05, dispersion=0.75))
     >>> round(found.value), round(found.low), round(found.high)
     (100, 80, 120)
     """
     middle = total * judged.ratio
     off = NORMAL * float(np.sqrt((total * judged.error) ** 2 + judged.dispersion * middle))
-    return estimate(total, max(middle - off, 0.0), middle + off)
+    return rounded_estimate(total, max(middle - off, 0.0), middle + off)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.errors import InputError, UnsupportedModelError
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
     from sintonia.model import Model
 
-Floats: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = "pd.DataFrame | NDArray[Any]"
+FeatureValues: TypeAlias = "pd.DataFrame | NDArray[Any]"
 Cell: TypeAlias = float | str | None
 
 SWARM_FEATURES = 12
@@ -66,7 +66,7 @@ class Swarm:
     ranks: tuple[float | None, ...]
 
 
-def contributions(booster: "lightgbm.Booster", features: Rows) -> Contributions:
+def contributions(booster: "lightgbm.Booster", features: FeatureValues) -> Contributions:
     """Return every feature's contribution to every row's raw score, which they sum to with the base.
 
     Parameters
@@ -114,7 +114,7 @@ def explained(model: "Model", values: NDArray[np.float32]) -> Contributions | No
     return Contributions(model.names, np.ascontiguousarray(parts[:, :-1]), float(parts[0, -1]))
 
 
-def _check(names: tuple[str, ...], features: Rows) -> None:
+def _check(names: tuple[str, ...], features: FeatureValues) -> None:
     if not len(features):
         raise InputError("There are no rows to explain; give at least one.")
     found = features.shape[1] if isinstance(features, np.ndarray) else tuple(map(str, features.columns))
@@ -126,7 +126,7 @@ def _check(names: tuple[str, ...], features: Rows) -> None:
         )
 
 
-def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation":
+def shap_explanation(found: Contributions, features: FeatureValues) -> "shap.Explanation":
     """Return the contributions as a `shap.Explanation`, for the plots of a notebook."""
     import shap
 
@@ -134,7 +134,7 @@ def shap_explanation(found: Contributions, features: Rows) -> "shap.Explanation"
     return shap.Explanation(found.values, base, np.asarray(features), feature_names=list(found.names))
 
 
-def _cells(features: Rows, columns: NDArray[np.intp]) -> list[Cell]:
+def _cells(features: FeatureValues, columns: NDArray[np.intp]) -> list[Cell]:
     """Return one value per row, each from the column named for that row."""
     cells: list[Cell] = [None] * len(columns)
     for column in np.unique(columns):
@@ -176,7 +176,11 @@ def importance(found: Contributions) -> list[tuple[str, float]]:
 
 
 def swarms(
-    found: Contributions, features: Rows, top: int = SWARM_FEATURES, rows: int = SWARM_ROWS, seed: int = 7
+    found: Contributions,
+    features: FeatureValues,
+    top: int = SWARM_FEATURES,
+    rows: int = SWARM_ROWS,
+    seed: int = 7,
 ) -> list[Swarm]:
     """Return the swarms of the most important features over one random sample of rows."""
     rng = np.random.default_rng(seed)
@@ -186,7 +190,7 @@ def swarms(
     return [_swarm(found.names[at], found.values[picked, at], sample, at) for at in moving]
 
 
-def _swarm(name: str, moved: Floats, sample: Rows, column: int) -> Swarm:
+def _swarm(name: str, moved: Floats, sample: FeatureValues, column: int) -> Swarm:
     ranks = _ranks(_cells(sample, np.full(len(moved), column)))
     points = sorted(zip(moved.tolist(), ranks, strict=True), key=lambda point: (point[0], point[1] or 0.0))
     rounded = tuple(None if rank is None else round(rank, 3) for _, rank in points)

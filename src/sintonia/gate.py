@@ -14,10 +14,10 @@ import pyarrow as pa
 from sintonia.approval import decisions, last_on, objection
 from sintonia.config import PromoteSettings, ReviewSettings, TaskConfig
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import TOLERANCE, TOTAL_OFF, Estimate, Evaluation
+from sintonia.estimates import TOLERANCE, TOTAL_OFF, Evaluation
 from sintonia.interactions import open_store
 from sintonia.model import OutcomeModel
-from sintonia.predictions import FILE, covers, judge_together, predictions_of
+from sintonia.predictions import PREDICTIONS_FILE, covers, judge_together, predictions_of
 from sintonia.pseudonyms import workspace_key
 from sintonia.registry import Registered, Tracking, expect, load
 from sintonia.run_files import EVALUATION, read_document, read_table
@@ -98,7 +98,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     model, task = expect(load(place, champion), OutcomeModel), load(place, candidate).task
     if (difference := other_question(model.task, task)) is not None:
         return Requirement("champion", False, f"{named} answers another question: its {difference}")
@@ -133,7 +133,7 @@ def _champion_predictions(
         When it has learnt from labels that reach beyond the first of these rows: it would be judged on what it knows.
     """
     try:
-        stored = read_table(place, champion.run_id, FILE)
+        stored = read_table(place, champion.run_id, PREDICTIONS_FILE)
     except NotBuiltError:
         stored = None
     if stored is not None and covers(stored, rows):
@@ -175,17 +175,17 @@ def beats_champion(
 def _against(name: str, whom: str, judged: Evaluation, other: str) -> Requirement:
     verdict, gap = judged.verdict(other), judged.differences[other][judged.headline]
     title = judged.metrics[0].title
-    return Requirement(name, verdict == "better than", f"{verdict} {whom}: {title} difference {_shown(gap)}")
+    return Requirement(name, verdict == "better than", f"{verdict} {whom}: {title} difference {gap.text()}")
 
 
 def is_calibrated(judged: Evaluation) -> Requirement:
     """Return whether propensities (or the total of amounts) can be read as they stand; at fault only surely."""
     of = judged.estimates[judged.model]
     if (error := of.get("calibration_error")) is not None:
-        why = f"error {_shown(error)}, at fault with its lower end above {TOLERANCE}"
+        why = f"error {error.text()}, at fault with its lower end above {TOLERANCE}"
         return Requirement("calibration", error.low <= TOLERANCE, why)
     total = of["total_ratio"]
-    why = f"total expected over true {_shown(total)}, at fault when surely {TOTAL_OFF:.0%} off"
+    why = f"total expected over true {total.text()}, at fault when surely {TOTAL_OFF:.0%} off"
     return Requirement("calibration", total.low <= 1 + TOTAL_OFF and total.high >= 1 - TOTAL_OFF, why)
 
 
@@ -199,7 +199,3 @@ def is_clean(may_leak: Sequence[str] | None, lacks: Sequence[str]) -> tuple[Requ
         Requirement("leak check", not leaks, f"may leak: {leaks}" if leaks else "nothing may leak"),
         Requirement("enough data", not lacks, "; ".join(lacks) or "enough to learn from"),
     )
-
-
-def _shown(found: Estimate) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

@@ -7,15 +7,11 @@ depends on how ties happen to lie.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import unknown
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 
 TOP_SHARE = 0.1
 VALUE_SHARE = 0.2
@@ -120,24 +116,6 @@ def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
     edges = np.quantile(propensities, np.arange(1, bins) / bins, method="inverted_cdf")
     raw = np.searchsorted(np.unique(edges), propensities, side="left")
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
-
-
-def cluster_variance(values: Floats, customers: Ints, bins: Ints) -> Floats:
-    """Return the variance of each bin's mean when whole customers are drawn, not rows.  # (n_bins,)
-
-    The linearised variance of a ratio mean: the sum over customers of the squared sum of their residuals,
-    over the squared size of the bin (Cochran, Sampling Techniques, 3rd ed., section 9A). A bin that holds one
-    customer cannot show any spread and gets zero.
-    """
-    sizes = np.bincount(bins)
-    means = np.bincount(bins, values) / sizes
-    cells, cell = np.unique(bins * (int(customers.max()) + 1) + customers, return_inverse=True)
-    totals = np.bincount(cell, values - means[bins])
-    owner = cells // (int(customers.max()) + 1)
-    present = np.bincount(owner)
-    spread = np.bincount(owner, totals**2)
-    correction = np.divide(present, present - 1, out=np.zeros(len(sizes)), where=present > 1)
-    return np.asarray(correction * spread / sizes**2, dtype=np.float64)
 
 
 def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import PromoteSettings, ReviewSettings
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
-from sintonia.estimates import Estimate
 from sintonia.features import catalogue
 from sintonia.gate import Requirement, read_evaluation
 from sintonia.interactions import open_store
-from sintonia.predictions import FILE
+from sintonia.intervals import Estimate, clustered_mean
+from sintonia.predictions import PREDICTIONS_FILE
 from sintonia.pseudonyms import COLUMN, pseudonyms
 from sintonia.registry import Registered, Tracking, expect, load
 from sintonia.run_files import read_document, read_table
@@ -28,11 +28,8 @@ from sintonia.uplift.folds import part_of
 from sintonia.uplift.points import Points, newest, read_points
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import REPORT, Study
-from sintonia.uplift.values import clustered_mean
-from sintonia.uplift.words import interval
 
-Floats = NDArray[np.float64]
-KEYS = (COLUMN, "as_of")
+DECISION_KEYS = (COLUMN, "as_of")
 LOGGED, OBSERVATIONAL = "logged propensities", "observational"
 """What a policy's figures rest on: chance decided, with probabilities that were logged; or nobody knows who did."""
 
@@ -73,7 +70,7 @@ def policy_checks(
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:
     """Return whether the policy is surely worth more than doing nothing."""
-    why = f"{interval(gap)} a decision against doing nothing, on {decisions:,} decisions"
+    why = f"{gap.text()} a decision against doing nothing, on {decisions:,} decisions"
     return Requirement("doing nothing", gap.low > 0, why)
 
 
@@ -88,7 +85,7 @@ def _against_champion(
     named = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, FILE)
+    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
     ours, theirs = (
         read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
     )
@@ -98,7 +95,7 @@ def _against_champion(
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
     gap = _difference(rows, _matrix(rows, "chosen"), other)
-    why = f"{interval(gap)} a decision against {named}, on the same {len(rows):,} decisions"
+    why = f"{gap.text()} a decision against {named}, on the same {len(rows):,} decisions"
     return Requirement("champion", gap.low > 0, why)
 
 
@@ -138,7 +135,7 @@ def _champion_probabilities(
     NotBuiltError
         When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
     """
-    stored = read_table(place, champion.run_id, FILE)
+    stored = read_table(place, champion.run_id, PREDICTIONS_FILE)
     index = {key: at for at, key in enumerate(_keys(stored))}
     if index.keys() >= set(_keys(rows)):
         return _matrix(stored, "chosen")[[index[key] for key in _keys(rows)]]
@@ -190,4 +187,4 @@ def _matrix(rows: pa.Table, name: str) -> Floats:
 
 
 def _keys(rows: pa.Table) -> list[tuple[str, datetime]]:
-    return list(zip(*(rows[name].to_pylist() for name in KEYS), strict=True))
+    return list(zip(*(rows[name].to_pylist() for name in DECISION_KEYS), strict=True))

@@ -11,15 +11,15 @@ from sintonia.errors import InputError
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.pseudonyms import COLUMN, pseudonyms
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
-FILE = "predictions.parquet"
-KEYS = (COLUMN, "as_of", "category")
+PREDICTIONS_FILE = "predictions.parquet"
+PREDICTION_KEYS = (COLUMN, "as_of", "category")
 MODEL = "model"
 CENTS = 100
 
 
-def predictions_of(rows: Rows, predictions: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
+def predictions_of(rows: Dataset, predictions: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
     """Return one row a test row: pseudonym, as_of, category (-1 without), label, and a column a model.
 
     `predictions` is name to propensities, or to expected cents; the first is the model, whose column is `model`.
@@ -64,7 +64,7 @@ def covers(table: pa.Table, rows: pa.Table) -> bool:
 
 
 def _keys(table: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(table[name].to_pylist() for name in KEYS), strict=True))
+    return list(zip(*(table[name].to_pylist() for name in PREDICTION_KEYS), strict=True))
 
 
 def judge_together(

@@ -7,11 +7,9 @@ brings a computer algebra system along: its values are in our tests instead.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import ProfitConfig
-
-Floats = NDArray[np.float64]
 
 
 def expected_maximum_profit(found: Floats, reached: Floats, campaign: ProfitConfig) -> float:

@@ -1,11 +1,14 @@
-"""Progress bars on long steps: shown on standard error when it is a terminal, silent otherwise."""
+"""Progress of long steps: bars on standard error when it is a terminal, and the log that every step writes to."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
+
+log = logging.getLogger("sintonia")
 
 
 def track(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[T]:

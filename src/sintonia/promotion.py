@@ -18,7 +18,7 @@ TAG = "sintonia.promotion."
 
 
 @dataclass(frozen=True)
-class Entry:
+class ChampionChange:
     """One line of the history: when which version became champion after which, how, and what it failed."""
 
     at: str
@@ -36,7 +36,7 @@ def promote(
     gate: Sequence[Requirement],
     *,
     force: bool,
-) -> Entry:
+) -> ChampionChange:
     """Return the new line of the history: the candidate is champion now.
 
     Raises
@@ -52,13 +52,13 @@ def promote(
             f"Train a better one, or decide otherwise with force=true, which is recorded."
         )
     before = champion.version if champion else None
-    entry = Entry(
+    entry = ChampionChange(
         _now(), "promote", candidate.version, before, bool(failed), tuple(one.name for one in failed)
     )
     return _move(place, candidate.name, entry)
 
 
-def roll_back(place: Tracking, name: str, champion: Registered | None) -> Entry:
+def roll_back(place: Tracking, name: str, champion: Registered | None) -> ChampionChange:
     """Return the new line of the history: who was champion before the present one is it again.
 
     Raises
@@ -69,10 +69,10 @@ def roll_back(place: Tracking, name: str, champion: Registered | None) -> Entry:
     earlier = _earlier(history(place, name))
     if champion is None or not earlier:
         raise NotBuiltError(f"{name} has no champion before the present one; nothing to roll back to.")
-    return _move(place, name, Entry(_now(), "rollback", earlier[-1], champion.version))
+    return _move(place, name, ChampionChange(_now(), "rollback", earlier[-1], champion.version))
 
 
-def history(place: Tracking, name: str) -> list[Entry]:
+def history(place: Tracking, name: str) -> list[ChampionChange]:
     """Return every change of champion, oldest first; none for a model nobody promoted."""
     from mlflow.exceptions import MlflowException
 
@@ -84,17 +84,17 @@ def history(place: Tracking, name: str) -> list[Entry]:
     return [_entry(line) for line in lines]
 
 
-def _entry(line: dict[str, Any]) -> Entry:
-    return Entry(**{**line, "failed": tuple(line["failed"])})
+def _entry(line: dict[str, Any]) -> ChampionChange:
+    return ChampionChange(**{**line, "failed": tuple(line["failed"])})
 
 
-def _earlier(entries: Sequence[Entry]) -> list[str]:
+def _earlier(entries: Sequence[ChampionChange]) -> list[str]:
     """Return the champions before the present one, latest last: a rollback takes the present one away.
 
     Examples
     --------
-    >>> one, two = Entry("", "promote", "1", None), Entry("", "promote", "2", "1")
-    >>> _earlier([one, two]), _earlier([one, two, Entry("", "rollback", "1", "2")])
+    >>> one, two = ChampionChange("", "promote", "1", None), ChampionChange("", "promote", "2", "1")
+    >>> _earlier([one, two]), _earlier([one, two, ChampionChange("", "rollback", "1", "2")])
     (['1'], [])
     """
     reigns: list[str] = []
@@ -108,7 +108,7 @@ def _earlier(entries: Sequence[Entry]) -> list[str]:
     return reigns[:-1]
 
 
-def _move(place: Tracking, name: str, entry: Entry) -> Entry:
+def _move(place: Tracking, name: str, entry: ChampionChange) -> ChampionChange:
     # The line comes first: a change that is not recorded must not be.
     number = len(history(place, name)) + 1
     place.client.set_registered_model_tag(name, f"{TAG}{number:06d}", json.dumps(asdict(entry)))

@@ -4,18 +4,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import ProfitConfig
+from sintonia.intervals import cluster_variance
 from sintonia.metrics import (
     CAPTURE,
     PROFIT,
     PROPENSITY_METRICS,
     TOP_SHARE,
     VALUE_SHARE,
-    Floats,
-    Ints,
     Metric,
     captured,
-    cluster_variance,
     equal_mass_bins,
 )
 from sintonia.profit import expected_maximum_profit
@@ -31,11 +30,11 @@ class Stakes:
     campaign: ProfitConfig | None = None
 
 
-NOTHING = Stakes()
+NO_STAKES = Stakes()
 
 
 @dataclass(frozen=True)
-class Judged:
+class WeightedPropensities:
     """One model's test rows, prepared so that its metrics under any customer weights are a few array sums.
 
     `customers` and `labels` are in falling order of score, `starts` marks the first row of every group of
@@ -53,8 +52,8 @@ class Judged:
 
     @classmethod
     def prepare(
-        cls, labels: Floats, propensities: Floats, customers: Ints, stakes: Stakes = NOTHING
-    ) -> "Judged":
+        cls, labels: Floats, propensities: Floats, customers: Ints, stakes: Stakes = NO_STAKES
+    ) -> "WeightedPropensities":
         """Return the rows of one model, sorted and summed. `customers` are codes 0 to n_customers - 1."""
         order = np.argsort(-propensities, kind="stable")
         starts = np.flatnonzero(np.diff(propensities[order], prepend=np.inf) != 0)

@@ -1,4 +1,4 @@
-"""What a model's training rows were like: deciles of each feature, and medians of people alike; kept with the model.
+"""What a model's training rows were like: deciles of each feature, and medians of peers; kept with the model.
 
 Reasons set a customer's number beside that of people like them, and drift is how far the customers scored lie from
 these deciles.
@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.errors import InputError
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
-Floats = NDArray[np.float64]
 SAMPLE = 100_000
 """Rows that deciles are taken from: a tenth then holds 10,000 of them, known to a part in a hundred."""
 
 PARTS, SEGMENTS = 10, 3
-ALIKE = ("profile__tenure", "rfm__days_since_first_purchase")
-"""People are alike who have been with the brand for about as long: the first of these that the model reads."""
+PEER_FEATURES = ("profile__tenure", "rfm__days_since_first_purchase")
+"""Peers are those who have been with the brand for about as long: the first of these that the model reads."""
 
 
 @dataclass(frozen=True)
-class Column:
+class Deciles:
     """A column's deciles: parts (.., e1], (e1, e2], ..., (ek, ..) and what share of the rows lay in each.
 
     The last share is that of rows without a value. Deciles that fall together are one edge: of a feature that is 0
@@ -37,7 +37,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Judged:
+class OutcomeRatio:
     """What came of what the model said of the test rows: true total over said total, and its standard error.
 
     `dispersion` is how much an outcome varies about what is expected of it, in units of that (1: as counts do).
@@ -49,28 +49,29 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """The training rows: each feature's deciles, of how many `rows`, and its medians among people alike.
+class TrainingProfile:
+    """The training rows: each feature's deciles, of how many `rows`, and its medians among peers.
 
-    People are parted by `alike`, a feature ("": all are one), at `cuts`; `medians` is (n_segments, n_features), NaN
-    where half of them have no value. `until` is where the data ended that training read. `outcome` has the deciles of
-    what the model said of the test rows, and `judged` what came of it; None where nobody judged it.
+    Peers lie in the same part of `peer_feature` ("": all are one), cut at `cuts`; `medians` is (n_segments,
+    n_features), NaN where half of them have no value. `until` is where the data ended that training read. `outcome`
+    has the deciles of what the model said of the test rows, and `judged` what came of it; None where nobody judged
+    it.
     """
 
     rows: int
-    columns: tuple[Column, ...]
-    alike: str
+    columns: tuple[Deciles, ...]
+    peer_feature: str
     cuts: tuple[float, ...]
     medians: Floats
     until: datetime | None = None
-    outcome: Column | None = None
-    judged: Judged | None = None
+    outcome: Deciles | None = None
+    judged: OutcomeRatio | None = None
 
     def segments(self, values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.intp]:
         """Return which people each row is like.  # (n_rows, n_features) to (n_rows,)"""
-        if not self.alike:
+        if not self.peer_feature:
             return np.zeros(len(values), np.intp)
-        return np.searchsorted(np.array(self.cuts), values[:, names.index(self.alike)])
+        return np.searchsorted(np.array(self.cuts), values[:, names.index(self.peer_feature)])
 
     def as_plain(self) -> dict[str, Any]:
         """Return JSON values, which `from_plain` reads back to the last bit."""
@@ -78,7 +79,7 @@ class Reference:
             "rows": self.rows,
             "edges": [list(column.edges) for column in self.columns],
             "shares": [list(column.shares) for column in self.columns],
-            "alike": self.alike,
+            "alike": self.peer_feature,
             "cuts": list(self.cuts),
             "medians": [[None if np.isnan(one) else one for one in row] for row in self.medians.tolist()],
             "until": None if self.until is None else self.until.isoformat(),
@@ -87,7 +88,7 @@ class Reference:
         }
 
     @classmethod
-    def from_plain(cls, told: Mapping[str, Any]) -> "Reference":
+    def from_plain(cls, told: Mapping[str, Any]) -> "TrainingProfile":
         """Return what `as_plain` gave.
 
         Raises
@@ -99,23 +100,23 @@ class Reference:
             return cls(
                 rows=int(told["rows"]),
                 columns=tuple(
-                    Column(tuple(edges), tuple(shares))
+                    Deciles(tuple(edges), tuple(shares))
                     for edges, shares in zip(told["edges"], told["shares"], strict=True)
                 ),
-                alike=told["alike"],
+                peer_feature=told["alike"],
                 cuts=tuple(told["cuts"]),
                 medians=np.array(told["medians"], np.float64),
                 until=None if told["until"] is None else datetime.fromisoformat(told["until"]),
                 outcome=None
                 if (outcome := told["outcome"]) is None
-                else Column(tuple(outcome["edges"]), tuple(outcome["shares"])),
-                judged=None if told["judged"] is None else Judged(**told["judged"]),
+                else Deciles(tuple(outcome["edges"]), tuple(outcome["shares"])),
+                judged=None if told["judged"] is None else OutcomeRatio(**told["judged"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"The model's reference cannot be read ({error!r}); train it again.") from None
 
 
-def fit_reference(rows: Rows, seed: int, until: datetime | None = None) -> Reference:
+def fit_training_profile(rows: Dataset, seed: int, until: datetime | None = None) -> TrainingProfile:
     """Return the reference of training rows: of a sample of them where they are many.
 
     `until` is where the data ended that they come from.
@@ -124,19 +125,19 @@ def fit_reference(rows: Rows, seed: int, until: datetime | None = None) -> Refer
     if len(picked) > SAMPLE:
         picked = np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False))
     values = rows.values[picked]
-    alike = next((name for name in ALIKE if name in rows.names), "")
+    peer_feature = next((name for name in PEER_FEATURES if name in rows.names), "")
     cuts: tuple[float, ...] = ()
-    if alike:
-        known = values[:, rows.names.index(alike)]
+    if peer_feature:
+        known = values[:, rows.names.index(peer_feature)]
         cuts = _quantiles(known[~np.isnan(known)], SEGMENTS)
-    bare = Reference(len(picked), (), alike, cuts, np.empty((0, 0)))
+    bare = TrainingProfile(len(picked), (), peer_feature, cuts, np.empty((0, 0)))
     segment = bare.segments(values, rows.names)
     medians = [_medians(values[segment == one]) for one in range(len(cuts) + 1)]
-    columns = tuple(decile(values[:, at]) for at in range(values.shape[1]))
-    return Reference(len(picked), columns, alike, cuts, np.stack(medians), until)
+    columns = tuple(deciles(values[:, at]) for at in range(values.shape[1]))
+    return TrainingProfile(len(picked), columns, peer_feature, cuts, np.stack(medians), until)
 
 
-def judge(said: Floats, truth: NDArray[Any], customers: NDArray[Any]) -> Judged:
+def outcome_ratio(said: Floats, truth: NDArray[Any], customers: NDArray[Any]) -> OutcomeRatio:
     """Return what came of what was said of test rows, customers being what is drawn at random.
 
     The ratio of totals R = sum(y) / sum(m) has the linearised variance sum over customers of (sum of y - R m)^2 over
@@ -144,8 +145,8 @@ def judge(said: Floats, truth: NDArray[Any], customers: NDArray[Any]) -> Judged:
 
     Examples
     --------
-    >>> judge(np.array([0.5, 0.5, 0.5, 0.5]), np.array([1, 0, 1, 0]), np.array(["a", "b", "c", "d"]))
-    Judged(ratio=1.0, error=0.5, dispersion=0.5)
+    >>> outcome_ratio(np.array([0.5, 0.5, 0.5, 0.5]), np.array([1, 0, 1, 0]), np.array(["a", "b", "c", "d"]))
+    OutcomeRatio(ratio=1.0, error=0.5, dispersion=0.5)
     """
     total = float(said.sum())
     ratio = float(truth.sum()) / total if total else 1.0
@@ -153,23 +154,23 @@ def judge(said: Floats, truth: NDArray[Any], customers: NDArray[Any]) -> Judged:
     _, whose = np.unique(customers.astype(str), return_inverse=True)
     error = float(np.sqrt(np.square(np.bincount(whose, off)).sum()) / total) if total else 0.0
     scale = float(np.square(off).sum() / (ratio * total)) if ratio * total else 1.0
-    return Judged(ratio, error, scale)
+    return OutcomeRatio(ratio, error, scale)
 
 
-def decile(values: NDArray[Any]) -> Column:
+def deciles(values: NDArray[Any]) -> Deciles:
     """Return a column's deciles and what share of its values lies between them.
 
     Examples
     --------
-    >>> decile(np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 5, np.nan]))
-    Column(edges=(0.0, 5.0), shares=(0.8, 0.1, 0.0, 0.1))
+    >>> deciles(np.array([0.0, 0, 0, 0, 0, 0, 0, 0, 5, np.nan]))
+    Deciles(edges=(0.0, 5.0), shares=(0.8, 0.1, 0.0, 0.1))
     """
     known = values[~np.isnan(values)]
     edges = _quantiles(known, PARTS)
-    return Column(edges, tuple((count_parts(values, edges) / max(len(values), 1)).tolist()))
+    return Deciles(edges, tuple((count_by_bin(values, edges) / max(len(values), 1)).tolist()))
 
 
-def count_parts(values: NDArray[Any], edges: tuple[float, ...]) -> NDArray[np.int64]:
+def count_by_bin(values: NDArray[Any], edges: tuple[float, ...]) -> NDArray[np.int64]:
     """Return how many values lie in each part, and last how many are missing."""
     missing = np.isnan(values)
     part = np.searchsorted(np.array(edges), values[~missing], side="left")

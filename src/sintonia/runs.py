@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sintonia.frames import history_columns
 from sintonia.model import Model
-from sintonia.predictions import FILE as PREDICTIONS
+from sintonia.predictions import PREDICTIONS_FILE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +24,7 @@ FILES = "sintonia"
 
 
 @dataclass(frozen=True)
-class Nested:
+class ChildRun:
     """A run inside a run: a trial of a search or a fold of a validation, with how long it took."""
 
     name: str
@@ -32,7 +32,7 @@ class Nested:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-    nested: tuple["Nested", ...] = ()
+    nested: tuple["ChildRun", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Run:
     model: Model
     predictions: pa.Table | None = None
     data: Sequence[Data] = ()
-    nested: Sequence[Nested] = ()
+    nested: Sequence[ChildRun] = ()
 
 
 def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
@@ -74,7 +74,7 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
             text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
             path.write_text(text, encoding="utf-8")
         if run.predictions is not None:
-            pq.write_table(run.predictions, Path(folder) / PREDICTIONS, compression="zstd")
+            pq.write_table(run.predictions, Path(folder) / PREDICTIONS_FILE, compression="zstd")
         client.log_artifacts(run_id, folder)
 
 
@@ -98,7 +98,9 @@ def log_data(client: "MlflowClient", run_id: str, data: Sequence[Data]) -> None:
     client.log_inputs(run_id, datasets=inputs)
 
 
-def log_nested(client: "MlflowClient", experiment_id: str, parent_id: str, nested: Sequence[Nested]) -> None:
+def log_nested(
+    client: "MlflowClient", experiment_id: str, parent_id: str, nested: Sequence[ChildRun]
+) -> None:
     """Log runs inside a run, and theirs inside them; each ended now and began as long before as it took."""
     from mlflow.entities import Metric, Param, RunTag
 

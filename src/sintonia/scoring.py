@@ -7,16 +7,15 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings, iso_time
-from sintonia.drift import Tally, tally
+from sintonia.drift import BinCounts, count_bins
 from sintonia.errors import ConfigError
 from sintonia.interactions import Store
 from sintonia.model import OutcomeModel
 from sintonia.tasks import label_kinds
 from sintonia.timeline import midnight
-from sintonia.training_set import Rows, assemble
-
-Floats = NDArray[np.float64]
+from sintonia.training_set import Dataset, assemble
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Outcomes:
     """
 
     model: OutcomeModel
-    rows: Rows
+    rows: Dataset
     outcome: Floats
     median_cents: Floats | None
     category: tuple[str, ...] | None
-    tally: Tally | None
+    tally: BinCounts | None
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ def score_customers(
     return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
 
 
-def outcomes_of(model: OutcomeModel, rows: Rows, listed: int = 0) -> Outcomes:
+def outcomes_of(model: OutcomeModel, rows: Dataset, listed: int = 0) -> Outcomes:
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
-    counted = None if model.reference is None else tally(model.reference, rows.values, outcome)
+    counted = None if model.reference is None else count_bins(model.reference, rows.values, outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))

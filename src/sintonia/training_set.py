@@ -22,13 +22,13 @@ from sintonia.held import Held, Shared
 from sintonia.interactions import Store
 from sintonia.progress import track
 
-KEYS = ("customer_id", "as_of")
+ROW_KEYS = ("customer_id", "as_of")
 BESIDE_CATEGORY = ("rfm", "prior")
 ALONE = EngineConfig(threads=1, feature_cache_gib=0)
 
 
 @dataclass(frozen=True)
-class Rows:
+class Dataset:
     """Eligible customers at as-of dates: keys, features and labels, row by row.
 
     `customer_id` (n_rows,) text, `as_of` (n_rows,) datetime64[us], `values` (n_rows, n_features) float32,
@@ -43,14 +43,14 @@ class Rows:
     names: tuple[str, ...]
     category: NDArray[np.int16] | None = None
 
-    def at(self, dates: Collection[datetime]) -> "Rows":
+    def at(self, dates: Collection[datetime]) -> "Dataset":
         """Return the rows of these as-of dates."""
         return self.take(np.isin(self.as_of, np.array(sorted(dates), "datetime64[us]")))
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Rows":
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Dataset":
         """Return the rows where the mask holds, or those of these places."""
         category = None if self.category is None else self.category[rows]
-        return Rows(
+        return Dataset(
             self.customer_id[rows],
             self.as_of[rows],
             self.values[rows],
@@ -59,7 +59,7 @@ class Rows:
             category,
         )
 
-    def select(self, names: Sequence[str]) -> "Rows":
+    def select(self, names: Sequence[str]) -> "Dataset":
         """Return the rows with these features only, in this order."""
         places = [self.names.index(name) for name in names]
         return replace(self, values=self.values[:, places], names=tuple(names))
@@ -87,7 +87,7 @@ def assemble(
     task: TaskConfig,
     engine: EngineConfig = ALONE,
     customers: Collection[str] | None = None,
-) -> Rows:
+) -> Dataset:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
     Of these customers only, when they are given.
@@ -103,7 +103,7 @@ def assemble(
     keep = customers is None and engine.feature_cache_gib > 0
     folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
 
-    def one(path: Path) -> Rows:
+    def one(path: Path) -> Dataset:
         file = None if folder is None else folder / path.name
         there = file is not None and file.is_file()
         columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read(task)])
@@ -128,7 +128,9 @@ def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> N
     return np.concatenate(parts)
 
 
-def rows_of(history: History, as_of: datetime, catalogue: Sequence[Feature], task: TaskConfig) -> Rows:
+def history_rows(
+    history: History, as_of: datetime, catalogue: Sequence[Feature], task: TaskConfig
+) -> Dataset:
     """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers."""
     computed = features.compute_features(history, [as_of], features.plan(_wide(catalogue, task)))
     interactions = pa.table(history.interactions)
@@ -158,18 +160,18 @@ def share(wanted: Sequence[tuple[datetime, Sequence[Feature], TaskConfig]]) -> l
 
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
-) -> Rows:
+) -> Dataset:
     """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories."""
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
     asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    table = _beside(asked.select(KEYS), computed)
+    table = _beside(asked.select(ROW_KEYS), computed)
     # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
     assert len(table) * per_key == len(labelled)
     values = np.empty((len(labelled), len(catalogue)), np.float32)
     for at, feature in enumerate(catalogue):
         values[:, at] = _column(table, feature, task)
-    return Rows(
+    return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
         values=values,
@@ -184,8 +186,8 @@ def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
     if len(pc.unique(computed["as_of"])) == 1:
         there = computed["customer_id"].combine_chunks()
         return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
-    joined = asked.join(computed, list(KEYS), join_type="inner")
-    return joined.sort_by([(key, "ascending") for key in KEYS])
+    joined = asked.join(computed, list(ROW_KEYS), join_type="inner")
+    return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
 
 
 def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
@@ -217,10 +219,10 @@ def _column(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]
     return np.stack(columns, axis=1).ravel()
 
 
-def concatenate(parts: Sequence[Rows]) -> Rows:
+def concatenate(parts: Sequence[Dataset]) -> Dataset:
     """Return the rows of several parts with the same features, one after another."""
     first = parts[0]
-    return Rows(
+    return Dataset(
         customer_id=np.concatenate([part.customer_id for part in parts]),
         as_of=np.concatenate([part.as_of for part in parts]),
         values=np.concatenate([part.values for part in parts]),

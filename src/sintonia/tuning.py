@@ -16,12 +16,12 @@ from sintonia.model import BinnedFolds, Explain, FoldResult, bin_folds, validate
 from sintonia.progress import counter
 from sintonia.provenance import config_hash, short_hash
 from sintonia.timeline import Split
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 if TYPE_CHECKING:
     import optuna
 
-FILE = "tuning.db"
+TUNING_FILE = "tuning.db"
 PACE = "pace"
 """The trial's attribute that holds the losses all others are relative to."""
 FOLDS = "folds"
@@ -44,7 +44,7 @@ REACH = 1_000_000
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """One trial: its settings, its loss relative to the start's (None when given up early), its folds."""
 
     number: int
@@ -55,12 +55,12 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Search:
+class TuningResult:
     """What a search found: the best settings and every trial. Relative loss 1 is where it started."""
 
     model: ModelConfig
-    best: Trial
-    trials: tuple[Trial, ...]
+    best: TuningTrial
+    trials: tuple[TuningTrial, ...]
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Validated:
 
     settings: TrainSettings
     folds: tuple[FoldResult, ...]
-    search: Search | None = None
+    search: TuningResult | None = None
 
 
 def validated(
-    rows: Rows,
+    rows: Dataset,
     split: Split,
     settings: TrainSettings,
     kept: tuple[Path, str],
@@ -117,7 +117,7 @@ def validated(
     return Validated(replace(settings, model=found.model), folds, found)
 
 
-def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, fingerprint: str) -> Search:
+def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, fingerprint: str) -> TuningResult:
     """Return the best of `tune.trials` settings, those of an interrupted search included.
 
     The trials lie in the workspace's `tuning.db`, under a name made of settings, data and folds: the same search goes
@@ -142,7 +142,7 @@ def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, finger
             count(len(_finished(study)) - done, f"best so far {study.best_value:.4f} of the start's loss")
     trials = tuple(_trial(frozen) for frozen in _finished(study))
     best = min((trial for trial in trials if trial.loss is not None), key=_loss_of)
-    return Search(replace(settings.model, **_typed(best.settings)), best, trials)
+    return TuningResult(replace(settings.model, **_typed(best.settings)), best, trials)
 
 
 def check_space(space: Mapping[str, RangeConfig]) -> None:
@@ -162,7 +162,7 @@ def _study(settings: TrainSettings, workspace: Path, fingerprint: str, binned: B
     dates = [str(fold) for fold in binned.folds]
     name = f"{settings.task.name}-{short_hash([asked, fingerprint, *binned.names, *dates])}"
     study = optuna.create_study(
-        storage=f"sqlite:///{(workspace / FILE).resolve()}",
+        storage=f"sqlite:///{(workspace / TUNING_FILE).resolve()}",
         study_name=name,
         load_if_exists=True,
         pruner=optuna.pruners.PercentilePruner(KEPT, settings.tune.startup_trials, n_min_trials=3),
@@ -252,9 +252,9 @@ def _start(study: "optuna.Study") -> list[dict[str, float]] | None:
     return next((one.user_attrs[PACE] for one in _finished(study) if PACE in one.user_attrs), None)
 
 
-def _trial(frozen: "optuna.trial.FrozenTrial") -> Trial:
+def _trial(frozen: "optuna.trial.FrozenTrial") -> TuningTrial:
     took = frozen.duration
-    return Trial(
+    return TuningTrial(
         number=frozen.number,
         settings=dict(frozen.params),
         loss=frozen.value if FOLDS in frozen.user_attrs else None,
@@ -263,5 +263,5 @@ def _trial(frozen: "optuna.trial.FrozenTrial") -> Trial:
     )
 
 
-def _loss_of(trial: Trial) -> float:
+def _loss_of(trial: TuningTrial) -> float:
     return float("inf") if trial.loss is None else trial.loss

@@ -12,12 +12,12 @@ from scipy.special import roots_genlaguerre, roots_jacobi
 
 from behaviour.cohort import BG_NBD, HORIZON_DAYS, PARETO_NBD, cohort, repeats
 from sintonia.behaviour import BgNbd, ParetoNbd, Repeats, bg_nbd, fit_bg_nbd, fit_pareto_nbd, pareto_nbd
-from sintonia.behaviour.fitting import SEARCHED, Objective, maximise, tally
+from sintonia.behaviour.fitting import SEARCHED, MeanLikelihood, maximise, tally
 from sintonia.errors import NotEnoughDataError
 
 MODELS = {
-    "bg_nbd": (fit_bg_nbd, BG_NBD, BgNbd, bg_nbd.log_likelihood),
-    "pareto_nbd": (fit_pareto_nbd, PARETO_NBD, ParetoNbd, pareto_nbd.log_likelihood),
+    "bg_nbd": (fit_bg_nbd, BG_NBD, BgNbd, bg_nbd.bg_nbd_likelihood),
+    "pareto_nbd": (fit_pareto_nbd, PARETO_NBD, ParetoNbd, pareto_nbd.pareto_nbd_likelihood),
 }
 HISTORIES = st.tuples(st.integers(0, 60), st.integers(1, 700), st.integers(0, 700)).map(
     lambda one: (one[0], one[1] if one[0] else 0, one[1] + one[2])
@@ -148,7 +148,7 @@ def test_likelihood_without_a_maximum_is_refused_in_words():
         return np.nan, parameters * np.nan
 
     with pytest.raises(NotEnoughDataError, match="Toy found no maximum of its likelihood on 70 customers"):
-        maximise("Toy", lambda _: Objective(broken, 70), 70, [{"r": 1.0}], {"r": (0.1, 10.0)})
+        maximise("Toy", lambda _: MeanLikelihood(broken, 70), 70, [{"r": 1.0}], {"r": (0.1, 10.0)})
 
 
 def test_bg_nbd_is_bayes_rule_over_rates_and_chances_to_leave():
@@ -179,7 +179,7 @@ def test_customer_without_a_repeat_has_the_likelihood_of_waiting():
     # BG/NBD: nobody leaves before a second purchase, so it is E[exp(-rate * 90)] = (20 / 110) ** 0.8 each.
     rows = tally("toy", repeats(*[(1, 10, 90)] * 50, (0, 0, 90)))
     alone = replace(rows, customers=np.where(rows.frequency == 0, 1.0, 0.0))
-    found = bg_nbd.log_likelihood(alone)(np.array([0.8, 20.0, 0.7, 2.0]))[0]
+    found = bg_nbd.bg_nbd_likelihood(alone)(np.array([0.8, 20.0, 0.7, 2.0]))[0]
     assert found == pytest.approx(0.8 * np.log(20 / 110))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from behaviour.cohort import GAMMA_GAMMA, cohort, repeats
 from sintonia.behaviour import GammaGamma, fit_gamma_gamma
-from sintonia.behaviour.spend import log_likelihood
+from sintonia.behaviour.spend import spend_likelihood
 from sintonia.errors import NotEnoughDataError
 
 
@@ -25,7 +25,7 @@ def test_true_parameters_lie_within_three_standard_errors():
 
 def test_gradient_is_the_slope_of_the_likelihood():
     rng = np.random.default_rng(1)
-    likelihood = log_likelihood(rng.integers(1, 9, 40).astype(float), rng.gamma(4, 500, 40))
+    likelihood = spend_likelihood(rng.integers(1, 9, 40).astype(float), rng.gamma(4, 500, 40))
     at = np.array([3.0, 2.5, 900.0])
     for place, step in enumerate(1e-5 * at):
         move = np.zeros(3)

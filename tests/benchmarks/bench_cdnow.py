@@ -26,13 +26,13 @@ from sklearn.model_selection import KFold
 
 from sintonia import cli
 from sintonia.behaviour import Repeats, fit_prior
-from sintonia.behaviour.forecast import Came, Known, fit_forecast, read_came
+from sintonia.behaviour.forecast import Came, PastBuyers, fit_forecast, read_came
 from sintonia.behaviour.prior import FITS
 from sintonia.config import FeaturesConfig
 from sintonia.features import catalogue, compute_features, fit, plan
 from sintonia.interactions import Store, open_store
 from sintonia.metrics import captured
-from sintonia.propensity_metrics import Judged
+from sintonia.propensity_metrics import WeightedPropensities
 
 AS_OF = datetime(1997, 9, 30)
 HORIZON_DAYS = 273
@@ -46,8 +46,8 @@ def judge(score: np.ndarray, value: np.ndarray, spend: np.ndarray) -> tuple[floa
     """Return AUC and average precision of the score; capture of the top fifth, rank correlation, total of the value."""
     label, spent = (~np.isnan(spend)).astype(float), np.nan_to_num(spend)
     everybody, ones = np.arange(len(score)), np.ones((1, len(score)))
-    auc, precision, *_ = Judged.prepare(label, score, everybody).measure(ones)[:, 0]
-    found, reached = Judged.prepare(spent, value, everybody).curve(ones)
+    auc, precision, *_ = WeightedPropensities.prepare(label, score, everybody).measure(ones)[:, 0]
+    found, reached = WeightedPropensities.prepare(spent, value, everybody).curve(ones)
     top = captured(found, reached, np.array([0.2]))[0, 0]
     return auc, precision, top, spearmanr(value, spent).statistic, value.sum() / spent.sum()
 
@@ -79,7 +79,7 @@ def cost(known: Repeats, customers: int = 1_000_000) -> None:
         print(f"{name:20}{fitted - begun:10.1f}{time.process_time() - fitted:10.1f}")
 
 
-def informed(store: Store, now: Known, came: Came) -> tuple[np.ndarray, np.ndarray]:
+def informed(store: Store, now: PastBuyers, came: Came) -> tuple[np.ndarray, np.ndarray]:
     """Return each customer's chance to come back and spend, learnt from the answers of nine tenths of the others."""
     config = FeaturesConfig(families=list(PAST), windows_days=[30, 90, 180])
     made = plan(catalogue(config, fit(config, store, AS_OF)))

@@ -31,9 +31,9 @@ from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.interactions import open_store
 from sintonia.metrics import resampled
 from sintonia.model import fit_model
-from sintonia.propensity_metrics import Judged
+from sintonia.propensity_metrics import WeightedPropensities
 from sintonia.tasks import choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import COLUMNS
+from sintonia.tasks.categories import CATEGORY_COLUMNS
 from sintonia.training_set import assemble, catalogue_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -60,7 +60,7 @@ def asked(task, date, workspace, words):
     split = timeline.split_snapshots(
         config.split, config.task, store.data_from(kinds), store.data_until(kinds)
     )
-    tables = (store.read_bucket(path, columns=COLUMNS) for path in store.buckets)
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
     return replace(config, task=choose_categories(config.task, tables, split.train[-1])), store, split
 
 
@@ -147,7 +147,7 @@ def macro(parts):
     for name in names:
         said = np.concatenate([outcomes[name] for _, outcomes, _ in parts])
         judged = [
-            Judged.prepare(label[mine], said[mine], whose[mine])
+            WeightedPropensities.prepare(label[mine], said[mine], whose[mine])
             for mine in (category == c for c in np.unique(category))
         ]
         table[name] = np.concatenate(

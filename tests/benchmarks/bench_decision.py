@@ -47,10 +47,10 @@ from sintonia.decision.choosing import Case, choose
 from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.limits import Limit
 from sintonia.decision.options import Factors, Options
-from sintonia.decision.refusals import Check, Refusals
+from sintonia.decision.refusals import RefusalRule, Refusals
 from sintonia.decision.rounds import Round, decisions_table, send_times
 from sintonia.decision.timing import find_hours
-from sintonia.decision.visits import Clocks, Part
+from sintonia.decision.visits import Clocks, VisitsOfCustomers
 from sintonia.decision.why import why_table
 from sintonia.engine import connect
 from sintonia.features import History, catalogue, compute_features, fit
@@ -137,7 +137,7 @@ def hours_of(policy: EngagementConfig, n: int, visits: int = 0):
     rng = np.random.default_rng(5)
     seen = Visits(np.arange(n + 1) * visits, rng.integers(0, 168, n * visits), np.ones(n * visits))
     channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
-    clocks = Clocks([Part(np.arange(n), seen)], np.zeros(n, np.int64))
+    clocks = Clocks([VisitsOfCustomers(np.arange(n), seen)], np.zeros(n, np.int64))
     return find_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
 
 
@@ -168,7 +168,9 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
         refusals = Refusals.none(n, 11)
         for at in range(12):
             meant = rng.random(11) < 0.5
-            refusals.refuse(Check(f"check {at}", "eligibility", f"reason {at}"), rng.random(n) < 0.08, meant)
+            refusals.refuse(
+                RefusalRule(f"check {at}", "eligibility", f"reason {at}"), rng.random(n) < 0.08, meant
+            )
         refusals.counts()
     with show("hours"):
         hours = hours_of(policy, n, visits=8)

@@ -38,21 +38,21 @@ from sintonia.features import catalogue, fit
 from sintonia.interactions import open_store
 from sintonia.uplift.assembled import (
     days_of_history,
+    feature_moments,
     features_for,
     features_of,
     logged_of,
-    moments,
     split_points,
 )
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.growing import Examples, grow, rows_of
+from sintonia.uplift.growing import Examples, grow_outcome_trees, tree_inputs
 from sintonia.uplift.learning import learn_effects, unseen
 from sintonia.uplift.opinions import against_none
 from sintonia.uplift.points import read_points
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
 from sintonia.uplift.values import difference, doubly_robust, scores
-from sintonia.uplift.words import interval, study_lines
+from sintonia.uplift.words import study_lines
 from uplift.planted import planted
 from uplift.test_values import coverage
 
@@ -82,7 +82,7 @@ def read(store, config, folder, features=FAMILIES):
         points = read_points(connection, store, config)
     past, _ = split_points(points, config.judge_from)
     features = features_for(features, config, days_of_history(store, points.take(past)))
-    made = catalogue(features, fit(features, store, moments(points).max().item()))
+    made = catalogue(features, fit(features, store, feature_moments(points).max().item()))
     values = features_of(store, points, made, EngineConfig())
     return points, *logged_of(points, values, config)
 
@@ -132,19 +132,19 @@ def starbucks(folder, model):
         ("best gain", free),
         (f"at most {CAP:.1%} an offer", held),
     ):
-        print(f"  {title:<28}{interval(doubly_robust(brings, policy, judged.customer)):>28}")
+        print(f"  {title:<28}{doubly_robust(brings, policy, judged.customer).text():>28}")
     moved = int((free != fixed).any(axis=1).sum())
-    less = interval(difference(brings, free, fixed, judged.customer))
+    less = difference(brings, free, fixed, judged.customer).text()
     print(f"  best gain less the constant {less:>28}, {moved:,} customers moved")
     shares = judged.logging_propensities
-    print(f"  capped less random shares   {interval(difference(brings, held, shares, judged.customer)):>28}")
+    print(f"  capped less random shares   {difference(brings, held, shares, judged.customer).text():>28}")
     for leaves in (15, 31):
         theirs = capped(gains(s_learner(past, judged, leaves), judged.actions))
         value, less = (
             difference(brings, one, other, judged.customer)
             for one, other in ((theirs, shares), (held, theirs))
         )
-        print(f"  S-learner of {leaves} leaves, capped {interval(value):>25}; ours less it {interval(less)}")
+        print(f"  S-learner of {leaves} leaves, capped {value.text():>25}; ours less it {less.text()}")
     print(f"  weights: trees, slopes, trees of scores {effects.whole.weights.round(2)}")
     found = study(past, judged, model, config)
     print(f"  by separate customers: {found.gate.sentence}")
@@ -155,9 +155,9 @@ def s_learner(past, judged, leaves):
     trees = lightgbm.LGBMRegressor(
         n_estimators=200, learning_rate=0.05, num_leaves=leaves, n_jobs=2, verbose=-1
     )
-    trees.fit(rows_of(past.values, past.actions, past.action), past.reward)
+    trees.fit(tree_inputs(past.values, past.actions, past.action), past.reward)
     everybody = np.zeros(len(judged), np.int64)
-    said = [trees.predict(rows_of(judged.values, judged.actions, everybody + at)) for at in range(11)]
+    said = [trees.predict(tree_inputs(judged.values, judged.actions, everybody + at)) for at in range(11)]
     return against_none(np.column_stack(said))
 
 
@@ -171,8 +171,8 @@ def capped(own):
 def cross_fitted(log, model, folds=5, seed=11):
     """Expected rewards of the judged decisions from other customers of the same wave."""
     fold = fold_of(log.customer, folds, seed)
-    examples = Examples(rows_of(log.values, log.actions, log.action), log.reward, fold)
-    return unseen(grow(examples, folds, model, seed), log, fold)
+    examples = Examples(tree_inputs(log.values, log.actions, log.action), log.reward, fold)
+    return unseen(grow_outcome_trees(examples, folds, model, seed), log, fold)
 
 
 def planted_truth(model, customers=4000):

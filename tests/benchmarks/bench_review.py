@@ -21,19 +21,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chromium import chromium
+from sintonia import explained_sample as sample_of
 from sintonia.config import TaskConfig, TrainSettings
 from sintonia.evaluation import evaluate
 from sintonia.evidence import review as evidence_of
 from sintonia.evidence.whole import TrainingResult
+from sintonia.explained_sample import sample_table
 from sintonia.interactions import Store
 from sintonia.model import FoldResult
-from sintonia.reference import fit_reference
-from sintonia.review import Customer, Entry, ReviewData, read, render
-from sintonia.review import sample as sample_of
-from sintonia.review.sample import as_table
+from sintonia.reference import fit_training_profile
+from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.tuning import Validated
 
 BUCKETS, EACH = 16, 10
@@ -70,7 +70,7 @@ def make_rows(test_rows, features, rng):
     as_of = np.concatenate(
         [np.full(n, date, "datetime64[us]") for n, date in zip(parts, DATES, strict=False)]
     )
-    return Rows(ids, as_of, values, label, tuple(f"f{at:03d}__m__30d" for at in range(features)))
+    return Dataset(ids, as_of, values, label, tuple(f"f{at:03d}__m__30d" for at in range(features)))
 
 
 def fit(rows):
@@ -89,7 +89,7 @@ def fit(rows):
         told, lightgbm.Dataset(known.values, known.label, feature_name=list(rows.names)), 300
     )
     entries = [
-        Entry(
+        CatalogueEntry(
             name,
             f"family {at % FAMILIES}",
             f"Measure number {at} of the last 30 days",
@@ -99,7 +99,7 @@ def fit(rows):
         )
         for at, name in enumerate(rows.names)
     ]
-    return Trees(booster, tuple(entries), fit_reference(known, 1))
+    return Trees(booster, tuple(entries), fit_training_profile(known, 1))
 
 
 def write_store(folder, customers, rng):
@@ -207,10 +207,12 @@ def main():
         started = time.perf_counter(), time.process_time()
         told = json.dumps(evidence_of.review_data(training).to_plain())
         people = json.dumps([asdict(one) for one in evidence_of.customers(training)])
-        kept = as_table(training.sample)
+        kept = sample_table(training.sample)
         explained = time.perf_counter(), time.process_time()
         back = ReviewData.from_plain(json.loads(told))
-        page = render(replace(back, customers=tuple(read(Customer, one) for one in json.loads(people))))
+        page = render_review(
+            replace(back, customers=tuple(read(Customer, one) for one in json.loads(people)))
+        )
         ended = time.perf_counter(), time.process_time()
     print(
         f"{asked.features} features, {asked.rows:,} test rows, {len(rows):,} rows in all; {len(kept):,} explained"

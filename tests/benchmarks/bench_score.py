@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator
 from sintonia.config import (
     CapacityConfig,
     DecideSettings,

@@ -23,7 +23,7 @@ from sintonia.config.convert import convert
 from sintonia.model import bin_folds, validate
 from sintonia.model.boosting import BINARY, parameters
 from sintonia.timeline import rolling_folds
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.tuning import search
 
 FEATURES, SNAPSHOTS = 120, 12
@@ -31,7 +31,7 @@ SPAN = timedelta(days=28)
 DATES = [datetime(2025, 1, 1) + step * SPAN for step in range(SNAPSHOTS)]
 
 
-def made(rows: int, seed: int = 1) -> Rows:
+def made(rows: int, seed: int = 1) -> Dataset:
     """Rows like ours: counts that are mostly zero, days since, shares; an outcome some of them tell of."""
     rng = np.random.default_rng(seed)
     values = np.empty((rows, FEATURES), np.float32)
@@ -49,7 +49,7 @@ def made(rows: int, seed: int = 1) -> Rows:
         + np.nan_to_num(values[:, 2]) * (values[:, 3] > 1)
         - 1
     )
-    return Rows(
+    return Dataset(
         customer_id=np.arange(rows).astype(object),
         as_of=np.array(DATES, "datetime64[us]")[np.arange(rows) * SNAPSHOTS // rows],
         values=values,
@@ -66,7 +66,7 @@ def spent(doing: Callable[[], Any]) -> tuple[Any, float, float]:
     return found, time.perf_counter() - wall, after.user + after.system - before.user - before.system
 
 
-def default_fit(rows: Rows, config: ModelConfig) -> int:
+def default_fit(rows: Dataset, config: ModelConfig) -> int:
     """How many trees the default settings grow on the rows, binned and stopped by LightGBM itself."""
     import lightgbm
 

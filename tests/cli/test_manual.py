@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from sintonia.cli.manual import examples, overview, page
-from sintonia.cli.overrides import for_hydra, groups, options
+from sintonia.cli.overrides import config_groups, for_hydra, options
 from sintonia.config import VERBS
 
 
@@ -15,7 +15,7 @@ def test_the_overview_names_every_verb_every_group_and_every_option():
         assert f"\n{verb} " in text
         assert f"sintonia {verb}" in text
     for verb in VERBS:
-        for group in groups(verb):
+        for group in config_groups(verb):
             assert group.partition("@")[0] in text
             assert all(option in text for option in options(group))
 

@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 
 from sintonia.cli.overrides import (
     FREE_TEXT_KEYS,
+    config_groups,
     for_hydra,
-    groups,
     is_free_text,
     keys,
     kind_of,
@@ -119,7 +119,7 @@ def test_declared_free_text_keys_exist_and_hold_text():
 
 def test_every_default_option_ships():
     for verb in VERBS:
-        for group, option in groups(verb).items():
+        for group, option in config_groups(verb).items():
             assert option is None or option in options(group)
 
 

@@ -15,7 +15,7 @@ from sintonia.decision.choosing import Case, choose
 from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.options import Factors
 from sintonia.decision.timing import find_hours
-from sintonia.decision.visits import Clocks, Part
+from sintonia.decision.visits import Clocks, VisitsOfCustomers
 
 ACTIONS = {
     "mail": Action("email", 0.02),
@@ -36,7 +36,7 @@ def _case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=
         effect[:, 0] = 0
     visits = Visits(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
     hours = find_hours(
-        Clocks([Part(np.arange(n), visits)], np.zeros(n, np.int64)),
+        Clocks([VisitsOfCustomers(np.arange(n), visits)], np.zeros(n, np.int64)),
         np.zeros(n, np.int64),
         ["email", "sms", "phone"],
         policy.send,

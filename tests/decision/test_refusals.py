@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sintonia.config import EngagementActionConfig as Action
 from sintonia.config import RuleConfig
 from sintonia.decision.refusals import (
-    Check,
+    RefusalRule,
     Refusals,
     holds,
     refuse_by_rules,
@@ -114,7 +114,7 @@ def test_allowed_and_each_first_refusal_add_up_to_all_pairs(n, checks, seed):
     wanted = np.zeros((n, 5), bool)
     for at in range(checks):
         fails, meant = rng.random(n) < 0.4, rng.random(5) < 0.5
-        refusals.refuse(Check(str(at), "eligibility", ""), fails, meant)
+        refusals.refuse(RefusalRule(str(at), "eligibility", ""), fails, meant)
         wanted |= fails[:, None] & meant & (np.arange(5) > 0)
     assert refusals.allowed.tolist() == (~wanted).tolist()
     assert refusals.allowed[:, 1:].sum() + sum(refusals.counts().values()) == n * 4
@@ -123,6 +123,6 @@ def test_allowed_and_each_first_refusal_add_up_to_all_pairs(n, checks, seed):
 def test_more_checks_than_can_be_told_apart_are_refused():
     refusals, mail = Refusals.none(1, 2), np.array([False, True])
     for at in range(64):
-        refusals.refuse(Check(str(at), "eligibility", ""), np.array([True]), mail)
+        refusals.refuse(RefusalRule(str(at), "eligibility", ""), np.array([True]), mail)
     with pytest.raises(ConfigError, match="more than 64 checks"):
-        refusals.refuse(Check("one more", "eligibility", ""), np.array([True]), mail)
+        refusals.refuse(RefusalRule("one more", "eligibility", ""), np.array([True]), mail)

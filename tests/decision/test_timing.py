@@ -9,7 +9,7 @@ from decision.small import NOON
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision.hour_kernels import Visits
 from sintonia.decision.timing import find_hours, segments
-from sintonia.decision.visits import Clocks, Part
+from sintonia.decision.visits import Clocks, VisitsOfCustomers
 from sintonia.features.cells import Cells
 
 WEDNESDAY = 48  # the hour of the week at which it begins
@@ -25,7 +25,7 @@ def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> 
         np.array([hour for hour, _ in flat], np.int64),
         np.array([count for _, count in flat], float),
     )
-    part = Part(np.arange(len(customers)), visits)
+    part = VisitsOfCustomers(np.arange(len(customers)), visits)
     return Clocks([part], np.array(relative or [0] * len(customers), np.int64))
 
 

@@ -7,7 +7,7 @@ from decision.test_choosing import _case
 from sintonia.config import CapacityConfig, EngagementConfig
 from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.choosing import choose
-from sintonia.decision.refusals import Check, Refusals
+from sintonia.decision.refusals import RefusalRule, Refusals
 from sintonia.decision.why import refused, runner_up, sentence, why_table
 
 ACTIONS = {
@@ -25,7 +25,7 @@ def _why(effects, policy=POLICY):
     case = _case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect))
     chosen = choose(case, policy, "r1")
     refusals = Refusals.none(len(effect), 5)
-    refusals.refuse(Check("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
+    refusals.refuse(RefusalRule("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
     return chosen, why_table(case, chosen, refusals).to_pylist()
 
 
@@ -82,12 +82,12 @@ def test_what_is_scarce_costs_its_price_so_that_who_loses_it_loses_little():
 def test_refused_actions_are_named_with_every_check_they_failed():
     refusals = Refusals.none(2, 3)
     refusals.refuse(
-        Check("consent_email", "consent", "no consent to email"),
+        RefusalRule("consent_email", "consent", "no consent to email"),
         np.array([True, False]),
         np.array([0, 1, 0], bool),
     )
     refusals.refuse(
-        Check("open", "contact policy", "a complaint is open"),
+        RefusalRule("open", "contact policy", "a complaint is open"),
         np.array([True, False]),
         np.array([0, 1, 1], bool),
     )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from sintonia.config import SiloConfig
-from sintonia.erasure.tombstones import FILE, entomb, read_tombstones, refuse_erased
+from sintonia.erasure.tombstones import TOMBSTONES_FILE, entomb, read_tombstones, refuse_erased
 from sintonia.errors import InputError
 from sintonia.sources.report import SiloReport
 
@@ -93,6 +93,6 @@ def test_the_file_holds_salted_hashes_and_times_that_stay(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"salt": "x"}'])
 def test_a_file_that_cannot_be_read_stops_a_build(tmp_path, text):
-    (tmp_path / FILE).write_text(text)
+    (tmp_path / TOMBSTONES_FILE).write_text(text)
     with pytest.raises(InputError, match="restore it from a backup before building"):
         read_tombstones(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sintonia.features.combine import ratio
-from sintonia.features.filters import groups
+from sintonia.features.filters import filter_groups
 from sintonia.features.measures import Among, DaysSince, Distinct, Feature, Filter, Gap, Total, Value
 from sintonia.features.plan import plan
 
@@ -85,7 +85,7 @@ def test_one_look_up_tells_every_filter_a_row_meets():
         Filter("web", "view"),
         Filter(having=(Among("local_hour", (0, 1)),)),
     )
-    [found] = groups([web, view, both, night, Filter()])
+    [found] = filter_groups([web, view, both, night, Filter()])
     shape = [len(axis) for axis in found.axes]
     assert sorted(shape) == [2, 3, 3]  # web or not; search, view or not; 0, 1 or another hour
     counts = dict(zip(found.filters, np.count_nonzero(found.meets, axis=1), strict=True))
@@ -94,7 +94,7 @@ def test_one_look_up_tells_every_filter_a_row_meets():
 
 def test_filters_of_too_many_columns_for_one_table_are_told_apart_by_several():
     flags = [Filter(having=(f"amount > {i}",)) for i in range(30)]
-    found = groups(flags)
+    found = filter_groups(flags)
     assert len(found) > 1
     assert sum(len(group.filters) for group in found) == 30
     assert all(group.meets.shape[1] <= 4096 for group in found)

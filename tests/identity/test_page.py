@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sintonia.config import IdentityConfig, IdentitySettings
-from sintonia.identity.page import agreement, bars, render, tied, waiting
+from sintonia.identity.page import agreement, bars, render_identity_page, tied, waiting
 from sintonia.identity.quality import quality
 from sintonia.identity.report import Example, Report
 from sintonia.pipelines import identity
@@ -70,20 +70,22 @@ def test_the_same_records_give_the_same_bytes_wherever_they_go(written, tmp_path
 
 
 def test_a_page_without_a_matcher_has_no_script():
-    page = render(plain(examples={"shared": [Example("phone +3***", "2 ties refused")]}))
+    page = render_identity_page(plain(examples={"shared": [Example("phone +3***", "2 ties refused")]}))
     assert "<script" not in page
     assert "script-src" not in page
     assert "phone +3***" in page
 
 
 def test_what_a_silo_wrote_cannot_become_markup():
-    page = render(plain(examples={"held": [Example("<b>x</b>", "<script>", 0.9)]}))
+    page = render_identity_page(plain(examples={"held": [Example("<b>x</b>", "<script>", 0.9)]}))
     assert "<b>x" not in page
     assert "<script>" not in page
 
 
 def test_more_than_a_few_findings_unfold():
-    page = render(plain(examples={"held": [Example(f"crm:{n} and crm:x", "why") for n in range(7)]}))
+    page = render_identity_page(
+        plain(examples={"held": [Example(f"crm:{n} and crm:x", "why") for n in range(7)]})
+    )
     assert "2 more</summary>" in page
     assert page.index("crm:4 and") < page.index("2 more</summary>") < page.index("crm:5 and")
 

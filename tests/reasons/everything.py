@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 
 from features.told import PRIOR
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Fitted
 from sintonia.features.families import FAMILIES

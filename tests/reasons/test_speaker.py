@@ -9,7 +9,7 @@ from sintonia.config.listing import LANGUAGES
 from sintonia.reasons import Speaker
 from sintonia.reasons.phrases import phrases_of
 from sintonia.reasons.words import read_words
-from sintonia.reference import Column, Reference
+from sintonia.reference import Deciles, TrainingProfile
 
 WITHOUT_NUMBER = {"yes or no", "weekday", "place", "category"}
 UP, DOWN = np.array([True]), np.array([False])
@@ -97,7 +97,7 @@ def reference(names, alike="profile__tenure", **medians):
     table = np.full((2, len(names)), np.nan)
     for name, values in medians.items():
         table[:, names.index(name)] = values
-    return Reference(10, tuple(Column((), (0.0, 1.0)) for _ in names), alike, (100.0,), table)
+    return TrainingProfile(10, tuple(Deciles((), (0.0, 1.0)) for _ in names), alike, (100.0,), table)
 
 
 def test_people_alike_stand_beside_the_customers_number_unless_it_reads_the_same():

@@ -6,18 +6,33 @@ from functools import cache
 
 import numpy as np
 
+from sintonia.drift_report import current_shift, feature_shifts, label_rates
 from sintonia.evaluation import evaluate
 from sintonia.explain import Contributions, swarms
-from sintonia.reference import decile, fit_reference
-from sintonia.review import Check, Entry, Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
+from sintonia.explained_sample import Sample
+from sintonia.reference import deciles, fit_training_profile
+from sintonia.review import (
+    CatalogueEntry,
+    DataPart,
+    FoldFigures,
+    LeakColumn,
+    ModelEvidence,
+    PromotionCheck,
+    ReviewData,
+    feature_weights,
+)
 from sintonia.review.customers import Beside, choose, tell
-from sintonia.review.drift import label_rates, now_against, profiles
-from sintonia.review.groups import Judged, judge_fairness, judge_groups
-from sintonia.review.history import History
-from sintonia.review.sample import Sample
-from sintonia.review.story import dependences, family_sums, family_weights, retold, stability
-from sintonia.review.what_if import what_ifs
-from sintonia.training_set import Rows
+from sintonia.review.history import RecentInteractions
+from sintonia.segments import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
+from sintonia.stability import (
+    date_stability,
+    family_stability,
+    family_sums,
+    family_weights,
+    feature_dependences,
+)
+from sintonia.training_set import Dataset
+from sintonia.what_if import what_ifs
 
 NAMES = ("rfm__days", "rfm__orders", "trust__open", "motives__idle")
 WEIGHTS = np.array([0.03, -0.4, 0.8, 0.0])
@@ -25,10 +40,12 @@ BASE = -0.4
 DATES = (datetime(2026, 1, 1), datetime(2026, 2, 1), datetime(2026, 3, 1))
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 CATALOGUE = (
-    Entry("rfm__days", "rfm", "Days since the <last> order", "days", "no order", "Habits fade"),
-    Entry("rfm__orders", "rfm", f"Orders of {HOSTILE}", "orders", "never missing", "Habits stay"),
-    Entry("trust__open", "trust", "Whether a complaint is open", "yes or no", "never missing", "Anger"),
-    Entry("motives__idle", "motives", "Nothing", "share", "never missing", "None"),
+    CatalogueEntry("rfm__days", "rfm", "Days since the <last> order", "days", "no order", "Habits fade"),
+    CatalogueEntry("rfm__orders", "rfm", f"Orders of {HOSTILE}", "orders", "never missing", "Habits stay"),
+    CatalogueEntry(
+        "trust__open", "trust", "Whether a complaint is open", "yes or no", "never missing", "Anger"
+    ),
+    CatalogueEntry("motives__idle", "motives", "Nothing", "share", "never missing", "None"),
 )
 FAMILIES = {entry.name: entry.family for entry in CATALOGUE}
 
@@ -59,7 +76,7 @@ def rows(customers=300, seed=1):
     label = (rng.random(n) < Linear().outcomes(values)).astype(np.int8)
     ids = np.array([f"customer-{at // len(DATES):04d}" for at in range(n)], object)
     as_of = np.tile(np.array(DATES, "datetime64[us]"), customers)
-    return Rows(ids, as_of, values, label, NAMES)
+    return Dataset(ids, as_of, values, label, NAMES)
 
 
 @cache
@@ -75,12 +92,12 @@ def sample(seed=2):
 @cache
 def reference():
     """What the rows to learn from were like, and what was said of those that judge."""
-    learnt = fit_reference(rows().at(DATES[:2]), seed=3)
-    return replace(learnt, outcome=decile(Linear().outcomes(rows().at(DATES[2:]).values)))
+    learnt = fit_training_profile(rows().at(DATES[:2]), seed=3)
+    return replace(learnt, outcome=deciles(Linear().outcomes(rows().at(DATES[2:]).values)))
 
 
 def history(at):
-    return History((0, 40 + at), ("web", "store"), ("view", HOSTILE), (None, 1250), 3)
+    return RecentInteractions((0, 40 + at), ("web", "store"), ("view", HOSTILE), (None, 1250), 3)
 
 
 def customers():
@@ -95,22 +112,26 @@ def customers():
 def evidence():
     test, model = rows().at(DATES[2:]), Linear()
     said, owner = model.outcomes(test.values), np.arange(len(test))
-    judged = Judged(test.label.astype(float), said, owner, amount=False)
+    judged = ScoredTestRows(test.label.astype(float), said, owner, amount=False)
     named = {"region": np.array(["north", HOSTILE])[owner % 2], "sex": np.array(["f", "m"])[owner % 2]}
     by_date = {
         f"{date:%Y-%m-%d}": Contributions(NAMES, model.moved(rows().at([date]).values), BASE)
         for date in DATES
     }
-    return Evidence(
+    return ModelEvidence(
         families=family_weights(sample().found, FAMILIES),
-        dependences=dependences(sample().found, sample().rows.values, seed=3),
-        stability=stability(by_date),
-        retold=retold({"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}),
+        dependences=feature_dependences(sample().found, sample().rows.values, seed=3),
+        stability=date_stability(by_date),
+        retold=family_stability(
+            {"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}
+        ),
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
-        groups=judge_groups(judged, named, (sample().place, family_sums(sample().found, FAMILIES))),
+        groups=judge_groups(
+            judged, named, ExplainedRows(sample().place, family_sums(sample().found, FAMILIES))
+        ),
         fairness=judge_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
-        profiles=profiles(reference(), test, said, seed=3),
+        profiles=feature_shifts(reference(), test, said, seed=3),
         leaks=(LeakColumn("mood", "crm", None, True, HOSTILE),),
         catalogue=CATALOGUE,
     )
@@ -129,8 +150,8 @@ def review():
         label="1 when no purchase falls into (as_of, as_of + 28 days]",
         limits=("A propensity is no uplift.",),
         parts=(
-            Part("train", ("2026-01-01", "2026-02-01"), 600, 300, 0.4),
-            Part("test", ("2026-03-01",), 300, 300, 0.4),
+            DataPart("train", ("2026-01-01", "2026-02-01"), 600, 300, 0.4),
+            DataPart("test", ("2026-03-01",), 300, 300, 0.4),
         ),
         evaluation=evaluate(test.label, said, test.customer_id),
         weights=feature_weights(found, {entry.name: entry for entry in CATALOGUE}),
@@ -147,6 +168,9 @@ def review():
     return replace(
         told,
         customers=customers(),
-        gate=(Check("naive rule", True, "better than the naive rule"), Check("calibration", False, HOSTILE)),
-        now=now_against(reference(), other, Linear().outcomes(other.values)),
+        gate=(
+            PromotionCheck("naive rule", True, "better than the naive rule"),
+            PromotionCheck("calibration", False, HOSTILE),
+        ),
+        now=current_shift(reference(), other, Linear().outcomes(other.values)),
     )

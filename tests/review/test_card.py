@@ -6,7 +6,7 @@ from dataclasses import replace
 from review.made import HOSTILE, review
 from review.test_policy import policy
 from sintonia.pages import number
-from sintonia.review import Check
+from sintonia.review import PromotionCheck
 from sintonia.review.card import model_card, policy_card
 
 SIGNED = ["2026-06-02T09:00 approve by risk: fine (model `abc`, page `def`)", "2026-06-02T09:05 promote"]
@@ -40,6 +40,6 @@ def test_text_from_outside_stays_text():
 
 
 def test_a_policys_card_says_what_it_is_worth_and_why_it_was_let_through():
-    card = policy_card(policy(), (Check("value", True, "better"),), SIGNED)
+    card = policy_card(policy(), (PromotionCheck("value", True, "better"),), SIGNED)
     assert "| personalised | 60% | 0.300 (0.250 to 0.350) |" in card
     assert "- value: passed, better" in card

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from sintonia.errors import InputError
-from sintonia.estimates import Estimate
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.explain import Contributions, Swarm, swarms
-from sintonia.review import Part, ReviewData, charts, drawings, feature_weights, render, words
+from sintonia.intervals import Estimate
+from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, words
 from sintonia.review.page import metric_table
-from sintonia.review.worries import worries
+from sintonia.review.warnings import review_warnings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -46,8 +46,8 @@ def review(customers=300, snapshots=4):
         label="1 when no purchase falls into (as_of, as_of + 28 days]",
         limits=("A propensity is no uplift.",),
         parts=(
-            Part("train", ("2026-01-01", "2026-01-29"), 2400, 290, 0.5),
-            Part("test", ("2026-04-23", "2026-05-21"), 1200, 300, 0.5),
+            DataPart("train", ("2026-01-01", "2026-01-29"), 2400, 290, 0.5),
+            DataPart("test", ("2026-04-23", "2026-05-21"), 1200, 300, 0.5),
         ),
         evaluation=evaluate(labels, said, np.char.add("customer-", owner.astype(str))),
         weights=feature_weights(found, {"recency": Entry}),
@@ -64,7 +64,7 @@ def review(customers=300, snapshots=4):
 
 @cache
 def page():
-    return render(review())
+    return render_review(review())
 
 
 def against(estimates=None, difference=None):
@@ -107,7 +107,7 @@ def test_the_same_figures_give_the_same_bytes_also_after_a_journey_through_json(
     told = json.dumps(review().to_plain(), allow_nan=False)
     again = ReviewData.from_plain(json.loads(told))
     assert again == review()
-    assert render(again) == page()
+    assert render_review(again) == page()
 
 
 def test_figures_of_another_shape_are_refused_with_what_to_do():
@@ -135,8 +135,8 @@ def test_text_from_outside_is_escaped():
     assert "Days since the &lt;last&gt; order &amp; more" in page()
     assert "<last>" not in page()
     hostile = replace(review(), label="<img onerror=x>", source='"><script>')
-    assert "<img" not in render(hostile)
-    assert "<script" not in render(hostile)
+    assert "<img" not in render_review(hostile)
+    assert "<script" not in render_review(hostile)
 
 
 def test_headings_and_landmarks_lead_through_the_page():
@@ -220,7 +220,7 @@ def test_a_model_without_baselines_is_said_to_be_compared_with_none():
     alone = replace(judged, differences={}, estimates={"model": judged.estimates["model"]})
     data = replace(review(), evaluation=replace(alone, gains={"model": judged.gains["model"]}))
     assert words.ranking(data).headline == "Not compared with any baseline"
-    assert "Not compared with any baseline" in render(data)
+    assert "Not compared with any baseline" in render_review(data)
 
 
 @pytest.mark.parametrize(
@@ -249,24 +249,26 @@ def test_an_error_that_chance_explains_is_not_called_zero():
     assert "0.0 to 2.0 points" in told
 
 
-def test_worries_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
+def test_warnings_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
     quiet = replace(review(), weights=())
-    assert worries(quiet) == []
-    assert "one feature" in worries(review())[0]
+    assert review_warnings(quiet) == []
+    assert "one feature" in review_warnings(review())[0]
     auc = against({"auc": Estimate(0.97, 0.96, 0.98)})
-    assert any("no feature knows the outcome" in worry for worry in worries(auc))
-    one_date = replace(quiet, parts=(Part("train", ("a",), 10, 9, 0.2), Part("test", ("b",), 10, 9, 0.5)))
-    assert [worry.split(":")[0] for worry in worries(one_date)] == [
+    assert any("no feature knows the outcome" in worry for worry in review_warnings(auc))
+    one_date = replace(
+        quiet, parts=(DataPart("train", ("a",), 10, 9, 0.2), DataPart("test", ("b",), 10, 9, 0.5))
+    )
+    assert [worry.split(":")[0] for worry in review_warnings(one_date)] == [
         "Only one test date",
         "The outcome's rate went from 20.0\u202f% in training to 50.0\u202f% in the test.",
     ]
     few = replace(quiet, evaluation=replace(review().evaluation, rows=150))
-    assert worries(few)[0].startswith("Only 69 test rows")
+    assert review_warnings(few)[0].startswith("Only 69 test rows")
 
 
 def test_synthetic_data_are_called_so():
     assert "synthetic data" not in page()
-    assert "synthetic data" in render(replace(review(), synthetic=True))
+    assert "synthetic data" in render_review(replace(review(), synthetic=True))
 
 
 def test_the_table_shows_every_model_and_the_difference_with_its_verdict():
@@ -303,7 +305,7 @@ def test_a_features_direction_is_the_sign_of_its_rank_correlation(ranks, word):
 
 
 def test_a_model_that_learnt_nothing_still_has_a_page():
-    assert "0 test rows" in render(replace(review(), weights=(), swarms=()))
+    assert "0 test rows" in render_review(replace(review(), weights=(), swarms=()))
 
 
 def test_rare_outcomes_get_an_axis_of_their_own():
@@ -371,7 +373,7 @@ def amounts():
 
 
 def test_a_page_on_amounts_says_total_and_capture_and_shows_no_calibration():
-    page = render(amounts())
+    page = render_review(amounts())
     headlines = [finding.headline for finding in words.findings(amounts())]
     assert headlines[0] == "Ranks better than the spend so far"
     assert headlines[1] == "The total is right"

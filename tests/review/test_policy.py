@@ -16,13 +16,13 @@ from sintonia.config import (
     PauseConfig,
     RuleConfig,
 )
-from sintonia.review.customers import Part
-from sintonia.review.history import History
+from sintonia.review.customers import FeatureContribution
+from sintonia.review.history import RecentInteractions
 from sintonia.review.policy import PolicyReview, choice, findings, net, rules, told
 from sintonia.review.policy_page import interval_plot, render_policy
-from sintonia.review.story import FamilyWeight
 from sintonia.review.treated import EffectStory, Gain, Swarmed, Treated
-from sintonia.review.what_if import WhatIf
+from sintonia.stability import FamilyWeight
+from sintonia.what_if import WhatIf
 
 ENGAGEMENT = EngagementConfig(
     actions={
@@ -135,10 +135,10 @@ def teaching(sample, kind="sleeping dogs", mail=-0.2, call=-0.1):
         mean=0.1,
         own=0.05,
         cost=2.0,
-        parts=(Part("rfm__days", 12.0, call + 2.0 - 0.1 - 0.05 - 0.03),),
+        parts=(FeatureContribution("rfm__days", 12.0, call + 2.0 - 0.1 - 0.05 - 0.03),),
         rest={"trust": 0.03},
         reasons=("Last purchase 12 days ago (lowers what the action brings)", HOSTILE),
-        history=History((3, 40), ("web", HOSTILE), ("view", "open"), (None, 1250), 0),
+        history=RecentInteractions((3, 40), ("web", HOSTILE), ("view", "open"), (None, 1250), 0),
         what_if=WhatIf(("rfm__days",), ((12.0, None, 40.0),), (call, 0.3, mail), actions=(2, 1, 1)),
     )
 

@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.review.effects import Moved
-from sintonia.review.sample import explanation
-from sintonia.review.treated import QUOTA, Decided, as_table, choose_treated
-from sintonia.training_set import Rows
+from sintonia.effect_contributions import EffectContributions
+from sintonia.explained_sample import explanation
+from sintonia.review.treated import QUOTA, PolicyExamples, as_table, choose_treated
+from sintonia.training_set import Dataset
 
 N = 600
 RNG = np.random.default_rng(4)
@@ -24,8 +24,8 @@ def decided(gains=None):
     ids = np.array([f"C{at}" for at in range(n)], object)
     as_of = np.full(n, datetime(2026, 1, 1), "datetime64[us]")
     values = RNG.normal(size=(n, 2)).astype(np.float32)
-    rows = Rows(ids, as_of, values, expected + RNG.normal(0, 2, n), ("rfm__days", "rfm__orders"))
-    return Decided(
+    rows = Dataset(ids, as_of, values, expected + RNG.normal(0, 2, n), ("rfm__days", "rfm__orders"))
+    return PolicyExamples(
         rows=rows,
         actions=("none", "mail", "call")[: gains.shape[1]],
         costs=np.zeros(gains.shape[1]),
@@ -36,7 +36,7 @@ def decided(gains=None):
         low=gains - 0.1,
         high=gains + 0.1,
         expected=expected,
-        moved=Moved(values.astype(float), np.full(n, 0.2), np.full(n, 0.01)),
+        moved=EffectContributions(values.astype(float), np.full(n, 0.2), np.full(n, 0.01)),
     )
 
 

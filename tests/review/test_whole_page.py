@@ -9,18 +9,18 @@ import pytest
 
 from chromium import chromium
 from review.made import CATALOGUE, HOSTILE, Linear, review, sample
-from sintonia.estimates import Estimate
+from sintonia.intervals import Estimate
 from sintonia.pages import number, percent
-from sintonia.review import render, views, words
+from sintonia.review import render_review, views, words
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.worries import of_data, of_groups
+from sintonia.review.warnings import of_data, of_groups
 
 MEANINGS = {entry.name: entry for entry in CATALOGUE}
 
 
 @cache
 def page():
-    return render(review())
+    return render_review(review())
 
 
 def data():
@@ -52,7 +52,7 @@ def test_every_figure_of_the_metric_table_is_the_evaluations():
         for metric in judged.metrics:
             digits = 2 if metric.name in TWO_DIGITS else 3
             assert (
-                f"<td>{number(of[metric.name].value, digits)}<small>{words.interval(of[metric.name], digits)}"
+                f"<td>{number(of[metric.name].value, digits)}<small>{words.interval_range(of[metric.name], digits)}"
                 in row
             )
 
@@ -62,7 +62,7 @@ def test_figures_of_groups_families_and_drift_are_the_evidences():
     assert evidence.groups
     for one in evidence.groups:
         assert (
-            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{words.interval(one.ranking)}"
+            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{words.interval_range(one.ranking)}"
             in text
         )
         assert f"<td>{percent(one.predicted, 1)}</td><td>{percent(one.observed, 1)}</td>" in text
@@ -122,7 +122,7 @@ def test_the_verdict_names_what_promotion_would_stop_on():
     assert found.evidence.startswith("calibration: ")
 
 
-def test_worries_name_groups_that_are_off_and_features_that_moved():
+def test_warnings_name_groups_that_are_off_and_features_that_moved():
     from dataclasses import replace
 
     told = review()

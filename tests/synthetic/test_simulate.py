@@ -25,7 +25,7 @@ def test_same_settings_give_the_same_bytes_and_another_seed_gives_others(tmp_pat
 
 def test_every_block_adds_a_part_file_and_no_block_depends_on_how_many_follow(tmp_path, monkeypatch):
     for name in ("simulate", "world"):
-        monkeypatch.setattr(import_module(f"sintonia.synthetic.{name}"), "BLOCK", 100)
+        monkeypatch.setattr(import_module(f"sintonia.synthetic.{name}"), "PEOPLE_PER_BLOCK", 100)
     summary = simulate(SimulateSettings(customers=250), tmp_path / "three")
     simulate(SimulateSettings(customers=200), tmp_path / "two")
     three, two = _bytes(tmp_path / "three" / "silos"), _bytes(tmp_path / "two" / "silos")

@@ -39,7 +39,7 @@ def test_curve_and_areas_agree_with_the_values_of_all_its_policies(made):
     assert curve.auuc.value == pytest.approx(area, abs=1e-9)
     assert curve.qini.value == pytest.approx(area - points[-1][1] / 2, abs=1e-9)
     tenths = curve.at(np.arange(1, 11) / 10)
-    assert [one.value for one in curve.tenths] == pytest.approx(tenths, abs=1e-9)
+    assert [one.value for one in curve.deciles] == pytest.approx(tenths, abs=1e-9)
 
 
 @settings(deadline=None)

@@ -10,9 +10,9 @@ import pytest
 from sintonia import registry, run_files
 from sintonia.cli import main
 from sintonia.config import TrackingConfig
-from sintonia.evidence.whole import plain
+from sintonia.evidence.whole import metric_key
+from sintonia.explained_sample import CONTRIBUTIONS_FILE
 from sintonia.pages import number
-from sintonia.review.sample import FILE
 from sintonia.uplift.saved import PolicyModel
 
 SOURCE = """name: shop
@@ -87,7 +87,7 @@ def train(folder, capsys, logged=True, **shop):
 def explained_as_the_policy_has_it(page, policy, place, run_id):
     """What the page's own data say of each customer is what the registered policy says of the values that were kept."""
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
-    kept = {row["sample"]: row for row in run_files.read_table(place, run_id, FILE).to_pylist()}
+    kept = {row["sample"]: row for row in run_files.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
     values = {
         at: np.array([[row[f"value.{name}"] for name in policy.names]], np.float32)
         for at, row in kept.items()
@@ -159,10 +159,10 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     metrics = place.client.get_run(registered.run_id).data.metrics
     for name in figures["policies"]:
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page)[1]
-        assert f"<td>{number(metrics[f'{plain(name)}.doubly_robust'])} (" in row
+        assert f"<td>{number(metrics[f'{metric_key(name)}.doubly_robust'])} (" in row
     explained_as_the_policy_has_it(page, policy, place, registered.run_id)
     key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
-    kept = run_files.read_table(place, registered.run_id, FILE)
+    kept = run_files.read_table(place, registered.run_id, CONTRIBUTIONS_FILE)
     assert [row["sample"] for row in key] == kept["sample"].to_pylist()
     assert "customer_id" not in kept.column_names
     assert main(["approve", *where, "task=next_best_action", "reviewer=risk"]) == 0

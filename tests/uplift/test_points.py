@@ -14,10 +14,10 @@ from sintonia.features import catalogue, fit
 from sintonia.uplift.assembled import (
     actions_of,
     days_of_history,
+    feature_moments,
     features_for,
     features_of,
     logged_of,
-    moments,
     numbered,
     split_points,
 )
@@ -204,7 +204,7 @@ def test_features_are_of_strictly_before_the_decision(store, tmp_path):
     assert values[0, names.index("kinds__purchase__30d")] == 1
     assert values[0, names.index("kinds__send__30d")] == 0
     assert values[1, names.index("kinds__purchase__30d")] == 1
-    assert (moments(points) < points.decided_at).all()
+    assert (feature_moments(points) < points.decided_at).all()
 
 
 def test_a_decision_about_somebody_not_seen_before_has_missing_features_and_stays(store, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import Forest
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
 from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.opinions import Opinion
@@ -29,7 +29,7 @@ def _log():
 @pytest.fixture(scope="module")
 def told():
     flat = Linear(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros((3, 1)))
-    none = Forest(None)
+    none = OutcomeTrees(None)
     means, weights = np.zeros((3, 3)), np.zeros(3)
     nothing = Opinion(none, flat, none, np.array([0, 4.0, 3]), None, means, weights)
     effects = Effects(nothing, (nothing, nothing), ACTIONS, np.ones(3), np.eye(3), np.zeros(3))

@@ -74,7 +74,7 @@ def test_response_scores_rank_worse_than_effects_where_the_keen_are_not_moved(pe
     _, found = personal
     assert found.report.curves["personalised"].auuc.low > 0
     assert found.report.curves["personalised"].qini.value > found.report.curves["response score"].qini.value
-    assert found.report.fifths[-1].observed.value > found.report.fifths[0].observed.value
+    assert found.report.quintiles[-1].observed.value > found.report.quintiles[0].observed.value
 
 
 def test_a_reward_worth_more_makes_more_actions_pay():

@@ -8,15 +8,7 @@ from hypothesis import strategies as st
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.policies import best_gain, with_floor
-from sintonia.uplift.values import (
-    clustered_mean,
-    difference,
-    doubly_robust,
-    ips,
-    overlap,
-    scores,
-    snips,
-)
+from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 from uplift.planted import planted
 
 LOG = Logged(
@@ -106,19 +98,6 @@ def test_the_value_of_the_logging_policy_is_the_mean_net_reward(made):
     assert snips(log, log.logging_propensities).value == pytest.approx(mean)
 
 
-def test_repeating_every_decision_of_a_customer_makes_no_interval_narrower():
-    values, customers = np.array([1.0, 5.0, 2.0]), np.array([1, 2, 3])
-    once = clustered_mean(values, customers)
-    often = clustered_mean(np.tile(values, 9), np.tile(customers, 9))
-    assert [often.value, often.low, often.high] == pytest.approx([once.value, once.low, once.high])
-
-
-def test_one_customer_has_a_value_and_no_bounds_and_nobody_has_none():
-    assert clustered_mean(np.array([1.0, 3.0]), np.array([4, 4])).low == -math.inf
-    assert math.isnan(clustered_mean(np.empty(0), np.empty(0, np.int64)).value)
-    assert math.isnan(snips(LOG, np.zeros((4, 2))).value)
-
-
 def test_a_policy_far_from_the_log_rests_on_few_decisions():
     assert overlap(LOG, LOG.logging_propensities).effective == pytest.approx(4)
     found = overlap(LOG, ALWAYS_MAIL)
@@ -169,3 +148,7 @@ def test_intervals_of_the_doubly_robust_value_cover_the_truth_as_often_as_they_s
     # 400 replications: a coverage of 95 % is seen between 92.5 % and 97.5 % with 98 % probability.
     held = coverage(400, seed=1000)
     assert ((held >= 0.925) & (held <= 0.975)).all(), held
+
+
+def test_a_policy_that_does_nothing_the_log_knows_has_no_value():
+    assert math.isnan(snips(LOG, np.zeros((4, 2))).value)

@@ -9,8 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.arrays import Floats
+from sintonia.behaviour.fitting import (
+    Fit,
+    LogLikelihood,
+    MeanLikelihood,
+    Tally,
+    days_a_purchase,
+    maximise,
+    tally,
+)
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "BG/NBD"
 BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "a": (1e-3, 1e3), "b": (1e-3, 1e3)}
@@ -83,15 +92,15 @@ def fit_bg_nbd(repeats: Repeats) -> BgNbd:
         for r, a, b in ((0.5, 0.5, 2.0), (2.0, 0.1, 2.0))
     ]
 
-    def part(every: int) -> Objective:
+    def part(every: int) -> MeanLikelihood:
         some = rows.every(every)
-        return Objective(log_likelihood(some), float(some.customers.sum()))
+        return MeanLikelihood(bg_nbd_likelihood(some), float(some.customers.sum()))
 
     values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
     return BgNbd(**values, fit=fit)
 
 
-def log_likelihood(rows: Tally) -> LogLikelihood:
+def bg_nbd_likelihood(rows: Tally) -> LogLikelihood:
     """Return the log likelihood of (r, alpha_days, a, b) on these rows: equation 6 of the paper, with its gradient."""
     from scipy.special import digamma, gammaln
 

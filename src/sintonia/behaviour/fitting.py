@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.arrays import Floats
+from sintonia.behaviour.repeats import Repeats
 from sintonia.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Objective:
+class MeanLikelihood:
     """A log likelihood on so many customers."""
 
     likelihood: LogLikelihood
@@ -122,7 +123,7 @@ found 7. Give a later date or a longer history.
 
 def maximise(
     model: str,
-    part: Callable[[int], Objective],
+    part: Callable[[int], MeanLikelihood],
     customers: int,
     starts: Sequence[Mapping[str, float]],
     bounds: Mapping[str, tuple[float, float]],
@@ -151,7 +152,9 @@ def maximise(
     return values, Fit(customers, likelihood, dict(zip(names, errors, strict=False)))
 
 
-def _search(model: str, objective: Objective, points: Sequence[Floats], limits: Floats) -> "OptimizeResult":
+def _search(
+    model: str, objective: MeanLikelihood, points: Sequence[Floats], limits: Floats
+) -> "OptimizeResult":
     """Return the best of the minima of the loss that the searches from these points settle in."""
     from scipy.optimize import minimize
 
@@ -179,7 +182,9 @@ def _slope(logs: Floats, gradient: Floats, limits: Floats) -> float:
     return float(np.abs(np.clip(logs - gradient, limits[:, 0], limits[:, 1]) - logs).max())
 
 
-def _standard_errors(objective: Objective, logs: Floats, gradient: Floats, limits: Floats) -> list[float]:
+def _standard_errors(
+    objective: MeanLikelihood, logs: Floats, gradient: Floats, limits: Floats
+) -> list[float]:
     """Return the standard errors of the parameters (delta method from their logarithms), or none.
 
     The curvature is a forward difference of the exact gradient.

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.prior import BehaviouralPrior, fit_prior
-from sintonia.behaviour.repeats import COLUMNS, Floats, Repeats, concatenate, count_repeats, read_purchases
+from sintonia.behaviour.repeats import PURCHASE_COLUMNS, Repeats, concatenate, count_repeats, read_purchases
 from sintonia.errors import NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ POWER = 1.5  # of Tweedie's variance, as the amounts of `model.boosting`
 
 
 @dataclass(frozen=True)
-class Known:
+class PastBuyers:
     """What is known at a date of the customers who had bought by then: who, their repeats and items bought."""
 
     customer_id: "pa.Array"
@@ -39,7 +40,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Came:
-    """What came in the horizon after: whether a customer bought, and cents spent, shaped as the `Known`."""
+    """What came in the horizon after: whether a customer bought, and cents spent, shaped as the `PastBuyers`."""
 
     bought: NDArray[np.bool_]
     spend_cents: Floats
@@ -56,13 +57,13 @@ class Forecast:
     purchase: tuple[float, ...]
     value: tuple[float, ...]
 
-    def probability_purchase(self, known: Known, horizon_days: float) -> Floats:
+    def probability_purchase(self, known: PastBuyers, horizon_days: float) -> Floats:
         """Return each customer's probability of a purchase in (as_of, as_of + horizon_days]."""
         from scipy.special import expit
 
         return np.asarray(expit(_weighed(self.purchase, _logs(self.prior, known, horizon_days)[:, :2])))
 
-    def value_cents(self, known: Known, horizon_days: float) -> Floats:
+    def value_cents(self, known: PastBuyers, horizon_days: float) -> Floats:
         """Return each customer's expected spend in (as_of, as_of + horizon_days]."""
         return np.asarray(np.exp(_weighed(self.value, _logs(self.prior, known, horizon_days))))
 
@@ -82,7 +83,7 @@ def mirror(data_from: datetime, as_of: datetime, horizon_days: float) -> tuple[d
 
 def fit_forecast(
     store: "Store", as_of: datetime, horizon_days: float, name: str = "pareto_nbd"
-) -> tuple[Forecast, Known]:
+) -> tuple[Forecast, PastBuyers]:
     """Return the forecast of the horizon after as_of, and what is known of the customers it is for.
 
     Nothing after as_of is read: the corrections are learnt at the `mirror` of as_of, of which all came by then.
@@ -99,7 +100,7 @@ def fit_forecast(
     return Forecast(_priced(now, name), _fit_purchase(logs[:, :2], came), _fit_value(logs, came)), now
 
 
-def read_known(store: "Store", as_of: datetime) -> Known:
+def read_known(store: "Store", as_of: datetime) -> PastBuyers:
     """Return what is known at as_of; a customer that had become part of another by then is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -108,7 +109,7 @@ def read_known(store: "Store", as_of: datetime) -> Known:
     gone = merges.filter(pc.less_equal(merges["merged_at"], pa.scalar(as_of, pa.timestamp("us"))))
     parts: list[tuple[pa.Array, Repeats, Floats]] = []
     for path in store.buckets:
-        table = store.read_bucket(path, columns=(*COLUMNS, "quantity"))
+        table = store.read_bucket(path, columns=(*PURCHASE_COLUMNS, "quantity"))
         ids, purchases = read_purchases(table)
         counted = count_repeats(purchases, len(ids), [as_of])
         quantity = _of_purchases(table, "quantity")
@@ -117,7 +118,7 @@ def read_known(store: "Store", as_of: datetime) -> Known:
         there = counted.bought[:, 0] & ~pc.is_in(ids, gone["customer_id"]).to_numpy(zero_copy_only=False)
         repeats = Repeats(*(values[there, 0] for values in vars(counted).values()))
         parts.append((ids.filter(pa.array(there)), repeats, items[there]))
-    return Known(
+    return PastBuyers(
         customer_id=pa.concat_arrays([part[0] for part in parts]),
         repeats=concatenate(part[1] for part in parts),
         items=np.concatenate([part[2] for part in parts]),
@@ -125,7 +126,7 @@ def read_known(store: "Store", as_of: datetime) -> Known:
 
 
 def read_came(
-    store: "Store", known: Known, as_of: datetime, horizon_days: float, seen_at: datetime | None = None
+    store: "Store", known: PastBuyers, as_of: datetime, horizon_days: float, seen_at: datetime | None = None
 ) -> Came:
     """Return what these customers did in (as_of, as_of + horizon_days]; as visible at `seen_at` where it is given."""
     import pyarrow as pa
@@ -135,7 +136,7 @@ def read_came(
     ids: list[pa.Array] = []
     bought, spent = [], []
     for path in store.buckets:
-        table = store.read_bucket(path, columns=COLUMNS)
+        table = store.read_bucket(path, columns=PURCHASE_COLUMNS)
         who, purchases = read_purchases(table)
         occurred = _of_purchases(table, "occurred_at")
         rows = (occurred > start) & (occurred <= end)
@@ -148,7 +149,7 @@ def read_came(
     return Came(np.concatenate(bought)[place], np.maximum(np.concatenate(spent)[place], 0.0))
 
 
-def _priced(known: Known, name: str) -> BehaviouralPrior:
+def _priced(known: PastBuyers, name: str) -> BehaviouralPrior:
     """Return the prior of these customers, which must price purchases.
 
     Raises
@@ -162,7 +163,7 @@ def _priced(known: Known, name: str) -> BehaviouralPrior:
     return prior
 
 
-def _logs(prior: BehaviouralPrior, known: Known, horizon_days: float) -> Floats:
+def _logs(prior: BehaviouralPrior, known: PastBuyers, horizon_days: float) -> Floats:
     """Return logarithms of expected purchases, items + 1 and expected spend a purchase.  # (n_customers, 3)"""
     expected = prior.expect(known.repeats, horizon_days)
     assert expected.spend_per_purchase_cents is not None

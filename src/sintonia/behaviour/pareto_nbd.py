@@ -11,8 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, Tally, days_a_purchase, maximise, tally
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.arrays import Floats
+from sintonia.behaviour.fitting import (
+    Fit,
+    LogLikelihood,
+    MeanLikelihood,
+    Tally,
+    days_a_purchase,
+    maximise,
+    tally,
+)
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "Pareto/NBD"
 BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "s": (1e-3, 1e3), "beta_days": (1e-2, 1e6)}
@@ -128,15 +137,15 @@ def fit_pareto_nbd(repeats: Repeats) -> ParetoNbd:
         for r, s, age in ((0.5, 0.5, pace), (2.0, 1.0, 10 * pace))
     ]
 
-    def part(every: int) -> Objective:
+    def part(every: int) -> MeanLikelihood:
         some = rows.every(every)
-        return Objective(log_likelihood(some), float(some.customers.sum()))
+        return MeanLikelihood(pareto_nbd_likelihood(some), float(some.customers.sum()))
 
     values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
     return ParetoNbd(**values, fit=fit)
 
 
-def log_likelihood(rows: Tally) -> LogLikelihood:
+def pareto_nbd_likelihood(rows: Tally) -> LogLikelihood:
     """Return the log likelihood of (r, alpha_days, s, beta_days), with its gradient."""
     from scipy.special import digamma, expit, gammaln
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sintonia.arrays import Floats
 from sintonia.behaviour.bg_nbd import BgNbd, fit_bg_nbd
 from sintonia.behaviour.fitting import Fit
 from sintonia.behaviour.pareto_nbd import ParetoNbd, fit_pareto_nbd
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.behaviour.repeats import Repeats
 from sintonia.behaviour.spend import GammaGamma, fit_gamma_gamma
 from sintonia.errors import InputError, unknown
 

@@ -6,20 +6,19 @@ Several tickets of one day are one purchase day: the models are about coming bac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.errors import InputError, hint
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Ints: TypeAlias = NDArray[np.int64]
-Floats: TypeAlias = NDArray[np.float64]
 
-COLUMNS = ("customer_id", "occurred_at", "known_at", "utc_offset_minutes", "kind", "amount")
+PURCHASE_COLUMNS = ("customer_id", "occurred_at", "known_at", "utc_offset_minutes", "kind", "amount")
 """What `read_purchases` reads of the interactions; no other column need be loaded."""
 
 DAY = 86_400_000_000  # microseconds
@@ -60,8 +59,8 @@ class Repeats:
 def read_purchases(interactions: "pa.Table | pa.RecordBatch") -> "tuple[pa.Array, Purchases]":
     """Return the customers' ids (Arrow strings, all of them) and the purchases among their interactions.
 
-    The interactions hold whole customers in the store's order, with at least `COLUMNS`; a null offset or amount
-    counts 0.
+    The interactions hold whole customers in the store's order, with at least `PURCHASE_COLUMNS`; a null offset or
+    amount counts 0.
 
     Raises
     ------
@@ -71,13 +70,16 @@ def read_purchases(interactions: "pa.Table | pa.RecordBatch") -> "tuple[pa.Array
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = {name: _column(interactions, name) for name in COLUMNS}
+    columns = {name: _column(interactions, name) for name in PURCHASE_COLUMNS}
     runs = pc.run_end_encode(columns["customer_id"].cast(pa.string()), run_end_type=pa.int64())
     if pc.count_distinct(runs.values).as_py() != len(runs.values):
         raise InputError("A customer's interactions do not lie together; sort them by customer_id and time.")
     customer = np.repeat(np.arange(len(runs.values)), np.diff(runs.run_ends.to_numpy(), prepend=0))
     chosen = np.flatnonzero(pc.equal(columns["kind"], "purchase").fill_null(False))
-    taken = {name: _ints(columns[name].take(pa.array(chosen))) for name in COLUMNS[1:4] + COLUMNS[5:]}
+    taken = {
+        name: _ints(columns[name].take(pa.array(chosen)))
+        for name in PURCHASE_COLUMNS[1:4] + PURCHASE_COLUMNS[5:]
+    }
     occurred_at = taken["occurred_at"]
     return runs.values, Purchases(
         customer=customer[chosen],

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.behaviour.fitting import Fit, LogLikelihood, Objective, maximise, need_repeaters
-from sintonia.behaviour.repeats import Floats, Repeats
+from sintonia.arrays import Floats
+from sintonia.behaviour.fitting import Fit, LogLikelihood, MeanLikelihood, maximise, need_repeaters
+from sintonia.behaviour.repeats import Repeats
 
 NAME = "Gamma-gamma"
 # With q at most 2 the spread of spend over customers is infinite and so is, at 1, the mean a newcomer gets.
@@ -54,15 +55,15 @@ def fit_gamma_gamma(repeats: Repeats) -> GammaGamma:
     middle = float(np.median(mean))
     starts = [{"p": p, "q": 3.0, "gamma_cents": middle * 2.0 / p} for p in (1.0, 8.0)]
 
-    def part(every: int) -> Objective:
+    def part(every: int) -> MeanLikelihood:
         some = slice(None, None, every)
-        return Objective(log_likelihood(x[some], mean[some]), len(x[some]))
+        return MeanLikelihood(spend_likelihood(x[some], mean[some]), len(x[some]))
 
     values, fit = maximise(NAME, part, len(x), starts, BOUNDS)
     return GammaGamma(**values, fit=fit)
 
 
-def log_likelihood(frequency: Floats, mean_spend_cents: Floats) -> LogLikelihood:
+def spend_likelihood(frequency: Floats, mean_spend_cents: Floats) -> LogLikelihood:
     """Return the log likelihood of (p, q, gamma_cents): equation 1a of the note, with its gradient."""
     from scipy.special import digamma, gammaln
 

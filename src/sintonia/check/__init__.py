@@ -1,14 +1,14 @@
 """Does anything peek? Features proved on disturbed data, and columns whose values may tell of the future."""
 
-from sintonia.check.leaks import Finding, LeakRules, find_leaks, leak_figures
+from sintonia.check.leaks import LeakFinding, LeakRules, find_leaks, leak_figures
 from sintonia.check.moments import ask, at, moments_of
-from sintonia.check.proof import Question, Trial, choose_dates, prove
+from sintonia.check.proof import InvarianceTrial, Question, choose_dates, prove
 
 __all__ = [
-    "Finding",
+    "InvarianceTrial",
+    "LeakFinding",
     "LeakRules",
     "Question",
-    "Trial",
     "ask",
     "at",
     "choose_dates",

@@ -23,7 +23,7 @@ DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
-class Told:
+class ColumnAtMoments:
     """A column at the moments: `then` is what was known of it, `now` what its table holds by today.
 
     `after_days` is how long after the moment its first value became visible, NaN without a value; `lag_days` the
@@ -45,7 +45,7 @@ class Told:
 
 def columns_at(
     connection: duckdb.DuckDBPyConnection, attributes_file: Path, buckets: list[Path], active_days: int
-) -> Iterator[Told]:
+) -> Iterator[ColumnAtMoments]:
     """Yield every column that says anything at the moments of the engine's table `moments` (row, customer_id, as_of).
 
     An attribute says now what a plain join to its table would give, whatever its time. Counts and means are over
@@ -68,7 +68,7 @@ def columns_at(
         *_means(),
     ):
         for found in _by_column(connection, query, n_moments):
-            yield Told(what, *found, *times[what, found[0], "any" if what == "mean" else found[1]])
+            yield ColumnAtMoments(what, *found, *times[what, found[0], "any" if what == "mean" else found[1]])
 
 
 _ATTRIBUTES = """

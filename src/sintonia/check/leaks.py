@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sintonia.check.columns import Told, columns_at, parquet
+from sintonia.check.columns import ColumnAtMoments, columns_at, parquet
 from sintonia.check.strength import strength
 from sintonia.config import TaskConfig
-from sintonia.estimates import Estimate
 from sintonia.interactions import Store
+from sintonia.intervals import Estimate
 
 Outcomes = tuple[NDArray[np.int8], NDArray[np.bool_]]
 """The label of each moment, and whether its customer is of the first half."""
@@ -41,7 +41,7 @@ class LeakRules:
 
 
 @dataclass(frozen=True)
-class Finding:
+class LeakFinding:
     """One column and the verdict on it.
 
     `strength` is the AUC of the column alone at the test dates, of the value as it was known at the decision, or, when
@@ -73,7 +73,7 @@ def find_leaks(
     moments: pa.Table,
     task: TaskConfig,
     rules: LeakRules,
-) -> list[Finding]:
+) -> list[LeakFinding]:
     """Return a finding for every column of the store that says anything at the moments; what may leak comes first.
 
     Parameters
@@ -94,7 +94,7 @@ def find_leaks(
     return sorted(found, key=lambda one: (not one.may_leak, -(one.strength.value if one.strength else 0)))
 
 
-def leak_figures(findings: Sequence[Finding]) -> dict[str, Any]:
+def leak_figures(findings: Sequence[LeakFinding]) -> dict[str, Any]:
     """Return the findings as plain JSON values: how many columns, which may leak, and each of them."""
     return {
         "columns": len(findings),
@@ -126,13 +126,13 @@ def _draw(
     return buckets
 
 
-def _judge(told: Told, outcomes: Outcomes, own_known_at: bool, rules: LeakRules) -> Finding:
+def _judge(told: ColumnAtMoments, outcomes: Outcomes, own_known_at: bool, rules: LeakRules) -> LeakFinding:
     """Return the verdict on one column."""
     late = told.after_days[told.after_days > 0]
     (valued,) = np.isfinite(told.after_days).nonzero()
     known_share = 1 - len(late) / len(valued)
     found = strength(told.then if known_share >= KNOWN_SHARE else told.now, *outcomes)
-    finding = Finding(
+    finding = LeakFinding(
         what=told.what,
         source=told.source,
         column=told.column,
@@ -148,7 +148,7 @@ def _judge(told: Told, outcomes: Outcomes, own_known_at: bool, rules: LeakRules)
     return replace(finding, may_leak=may_leak, why=why)
 
 
-def _verdict(found: Finding, told: Told, strong_auc: float) -> tuple[bool, str]:
+def _verdict(found: LeakFinding, told: ColumnAtMoments, strong_auc: float) -> tuple[bool, str]:
     """Return whether the column may leak, and why or why not."""
     if found.strength is None:
         return False, "too few outcomes to say how strong it is"

@@ -13,7 +13,7 @@ from sintonia.config import TaskConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.interactions import Store
 from sintonia.timeline import Split
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 
 def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
@@ -46,7 +46,7 @@ def at(moments: pa.Table, dates: Collection[datetime]) -> pa.Table:
     return moments.filter(pa.array(np.isin(moments["as_of"].to_numpy(), chosen)))
 
 
-def moments_of(rows: Rows) -> pa.Table:
+def moments_of(rows: Dataset) -> pa.Table:
     """Return the moments of a training set's rows, in the columns of `ask`."""
     customer_id = pa.array(rows.customer_id, pa.string())
     return _whether(

@@ -17,12 +17,12 @@ from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature
 from sintonia.interactions import Store
 from sintonia.progress import track
-from sintonia.training_set import Rows, assemble, catalogue_of
+from sintonia.training_set import Dataset, assemble, catalogue_of
 
 WAYS = ("deleted", "disturbed")
 
 
-RowsOf = Callable[[Store, Sequence[datetime], Sequence[Feature]], Rows]
+RowsOf = Callable[[Store, Sequence[datetime], Sequence[Feature]], Dataset]
 """How rows with features come about, from a store, as of these dates."""
 
 
@@ -39,7 +39,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Trial:
+class InvarianceTrial:
     """One as-of date and one way to change what was not yet known then.
 
     `unknown` counts the rows of each table that were not yet known, `rows` and `features` what was compared,
@@ -69,7 +69,7 @@ def choose_dates(moments: pa.Table, dates: int) -> tuple[datetime, ...]:
 
 def prove(
     connection: duckdb.DuckDBPyConnection, store: Store, moments: pa.Table, question: Question, scratch: Path
-) -> list[Trial]:
+) -> list[InvarianceTrial]:
     """Return for each date and way what moved, through the road that training takes: `training_set.assemble`.
 
     Customers are drawn from the moments (`customer_id`, `as_of`) of the question's dates. Their part of the store is
@@ -94,7 +94,7 @@ def prove(
     return trials
 
 
-def _rows(store: Store, question: Question, as_ofs: Sequence[datetime]) -> Rows:
+def _rows(store: Store, question: Question, as_ofs: Sequence[datetime]) -> Dataset:
     fitted = features.fit(question.features, store, question.as_ofs[0])
     if question.rows_of is not None:
         return question.rows_of(store, as_ofs, features.catalogue(question.features, fitted))
@@ -111,7 +111,7 @@ def _draw(store: Store, moments: pa.Table, question: Question) -> list[str]:
     return list(dict.fromkeys([*first, *drawn]))[: question.customers]
 
 
-def _compare(before: Rows, after: Rows, as_of: datetime, way: str, tables: Tables) -> Trial:
+def _compare(before: Dataset, after: Dataset, as_of: datetime, way: str, tables: Tables) -> InvarianceTrial:
     ours, theirs = before.customer_id.tolist(), after.customer_id.tolist()
     both = sorted(set(ours) & set(theirs))
     names = [name for name in before.names if name in after.names]
@@ -123,7 +123,7 @@ def _compare(before: Rows, after: Rows, as_of: datetime, way: str, tables: Table
     moved = {name: int(count) for name, count in zip(names, counts, strict=True) if count}
     # A feature that is there or not, by what was not yet known, has moved for everybody.
     moved |= {name: len(ours) for name in (*before.names, *after.names) if name not in names}
-    return Trial(
+    return InvarianceTrial(
         as_of=as_of,
         way=way,
         unknown={name: int(np.count_nonzero(unknown(name, table, as_of))) for name, table in tables.items()},

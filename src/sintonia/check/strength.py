@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.estimates import Estimate
+from sintonia.intervals import Estimate, normal_interval
 
 Values = NDArray[Any]
 """Floats with NaN for none, or texts with None for none."""
@@ -19,7 +19,6 @@ Values = NDArray[Any]
 BINS, CATEGORIES, PRIOR_ROWS = 20, 50, 20
 FEWEST = 10
 """Outcomes of either sort that it takes for an interval to mean anything."""
-_Z95 = 1.959963984540054
 
 
 def strength(values: Values, label: NDArray[np.int8], half: NDArray[np.bool_]) -> Estimate | None:
@@ -39,8 +38,8 @@ def strength(values: Values, label: NDArray[np.int8], half: NDArray[np.bool_]) -
             return None
         found.append(auc(label[judged], _rates(values, label, ~judged)[judged]))
     value = sum(auc for auc, _ in found) / 2
-    error = _Z95 * float(np.sqrt(sum(variance for _, variance in found))) / 2
-    return Estimate(round(value, 6), round(max(value - error, 0.0), 6), round(min(value + error, 1.0), 6))
+    error = float(np.sqrt(sum(variance for _, variance in found))) / 2
+    return normal_interval(value, error, least=0.0, most=1.0)
 
 
 def _rates(values: Values, label: NDArray[np.int8], teach: NDArray[np.bool_]) -> NDArray[np.float64]:

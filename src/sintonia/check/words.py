@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sintonia.check.leaks import Finding, in_words, leak_figures
-from sintonia.check.proof import Trial
+from sintonia.check.leaks import LeakFinding, in_words, leak_figures
+from sintonia.check.proof import InvarianceTrial
 
 SHOWN_FEATURES = 5
-NOTHING = "-"
+NO_STRENGTH = "-"
 
 
-def check_figures(trials: Sequence[Trial], findings: Sequence[Finding]) -> dict[str, Any]:
+def check_figures(trials: Sequence[InvarianceTrial], findings: Sequence[LeakFinding]) -> dict[str, Any]:
     """Return what moved when the unknown was disturbed, every column's verdict, and whether all of it passed."""
     leaks = leak_figures(findings)
     held = all(trial.passed for trial in trials)
@@ -27,7 +27,7 @@ def check_figures(trials: Sequence[Trial], findings: Sequence[Finding]) -> dict[
     }
 
 
-def trial_lines(trials: Sequence[Trial]) -> list[str]:
+def trial_lines(trials: Sequence[InvarianceTrial]) -> list[str]:
     """Return a line a trial: what was changed, and what moved."""
     lines = ["Features after all that was not yet known was deleted, or disturbed and added to:"]
     for trial in trials:
@@ -39,7 +39,7 @@ def trial_lines(trials: Sequence[Trial]) -> list[str]:
     return lines
 
 
-def _outcome(trial: Trial) -> str:
+def _outcome(trial: InvarianceTrial) -> str:
     if trial.passed:
         return "the same to the last byte"
     worst = sorted(trial.moved, key=lambda name: -trial.moved[name])
@@ -51,7 +51,7 @@ def _outcome(trial: Trial) -> str:
     return f"PEEKS: moved were {', '.join(told)}"
 
 
-def finding_lines(findings: Sequence[Finding]) -> list[str]:
+def finding_lines(findings: Sequence[LeakFinding]) -> list[str]:
     """Return the table of columns, strongest first under those that may leak, and a line a leak with its reason."""
     wide = max((len(found.name) for found in findings), default=6)
     silo = max((len(found.source) for found in findings), default=6)
@@ -68,7 +68,7 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
     return lines + leak_lines(findings)
 
 
-def leak_lines(findings: Sequence[Finding]) -> list[str]:
+def leak_lines(findings: Sequence[LeakFinding]) -> list[str]:
     """Return a line for every column that may leak, with its reason, or one line that says there is none."""
     lines = [
         f"May leak: {found.name} of silo '{found.source}', AUC alone {_auc(found)}: {found.why}."
@@ -78,10 +78,10 @@ def leak_lines(findings: Sequence[Finding]) -> list[str]:
     return lines or [f"Leak check: none of {len(findings):,} columns of the store may tell of the future."]
 
 
-def _auc(found: Finding) -> str:
+def _auc(found: LeakFinding) -> str:
     if found.strength is None:
-        return NOTHING
-    return f"{found.strength.value:.3f} [{found.strength.low:.3f}, {found.strength.high:.3f}]"
+        return NO_STRENGTH
+    return found.strength.text()
 
 
 def _lag(days: float) -> str:

@@ -17,7 +17,7 @@ FOR_PEOPLE = ("say", "row")
 Run = tuple[list[str], Figures]
 """One run of a sweep: its overrides and its figures."""
 
-COLUMNS = 8
+MOST_COLUMNS = 8
 """How many figures the table of a sweep shows."""
 
 
@@ -79,7 +79,7 @@ def table(runs: Sequence[Run]) -> str:
     shown = [dict(_flat(figures.get("row") or figures)) for _, figures in runs]
     rows = [{"run": name, **row} for name, row in zip(names, shown, strict=True)]
     columns = dict.fromkeys(name for row in rows for name in row)
-    telling = [name for name in columns if _tells(name, rows)][:COLUMNS]
+    telling = [name for name in columns if _tells(name, rows)][:MOST_COLUMNS]
     cells = [telling, *([row.get(name, "") for name in telling] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

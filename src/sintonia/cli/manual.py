@@ -8,7 +8,7 @@ import re
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from sintonia.cli.overrides import groups, kind_of, options
+from sintonia.cli.overrides import config_groups, kind_of, options
 from sintonia.config import VERBS, conf_dir
 
 _CONFIG = """sintonia config: print the settings a verb would run with; without a verb, all verbs and groups.
@@ -44,7 +44,7 @@ def overview() -> str:
         "            sintonia config train task=purchase",
         "",
     ]
-    found = dict.fromkeys(group.partition("@")[0] for verb in VERBS for group in groups(verb))
+    found = dict.fromkeys(group.partition("@")[0] for verb in VERBS for group in config_groups(verb))
     lines += [
         "Groups (group=option)",
         *(f"  {group:12}{', '.join(options(group)) or '-'}" for group in found),
@@ -66,7 +66,7 @@ def page(verb: str) -> str:
     ]
     lines += [
         "Groups (group=option)",
-        *(f"  {group:22}{_choices(group, chosen)}" for group, chosen in groups(verb).items()),
+        *(f"  {group:22}{_choices(group, chosen)}" for group, chosen in config_groups(verb).items()),
     ]
     return "\n".join([*lines, "", "Keys (key=value) and their defaults", *_key_lines(verb), "", _FLAGS])
 
@@ -95,7 +95,7 @@ def _key_lines(verb: str) -> list[str]:
     """Return a line a key of the verb, its groups' keys after its own."""
     known = {found.name: found for found in fields(VERBS[verb])}
     lines = []
-    for group, option in groups(verb).items():
+    for group, option in config_groups(verb).items():
         name, _, place = group.partition("@")
         place = place or name
         if place.partition(".")[0] in known:

@@ -102,7 +102,7 @@ def quoted(text: str) -> str:
     )
 
 
-def groups(verb: str) -> dict[str, str | None]:
+def config_groups(verb: str) -> dict[str, str | None]:
     """Return the verb's configuration groups and the option each has by default, in their order.
 
     A group that is used under other keys than its own bears them: `task@tasks.churn`.
@@ -148,7 +148,7 @@ def kind_of(verb: str, key: str) -> Any:  # noqa: ANN401
             if part not in names:
                 right = [parent + name for name in names] or [parent[:-1]]
                 raise unknown(
-                    "key", key, right if parent else [*right, *groups(verb), *_same_ending(verb, key)]
+                    "key", key, right if parent else [*right, *config_groups(verb), *_same_ending(verb, key)]
                 )
             kind = names[part]
         parent += f"{part}."
@@ -191,7 +191,7 @@ def _for_hydra(verb: str, word: str) -> str:
         raise ConfigError(f"Cannot read '{word}'; write key=value, for example {example}.")
     key = found["key"]
     package = found["package"] or ""
-    if re.match(r"hydra[./]", key) or key + package in groups(verb):
+    if re.match(r"hydra[./]", key) or key + package in config_groups(verb):
         return word
     kind_of(verb, key)
     if found["sign"] == "~":

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.decision import kernels
-from sintonia.decision.kernels import Bounds, Taken, Wanted
+from sintonia.decision.kernels import BestChoices, LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
-from sintonia.decision.prices import Prices, Worth, find_prices
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sintonia.decision.prices import Prices, find_prices
 
 TRIES, FEW = 16, 100_000  # draws tried, if there are so few customers: one in a hundred matters among them
 ROUNDS = 4  # of improving: each finds what the moves of the one before made room for
@@ -39,7 +36,7 @@ class Allocation:
         return max(self.bound - self.value, 0.0) / abs(self.bound) if self.bound else 0.0
 
 
-def allocate(worth: Worth, limits: Sequence[Limit], threads: int = 1, seed: int = 0) -> Allocation:
+def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: int = 0) -> Allocation:
     """Return the choices within all limits that are worth the most, to within the gap they are returned with.
 
     Every maximum is kept. A minimum is met as far as those for whom its options are allowed, and the maxima, let it.
@@ -76,17 +73,19 @@ def allocate(worth: Worth, limits: Sequence[Limit], threads: int = 1, seed: int 
     return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
 
 
-def _round(worth: Worth, prices: Prices, bounds: Bounds, rng: np.random.Generator) -> Taken:
+def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator) -> Taken:
     """Return one choice a customer, and what the choices take of each limit.
 
     What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
     next best, and what is then left over goes to whom it is worth the most.
     """
     n = len(worth)
-    wanted = Wanted(np.empty(n, np.int64), np.empty(n))
+    wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
     kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
     taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
-    kernels.place(worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken)
+    kernels.choose_within_limits(
+        worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
+    )
     _meet_minima(worth, bounds, taken)
     for _ in range(ROUNDS):
         gain = _best(worth) - _chosen(worth, taken.choice)
@@ -96,7 +95,7 @@ def _round(worth: Worth, prices: Prices, bounds: Bounds, rng: np.random.Generato
     return taken
 
 
-def _meet_minima(worth: Worth, bounds: Bounds, taken: Taken) -> None:
+def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Taken) -> None:
     """Move customers, those who lose the least first, to options of which a minimum is not met."""
     option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
     for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():
@@ -105,15 +104,15 @@ def _meet_minima(worth: Worth, bounds: Bounds, taken: Taken) -> None:
         kernels.meet(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
 
 
-def _value(worth: Worth, taken: Taken) -> float:
+def _value(worth: Floats32, taken: Taken) -> float:
     return float(_chosen(worth, taken.choice).sum(dtype=np.float64))
 
 
-def _best(worth: Worth) -> Worth:
-    best: Worth = worth.max(axis=1, initial=-np.inf)
+def _best(worth: Floats32) -> Floats32:
+    best: Floats32 = worth.max(axis=1, initial=-np.inf)
     return best
 
 
-def _chosen(worth: Worth, choice: Ints) -> Worth:
-    chosen: Worth = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
+def _chosen(worth: Floats32, choice: Ints) -> Floats32:
+    chosen: Floats32 = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
     return chosen

@@ -12,20 +12,16 @@ from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.decision import kernels
-from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.kernels import LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)
 
-BLOCK = 1 << 15
+CUSTOMERS_PER_DRAW = 1 << 15
 """Customers whose ids are texts of Python's at a time."""
 
 SURE = 5.0
@@ -43,11 +39,11 @@ def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     """
     key = blake2b(salt.encode(), digest_size=32).digest()
     found = np.empty((len(customers), count))
-    for first in range(0, len(customers), BLOCK):
-        some = customers.slice(first, BLOCK).to_pylist()
+    for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
+        some = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
         raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
         numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
-        found[first : first + BLOCK] = numbers.reshape(-1, count)
+        found[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
     return found
 
 
@@ -100,12 +96,12 @@ def explore(
     return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
 
 
-def keep_within(bounds: Bounds, order: Ints, taken: Taken) -> None:
+def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
     """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
     n_options = bounds.weight.shape[1]
     nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
     worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
-    kernels.place(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
+    kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
 def _surely(most: float, heaviest: float) -> float:

@@ -8,20 +8,19 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import EngagementActionConfig, EngagementConfig
 from sintonia.config.engagement import NONE, STAGES
 from sintonia.consent import consents
 from sintonia.decision.contacts import over_limit, paused
 from sintonia.decision.facts import OPEN_COMPLAINT, marked
-from sintonia.decision.refusals import POLICY, Check, Refusals, refuse_by_rules, refuse_without_consent
+from sintonia.decision.refusals import POLICY, RefusalRule, Refusals, refuse_by_rules, refuse_without_consent
 from sintonia.decision.timing import Hours
 from sintonia.features.cells import Cells
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-Bools = NDArray[np.bool_]
 
 
 def check(
@@ -49,7 +48,7 @@ def check(
         refusals.refuse(_contact(name), resting, _on(actions, pause.channel))
     if policy.complaint_stops_selling:
         sells = np.array([action is not None and action.selling for action in actions])
-        waiting = Check("open_complaint", POLICY, "a complaint is open")
+        waiting = RefusalRule("open_complaint", POLICY, "a complaint is open")
         refusals.refuse(waiting, np.asarray(facts[OPEN_COMPLAINT].values, np.bool_), sells)
     return refusals
 
@@ -59,16 +58,18 @@ def refuse_unknown(
 ) -> None:
     """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
     every = np.arange(effects.shape[1]) > 0
-    refusals.refuse(Check("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), every)
+    refusals.refuse(
+        RefusalRule("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), every
+    )
     places = [hours.uses[action.channel] for action in policy.actions.values()]
     never = [np.zeros(len(effects), np.bool_), *(~hours.reachable(place) for place in places)]
     refusals.refuse(
-        Check("no_hour", "timing", "no allowed hour comes in time"), np.column_stack(never), every
+        RefusalRule("no_hour", "timing", "no allowed hour comes in time"), np.column_stack(never), every
     )
 
 
-def _contact(name: str) -> Check:
-    return Check(name, POLICY, name.replace("_", " "))
+def _contact(name: str) -> RefusalRule:
+    return RefusalRule(name, POLICY, name.replace("_", " "))
 
 
 def _on(actions: Sequence[EngagementActionConfig | None], channel: str | None) -> Bools:

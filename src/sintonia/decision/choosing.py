@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Floats32, Ints
 from sintonia.config import NONE, EngagementConfig
 from sintonia.decision.allocation import Allocation, allocate
 from sintonia.decision.arms import (
@@ -18,15 +18,10 @@ from sintonia.decision.arms import (
     keep_within,
     uniforms,
 )
-from sintonia.decision.kernels import Bounds, Taken
+from sintonia.decision.kernels import LimitMatrix, Taken
 from sintonia.decision.limits import Limit, bounds_of
 from sintonia.decision.options import Factors, Options
-from sintonia.decision.prices import Worth
 from sintonia.decision.timing import Hours
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Chosen:
     arm: Ints
     option: Ints
     propensities: Floats
-    worth: Worth
+    worth: Floats32
     limits: tuple[Limit, ...]
     used: Floats
     allocation: Allocation
@@ -139,7 +134,7 @@ def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bool
     return kept
 
 
-def _fall_back(worth: Worth, may: Bools, bounds: Bounds, taken: Taken) -> Bools:
+def _fall_back(worth: Floats32, may: Bools, bounds: LimitMatrix, taken: Taken) -> Bools:
     """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
     mark = np.zeros(len(worth), np.bool_)
     for place in np.flatnonzero(may.any(axis=0)).tolist():

@@ -36,7 +36,7 @@ AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
-class Decided:
+class RoundResult:
     """A round that was decided: what was refused and chosen, and the files: decisions, reasons, the list.
 
     `kept` rows were reached by the round before, `listed` is how many customers the list names.
@@ -51,7 +51,7 @@ class Decided:
     files: tuple[Path, Path, Path]
 
 
-def decide_round(store: Store, settings: DecideSettings) -> Decided:
+def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
     """Return the round decided on the store's customers and written to the workspace.
 
     Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
@@ -65,7 +65,7 @@ def decide_round(store: Store, settings: DecideSettings) -> Decided:
         files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
         path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
         listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys)
-    return Decided(
+    return RoundResult(
         round=one,
         policy=settings.engagement,
         refusals=prepared.refusals,

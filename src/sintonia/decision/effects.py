@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sintonia.config import NONE
 from sintonia.errors import InputError, hint
 
-COLUMNS = ("customer_id", "action_id", "effect")
+EFFECT_COLUMNS = ("customer_id", "action_id", "effect")
 INTERVAL = ("effect_low", "effect_high")
 
 
@@ -93,7 +93,7 @@ def read_effects(path: Path) -> pa.Table:
         raise InputError(f"No table of effects '{path}'; {hint(path.name, near)}")
     try:
         table = pq.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
-        for name in COLUMNS:
+        for name in EFFECT_COLUMNS:
             if name not in table.column_names:
                 raise InputError(f"'{path}' has no column '{name}'; {hint(name, table.column_names)}")
         types = {"customer_id": pa.string(), "action_id": pa.string(), "effect": pa.float64()}

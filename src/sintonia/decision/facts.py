@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import FeaturesConfig
 from sintonia.errors import ConfigError, hint
 from sintonia.features import Feature, History, catalogue, compute_features, fit, plan
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-Bools = NDArray[np.bool_]
 
 OPEN_COMPLAINT = "open_complaint"
 
 
 @dataclass(frozen=True)
-class Known:
+class CustomersAtDate:
     """What facts are read from: a connection as `open_tables` leaves it, the customers' ids, and as of when.
 
     `complaining` says by customer whether a complaint is open.
@@ -46,7 +45,7 @@ def marked(ids: "pa.Array", some: "pa.Array") -> Bools:
     return found
 
 
-def read_attribute(known: Known, name: str) -> Cells:
+def read_attribute(known: CustomersAtDate, name: str) -> Cells:
     """Return an attribute's latest value known at as_of by customer: numbers if all values are, else texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -68,7 +67,7 @@ def read_attribute(known: Known, name: str) -> Cells:
 
 
 def read_features(
-    known: Known, store: Store, config: FeaturesConfig, wanted: Collection[str]
+    known: CustomersAtDate, store: Store, config: FeaturesConfig, wanted: Collection[str]
 ) -> dict[str, Cells]:
     """Return the features of these names by customer, missing where a customer has none.
 
@@ -104,7 +103,7 @@ def _computed(store: Store, features: Sequence[Feature], as_of: datetime) -> "It
 
 
 def read_facts(
-    known: Known, store: Store, config: FeaturesConfig, names: Iterable[str]
+    known: CustomersAtDate, store: Store, config: FeaturesConfig, names: Iterable[str]
 ) -> Mapping[str, Cells]:
     """Return what the names stand for by customer: a feature has `__` in its name, else it is an attribute.
 
@@ -129,6 +128,6 @@ def read_facts(
     return facts | {name: read_attribute(known, name) for name in wanted if name in attributes}
 
 
-def _attribute_names(known: Known) -> list[str]:
+def _attribute_names(known: CustomersAtDate) -> list[str]:
     rows = known.connection.execute("SELECT DISTINCT name FROM attributes ORDER BY 1").fetchall()
     return [name for (name,) in rows if name not in CONTACT_FIELDS or name == "sex"]

@@ -1,12 +1,11 @@
 """The compiled loop that finds each customer's best hours. Importing this imports numba."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 class Visits(NamedTuple):

@@ -5,16 +5,15 @@ doing nothing: always allowed, and free of every limit. Importing this imports n
 """
 
 from math import exp, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 
-Array = np.ndarray[Any, Any]
 
-
-class Bounds(NamedTuple):
+class LimitMatrix(NamedTuple):
     """What each option takes of each limit, (n_limits, n_options), and how much may and must be taken of it."""
 
     weight: Array
@@ -29,7 +28,7 @@ class Taken(NamedTuple):
     used: Array
 
 
-class Wanted(NamedTuple):
+class BestChoices(NamedTuple):
     """Each customer's option, (n_customers,), and by how much it leads the next best."""
 
     choice: Array
@@ -110,7 +109,7 @@ def step_within(curvature: Array, gradient: Array, low: Array, high: Array, step
 
 
 @compiled()
-def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: Wanted) -> None:
+def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: BestChoices) -> None:
     """Fill each customer's option, drawn from its softmax by `chance` in [0, 1), and its lead over the next best.
 
     Customers who are not near a tie draw their best; those who are share themselves out as the prices ask.
@@ -139,7 +138,7 @@ def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: 
 
 
 @compiled()
-def _fits(bounds: Bounds, used: Array, old: int, new: int) -> bool:
+def _fits(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
     """Return whether moving one customer from option `old` to `new` keeps every limit it adds to."""
     for limit in range(len(used)):
         more = bounds.weight[limit, new] - bounds.weight[limit, old]
@@ -149,7 +148,7 @@ def _fits(bounds: Bounds, used: Array, old: int, new: int) -> bool:
 
 
 @compiled()
-def _keeps(bounds: Bounds, used: Array, old: int, new: int) -> bool:
+def _keeps(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
     """Return whether the move leaves every minimum met that was met, and none further away."""
     for limit in range(len(used)):
         less = bounds.weight[limit, old] - bounds.weight[limit, new]
@@ -159,13 +158,13 @@ def _keeps(bounds: Bounds, used: Array, old: int, new: int) -> bool:
 
 
 @compiled()
-def _move(bounds: Bounds, used: Array, old: int, new: int) -> None:
+def _move(bounds: LimitMatrix, used: Array, old: int, new: int) -> None:
     for limit in range(len(used)):
         used[limit] += bounds.weight[limit, new] - bounds.weight[limit, old]
 
 
 @compiled()
-def place(worth: Array, price: Array, order: Array, bounds: Bounds, taken: Taken) -> None:
+def choose_within_limits(worth: Array, price: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> None:
     """Replace, in the order given, each customer's choice that no longer fits by the best that does at the prices.
 
     What the choices take is added to `taken.used`, which comes without them.
@@ -200,7 +199,7 @@ def cheapest(worth: Array, choice: Array, wants: Array, option: Array, loss: Arr
 
 
 @compiled()
-def meet(limit: int, order: Array, option: Array, bounds: Bounds, taken: Taken) -> None:
+def meet(limit: int, order: Array, option: Array, bounds: LimitMatrix, taken: Taken) -> None:
     """Move customers in the order given to the option that adds to the limit, until its minimum is met."""
     for at in range(len(order)):
         if taken.used[limit] >= bounds.at_least[limit]:
@@ -213,7 +212,7 @@ def meet(limit: int, order: Array, option: Array, bounds: Bounds, taken: Taken) 
 
 
 @compiled()
-def improve(worth: Array, order: Array, bounds: Bounds, taken: Taken) -> int:
+def improve(worth: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> int:
     """Return how many customers, in the order given, moved to the most worthy option that still fits."""
     moved = 0
     for at in range(len(order)):

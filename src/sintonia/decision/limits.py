@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.decision.kernels import Bounds
+from sintonia.decision.kernels import LimitMatrix
 from sintonia.errors import ConfigError
 
 
@@ -33,8 +33,8 @@ class Limit:
             raise ConfigError(f"The limit '{self.name}' weighs doing nothing, or weighs less than nothing.")
 
 
-def bounds_of(limits: Sequence[Limit], n_options: int) -> Bounds:
+def bounds_of(limits: Sequence[Limit], n_options: int) -> LimitMatrix:
     """Return the limits as arrays, the limits in rows."""
     weight = np.array([limit.weight for limit in limits], np.float64).reshape(len(limits), n_options)
     at_most = np.array([limit.at_most for limit in limits], np.float64)
-    return Bounds(weight, at_most, np.array([limit.at_least for limit in limits], np.float64))
+    return LimitMatrix(weight, at_most, np.array([limit.at_least for limit in limits], np.float64))

@@ -5,14 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Floats32, Ints
 from sintonia.config import NONE, EngagementConfig
 from sintonia.decision.limits import Limit
-from sintonia.decision.prices import Worth
 from sintonia.decision.timing import Hours
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 CENTS = 100
 BUDGET = "budget (cents)"
@@ -45,10 +41,10 @@ class Factors:
         """Return the factors of customers who follow one another."""
         return Factors(self.value[rows], self.effect[rows], self.lever, self.cost_eur)
 
-    def worth(self, action: int, lessened: Floats | float = 1.0) -> Worth:
+    def worth(self, action: int, lessened: Floats | float = 1.0) -> Floats32:
         """Return an action's worth for each customer in euro; `lessened` is what a day leaves of its effect."""
         gain = self.value * self.effect[:, action] * self.lever[action] * lessened
-        worth: Worth = (gain - self.cost_eur[action]).astype(np.float32)
+        worth: Floats32 = (gain - self.cost_eur[action]).astype(np.float32)
         return worth
 
 
@@ -81,7 +77,7 @@ class Options:
 
     def worth(
         self, factors: Factors, allowed: Bools, hours: Hours, day_lever: float
-    ) -> tuple[Worth, NDArray[np.bool_]]:
+    ) -> tuple[Floats32, NDArray[np.bool_]]:
         """Return each option's worth, minus infinity where it is not allowed, and where it is; both (n, n_options)."""
         worth = np.full((len(allowed), len(self.action)), -np.inf, np.float32)
         worth[:, 0] = 0

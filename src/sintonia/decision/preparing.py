@@ -1,6 +1,5 @@
 """Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from sintonia.decision.checking import check, refuse_unknown
 from sintonia.decision.choosing import Case
 from sintonia.decision.contacts import complaining, open_tables
 from sintonia.decision.effects import effects_matrix, read_effects
-from sintonia.decision.facts import Known, marked, read_attribute, read_facts
+from sintonia.decision.facts import CustomersAtDate, marked, read_attribute, read_facts
 from sintonia.decision.options import Factors
 from sintonia.decision.refusals import Refusals, rule_names
 from sintonia.decision.rounds import Round, live_decisions, sent_rows
@@ -28,14 +27,12 @@ from sintonia.features.cells import Cells
 from sintonia.features.expressions import evaluate
 from sintonia.interactions import Store
 from sintonia.memory import release
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.table import effects_table
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger("sintonia")
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def prepare(
             if customers is not None:
                 table = table.schema.empty_table()
             release()
-            known = Known(connection, ids, one.as_of, marked(ids, complaining(connection)))
+            known = CustomersAtDate(connection, ids, one.as_of, marked(ids, complaining(connection)))
             facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
             hours = _hours(known, store, settings, one)
             refusals = check(connection, policy, ids, facts, one.decided_at)
@@ -118,7 +115,7 @@ def _customers(
     return ids["customer_id"].combine_chunks()
 
 
-def _hours(known: Known, store: Store, settings: DecideSettings, one: Round) -> Hours:
+def _hours(known: CustomersAtDate, store: Store, settings: DecideSettings, one: Round) -> Hours:
     policy, n = settings.engagement, len(known.ids)
     send = policy.send
     like = [read_attribute(known, name) for name in send.people_like]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Floats32
 from sintonia.decision import kernels
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Floats = NDArray[np.float64]
-Worth = NDArray[np.float32]
 
-BLOCK = 1 << 16  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
+CUSTOMERS_PER_SUM = (
+    1 << 16
+)  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
 SAMPLE = 1 << 16  # customers that find the prices roughly
 COOLING = 0.3
 COLDEST = 1e-4  # of the mean gain: there, a soft maximum is a maximum but for ties
@@ -72,7 +72,7 @@ def sides(limits: Sequence["Limit"]) -> list[Side]:
     return found
 
 
-def find_prices(worth: Worth, limits: Sequence["Limit"], threads: int = 1) -> Prices:
+def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
     """Return the prices of limits on what customers choose.
 
     Parameters
@@ -108,7 +108,7 @@ def find_prices(worth: Worth, limits: Sequence["Limit"], threads: int = 1) -> Pr
     return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
 
 
-def _scales(worth: Worth) -> tuple[float, float]:
+def _scales(worth: Floats32) -> tuple[float, float]:
     """Return the mean gain over doing nothing of those who have one, and the largest difference in worth."""
     best = worth.max(axis=1, initial=-np.inf) - worth[:, 0] if len(worth) else np.zeros(0)
     gains = best[best > 0].astype(np.float64)
@@ -119,7 +119,7 @@ def _scales(worth: Worth) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Dual:
-    worth: Worth
+    worth: Floats32
     sides: list[Side]
     part: float
     threads: int
@@ -132,8 +132,11 @@ class _Dual:
         options: Floats = price @ self.weight
         return options
 
-    def _of_blocks(self, work: Callable[[Worth], T]) -> list[T]:
-        blocks = [self.worth[first : first + BLOCK] for first in range(0, len(self.worth), BLOCK)]
+    def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
+        blocks = [
+            self.worth[first : first + CUSTOMERS_PER_SUM]
+            for first in range(0, len(self.worth), CUSTOMERS_PER_SUM)
+        ]
         if self.threads == 1 or len(blocks) < 2:
             return list(map(work, blocks))
         with ThreadPoolExecutor(self.threads) as pool:
@@ -150,7 +153,7 @@ class _Dual:
         """Return the smoothed dual at prices, its gradient and its Hessian."""
         options, n = self.of_options(price), self.worth.shape[1]
 
-        def share(block: Worth) -> tuple[float, Floats, Floats]:
+        def share(block: Floats32) -> tuple[float, Floats, Floats]:
             demand, pairs = np.zeros(n), np.zeros((n, n))
             return kernels.soft_demand(block, options, temperature, demand, pairs), demand, pairs
 

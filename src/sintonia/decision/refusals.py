@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools
 from sintonia.config import EngagementActionConfig, RuleConfig
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells, or_not
 from sintonia.features.expressions import evaluate, names
 
-Bools = NDArray[np.bool_]
 Bits = NDArray[np.uint64]
 
 CONSENT, POLICY = "consent", "contact policy"
@@ -21,7 +21,7 @@ MOST = 64
 
 
 @dataclass(frozen=True)
-class Check:
+class RefusalRule:
     """One reason to refuse: its name, the stage it stands in, and the reason in words."""
 
     name: str
@@ -38,7 +38,7 @@ class Refusals:
     """
 
     failed: Bits
-    checks: list[Check] = field(default_factory=list)
+    checks: list[RefusalRule] = field(default_factory=list)
     applies: list[Bools] = field(default_factory=list)
 
     @classmethod
@@ -46,7 +46,7 @@ class Refusals:
         """Return refusals in which everything is allowed."""
         return cls(np.zeros((n_customers, n_actions), np.uint64))
 
-    def refuse(self, check: Check, customers: Bools, actions: Bools) -> None:
+    def refuse(self, check: RefusalRule, customers: Bools, actions: Bools) -> None:
         """Refuse these actions to these customers, (n_customers,) or by action (n_customers, n_actions).
 
         Raises
@@ -83,7 +83,7 @@ class Refusals:
             for at, check in enumerate(self.checks)
         }
 
-    def reasons(self, bits: int) -> list[Check]:
+    def reasons(self, bits: int) -> list[RefusalRule]:
         """Return the checks that a cell of `failed` stands for."""
         return [check for at, check in enumerate(self.checks) if int(bits) >> at & 1]
 
@@ -141,7 +141,7 @@ def refuse_by_rules(
                 meant = np.array([not rule.actions or action in rule.actions for action in actions])
                 because = rule.because or f"only where {rule.where}"
                 fails = ~holds(rule.where, facts, len(refusals.failed))
-                refusals.refuse(Check(name, stage, because), fails, meant)
+                refusals.refuse(RefusalRule(name, stage, because), fails, meant)
 
 
 def refuse_without_consent(
@@ -152,4 +152,4 @@ def refuse_without_consent(
         meant = np.array([bool(one and one.needs_consent and one.channel == channel) for one in actions])
         if meant.any():
             said = f"no consent to {channel}"
-            refusals.refuse(Check(f"consent_{channel}", CONSENT, said), ~agreed, meant)
+            refusals.refuse(RefusalRule(f"consent_{channel}", CONSENT, said), ~agreed, meant)

@@ -26,7 +26,7 @@ from sintonia.timeline import midnight
 if TYPE_CHECKING:
     import duckdb
 
-WHY = "why"
+REASONS_FOLDER = "why"
 """The folder, within that of the rounds, of why each decision was taken."""
 
 
@@ -157,7 +157,7 @@ def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table)
     order = [(name, "ascending") for name in DECISIONS.order]
     files = {
         store.rounds / f"{round_id}.parquet": decisions.sort_by(order),
-        store.rounds / WHY / f"{round_id}.parquet": why,
+        store.rounds / REASONS_FOLDER / f"{round_id}.parquet": why,
     }
     for path, table in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,15 +8,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints, Times
 from sintonia.config import HoursConfig, SendConfig
 from sintonia.decision.hour_kernels import Ahead, Best, Lean, best_hours
 from sintonia.decision.refusals import numbered
-from sintonia.decision.visits import WEEK, Clocks, Part
+from sintonia.decision.visits import WEEK, Clocks, VisitsOfCustomers
 from sintonia.features.cells import Cells, or_none
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Times = NDArray[np.datetime64]
 OpenAt = tuple[int, int, tuple[int, ...]]
 """The first hour of the day, the first one after the last, and the weekdays, Monday being 0."""
 
@@ -94,7 +92,9 @@ def find_hours(
     return Hours(own, best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
-def _fill(part: Part, lean: Lean, relative: Ints, ahead: Mapping[int, Ahead], best: Best) -> None:
+def _fill(
+    part: VisitsOfCustomers, lean: Lean, relative: Ints, ahead: Mapping[int, Ahead], best: Best
+) -> None:
     """Fill the best hours of a part's customers."""
     visits = part.wide()
     mine = Best(best.hour[part.rows], best.share[part.rows])

@@ -6,9 +6,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.config import NONE
-from sintonia.decision.rounds import WHY
+from sintonia.decision.rounds import REASONS_FOLDER
 from sintonia.errors import InputError, NotBuiltError, hint
 from sintonia.interactions import Store
+from sintonia.intervals import Estimate
 
 DECIDED = ("arm", "channel", "decided_at", "sent_at")
 
@@ -31,7 +32,10 @@ def told_of(store: Store, customer: str, round_id: str | None) -> dict[str, Any]
     merges = store.read_merges()
     now = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
     asked = {customer, now.get(customer, customer)}
-    rows, reasons = pq.read_table(names[name]), pq.read_table(store.rounds / WHY / f"{name}.parquet")
+    rows, reasons = (
+        pq.read_table(names[name]),
+        pq.read_table(store.rounds / REASONS_FOLDER / f"{name}.parquet"),
+    )
     of = [
         one.filter(pc.is_in(one["customer_id"], pc.cast(sorted(asked), "string"))) for one in (rows, reasons)
     ]
@@ -80,4 +84,4 @@ def _effect(row: dict[str, Any]) -> str:
     """
     if row.get("effect_low") is None:
         return f"{row['effect']:.4f}"
-    return f"{row['effect']:.4f} [{row['effect_low']:.4f}, {row['effect_high']:.4f}]"
+    return Estimate(row["effect"], row["effect_low"], row["effect_high"]).text(digits=4)

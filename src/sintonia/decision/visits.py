@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from sintonia.arrays import Ints, Times
 from sintonia.decision.hour_kernels import Visits
 from sintonia.interactions import Store
 from sintonia.interactions.gather import BUCKET
@@ -19,8 +19,6 @@ from sintonia.interactions.gather import BUCKET
 if TYPE_CHECKING:
     import duckdb
 
-Ints = NDArray[np.int64]
-Times = NDArray[np.datetime64]
 
 WEEK = 168  # hours
 MINUTE = 60_000_000  # microseconds
@@ -28,7 +26,7 @@ READ = ("customer_id", "kind", "occurred_at", "known_at", "utc_offset_minutes", 
 
 
 @dataclass(frozen=True)
-class Part:
+class VisitsOfCustomers:
     """The visits of some customers: their places among all, and to which hours of the week they came how often.
 
     `hour` and `weight` are as narrow as numbers allow: a customer comes at a few dozen hours, and all are kept.
@@ -51,7 +49,7 @@ class Clocks:
     The difference, and not the offset, is kept, for it stays when both change to summer time.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[VisitsOfCustomers]
     relative: Ints
 
 
@@ -75,13 +73,17 @@ def read_visits(
     order = np.argsort(whose, kind="stable")
     ends = np.searchsorted(whose[order], np.arange(len(buckets) + 1))
 
-    def one(at: int) -> "tuple[Part, Times, Ints]":
+    def one(at: int) -> "tuple[VisitsOfCustomers, Times, Ints]":
         return _read(store, buckets[at], order[ends[at] : ends[at + 1]], asked)
 
     last = np.full(len(asked.ids), np.datetime64("NaT", "us"))
     offset = np.zeros(len(asked.ids), np.int64)
     nowhere = order[: ends[0]]
-    parts = [Part(nowhere, Visits(np.zeros(len(nowhere) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2))]
+    parts = [
+        VisitsOfCustomers(
+            nowhere, Visits(np.zeros(len(nowhere) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2)
+        )
+    ]
     with ThreadPoolExecutor(threads) as pool:
         for part, when, minutes in pool.map(one, np.flatnonzero(np.diff(ends)).tolist()):
             last[part.rows], offset[part.rows] = when, minutes
@@ -99,7 +101,7 @@ def _buckets(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int)
     return np.where(merged, -1, told["bucket"].to_numpy()).astype(np.int64)
 
 
-def _read(store: Store, path: Path, rows: Ints, asked: Visiting) -> tuple[Part, Times, Ints]:
+def _read(store: Store, path: Path, rows: Ints, asked: Visiting) -> tuple[VisitsOfCustomers, Times, Ints]:
     """Return the visits in a bucket of the customers in these places, when each came last, and its offset then."""
     mine = asked.ids.take(pa.array(rows))
     table = store.read_customers(path, mine.to_pylist(), READ)
@@ -112,7 +114,9 @@ def _read(store: Store, path: Path, rows: Ints, asked: Visiting) -> tuple[Part, 
     who = place[ids.indices.to_numpy()[came]].astype(np.int64)
     at = table["occurred_at"].to_numpy()[came].astype("M8[us]")
     minutes = table["utc_offset_minutes"].fill_null(0).to_numpy()[came].astype(np.int64)
-    return Part(rows, _weekly(who, at, minutes, len(rows))), *_newest(who, at, minutes, len(rows))
+    return VisitsOfCustomers(rows, _weekly(who, at, minutes, len(rows))), *_newest(
+        who, at, minutes, len(rows)
+    )
 
 
 def _weekly(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import NONE
 from sintonia.decision.arms import POLICY
 from sintonia.decision.choosing import Case, Chosen
 from sintonia.decision.refusals import Refusals, numbered
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-BLOCK = 1 << 17
+ROWS_PER_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ def runner_up(chosen: Chosen) -> RunnerUp:
     n = len(chosen.option)
     option, margin = np.empty(n, np.int64), np.empty(n)
     price = chosen.allocation.prices.of_option
-    for first in range(0, n, BLOCK):
-        rows = slice(first, first + BLOCK)
+    for first in range(0, n, ROWS_PER_BLOCK):
+        rows = slice(first, first + ROWS_PER_BLOCK)
         kept = chosen.worth[rows] - price
         own = chosen.option[rows, np.newaxis]
         won = np.take_along_axis(kept, own, axis=1)[:, 0]

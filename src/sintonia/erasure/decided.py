@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sintonia.arrays import Bools
 from sintonia.erasure.person import Person, field_values, led_by
-from sintonia.erasure.traces import Bools, Traces
+from sintonia.erasure.traces import Traces
 from sintonia.identity.files import standing
 from sintonia.identity.state import NOBODY
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sintonia.arrays import Bools
 from sintonia.erasure.tombstones import Tombstones
-from sintonia.erasure.traces import Bools, Traces
+from sintonia.erasure.traces import Traces
 from sintonia.errors import InputError, unknown
 from sintonia.identity.explaining import find_customer
 from sintonia.identity.fields import PATTERNS

@@ -8,10 +8,11 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from sintonia.erasure.traces import Bools, Traces, json_cells
+from sintonia.arrays import Bools
+from sintonia.erasure.traces import Traces, json_cells
 
 DELIMITERS = (",", ";", "\t", "|")
-BLOCK = 1 << 24
+BYTES_PER_READ = 1 << 24
 """Bytes of text taken at a time."""
 
 LONGEST = 20
@@ -86,7 +87,7 @@ def _whole(lines: list[str], width: int, delimiter: str) -> list[str]:
 def _texts(file: IO[bytes]) -> Iterator[tuple[str, str]]:
     """Yield a file's text in blocks of whole lines, each with the encoding that gives its bytes back."""
     rest = b""
-    while block := file.read(BLOCK):
+    while block := file.read(BYTES_PER_READ):
         if not rest and block.startswith((b"\xff\xfe", b"\xfe\xff")):
             yield (block + file.read()).decode("utf-16"), "utf-16"
             return

@@ -16,7 +16,7 @@ from sintonia.engine import fetch_row
 from sintonia.errors import InputError
 from sintonia.sources.report import SiloReport
 
-FILE = "erased.json"
+TOMBSTONES_FILE = "erased.json"
 """The file in the workspace; a build reads it and never writes it."""
 
 ERASED = "erased"
@@ -51,7 +51,7 @@ def read_tombstones(workspace: Path) -> Tombstones:
     InputError
         When the file cannot be read: without it a build would bring back who was forgotten.
     """
-    path = workspace / FILE
+    path = workspace / TOMBSTONES_FILE
     if not path.exists():
         return Tombstones()
     try:
@@ -70,9 +70,9 @@ def entomb(workspace: Path, keys: Iterable[str]) -> Path:
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     # Sorted by hash: neither order nor neighbours tell which keys were one person's.
     whole = dict(sorted(({salted.hashed(key): now for key in keys} | dict(before.erased_at)).items()))
-    part = workspace / f".{FILE}.part"
+    part = workspace / f".{TOMBSTONES_FILE}.part"
     part.write_text(json.dumps({"salt": salted.salt, "erased_at": whole}, indent=1), encoding="utf-8")
-    return part.replace(workspace / FILE)
+    return part.replace(workspace / TOMBSTONES_FILE)
 
 
 def refuse_erased(

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
+from sintonia.arrays import Bools
 
 PLENTY = 200
 """How many words one pattern holds: RE2 keeps its automaton within a few megabytes."""

@@ -1,7 +1,7 @@
 """What a training leaves behind for others to judge: the review's figures, and the run MLflow keeps."""
 
 from sintonia.evidence.policy import policy_run
-from sintonia.evidence.review import story_of
+from sintonia.evidence.review import family_sizes_of
 from sintonia.evidence.training import fold_figures, training_run
 from sintonia.evidence.treated import Reported, policy_evidence
 from sintonia.evidence.whole import TrainingResult
@@ -9,9 +9,9 @@ from sintonia.evidence.whole import TrainingResult
 __all__ = [
     "Reported",
     "TrainingResult",
+    "family_sizes_of",
     "fold_figures",
     "policy_evidence",
     "policy_run",
-    "story_of",
     "training_run",
 ]

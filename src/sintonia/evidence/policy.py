@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from sintonia.config import TrainSettings
-from sintonia.estimates import Estimate
 from sintonia.evidence.treated import PolicyEvidence
-from sintonia.evidence.whole import model_run, plain
-from sintonia.review.sample import FILE
+from sintonia.evidence.whole import metric_key, model_run
+from sintonia.explained_sample import CONTRIBUTIONS_FILE
+from sintonia.intervals import Estimate
 from sintonia.review.treated import as_table
 from sintonia.run_files import CUSTOMERS, REVIEW
 from sintonia.runs import Run
@@ -44,7 +44,8 @@ def policy_run(
         What the figures rest on: logged propensities, or estimated ones.
     """
     values = {
-        f"{plain(name)}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
+        f"{metric_key(name)}.doubly_robust": of["doubly_robust"][0]
+        for name, of in figures["policies"].items()
     }
     difference, low, high = figures["gate"]["difference"]
     gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}
@@ -71,7 +72,7 @@ def policy_run(
             "study.json": dict(figures),
             REVIEW: json.loads(json.dumps(asdict(evidence.story))),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
-            FILE: as_table(evidence.decided),
+            CONTRIBUTIONS_FILE: as_table(evidence.decided),
         },
         predictions=decisions,
     )

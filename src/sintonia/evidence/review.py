@@ -6,31 +6,37 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.attributes import attribute_names
 from sintonia.config import ReasonsConfig
+from sintonia.drift_report import feature_shifts, label_rates
 from sintonia.evidence.whole import TrainingResult
 from sintonia.explain import Contributions, contributions, explained, swarms
 from sintonia.model import Explain
 from sintonia.reasons import Speaker
-from sintonia.review import Evidence, FoldFigures, LeakColumn, Part, ReviewData, feature_weights
-from sintonia.review.attributes import attribute_names
+from sintonia.review import DataPart, FoldFigures, LeakColumn, ModelEvidence, ReviewData, feature_weights
 from sintonia.review.customers import Beside, Customer, choose, tell
-from sintonia.review.data import Entry
-from sintonia.review.drift import label_rates, profiles
-from sintonia.review.groups import Judged, judge_fairness, judge_groups
+from sintonia.review.data import CatalogueEntry
 from sintonia.review.history import histories
-from sintonia.review.story import (
-    Retold,
-    Stability,
-    dependences,
+from sintonia.segments import (
+    ExplainedRows,
+    GroupResult,
+    ScoredTestRows,
+    judge_fairness,
+    judge_groups,
+    segment_names,
+)
+from sintonia.stability import (
+    DateStability,
+    FamilyStability,
+    date_stability,
+    family_stability,
     family_sums,
     family_weights,
-    retold,
-    stability,
+    feature_dependences,
 )
-from sintonia.review.what_if import what_ifs
-from sintonia.segments import Segment, judge_segments, segment_names
 from sintonia.tasks import define_label, describe, find_task
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
+from sintonia.what_if import what_ifs
 
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
@@ -67,36 +73,36 @@ def review_data(training: TrainingResult) -> ReviewData:
     )
 
 
-def evidence(training: TrainingResult) -> Evidence:
+def evidence(training: TrainingResult) -> ModelEvidence:
     """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
-    said = training.model.outcomes(training.test.values)
-    amount = find_task(training.settings.task).label == "amount"
-    unit = CENTS if amount else 1
-    customer = np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64)
-    judged = Judged(training.test.label.astype(np.float64) / unit, said / unit, customer, amount)
-    named = group_names(training, said)
+    scored = scored_test_rows(training)
+    named = group_names(training, training.model.outcomes(training.test.values))
     groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
     moved = sample.found
     sums = {} if moved is None else family_sums(moved, families)
-    return Evidence(
+    return ModelEvidence(
         families=() if moved is None else family_weights(moved, families),
-        dependences=() if moved is None else dependences(moved, sample.rows.values, seed),
-        stability=Stability((), (), {}) if moved is None else stability(_by_date(training)),
-        retold=Retold((), (), {}) if moved is None else retold(_by_model(training, families)),
+        dependences=() if moved is None else feature_dependences(moved, sample.rows.values, seed),
+        stability=DateStability((), (), {}) if moved is None else date_stability(_by_date(training)),
+        retold=FamilyStability((), (), {})
+        if moved is None
+        else family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
-        groups=judge_groups(judged, groups, (sample.place, sums)),
-        fairness=() if amount else judge_fairness(judged, named, training.settings.sensitive),
+        groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
+        fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
         if training.model.reference is None
-        else profiles(training.model.reference, training.test, said, seed),
+        else feature_shifts(
+            training.model.reference, training.test, training.model.outcomes(training.test.values), seed
+        ),
         leaks=tuple(
             LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
         ),
         catalogue=tuple(
-            Entry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
+            CatalogueEntry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
             for one in training.model.catalogue
         ),
     )
@@ -165,13 +171,13 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     return found
 
 
-def story_of(rows: Rows, families: Mapping[str, str], seed: int) -> Explain:
+def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
     """Return what says of any trees how far each family moves the scores of the same rows, on average."""
     some = _some(rows, seed)
     return lambda trees: _family_sizes(contributions(trees, some.values), families)
 
 
-def _some(rows: Rows, seed: int) -> Rows:
+def _some(rows: Dataset, seed: int) -> Dataset:
     return rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
 
 
@@ -204,7 +210,7 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
             f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
             f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
             for found in segments(training)
-            if found.fails
+            if found.wrong
         ),
         *(() if training.sample.found is not None else (UNEXPLAINED,)),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
@@ -218,18 +224,32 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     )
 
 
-def segments(training: TrainingResult) -> list[Segment]:
+def segments(training: TrainingResult) -> list[GroupResult]:
     """Return how calibrated the model is in each segment of the test rows; an amount has no calibration."""
-    if find_task(training.settings.task).label == "amount":
+    scored = scored_test_rows(training)
+    if scored.amount:
         return []
-    said = training.model.outcomes(training.test.values)
-    return judge_segments(training.test, said, training.settings.task.categories)
+    named = segment_names(training.test, scored.said, training.settings.task.categories)
+    order = list(named)
+    return sorted(judge_groups(scored, named, most=None), key=lambda one: (order.index(one.by), one.name))
 
 
-def part(name: str, rows: Rows, dates: Sequence[datetime]) -> Part:
+def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
+    """Return the test rows as groups are judged by: labels, what was predicted, customers; amounts in euros."""
+    amount = find_task(training.settings.task).label == "amount"
+    unit = CENTS if amount else 1
+    return ScoredTestRows(
+        label=training.test.label.astype(np.float64) / unit,
+        said=training.model.outcomes(training.test.values) / unit,
+        customer=np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64),
+        amount=amount,
+    )
+
+
+def part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
     """Return the size of the rows of these dates, and their label rate."""
     mine = rows.at(dates)
-    return Part(
+    return DataPart(
         name=name,
         as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
         rows=len(mine),

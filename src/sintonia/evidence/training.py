@@ -4,20 +4,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
 from sintonia.check import leak_figures
 from sintonia.evidence.review import customers, part, review_data, segments
-from sintonia.evidence.whole import TrainingResult, model_run, plain
+from sintonia.evidence.whole import TrainingResult, metric_key, model_run
+from sintonia.explained_sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.model import FoldResult
 from sintonia.provenance import short_hash
 from sintonia.review import drawings
-from sintonia.review.sample import FILE, as_table
 from sintonia.run_files import CUSTOMERS, REVIEW
-from sintonia.runs import Data, Nested, Run
+from sintonia.runs import ChildRun, Data, Run
+from sintonia.segments import GroupResult
 from sintonia.timeline import label_span
-from sintonia.tuning import Trial, Validated
+from sintonia.tuning import TuningTrial, Validated
 
 
 def training_run(training: TrainingResult) -> Run:
@@ -26,7 +28,7 @@ def training_run(training: TrainingResult) -> Run:
     leaks = leak_figures(training.leaks)
     lacks = list(training.enough.lacks)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
-        f"{plain(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
+        f"{metric_key(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
     }
     labels_until = f"{_labels_until(training):%Y-%m-%d}"
     return model_run(
@@ -54,10 +56,10 @@ def training_run(training: TrainingResult) -> Run:
             "sufficiency.json": training.enough.figures(),
             "folds.json": [asdict(fold) for fold in training.validated.folds],
             **({"tuning.json": asdict(found)} if (found := training.validated.search) else {}),
-            "segments.json": [asdict(segment) for segment in segments(training)],
+            "segments.json": [_segment(one) for one in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
-            FILE: as_table(training.sample),
+            CONTRIBUTIONS_FILE: sample_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
         predictions=training.predictions,
@@ -66,16 +68,22 @@ def training_run(training: TrainingResult) -> Run:
     )
 
 
-def _nested(validated: Validated) -> tuple[Nested, ...]:
+def _segment(one: GroupResult) -> dict[str, Any]:
+    """Return a segment as the run keeps it."""
+    kept = {"by": one.by, "name": one.name, "rows": one.rows, "predicted": one.predicted}
+    return {**kept, "gap": asdict(one.gap), "fails": one.wrong}
+
+
+def _nested(validated: Validated) -> tuple[ChildRun, ...]:
     """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
     if validated.search is None:
         return tuple(map(_nested_fold, validated.folds))
     return tuple(map(_nested_trial, validated.search.trials))
 
 
-def _nested_trial(trial: Trial) -> Nested:
+def _nested_trial(trial: TuningTrial) -> ChildRun:
     ended = {} if trial.loss is None else {"relative_loss": trial.loss}
-    return Nested(
+    return ChildRun(
         name=f"trial {trial.number}",
         metrics=ended,
         parameters={f"model.{name}": value for name, value in trial.settings.items()},
@@ -85,9 +93,9 @@ def _nested_trial(trial: Trial) -> Nested:
     )
 
 
-def _nested_fold(fold: FoldResult) -> Nested:
+def _nested_fold(fold: FoldResult) -> ChildRun:
     sizes = {"train_rows": fold.train_rows, "valid_rows": fold.valid_rows, "trees": fold.trees}
-    return Nested(
+    return ChildRun(
         f"fold {fold.as_of}",
         {**fold.figures, **sizes},
         tags={"sintonia.as_of": fold.as_of},

@@ -6,22 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Ints, Times
 from sintonia.config import ReasonsConfig
+from sintonia.effect_contributions import effect_contributions
 from sintonia.explain import importance, swarms
 from sintonia.interactions import Store
 from sintonia.reasons import Speaker
-from sintonia.review.customers import LISTED, Part, rest_of
-from sintonia.review.effects import moved_by
-from sintonia.review.history import History, histories
-from sintonia.review.story import family_weights
-from sintonia.review.treated import Decided, EffectStory, Gain, Swarmed, Treated, choose_treated
-from sintonia.review.what_if import Explained, Grid, WhatIf, answers, grids_of, told_grid
-from sintonia.training_set import Rows
+from sintonia.review.customers import LISTED, FeatureContribution, rest_of
+from sintonia.review.history import RecentInteractions, histories
+from sintonia.review.treated import (
+    EffectStory,
+    Gain,
+    PolicyExamples,
+    Swarmed,
+    Treated,
+    choose_treated,
+)
+from sintonia.stability import family_weights
+from sintonia.training_set import Dataset
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.log import Floats, Ints, Logged
-from sintonia.uplift.points import Points, Times
+from sintonia.uplift.log import Logged
+from sintonia.uplift.points import Points
 from sintonia.uplift.policies import best, gains
 from sintonia.uplift.saved import PolicyModel
+from sintonia.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
 
 EXPLAINED = 2000
 REASONS, LANGUAGE = 4, "en"
@@ -31,7 +39,7 @@ REASONS, LANGUAGE = 4, "en"
 class PolicyEvidence:
     """The evidence on a policy: decisions under sample numbers, those that teach, and what moves effects."""
 
-    decided: Decided
+    decided: PolicyExamples
     customers: tuple[Treated, ...]
     story: EffectStory
 
@@ -56,7 +64,7 @@ def policy_evidence(model: PolicyModel, store: Store, reported: Reported, seed: 
     )
 
 
-def decide_again(model: PolicyModel, reported: Reported, seed: int) -> Decided:
+def decide_again(model: PolicyModel, reported: Reported, seed: int) -> PolicyExamples:
     """Return a random sample of the decisions, one a customer, as the policy would have it."""
     log, effects = reported.log, model.effects
     drawn = np.random.default_rng(seed).permutation(len(log))
@@ -66,8 +74,8 @@ def decide_again(model: PolicyModel, reported: Reported, seed: int) -> Decided:
     said = model.predict(log.values)
     low, high = (gains(end, effects.actions) for end in effects.intervals(log.values))
     recommended, _ = best(said, log.eligible)
-    return Decided(
-        rows=Rows(
+    return PolicyExamples(
+        rows=Dataset(
             points.customer_id,
             reported.as_of[drawn],
             log.values,
@@ -83,7 +91,7 @@ def decide_again(model: PolicyModel, reported: Reported, seed: int) -> Decided:
         low=low,
         high=high,
         expected=_unseen(model, log, reported.everybody, seed),
-        moved=moved_by(effects, log.values, recommended),
+        moved=effect_contributions(effects, log.values, recommended),
     )
 
 
@@ -100,7 +108,7 @@ def _unseen(model: PolicyModel, log: Logged, everybody: Ints, seed: int) -> Floa
     return found
 
 
-def effect_story(decided: Decided, families: Mapping[str, str], seed: int) -> EffectStory:
+def effect_story(decided: PolicyExamples, families: Mapping[str, str], seed: int) -> EffectStory:
     """Return what moves the effects of recommended actions, families and features, largest first."""
     if not len(decided):
         return EffectStory(0, (), ())
@@ -115,7 +123,7 @@ def effect_story(decided: Decided, families: Mapping[str, str], seed: int) -> Ef
     )
 
 
-def _customers(model: PolicyModel, store: Store, decided: Decided) -> tuple[Treated, ...]:
+def _customers(model: PolicyModel, store: Store, decided: PolicyExamples) -> tuple[Treated, ...]:
     chosen = choose_treated(decided, model.config.threshold)
     places = [*chosen]
     dates = decided.rows.as_of.astype("datetime64[us]").tolist()
@@ -130,10 +138,10 @@ def _customers(model: PolicyModel, store: Store, decided: Decided) -> tuple[Trea
 
 
 def _treated(
-    decided: Decided,
+    decided: PolicyExamples,
     chosen: tuple[int, str],
     families: Sequence[str],
-    beside: tuple[tuple[str, ...], History, WhatIf],
+    beside: tuple[tuple[str, ...], RecentInteractions, WhatIf],
 ) -> Treated:
     at, kind = chosen
     rows, moved = decided.rows, decided.moved.values[at]
@@ -156,7 +164,10 @@ def _treated(
         mean=float(decided.moved.mean[at]),
         own=float(decided.moved.own[at]),
         cost=float(decided.costs[decided.recommended[at]]),
-        parts=tuple(Part(rows.names[one], _value(rows.values[at, one]), float(moved[one])) for one in listed),
+        parts=tuple(
+            FeatureContribution(rows.names[one], _value(rows.values[at, one]), float(moved[one]))
+            for one in listed
+        ),
         rest=rest_of(moved, listed, families),
         reasons=reasons,
         history=history,
@@ -165,21 +176,21 @@ def _treated(
 
 
 def _what_ifs(
-    model: PolicyModel, decided: Decided, places: Sequence[int], families: Sequence[str]
+    model: PolicyModel, decided: PolicyExamples, places: Sequence[int], families: Sequence[str]
 ) -> list[WhatIf]:
     """Return of each of these decisions which action would be best, and its gain, with other values of features."""
     told = Explained(decided.rows.names, families, decided.rows.values, decided.moved.values)
-    grids = grids_of(told, places)
+    grids = choose_grids(told, places)
 
-    def one(grid: Grid, said: Floats) -> WhatIf:
+    def one(grid: WhatIfGrid, said: Floats) -> WhatIf:
         action, gain = best(said, np.tile(decided.eligible[grid.row], (len(said), 1)))
-        return told_grid(told, grid, gain, action.tolist())
+        return what_if_of(told, grid, gain, action.tolist())
 
-    said = answers(model.predict, told, grids)
+    said = grid_outcomes(model.predict, told, grids)
     return [one(grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-def _reasons(model: PolicyModel, decided: Decided, places: Sequence[int]) -> list[tuple[str, ...]]:
+def _reasons(model: PolicyModel, decided: PolicyExamples, places: Sequence[int]) -> list[tuple[str, ...]]:
     """Return what moves the effect of each of these decisions in sentences, the strongest family first."""
     speaker = Speaker(model, ReasonsConfig(count=REASONS), LANGUAGE)
     found = []

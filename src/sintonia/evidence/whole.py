@@ -8,19 +8,19 @@ from typing import Any
 import pyarrow as pa
 
 from sintonia import __version__
-from sintonia.check import Finding
+from sintonia.check import LeakFinding
 from sintonia.config import TrainSettings
 from sintonia.estimates import Evaluation
+from sintonia.explained_sample import Sample, draw_sample
 from sintonia.features import as_csv, described
 from sintonia.interactions import Store
 from sintonia.model import Model, OutcomeModel
 from sintonia.provenance import code_hash, config_hash
-from sintonia.review.sample import Sample, draw_sample
 from sintonia.run_files import CATALOGUE, EVALUATION
-from sintonia.runs import Data, Nested, Run
+from sintonia.runs import ChildRun, Data, Run
 from sintonia.sufficiency import Sufficiency
 from sintonia.timeline import Split
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.tuning import Validated
 
 
@@ -31,16 +31,16 @@ class TrainingResult:
     settings: TrainSettings
     store: Store
     split: Split
-    rows: Rows
+    rows: Dataset
     model: OutcomeModel
     judged: Evaluation
     enough: Sufficiency
     predictions: pa.Table
     validated: Validated
-    leaks: Sequence[Finding] = ()
+    leaks: Sequence[LeakFinding] = ()
 
     @cached_property
-    def test(self) -> Rows:
+    def test(self) -> Dataset:
         """The rows that judge."""
         return self.rows.at(self.split.test)
 
@@ -61,7 +61,7 @@ def model_run(
     documents: Mapping[str, Any],
     predictions: pa.Table,
     data: Sequence[Data] = (),
-    nested: Sequence[Nested] = (),
+    nested: Sequence[ChildRun] = (),
 ) -> Run:
     """Return the run of any model: what all of them record, and what is added for its kind.
 
@@ -106,6 +106,6 @@ def flat(resolved: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
 
 
-def plain(name: str) -> str:
+def metric_key(name: str) -> str:
     """Return a model's name as a metric's name may be spelt."""
     return name.replace(" ", "_")

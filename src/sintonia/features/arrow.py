@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints, Numbers
 from sintonia.errors import InputError, hint
 from sintonia.features.cells import Cells
 from sintonia.features.histories import NO_TEXTS, Histories
-from sintonia.features.measures import Bools, Floats, Ints, Numbers
 from sintonia.features.order import placed, shared, text_bytes
 from sintonia.schema import INTERACTIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KEYS = ("customer_id", "occurred_at", "known_at")
+HISTORY_KEYS = ("customer_id", "occurred_at", "known_at")
 FRACTIONS = {column.name for column in INTERACTIONS.columns if column.sql_type in ("FLOAT", "DOUBLE")}
 
 
@@ -33,10 +33,10 @@ def histories(
     InputError
         When a column is missing, a key is null, or an amount is not whole.
     """
-    names = [name for name in dict.fromkeys(columns) if name not in KEYS]
-    ids, *moments = (column_array(interactions, name, key=True) for name in KEYS)
+    names = [name for name in dict.fromkeys(columns) if name not in HISTORY_KEYS]
+    ids, *moments = (column_array(interactions, name, key=True) for name in HISTORY_KEYS)
     cells = shared(lambda name: to_cells(column_array(interactions, name), name), names, threads)
-    arrays = dict(zip(KEYS[1:], map(times, moments), strict=True))
+    arrays = dict(zip(HISTORY_KEYS[1:], map(times, moments), strict=True))
     for name, one in zip(names, cells, strict=True):
         arrays |= {name: one.values} | ({} if one.missing is None else {f"no {name}": one.missing})
     has_ids = "interaction_id" in interactions.schema.names

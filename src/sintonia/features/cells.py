@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Bools, Ints, Numbers
 from sintonia.errors import ConfigError
-from sintonia.features.measures import Bools, Ints, Numbers
 
 
 class Cells(NamedTuple):
@@ -65,7 +65,7 @@ def renumbered(value: Cells, labels: Sequence[str | None]) -> Numbers:
     return np.array([*(place.get(label, -1) for label in own), -1])[value.values]
 
 
-def chosen(one: Cells, other: Cells, when: Bools) -> Cells:
+def select_cells(one: Cells, other: Cells, when: Bools) -> Cells:
     """Return one where the mask holds, the other elsewhere."""
     if one.labels is not None or other.labels is not None:
         raise ConfigError("A measure's CASE or COALESCE gives text; compare it inside instead.")

@@ -1,16 +1,11 @@
 """How terms make a feature, element by element: ratios, shares, smoothed rates, deviations, entropy."""
 
 from functools import reduce
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from sintonia.arrays import Floats, Ints, Numbers
 from sintonia.features.recording import operation
-
-Numbers: TypeAlias = npt.NDArray[Any]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def itself(value: Numbers) -> Numbers:

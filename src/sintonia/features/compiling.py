@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from sintonia.errors import ConfigError
-from sintonia.features.cells import Cells, chosen, either, or_none, or_not, renumbered
+from sintonia.features.cells import Cells, either, or_none, or_not, renumbered, select_cells
 from sintonia.features.operations import (
     DIVISIONS,
     NULL,
@@ -137,7 +137,7 @@ class Compiler(Generic[Rows]):
         def coalesced(rows: Rows) -> Cells:
             made = first(rows)
             for other in others:
-                made = chosen(made, other(rows), ~or_none(made))
+                made = select_cells(made, other(rows), ~or_none(made))
             return made
 
         return coalesced
@@ -155,7 +155,7 @@ class Compiler(Generic[Rows]):
             made = otherwise(rows)
             for truth, then in branches:
                 when = truth(rows)
-                made = chosen(then(rows), made, when.values & or_not(when.missing))
+                made = select_cells(then(rows), made, when.values & or_not(when.missing))
             return made
 
         return case

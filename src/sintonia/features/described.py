@@ -7,12 +7,12 @@ from typing import Any
 
 from sintonia.features.measures import Feature
 
-COLUMNS = ("name", "family", "window_days", "unit", "definition", "missing", "why")
+CATALOGUE_COLUMNS = ("name", "family", "window_days", "unit", "definition", "missing", "why")
 
 
 def described(features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Return one entry a feature: name, family, window in days (None: of all time), unit, and its sentences."""
-    return [{column: getattr(feature, column) for column in COLUMNS} for feature in features]
+    return [{column: getattr(feature, column) for column in CATALOGUE_COLUMNS} for feature in features]
 
 
 def as_csv(entries: Sequence[dict[str, Any]]) -> str:
@@ -20,11 +20,11 @@ def as_csv(entries: Sequence[dict[str, Any]]) -> str:
 
     Examples
     --------
-    >>> print(as_csv([dict.fromkeys(COLUMNS, "a, b") | {"window_days": None}]).splitlines()[1])
+    >>> print(as_csv([dict.fromkeys(CATALOGUE_COLUMNS, "a, b") | {"window_days": None}]).splitlines()[1])
     "a, b","a, b",,"a, b","a, b","a, b","a, b"
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, CATALOGUE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(entries)
     return text.getvalue()

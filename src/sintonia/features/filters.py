@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from sintonia.features.measures import LABELS, Among, Bools, Column, Filter, Ints
+from sintonia.arrays import Bools, Ints
+from sintonia.features.measures import LABELS, Among, Column, Filter
 
 CLASSES = 4096  # of a group of filters at most: its table stays in the second-level cache
 
@@ -74,12 +75,12 @@ def conditions(where: Filter) -> tuple[Condition, ...]:
     return tuple(asked)
 
 
-def groups(filters: Iterable[Filter]) -> list[Group]:
+def filter_groups(filters: Iterable[Filter]) -> list[Group]:
     """Return the filters in groups that classify a row by few enough columns for one table.
 
     Examples
     --------
-    >>> [group] = groups([Filter(channel="web"), Filter(kind="view"), Filter("web", "view")])
+    >>> [group] = filter_groups([Filter(channel="web"), Filter(kind="view"), Filter("web", "view")])
     >>> group.meets.shape  # web or not, view or not
     (3, 4)
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sintonia.behaviour.repeats import COLUMNS
+from sintonia.behaviour.repeats import PURCHASE_COLUMNS
 from sintonia.config import FeaturesConfig
 from sintonia.features import people
 from sintonia.features.families.response import brand_rates
@@ -40,7 +40,7 @@ def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
     if "identity" in config.families:
         levels |= people.link_levels((store.read_beside("links", path) for path in store.buckets), until)
     if "prior" in config.families:
-        bought = (store.read_bucket(path, columns=COLUMNS) for path in store.buckets)
+        bought = (store.read_bucket(path, columns=PURCHASE_COLUMNS) for path in store.buckets)
         prior = people.behavioural_prior(bought, store.read_merges(), until)
     return replace(fitted, levels=levels, prior=prior)
 

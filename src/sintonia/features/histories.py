@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Ints, Numbers
 from sintonia.features.cells import Cells
-from sintonia.features.measures import Ints, Numbers
 
 DAY = 86_400_000_000  # microseconds
 SPANS = 12  # bits of the number of equal spans that times fall into
@@ -128,7 +128,7 @@ def straight(block: Histories, line: Grid) -> tuple[Walks, bool]:
     from sintonia.features import stretches
 
     slices, seen = np.empty_like(block.occurred_at), np.empty_like(block.occurred_at)
-    late = stretches.place((block.occurred_at, block.known_at), line, (slices, seen))
+    late = stretches.slice_rows((block.occurred_at, block.known_at), line, (slices, seen))
     first = np.searchsorted(line.as_ofs, block.visible)
     last = np.full(len(block), len(line.as_ofs), np.int64)
     begin, end, out = block.starts[:-1], block.starts[1:], np.cumsum(last - first) - (last - first)

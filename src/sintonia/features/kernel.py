@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.features.histories import Grid, Histories, Walks, straight, unfold
-from sintonia.features.measures import Extreme, Floats, Floats32, Ints
+from sintonia.features.measures import Extreme
 from sintonia.features.plan import Plan
 from sintonia.features.sheet import Marks, Sheet, look_back, whole_numbers
 from sintonia.features.steps import Steps
@@ -79,7 +80,7 @@ def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
     if plan.sequels.n_slots:
         _sum(plan.sequels, sheet, (whole, columns))
     if plan.moments.n_slots:
-        ordered_loops.moments(sheet.course, *_wanted(plan.moments, sheet), floats)
+        ordered_loops.fill_positions(sheet.course, *_wanted(plan.moments, sheet), floats)
     for _, windows, (found, member) in plan.distinct:
         ordered_loops.distinct(sheet.course, made[member], made[found].rows, windows, whole)
     for one, windows, (values,) in plan.extremes:

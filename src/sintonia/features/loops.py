@@ -4,13 +4,12 @@ No walk reads another one's rows or results, and every sum runs over integers or
 customer's values do not depend on the block, the thread or the other customers. Importing this imports numba.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 A_SECOND = 1_000_000  # in microseconds
 TILE = 64  # snapshots written together: a few lines of memory of each result
@@ -51,7 +50,7 @@ class Wanted(NamedTuple):
 
 
 @compiled()
-def chosen(there: Array, values: Array, otherwise: int, made: Array) -> None:
+def fill_where(there: Array, values: Array, otherwise: int, made: Array) -> None:
     """Fill the values where something is there, and a number elsewhere.
 
     `numpy.where` guesses which comes next, and among rows in no order it guesses wrong: five times as slow.

@@ -1,14 +1,12 @@
 """The compiled machine that runs programs: every step on some rows at once, whose numbers stay near the processor."""
 
 from math import log2, sqrt
-from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 from sintonia.features.program import FRACTIONS, NAMES
-
-Array = np.ndarray[Any, Any]
 
 TILE = 256  # rows: of terms so long a stretch is fetched ahead, and registers lie in the second-level cache
 

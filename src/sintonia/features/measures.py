@@ -9,18 +9,11 @@ together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from sintonia.arrays import Numbers
 from sintonia.features.combine import itself
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats32: TypeAlias = npt.NDArray[np.float32]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Numbers: TypeAlias = npt.NDArray[Any]
 Labels: TypeAlias = str | tuple[str, ...] | None
 
 LABELS = ("channel", "kind", "category", "action_id", "source")

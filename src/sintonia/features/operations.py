@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sintonia.arrays import Numbers
 from sintonia.features.cells import Cells, either, or_none
-from sintonia.features.measures import Numbers
 
 if TYPE_CHECKING:
     from sqlglot import exp

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sintonia.features.measures import Ints, Numbers
+from sintonia.arrays import Ints, Numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa

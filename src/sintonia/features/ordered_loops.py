@@ -4,8 +4,9 @@ from math import exp, log
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-from sintonia.features.loops import Array, Course, Wanted
+from sintonia.features.loops import Course, Wanted
 
 MISSING = np.iinfo(np.int64).min  # of a value that is not there
 MICROSECONDS = 86_400_000_000.0  # of a day
@@ -13,7 +14,7 @@ LOG_2 = log(2.0)
 
 
 @compiled()
-def moments(course: Course, wanted: Wanted, values: Array, result: Array) -> None:
+def fill_positions(course: Course, wanted: Wanted, values: Array, result: Array) -> None:
     """Fill the values of all jobs (slot, position, column, row of the result) at every snapshot.
 
     Column -1 stands for the days since. The newest rows stand in a ring whose `depth` is a power of two, so that its

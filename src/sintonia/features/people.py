@@ -1,6 +1,5 @@
 """What features take from the past of all customers beside their interactions: attributes, identifiers, the prior."""
 
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,12 +9,12 @@ from sintonia.behaviour import Repeats, concatenate, count_repeats, fit_prior, r
 from sintonia.consent import PREFIX
 from sintonia.errors import NotEnoughDataError
 from sintonia.features.tables import BIRTH_YEAR, GENERATIONS, thousandths
+from sintonia.progress import log
 from sintonia.schema import CONTACT_FIELDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-log = logging.getLogger(__name__)
 
 FEWEST = 5
 """Customers who share a value before it is a level: one that fewer have could point to a person."""

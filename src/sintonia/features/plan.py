@@ -5,22 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
+from sintonia.arrays import Numbers
 from sintonia.features import recording
 from sintonia.features import terms as planned
-from sintonia.features.arrow import KEYS
+from sintonia.features.arrow import HISTORY_KEYS
 from sintonia.features.columns import columns_of
 from sintonia.features.combine import itself
 from sintonia.features.histories import DAY
-from sintonia.features.measures import (
-    DaysSince,
-    Decayed,
-    Distinct,
-    Extreme,
-    Feature,
-    Numbers,
-    Term,
-    Total,
-)
+from sintonia.features.measures import DaysSince, Decayed, Distinct, Extreme, Feature, Term, Total
 from sintonia.features.program import Program, program
 from sintonia.features.recording import Recording
 from sintonia.features.steps import Steps
@@ -73,7 +65,7 @@ class Plan:
     def reads(self) -> tuple[str, ...]:
         """The columns of the interactions to load: the keys, and those that terms of any table are made of."""
         beside = UNSUBSCRIBED if "attributes" in self.others else ()
-        return tuple(dict.fromkeys([*KEYS, *self.columns, *beside]))
+        return tuple(dict.fromkeys([*HISTORY_KEYS, *self.columns, *beside]))
 
     @property
     def n_terms(self) -> int:
@@ -135,7 +127,7 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
         steps=steps,
         totals=summed([term for term in sums if not planned.follows(term)]),
         sequels=planned.in_time(summed([term for term in sums if planned.follows(term)]), steps),
-        moments=planned.in_time(planned.moments(floats, steps), steps),
+        moments=planned.in_time(planned.position_slots(floats, steps), steps),
         distinct=planned.distinct([one for one in whole if isinstance(one, Distinct)], place, windows, steps),
         extremes=planned.extremes([one for one in floats if isinstance(one, Extreme)], place, windows, steps),
         decayed=planned.fading([one for one in floats if isinstance(one, Decayed)], place, DAY, steps),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.features.measures import Floats, Floats32, Ints
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.features.recording import FRACTION, Operation, Recording
 
 NAMES = [

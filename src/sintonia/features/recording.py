@@ -7,13 +7,13 @@ a value) is `UnrecordableError`, and the combination is then called with arrays,
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-Numbers: TypeAlias = npt.NDArray[Any]
+from sintonia.arrays import Numbers
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 TRUTH, WHOLE, FRACTION = "?qd"

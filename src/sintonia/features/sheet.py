@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Bools, Ints, Numbers
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells
 from sintonia.features.columns import HOUR
 from sintonia.features.histories import Walks
-from sintonia.features.measures import Bools, Column, Expression, Ints, Numbers
+from sintonia.features.measures import Column, Expression
 
 if TYPE_CHECKING:
     from sintonia.features.loops import Course
@@ -84,7 +85,7 @@ def earlier(cells: Cells, found: Found) -> Cells:
     """Return what a column held at the earlier rows that were found."""
     rows, none = found.rows, found.none
     if cells.labels is not None:
-        return Cells(chosen(~none, cells.values.take(rows), len(cells.labels)), None, cells.labels)
+        return Cells(fill_where(~none, cells.values.take(rows), len(cells.labels)), None, cells.labels)
     before = cells.take(rows)
     if not before.values.shape:  # one value of every row
         before = Cells(np.broadcast_to(before.values, rows.shape), before.missing)
@@ -105,17 +106,17 @@ def whole_numbers(columns: Sequence[tuple[Cells, Column]], missing: int, n_rows:
         if cells.missing is None:
             row[:] = values
         else:
-            chosen(~cells.missing, values, missing, row)
+            fill_where(~cells.missing, values, missing, row)
     return numbers
 
 
-def chosen(there: Bools, values: Numbers, otherwise: int, made: Ints | None = None) -> Ints:
+def fill_where(there: Bools, values: Numbers, otherwise: int, made: Ints | None = None) -> Ints:
     """Return (and fill, if it is given) the values where something is there, and a number elsewhere."""
     from sintonia.features import loops
 
     filled = np.empty(there.shape, np.int64) if made is None else made
     if there.shape == values.shape == filled.shape:
-        loops.chosen(there, values, otherwise, filled)
+        loops.fill_where(there, values, otherwise, filled)
     else:  # one value of every row
         filled[:] = np.where(there, values, otherwise)
     return filled

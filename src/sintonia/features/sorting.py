@@ -1,12 +1,9 @@
 """The compiled loops behind `order`: rows put to their customers, and each customer's sorted by time."""
 
-from typing import Any
-
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 SHORT = 16  # rows that insertion sorts faster than merging does
 

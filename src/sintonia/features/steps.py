@@ -9,27 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Numbers
 from sintonia.features.cells import Cells, or_not
 from sintonia.features.columns import CLOCK, named_texts
 from sintonia.features.expressions import evaluate, maker, names
 from sintonia.features.filters import Axis, Condition, conditions
-from sintonia.features.measures import (
-    Column,
-    Earlier,
-    Expression,
-    Filter,
-    Gap,
-    Level,
-    Numbers,
-    Previous,
-)
+from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
 from sintonia.features.sheet import (
     Look,
     Sheet,
     as_text,
-    chosen,
     clock,
     earlier,
+    fill_where,
     known_texts,
     look_back,
     places,
@@ -143,7 +135,7 @@ class Steps:
             return self._step(("ones", where), lambda on: np.where(on.made[mask], 1, missing), mask)
         values = self.whole(column, missing)
         key = ("chosen", where, column, missing)
-        return self._step(key, lambda on: chosen(on.made[mask], on.made[values], missing), mask, values)
+        return self._step(key, lambda on: fill_where(on.made[mask], on.made[values], missing), mask, values)
 
     def texts(self, where: Filter, column: str) -> int:
         """Return the number of the mask of a filter's rows that have a text in a column."""

@@ -1,19 +1,18 @@
 """The compiled loops behind `histories.unfold`: where rows fall, and which walks show each snapshot its rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 
 if TYPE_CHECKING:
     from sintonia.features.histories import Grid
 
-Array = np.ndarray[Any, Any]
-
 
 @compiled()
-def place(times: tuple[Array, Array], line: "Grid", placed: tuple[Array, Array]) -> int:
+def slice_rows(times: tuple[Array, Array], line: "Grid", placed: tuple[Array, Array]) -> int:
     """Fill each row's slice and the first snapshot that sees it, and return how many rows are seen late.
 
     `line.near` tells of equal spans of time between which two edges they begin, so that rows in any order find

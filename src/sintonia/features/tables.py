@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.consent import PREFIX, YES
 from sintonia.errors import InputError
 from sintonia.features.arrow import column_array, times, to_cells
 from sintonia.features.cells import Cells
 from sintonia.features.histories import DAY, Histories
-from sintonia.features.measures import Floats, Ints
 from sintonia.features.plan import UNSUBSCRIBED
 
 if TYPE_CHECKING:

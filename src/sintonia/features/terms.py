@@ -6,8 +6,9 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.columns import looks_back
-from sintonia.features.filters import Group, entries, groups
+from sintonia.features.filters import Group, entries, filter_groups
 from sintonia.features.measures import (
     Column,
     DaysSince,
@@ -15,8 +16,6 @@ from sintonia.features.measures import (
     Distinct,
     Extreme,
     Filter,
-    Floats,
-    Ints,
     Term,
     Total,
     Value,
@@ -106,7 +105,7 @@ def totals(
     return replace(made, straight=np.array(features, np.int64).reshape(-1, 3), values=values)
 
 
-def moments(floats: Sequence[Term], steps: Steps) -> Slots:
+def position_slots(floats: Sequence[Term], steps: Steps) -> Slots:
     """Return the slots of values at places in time, one for each filter; jobs of slot, place, column and row."""
     asked = [(row, term) for row, term in enumerate(floats) if isinstance(term, Value | DaysSince)]
     columns = tuple(dict.fromkeys(term.column for _, term in asked if isinstance(term, Value)))
@@ -133,7 +132,7 @@ def _values(columns: Sequence[Column], steps: Steps) -> tuple[tuple[int, Column]
 def _slots(
     brings: dict[Filter, list[tuple[int, int]]], jobs: Sequence[tuple[int, ...]], n_slots: int, steps: Steps
 ) -> Slots:
-    found = tuple(groups(brings))
+    found = tuple(filter_groups(brings))
     start, slot, column = entries(found, brings)
     job = np.array(jobs, np.int64).reshape(len(jobs), len(jobs[0]) if jobs else 3)
     levels = tuple(tuple((steps.levels(axis), len(axis)) for axis in group.axes) for group in found)

@@ -1,12 +1,9 @@
 """The compiled loops that number texts: equal texts get one number, in the order in which they first come."""
 
-from typing import Any
-
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 AHEAD = 512  # texts looked up together, so that the memory they wait for is fetched at once
 HALF = np.uint64(0xFFFFFFFF)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.errors import UnsupportedModelError
-from sintonia.forest.tables import Array, Columns, Forest, Leaves, Nodes, Steps, Tables, Trees
+from sintonia.forest.tables import Columns, Forest, Leaves, Nodes, ScoreSteps, Tables, Trees
 
 NODE = {"split_feature", "threshold", "decision_type", "left_child", "right_child", "internal_count"}
 CUTS = 255  # of one column, so that a rank is a byte
@@ -159,7 +160,7 @@ def _bitsets(
     return words, first_word, n_words
 
 
-def _steps(ends: tuple[Array, ...]) -> Steps:
+def _steps(ends: tuple[Array, ...]) -> ScoreSteps:
     """Return a step for each byte in which a node has leaves on its left."""
     byte = ends[0] // 8
     n_bytes = (ends[1] - 1) // 8 - byte + 1
@@ -167,7 +168,7 @@ def _steps(ends: tuple[Array, ...]) -> Steps:
     at = byte[node] + np.arange(node.size) - _starts(n_bytes)[node]
     first, middle = (np.clip(end[node] - 8 * at, 0, 8) for end in ends[:2])
     keep = 255 - (1 << middle) + (1 << first)
-    return Steps(node, at, keep.astype(np.uint8), at > byte[node])
+    return ScoreSteps(node, at, keep.astype(np.uint8), at > byte[node])
 
 
 def _leaves(

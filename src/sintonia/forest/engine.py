@@ -6,9 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.forest.reading import read_forest
-from sintonia.forest.tables import Array, Forest
+from sintonia.forest.tables import Forest
 
 ROWS_TO_SCORE, ROWS_TO_EXPLAIN = 100_000, 2_000  # below, loading numba (or once, compiling) takes longer
 SCORE_CHUNK, EXPLAIN_CHUNK = 4096, 1024  # rows in the hand of one thread
@@ -187,7 +188,7 @@ def _scores(forest: Forest, matrix: Array, n_threads: int, link: str) -> Array:
     def work(first: int, stop: int) -> None:
         codes, levels = _encoded(forest, matrix[first:stop], score_kernels.SCORE_ROWS)
         raw = np.empty(codes.shape[1:])
-        score_kernels.score(codes, levels, forest.tables, raw)
+        score_kernels.sum_trees(codes, levels, forest.tables, raw)
         scores[first:stop] = raw.ravel()[: stop - first]
         if link == "sigmoid":
             score_kernels.sigmoid(scores[first:stop], forest.slope)

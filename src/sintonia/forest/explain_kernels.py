@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 from sintonia.forest.score_kernels import outside
-from sintonia.forest.tables import Array
 
 if TYPE_CHECKING:
     from sintonia.forest.tables import Nodes, Tables

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-from sintonia.forest.tables import Array
 
 if TYPE_CHECKING:
     from sintonia.forest.tables import Columns, Nodes, Tables
@@ -85,7 +85,7 @@ def outside(codes: Array, levels: Array, block: int, nodes: "Nodes", words: Arra
 
 
 @compiled()
-def score(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None:
+def sum_trees(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None:
     """Fill `raw` (n_blocks, rows) with the sums of the trees' values, added in the order of the trees.
 
     QuickScorer (Lucchese et al. 2015): a row that goes right at a node cannot reach the leaves on its left,

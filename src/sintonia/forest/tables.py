@@ -1,11 +1,9 @@
 """A LightGBM model as flat arrays: what is compared, splits in preorder, what a score does, leaves."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-Array = np.ndarray[Any, Any]
+from sintonia.arrays import Array
 
 
 class Columns(NamedTuple):
@@ -37,7 +35,7 @@ class Nodes(NamedTuple):
     share: Array  # (n_nodes, 3) of training rows, by this feature alone: left, right, came here
 
 
-class Steps(NamedTuple):
+class ScoreSteps(NamedTuple):
     """What a score does: going right at `node` keeps only the bits `keep` of byte `byte`."""
 
     node: Array
@@ -70,7 +68,7 @@ class Tables(NamedTuple):
 
     columns: Columns
     nodes: Nodes
-    steps: Steps
+    steps: ScoreSteps
     leaves: Leaves
     trees: Trees
 

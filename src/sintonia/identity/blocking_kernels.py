@@ -1,12 +1,11 @@
 """The compiled pass over records' hashed parts of keys: who is in a group that a new record is in."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 class Groups(NamedTuple):

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Array
 from sintonia.identity.blocking import NAMES, key_parts
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _BATCH = 100_000
 
 _MET = pa.schema({"match_key": pa.int64(), "key": pa.int64(), "person": pa.int64(), "is_new": pa.bool_()})
 _NOBODY = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool)
-Array = np.ndarray[Any, Any]
 
 
 def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:

@@ -10,10 +10,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Ints
 from sintonia.engine import fetch_row
 from sintonia.identity.deterministic import choose_sightings, mapped_sightings
 from sintonia.identity.ids import confer_ids
-from sintonia.identity.linkage import Ints
 from sintonia.identity.state import NOBODY, Before
 
 MOST_CHANGED = 0.2

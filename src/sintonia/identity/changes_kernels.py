@@ -1,13 +1,11 @@
 """The compiled comparison of what silos say now with what an earlier build knew: two passes over one hash table."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 def compare(known: Array, first: Array, now: Array, arrived_at: Array) -> tuple[Array, Array]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.identity.comparisons import Comparison
 from sintonia.identity.findings import Agreement
 from sintonia.identity.scoring import splink_settings
-from sintonia.identity.training import Floats, Weights
+from sintonia.identity.training import Weights
 
 Spec = dict[str, Any]
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Ints
 from sintonia.errors import InputError
-from sintonia.identity.linkage import Ints, Pairs, average_linkage
+from sintonia.identity.linkage import Pairs, average_linkage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,7 +20,7 @@ def email(written: "pa.Array") -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    bare = pc.replace_substring_regex(spelling.plain(written), r"\s+|^mailto:|\+[^@]*(@)", r"\1")
+    bare = pc.replace_substring_regex(spelling.fold_case(written), r"\s+|^mailto:|\+[^@]*(@)", r"\1")
     bare = pc.replace_substring_regex(bare, r"@googlemail\.com$", "@gmail.com")
     google = pc.match_substring_regex(bare, r"[^@.]\.*@gmail\.com$")
     name = pc.replace_substring(pc.replace_substring_regex(bare, r"@gmail\.com$", ""), ".", "")

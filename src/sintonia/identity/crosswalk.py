@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+
+from sintonia.arrays import Ints
 
 if TYPE_CHECKING:
     from sintonia.identity.union_kernels import Growth
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,15 @@ def cluster(
     >>> list(zip(found.node.tolist(), found.root.tolist(), found.since.tolist(), found.until.tolist()))
     [(0, 0, 1, -1), (1, 1, 2, 9), (1, 0, 9, -1), (2, 1, 3, 9), (2, 0, 9, -1)]
     """
-    from sintonia.identity.union_kernels import grow
+    from sintonia.identity.union_kernels import grow_unions
 
     order = np.lexsort((right, left, arrived_at))
     weaknesses = np.zeros(len(left), np.int64) if weakness is None else weakness
     ties = (left[order], right[order], arrived_at[order], weaknesses[order])
     growth, ended = _apart(first_seen_at), np.empty((len(first_seen_at), 5), np.int64)
-    if (count := grow(growth, ties, ended)) > len(ended):
+    if (count := grow_unions(growth, ties, ended)) > len(ended):
         growth, ended = _apart(first_seen_at), np.empty((count, 5), np.int64)
-        grow(growth, ties, ended)
+        grow_unions(growth, ties, ended)
     nodes, holding = np.arange(len(first_seen_at)), np.full(len(first_seen_at), -1)
     last = (nodes, growth.root, growth.since, holding, growth.weak)
     columns = [np.concatenate(both) for both in zip(ended[:count].T, last, strict=True)]

@@ -8,9 +8,9 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from sintonia.arrays import Bools, Ints
 from sintonia.identity.comparisons import Comparison
-from sintonia.identity.guards import Bools
-from sintonia.identity.linkage import Before, Ints, Linked, Pairs, link_around, link_as_known
+from sintonia.identity.linkage import Before, Linked, Pairs, link_around, link_as_known
 from sintonia.identity.overrides import Overrides
 
 

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sintonia.arrays import Bools, Ints
 
 if TYPE_CHECKING:
     from sintonia.identity.union_kernels import Lists, Replay
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.identity import scoring, training
 from sintonia.identity.comparisons import Comparison
-from sintonia.identity.training import Evidence, Floats, Ints, Weights
+from sintonia.identity.training import Evidence, Weights
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Ints
+
 if TYPE_CHECKING:
     from sintonia.identity.linkage_kernels import Linkage
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 MOST_BITS = 10.0
 """What one pair may say for or against, in bits: beyond a thousand to one, weights are the model's vanity."""
@@ -81,7 +80,7 @@ class Linked:
 
 
 _NONE = np.zeros(0, np.int64)
-NOTHING = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
+NO_LINKS = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
 """No merge at all."""
 
 

@@ -5,13 +5,13 @@ of edges: halves 2e and 2e + 1 are the ends of edge e, each in the list of the g
 """
 
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
 
-Array = np.ndarray[Any, Any]
 Int = int | np.int64
 Offer = tuple[float, Int, Int, Int, Int, Int]
 """-average, the two groups, their sizes (an offer of other sizes is stale), the edge."""

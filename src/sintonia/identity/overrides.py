@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sintonia.errors import InputError, hint, unknown
 
-COLUMNS = ("left", "right", "decision")
+OVERRIDE_COLUMNS = ("left", "right", "decision")
 DECISIONS = ("must-link", "cannot-link")
 
 
@@ -52,12 +52,12 @@ def find_overrides(given: str | None) -> Overrides:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         rows, columns = list(reader), reader.fieldnames or []
-    for column in COLUMNS:
+    for column in OVERRIDE_COLUMNS:
         if column not in columns:
             raise InputError(f"'{path.name}' has no column '{column}'; {hint(column, columns)}")
     found: dict[str, list[tuple[str, str]]] = {decision: [] for decision in DECISIONS}
     for row in rows:
-        left, right, decision = ((row[column] or "").strip() for column in COLUMNS)
+        left, right, decision = ((row[column] or "").strip() for column in OVERRIDE_COLUMNS)
         if decision.lower() not in found:
             raise unknown(f"decision in '{path.name}':", decision, DECISIONS)
         if left != right:

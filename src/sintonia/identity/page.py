@@ -44,7 +44,7 @@ class Bar:
     length: float
 
 
-def render(report: Report) -> str:
+def render_identity_page(report: Report) -> str:
     """Return the report as one self-contained HTML page that opens offline; every value in it is masked.
 
     The same report gives the same bytes.

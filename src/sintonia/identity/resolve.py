@@ -1,6 +1,5 @@
 """Person records of the silos matched, and what follows: merges to tie, groups, tables for the next build."""
 
-import logging
 from dataclasses import dataclass
 
 import duckdb
@@ -8,12 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sintonia.arrays import Bools, Ints
 from sintonia.config import IdentityConfig, SourceConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.identity.comparisons import Comparison
 from sintonia.identity.decisions import Decided, Records, decide, implausible_pairs, ruled_pairs
 from sintonia.identity.learned import model_path, read_model
-from sintonia.identity.linkage import NOTHING, Bools, Ints, Pairs
+from sintonia.identity.linkage import NO_LINKS, Pairs
 from sintonia.identity.match import MatchConfig, Matches, match_pairs
 from sintonia.identity.newcomers import match_new
 from sintonia.identity.overrides import Overrides
@@ -21,8 +21,7 @@ from sintonia.identity.persons import collect_persons
 from sintonia.identity.remember import remember_matched, remember_model, remember_pairs, remember_records
 from sintonia.identity.standardise import standardise
 from sintonia.identity.state import Before
-
-log = logging.getLogger(__name__)
+from sintonia.progress import log
 
 _LEVELS = ("level_birth_date", "level_sex", "level_first_name")
 
@@ -59,7 +58,7 @@ def resolve(
     matched = _match(connection, fresh, people, config, before)
     if matched is None:
         nobody = people.key.slice(0, 0)
-        remember_matched(connection, nobody, nobody, NOTHING)
+        remember_matched(connection, nobody, nobody, NO_LINKS)
         return ()
     standard, found = matched
     pairs = _all_pairs(connection, found.pairs)

@@ -18,7 +18,7 @@ def text(column: "pa.ChunkedArray | pa.Array") -> "pa.Array":
     return pc.utf8_trim_whitespace(whole.cast(pa.string()))
 
 
-def plain(written: "pa.Array") -> "pa.Array":
+def fold_case(written: "pa.Array") -> "pa.Array":
     """Return the text in lower case without accents (NFKD, marks dropped)."""
     import pyarrow.compute as pc
 
@@ -30,7 +30,7 @@ def words(written: "pa.Array") -> "pa.Array":
     """Return the words of the text, letters and digits only; an apostrophe joins (D'Angelo is dangelo)."""
     import pyarrow.compute as pc
 
-    joined = pc.replace_substring_regex(plain(written), "['`\u2019\u00b4]", "")
+    joined = pc.replace_substring_regex(fold_case(written), "['`\u2019\u00b4]", "")
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(joined, r"[^\p{L}\p{N}]+", " "))
 
 
@@ -38,7 +38,7 @@ def squeezed(written: "pa.Array") -> "pa.Array":
     """Return the letters and digits of the text alone."""
     import pyarrow.compute as pc
 
-    return pc.replace_substring_regex(plain(written), r"[^\p{L}\p{N}]+", "")
+    return pc.replace_substring_regex(fold_case(written), r"[^\p{L}\p{N}]+", "")
 
 
 def known(written: "pa.Array") -> "pa.Array":

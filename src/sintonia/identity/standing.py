@@ -1,18 +1,15 @@
 """Which ties stand: those of shared identifiers, of matched records and of overrides, less what rules forbid."""
 
-import logging
-
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Ints
 from sintonia.config import IdentityConfig
 from sintonia.engine import fetch_row
 from sintonia.identity.guards import Rules, Ties, accepted
-from sintonia.identity.linkage import Ints
 from sintonia.identity.overrides import Overrides
-
-log = logging.getLogger(__name__)
+from sintonia.progress import log
 
 
 def settle_ties(connection: duckdb.DuckDBPyConnection, config: IdentityConfig, overrides: Overrides) -> None:

@@ -10,10 +10,9 @@ the matches that small tables have among their random pairs, and with m and the 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from sintonia.arrays import Floats, Ints
+
 _MOST_BITS = 300.0
 _TRUST = 1.0
 

@@ -1,12 +1,11 @@
 """Compiled loops over ties: which of them the rules let pass, and whose each identifier was as they arrived."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sintonia.arrays import Array
 from sintonia.compiled import compiled
-
-Array = np.ndarray[Any, Any]
 
 
 class Lists(NamedTuple):
@@ -119,7 +118,7 @@ class Growth(NamedTuple):
 
 
 @compiled()
-def grow(growth: Growth, ties: tuple[Array, Array, Array, Array], ended: Array) -> int:
+def grow_unions(growth: Growth, ties: tuple[Array, Array, Array, Array], ended: Array) -> int:
     """Return how many rows (node, root, since, until, weakness) ended as ties took nodes to other customers.
 
     `ties` are (left, right, arrived_at, weakness) in the order in which they arrived. The rows go to `ended`,

@@ -8,20 +8,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats
 from sintonia.errors import InputError
-from sintonia.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, Floats, TaskModel, percentile_of
+from sintonia.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, TaskModel, percentile_of
 from sintonia.lists.read import CustomerList
 from sintonia.scoring import band
 from sintonia.tasks import describe
 
 STATUS, WHY = "list_status", "list_reason"
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Column:
+class OutputColumn:
     """One of our columns: its name, and what its values are: text, a whole number, a share, euros."""
 
     name: str
@@ -39,14 +38,14 @@ class Column:
 
 
 ACTIONS = {
-    "next_best_action": Column("next_best_action"),
-    "channel": Column("channel"),
-    "send_at": Column("send_at"),
-    "effect": Column("effect", "effect"),
-    "runner_up": Column("runner_up"),
-    "arm": Column("arm"),
-    "assignment_probability": Column("assignment_probability", "effect"),
-    "next_best_action_reason": Column("next_best_action_reason"),
+    "next_best_action": OutputColumn("next_best_action"),
+    "channel": OutputColumn("channel"),
+    "send_at": OutputColumn("send_at"),
+    "effect": OutputColumn("effect", "effect"),
+    "runner_up": OutputColumn("runner_up"),
+    "arm": OutputColumn("arm"),
+    "assignment_probability": OutputColumn("assignment_probability", "effect"),
+    "next_best_action_reason": OutputColumn("next_best_action_reason"),
 }
 """What would be done ('none': nothing), where, when by the customer's clock, and why; empty for who was reached."""
 
@@ -80,21 +79,27 @@ class Answers:
     totals: Totals = field(default_factory=Totals)
 
     @property
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[OutputColumn]:
         """Our columns, in their order."""
         told = [column for one in self.models for column in self._of_task(one)]
-        return [Column(STATUS), Column(WHY), *told, *(ACTIONS.values() if self.acts else [])]
+        return [OutputColumn(STATUS), OutputColumn(WHY), *told, *(ACTIONS.values() if self.acts else [])]
 
-    def _of_task(self, one: TaskModel) -> list[Column]:
+    def _of_task(self, one: TaskModel) -> list[OutputColumn]:
         task = one.task
         if one.model.predicts_amounts:
-            said = [Column("expected_value", "euros"), Column("median_value", "euros")]
+            said = [OutputColumn("expected_value", "euros"), OutputColumn("median_value", "euros")]
         else:
-            said = [Column(f"{task}_propensity", "share")]
-            said = [Column("next_category"), *said] if one.model.task.categories else said
-        reasons = [Column(f"{task}_reason_{at + 1}") for at in range(self.reasons)]
-        more = [Column(f"{task}_{name}") for name in ("status", "as_of", "model")]
-        return [*said, Column(f"{task}_percentile", "count"), Column(f"{task}_band"), *reasons, *more]
+            said = [OutputColumn(f"{task}_propensity", "share")]
+            said = [OutputColumn("next_category"), *said] if one.model.task.categories else said
+        reasons = [OutputColumn(f"{task}_reason_{at + 1}") for at in range(self.reasons)]
+        more = [OutputColumn(f"{task}_{name}") for name in ("status", "as_of", "model")]
+        return [
+            *said,
+            OutputColumn(f"{task}_percentile", "count"),
+            OutputColumn(f"{task}_band"),
+            *reasons,
+            *more,
+        ]
 
     def check(self, customers: CustomerList) -> None:
         """Refuse a list that has one of our columns already.

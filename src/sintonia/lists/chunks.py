@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sintonia import tasks
+from sintonia.arrays import Floats
 from sintonia.config import ScoreSettings
-from sintonia.drift import Tally
+from sintonia.drift import BinCounts
 from sintonia.held import Shared, hold
 from sintonia.interactions import Store
 from sintonia.lists.rows import CUSTOMERS
@@ -29,8 +30,6 @@ from sintonia.training_set import assemble, share
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
 TALLIES = "sintonia.tallies"
 """The key of a file of scores under which it says where its customers lie among those the models learned from."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -127,10 +126,10 @@ def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str
     return {f"{scores.model.task.name}__{name}": values.take(place) for name, values in found.items()}
 
 
-def tallies(spool: Spool, names: Sequence[str], task: str) -> list[Tally]:
+def tallies(spool: Spool, names: Sequence[str], task: str) -> list[BinCounts]:
     """Return where the customers of each chunk lie among those a task's model learned from; none if it does not say."""
     found = (json.loads(pq.read_schema(spool.path(name)).metadata[TALLIES.encode()]) for name in names)
-    return [Tally(tuple(np.array(one) for one in counted[task])) for counted in found if task in counted]
+    return [BinCounts(tuple(np.array(one) for one in counted[task])) for counted in found if task in counted]
 
 
 def percentile_starts(spool: Spool, names: Sequence[str], task: str) -> tuple[Floats, int]:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from sintonia.errors import InputError
-from sintonia.lists.text import BLOCK, blocks, opened, records
+from sintonia.lists.text import BYTES_PER_BLOCK, blocks, opened, records
 
 DELIMITERS = ("\t", ";", "|", ",", "^", ":")
 """What may part cells, what is rarer inside them first."""
@@ -83,7 +83,7 @@ def find_dialect(path: Path) -> Dialect:
     preamble = re.match(r"sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
     text = text[preamble.end() :] if preamble else text
     lines = io.StringIO(text, newline="").readlines()
-    judged = lines[:-1] if len(sample) == BLOCK and len(lines) > 1 else lines
+    judged = lines[:-1] if len(sample) == BYTES_PER_BLOCK and len(lines) > 1 else lines
     delimiter = preamble[1] if preamble else _delimiter(judged)
     return Dialect(
         encoding=encoding,
@@ -183,7 +183,7 @@ def _decimal(lines: list[str], delimiter: str) -> str:
     return "," if counts[","] > counts["."] else "."
 
 
-def rows_of(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
+def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
     """Yield the list's records, header first: cells, and what is wrong with the record ("" when nothing is).
 
     Blank lines between rows are records without cells; those at either end are none.

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from sintonia.lists.answers import Column
+from sintonia.lists.answers import OutputColumn
 from sintonia.lists.cells import python_cells
 from sintonia.lists.dialect import Dialect
 from sintonia.lists.read import CustomerList
@@ -34,7 +34,7 @@ class Writer(Protocol):
         """Write rows; `lines` are those of the JSON Lines they come from."""
 
 
-def form_of(customers: CustomerList, columns: Sequence[Column], out: Path) -> Form:
+def form_of(customers: CustomerList, columns: Sequence[OutputColumn], out: Path) -> Form:
     """Return what the scored list has: the list's own columns and ours behind them."""
     schema = customers.schema
     own: tuple[pa.DataType | None, ...] = (

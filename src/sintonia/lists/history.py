@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sintonia.arrays import Floats
 from sintonia.interactions import Store
-from sintonia.lists.chunks import OUTCOME, Floats, TaskModel, percentile_of
+from sintonia.lists.chunks import OUTCOME, TaskModel, percentile_of
 from sintonia.lists.keys import quoted
 from sintonia.lists.spool import Spool, whole
 from sintonia.scoring import band
@@ -38,7 +39,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """What changed of a task against the last list of the same name, by customer.
 
     `higher` and `lower` count those of both lists whose band rose or fell, and `same` the others; means are of
@@ -94,7 +95,7 @@ def write_history(
                     file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
 
 
-def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[Change]:
+def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
     """Return what changed against the last list of the same name, task by task; nothing when there is none."""
     others = [other for other in path.parent.glob("*.parquet") if other != path]
     dated = [(scored, other) for other in others if (scored := _scored_at(other)) is not None]
@@ -111,7 +112,7 @@ def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[Change]
         FROM read_parquet({quoted(path)}) AS now
         FULL JOIN read_parquet({quoted(before)}) AS before USING (task, customer_id)
         GROUP BY task ORDER BY task""").fetchall()
-    return [Change(row[0], since, *row[1:]) for row in rows]
+    return [ScoreChange(row[0], since, *row[1:]) for row in rows]
 
 
 def _scored_at(path: Path) -> datetime | None:

@@ -24,7 +24,7 @@ def find_header(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def rows_of(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], str]]:
+def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], str]]:
     """Yield each line's values by the header, with what is wrong with it; objects and lists stay JSON.
 
     Of a line that is no object the text stands in the first cell.

@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.expectation import expected_total
+from sintonia.intervals import Z95
 from sintonia.lists.answers import Totals
 from sintonia.lists.chunks import TaskModel
-from sintonia.lists.history import Change
+from sintonia.lists.history import ScoreChange
 from sintonia.lists.rows import STATUSES
 from sintonia.pages import count, number, template
 from sintonia.tasks import describe
 
 LISTED = 12
-_Z95 = 1.959963984540054
 
 
-def render(
+def render_list_page(
     told: tuple[str, str, Sequence[str]],
     models: Sequence[TaskModel],
     totals: Totals,
-    changes: Sequence[Change],
+    changes: Sequence[ScoreChange],
 ) -> str:
     """Return the page as self-contained HTML: no script, no network, nobody's data.
 
@@ -85,14 +85,14 @@ def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
         return count(round(found.value)), f"{count(max(round(found.low), 0))} to {count(round(found.high))}"
     if one.model.predicts_amounts:
         return f"{number(total / 100, 2)} EUR", ""
-    half = _Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
+    half = Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
     customers = int(totals.sums[f"{one.task} customers"])
     return count(
         round(total)
     ), f"{count(max(round(total - half), 0))} to {count(min(round(total + half), customers))}"
 
 
-def _change(one: Change, amounts: set[str]) -> dict[str, Any]:
+def _change(one: ScoreChange, amounts: set[str]) -> dict[str, Any]:
     unit, digits = (100, 2) if one.task in amounts else (1, 4)
     means = {
         name: "" if value is None else number(value / unit, digits)

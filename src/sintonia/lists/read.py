@@ -13,7 +13,7 @@ import pyarrow as pa
 from sintonia.errors import InputError, hint
 from sintonia.lists import json_lines, sheets
 from sintonia.lists.cells import cell_text, python_cells
-from sintonia.lists.dialect import Dialect, find_dialect, rows_of
+from sintonia.lists.dialect import Dialect, delimited_rows, find_dialect
 from sintonia.lists.text import blocks
 
 Records = Iterator[tuple[Sequence[Any], str]]
@@ -149,10 +149,10 @@ def _named_like_a_list(entry: Path) -> bool:
 
 def _read_text(path: Path, limit: int | None) -> CustomerList:
     dialect = find_dialect(path)
-    header = next(rows_of(path, dialect), ([], ""))[0]
+    header = next(delimited_rows(path, dialect), ([], ""))[0]
 
     def records() -> Records:
-        return islice(rows_of(path, dialect), 1, None)
+        return islice(delimited_rows(path, dialect), 1, None)
 
     return CustomerList(path, "csv", tuple(header), digest(path), str(dialect), dialect, limit, records)
 
@@ -165,7 +165,7 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
     name, header = sheets.find_sheet(path)
 
     def records() -> Records:
-        return islice(((cells, "") for cells in sheets.rows_of(path, name)), 1, None)
+        return islice(((cells, "") for cells in sheets.sheet_rows(path, name)), 1, None)
 
     whole = tuple(cell_text(cell) for cell in header)
     return CustomerList(
@@ -179,7 +179,7 @@ def _read_json(path: Path, limit: int | None) -> CustomerList:
         raise InputError(f"The list '{path.name}' has no key in any of its lines; give each customer's.")
 
     def records() -> Records:
-        return json_lines.rows_of(path, header)
+        return json_lines.json_rows(path, header)
 
     return CustomerList(path, "json", header, digest(path), "JSON Lines", limit=limit, records=records)
 

@@ -1,6 +1,5 @@
 """A list scored from end to end: rows located, customers scored chunk by chunk, rows written in their places."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,10 +10,9 @@ import pyarrow as pa
 
 from sintonia import __version__
 from sintonia.config import ScoreSettings
-from sintonia.drift import Tally, Watched, drift_of, watch
+from sintonia.drift import BinCounts, Watched, drift_of_model, watch
 from sintonia.engine import drop_tables
-from sintonia.erasure.tombstones import FILE as TOMBSTONES
-from sintonia.erasure.tombstones import read_tombstones
+from sintonia.erasure.tombstones import TOMBSTONES_FILE, read_tombstones
 from sintonia.errors import SintoniaError
 from sintonia.interactions import Store
 from sintonia.lists import json_lines
@@ -22,22 +20,20 @@ from sintonia.lists.acting import ACTED, Act, write_actions
 from sintonia.lists.answers import Answers, Totals
 from sintonia.lists.chunks import Scoring, TaskModel, percentile_starts, score_chunks, tallies
 from sintonia.lists.form import form_of
-from sintonia.lists.history import Change, changes, history_path, write_history
+from sintonia.lists.history import ScoreChange, changes, history_path, write_history
 from sintonia.lists.keys import Keys, find_key, quoted
 from sintonia.lists.layout import SendFiles, check_layout
-from sintonia.lists.page import render
+from sintonia.lists.page import render_list_page
 from sintonia.lists.read import Chunk, CustomerList, digest, read_list
 from sintonia.lists.rows import LOCATED, ROWS, Located, locate, regrouped, suppress
 from sintonia.lists.spool import Spool, open_spool, whole
 from sintonia.lists.write import check_size, ending, writing
 from sintonia.memory import release
-from sintonia.progress import counter
+from sintonia.progress import counter, log
 from sintonia.tasks import label_kinds
 
 if TYPE_CHECKING:
     import duckdb
-
-log = logging.getLogger("sintonia")
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ class Scored:
     models: Sequence[TaskModel]
     totals: Totals
     files: tuple[Path, ...]
-    changes: Sequence[Change] = ()
+    changes: Sequence[ScoreChange] = ()
     watched: Mapping[str, Watched] = field(default_factory=dict)
 
 
@@ -93,7 +89,7 @@ def score_list(
     starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
     answers = Answers(models, settings.bands, settings.reasons.count, starts, act is not None)
     files = _write(connection, Written(customers, located, answers, out, kind), settings, spool)
-    changed: list[Change] = []
+    changed: list[ScoreChange] = []
     if settings.limit is None and models:
         path = history_path(store, customers.path.name.partition(".")[0], told)
         write_history(path, spool, names, models, starts, settings.bands)
@@ -102,12 +98,12 @@ def score_list(
     with whole(page) as part:
         warned = [said for one in watched.values() for said in (*one.warnings, *one.refusals)]
         told_of = (customers.path.name, located.told, warned)
-        part.write_text(render(told_of, models, answers.totals, changed), "utf-8")
+        part.write_text(render_list_page(told_of, models, answers.totals, changed), "utf-8")
     spool.remove()
     return Scored(customers, located, models, answers.totals, (files[0], page, *files[1:]), changed, watched)
 
 
-def _watch(store: Store, one: TaskModel, counted: list[Tally], settings: ScoreSettings) -> Watched:
+def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> Watched:
     """Return how far a list and its model are from the training, said in the log.
 
     Raises
@@ -116,7 +112,7 @@ def _watch(store: Store, one: TaskModel, counted: list[Tally], settings: ScoreSe
         When a bound of the settings is passed and nobody insists.
     """
     newest = store.data_until(label_kinds(one.model.task))
-    watched = watch(one.model, drift_of(one.model, counted), (one.as_of, newest), settings.drift)
+    watched = watch(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
     for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
         log.warning("%s", said)
     watched.refuse(settings.force)
@@ -187,7 +183,7 @@ def _told(
     suppressed = digest(Path(settings.suppress)) if settings.suppress else None
     by = [(one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models]
     asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
-    tombstones = Path(settings.workspace) / TOMBSTONES
+    tombstones = Path(settings.workspace) / TOMBSTONES_FILE
     erased = digest(tombstones) if tombstones.is_file() else None
     acted = (settings.tasks, settings.features, settings.engagement, settings.as_of)
     return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]

@@ -28,13 +28,13 @@ def find_sheet(path: Path) -> tuple[str, list[Any]]:
     with _workbook(path) as book:
         names = [sheet.title for sheet in book.worksheets]
     for name in names:
-        header = next(rows_of(path, name), None)
+        header = next(sheet_rows(path, name), None)
         if header is not None:
             return name, header
     raise InputError(f"The list '{path.name}' has nothing in it; give at least one row.")
 
 
-def rows_of(path: Path, sheet: str) -> Iterator[list[Any]]:
+def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
     """Yield a sheet's rows from the first that is not blank to the last, blank ones between without cells."""
     blank, width = 0, 0
     with _workbook(path) as book:

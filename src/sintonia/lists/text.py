@@ -11,7 +11,7 @@ from typing import IO, cast
 
 from sintonia.errors import InputError
 
-BLOCK = 1 << 20
+BYTES_PER_BLOCK = 1 << 20
 """Bytes read at a time."""
 
 BATCH = 4096
@@ -26,7 +26,7 @@ def opened(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
 
 
-def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
+def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
     """Yield the unpacked bytes of a file block by block.
 
     Raises

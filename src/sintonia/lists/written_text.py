@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any
 from sintonia.lists.cells import cell_text, tamed
 from sintonia.lists.delimited import delimited, texts_of
 from sintonia.lists.form import Form, cells_of, unique
-
-log = logging.getLogger("sintonia")
+from sintonia.progress import log
 
 
 @contextmanager

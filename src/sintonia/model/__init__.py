@@ -1,6 +1,6 @@
 """Models: trained tasks, how they are fitted, and the shared bins that folds and trials grow on."""
 
-from sintonia.model.boosting import Binned, Grown, Objective, Part, bin_rows, grow, regrow
+from sintonia.model.boosting import Binned, BoostedTrees, FitRows, TreeObjective, bin_rows, grow_trees, regrow
 from sintonia.model.fitting import fit_model
 from sintonia.model.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
 from sintonia.model.model import LightGBMModel, OutcomeModel
@@ -10,19 +10,19 @@ from sintonia.model.protocol import Model
 __all__ = [
     "Binned",
     "BinnedFolds",
+    "BoostedTrees",
     "Explain",
+    "FitRows",
     "FoldResult",
-    "Grown",
     "LightGBMModel",
     "Model",
-    "Objective",
     "OutcomeModel",
     "OwnModel",
-    "Part",
+    "TreeObjective",
     "bin_folds",
     "bin_rows",
     "fit_model",
-    "grow",
+    "grow_trees",
     "own_estimator",
     "regrow",
     "validate",

@@ -7,27 +7,26 @@ Bins are edges of the features' values and see no label.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Indices
 from sintonia.config import ModelConfig
 from sintonia.errors import unknown
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 if TYPE_CHECKING:
     import lightgbm
 
-Floats: TypeAlias = NDArray[np.float64]
-Places: TypeAlias = NDArray[np.intp]
 
 CATEGORICAL = ("category__which",)
 """Columns that hold the place of a category, not a number."""
 
 
 @dataclass(frozen=True)
-class Objective:
+class TreeObjective:
     """What trees are grown for, in LightGBM's names: the loss they go down, and the one that stops them."""
 
     name: str
@@ -35,20 +34,20 @@ class Objective:
     parameters: tuple[tuple[str, float], ...] = ()
 
 
-BINARY = Objective("binary", "binary_logloss")
+BINARY = TreeObjective("binary", "binary_logloss")
 # Between Poisson (1) and gamma (2): many customers spend nothing, the others widely.
-TWEEDIE = Objective("tweedie", "tweedie", (("tweedie_variance_power", 1.5),))
-MEDIAN = Objective("regression_l1", "l1")
+TWEEDIE = TreeObjective("tweedie", "tweedie", (("tweedie_variance_power", 1.5),))
+MEDIAN = TreeObjective("regression_l1", "l1")
 
 
 @dataclass(frozen=True)
 class Binned:
     """Rows and their bins."""
 
-    rows: Rows
+    rows: Dataset
     data: "lightgbm.Dataset"
 
-    def part(self, places: Places, target: Floats) -> "lightgbm.Dataset":
+    def part(self, places: Indices, target: Floats) -> "lightgbm.Dataset":
         """Return the binned rows of these places, ascending, with their part of the target.  # (n_rows,)"""
         some = self.data.subset(places)
         some.construct()
@@ -56,7 +55,7 @@ class Binned:
 
 
 @dataclass(frozen=True)
-class Grown:
+class BoostedTrees:
     """A forest of one output, and how many trees served the judging rows best (all, where none judged)."""
 
     booster: "lightgbm.Booster"
@@ -69,14 +68,14 @@ class Grown:
 
 
 @dataclass(frozen=True)
-class Part:
+class FitRows:
     """One fit of several on the same bins: the places of the rows that teach and of those that judge."""
 
-    train: Places
-    valid: Places
+    train: Indices
+    valid: Indices
 
 
-def bin_rows(rows: Rows, config: ModelConfig) -> Binned:
+def bin_rows(rows: Dataset, config: ModelConfig) -> Binned:
     """Return the rows with their values in at most `config.max_bin` bins a feature."""
     import lightgbm
 
@@ -92,14 +91,14 @@ def bin_rows(rows: Rows, config: ModelConfig) -> Binned:
     return Binned(rows, data)
 
 
-def grow(
+def grow_trees(
     binned: Binned,
     target: Floats,
-    part: Part,
+    part: FitRows,
     config: ModelConfig,
     seed: int,
-    objective: Objective = BINARY,
-) -> Grown:
+    objective: TreeObjective = BINARY,
+) -> BoostedTrees:
     """Return trees grown on a part's training rows until its judging rows, later in time, get no better."""
     import lightgbm
 
@@ -112,21 +111,28 @@ def grow(
         callbacks=[lightgbm.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
     loss = booster.best_score["valid_0"][objective.metric]
-    return Grown(booster, max(booster.best_iteration, 1), float(loss))
+    return BoostedTrees(booster, max(booster.best_iteration, 1), float(loss))
 
 
 def regrow(
-    binned: Binned, target: Floats, trees: int, config: ModelConfig, seed: int, objective: Objective = BINARY
-) -> Grown:
+    binned: Binned,
+    target: Floats,
+    trees: int,
+    config: ModelConfig,
+    seed: int,
+    objective: TreeObjective = BINARY,
+) -> BoostedTrees:
     """Return so many trees grown on all rows."""
     import lightgbm
 
     told = parameters(config, seed, objective, binned.rows.names)
     everything = binned.part(np.arange(len(binned.rows)), target)
-    return Grown(lightgbm.train(told, everything, num_boost_round=trees), trees, float("nan"))
+    return BoostedTrees(lightgbm.train(told, everything, num_boost_round=trees), trees, float("nan"))
 
 
-def parameters(config: ModelConfig, seed: int, objective: Objective, names: Sequence[str]) -> dict[str, Any]:
+def parameters(
+    config: ModelConfig, seed: int, objective: TreeObjective, names: Sequence[str]
+) -> dict[str, Any]:
     """Return LightGBM's parameters: no class weights, and the same text for the same seed, settings and data.
 
     Raises

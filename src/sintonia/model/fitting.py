@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sintonia.calibration import fit_amounts
-from sintonia.calibrator import Calibrator
+from sintonia.arrays import Floats
+from sintonia.calibration import Calibrator, fit_amounts
 from sintonia.config import LIGHTGBM, TrainSettings
 from sintonia.errors import NotEnoughDataError
 from sintonia.features import Fitted
@@ -15,22 +15,21 @@ from sintonia.model.boosting import (
     MEDIAN,
     TWEEDIE,
     Binned,
-    Floats,
-    Grown,
-    Objective,
-    Part,
+    BoostedTrees,
+    FitRows,
+    TreeObjective,
     bin_rows,
-    grow,
+    grow_trees,
     regrow,
 )
 from sintonia.model.model import LightGBMModel, OutcomeModel
 from sintonia.model.own import calibrated, fit_own
 from sintonia.tasks import find_task
-from sintonia.training_set import Rows, concatenate
+from sintonia.training_set import Dataset, concatenate
 
 
 def fit_model(
-    train: Rows, valid: Rows, settings: TrainSettings, fitted: Fitted, store: Store
+    train: Dataset, valid: Dataset, settings: TrainSettings, fitted: Fitted, store: Store
 ) -> OutcomeModel:
     """Return a model of train and validation rows, which the validation rows calibrated.
 
@@ -59,7 +58,7 @@ def fit_model(
     return fit_own(train, valid, settings, empty)
 
 
-def fit_trees(train: Rows, valid: Rows, settings: TrainSettings, empty: LightGBMModel) -> LightGBMModel:
+def fit_trees(train: Dataset, valid: Dataset, settings: TrainSettings, empty: LightGBMModel) -> LightGBMModel:
     """Return an empty model with LightGBM's trees, whose number and calibration the validation rows chose.
 
     First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
@@ -68,7 +67,7 @@ def fit_trees(train: Rows, valid: Rows, settings: TrainSettings, empty: LightGBM
     """
     binned = bin_rows(concatenate([train, valid]), settings.model)
     places = np.arange(len(binned.rows))
-    part = Part(places[: len(train)], places[len(train) :])
+    part = FitRows(places[: len(train)], places[len(train) :])
     target = binned.rows.label.astype(np.float64)
     if not empty.predicts_amounts:
         grown, whole = _twice(binned, target, part, settings, BINARY)
@@ -88,15 +87,15 @@ def fit_trees(train: Rows, valid: Rows, settings: TrainSettings, empty: LightGBM
 
 
 def _twice(
-    binned: Binned, target: Floats, part: Part, settings: TrainSettings, objective: Objective
-) -> tuple[Grown, str]:
+    binned: Binned, target: Floats, part: FitRows, settings: TrainSettings, objective: TreeObjective
+) -> tuple[BoostedTrees, str]:
     """Return what grew on the training rows, and the text of what then grew on all."""
-    grown = grow(binned, target, part, settings.model, settings.seed, objective)
+    grown = grow_trees(binned, target, part, settings.model, settings.seed, objective)
     whole = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
     return grown, whole.booster.model_to_string()
 
 
-def _need_both(part: str, rows: Rows, amount: bool) -> None:
+def _need_both(part: str, rows: Dataset, amount: bool) -> None:
     if amount and not rows.label.any():
         raise NotEnoughDataError(
             f"Nothing was spent in the {len(rows)} {part} rows; use more customers, dates or a longer horizon."

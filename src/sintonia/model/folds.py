@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from sintonia.arrays import Indices
 from sintonia.config import ModelConfig, TrainSettings
-from sintonia.model.boosting import BINARY, TWEEDIE, Objective, Places, bin_rows, parameters
+from sintonia.model.boosting import BINARY, TWEEDIE, TreeObjective, bin_rows, parameters
 from sintonia.tasks import find_task
 from sintonia.timeline import Fold
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 if TYPE_CHECKING:
-    from lightgbm import Booster, Dataset
+    import lightgbm
 
 QUANTISED_FROM = 100_000
 """Rows from which gradients are rounded to a few levels while settings are compared: it halves the time of a fit."""
@@ -29,7 +30,7 @@ LEAVES = 5
 Watch = Callable[[int, int, float], None]
 """Told of a fold (from 0), a number of trees and the best loss until then; what it raises ends the validation."""
 
-Explain: TypeAlias = Callable[["Booster"], Mapping[str, float]]
+Explain: TypeAlias = Callable[["lightgbm.Booster"], Mapping[str, float]]
 """Says of a fold's trees, cut where they served best, what is to be kept of what moves their scores."""
 
 
@@ -59,13 +60,13 @@ class BinnedFolds:
     """Folds as shares of rows that were binned once: LightGBM datasets to learn from and to judge by."""
 
     folds: tuple[Fold, ...]
-    parts: tuple[tuple["Dataset", "Dataset"], ...]
-    objective: Objective
+    parts: tuple[tuple["lightgbm.Dataset", "lightgbm.Dataset"], ...]
+    objective: TreeObjective
     names: tuple[str, ...]
     rows: int
 
 
-def bin_folds(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> BinnedFolds:
+def bin_folds(rows: Dataset, folds: Sequence[Fold], settings: TrainSettings) -> BinnedFolds:
     """Return the folds with both parts of each, binned together.
 
     A fold is left out when one of its parts holds one outcome only, or its training rows would not fill `LEAVES`
@@ -88,12 +89,12 @@ def bin_folds(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> Bin
     return BinnedFolds(tuple(kept), parts, TWEEDIE if amount else BINARY, rows.names, len(used))
 
 
-def two_outcomes(rows: Rows, fold: Fold) -> bool:
+def two_outcomes(rows: Dataset, fold: Fold) -> bool:
     """Return whether both parts of a fold hold both outcomes: else it can neither teach nor judge."""
     return all(len(np.unique(rows.at(dates).label > 0)) > 1 for dates in (fold.train, (fold.valid,)))
 
 
-def _places(rows: Rows, dates: Sequence[datetime]) -> Places:
+def _places(rows: Dataset, dates: Sequence[datetime]) -> Indices:
     return np.flatnonzero(np.isin(rows.as_of, np.array(dates, "datetime64[us]")))
 
 
@@ -122,7 +123,7 @@ def validate(
 
 def _fit(
     binned: BinnedFolds, at: int, told: Mapping[str, Any], config: ModelConfig, watch: Watch | None
-) -> "tuple[FoldResult, Booster]":
+) -> "tuple[FoldResult, lightgbm.Booster]":
     import lightgbm
 
     train, valid = binned.parts[at]

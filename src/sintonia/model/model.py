@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia import forest
-from sintonia.calibrator import Calibrator
+from sintonia.arrays import Floats
+from sintonia.calibration import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, History
 from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
-from sintonia.model.protocol import Floats, Floats32, read_document, write_document
-from sintonia.reference import Reference
+from sintonia.model.protocol import Floats32, read_document, write_document
+from sintonia.reference import TrainingProfile
 from sintonia.tasks import find_task
-from sintonia.training_set import Rows, catalogue_of, rows_of
+from sintonia.training_set import Dataset, catalogue_of, history_rows
 
 if TYPE_CHECKING:
     import lightgbm
@@ -48,7 +49,7 @@ class OutcomeModel:
     source: str
     fingerprint: str
     validation_loss: float = float("nan")
-    reference: Reference | None = None
+    reference: TrainingProfile | None = None
 
     @property
     def predicts_amounts(self) -> bool:
@@ -140,9 +141,9 @@ class OutcomeModel:
         """Return the outcomes as the one column there is.  # (n_rows, 1)"""
         return self.outcomes(values)[:, np.newaxis]
 
-    def rows_at(self, history: History, as_of: datetime) -> Rows:
+    def rows_at(self, history: History, as_of: datetime) -> Dataset:
         """Return the rows of customers whom the task asks about, as known at a date."""
-        return rows_of(history, as_of, self.catalogue, self.task)
+        return history_rows(history, as_of, self.catalogue, self.task)
 
     def save(self, folder: Path) -> None:
         """Write its files into the folder, `model.json` among them."""
@@ -187,8 +188,10 @@ def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _read_reference(path: Path) -> Reference | None:
-    return Reference.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+def _read_reference(path: Path) -> TrainingProfile | None:
+    return (
+        TrainingProfile.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

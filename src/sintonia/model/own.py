@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia import forest
-from sintonia.calibration import choose_calibrator, fit_amounts, fit_calibrator
-from sintonia.calibrator import Calibrator
+from sintonia.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.config import TrainSettings
 from sintonia.errors import ConfigError, InputError
 from sintonia.model.folds import FoldResult, two_outcomes
@@ -33,7 +32,7 @@ from sintonia.model.protocol import Floats, Floats32, read_document, write_docum
 from sintonia.own_code import defined_in, module_of_text, own_module, own_object
 from sintonia.tasks import find_task
 from sintonia.timeline import Fold
-from sintonia.training_set import Rows, concatenate
+from sintonia.training_set import Dataset, concatenate
 
 KEY, EXAMPLE = "model.name", "MyModel"
 CODE, STATE = "own_model.py", "own"
@@ -210,7 +209,7 @@ def own_estimator(reference: str) -> tuple[type[Estimator], str]:
     return own, inspect.getsource(own_module(file, KEY, EXAMPLE))
 
 
-def fit_own(train: Rows, valid: Rows, settings: TrainSettings, empty: OutcomeModel) -> OwnModel:
+def fit_own(train: Dataset, valid: Dataset, settings: TrainSettings, empty: OutcomeModel) -> OwnModel:
     """Return a model of a user's class: calibrated on validation rows it has not seen, then fitted on all rows."""
     own, code = own_estimator(settings.model.name)
     amount = empty.predicts_amounts
@@ -235,7 +234,7 @@ def fit_own(train: Rows, valid: Rows, settings: TrainSettings, empty: OutcomeMod
     return replace(model, validation_loss=next(iter(figures.values())))
 
 
-def validate_own(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> tuple[FoldResult, ...]:
+def validate_own(rows: Dataset, folds: Sequence[Fold], settings: TrainSettings) -> tuple[FoldResult, ...]:
     """Return how a user's class did on each fold's as-of date, oldest first; folds of one outcome are left out."""
     own, _ = own_estimator(settings.model.name)
     amount = find_task(settings.task).label == "amount"
@@ -260,7 +259,7 @@ def validate_own(rows: Rows, folds: Sequence[Fold], settings: TrainSettings) -> 
     return tuple(results)
 
 
-def _fold_figures(scores: Floats, valid: Rows, *, amount: bool) -> dict[str, float]:
+def _fold_figures(scores: Floats, valid: Dataset, *, amount: bool) -> dict[str, float]:
     """Return the loss of raw scores and, of probabilities, their AUC, under LightGBM's names."""
     if amount:
         return {"l1": round(float(np.abs(np.exp(scores) - valid.label).mean()), 6)}
@@ -270,14 +269,14 @@ def _fold_figures(scores: Floats, valid: Rows, *, amount: bool) -> dict[str, flo
     return {"binary_logloss": round(loss, 6), "auc": round(float(roc_auc_score(valid.label, scores)), 6)}
 
 
-def calibrated(scores: Floats, valid: Rows, kind: str, seed: int) -> Calibrator:
+def calibrated(scores: Floats, valid: Dataset, kind: str, seed: int) -> Calibrator:
     """Return the map from log-odds to probabilities: of the kind in the settings, or whichever serves best."""
     if kind == "best":
         return choose_calibrator(scores, valid.label, valid.customer_id, seed)
     return fit_calibrator(scores, valid.label, kind)
 
 
-def _fitted(own: type[Estimator], rows: Rows, *, amount: bool, seed: int) -> Estimator:
+def _fitted(own: type[Estimator], rows: Dataset, *, amount: bool, seed: int) -> Estimator:
     estimator = own()
     estimator.fit(rows.values, rows.label.astype(np.float64), names=rows.names, amount=amount, seed=seed)
     return estimator

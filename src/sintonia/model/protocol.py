@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, History
-from sintonia.reference import Reference
-from sintonia.training_set import Rows
+from sintonia.reference import TrainingProfile
+from sintonia.training_set import Dataset
 
 FORMAT = 4
 """Of a model's folder. Formats 2 (a policy's) and 3 had no `kind`; what they hold is read as it was."""
@@ -65,7 +65,7 @@ class Model(Protocol):
         """Which data it learned from."""
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> TrainingProfile | None:
         """What its training rows were like; None where nobody looked."""
 
     @property
@@ -85,7 +85,7 @@ class Model(Protocol):
         # (n_rows, n_features + 1), rows sum to the raw scores; None of a model that gives no contributions.
         """
 
-    def rows_at(self, history: History, as_of: datetime) -> Rows:
+    def rows_at(self, history: History, as_of: datetime) -> Dataset:
         """Return the rows it answers for of customers' histories, as known at a date."""
 
     def save(self, folder: Path) -> None:

@@ -18,7 +18,7 @@ from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
 from sintonia.identity.explaining import explain
 from sintonia.identity.golden import write_customers
-from sintonia.identity.page import render as render_identity
+from sintonia.identity.page import render_identity_page
 from sintonia.identity.report import Report, read_records, report_records, report_store
 from sintonia.identity.tying import tie
 from sintonia.interactions import identity_folder, open_store
@@ -85,7 +85,7 @@ def identity(settings: IdentitySettings) -> Figures:
     report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
     page = Path(settings.out) if settings.out else beside
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render_identity(report), encoding="utf-8")
+    page.write_text(render_identity_page(report), encoding="utf-8")
     return identity_figures(report, settings.examples, page)
 
 

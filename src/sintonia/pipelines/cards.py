@@ -7,7 +7,7 @@ from sintonia import approval, promotion, registry, run_files
 from sintonia.config import PromoteSettings
 from sintonia.gate import Requirement
 from sintonia.pipelines.kinds import steps_of
-from sintonia.review import Check
+from sintonia.review import PromotionCheck
 
 
 def write_card(
@@ -27,9 +27,9 @@ def write_card(
     return path
 
 
-def shown_checks(checks: Sequence[Requirement]) -> tuple[Check, ...]:
+def shown_checks(checks: Sequence[Requirement]) -> tuple[PromotionCheck, ...]:
     """Return the requirements as pages and cards show them."""
-    return tuple(Check(one.name, one.passed, one.explanation) for one in checks)
+    return tuple(PromotionCheck(one.name, one.passed, one.explanation) for one in checks)
 
 
 def _history(place: registry.Tracking, registered: registry.Registered) -> list[str]:
@@ -52,5 +52,5 @@ def _history(place: registry.Tracking, registered: registry.Registered) -> list[
     return [line for _, line in sorted([*signed, *moved])]
 
 
-def _force(one: promotion.Entry) -> str:
+def _force(one: promotion.ChampionChange) -> str:
     return f", by force: {', '.join(one.failed)}" if one.forced else ""

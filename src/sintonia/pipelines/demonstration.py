@@ -14,14 +14,14 @@ from sintonia.config import (
     SimulateSettings,
     TrainSettings,
 )
+from sintonia.explained_sample import SAMPLE_KEYS_FOLDER
 from sintonia.interactions import open_store
 from sintonia.lists import write_sample
 from sintonia.pipelines.building import build, simulate
 from sintonia.pipelines.reviewing import review
 from sintonia.pipelines.serving import score
 from sintonia.pipelines.training import train
-from sintonia.pseudonyms import FILE as KEY_FILE
-from sintonia.review.sample import KEYS
+from sintonia.pseudonyms import KEY_FILE
 from sintonia.summaries.demonstration import demo_figures
 from sintonia.summaries.figures import Figures
 
@@ -45,7 +45,7 @@ def demo(settings: DemoSettings) -> Figures:
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
     made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
-    made += [kept for kept in [workspace / "features", workspace / KEYS] if kept.is_dir()]
+    made += [kept for kept in [workspace / "features", workspace / SAMPLE_KEYS_FOLDER] if kept.is_dir()]
     return demo_figures(steps, made, registry.tracking(settings.tracking, workspace).uri)
 
 

@@ -10,10 +10,10 @@ from sintonia.config import CheckSettings, PromoteSettings, ReviewSettings, Trai
 from sintonia.gate import Requirement
 from sintonia.interactions import Store
 from sintonia.registry import Registered, Tracking
-from sintonia.review import Check
+from sintonia.review import PromotionCheck
 from sintonia.runs import Run
 from sintonia.summaries.figures import Figures
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Trained:
     """A training that is not registered yet: its run, the rows it explains, and how it is reported once it is."""
 
     run: Run
-    explained: Rows
+    explained: Dataset
     figures: Callable[[Registered], Figures]
 
 
@@ -61,5 +61,5 @@ class TaskSteps:
     promotion_checks: Callable[
         [Tracking, PromoteSettings | ReviewSettings, Registered, Registered | None], list[Requirement]
     ]
-    page: Callable[[Tracking, Registered, ReviewSettings, tuple[Check, ...]], str]
-    card: Callable[[Tracking, Registered, tuple[Check, ...], Sequence[str]], str]
+    page: Callable[[Tracking, Registered, ReviewSettings, tuple[PromotionCheck, ...]], str]
+    card: Callable[[Tracking, Registered, tuple[PromotionCheck, ...], Sequence[str]], str]

@@ -14,11 +14,12 @@ from sintonia import run_files, timeline
 from sintonia.baselines import fit_baselines, with_baselines
 from sintonia.check import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
 from sintonia.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
+from sintonia.drift_report import CurrentShift, current_shift
 from sintonia.engine import connect
 from sintonia.errors import NotBuiltError
 from sintonia.estimates import Evaluation
 from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.evidence import TrainingResult, story_of, training_run
+from sintonia.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.features import fit
 from sintonia.gate import outcome_checks
 from sintonia.interactions import Store, open_store
@@ -28,17 +29,16 @@ from sintonia.predictions import predictions_of
 from sintonia.progress import step
 from sintonia.propensity_metrics import Stakes
 from sintonia.pseudonyms import workspace_key
-from sintonia.reference import Reference, decile, fit_reference, judge
+from sintonia.reference import TrainingProfile, deciles, fit_training_profile, outcome_ratio
 from sintonia.registry import Registered, Tracking, expect, load
-from sintonia.review import Check, Customer, ReviewData, read, render
+from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
 from sintonia.review.card import model_card
-from sintonia.review.drift import Now, now_against
 from sintonia.scoring import best_rows, scoring_date
 from sintonia.sufficiency import measure_sufficiency
 from sintonia.summaries.runs import train_figures
 from sintonia.tasks import choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import COLUMNS as CATEGORY_COLUMNS
-from sintonia.training_set import Rows, assemble, catalogue_of, spend_after
+from sintonia.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
+from sintonia.training_set import Dataset, assemble, catalogue_of, spend_after
 from sintonia.tuning import validated
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     rows = all_rows.select([feature.name for feature in features])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
         families = {feature.name: feature.family for feature in features}
-        story = story_of(rows.at(split.test), families, settings.seed)
+        story = family_sizes_of(rows.at(split.test), families, settings.seed)
         validation = validated(rows, split, settings, (workspace, store.fingerprint), story)
     settings = validation.settings
     learning_dates = (*split.train, *split.valid)
     with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
         until = store.data_until(label_kinds(task))
-        profile = fit_reference(rows.at(learning_dates), settings.seed, until)
+        profile = fit_training_profile(rows.at(learning_dates), settings.seed, until)
         baselines = fit_baselines(all_rows.at(learning_dates), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
@@ -101,22 +101,24 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
 
 
 def _with_outcomes(
-    profile: Reference, test: Rows, outcomes: "NDArray[np.float64]", n_categories: int
-) -> Reference:
+    profile: TrainingProfile, test: Dataset, outcomes: "NDArray[np.float64]", n_categories: int
+) -> TrainingProfile:
     """Return the profile of the training rows with what the model predicts of the test rows and what came of it.
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
     """
-    deciles = decile(outcomes)
+    outcome_deciles = deciles(outcomes)
     if test.category is not None:
         best = best_rows(outcomes, n_categories)
         test, outcomes = test.take(best), outcomes[best]
-    return replace(profile, outcome=deciles, judged=judge(outcomes, test.label, test.customer_id))
+    return replace(
+        profile, outcome=outcome_deciles, judged=outcome_ratio(outcomes, test.label, test.customer_id)
+    )
 
 
 def _evaluation(
     model: OutcomeModel,
-    test: Rows,
+    test: Dataset,
     outcomes: "dict[str, NDArray[np.float64]]",
     settings: TrainSettings,
     stakes: Stakes,
@@ -154,7 +156,7 @@ def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
 
 
 def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
-    """Return what the leak check looks at: who is asked about when, and the test dates, which judge."""
+    """Return what the leak check looks at: who is asked about when, and the test dates, which outcome_ratio."""
     settings, split = resolve_task(settings, store)
     with step("Looking up who is asked about"):
         moments = ask(store, split, settings.task, settings.rows)
@@ -164,7 +166,7 @@ def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
 
 
 def review_page(
-    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[Check, ...]
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
     customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
@@ -174,11 +176,11 @@ def review_page(
         gate=checks,
         now=_now(expect(load(place, registered), OutcomeModel), settings),
     )
-    return render(review)
+    return render_review(review)
 
 
 def outcome_card(
-    place: Tracking, registered: Registered, checks: tuple[Check, ...], history: Sequence[str]
+    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
 ) -> str:
     """Return the model card of what the run recorded and the checks that were made."""
     return model_card(replace(_recorded(place, registered), gate=checks), history)
@@ -189,7 +191,7 @@ def _recorded(place: Tracking, registered: Registered) -> ReviewData:
     return review.named(registered.name, registered.version, registered.run_id)
 
 
-def _now(model: OutcomeModel, settings: ReviewSettings) -> Now | None:
+def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
         store = open_store(Path(settings.workspace))
@@ -202,7 +204,7 @@ def _now(model: OutcomeModel, settings: ReviewSettings) -> Now | None:
     some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
     asked = {everybody[at] for at in some.tolist()}
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
-    return now_against(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+    return current_shift(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
 
 
 STEPS = TaskSteps(

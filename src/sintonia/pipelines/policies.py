@@ -1,7 +1,6 @@
 """The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -22,22 +21,22 @@ from sintonia.features import Feature, catalogue, fit
 from sintonia.interactions import Store, open_store
 from sintonia.pipelines.kind import Suspects, TaskSteps, Trained
 from sintonia.policy_gate import LOGGED, OBSERVATIONAL, against_nothing, kept_decisions, policy_checks
-from sintonia.progress import step
+from sintonia.progress import log, step
 from sintonia.pseudonyms import workspace_key
 from sintonia.registry import Registered, Tracking, load
-from sintonia.review import Check, read
+from sintonia.review import PromotionCheck, read
 from sintonia.review.card import policy_card
 from sintonia.review.policy import PolicyReview
 from sintonia.review.policy_page import render_policy
 from sintonia.review.treated import EffectStory, Treated
 from sintonia.summaries.runs import policy_figures
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.uplift.assembled import (
     days_of_history,
+    feature_moments,
     features_for,
     features_of,
     logged_of,
-    moments,
     split_points,
 )
 from sintonia.uplift.points import Points, newest, read_points
@@ -46,8 +45,6 @@ from sintonia.uplift.saved import PolicyModel
 from sintonia.uplift.study import study
 from sintonia.uplift.table import effects_table
 from sintonia.uplift.words import study_figures, study_lines
-
-log = logging.getLogger("sintonia")
 
 
 def train_policy(store: Store, settings: TrainSettings) -> Trained:
@@ -67,7 +64,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     past, judged = split_points(points, config.judge_from)
     features = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
-        fitted = fit(features, store, moments(points)[judged].min().item())
+        fitted = fit(features, store, feature_moments(points)[judged].min().item())
     feature_list = catalogue(features, fitted)
     values = features_of(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
@@ -96,7 +93,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         rows = result.report.rows
         reported = Reported(
             points.take(judged).take(rows),
-            moments(points)[judged][rows],
+            feature_moments(points)[judged][rows],
             later.take(rows),
             logged.customer[past | judged],
         )
@@ -152,7 +149,7 @@ def features_at_decisions(
 def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leak check looks at: the decisions, their features, and whether any reward followed."""
     points = newest_decisions(store, settings)
-    when = moments(points)
+    when = feature_moments(points)
     asked = pa.table(
         {
             "customer_id": pa.array(points.customer_id, pa.string()),
@@ -161,12 +158,14 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
         }
     )
 
-    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Rows:
+    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
         there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
         rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
         values = features_of(some, rows, made, settings.engine)
         names = tuple(feature.name for feature in made)
-        return Rows(rows.customer_id, moments(rows), values, (rows.reward > 0).astype(np.int8), names)
+        return Dataset(
+            rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
+        )
 
     past, judged = split_points(points, settings.policy.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
@@ -176,7 +175,7 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
 
 
 def policy_page(
-    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[Check, ...]
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
     model = load(place, registered)
@@ -200,7 +199,7 @@ def policy_page(
 
 
 def card_of_policy(
-    place: Tracking, registered: Registered, checks: tuple[Check, ...], history: Sequence[str]
+    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
 ) -> str:
     """Return the card of what the run recorded and the checks that were made."""
     return policy_card(_recorded(place, registered), checks, history)

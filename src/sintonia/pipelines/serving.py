@@ -1,6 +1,5 @@
 """A model on customers: a list scored, a round decided."""
 
-import logging
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,6 @@ from sintonia.scoring import scoring_date
 from sintonia.summaries.figures import Figures, write_report
 from sintonia.summaries.serving import decide_figures, score_figures, told_figures, with_watched
 from sintonia.tasks import task_kind
-
-log = logging.getLogger("sintonia")
 
 
 def score(settings: ScoreSettings) -> Figures:

@@ -5,12 +5,12 @@ from pathlib import Path
 from sintonia import promotion, registry
 from sintonia.comparison import compare_runs
 from sintonia.config import CompareSettings, PromoteSettings, TrainSettings
+from sintonia.explained_sample import key_path, write_key
 from sintonia.gate import Requirement, is_approved
 from sintonia.interactions import open_store
 from sintonia.pipelines.cards import write_card
 from sintonia.pipelines.kinds import steps_of
 from sintonia.progress import step
-from sintonia.review.sample import key_path, write_key
 from sintonia.summaries.figures import Figures
 from sintonia.summaries.runs import compare_figures, promote_figures
 

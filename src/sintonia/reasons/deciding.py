@@ -2,13 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Texts
 from sintonia.config import NONE
-from sintonia.reasons.figures import Texts, figures
+from sintonia.reasons.figures import figures
 from sintonia.reasons.words import Words
-
-Bools = NDArray[np.bool_]
 
 
 def decided(proposed: pa.Table, words: Words) -> Texts:

@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Texts
 from sintonia.reasons.words import Words
-
-Floats = NDArray[np.float64]
-Texts = NDArray[np.object_]
 
 PARTS = ("share", "probability")
 TENTHS = 10

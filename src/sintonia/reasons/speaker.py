@@ -12,16 +12,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats32, Texts
 from sintonia.config import ReasonsConfig, TaskConfig
 from sintonia.features import Feature, Fitted
 from sintonia.model import OutcomeModel
-from sintonia.reasons.figures import Texts, figures, with_unit
+from sintonia.reasons.figures import figures, with_unit
 from sintonia.reasons.phrases import Phrase, Variant, phrases_of
 from sintonia.reasons.words import read_words
-from sintonia.reference import Reference
-
-Values = NDArray[np.float32]
-Bools = NDArray[np.bool_]
+from sintonia.reference import TrainingProfile
 
 
 class Spoken(Protocol):
@@ -44,12 +42,12 @@ class Spoken(Protocol):
         """What it is asked."""
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> TrainingProfile | None:
         """What its training rows were like; None where nobody looked."""
 
 
 @dataclass(frozen=True)
-class Told:
+class Reasons:
     """Rows' reasons, the strongest first: features and their families' contributions, (n_rows, k), and sentences.
 
     Where a row has fewer reasons than k, the feature is -1 and the sentence "". `sentences` has k columns.
@@ -83,7 +81,7 @@ class Speaker:
     def _withheld(self, phrase: Phrase) -> bool:
         return phrase.attribute is not None and phrase.attribute not in self.config.allow_sensitive
 
-    def tell(self, values: Values, categories: Sequence[str] | None = None) -> Told:
+    def tell(self, values: Floats32, categories: Sequence[str] | None = None) -> Reasons:
         """Return the reasons of rows; `categories` names each row's, where the task asks about categories.
 
         A model that gives no contributions has none.
@@ -96,7 +94,7 @@ class Speaker:
         if leading is None:
             empty = np.full(len(values), "", object)
             none = np.empty((len(values), 0))
-            return Told(none.astype(np.int32), none, (empty,) * self.config.count)
+            return Reasons(none.astype(np.int32), none, (empty,) * self.config.count)
         columns, sums = leading
         said = np.full((len(values), self.config.count), "", object)
         names = None if categories is None else _shown(categories)
@@ -104,9 +102,9 @@ class Speaker:
             rows, slots = np.nonzero(columns == column)
             up = sums[rows, slots] > 0
             said[rows, slots] = self.say(column, values[rows], up, None if names is None else names[rows])
-        return Told(columns, sums, tuple(said.T))
+        return Reasons(columns, sums, tuple(said.T))
 
-    def say(self, column: int, values: Values, up: Bools, categories: Texts | None = None) -> Texts:
+    def say(self, column: int, values: Floats32, up: Bools, categories: Texts | None = None) -> Texts:
         """Return a feature in words for rows, whose score it moves up or down: fact, people alike, direction."""
         phrase = self.phrases[column]
         said = np.full(len(values), "", object)
@@ -124,7 +122,9 @@ class Speaker:
             said[rows] = before + said[rows] + after
         return said
 
-    def _chosen(self, phrase: Phrase, column: int, values: Values) -> list[tuple[Variant, NDArray[np.intp]]]:
+    def _chosen(
+        self, phrase: Phrase, column: int, values: Floats32
+    ) -> list[tuple[Variant, NDArray[np.intp]]]:
         """Return which rows are told by which variant: the first whose numbers they all have."""
         known = ~np.isnan(values[:, column])
         if phrase.yes_or_no:
@@ -138,7 +138,7 @@ class Speaker:
             found.append((variant, np.flatnonzero(fits)))
         return found
 
-    def _complete(self, phrase: Phrase, variant: Variant, values: Values, known: Bools) -> Bools:
+    def _complete(self, phrase: Phrase, variant: Variant, values: Floats32, known: Bools) -> Bools:
         """Return which rows have every number a variant tells."""
         complete = known.copy() if {"value", "number"} & {*variant[1::2]} else np.ones(len(values), bool)
         for name in phrase.companions(variant):
@@ -148,7 +148,7 @@ class Speaker:
         return complete
 
     def _fact(
-        self, phrase: Phrase, variant: Variant, column: int, values: Values, categories: Texts | None
+        self, phrase: Phrase, variant: Variant, column: int, values: Floats32, categories: Texts | None
     ) -> Texts:
         """Return the sentence without its direction, for rows that have all its numbers."""
         said = np.full(len(values), variant[0], object)
@@ -161,14 +161,14 @@ class Speaker:
             said = said + text
         return self._beside(phrase, column, values, said) if phrase.compares(variant) else said
 
-    def _number(self, phrase: Phrase, name: str, column: int, values: Values) -> Texts:
+    def _number(self, phrase: Phrase, name: str, column: int, values: Floats32) -> Texts:
         if name in ("value", "number"):
             numbers = figures(values[:, column], phrase.feature.unit, self.words)
             return with_unit(numbers, phrase.feature.unit, self.words) if name == "value" else numbers
         at = self.model.names.index(name)
         return figures(values[:, at], self.phrases[at].feature.unit, self.words)
 
-    def _beside(self, phrase: Phrase, column: int, values: Values, said: Texts) -> Texts:
+    def _beside(self, phrase: Phrase, column: int, values: Floats32, said: Texts) -> Texts:
         """Return the facts with the median of people alike beside them, where it reads otherwise."""
         reference, unit = self.model.reference, phrase.feature.unit
         if reference is None:

@@ -3,31 +3,31 @@
 from sintonia.review.charts import drawings
 from sintonia.review.customers import Customer
 from sintonia.review.data import (
-    Check,
-    Entry,
-    Evidence,
+    CatalogueEntry,
+    DataPart,
     FeatureWeight,
     FoldFigures,
     LeakColumn,
-    Part,
+    ModelEvidence,
+    PromotionCheck,
     ReviewData,
     feature_weights,
     read,
 )
-from sintonia.review.page import render
+from sintonia.review.page import render_review
 
 __all__ = [
-    "Check",
+    "CatalogueEntry",
     "Customer",
-    "Entry",
-    "Evidence",
+    "DataPart",
     "FeatureWeight",
     "FoldFigures",
     "LeakColumn",
-    "Part",
+    "ModelEvidence",
+    "PromotionCheck",
     "ReviewData",
     "drawings",
     "feature_weights",
     "read",
-    "render",
+    "render_review",
 ]

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.pages import number
-from sintonia.review.data import Check, ReviewData
+from sintonia.review.data import PromotionCheck, ReviewData
 from sintonia.review.policy import PolicyReview, told
 from sintonia.review.policy import findings as policy_findings
-from sintonia.review.words import findings, interval
-from sintonia.review.worries import worries
+from sintonia.review.warnings import review_warnings
+from sintonia.review.words import findings, interval_range
 
 LISTED = 8
 
@@ -19,7 +19,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
     own = judged.estimates[judged.model]
     head = f"| metric | model | 95 % interval |{'' if best is None else f' {best} |'}"
     rows = [
-        f"| {metric.title} | {number(own[metric.name].value)} | {interval(own[metric.name])} |"
+        f"| {metric.title} | {number(own[metric.name].value)} | {interval_range(own[metric.name])} |"
         + ("" if best is None else f" {_other(judged.estimates[best], metric.name)} |")
         for metric in judged.metrics
     ]
@@ -33,7 +33,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
         _list(review.limits),
         "## Verdict",
         _list([f"**{one.headline}.** {one.evidence}" for one in findings(review)]),
-        *(("## Look at", _list(noted)) if (noted := worries(review)) else ()),
+        *(("## Look at", _list(noted)) if (noted := review_warnings(review)) else ()),
         f"## Out of time, {judged.rows:,} rows of {judged.customers:,} customers",
         "\n".join([head, "|---" * (head.count("|") - 1) + "|", *rows]),
         "## What moves the score",
@@ -44,7 +44,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
     )
 
 
-def policy_card(review: PolicyReview, gate: Sequence[Check], history: Sequence[str]) -> str:
+def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: Sequence[str]) -> str:
     """Return the card of a learned policy."""
     rows = [
         f"| {_plain(name)} | {one['treated']:.0%} | {told(one['doubly_robust'])} | {told(one['against_constant'])} |"
@@ -72,7 +72,7 @@ def _origin(source: str, fingerprint: str, run_id: str) -> list[str]:
     return [f"Data: {_plain(source)}, fingerprint `{fingerprint}`", f"Run `{run_id}`"]
 
 
-def _gate(gate: Sequence[Check]) -> tuple[str, ...]:
+def _gate(gate: Sequence[PromotionCheck]) -> tuple[str, ...]:
     if not gate:
         return ()
     return (

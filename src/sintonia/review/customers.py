@@ -7,12 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.explain import Meaning
-from sintonia.review.history import History
-from sintonia.review.sample import Sample
-from sintonia.review.what_if import WhatIf
-
-Floats = NDArray[np.float64]
+from sintonia.explained_sample import Sample
+from sintonia.review.history import RecentInteractions
+from sintonia.what_if import WhatIf
 
 LISTED, FAMILIES = 10, 5
 REACHED = 0.1
@@ -38,7 +37,7 @@ MEANING = {
 }
 
 
-class Known(Meaning, Protocol):
+class CatalogueFeature(Meaning, Protocol):
     """What is known of a feature: its meaning and its family."""
 
     @property
@@ -47,7 +46,7 @@ class Known(Meaning, Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class FeatureContribution:
     """A feature's value in a row (None when missing) and how far it moved the row's raw score."""
 
     feature: str
@@ -71,11 +70,11 @@ class Customer:
     label: float
     raw: float
     base: float
-    parts: tuple[Part, ...]
+    parts: tuple[FeatureContribution, ...]
     rest: dict[str, float]
     groups: dict[str, str]
     reasons: tuple[str, ...]
-    history: History
+    history: RecentInteractions
     what_if: WhatIf
 
 
@@ -85,7 +84,7 @@ class Beside:
 
     category: str
     reasons: tuple[str, ...]
-    history: History
+    history: RecentInteractions
     what_if: WhatIf
 
 
@@ -118,7 +117,7 @@ def choose(sample: Sample, amount: bool) -> dict[int, str]:
 def tell(
     sample: Sample,
     chosen: Mapping[int, str],
-    catalogue: Mapping[str, Known],
+    catalogue: Mapping[str, CatalogueFeature],
     groups: Mapping[str, NDArray[np.str_]],
     beside: Sequence[Beside],
 ) -> tuple[Customer, ...]:
@@ -141,7 +140,7 @@ def tell(
 def _customer(
     sample: Sample,
     chosen: tuple[int, str],
-    catalogue: Mapping[str, Known],
+    catalogue: Mapping[str, CatalogueFeature],
     groups: dict[str, str],
     beside: Beside,
 ) -> Customer:
@@ -160,7 +159,7 @@ def _customer(
         label=float(sample.rows.label[place]),
         raw=float(sample.raw[place]),
         base=sample.found.base,
-        parts=tuple(Part(names[at], values[at], float(moved[at])) for at in listed),
+        parts=tuple(FeatureContribution(names[at], values[at], float(moved[at])) for at in listed),
         rest=rest_of(moved, listed, [catalogue[name].family for name in names]),
         groups=groups,
         reasons=beside.reasons,

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from sintonia.drift_report import CurrentShift, FeatureShift, LabelRate
 from sintonia.errors import InputError
-from sintonia.estimates import Estimate, Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.explain import Contributions, Swarm, importance
+from sintonia.intervals import Estimate
 from sintonia.review.customers import Customer
-from sintonia.review.drift import LabelRate, Now, Profile
-from sintonia.review.groups import Fairness, Group
-from sintonia.review.story import Dependence, FamilyWeight, Retold, Stability
+from sintonia.segments import Fairness, GroupResult
+from sintonia.stability import DateStability, Dependence, FamilyStability, FamilyWeight
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class DataPart:
     """One part of the data: 'train', 'valid' or 'test', its as-of dates (ISO), sizes and label rate."""
 
     name: str
@@ -70,7 +71,7 @@ class LeakColumn:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A feature as the catalogue has it."""
 
     name: str
@@ -82,24 +83,24 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ModelEvidence:
     """What stands behind the figures of a page: what moves scores, for whom, whether it stays so, and the data."""
 
     families: tuple[FamilyWeight, ...]
     dependences: tuple[Dependence, ...]
-    stability: Stability
-    retold: Retold
+    stability: DateStability
+    retold: FamilyStability
     folds: tuple[FoldFigures, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[GroupResult, ...]
     fairness: tuple[Fairness, ...]
     labels: tuple[LabelRate, ...]
-    profiles: tuple[Profile, ...]
+    profiles: tuple[FeatureShift, ...]
     leaks: tuple[LeakColumn, ...]
-    catalogue: tuple[Entry, ...]
+    catalogue: tuple[CatalogueEntry, ...]
 
 
 @dataclass(frozen=True)
-class Check:
+class PromotionCheck:
     """One requirement of a promotion, whether it is met, and the figures that explain why."""
 
     name: str
@@ -145,7 +146,7 @@ class ReviewData:
     outcome: str
     label: str
     limits: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[DataPart, ...]
     evaluation: Evaluation
     weights: tuple[FeatureWeight, ...]
     swarms: tuple[Swarm, ...]
@@ -156,10 +157,10 @@ class ReviewData:
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""
-    evidence: Evidence | None = None
+    evidence: ModelEvidence | None = None
     customers: tuple[Customer, ...] = ()
-    gate: tuple[Check, ...] = ()
-    now: Now | None = None
+    gate: tuple[PromotionCheck, ...] = ()
+    now: CurrentShift | None = None
 
     def named(self, name: str, version: str, run_id: str) -> "ReviewData":
         """Return the data with the registry's names of the model."""

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sintonia.explain import Meaning
-from sintonia.review.people import Person, definition, value_text
+from sintonia.review.people import ExampleCustomer, definition, value_text
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -35,7 +35,7 @@ PROPENSITY = Shown("What makes the score, in log-odds", parts=10_000, scale=100,
 AMOUNT = Shown("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
 
 
-def embedded(people: Sequence[Person], catalogue: Mapping[str, Meaning], shown: Shown) -> Markup:
+def embedded(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown) -> Markup:
     """Return the customers as JSON for a script element: features, channels and kinds as places in lists."""
     features = list(
         dict.fromkeys(
@@ -77,7 +77,7 @@ def as_script_data(value: Any) -> Markup:  # noqa: ANN401  any JSON value
 
 
 def _told(
-    one: Person,
+    one: ExampleCustomer,
     catalogue: Mapping[str, Meaning],
     places: Mapping[str, int],
     listed: tuple[Sequence[str], Sequence[str]],

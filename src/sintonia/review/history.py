@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from sintonia.interactions import Store
 
 LATEST = 150
-COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
+HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
 
 
 @dataclass(frozen=True)
-class History:
+class RecentInteractions:
     """The latest interactions visible at a date, newest first, in columns; `earlier` counts those left out.
 
     `days` are whole days before the date, `channel` and `kind` their names, `cents` the amount (None without one).
@@ -32,17 +32,17 @@ class History:
     earlier: int
 
 
-def histories(store: Store, asked: Sequence[tuple[str, datetime]]) -> list[History]:
+def histories(store: Store, asked: Sequence[tuple[str, datetime]]) -> list[RecentInteractions]:
     """Return the history of each customer as it was visible at the date asked for."""
     customers = {customer for customer, _ in asked}
-    parts = [store.read_bucket(path, customers, COLUMNS) for path in store.buckets]
+    parts = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
     rows = pa.concat_tables(parts)
     owner = np.asarray(rows["customer_id"].cast(pa.string()).to_pylist(), object)
     places = {customer: np.flatnonzero(owner == customer) for customer in customers}
     return [visible(rows.take(pa.array(places[customer])), as_of) for customer, as_of in asked]
 
 
-def visible(rows: pa.Table, as_of: datetime) -> History:
+def visible(rows: pa.Table, as_of: datetime) -> RecentInteractions:
     """Return one customer's history from its interactions, in any order.
 
     Examples
@@ -52,14 +52,14 @@ def visible(rows: pa.Table, as_of: datetime) -> History:
     ...     "known_at": pa.array([at, datetime(2026, 1, 11)], pa.timestamp("us")),
     ...     "channel": ["store", "web"], "kind": ["purchase", "view"]})
     >>> visible(rows, at)
-    History(days=(0,), channel=('store',), kind=('purchase',), cents=(1250,), earlier=0)
+    RecentInteractions(days=(0,), channel=('store',), kind=('purchase',), cents=(1250,), earlier=0)
     """
     limit = pa.scalar(as_of, pa.timestamp("us"))
     both = pc.and_(pc.less_equal(rows["occurred_at"], limit), pc.less_equal(rows["known_at"], limit))
     seen = rows.filter(both).sort_by([("occurred_at", "descending")])
     shown = seen.slice(0, LATEST)
     passed = np.datetime64(as_of, "us") - shown["occurred_at"].to_numpy().astype("datetime64[us]")
-    return History(
+    return RecentInteractions(
         days=tuple((passed // np.timedelta64(1, "D")).astype(int).tolist()),
         channel=tuple(value or "" for value in shown["channel"].cast(pa.string()).to_pylist()),
         kind=tuple(value or "" for value in shown["kind"].cast(pa.string()).to_pylist()),
@@ -68,7 +68,7 @@ def visible(rows: pa.Table, as_of: datetime) -> History:
     )
 
 
-def in_words(history: History) -> str:
+def in_words(history: RecentInteractions) -> str:
     """Return a history in a sentence: how much was visible, how lately, and mostly of what kinds."""
     if not history.days:
         return "Nothing was visible at that date."

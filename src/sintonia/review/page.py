@@ -8,15 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.estimates import Estimate
 from sintonia.explain import Meaning, Swarm
+from sintonia.intervals import Estimate
 from sintonia.metrics import Metric
 from sintonia.pages import number, template
 from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
 from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
-from sintonia.review.people import Person, scored
-from sintonia.review.worries import worries
+from sintonia.review.people import ExampleCustomer, scored
+from sintonia.review.warnings import review_warnings
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -27,7 +27,7 @@ NO_CELL = ("", "", "", "")
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def render(review: ReviewData) -> str:
+def render_review(review: ReviewData) -> str:
     """Return the review as one self-contained HTML page: no network, nobody's name, one script known by its hash.
 
     The same figures give the same bytes. Without its script the page lacks the search alone.
@@ -37,11 +37,11 @@ def render(review: ReviewData) -> str:
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
     people = [scored(one, amount) for one in review.customers]
-    return template("review.html.j2", {"interval": words.interval}).render(
+    return template("review.html.j2", {"interval": words.interval_range}).render(
         review=review,
         judged=review.evaluation,
         findings=words.findings(review),
-        worries=worries(review),
+        warnings=review_warnings(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),
@@ -55,14 +55,16 @@ def render(review: ReviewData) -> str:
         evidence=review.evidence,
         explained=explained,
         told=views.story(review.evidence, catalogue) if review.evidence and explained else None,
-        groups=views.groups(review),
+        groups=views.group_rows(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),
         **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
     )
 
 
-def explorer(people: Sequence[Person], catalogue: Mapping[str, Meaning], shown: Shown) -> dict[str, Any]:
+def explorer(
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown
+) -> dict[str, Any]:
     """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
     script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
     return {
@@ -109,7 +111,7 @@ def _cell(metric: Metric, found: Estimate | None, verdict: str = "") -> tuple[st
     state = words.STATES.get(verdict, "open")
     told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
     signed = bool(verdict)
-    return number(found.value, digits, signed), words.interval(found, digits, signed), state, told
+    return number(found.value, digits, signed), words.interval_range(found, digits, signed), state, told
 
 
 def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:

@@ -7,16 +7,16 @@ import numpy as np
 
 from sintonia.explain import Meaning, shown
 from sintonia.pages import number, percent
-from sintonia.review.customers import MEANING, Customer, Part
-from sintonia.review.history import History
+from sintonia.review.customers import MEANING, Customer, FeatureContribution
+from sintonia.review.history import RecentInteractions
 from sintonia.review.treated import KINDS, Gain, Treated
-from sintonia.review.what_if import WhatIf
+from sintonia.what_if import WhatIf
 
 START, END = "Where every score starts", "Raw score"
 
 
 @dataclass(frozen=True)
-class Person:
+class ExampleCustomer:
     """One explained row: why it is here, what was said and came true, and what makes the score.
 
     `base`, the contributions of `parts` and the sizes of `rest` add up to `raw`; `start` and `end` name the former and
@@ -32,17 +32,17 @@ class Person:
     outcome: float
     start: str
     base: float
-    parts: tuple[Part, ...]
+    parts: tuple[FeatureContribution, ...]
     rest: Mapping[str, float]
     end: str
     raw: float
     reasons: tuple[str, ...]
-    history: History
+    history: RecentInteractions
     what_if: WhatIf
     gains: tuple[Gain, ...] = ()
 
 
-def scored(one: Customer, amount: bool) -> Person:
+def scored(one: Customer, amount: bool) -> ExampleCustomer:
     """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in euros."""
     said = f"{one.outcome / 100:,.2f} EUR" if amount else percent(one.outcome, 1)
     came = (
@@ -53,7 +53,7 @@ def scored(one: Customer, amount: bool) -> Person:
         else "it did not happen"
     )
     facts = {"As of": one.as_of, "Said": said, "Came true": came}
-    return Person(
+    return ExampleCustomer(
         sample=one.sample,
         kind=one.kind,
         meaning=f"Here for {MEANING[one.kind]}.",
@@ -73,12 +73,12 @@ def scored(one: Customer, amount: bool) -> Person:
     )
 
 
-def treated(one: Treated) -> Person:
+def treated(one: Treated) -> ExampleCustomer:
     """Return a decision: the gain of the recommended action taken apart, what was given and what came of it."""
     best = one.gain
     said = f"{one.recommended} {number(best.gain, 3, signed=True)}"
     came = f"got {one.given}, {number(one.came, 2)} came ({number(one.expected, 2)} expected)"
-    return Person(
+    return ExampleCustomer(
         sample=one.sample,
         kind=one.kind,
         meaning=f"Here because {KINDS[one.kind]}.",
@@ -137,7 +137,7 @@ class Fall:
     width: float
 
 
-def waterfall(one: Person) -> list[Fall]:
+def waterfall(one: ExampleCustomer) -> list[Fall]:
     """Return the steps from the base to a row's raw score: the start, its parts, the rest by family, the end."""
     sizes = [*(part.contribution for part in one.parts), *one.rest.values()]
     ends = np.cumsum([one.base, *sizes]).tolist()
@@ -154,9 +154,9 @@ def waterfall(one: Person) -> list[Fall]:
     return [fall("start", one.base, 0.0, one.base), *steps, fall("end", one.raw, 0.0, ends[-1])]
 
 
-def first_of_each_kind(people: Sequence[Person]) -> list[Person]:
+def first_of_each_kind(people: Sequence[ExampleCustomer]) -> list[ExampleCustomer]:
     """Return one row of each kind, as the page shows it without its script and on paper."""
-    first: dict[str, Person] = {}
+    first: dict[str, ExampleCustomer] = {}
     for one in people:
         first.setdefault(one.kind, one)
     return [*first.values()]

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sintonia.explain import shown
 from sintonia.pages import number
 from sintonia.review.charts import LEVELS
-from sintonia.review.story import Dependence
+from sintonia.stability import Dependence
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 250, 150, 38, 8, 22
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sintonia.pages import number, percent
-from sintonia.review.data import Check
+from sintonia.review.data import PromotionCheck
 from sintonia.review.treated import EffectStory, Treated
-from sintonia.review.words import Finding
+from sintonia.review.words import VerdictLine
 
-NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
+DO_NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PolicyReview:
     run_id: str
     story: EffectStory = field(default_factory=lambda: EffectStory(0, (), ()))
     customers: tuple[Treated, ...] = ()
-    gate: tuple[Check, ...] = ()
+    gate: tuple[PromotionCheck, ...] = ()
 
 
 def told(found: Sequence[float | None], digits: int = 3) -> str:
@@ -62,40 +62,40 @@ def net(one: Mapping[str, Any]) -> list[float | None]:
     return [None if end is None else end - one["cost"] for end in one["observed"]]
 
 
-def findings(review: PolicyReview) -> list[Finding]:
+def findings(review: PolicyReview) -> list[VerdictLine]:
     """Return the verdict: is personalising worth it, is acting, on what evidence, and do gains come true."""
     return [_personal(review.study), _worth(review.study), _evidence(review.study), _order(review.study)]
 
 
-def _personal(study: Mapping[str, Any]) -> Finding:
+def _personal(study: Mapping[str, Any]) -> VerdictLine:
     gate = study["gate"]
     if gate["passed"]:
-        return Finding("good", "Choosing for each customer is surely worth it", gate["sentence"])
-    return Finding("open", f"One action for all: '{gate['constant']}'", gate["sentence"])
+        return VerdictLine("good", "Choosing for each customer is surely worth it", gate["sentence"])
+    return VerdictLine("open", f"One action for all: '{gate['constant']}'", gate["sentence"])
 
 
-def _worth(study: Mapping[str, Any]) -> Finding:
+def _worth(study: Mapping[str, Any]) -> VerdictLine:
     policies = study["policies"]
-    chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[NOTHING]["doubly_robust"]
+    chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[DO_NOTHING]["doubly_robust"]
     evidence = (
         f"A decision is worth {told(chosen)} by what was chosen, {told(nothing)} by doing nothing, costs taken off, "
         f"on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who taught nothing."
     )
     if chosen[1] > nothing[2]:
-        return Finding("good", "Acting is worth more than doing nothing", evidence)
+        return VerdictLine("good", "Acting is worth more than doing nothing", evidence)
     state, headline = (
         ("bad", "Acting loses money")
         if chosen[2] < nothing[1]
         else ("open", "Acting is not clearly worth it")
     )
-    return Finding(state, headline, evidence)
+    return VerdictLine(state, headline, evidence)
 
 
-def _evidence(study: Mapping[str, Any]) -> Finding:
+def _evidence(study: Mapping[str, Any]) -> VerdictLine:
     log = study["logging_propensities"]
     size = f"{study['decisions']:,} decisions among {len(study['actions'])} actions"
     if log["logged"]:
-        return Finding(
+        return VerdictLine(
             "good", "Learned from what chance decided", f"{size}, each with its logged propensity."
         )
     said = log["warning"] or "The propensities were estimated."
@@ -104,12 +104,12 @@ def _evidence(study: Mapping[str, Any]) -> Finding:
         if log["covered"] is None
         else f" {percent(log['covered'])} of the decisions could have had every action."
     )
-    return Finding(
+    return VerdictLine(
         "bad" if log["targeted"] else "open", "Propensities were not logged", f"{size}. {said}{covered}"
     )
 
 
-def _order(study: Mapping[str, Any]) -> Finding:
+def _order(study: Mapping[str, Any]) -> VerdictLine:
     held = [
         low <= fifth["predicted"] <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ]
@@ -118,10 +118,10 @@ def _order(study: Mapping[str, Any]) -> Finding:
         low <= 0 <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ):
         evidence += " So would it hold 0 in each: these decisions are too few to tell."
-        return Finding("open", "Predicted gains are not tested by this much data", evidence)
+        return VerdictLine("open", "Predicted gains are not tested by this much data", evidence)
     if all(held):
-        return Finding("good", "Predicted gains come true", evidence)
-    return Finding("open", "Predicted gains are rough", evidence)
+        return VerdictLine("good", "Predicted gains come true", evidence)
+    return VerdictLine("open", "Predicted gains are rough", evidence)
 
 
 def choice(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:

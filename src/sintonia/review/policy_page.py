@@ -9,13 +9,13 @@ from markupsafe import Markup
 from sintonia.explain import Swarm, shown
 from sintonia.pages import number, percent, template
 from sintonia.review import policy
-from sintonia.review.data import Entry, FeatureWeight, read
+from sintonia.review.data import CatalogueEntry, FeatureWeight, read
 from sintonia.review.embedded import Shown
 from sintonia.review.page import SIGNS, explorer, swarm_rows
 from sintonia.review.people import definition, treated
 from sintonia.review.policy import PolicyReview
-from sintonia.review.story import FamilyWeight
 from sintonia.review.treated import Swarmed
+from sintonia.stability import FamilyWeight
 
 WIDTH, ROW, LETTER = 460, 26, 6.4
 
@@ -23,7 +23,7 @@ WIDTH, ROW, LETTER = 460, 26, 6.4
 def render_policy(review: PolicyReview) -> str:
     """Return the page as one self-contained HTML file; the same figures give the same bytes."""
     study, of = review.study, review.study["policies"]
-    catalogue = {entry["name"]: read(Entry, entry_of(entry)) for entry in review.catalogue}
+    catalogue = {entry["name"]: read(CatalogueEntry, entry_of(entry)) for entry in review.catalogue}
     people = [treated(one) for one in review.customers]
     grid = Shown(
         caption="What the best action is expected to gain, and why",
@@ -62,10 +62,10 @@ def render_policy(review: PolicyReview) -> str:
 
 def entry_of(entry: Mapping[str, Any]) -> dict[str, str]:
     """Return what a page says of a feature, of all that a run's catalogue says."""
-    return {field.name: str(entry.get(field.name, "")) for field in fields(Entry)}
+    return {field.name: str(entry.get(field.name, "")) for field in fields(CatalogueEntry)}
 
 
-def _swarm(one: Swarmed, catalogue: Mapping[str, Entry]) -> tuple[FeatureWeight, Swarm]:
+def _swarm(one: Swarmed, catalogue: Mapping[str, CatalogueEntry]) -> tuple[FeatureWeight, Swarm]:
     known = catalogue.get(one.feature)
     weight = FeatureWeight(
         one.feature, definition(one.feature, catalogue), known.family if known else "", one.mean_absolute

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.effect_contributions import EffectContributions
 from sintonia.explain import Contributions
-from sintonia.review.customers import Part
-from sintonia.review.effects import Moved
-from sintonia.review.history import History
-from sintonia.review.sample import CONTRIBUTION, VALUE
-from sintonia.review.story import FamilyWeight
-from sintonia.review.what_if import WhatIf
-from sintonia.training_set import Rows
-from sintonia.uplift.log import Bools, Floats, Ints
+from sintonia.explained_sample import CONTRIBUTION, VALUE
+from sintonia.review.customers import FeatureContribution
+from sintonia.review.history import RecentInteractions
+from sintonia.stability import FamilyWeight
+from sintonia.training_set import Dataset
+from sintonia.what_if import WhatIf
 
 QUOTA = {
     "sleeping dogs": 40,
@@ -44,7 +44,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Decided:
+class PolicyExamples:
     """Decisions in the order of their sample numbers, one a customer, each with an action it could have had.
 
     Of `rows` the label is what came. `given` and `recommended` are places among `actions`, `none` first; `gains`, `low`
@@ -52,7 +52,7 @@ class Decided:
     and `moved` takes the effect of the recommended action apart.
     """
 
-    rows: Rows
+    rows: Dataset
     actions: tuple[str, ...]
     costs: Floats  # (n_actions,)
     given: Ints  # (n,)
@@ -62,7 +62,7 @@ class Decided:
     low: Floats  # (n, n_actions)
     high: Floats  # (n, n_actions)
     expected: Floats  # (n,)
-    moved: Moved
+    moved: EffectContributions
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -118,10 +118,10 @@ class Treated:
     mean: float
     own: float
     cost: float
-    parts: tuple[Part, ...]
+    parts: tuple[FeatureContribution, ...]
     rest: dict[str, float]
     reasons: tuple[str, ...]
-    history: History
+    history: RecentInteractions
     what_if: WhatIf
 
     @property
@@ -149,7 +149,7 @@ class EffectStory:
     features: tuple[Swarmed, ...]
 
 
-def choose_treated(decided: Decided, threshold: float) -> dict[int, str]:
+def choose_treated(decided: PolicyExamples, threshold: float) -> dict[int, str]:
     """Return the places of the decisions that teach, each with its kind; a gain must exceed the threshold to count."""
     best, second = decided.best, decided.second
     less = decided.expected - np.asarray(decided.rows.label, np.float64)
@@ -171,7 +171,7 @@ def choose_treated(decided: Decided, threshold: float) -> dict[int, str]:
     return found
 
 
-def as_table(decided: Decided) -> pa.Table:
+def as_table(decided: PolicyExamples) -> pa.Table:
     """Return one row a sample number: as_of, what was given and recommended, what was expected and came, two a feature.
 
     `base` and the columns `contribution.NAME` add up to `raw_score`, the effect of the recommended action.

@@ -3,22 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sintonia.drift import SCORE, Moved
+from sintonia.drift import SCORE, ColumnDrift
+from sintonia.drift_report import SHIFTED, FeatureShift
 from sintonia.explain import Meaning
 from sintonia.pages import number, percent
 from sintonia.review import plots
-from sintonia.review.data import Entry, Evidence, ReviewData
-from sintonia.review.drift import SHIFTED, Profile
-from sintonia.review.groups import Group
+from sintonia.review.data import CatalogueEntry, ModelEvidence, ReviewData
 from sintonia.review.history import in_words
-from sintonia.review.people import Fall, Person, definition, first_of_each_kind, value_text, waterfall
+from sintonia.review.people import (
+    ExampleCustomer,
+    Fall,
+    definition,
+    first_of_each_kind,
+    value_text,
+    waterfall,
+)
 from sintonia.review.treated import Gain
-from sintonia.review.words import interval
+from sintonia.review.words import interval_range
+from sintonia.segments import GroupResult
 
 LISTED_DRIFT, LISTED_FAMILIES = 12, 8
 
 
-def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any]:
+def story(evidence: ModelEvidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any]:
     """Return families with bars, dependence plots with their captions, and sparklines of what counts by date."""
     largest = max((one.mean_absolute for one in evidence.families), default=1.0)
     highest = max((max(sizes) for sizes in evidence.stability.sizes.values()), default=1.0)
@@ -46,7 +53,7 @@ def story(evidence: Evidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any
     }
 
 
-def _folds(evidence: Evidence) -> str:
+def _folds(evidence: ModelEvidence) -> str:
     """Return how each rolling fold before the test did, by AUC where there is one."""
     if not evidence.folds:
         return ""
@@ -56,7 +63,7 @@ def _folds(evidence: Evidence) -> str:
     return f"Rolling folds before the test, {'AUC' if name == 'auc' else name.replace('_', ' ')}: {each}."
 
 
-def _retold(evidence: Evidence) -> dict[str, Any] | None:
+def _retold(evidence: ModelEvidence) -> dict[str, Any] | None:
     """Return the shares of the families that count in any model, and what the models have in common; None of one."""
     found = evidence.retold
     if len(found.models) < 2:
@@ -70,14 +77,14 @@ def _retold(evidence: Evidence) -> dict[str, Any] | None:
     }
 
 
-def groups(review: ReviewData) -> list[dict[str, Any]]:
+def group_rows(review: ReviewData) -> list[dict[str, Any]]:
     """Return the groups' rows as text: rate or euros said and come true, ranking and gap with intervals, families."""
     if review.evidence is None:
         return []
     return [_group(one, not review.evaluation.bins) for one in review.evidence.groups]
 
 
-def _group(one: Group, amount: bool) -> dict[str, Any]:
+def _group(one: GroupResult, amount: bool) -> dict[str, Any]:
     def mean(value: float) -> str:
         return f"{value:,.2f}" if amount else percent(value, 1)
 
@@ -89,13 +96,14 @@ def _group(one: Group, amount: bool) -> dict[str, Any]:
         "name": one.name,
         "rows": one.rows,
         "ranking": "" if one.ranking is None else number(one.ranking.value),
-        "ranking_interval": "" if one.ranking is None else interval(one.ranking),
+        "ranking_interval": "" if one.ranking is None else interval_range(one.ranking),
         "predicted": mean(one.predicted),
         "observed": mean(one.observed),
         "gap": gap(one.gap.value),
         "gap_interval": f"{gap(one.gap.low)} to {gap(one.gap.high)}",
         "families": [
-            f"{size.family} {number(size.size.value, 2)} ({interval(size.size, 2)})" for size in one.families
+            f"{size.family} {number(size.size.value, 2)} ({interval_range(size.size, 2)})"
+            for size in one.families
         ],
         "flags": [told for told, so in (("wrong here", one.wrong), ("ranks worse here", one.weak)) if so],
     }
@@ -107,7 +115,7 @@ def drift(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str
         return []
     now = {} if review.now is None else {one.name: one for one in review.now.moved}
 
-    def far(one: Profile) -> float:
+    def far(one: FeatureShift) -> float:
         both = (one.moved, now.get(one.moved.name, one.moved))
         return max(moved.psi - moved.chance for moved in both)
 
@@ -128,12 +136,12 @@ def score_now(review: ReviewData) -> tuple[str, bool] | None:
     return _index(found[0]) if found else None
 
 
-def _index(moved: Moved | None) -> tuple[str, bool]:
+def _index(moved: ColumnDrift | None) -> tuple[str, bool]:
     """Return a stability index as text, and whether it lies above the bound by more than chance."""
     return ("", False) if moved is None else (number(moved.psi, 2), moved.beyond(SHIFTED))
 
 
-def examples(people: Sequence[Person], catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
+def examples(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
     """Return one customer of each kind, as the page shows it without its script and on paper."""
     return [
         {
@@ -146,7 +154,7 @@ def examples(people: Sequence[Person], catalogue: Mapping[str, Meaning]) -> list
     ]
 
 
-def _steps(one: Person, catalogue: Mapping[str, Meaning]) -> list[tuple[Fall, str, str]]:
+def _steps(one: ExampleCustomer, catalogue: Mapping[str, Meaning]) -> list[tuple[Fall, str, str]]:
     """Return each step of the waterfall with its name and value."""
     parts = [
         (definition(part.feature, catalogue), value_text(part.feature, part.value, catalogue))
@@ -162,6 +170,6 @@ def _gain(one: Gain) -> tuple[str, str, str]:
     return f"{one.action}{note}", number(one.gain, signed=True), f"{number(one.low)} to {number(one.high)}"
 
 
-def catalogue_of(review: ReviewData) -> dict[str, Entry]:
+def catalogue_of(review: ReviewData) -> dict[str, CatalogueEntry]:
     """Return the features by name."""
     return {} if review.evidence is None else {entry.name: entry for entry in review.evidence.catalogue}

@@ -12,7 +12,7 @@ from sintonia.identity.findings import masked_key
 from sintonia.identity.page import grouped
 from sintonia.identity.report import Report
 from sintonia.interactions import Store
-from sintonia.summaries.figures import Figures, file_lines, plain, texts
+from sintonia.summaries.figures import Figures, file_lines, json_value, texts
 from sintonia.synthetic import SimulationSummary
 
 
@@ -93,7 +93,7 @@ def identity_figures(report: Report, examples: int, page: Path) -> Figures:
 
 def explanation_figures(found: Explanation) -> Figures:
     """Return why a customer is one: identifiers, ties and what was kept apart, each with its time and masked."""
-    return {**plain(asdict(found)), "asked": masked_key(found.asked), "files": [], "say": lines(found)}
+    return {**json_value(asdict(found)), "asked": masked_key(found.asked), "files": [], "say": lines(found)}
 
 
 def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None) -> Figures:

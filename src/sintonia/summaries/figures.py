@@ -21,12 +21,12 @@ def write_report(figures: Figures, path: Path) -> Figures:
     return {**figures, "files": [*figures["files"], str(path)], "say": [*figures["say"], f"  {path}"]}
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401
+def json_value(value: Any) -> Any:  # noqa: ANN401
     """Return a value as JSON knows it, times in ISO."""
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: json_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     return value.isoformat() if isinstance(value, datetime) else value
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sintonia.estimates import Estimate, Evaluation
+from sintonia.estimates import Evaluation
 from sintonia.tuning import Validated
 
 SHORT = {
@@ -52,7 +52,7 @@ def metric_lines(judged: Evaluation) -> list[str]:
 def _block(judged: Evaluation, names: Sequence[str]) -> list[str]:
     lines = [f"  {'':<14}" + "".join(f"{SHORT[name]:>24}" for name in names)]
     for model, of in judged.estimates.items():
-        cells = [interval(of[name]) if name in of else "" for name in names]
+        cells = [of[name].text() if name in of else "" for name in names]
         lines.append(f"  {model:<14}" + "".join(f"  {cell:>22}" for cell in cells))
     return lines
 
@@ -63,18 +63,8 @@ def grade_line(judged: Evaluation) -> str | None:
     if best is None:
         return None
     metric = judged.headline
-    gap = interval(judged.differences[best][metric])
+    gap = judged.differences[best][metric].text()
     return (
         f"Grade {judged.grade}: by {SHORT[metric]} the model is {judged.verdict(best)} the {best}, "
         f"the best baseline: difference {gap}"
     )
-
-
-def signed(found: Estimate) -> str:
-    """Return a difference with its interval."""
-    return f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-
-
-def interval(found: Estimate) -> str:
-    """Return a figure with its interval."""
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

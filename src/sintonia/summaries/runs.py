@@ -8,24 +8,22 @@ from typing import Any
 from sintonia.approval import Decision
 from sintonia.check import leak_figures
 from sintonia.check.words import leak_lines
-from sintonia.comparison import Compared, Comparison
-from sintonia.estimates import Estimate
+from sintonia.comparison import Compared, RunComparison
 from sintonia.evidence import TrainingResult
 from sintonia.gate import Requirement
-from sintonia.promotion import Entry
+from sintonia.intervals import Estimate
+from sintonia.promotion import ChampionChange
 from sintonia.registry import Registered
 from sintonia.summaries.figures import Figures, file_lines
 from sintonia.summaries.run_lines import (
     ACROSS,
     SHORT,
     grade_line,
-    interval,
     metric_lines,
-    signed,
     validation_lines,
 )
 from sintonia.tasks import NEXT_BEST_ACTION, describe
-from sintonia.tuning import Search
+from sintonia.tuning import TuningResult
 
 CHANGES = 4
 RECENT = 5
@@ -63,12 +61,12 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         "enough": training.enough.figures(),
         "forced": bool(training.enough.lacks),
         "may_leak": leak_figures(training.leaks)["may_leak"],
-        "row": {SHORT[name]: interval(judged.estimates[judged.model][name]) for name in names},
+        "row": {SHORT[name]: judged.estimates[judged.model][name].text() for name in names},
         "say": say,
     }
 
 
-def compare_figures(found: Comparison) -> Figures:
+def compare_figures(found: RunComparison) -> Figures:
     """Return each run's metric and its paired difference to the reference."""
     reference, title = found.reference, SHORT[found.metric]
     alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
@@ -78,8 +76,8 @@ def compare_figures(found: Comparison) -> Figures:
         f"  {'version':<9}{'trained':<18}{'grade':<7}{'rows':>8}{title:>24}{'difference':>26}  is",
     ]
     for one in found.runs:
-        own = "" if one.own is None else interval(one.own)
-        gap = "" if one.gap is None else signed(one.gap)
+        own = "" if one.own is None else one.own.text()
+        gap = "" if one.gap is None else one.gap.text(signed=True)
         verdict = one.verdict or ("the reference" if one is reference else "judged on other rows")
         cells = f"  {one.registered.version:<9}{one.at:%Y-%m-%d %H:%M}  {one.grade:<7}{one.rows:>8,}{own:>24}{gap:>26}"
         say.append(f"{cells}  {verdict}{_changed(one)}")
@@ -117,7 +115,11 @@ def _changed(one: Compared) -> str:
 
 
 def promote_figures(
-    name: str, entry: Entry, gate: Sequence[Requirement], past: Sequence[Entry], card: Path | None
+    name: str,
+    entry: ChampionChange,
+    gate: Sequence[Requirement],
+    past: Sequence[ChampionChange],
+    card: Path | None,
 ) -> Figures:
     """Return what the gate said, who is champion now, every change of champion so far, and where the card is."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
@@ -166,7 +168,7 @@ def sign_figures(registered: Registered, decision: Decision, made: Sequence[Deci
     }
 
 
-def search_figures(found: Search | None) -> dict[str, Any] | None:
+def search_figures(found: TuningResult | None) -> dict[str, Any] | None:
     """Return how many trials a search made and what it found; None without one."""
     if found is None:
         return None
@@ -194,8 +196,8 @@ def policy_figures(
         **figures,
         "row": {
             "policy": "personalised" if figures["gate"]["passed"] else figures["gate"]["constant"],
-            "value": interval(Estimate(*chosen)),
-            "against the constant": interval(Estimate(*figures["gate"]["difference"])),
+            "value": Estimate(*chosen).text(),
+            "against the constant": Estimate(*figures["gate"]["difference"]).text(),
         },
         "say": [*lines, place, f"Effects of everybody: {effects} (sintonia decide effects={effects})"],
     }

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from sintonia.decision.arms import ARMS
-from sintonia.decision.decide import Decided
+from sintonia.decision.decide import RoundResult
 from sintonia.decision.told import lines_of
 from sintonia.expectation import expected_total
 from sintonia.lists import Scored
 from sintonia.lists.rows import STATUSES
-from sintonia.summaries.figures import Figures, file_lines, plain, texts
+from sintonia.summaries.figures import Figures, file_lines, json_value, texts
 
 
 def score_figures(scored: Scored) -> Figures:
@@ -60,7 +60,7 @@ def score_figures(scored: Scored) -> Figures:
         "key": located.column,
         "key_type": located.key_type,
         "tasks": tasks,
-        "changes": [plain(asdict(one)) for one in scored.changes],
+        "changes": [json_value(asdict(one)) for one in scored.changes],
         "files": texts(scored.files),
         "say": say + file_lines(scored.files),
     }
@@ -87,7 +87,7 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
     return {**figures, "tasks": tasks, "say": [*figures["say"][:at], *say, *figures["say"][at:]]}
 
 
-def decide_figures(decided: Decided) -> Figures:
+def decide_figures(decided: RoundResult) -> Figures:
     """Return who was decided how, what was refused by what, what is scarce at which price, and the optimality gap."""
     chosen, refusals, one = decided.chosen, decided.refusals, decided.round
     actions = Counter(chosen.options.actions[action] for action in chosen.action.tolist())
@@ -152,4 +152,4 @@ def decide_figures(decided: Decided) -> Figures:
 
 def told_figures(row: dict[str, Any]) -> Figures:
     """Return why one customer got what it got."""
-    return {**plain(row), "files": [], "say": lines_of(row)}
+    return {**json_value(row), "files": [], "say": lines_of(row)}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Floats, Ints
-from sintonia.synthetic.people import People
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.synthetic.people import SyntheticPeople
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,26 @@ def propensities(allowed: Bools) -> Floats:
     return shares
 
 
-def weariness(people: People, mails: Ints) -> Floats:
+def weariness(people: SyntheticPeople, mails: Ints) -> Floats:
     """Return how tired of e-mail people are, in [0, 1]: a trait that wakes as mails are received."""
     tired: Floats = people.weary * (1 - np.exp(-mails / 6.0))
     return tired
 
 
-def coupon_use(people: People) -> Floats:
+def coupon_use(people: SyntheticPeople) -> Floats:
     """Return the probability that an order under a live coupon uses it."""
     use: Floats = 0.25 + 0.65 * people.price_sensitivity
     return use
 
 
-def appeal(people: People, who: Ints, action: Ints) -> Floats:
+def appeal(people: SyntheticPeople, who: Ints, action: Ints) -> Floats:
     """Return how much each message speaks to its reader, in [0, 1]; clicks show it."""
     spoken = np.full(len(who), 0.1)
     spoken = np.where(action == DISCOUNT_EMAIL, people.price_sensitivity[who], spoken)
     return np.where(action == NEW_ARRIVALS, people.novelty[who], spoken)
 
 
-def lifts(people: People, mails: Ints, complaint: Bools) -> Floats:
+def lifts(people: SyntheticPeople, mails: Ints, complaint: Bools) -> Floats:
     """Return the relative change of the order rate by each action in its first week, (n, actions).
 
     Discounts move the price-sensitive, by e-mail only those who read it; novelties move the curious, points

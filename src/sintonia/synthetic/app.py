@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from sintonia.arrays import Floats, Ints, Spans
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Floats, Ints, Spans, hex_ids, objects
+from sintonia.synthetic.arrays import hex_ids, objects
 from sintonia.synthetic.campaigns import decision_ids
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
 from sintonia.synthetic.events import browsing, events, order_lines

@@ -1,4 +1,4 @@
-"""Small vector tools of the generator: array types, ids, draws by weight, local clocks as text."""
+"""Small vector tools of the generator: ids, draws by weight, local clocks as text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Times = npt.NDArray[np.datetime64]
-Spans = npt.NDArray[np.timedelta64]
-Texts = npt.NDArray[Any]
-"""Arrays of one dtype; a time is datetime64[us] in UTC, a text array holds str or None (dtype object)."""
+from sintonia.arrays import Bools, Floats, Ints, Texts
 
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from sintonia.arrays import Ints, Texts, Times
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Ints, Texts, Times, blank, hex_ids, objects
+from sintonia.synthetic.arrays import blank, hex_ids, objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, minutes
 from sintonia.synthetic.journeys import ROUTINE
 from sintonia.synthetic.text import iso_z, text_array

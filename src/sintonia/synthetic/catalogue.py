@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Ints, Texts, objects
+from sintonia.arrays import Ints, Texts
+from sintonia.synthetic.arrays import objects
 
 CATEGORIES = (
     "shirts",

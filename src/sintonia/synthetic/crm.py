@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Ints, Texts, given, hex_ids, objects
+from sintonia.arrays import Ints, Texts
+from sintonia.synthetic.arrays import given, hex_ids, objects
 from sintonia.synthetic.clock import rome
 from sintonia.synthetic.names import NICKNAMES, STREETS, TOWNS, recase, typo
 from sintonia.synthetic.service import CALL, DESK

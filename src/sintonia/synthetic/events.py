@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from sintonia.synthetic.arrays import Ints, Texts, blank, rank_within
+from sintonia.arrays import Ints, Texts
+from sintonia.synthetic.arrays import blank, rank_within
 from sintonia.synthetic.catalogue import CATEGORY_OF_ITEM, ITEM_IDS
 from sintonia.synthetic.visits import BROWSE
 from sintonia.synthetic.world import World

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Floats
+from sintonia.arrays import Bools, Floats
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
-from sintonia.synthetic.people import People
+from sintonia.synthetic.people import SyntheticPeople
 
 LAG_WEEKS = 3
 """Orders follow interest by three weeks: browsing and opened mails warm and cool first, and the orders of the
@@ -19,7 +19,7 @@ _BROWSES_BEFORE = 3
 
 
 @dataclass(frozen=True)
-class Drift:
+class InterestRates:
     """Rates per person and week, `EFFECT_WEEKS` past the end: (n, weeks + 4).
 
     `orders` and `browsing` are visits a week; `attention`, in [0, 1), scales the share of mails opened;
@@ -32,7 +32,7 @@ class Drift:
     web_share: Floats
 
 
-def draw_drift(rng: np.random.Generator, people: People, calendar: Calendar) -> Drift:
+def draw_drift(rng: np.random.Generator, people: SyntheticPeople, calendar: Calendar) -> InterestRates:
     """Return the rates of people: nobody orders before registering, or where they are not registered."""
     last = calendar.weeks + EFFECT_WEEKS
     warmth = _warmth(rng, len(people), last + LAG_WEEKS)  # column j is the warmth of week j - lag
@@ -47,7 +47,7 @@ def draw_drift(rng: np.random.Generator, people: People, calendar: Calendar) -> 
         )
     )
     now = warmth[:, LAG_WEEKS:]
-    return Drift(
+    return InterestRates(
         orders=people.order_rate[:, None] * warmth[:, :last] * calendar.season() * joined,
         browsing=people.browse_rate[:, None] * now * browses,
         attention=now / (0.3 + now),

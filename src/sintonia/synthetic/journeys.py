@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Bools, Floats, Ints, pick_rows
+from sintonia.synthetic.arrays import pick_rows
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
-from sintonia.synthetic.interest import Drift, draw_drift
-from sintonia.synthetic.people import NEVER, People
+from sintonia.synthetic.interest import InterestRates, draw_drift
+from sintonia.synthetic.people import NEVER, SyntheticPeople
 from sintonia.synthetic.registrations import Registrations
 
 ROUTINE = -1
@@ -21,7 +22,7 @@ _CALMS = 0.05
 
 
 @dataclass(frozen=True)
-class Round:
+class SimulatedRound:
     """One round's decisions for everybody, (n,) or (n, actions); `decided` marks who took part."""
 
     week: int
@@ -64,17 +65,17 @@ class Journeys:
     its actions none.
     """
 
-    drift: Drift
+    drift: InterestRates
     orders: Ints  # (n, weeks)
     lift: Floats  # (n, weeks + 4)
     coupon: Bools  # (n, weeks + 4)
-    rounds: list[Round]
-    final: Round
+    rounds: list[SimulatedRound]
+    final: SimulatedRound
     sends: Sends
     complaints: Complaints
 
 
-def complaint_rate(people: People) -> Floats:
+def complaint_rate(people: SyntheticPeople) -> Floats:
     """Return the weekly probability of a complaint: those who buy more meet more trouble."""
     rate: Floats = 0.025 * people.order_rate / (people.order_rate + 0.06)
     return rate
@@ -93,12 +94,12 @@ def next_open_share(open_share: Floats, rate: Floats) -> Floats:
 
 
 def live(
-    rng: np.random.Generator, people: People, registrations: Registrations, calendar: Calendar
+    rng: np.random.Generator, people: SyntheticPeople, registrations: Registrations, calendar: Calendar
 ) -> Journeys:
     """Return the journeys of people: weekly, first decisions or mailings, then orders, then complaints."""
     life = _Life(rng, people, draw_drift(rng, people, calendar))
     orders = np.zeros((len(people), calendar.weeks), dtype=np.int64)
-    rounds: list[Round] = []
+    rounds: list[SimulatedRound] = []
     decision_weeks = set(calendar.rounds.tolist())
     for week in range(calendar.weeks):
         reachable = registrations.reachable(people, week, life.no_mail)
@@ -126,7 +127,7 @@ def live(
 class _Life:
     """What changes from week to week while the brand acts."""
 
-    def __init__(self, rng: np.random.Generator, people: People, drift: Drift) -> None:
+    def __init__(self, rng: np.random.Generator, people: SyntheticPeople, drift: InterestRates) -> None:
         n = len(people)
         self.rng, self.people, self.drift = rng, people, drift
         self.mails = np.zeros(n, dtype=np.int64)
@@ -139,7 +140,7 @@ class _Life:
         self.closed: list[tuple[Ints, int, bool]] = []
         self.cases = 0
 
-    def decide(self, week: int, reachable: Bools, at_random: bool) -> Round:
+    def decide(self, week: int, reachable: Bools, at_random: bool) -> SimulatedRound:
         """Return a week's round, its actions drawn at random, or all none."""
         people, complaint = self.people, self.case >= 0
         allowed = actions.eligible(reachable)
@@ -148,9 +149,9 @@ class _Life:
         drawn = pick_rows(self.rng, odds) if at_random else np.zeros(len(people), dtype=np.int64)
         action = np.where(decided, drawn, actions.NONE)
         lifts = actions.lifts(people, self.mails, complaint)
-        return Round(week, decided, allowed, odds, action, lifts, complaint)
+        return SimulatedRound(week, decided, allowed, odds, action, lifts, complaint)
 
-    def act(self, taken: Round) -> None:
+    def act(self, taken: SimulatedRound) -> None:
         """Carry out a round: lifts and coupons from its week on, calls that mend, messages."""
         week, n = taken.week, len(self.people)
         lift = taken.lifts[np.arange(n), taken.action]

@@ -125,12 +125,12 @@ PROVIDERS = (
 _PLAIN = str.maketrans("àèéìòùÀÈÉÌÒÙ", "aeeiouAEEIOU")
 
 
-def plain(text: str) -> str:
+def email_letters(text: str) -> str:
     """Return the text in lower-case letters without accents, apostrophes and spaces, as in an e-mail address.
 
     Examples
     --------
-    >>> plain("Nicolò D'Ange")
+    >>> email_letters("Nicolò D'Ange")
     'nicolodange'
     """
     return text.translate(_PLAIN).replace("'", "").replace(" ", "").lower()

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints, Times
 from sintonia.synthetic.actions import COUPON_RATE, coupon_use
-from sintonia.synthetic.arrays import Bools, Floats, Ints, Times, pick_rows, repeat_index
+from sintonia.synthetic.arrays import pick_rows, repeat_index
 from sintonia.synthetic.catalogue import ITEMS_PER_CATEGORY, LIST_PRICES
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.journeys import Journeys
-from sintonia.synthetic.people import EXTRA_QUANTITY, People
+from sintonia.synthetic.people import EXTRA_QUANTITY, SyntheticPeople
 
 PROMOTIONS = np.array([0.10, 0.20, 0.30])
 RETURN_RATE = 0.04
@@ -19,7 +20,7 @@ PRIZES = 0.5
 _RETURN_DAYS = (2, 12)
 
 
-def promotion_odds(people: People) -> Floats:
+def promotion_odds(people: SyntheticPeople) -> Floats:
     """Return the probability that an order is bought in a sale: the price-sensitive wait for one."""
     odds: Floats = 0.05 + 0.6 * people.price_sensitivity
     return odds
@@ -53,7 +54,9 @@ class Lines:
     discount: Ints
 
 
-def draw_orders(rng: np.random.Generator, people: People, journeys: Journeys, calendar: Calendar) -> Orders:
+def draw_orders(
+    rng: np.random.Generator, people: SyntheticPeople, journeys: Journeys, calendar: Calendar
+) -> Orders:
     """Return the orders in order of person and week; nothing is dated at or after the history's end."""
     cells = repeat_index(journeys.orders.ravel())
     person, week = np.divmod(cells, journeys.orders.shape[1])
@@ -90,7 +93,7 @@ def local_hours(rng: np.random.Generator, night: Floats, web: Bools) -> Floats:
     return hours
 
 
-def draw_lines(rng: np.random.Generator, people: People, orders: Orders) -> Lines:
+def draw_lines(rng: np.random.Generator, people: SyntheticPeople, orders: Orders) -> Lines:
     """Return the lines of the orders, priced; a sale and a coupon add up."""
     order = repeat_index(1 + rng.poisson(people.basket[orders.person]))
     person = orders.person[order]

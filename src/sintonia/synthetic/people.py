@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Floats, Ints
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.synthetic.catalogue import CATEGORIES, MEAN_PRICE
 from sintonia.synthetic.clock import Calendar
 
@@ -20,7 +20,7 @@ EXTRA_QUANTITY = 0.15
 
 
 @dataclass(frozen=True)
-class People:
+class SyntheticPeople:
     """One entry per person and trait; shares and inclinations lie in [0, 1].
 
     `number` counts over all blocks. `first_week` and `second_week` are those of the person's registrations
@@ -101,7 +101,7 @@ class People:
         return value
 
 
-def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> People:
+def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> SyntheticPeople:
     """Return people with the given numbers."""
     n = len(numbers)
     place = rng.choice(3, size=n, p=[0.24, 0.18, 0.58])
@@ -109,7 +109,7 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
     young = np.clip((60 - age) / 40, 0, 1)
     first_week, second_week = _registration_weeks(rng, place, calendar)
     order_rate = np.minimum(0.22 * np.exp(rng.normal(-0.85, 1.3, n)), 0.8)
-    return People(
+    return SyntheticPeople(
         number=numbers,
         place=place,
         birth_year=calendar.end.astype("M8[Y]").astype(np.int64) + 1970 - age,

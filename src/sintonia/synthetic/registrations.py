@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, blank, given, hex_ids, objects, shuffled
+from sintonia.arrays import Bools, Ints, Texts, Times
+from sintonia.synthetic.arrays import blank, given, hex_ids, objects, shuffled
 from sintonia.synthetic.clock import Calendar
-from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, plain
-from sintonia.synthetic.people import BOTH, NEVER, People
+from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, email_letters
+from sintonia.synthetic.people import BOTH, NEVER, SyntheticPeople
 
 _SALT_CRM, _SALT_ACCOUNT, _SALT_CARD, _SALT_PHONE, _SALT_EMAIL = range(1, 6)
 
@@ -46,7 +47,7 @@ class Registrations:
         newer = (self.week[person, 1] < week) & (self.online[person, 1] | ~self.online[person, 0])
         return np.where(newer, 1, 0)
 
-    def reachable(self, people: People, week: int, no_mail: Bools) -> Bools:
+    def reachable(self, people: SyntheticPeople, week: int, no_mail: Bools) -> Bools:
         """Return who can be reached at the week's start by e-mail, sms, push and phone, (n, 4)."""
         everyone = np.arange(len(people))
         current = self.current(everyone, week)
@@ -58,7 +59,7 @@ class Registrations:
         return reach
 
 
-def draw_particulars(rng: np.random.Generator, people: People) -> Particulars:
+def draw_particulars(rng: np.random.Generator, people: SyntheticPeople) -> Particulars:
     """Return names, birth dates and addresses; one person in eight lives with the one before."""
     n = len(people)
     names = np.where(people.female, rng.choice(objects(WOMEN), n), rng.choice(objects(MEN), n))
@@ -75,7 +76,7 @@ def draw_particulars(rng: np.random.Generator, people: People) -> Particulars:
 
 
 def draw_registrations(
-    rng: np.random.Generator, people: People, truth: Particulars, calendar: Calendar
+    rng: np.random.Generator, people: SyntheticPeople, truth: Particulars, calendar: Calendar
 ) -> Registrations:
     """Return the registrations of people with the identifiers they gave each time."""
     n = len(people)
@@ -112,7 +113,7 @@ def _cards(numbers: Ints) -> Texts:
     return objects([f"29{digits:011d}" for digits in code.tolist()]).reshape(numbers.shape)
 
 
-def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: Bools) -> Texts:
+def _emails(rng: np.random.Generator, people: SyntheticPeople, truth: Particulars, same: Bools) -> Texts:
     """Return two addresses a person, on different providers, or one address written twice."""
     n = len(people)
     tags = person_tags(people.number, _SALT_EMAIL)
@@ -120,7 +121,7 @@ def _emails(rng: np.random.Generator, people: People, truth: Particulars, same: 
     second_host = (first_host + rng.integers(1, len(PROVIDERS), n)) % len(PROVIDERS)
     out = np.empty((n, 2), dtype=object)
     for i in range(n):
-        first, last = plain(truth.first_name[i]), plain(truth.last_name[i])
+        first, last = email_letters(truth.first_name[i]), email_letters(truth.last_name[i])
         out[i, 0] = f"{first}.{last}.{tags[i]}@{PROVIDERS[first_host[i]]}"
         other = f"{last}{first[0]}{people.birth_year[i] % 100:02d}.{tags[i]}@{PROVIDERS[second_host[i]]}"
         out[i, 1] = out[i, 0] if same[i] else other
@@ -140,7 +141,7 @@ def mobiles(number: Ints) -> tuple[Ints, Ints]:
     return 320 + high, low
 
 
-def _phones(rng: np.random.Generator, people: People) -> Texts:
+def _phones(rng: np.random.Generator, people: SyntheticPeople) -> Texts:
     """Return one mobile number a person, written in another way each time, as no clerk follows a norm."""
     n = len(people)
     prefix, rest = (part.tolist() for part in mobiles(people.number))

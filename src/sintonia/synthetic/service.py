@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Floats, Ints, Times, repeat_index
+from sintonia.arrays import Floats, Ints, Times
+from sintonia.synthetic.arrays import repeat_index
 from sintonia.synthetic.clock import Calendar, minutes
 from sintonia.synthetic.journeys import Complaints, Journeys
 from sintonia.synthetic.orders import Orders, local_hours
-from sintonia.synthetic.people import NEVER, People
+from sintonia.synthetic.people import NEVER, SyntheticPeople
 
 FORM, DESK, CALL, CHAT = range(4)
 """Ways: a form on the site, the desk in the store, the contact centre, the chat."""
@@ -49,7 +50,7 @@ class Service:
 
 
 def draw_service(
-    rng: np.random.Generator, people: People, journeys: Journeys, orders: Orders, calendar: Calendar
+    rng: np.random.Generator, people: SyntheticPeople, journeys: Journeys, orders: Orders, calendar: Calendar
 ) -> Service:
     """Return how people turn to the brand: complaints by form, desk, call or chat, reminders and questions."""
     cases = journeys.complaints
@@ -68,7 +69,7 @@ def draw_service(
     return Service(ways, made, closed, Contacts(**{name: stacked[name][order] for name in columns}))
 
 
-def _complaint_ways(rng: np.random.Generator, people: People, cases: Complaints) -> Ints:
+def _complaint_ways(rng: np.random.Generator, people: SyntheticPeople, cases: Complaints) -> Ints:
     """Return the way of each complaint: the talkative call or chat, others fill in a form or go to the desk."""
     person = cases.person
     account = people.account_from[person] < cases.week
@@ -76,13 +77,13 @@ def _complaint_ways(rng: np.random.Generator, people: People, cases: Complaints)
     return np.where(in_touch, _call_or_chat(rng, people, person, cases.week), np.where(account, FORM, DESK))
 
 
-def _call_or_chat(rng: np.random.Generator, people: People, person: Ints, week: Ints) -> Ints:
+def _call_or_chat(rng: np.random.Generator, people: SyntheticPeople, person: Ints, week: Ints) -> Ints:
     """Return who calls and who chats; the chat is a window of the site, which those without an account avoid."""
     call = (rng.random(len(person)) < people.calls[person]) | (people.account_from[person] >= week)
     return np.where(call, CALL, CHAT)
 
 
-def _hours(rng: np.random.Generator, people: People, person: Ints, ways: Ints) -> Floats:
+def _hours(rng: np.random.Generator, people: SyntheticPeople, person: Ints, ways: Ints) -> Floats:
     """Return hours of the local clock: desk and telephone are open by day, form and chat always."""
     hours: Floats = np.where(
         (ways == DESK) | (ways == CALL),
@@ -123,7 +124,9 @@ def _complaints(
     )
 
 
-def _reminders(rng: np.random.Generator, people: People, cases: Complaints, calendar: Calendar) -> Contacts:
+def _reminders(
+    rng: np.random.Generator, people: SyntheticPeople, cases: Complaints, calendar: Calendar
+) -> Contacts:
     """Return the calls and chats of people whose case stays open, in the weeks between its first and last."""
     between = np.minimum(cases.closed, calendar.weeks) - cases.week - 1
     rate = _REMINDS * (0.3 + people.talks[cases.person]) * np.minimum(between, 8)
@@ -144,7 +147,7 @@ def _reminders(rng: np.random.Generator, people: People, cases: Complaints, cale
     )
 
 
-def _questions(rng: np.random.Generator, people: People, orders: Orders) -> Contacts:
+def _questions(rng: np.random.Generator, people: SyntheticPeople, orders: Orders) -> Contacts:
     """Return questions on orders, within days of them, more often on those placed online."""
     chance = _ASKS * (0.4 + 1.5 * people.talks[orders.person])
     chance = np.where(orders.web, chance, chance * _ASKS_ON_STORE_ORDERS)

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from sintonia.arrays import Bools, Ints
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Bools, Ints, hex_ids, objects, shuffled
+from sintonia.synthetic.arrays import hex_ids, objects, shuffled
 from sintonia.synthetic.campaigns import sent_at
 from sintonia.synthetic.clock import minutes
 from sintonia.synthetic.visits import BROWSE, ORDER, accounts, idle_visits, second_account

@@ -20,7 +20,7 @@ from sintonia.synthetic.crm import crm_registrations
 from sintonia.synthetic.social import social_posts
 from sintonia.synthetic.store import store_tickets
 from sintonia.synthetic.web import web_events
-from sintonia.synthetic.world import BLOCK, SiloRows, World, draw_world
+from sintonia.synthetic.world import PEOPLE_PER_BLOCK, SiloRows, World, draw_world
 from sintonia.synthetic.writing import write_silo
 
 SILOS: dict[str, Callable[[World], SiloRows]] = {
@@ -49,7 +49,7 @@ class SimulationSummary:
 def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
     """Return what was written under `folder`: silos under `silos/`, the truth under `truth/`.
 
-    People are drawn in blocks of `BLOCK`, each from a seed of its own, and each adds one part file to every
+    People are drawn in blocks of `PEOPLE_PER_BLOCK`, each from a seed of its own, and each adds one part file to every
     silo table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier
     run left in the two folders is replaced.
     """
@@ -57,7 +57,7 @@ def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
     for old in (silos, known):
         shutil.rmtree(old, ignore_errors=True)
     known.mkdir(parents=True)
-    blocks = -(-settings.customers // BLOCK)
+    blocks = -(-settings.customers // PEOPLE_PER_BLOCK)
     seeds = np.random.SeedSequence(settings.seed).spawn(blocks)
     rows: dict[str, int] = {}
     files: list[Path] = []

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Bools, Floats, Ints, Texts, Times, blank, hex_ids, objects, repeat_index
+from sintonia.arrays import Bools, Floats, Ints, Texts, Times
+from sintonia.synthetic.arrays import blank, hex_ids, objects, repeat_index
 from sintonia.synthetic.clock import minutes
-from sintonia.synthetic.names import plain
+from sintonia.synthetic.names import email_letters
 from sintonia.synthetic.registrations import person_tags
 from sintonia.synthetic.text import iso_z, text_array
 from sintonia.synthetic.visits import accounts
@@ -100,7 +101,7 @@ def _handles(world: World, person: Ints) -> Texts:
     tags = person_tags(world.people.number[own], _SALT_HANDLE)
     return objects(
         [
-            f"{plain(first)}_{tag}" if one >= 0 else f"user{world.block:05d}{-one:08d}"
+            f"{email_letters(first)}_{tag}" if one >= 0 else f"user{world.block:05d}{-one:08d}"
             for first, tag, one in zip(truth.first_name[own].tolist(), tags, person.tolist(), strict=True)
         ]
     )

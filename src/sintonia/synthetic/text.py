@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Ints, Texts, Times, objects
+from sintonia.arrays import Ints, Texts, Times
+from sintonia.synthetic.arrays import objects
 
 
 def iso_z(times: Times) -> Texts:

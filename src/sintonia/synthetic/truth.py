@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from sintonia.arrays import Bools, Floats, Ints, Texts
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import Bools, Floats, Ints, Texts, objects
+from sintonia.synthetic.arrays import objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, ROUND_WEEKS
-from sintonia.synthetic.journeys import Journeys, Round, complaint_rate, next_open_share, trust
+from sintonia.synthetic.journeys import Journeys, SimulatedRound, complaint_rate, next_open_share, trust
 from sintonia.synthetic.orders import PROMOTIONS, RETURN_RATE, promotion_odds
-from sintonia.synthetic.people import People
+from sintonia.synthetic.people import SyntheticPeople
 from sintonia.synthetic.world import World
 
 MARGIN = 0.5
@@ -47,10 +48,10 @@ def records(world: World, owners: list[dict[str, tuple[Texts, Ints]]]) -> pa.Tab
 
 
 def people_table(world: World) -> pa.Table:
-    """Return one row per registered person: person_id and the latent traits of `People`."""
+    """Return one row per registered person: person_id and the latent traits of `SyntheticPeople`."""
     people = world.people
     columns: dict[str, Texts] = {"person_id": person_ids(people.number)}
-    for field in fields(People):
+    for field in fields(SyntheticPeople):
         values = getattr(people, field.name)
         if values.ndim == 1 and field.name != "number":
             columns[field.name] = values
@@ -79,7 +80,7 @@ def outcomes(world: World) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def expected(world: World, one: Round, after: Round | None) -> tuple[Floats, Floats]:
+def expected(world: World, one: SimulatedRound, after: SimulatedRound | None) -> tuple[Floats, Floats]:
     """Return expected reward and spend in cents under each action of a round, (n, actions) each.
 
     Orders come at drift x trust x (1 + lifts in flight), where the lift of the action taken gives way to that
@@ -105,12 +106,12 @@ def expected(world: World, one: Round, after: Round | None) -> tuple[Floats, Flo
     return reward, spend
 
 
-def _coupon_share(people: People) -> Floats:
+def _coupon_share(people: SyntheticPeople) -> Floats:
     share: Floats = (actions.coupon_use(people) * actions.COUPON_RATE)[:, None]
     return share
 
 
-def _coupons(journeys: Journeys, one: Round, number: int) -> Bools:
+def _coupons(journeys: Journeys, one: SimulatedRound, number: int) -> Bools:
     """Return in which of the four weeks a coupon is live, (n, 4), had the action been this one."""
     live = journeys.coupon[:, one.week : one.week + EFFECT_WEEKS].copy()
     first = live[:, : actions.COUPON_WEEKS]
@@ -120,7 +121,9 @@ def _coupons(journeys: Journeys, one: Round, number: int) -> Bools:
     return live
 
 
-def _open_shares(people: People, one: Round, number: int, after: Round | None) -> Floats:
+def _open_shares(
+    people: SyntheticPeople, one: SimulatedRound, number: int, after: SimulatedRound | None
+) -> Floats:
     """Return the probability that a complaint is open in each of the four weeks, (n, 4)."""
     mended = actions.MENDS if number == actions.CARE_CALL else 0.0
     share = one.complaint.astype(np.float64) * (1 - mended)
@@ -135,7 +138,7 @@ def _open_shares(people: People, one: Round, number: int, after: Round | None) -
 
 
 def _round_table(
-    world: World, one: Round, begin: np.datetime64, name: str, money: tuple[Floats, Floats]
+    world: World, one: SimulatedRound, begin: np.datetime64, name: str, money: tuple[Floats, Floats]
 ) -> pa.Table:
     who = np.flatnonzero(one.decided)
     shape = (len(who), len(actions.ACTIONS))

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from sintonia.synthetic.arrays import Bools, Ints, Texts, Times, hex_ids, objects, repeat_index, shuffled
+from sintonia.arrays import Bools, Ints, Texts, Times
+from sintonia.synthetic.arrays import hex_ids, objects, repeat_index, shuffled
 from sintonia.synthetic.clock import minutes
 from sintonia.synthetic.orders import local_hours
 from sintonia.synthetic.service import CHAT, FORM

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import Bools, Texts, hex_ids, objects
+from sintonia.arrays import Bools, Texts
+from sintonia.synthetic.arrays import hex_ids, objects
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
 from sintonia.synthetic.crm import case_ids
 from sintonia.synthetic.events import browsing, events, order_lines

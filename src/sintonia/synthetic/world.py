@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.synthetic.arrays import Ints, Texts
+from sintonia.arrays import Ints, Texts
 from sintonia.synthetic.clock import Calendar, calendar
 from sintonia.synthetic.journeys import Journeys, live
 from sintonia.synthetic.orders import Lines, Orders, draw_lines, draw_orders
-from sintonia.synthetic.people import People, draw_people
+from sintonia.synthetic.people import SyntheticPeople, draw_people
 from sintonia.synthetic.registrations import (
     Particulars,
     Registrations,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sintonia.config import SimulateSettings
 
-BLOCK = 10_000
+PEOPLE_PER_BLOCK = 10_000
 """People drawn at a time: the bound on memory."""
 
 
@@ -35,7 +35,7 @@ class World:
     seed: np.random.SeedSequence
     block: int
     calendar: Calendar
-    people: People
+    people: SyntheticPeople
     particulars: Particulars
     registrations: Registrations
     journeys: Journeys
@@ -69,10 +69,10 @@ class SiloRows:
 
 
 def draw_world(settings: "SimulateSettings", block: int, seed: np.random.SeedSequence) -> World:
-    """Return the people numbered from block x BLOCK on, and their lives."""
+    """Return the people numbered from block x PEOPLE_PER_BLOCK on, and their lives."""
     time = calendar(settings)
     rngs = [np.random.default_rng(child) for child in seed.spawn(5)]
-    numbers = np.arange(block * BLOCK, min(settings.customers, (block + 1) * BLOCK))
+    numbers = np.arange(block * PEOPLE_PER_BLOCK, min(settings.customers, (block + 1) * PEOPLE_PER_BLOCK))
     people = draw_people(rngs[0], numbers, time)
     particulars = draw_particulars(rngs[1], people)
     registrations = draw_registrations(rngs[1], people, particulars, time)

@@ -12,7 +12,7 @@ from sintonia.config import TaskConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.tasks.task import find_task
 
-COLUMNS = ("customer_id", "occurred_at", "known_at", "kind", "category")
+CATEGORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "kind", "category")
 
 
 def choose_categories(config: TaskConfig, interactions: Iterable[pa.Table], until: datetime) -> TaskConfig:

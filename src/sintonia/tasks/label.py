@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sintonia.arrays import Ints
 from sintonia.config import TaskConfig
 from sintonia.tasks.task import Task, find_task
 from sintonia.timeline import label_span
-
-Ints = NDArray[np.int64]
 
 
 def label_rows(

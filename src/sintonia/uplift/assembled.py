@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia import features
+from sintonia.arrays import Bools, Floats32, Ints, Texts, Times
 from sintonia.config import EngineConfig, FeaturesConfig, PolicyConfig, iso_time
 from sintonia.errors import NotEnoughDataError, unknown
 from sintonia.features import Feature, History
 from sintonia.interactions import Store
 from sintonia.progress import track
-from sintonia.uplift.log import NONE, Actions, Bools, Floats32, Ints, Logged
+from sintonia.uplift.log import NONE, Actions, Logged
 from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging
-from sintonia.uplift.points import Points, Texts, Times
+from sintonia.uplift.points import Points
 
 MOMENT = np.timedelta64(1, "us")
 DATES = 100
@@ -26,7 +27,7 @@ ONCE = ("register",)
 """Kinds that happen to a customer once, maybe years before anything else was written down."""
 
 
-def moments(points: Points) -> Times:
+def feature_moments(points: Points) -> Times:
     """Return as of when each decision's features are taken: strictly before it, for a send is not yet history.
 
     As of when the log says they were taken, if that was before; else the last moment before the decision.
@@ -70,7 +71,7 @@ def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int
 
 def features_of(store: Store, points: Points, catalogue: Sequence[Feature], engine: EngineConfig) -> Floats32:
     """Return the features of each decision; missing where nothing of the customer was visible.  # (n, n_features)"""
-    when = moments(points)
+    when = feature_moments(points)
     made = features.plan(catalogue)
     as_ofs = [moment.item() for moment in np.unique(when)]
     keys = pa.table(

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.estimates import Estimate
-from sintonia.uplift.log import Floats, Ints
-from sintonia.uplift.values import clustered_mean
+from sintonia.arrays import Floats, Ints
+from sintonia.intervals import Estimate, clustered_mean
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Curve:
     gain: Floats  # (n_points,)
     auuc: Estimate
     qini: Estimate
-    tenths: tuple[Estimate, ...]  # at 10 %, 20 %, ... 100 % treated
+    deciles: tuple[Estimate, ...]  # at 10 %, 20 %, ... 100 % treated
 
     def at(self, shares: Floats) -> Floats:
         """Return the gain at these shares treated."""
@@ -69,5 +68,5 @@ def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints)
         gain=gain,
         auuc=clustered_mean(after * brings, customer),
         qini=clustered_mean((after - 0.5) * brings, customer),
-        tenths=tuple(clustered_mean(share * brings, customer) for share in treated),
+        deciles=tuple(clustered_mean(share * brings, customer) for share in treated),
     )

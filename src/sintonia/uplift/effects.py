@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32
 from sintonia.errors import InputError
-from sintonia.uplift.log import Actions, Floats, Floats32
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.shrinkage import likes
 

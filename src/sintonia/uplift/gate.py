@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.estimates import Estimate
-from sintonia.uplift.log import Actions, Bools, Floats, Ints
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.intervals import Estimate
+from sintonia.uplift.log import Actions
 from sintonia.uplift.policies import constant
 from sintonia.uplift.values import difference
 
@@ -33,9 +34,7 @@ class Gate:
         >>> Gate("mail", Estimate(0.2, -0.1, 0.5), False, 100, 90).sentence
         "Not personalised: 0.200 [-0.100, 0.500] a decision against always 'mail', not surely better; 'mail' for all."
         """
-        found = (
-            f"{self.difference.value:.3f} [{self.difference.low:.3f}, {self.difference.high:.3f}] a decision"
-        )
+        found = f"{self.difference.text()} a decision"
         if self.passed:
             return f"Personalised: {found} better than always '{self.constant}'."
         return (

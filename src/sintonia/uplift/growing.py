@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.config import ModelConfig
 from sintonia.forest import fastest, predict_raw
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints
+from sintonia.uplift.log import Actions
 
 if TYPE_CHECKING:
     import lightgbm
 
 
-def rows_of(values: Floats32, actions: Actions, action: Ints) -> Floats32:
+def tree_inputs(values: Floats32, actions: Actions, action: Ints) -> Floats32:
     """Return the rows trees look at: features, attributes of the action, the action.  # (n, n_columns)"""
     taken = action[:, None].astype(np.float32)
     return np.hstack([values, actions.attributes[action].astype(np.float32), taken])
 
 
 @dataclass(frozen=True)
-class Forest:
+class OutcomeTrees:
     """Grown trees as LightGBM's text; none at all where nothing could be learned, which says 0."""
 
     trees: str | None
@@ -45,7 +46,7 @@ class Forest:
             return found
         engine = fastest(self.booster, found.size)
         for place in range(len(actions)):
-            found[:, place] = predict_raw(engine, rows_of(values, actions, np.full(len(values), place)))
+            found[:, place] = predict_raw(engine, tree_inputs(values, actions, np.full(len(values), place)))
         return found
 
     def say(self, rows: Floats32) -> Floats:
@@ -76,15 +77,17 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Grown:
+class CrossFittedTrees:
     """A forest of all examples, and one of all folds but one for each fold; `trees` is how many each has."""
 
-    whole: Forest
-    without: tuple[Forest, ...]
+    whole: OutcomeTrees
+    without: tuple[OutcomeTrees, ...]
     trees: int
 
 
-def grow(examples: Examples, folds: int, config: ModelConfig, seed: int, constant: bool = True) -> Grown:
+def grow_outcome_trees(
+    examples: Examples, folds: int, config: ModelConfig, seed: int, constant: bool = True
+) -> CrossFittedTrees:
     """Return forests of as many trees as predict the customers of left-out folds best, by squared error.
 
     With `constant` the first thing learned is the mean; without, the trees start from 0 and none at all are kept
@@ -120,10 +123,10 @@ def grow(examples: Examples, folds: int, config: ModelConfig, seed: int, constan
         losses.append(np.array(told["valid_0"]["l2"]) * examples.share(unseen))
     trees, loss = _size(losses)
     if not constant and loss >= examples.loss_of_nothing():
-        return Grown(Forest(None), (Forest(None),) * folds, 0)
+        return CrossFittedTrees(OutcomeTrees(None), (OutcomeTrees(None),) * folds, 0)
     whole = lightgbm.train(parameters, everything, trees)
-    cut = tuple(Forest(one.model_to_string(num_iteration=trees)) for one in boosters)
-    return Grown(Forest(whole.model_to_string()), cut, trees)
+    cut = tuple(OutcomeTrees(one.model_to_string(num_iteration=trees)) for one in boosters)
+    return CrossFittedTrees(OutcomeTrees(whole.model_to_string()), cut, trees)
 
 
 def _size(losses: Sequence[Floats]) -> tuple[int, float]:

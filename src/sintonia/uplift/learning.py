@@ -16,17 +16,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.config import ModelConfig
 from sintonia.errors import NotEnoughDataError
+from sintonia.intervals import clustered_mean
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.growing import Examples, Grown, grow, rows_of
-from sintonia.uplift.linear import Fitted, fit_linear, residuals
-from sintonia.uplift.log import Floats, Ints, Logged
+from sintonia.uplift.growing import CrossFittedTrees, Examples, grow_outcome_trees, tree_inputs
+from sintonia.uplift.linear import CrossFittedSlopes, fit_linear, residuals
+from sintonia.uplift.log import Logged
 from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.steadied import steadied
-from sintonia.uplift.values import clustered_mean, scores
+from sintonia.uplift.values import scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""
@@ -50,8 +52,8 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
             f"{LEAST} of each kind and {2 * folds} customers are the least."
         )
     fold, trees = fold_of(log.customer, folds, seed), wide(config)
-    outcome = grow(
-        Examples(rows_of(log.values, log.actions, log.action), log.reward, fold), folds, trees, seed
+    outcome = grow_outcome_trees(
+        Examples(tree_inputs(log.values, log.actions, log.action), log.reward, fold), folds, trees, seed
     )
     expected = unseen(outcome, log, fold)
     free = replace(log, actions=replace(log.actions, costs=np.zeros(len(log.actions))))
@@ -92,7 +94,7 @@ def learn_effects(log: Logged, config: ModelConfig, folds: int = 5, seed: int = 
 
 def fit_slopes(
     log: Logged, steady_reward: Floats, fold: Ints, scales: tuple[Floats, Floats, Floats]
-) -> Fitted:
+) -> CrossFittedSlopes:
     """Return slopes of rewards without the luck of the basket, unless those of rewards as they are surely tell more.
 
     The former's errors are smaller, and which of two fits tells more of unseen rewards is mostly luck.
@@ -128,7 +130,7 @@ def wide(config: ModelConfig) -> ModelConfig:
 
 def _grow_second(
     targets: Floats, variance: Floats, log: Logged, fold: Ints, config: ModelConfig, seed: int
-) -> Grown:
+) -> CrossFittedTrees:
     """Return forests of the pseudo-outcomes, less the mean effects, of the eligible actions of each decision.
 
     Of a decision there is the action that was taken, and some of the others, drawn to be as many as there are
@@ -143,12 +145,12 @@ def _grow_second(
     weight = np.where(taken, 1.0, 1 / kept_share) / variance[rows]
     fewer = replace(config, bagging_fraction=config.bagging_fraction * min(1.0, len(log) / len(rows)))
     examples = Examples(
-        rows_of(log.values[rows], log.actions, places),
+        tree_inputs(log.values[rows], log.actions, places),
         targets[rows, places],
         fold[rows],
         weight / weight.mean(),
     )
-    return grow(examples, int(fold.max()) + 1, fewer, seed, constant=False)
+    return grow_outcome_trees(examples, int(fold.max()) + 1, fewer, seed, constant=False)
 
 
 def _weigh(
@@ -166,7 +168,7 @@ def _weigh(
     return earned(left - mean, np.column_stack(each), customer)
 
 
-def unseen(grown: Grown, log: Logged, fold: Ints) -> Floats:
+def unseen(grown: CrossFittedTrees, log: Logged, fold: Ints) -> Floats:
     """Return what forests say that have not seen the customer.  # (n, n_actions)"""
     found = np.zeros(log.logging_propensities.shape)
     for place, forest in enumerate(grown.without):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints, Logged
+from sintonia.arrays import Floats, Floats32, Ints
+from sintonia.uplift.log import Actions, Logged
 from sintonia.uplift.single_effects import Slopes
 
 FARTHEST = 3.0
@@ -33,7 +34,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CrossFittedSlopes:
     """Slopes from everybody, slopes without each fold, and what the latter say of the fold.  # unseen (n, n_actions)"""
 
     whole: Linear
@@ -51,7 +52,7 @@ class Fitted:
 
 def fit_linear(
     log: Logged, expected: Floats, measure: Floats, fold: Ints, variance: Floats | None = None
-) -> Fitted:
+) -> CrossFittedSlopes:
     """Return the slopes of what is left of rewards when the expected ones are taken off.
 
     Assignment less its logging propensity has nothing to do with what customers bring anyway, so the rest of the reward
@@ -83,7 +84,7 @@ def fit_linear(
     unseen = np.zeros(expected.shape)
     for place, linear in enumerate(without):
         unseen[fold == place] = linear.predict(log.values[fold == place])
-    return Fitted(whole, without, unseen)
+    return CrossFittedSlopes(whole, without, unseen)
 
 
 def residuals(

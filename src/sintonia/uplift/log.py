@@ -5,14 +5,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from sintonia.arrays import Bools, Floats, Floats32, Ints
 from sintonia.errors import InputError
-
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 NONE = "none"
 """The action of doing nothing; it comes first, and an effect is what another action changes against it."""

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.errors import NotEnoughDataError
-from sintonia.estimates import Estimate
+from sintonia.intervals import Estimate, clustered_mean
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.log import Floats, Floats32, Ints
-from sintonia.uplift.values import clustered_mean
 
 COVERED = 0.9
 """Share of the decisions for which every action must be likely enough."""
@@ -50,7 +49,7 @@ class LoggingPolicy:
         """What the reader must know of effects that rest on estimated propensities, None for logged ones."""
         if self.predictable is None or self.covered is None:
             return None
-        told = f"{self.predictable.value:.4f} [{self.predictable.low:.4f}, {self.predictable.high:.4f}] nats"
+        told = f"{self.predictable.text(digits=4)} nats"
         if self.targeted:
             found = (
                 f"customers were chosen by what the features tell ({told} a decision better than by chance); "

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.uplift.growing import Forest
+from sintonia.arrays import Floats, Floats32
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Floats, Floats32
+from sintonia.uplift.log import Actions
 
 SMALL = 0.1
 """Share of the mean reward without an action below which nobody's expectation counts as a measure of effects."""
@@ -21,9 +22,9 @@ class Opinion:
     goes beyond them is difference.
     """
 
-    outcome: Forest
+    outcome: OutcomeTrees
     linear: Linear
-    second: Forest
+    second: OutcomeTrees
     constants: Floats  # (n_actions,)
     floor: float | None
     means: Floats  # (3, n_actions)

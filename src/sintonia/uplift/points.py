@@ -10,20 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sintonia.arrays import Bools, Floats, Ints, Texts, Times
 from sintonia.config import PolicyConfig, RewardConfig
 from sintonia.engine import fetch_row
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.interactions import Store
-from sintonia.uplift.log import NONE, Bools, Floats, Ints
+from sintonia.uplift.log import NONE
 from sintonia.uplift.rewards import literal, reward_kinds, reward_sql
 
 if TYPE_CHECKING:
     import duckdb
-
-Texts = NDArray[np.object_]
-Times = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

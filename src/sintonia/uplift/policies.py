@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.uplift.folds import DRAW, uniform
-from sintonia.uplift.log import NONE, Actions, Bools, Floats, Ints
+from sintonia.uplift.log import NONE, Actions
 
 
 def gains(effects: Floats, actions: Actions, value: float = 1.0) -> Floats:

@@ -5,21 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.estimates import Estimate
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.intervals import Estimate, clustered_mean
 from sintonia.metrics import equal_mass_bins
 from sintonia.uplift.curves import Curve, gain_curve
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.log import Bools, Floats, Ints, Logged
+from sintonia.uplift.log import Logged
 from sintonia.uplift.policies import at_random, best, constant, gains, ranked
-from sintonia.uplift.values import (
-    clustered_mean,
-    difference,
-    doubly_robust,
-    ips,
-    overlap,
-    scores,
-    snips,
-)
+from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 
 PERSONALISED, CHOSEN, RESPONSE = "personalised", "chosen", "response score"
 SEGMENTED, PARTS = 3, 3
@@ -38,8 +31,8 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Fifth:
-    """A fifth of the report's decisions by predicted gain: what was predicted, and what doubly robust scores say."""
+class Quintile:
+    """A quintile of the report's decisions by predicted gain: what was predicted, and what doubly robust scores say."""
 
     predicted: float
     observed: Estimate
@@ -64,7 +57,7 @@ class ByAction:
 
 
 @dataclass(frozen=True)
-class Segment:
+class EffectSegment:
     """Customers alike in one feature, in [low, high]: what each action changes there, None where nobody may have it."""
 
     feature: int
@@ -75,8 +68,8 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Values of policies, gain curves, fifths by predicted gain, actions, segments, and what they rest on.
+class PolicyReport:
+    """Values of policies, gain curves, quintiles by predicted gain, actions, segments, and what they rest on.
 
     `rows` marks the report's decisions among the judged ones, `brings` are their doubly robust scores and `chosen` is
     the policy that was chosen, both (n, n_actions): what another policy can be compared by on the same decisions.
@@ -84,16 +77,16 @@ class Report:
 
     worths: Mapping[str, Worth]
     curves: Mapping[str, Curve]
-    fifths: tuple[Fifth, ...]
+    quintiles: tuple[Quintile, ...]
     actions: tuple[ByAction, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[EffectSegment, ...]
     rows: Bools
     brings: Floats
     chosen: Floats
     customers: int
 
 
-def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tuple[int, bool]) -> Report:
+def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tuple[int, bool]) -> PolicyReport:
     """Return what decisions of other customers say of a personalised policy that was learned.
 
     Parameters
@@ -121,13 +114,13 @@ def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tupl
     recommended, gain = best(gains(predicted, log.actions), eligible)
     recommended = np.where(np.isfinite(gain), recommended, 0)
     gain = np.where(np.isfinite(gain), gain, gain[np.isfinite(gain)].min(initial=0.0))
-    return Report(
+    return PolicyReport(
         worths={name: _worth(log, brings, policy, fixed) for name, policy in policies.items()},
         curves={
             PERSONALISED: gain_curve(gain, recommended, brings, log.customer),
             RESPONSE: gain_curve(likely, recommended, brings, log.customer),
         },
-        fifths=_fifths(gain, recommended, brings, log.customer),
+        quintiles=_quintiles(gain, recommended, brings, log.customer),
         actions=tuple(_by_action(log, brings, predicted, one) for one in range(1, len(log.actions))),
         segments=segments_of(log, brings, gain if np.ptp(gain) > 0 else likely),
         rows=rows,
@@ -147,15 +140,16 @@ def _worth(log: Logged, brings: Floats, policy: Floats, fixed: Floats) -> Worth:
     )
 
 
-def _fifths(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Fifth, ...]:
-    """Return predicted and observed gain of the recommended action, by fifths of what was predicted."""
+def _quintiles(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Quintile, ...]:
+    """Return predicted and observed gain of the recommended action, by quintiles of what was predicted."""
     observed = brings[np.arange(len(gain)), recommended] - brings[:, 0]
-    fifth = equal_mass_bins(gain, 5)
+    quintile = equal_mass_bins(gain, 5)
     return tuple(
-        Fifth(
-            float(gain[fifth == one].mean()), clustered_mean(observed[fifth == one], customer[fifth == one])
+        Quintile(
+            float(gain[quintile == one].mean()),
+            clustered_mean(observed[quintile == one], customer[quintile == one]),
         )
-        for one in range(int(fifth.max()) + 1)
+        for one in range(int(quintile.max()) + 1)
     )
 
 
@@ -180,7 +174,7 @@ def _effect(log: Logged, brings: Floats, rows: Ints, place: int) -> Estimate:
     return clustered_mean(found, log.customer[rows])
 
 
-def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[Segment, ...]:
+def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[EffectSegment, ...]:
     """Return effects by the features that the score moves with most (Spearman's rank correlation), each in parts."""
     from scipy.stats import rankdata
 
@@ -198,7 +192,7 @@ def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[Segment, ..
     return tuple(found)
 
 
-def _parts(log: Logged, brings: Floats, feature: int) -> list[Segment]:
+def _parts(log: Logged, brings: Floats, feature: int) -> list[EffectSegment]:
     values = log.values[:, feature].astype(np.float64)
     known = np.flatnonzero(np.isfinite(values))
     part = equal_mass_bins(values[known], PARTS)
@@ -211,6 +205,6 @@ def _parts(log: Logged, brings: Floats, feature: int) -> list[Segment]:
             for place, some in enumerate(able, start=1)
         )
         found.append(
-            Segment(feature, float(values[rows].min()), float(values[rows].max()), len(rows), effects)
+            EffectSegment(feature, float(values[rows].min()), float(values[rows].max()), len(rows), effects)
         )
     return found

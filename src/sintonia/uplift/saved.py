@@ -9,20 +9,21 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
+from sintonia.arrays import Bools, Floats, Floats32
 from sintonia.config import FeaturesConfig, PolicyConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.features import Feature, Fitted, History, catalogue, compute_features
 from sintonia.model.protocol import read_document, write_document
-from sintonia.reference import Reference
+from sintonia.reference import TrainingProfile
 from sintonia.tasks import NEXT_BEST_ACTION
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import Forest
+from sintonia.uplift.growing import OutcomeTrees
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Bools, Floats, Floats32
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion
 from sintonia.uplift.policies import gains
-from sintonia.uplift.study import chosen
+from sintonia.uplift.study import policy_probabilities
 
 SLOPES = ("columns", "center", "spread", "coefficients")
 NUMBERS = ("constants", "means", "weights")
@@ -46,7 +47,7 @@ class PolicyModel:
     fingerprint: str
     observational: bool
     task: TaskConfig = field(default_factory=lambda: TaskConfig(name=NEXT_BEST_ACTION))
-    reference: Reference | None = None
+    reference: TrainingProfile | None = None
 
     KIND = "policy"
 
@@ -85,10 +86,10 @@ class PolicyModel:
     def contributions(self, values: Floats32) -> None:
         """Return nothing: it has a score an action; `review.effects.moved_by` takes one action's effects apart."""
 
-    def rows_at(self, history: History, as_of: datetime) -> Rows:
+    def rows_at(self, history: History, as_of: datetime) -> Dataset:
         """Return a row for each customer of the histories: a decision can be taken for everybody."""
         computed = compute_features(history, [as_of], self.catalogue)
-        return Rows(
+        return Dataset(
             customer_id=np.array(computed["customer_id"].cast(pa.string()).to_pylist(), object),
             as_of=computed["as_of"].to_numpy().astype("datetime64[us]"),
             values=np.column_stack([computed[name].to_numpy() for name in self.names]),
@@ -98,7 +99,7 @@ class PolicyModel:
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
-        return chosen(
+        return policy_probabilities(
             self.effects, self.place if not self.passed else None, values, eligible, self.config, seed
         )
 
@@ -182,7 +183,7 @@ def _member_document(opinion: Opinion, folder: Path, number: int) -> dict[str, A
     """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
-        forest: Forest = getattr(opinion, name)
+        forest: OutcomeTrees = getattr(opinion, name)
         files[name] = None if forest.trees is None else f"{name}-{number}.txt"
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
@@ -193,7 +194,9 @@ def _member_document(opinion: Opinion, folder: Path, number: int) -> dict[str, A
 
 def _opinion(document: dict[str, Any], folder: Path) -> Opinion:
     outcome, second = (
-        Forest(None if document[name] is None else (folder / document[name]).read_text(encoding="utf-8"))
+        OutcomeTrees(
+            None if document[name] is None else (folder / document[name]).read_text(encoding="utf-8")
+        )
         for name in ("outcome", "second")
     )
     numbers = {name: np.array(document[name], np.float64) for name in NUMBERS}

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sintonia.uplift.log import Actions, Bools, Floats, Ints
-from sintonia.uplift.values import standard_error
+from sintonia.arrays import Bools, Floats, Ints
+from sintonia.intervals import clustered_error
+from sintonia.uplift.log import Actions
 
 GROUPS = 10
 """Groups of decisions, by what was said of them, in which effects are held against what came true."""
@@ -18,7 +19,7 @@ def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Flo
     for place in range(1, raw.shape[1]):
         rows = eligible[:, place]
         found[place] = raw[rows, place].mean() if rows.any() else 0.0
-        errors[place] = standard_error(raw[rows, place], customer[rows])[0] if rows.any() else np.inf
+        errors[place] = clustered_error(raw[rows, place], customer[rows])[0] if rows.any() else np.inf
     return found, errors
 
 
@@ -82,7 +83,7 @@ def earned(left: Floats, said: Floats, customer: Ints) -> Floats:
     if not power:
         return np.zeros(said.shape[1])
     slope = float(mixed @ left) / power
-    error = standard_error(mixed * (left - slope * mixed), customer)[0] * len(left) / power
+    error = clustered_error(mixed * (left - slope * mixed), customer)[0] * len(left) / power
     factor = max(0.0, 1 - (error / slope) ** 2) if slope > 0 else 0.0
     return np.asarray(found * factor, np.float64)
 
@@ -109,7 +110,7 @@ def unexplained(raw: Floats, effects: Floats, eligible: Bools, customer: Ints) -
         miss, whose = raw[rows, place] - effects[rows, place], customer[rows]
         left = []
         for group in np.array_split(np.argsort(effects[rows, place], kind="stable"), GROUPS):
-            error, customers = standard_error(miss[group], whose[group])
+            error, customers = clustered_error(miss[group], whose[group])
             left.append(miss[group].mean() ** 2 - error**2 if customers > 1 else 0.0)
         found[place] = np.sqrt(max(0.0, float(np.mean(left))))
     return found

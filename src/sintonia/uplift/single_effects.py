@@ -7,7 +7,7 @@ than none ends the search.
 
 import numpy as np
 
-from sintonia.uplift.log import Bools, Floats, Floats32
+from sintonia.arrays import Bools, Floats, Floats32
 
 MOST = 100
 """Features looked at closely: those that move most with what actions change."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.config import ModelConfig
-from sintonia.uplift.growing import Examples, grow, rows_of
-from sintonia.uplift.log import Floats, Floats32, Ints, Logged
+from sintonia.uplift.growing import Examples, grow_outcome_trees, tree_inputs
+from sintonia.uplift.log import Logged
 
 LEAST = 50
 """Fewest decisions with orders, in every fold of customers, that the worth of an order is learned from."""
@@ -52,7 +53,7 @@ def steadied(log: Logged, fold: Ints, config: ModelConfig, seed: int) -> Steadie
     mean = np.bincount(some.action, some.reward, count) / each
     rows = _rows(some, some.action, orders)
     target = some.reward / orders - mean[some.action]
-    grown = grow(Examples(rows, target, whose, orders), folds, config, seed, constant=False)
+    grown = grow_outcome_trees(Examples(rows, target, whose, orders), folds, config, seed, constant=False)
     one = _rows(log, np.zeros(len(log), np.int64), np.ones(len(log)))
     added, worth = np.zeros(len(bought)), np.zeros(len(log))
     for place, forest in enumerate(grown.without):
@@ -70,4 +71,4 @@ def steadied(log: Logged, fold: Ints, config: ModelConfig, seed: int) -> Steadie
 
 def _rows(log: Logged, action: Ints, orders: Floats) -> Floats32:
     """Return what the worth of an order is learned from: how many there were, features, the action."""
-    return np.hstack([orders[:, None].astype(np.float32), rows_of(log.values, log.actions, action)])
+    return np.hstack([orders[:, None].astype(np.float32), tree_inputs(log.values, log.actions, action)])

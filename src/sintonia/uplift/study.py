@@ -6,6 +6,7 @@ whether it passes would flatter the one that did. So the values reported come fr
 
 from dataclasses import dataclass, replace
 
+from sintonia.arrays import Bools, Floats, Floats32
 from sintonia.config import ModelConfig, PolicyConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.progress import step
@@ -13,9 +14,9 @@ from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.gate import Gate, best_constant, judge
 from sintonia.uplift.learning import LEAST, learn_effects
-from sintonia.uplift.log import Bools, Floats, Floats32, Logged, joined
+from sintonia.uplift.log import Logged, joined
 from sintonia.uplift.policies import best_gain, constant, gains, softmax, sure_gain, thompson, with_floor
-from sintonia.uplift.report import Report, report
+from sintonia.uplift.report import PolicyReport, report
 from sintonia.uplift.values import scores
 
 TEACH, GATE, REPORT = range(3)
@@ -32,15 +33,15 @@ class Study:
     config: PolicyConfig
     gate: Gate
     place: int
-    report: Report
+    report: PolicyReport
 
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, with what it tries out, for other decisions.  # (n, n_actions)"""
         place = None if self.gate.passed else self.place
-        return chosen(self.effects, place, values, eligible, self.config, seed)
+        return policy_probabilities(self.effects, place, values, eligible, self.config, seed)
 
 
-def chosen(
+def policy_probabilities(
     effects: Effects,
     place: int | None,
     values: Floats32,

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia import features
+from sintonia.arrays import Floats, Floats32
 from sintonia.config import EngineConfig
 from sintonia.features import History
 from sintonia.interactions import Store
 from sintonia.progress import track
-from sintonia.uplift.log import Floats, Floats32
 from sintonia.uplift.saved import PolicyModel
 
 

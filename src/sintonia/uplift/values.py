@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.estimates import Estimate
-from sintonia.uplift.log import Floats, Ints, Logged
-
-CONFIDENCE = 0.95
+from sintonia.arrays import Floats, Ints
+from sintonia.intervals import Estimate, clustered_mean
+from sintonia.uplift.log import Logged
 
 
 def scores(log: Logged, expected: Floats) -> Floats:
@@ -71,40 +70,6 @@ def doubly_robust(scores: Floats, policy: Floats, customer: Ints) -> Estimate:
 def difference(scores: Floats, policy: Floats, other: Floats, customer: Ints) -> Estimate:
     """Return by how much the policy is better than the other, on the same decisions."""
     return clustered_mean(((policy - other) * scores).sum(axis=1), customer)
-
-
-def clustered_mean(values: Floats, customer: Ints, confidence: float = CONFIDENCE) -> Estimate:
-    """Return the mean over decisions, with an interval for customers being drawn and not decisions.
-
-    Variance of a ratio of totals over customers (Cochran, Sampling Techniques, section 9A); Student's t with as
-    many degrees of freedom as customers less one. NaN without rows, and no bounds with one customer.
-
-    Examples
-    --------
-    >>> found = clustered_mean(np.array([1.0, 3.0, 1.0, 3.0]), np.array([1, 2, 3, 4]))
-    >>> found.value, round(found.high - found.value, 4)
-    (2.0, 1.8374)
-    """
-    if not len(values):
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    mean = float(values.mean())
-    error, customers = standard_error(values, customer)
-    if customers < 2:
-        return Estimate(mean, float("-inf"), float("inf"))
-    from scipy.stats import t as student
-
-    reach = float(student.ppf(0.5 + confidence / 2, customers - 1)) * error
-    return Estimate(mean, mean - reach, mean + reach)
-
-
-def standard_error(values: Floats, customer: Ints) -> tuple[float, int]:
-    """Return the clustered standard error of the mean, and how many customers it rests on."""
-    _, codes = np.unique(customer, return_inverse=True)
-    totals = np.bincount(codes, values - values.mean())
-    customers = len(totals)
-    if customers < 2:
-        return float("inf"), customers
-    return float(np.sqrt(customers / (customers - 1) * (totals**2).sum()) / len(values)), customers
 
 
 @dataclass(frozen=True)

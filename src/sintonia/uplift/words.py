@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sintonia.estimates import Estimate
+from sintonia.intervals import Estimate
 from sintonia.uplift.logging_policy import LoggingPolicy
 from sintonia.uplift.points import Points
-from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, Segment
+from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, EffectSegment
 from sintonia.uplift.study import Study
 
-COLUMNS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
+VALUE_HEADINGS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
 
 
 def study_lines(found: Study, logging: LoggingPolicy, points: Points) -> list[str]:
@@ -84,12 +84,13 @@ def study_figures(
             name: {
                 "auuc": _plain(curve.auuc),
                 "qini": _plain(curve.qini),
-                "tenths": [_plain(one) for one in curve.tenths],
+                "tenths": [_plain(one) for one in curve.deciles],
             }
             for name, curve in told.curves.items()
         },
         "fifths": [
-            {"predicted": fifth.predicted, "observed": _plain(fifth.observed)} for fifth in told.fifths
+            {"predicted": quintile.predicted, "observed": _plain(quintile.observed)}
+            for quintile in told.quintiles
         ],
     }
 
@@ -106,7 +107,7 @@ def _action(one: ByAction) -> dict[str, Any]:
     }
 
 
-def _segment(one: Segment, actions: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
+def _segment(one: EffectSegment, actions: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
     told = dict(zip(actions[1:], one.effects, strict=True))
     return {
         "feature": features[one.feature],
@@ -118,26 +119,15 @@ def _segment(one: Segment, actions: Sequence[str], features: Sequence[str]) -> d
 
 
 def _table(found: Study) -> Iterator[str]:
-    yield f"  {'':<22}{COLUMNS[0]:>8}" + "".join(f"{title:>28}" for title in COLUMNS[1:])
+    yield f"  {'':<22}{VALUE_HEADINGS[0]:>8}" + "".join(f"{title:>28}" for title in VALUE_HEADINGS[1:])
     for name, worth in found.report.worths.items():
         told = (worth.ips, worth.snips, worth.doubly_robust, worth.against_constant)
-        yield f"  {name:<22}{worth.treated:>8.0%}" + "".join(f"{interval(one):>28}" for one in told)
+        yield f"  {name:<22}{worth.treated:>8.0%}" + "".join(f"{one.text():>28}" for one in told)
 
 
 def _curve(found: Study, name: str) -> str:
     curve = found.report.curves[name]
-    return f"AUUC {interval(curve.auuc)}, Qini {interval(curve.qini)}"
-
-
-def interval(found: Estimate) -> str:
-    """Return a figure with its interval.
-
-    Examples
-    --------
-    >>> interval(Estimate(0.18234, 0.1713, 0.1934))
-    '0.182 [0.171, 0.193]'
-    """
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return f"AUUC {curve.auuc.text()}, Qini {curve.qini.text()}"
 
 
 def _plain(found: Estimate) -> list[float | None]:

@@ -25,7 +25,7 @@ WITH_ITEM = Filter(kind="purchase", having=("item_id IS NOT NULL",))
 AGAIN = Filter(
     kind="purchase", having=("item_id IS NOT NULL", expression("gap > 0", gap=Gap(PURCHASE, same="item_id")))
 )
-WHY = {
+AFFINITY_WHY = {
     "share": "What somebody buys most is what they will come back for, and what an offer should be about",
     "looks": "Interest shows in looking before it shows in buying: an offer in time meets it",
     "since": "Every category has its own rhythm of need; silence in one says it is met elsewhere",
@@ -69,7 +69,7 @@ def _share(name: str, category: str, days: int) -> Feature:
         combine=ratio,
         window_days=days,
         missing="nothing bought in the window",
-        why=WHY["share"],
+        why=AFFINITY_WHY["share"],
     )
 
 
@@ -87,7 +87,7 @@ def _looks(name: str, category: str, looks: tuple[str, ...], days: int) -> Featu
         combine=ratio,
         window_days=days,
         missing="nothing with a category looked at in the window",
-        why=WHY["looks"],
+        why=AFFINITY_WHY["looks"],
     )
 
 
@@ -99,7 +99,7 @@ def _since(name: str, category: str) -> Feature:
         unit="days",
         terms=(DaysSince(Filter(kind="purchase", category=category)),),
         missing="never bought yet",
-        why=WHY["since"],
+        why=AFFINITY_WHY["since"],
     )
 
 
@@ -113,7 +113,7 @@ def _concentration(categories: tuple[str, ...], days: int) -> Feature:
         combine=concentration,
         window_days=days,
         missing="fewer than two purchases in a frequent category in the window",
-        why=WHY["concentration"],
+        why=AFFINITY_WHY["concentration"],
     )
 
 
@@ -127,7 +127,7 @@ def _searches(days: int) -> Feature:
         combine=part_of_both,
         window_days=days,
         missing="nothing searched or viewed in the window",
-        why=WHY["search_share"],
+        why=AFFINITY_WHY["search_share"],
     )
 
 
@@ -139,7 +139,7 @@ def _new_and_again(days: int) -> list[Feature]:
             definition=f"Categories bought for the first time ever in the last {days} days",
             unit="categories",
             terms=(Total(FIRST, None, days),),
-            why=WHY["new"],
+            why=AFFINITY_WHY["new"],
         ),
         feature(
             measure="repeat_share",
@@ -148,6 +148,6 @@ def _new_and_again(days: int) -> list[Feature]:
             terms=(Total(AGAIN, None, days), Total(WITH_ITEM, None, days)),
             combine=ratio,
             missing="no known item bought in the window",
-            why=WHY["again"],
+            why=AFFINITY_WHY["again"],
         ),
     ]

@@ -28,7 +28,7 @@ BOUGHT = Filter(kind="purchase", category=ROW_CATEGORY)
 # The lines of one ticket have one time: a line after a gap opens another visit to the category.
 VISIT = replace(BOUGHT, having=(expression("gap IS NULL OR gap > 0", gap=Gap(BOUGHT)),))
 LOOKED = Filter(kind=("view", "search", "cart"), category=ROW_CATEGORY)
-WHY = {
+BY_CATEGORY_WHY = {
     "visits": "Who bought it often will again: in one category as in all",
     "amount": "How much is taken at a time says how long it lasts",
     "share": "What is part of most baskets is a habit, whatever the pace",
@@ -85,13 +85,19 @@ def _over(days: int) -> list[Feature]:
     feature = partial(Feature, FAMILY, window_days=days)
     visits, last = Total(VISIT, None, days), f"in the last {days} days"
     return [
-        feature("visits", f"Visits with the category bought {last}", "visits", (visits,), why=WHY["visits"]),
+        feature(
+            "visits",
+            f"Visits with the category bought {last}",
+            "visits",
+            (visits,),
+            why=BY_CATEGORY_WHY["visits"],
+        ),
         feature(
             "amount",
             f"Money spent on the category {last}",
             "cents",
             (Total(BOUGHT, "amount", days),),
-            why=WHY["amount"],
+            why=BY_CATEGORY_WHY["amount"],
         ),
         feature(
             "share",
@@ -100,7 +106,7 @@ def _over(days: int) -> list[Feature]:
             (visits, Total(ORDER, None, days)),
             ratio,
             missing="no order in the window",
-            why=WHY["share"],
+            why=BY_CATEGORY_WHY["share"],
         ),
     ]
 
@@ -112,15 +118,15 @@ def _decayed(half_life_days: int) -> Feature:
         f"Visits with the category, each counting half as much every {half_life_days} days",
         "visits",
         (Decayed(VISIT, None, half_life_days),),
-        why=WHY["visits"],
+        why=BY_CATEGORY_WHY["visits"],
     )
 
 
 def _rhythm() -> list[Feature]:
     visits, first, last, before = Total(VISIT), DaysSince(VISIT, 0), DaysSince(VISIT), DaysSince(VISIT, -2)
     never, once = "the category was never bought", "the category was bought less than twice"
-    ever = partial(Feature, FAMILY, why=WHY["visits"])
-    days = partial(Feature, FAMILY, unit="days", why=WHY["since"])
+    ever = partial(Feature, FAMILY, why=BY_CATEGORY_WHY["visits"])
+    days = partial(Feature, FAMILY, unit="days", why=BY_CATEGORY_WHY["since"])
     between = "Mean days between visits with the category"
     since, gaps = "Days since the category was bought", (first, last, visits)
     return [
@@ -145,7 +151,7 @@ def _rhythm() -> list[Feature]:
             gaps,
             recency_to_mean_gap,
             missing=once,
-            why=WHY["due"],
+            why=BY_CATEGORY_WHY["due"],
         ),
     ]
 
@@ -159,9 +165,11 @@ def _looks(days: int) -> Feature:
         "interactions",
         (Total(LOOKED, None, days),),
         window_days=days,
-        why=WHY["looks"],
+        why=BY_CATEGORY_WHY["looks"],
     )
 
 
 def _which() -> Feature:
-    return Feature(FAMILY, "which", "The category the row asks about", "category", (), why=WHY["which"])
+    return Feature(
+        FAMILY, "which", "The category the row asks about", "category", (), why=BY_CATEGORY_WHY["which"]
+    )

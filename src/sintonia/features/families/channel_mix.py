@@ -4,12 +4,13 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats
 from sintonia.features.combine import entropy, how_many, ratio
 from sintonia.features.families.frame import Frame
-from sintonia.features.measures import DaysSince, Feature, Filter, Floats, Level, Total, Value
+from sintonia.features.measures import DaysSince, Feature, Filter, Level, Total, Value
 
 ANY = Filter()
-WHY = {
+CHANNEL_MIX_WHY = {
     "count": "Who comes by a channel can be reached and served there",
     "share": "A customer's favourite channel says where an offer is seen and where service must work",
     "channels": "Customers who use several channels buy more and stay longer than those who use one",
@@ -34,7 +35,7 @@ def channel_mix(frame: Frame) -> list[Feature]:
             unit="days",
             terms=(DaysSince(Filter(channel=name)),),
             missing="never seen yet",
-            why=WHY["since"],
+            why=CHANNEL_MIX_WHY["since"],
         )
         for name in channels
     ]
@@ -56,17 +57,25 @@ def _mix(days: int, channels: tuple[str, ...]) -> list[Feature]:
     for name, count in counts.items():
         number = f"Interactions by {name} {last}"
         share = f"Part of all interactions that came by {name} {last}"
-        mix.append(feature(name, number, "interactions", (count,), why=WHY["count"]))
+        mix.append(feature(name, number, "interactions", (count,), why=CHANNEL_MIX_WHY["count"]))
         mix.append(
-            feature(f"{name}_share", share, "share", (count, every), ratio, missing=none, why=WHY["share"])
+            feature(
+                f"{name}_share",
+                share,
+                "share",
+                (count, every),
+                ratio,
+                missing=none,
+                why=CHANNEL_MIX_WHY["share"],
+            )
         )
     used = f"Different channels used {last}"
     spread = f"Evenness of the channels used {last}: 0 is one channel only, 1 two alike, 2 four alike"
     known = "no interaction by a known channel in the window"
     return [
         *mix,
-        feature("channels", used, "channels", terms, how_many, why=WHY["channels"]),
-        feature("entropy", spread, "bits", terms, entropy, missing=known, why=WHY["entropy"]),
+        feature("channels", used, "channels", terms, how_many, why=CHANNEL_MIX_WHY["channels"]),
+        feature("entropy", spread, "bits", terms, entropy, missing=known, why=CHANNEL_MIX_WHY["entropy"]),
     ]
 
 
@@ -80,7 +89,7 @@ def _came_by(which: str, at: int, channels: tuple[str, ...]) -> Feature:
         terms=(place,),
         combine=partial(is_level, at),
         missing=f"the {which} interaction came by no known channel",
-        why=WHY[which],
+        why=CHANNEL_MIX_WHY[which],
     )
 
 

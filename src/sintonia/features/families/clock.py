@@ -5,10 +5,11 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import entropy, ratio, total
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds
-from sintonia.features.measures import Among, Feature, Filter, Floats, Ints, Total
+from sintonia.features.measures import Among, Feature, Filter, Total
 
 PARTS = {
     "night": ("between midnight and 6", range(6)),
@@ -18,7 +19,7 @@ PARTS = {
 }
 NONE = "none of them in the window whose local time is known"
 OWN = "the customer's own interactions"
-WHY = {
+CLOCK_WHY = {
     "part": "A customer chooses when, all day and all night; a message at the wrong hour is noise",
     "weekend": "Weekend shoppers have time, weekday shoppers have a list",
     "hour_entropy": "Who always comes at one hour has a habit to keep; who comes at any hour must be met at any",
@@ -45,7 +46,7 @@ def clock(frame: Frame) -> list[Feature]:
 
 def _feature(measure: str, definition: str, unit: str, why: str, days: int) -> "partial[Feature]":
     told = f"{definition} in the last {days} days"
-    return partial(Feature, "clock", measure, told, unit, window_days=days, missing=NONE, why=WHY[why])
+    return partial(Feature, "clock", measure, told, unit, window_days=days, missing=NONE, why=CLOCK_WHY[why])
 
 
 def _counts(own: Filter, column: str, count: int, days: int) -> tuple[Total, ...]:

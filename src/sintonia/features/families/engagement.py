@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
+from sintonia.arrays import Floats
 from sintonia.features.combine import difference, how_many, itself, part_of_both, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds
-from sintonia.features.measures import Decayed, Expression, Feature, Filter, Floats, Total, expression
+from sintonia.features.measures import Decayed, Expression, Feature, Filter, Total, expression
 
 FOR = {
     "search": 1,
@@ -32,7 +33,7 @@ counts of each kind beside this sum.
 AGAINST = {"return": 2, "complaint": 4, "unsubscribe": 6, "cancel": 8}
 """Weights of moments that loosen, on the same scale: leaving undoes an order."""
 
-WHY = {
+ENGAGEMENT_WHY = {
     "score": "Loyalty is many small moments, and the recent ones count more than the old",
     "friction_share": "Moments that annoy weigh against those that please: the balance goes before the customer does",
     "trend": "Engagement that fades is the customer leaving while still on the list",
@@ -82,7 +83,7 @@ def _score(days: int, good: Decayed, bad: Decayed | None) -> Feature:
         unit="points",
         terms=(good,) if bad is None else (good, bad),
         combine=itself if bad is None else difference,
-        why=WHY["score"],
+        why=ENGAGEMENT_WHY["score"],
     )
 
 
@@ -95,7 +96,7 @@ def _friction(days: int, bad: Decayed, good: Decayed) -> Feature:
         terms=(bad, good),
         combine=part_of_both,
         missing="no moment that ties or loosens yet",
-        why=WHY["friction_share"],
+        why=ENGAGEMENT_WHY["friction_share"],
     )
 
 
@@ -109,7 +110,7 @@ def _trend(days: tuple[int, int], faded: tuple[Decayed, Decayed]) -> Feature:
         terms=faded,
         combine=partial(trend, short, long),
         missing="no moment that ties yet",
-        why=WHY["trend"],
+        why=ENGAGEMENT_WHY["trend"],
     )
 
 
@@ -122,7 +123,7 @@ def _kinds(kinds: tuple[str, ...], days: int) -> Feature:
         terms=tuple(Total(Filter(kind=kind), None, days) for kind in kinds),
         combine=how_many,
         window_days=days,
-        why=WHY["kinds"],
+        why=ENGAGEMENT_WHY["kinds"],
     )
 
 

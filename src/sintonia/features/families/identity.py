@@ -8,7 +8,7 @@ from sintonia.features.families.naming import slugs
 from sintonia.features.measures import DaysSince, Distinct, Feature, Filter, Total
 
 TIED = Filter(having=("quantity > 0",))
-WHY = {
+IDENTITY_WHY = {
     "silos": "Who is known in many places has let the brand into more of their life",
     "identifiers": "Every login, card or address given is a small trust, and a way to recognise the next visit",
     "types": "A customer known by one kind of identifier only is seen in part; what they do elsewhere is not known",
@@ -24,7 +24,7 @@ def identity(frame: Frame) -> list[Feature]:
         return []
     feature = partial(Feature, "identity", table="links")
     totals = tuple(Total(Filter(category=name), "quantity") for name in types)
-    why, one = WHY["identifiers"], Total(Filter(), "quantity")
+    why, one = IDENTITY_WHY["identifiers"], Total(Filter(), "quantity")
     by_type = [
         feature(f"{slug}_identifiers", f"Identifiers of type {name} tied", "identifiers", (total,), why=why)
         for name, slug, total in zip(types, slugs(types), totals, strict=True)
@@ -32,7 +32,7 @@ def identity(frame: Frame) -> list[Feature]:
     return [
         _silos(),
         feature("identifiers", "Identifiers tied to the customer", "identifiers", (one,), why=why),
-        feature("types", "Types of identifiers tied", "types", totals, how_many, why=WHY["types"]),
+        feature("types", "Types of identifiers tied", "types", totals, how_many, why=IDENTITY_WHY["types"]),
         *by_type,
         *(_tied(days) for days in frame.windows_days),
         feature(
@@ -41,7 +41,7 @@ def identity(frame: Frame) -> list[Feature]:
             "days",
             (DaysSince(TIED),),
             missing="no identifier tied",
-            why=WHY["since"],
+            why=IDENTITY_WHY["since"],
         ),
     ]
 
@@ -53,7 +53,7 @@ def _silos() -> Feature:
         definition="Silos in which the customer has done something",
         unit="silos",
         terms=(Distinct(Filter(), "source"),),
-        why=WHY["silos"],
+        why=IDENTITY_WHY["silos"],
     )
 
 
@@ -65,6 +65,6 @@ def _tied(days: int) -> Feature:
         unit="identifiers",
         terms=(Total(TIED, None, days),),
         window_days=days,
-        why=WHY["tied"],
+        why=IDENTITY_WHY["tied"],
         table="links",
     )

@@ -22,7 +22,7 @@ PAUSE = 30 * 60  # seconds: a visit ends with half an hour of nothing, as web an
 SWITCHED = "channel <> before"
 PREPARED = f"gap <= {NEAR_DAYS * DAY}"
 NO_ORDER = "no order in the window"
-WHY = {
+JOURNEYS_WHY = {
     "switches": "Who moves between channels is busy with the brand, and meets every seam between them",
     "switch_share": "Many switches for few interactions may be a customer sent from pillar to post",
     "order_switch_share": "Buying now here, now there means that no channel has won, nor can lose, the customer",
@@ -55,7 +55,7 @@ def journeys(frame: Frame) -> list[Feature]:
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
     """Return what has its terms still to come, `definition` going on to its window."""
     told = definition if days is None else f"{definition} in the last {days} days"
-    return partial(Feature, "journeys", measure, told, unit, window_days=days, why=WHY[measure])
+    return partial(Feature, "journeys", measure, told, unit, window_days=days, why=JOURNEYS_WHY[measure])
 
 
 def _switches(own: Filter, days: int) -> list[Feature]:
@@ -142,7 +142,7 @@ def _research(looks: Filter, windows: tuple[int, ...]) -> list[Feature]:
             terms=(Value(ORDER, seconds),),
             combine=in_days,
             missing="no order yet, or no look before the last one",
-            why=WHY["research_days"],
+            why=JOURNEYS_WHY["research_days"],
         ),
         _feature("open_research_days", "Days since the first look that has led to no order yet", "days")(
             since, still_open, missing="no look since the last order"

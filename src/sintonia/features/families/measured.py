@@ -5,13 +5,14 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Numbers
 from sintonia.config import FeaturesConfig, MeasureConfig
 from sintonia.errors import ConfigError, unknown
 from sintonia.features.cells import Cells
 from sintonia.features.columns import CLOCK
 from sintonia.features.combine import itself, ratio
 from sintonia.features.expressions import evaluate, names
-from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Numbers, Term, Total, Value
+from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Term, Total, Value
 from sintonia.schema import INTERACTIONS
 
 FAMILY = "own"

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import difference, ratio, since_then, still_open
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import DAY, ORDER, habit_windows, known
@@ -13,9 +14,7 @@ from sintonia.features.measures import (
     Expression,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
     Previous,
     Total,
     Value,
@@ -31,7 +30,7 @@ MOMENTS = {
 """The moments in the order of a purchase, each with its kinds of interaction."""
 
 FRESH_DAYS = 7  # a cart that is older is left behind, and another one after it is a new one
-WHY = {
+MOMENTS_WHY = {
     "share": "Where a customer's time goes says what is missing: a reason to want it, or a push to take it",
     "forward_share": "Who keeps moving towards the order finds the way easy; who falls back has met a hurdle",
     "carts": "A cart is the wish said aloud: nothing before the order says more",
@@ -60,11 +59,17 @@ def moments(frame: Frame) -> list[Feature]:
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
     told = definition if days is None else f"{definition} in the last {days} days"
     return partial(
-        Feature, "moments", measure, told, unit, window_days=days, why=WHY.get(measure, WHY["share"])
+        Feature,
+        "moments",
+        measure,
+        told,
+        unit,
+        window_days=days,
+        why=MOMENTS_WHY.get(measure, MOMENTS_WHY["share"]),
     )
 
 
-def place(there: dict[str, tuple[str, ...]]) -> Expression:
+def purchase_stage(there: dict[str, tuple[str, ...]]) -> Expression:
     """Return an interaction's moment as its place in the order of a purchase, 0 to 3; missing for other kinds."""
     cases = [
         f"WHEN kind IN ({', '.join(repr(kind) for kind in there[name])}) THEN {at}"
@@ -77,7 +82,7 @@ def place(there: dict[str, tuple[str, ...]]) -> Expression:
 def _moves(there: dict[str, tuple[str, ...]]) -> tuple[Filter, Expression, Expression]:
     """Return the interactions that have a moment, and whether each is in another, a later one, than the one before."""
     every = Filter(kind=tuple(kind for kinds in there.values() for kind in kinds))
-    now, before = place(there), Previous(place(there), every)
+    now, before = purchase_stage(there), Previous(purchase_stage(there), every)
     moved = expression("now <> before", now=now, before=before)
     return every, moved, expression("now > before", now=now, before=before)
 
@@ -120,7 +125,7 @@ def _now(there: dict[str, tuple[str, ...]]) -> list[Feature]:
     return [
         _feature(
             "moment", "Moment the customer is in: 0 looking, 1 cart, 2 order, 3 after the sale", "place"
-        )((Value(every, place(there)),), missing="in none yet"),
+        )((Value(every, purchase_stage(there)),), missing="in none yet"),
         _feature("days_in_moment", "Days since the customer entered this moment", "days")(
             (DaysSince(entered),), missing="in none yet"
         ),
@@ -173,7 +178,7 @@ def _since_order(name: str, kinds: tuple[str, ...]) -> Feature:
         unit="interactions",
         terms=(Total(where), Value(ORDER, Earlier(where))),
         combine=since_then,
-        why=WHY["since_order"],
+        why=MOMENTS_WHY["since_order"],
     )
 
 

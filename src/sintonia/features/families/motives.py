@@ -2,11 +2,12 @@
 
 from functools import partial
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio, smoothed_rate
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.response import UNASKED
 from sintonia.features.families.subsets import DAY, ORDER, PURCHASE, habit_windows, own_kinds
-from sintonia.features.measures import Distinct, Feature, Filter, Floats, Gap, Ints, Total, Value, expression
+from sintonia.features.measures import Distinct, Feature, Filter, Gap, Total, Value, expression
 
 PROMPT_DAYS = 7  # a message works for about a week
 ORDERS = 5.0
@@ -14,9 +15,9 @@ ORDERS = 5.0
 
 REDUCED = "discount > 0"
 REDUCED_AMOUNT = "CASE WHEN discount > 0 THEN amount ELSE 0 END"
-NOTHING = "nothing bought in the window"
+NOTHING_BOUGHT = "nothing bought in the window"
 NO_MONEY = "no money spent in the window"
-WHY = {
+MOTIVES_WHY = {
     "discounted_share": "Who buys only what is reduced is bought, not won, and leaves with the last discount",
     "full_price_share": "Money paid at full price is the plainest vote for the brand itself",
     "discount_depth": "How deep a discount must be says what the next one costs",
@@ -50,7 +51,7 @@ def motives(frame: Frame) -> list[Feature]:
 
 def _feature(measure: str, definition: str, unit: str, days: int) -> "partial[Feature]":
     told = f"{definition} in the last {days} days"
-    return partial(Feature, "motives", measure, told, unit, window_days=days, why=WHY[measure])
+    return partial(Feature, "motives", measure, told, unit, window_days=days, why=MOTIVES_WHY[measure])
 
 
 def _price(days: int) -> list[Feature]:
@@ -60,7 +61,7 @@ def _price(days: int) -> list[Feature]:
     return [
         _feature(
             "discounted_share", "Part of the purchases (lines of an order) at a discount", "share", days
-        )((reduced, lines), ratio, missing=NOTHING),
+        )((reduced, lines), ratio, missing=NOTHING_BOUGHT),
         _feature("full_price_share", "Part of the money spent at full price", "share", days)(
             (reduced_money, money), rest_share, missing=NO_MONEY
         ),
@@ -101,7 +102,7 @@ def _unasked(frame: Frame, days: int) -> Feature:
         combine=partial(smoothed_rate, mean=frame.mean(UNASKED, 0.0), weight=ORDERS),
         window_days=days,
         missing="never missing: without orders it is the brand's usual rate",
-        why=WHY["unasked_redeems_per_order"],
+        why=MOTIVES_WHY["unasked_redeems_per_order"],
     )
 
 
@@ -131,7 +132,7 @@ def _last() -> Feature:
         unit="yes or no",
         terms=(Value(PURCHASE, "COALESCE(discount, 0) > 0"),),
         missing="nothing bought yet",
-        why=WHY["last_discounted"],
+        why=MOTIVES_WHY["last_discounted"],
     )
 
 

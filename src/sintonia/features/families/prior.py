@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints, Numbers
 from sintonia.behaviour import BehaviouralPrior, Repeats
 from sintonia.features.combine import ratio
 from sintonia.features.families.frame import Frame
@@ -16,9 +17,6 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
-    Ints,
-    Numbers,
     Previous,
     Total,
     Value,
@@ -44,7 +42,7 @@ TERMS = (
 """What makes `repeats`, in its order."""
 
 NEVER = "no purchase yet"
-WHY = {
+PRIOR_WHY = {
     "alive": "A long silence means leaving for who came weekly, and nothing for who comes twice a year",
     "purchase": "The plainest forecast of coming back, which every other sign must add to",
     "purchases": "How often somebody will come in a longer time says who is worth an effort now",
@@ -102,7 +100,7 @@ def _feature(fitted: BehaviouralPrior, measure: str, definition: str, unit: str,
         terms=TERMS,
         combine=partial(_measured, gives, fitted),
         missing=NEVER,
-        why=WHY[measure.split("_")[0]],
+        why=PRIOR_WHY[measure.split("_")[0]],
     )
 
 

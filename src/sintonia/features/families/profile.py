@@ -4,26 +4,15 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Bools, Floats, Ints
 from sintonia.consent import PREFIX
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.naming import slugs
-from sintonia.features.measures import (
-    Bools,
-    DaysSince,
-    Feature,
-    Filter,
-    Floats,
-    Ints,
-    Level,
-    Previous,
-    Total,
-    Value,
-    expression,
-)
+from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
 from sintonia.features.tables import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 
 BORN = Filter(category=BIRTH_YEAR)
-WHY = {
+PROFILE_WHY = {
     "age": "Needs, budgets and channels change with the years of life",
     "generation": "People who grew up together share habits of buying and of being spoken to",
     "tenure": "A customer of many years has stayed through more reasons to leave than a new one",
@@ -61,7 +50,7 @@ def _tenure() -> Feature:
         unit="days",
         terms=(DaysSince(Filter(), 0),),
         missing="never missing: a row has an interaction",
-        why=WHY["tenure"],
+        why=PROFILE_WHY["tenure"],
     )
 
 
@@ -72,7 +61,7 @@ def _born(generations: tuple[str, ...]) -> list[Feature]:
     year = Value(BORN, "quantity")
     terms = (year, Value(BORN, "occurred_at"), DaysSince(BORN))
     age = feature(
-        "age", "Age by the birth year, right to half a year", "years", terms, age_at, why=WHY["age"]
+        "age", "Age by the birth year, right to half a year", "years", terms, age_at, why=PROFILE_WHY["age"]
     )
     return [age] + [
         feature(
@@ -81,7 +70,7 @@ def _born(generations: tuple[str, ...]) -> list[Feature]:
             unit="yes or no",
             terms=(year,),
             combine=partial(born_between, *GENERATIONS[name]),
-            why=WHY["generation"],
+            why=PROFILE_WHY["generation"],
         )
         for name in generations
     ]
@@ -90,7 +79,9 @@ def _born(generations: tuple[str, ...]) -> list[Feature]:
 def _values(name: str, slug: str, levels: tuple[str, ...]) -> list[Feature]:
     where = Filter(category=name)
     terms = (Value(where, Level("value", levels)), Total(where))
-    feature = partial(Feature, "profile", table="attributes", unit="yes or no", terms=terms, why=WHY["value"])
+    feature = partial(
+        Feature, "profile", table="attributes", unit="yes or no", terms=terms, why=PROFILE_WHY["value"]
+    )
     unknown = f"{name} not known"
     told = [
         feature(
@@ -114,7 +105,7 @@ def _number(name: str, slug: str) -> Feature:
         terms=(Value(Filter(category=name), "quantity"),),
         combine=from_thousandths,
         missing=f"{name} not known as a number",
-        why=WHY["value"],
+        why=PROFILE_WHY["value"],
         table="attributes",
     )
 
@@ -129,7 +120,7 @@ def _changed(name: str, slug: str) -> Feature:
         unit="days",
         terms=(DaysSince(Filter(category=name, having=(change,))),),
         missing=f"{name} never changed, or is not known",
-        why=WHY["changed"],
+        why=PROFILE_WHY["changed"],
         table="attributes",
     )
 
@@ -146,7 +137,7 @@ def _consent(channel: str) -> list[Feature]:
             terms=(answer,),
             combine=or_no,
             missing="never missing: silence is no",
-            why=WHY["consent"],
+            why=PROFILE_WHY["consent"],
         ),
         feature(
             measure=f"days_since_consent_{channel}",
@@ -155,7 +146,7 @@ def _consent(channel: str) -> list[Feature]:
             terms=(answer, DaysSince(where)),
             combine=while_yes,
             missing=f"contact by {channel} is not allowed",
-            why=WHY["since"],
+            why=PROFILE_WHY["since"],
         ),
     ]
 

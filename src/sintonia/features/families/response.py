@@ -31,7 +31,7 @@ UNASKED = "redeem:unasked"
 
 SEND = Filter(kind="send", opens_thread=True)
 RATE = {"open": "opened", "click": "clicked", "redeem": "redeemed"}
-WHY = {
+RESPONSE_WHY = {
     "sends": "Pressure on a channel is the brand's own doing; too much of it drives people away",
     "rate": "Who answered before answers again; the brand's own rate steadies the customers with few sends",
     "action": "What kind of message works for this customer decides which to send next",
@@ -72,7 +72,7 @@ def _rate(frame: Frame, kind: str, days: int) -> Feature:
         combine=partial(smoothed_rate, mean=frame.mean(kind, 0.0), weight=WEIGHT),
         window_days=days,
         missing="never missing: without messages it is the brand's usual rate",
-        why=WHY["rate"],
+        why=RESPONSE_WHY["rate"],
     )
 
 
@@ -84,7 +84,7 @@ def _sends(name: str, channel: str, days: int) -> Feature:
         unit="messages",
         terms=(Total(Filter(kind="send", channel=channel, opens_thread=True), None, days),),
         window_days=days,
-        why=WHY["sends"],
+        why=RESPONSE_WHY["sends"],
     )
 
 
@@ -106,7 +106,7 @@ def _channel_rates(frame: Frame, named: tuple[str, str], days: int) -> list[Feat
                 combine=partial(smoothed_rate, mean=frame.mean(f"{kind}:{channel}", 0.0), weight=WEIGHT),
                 window_days=days,
                 missing="never missing: without messages it is the brand's usual rate",
-                why=WHY["rate"],
+                why=RESPONSE_WHY["rate"],
             )
         )
     return made
@@ -120,14 +120,14 @@ def _days_since_contact(name: str, channel: str) -> Feature:
         unit="days",
         terms=(DaysSince(Filter(kind="send", channel=channel)),),
         missing="never contacted there yet",
-        why=WHY["since"],
+        why=RESPONSE_WHY["since"],
     )
 
 
 def _action(frame: Frame, named: tuple[str, str], answers: Labels, days: int) -> list[Feature]:
     """Return how often an action was sent, and how often it was answered in the strongest way it ever was."""
     name, action = named
-    feature = partial(Feature, "response", window_days=days, why=WHY["action"])
+    feature = partial(Feature, "response", window_days=days, why=RESPONSE_WHY["action"])
     sent = Total(Filter(kind="send", action_id=action, opens_thread=True), None, days)
     made = [
         feature(f"sends_of_{name}", f"Messages of {action} sent in the last {days} days", "messages", (sent,))
@@ -164,7 +164,7 @@ def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
             unit="days",
             terms=(DaysSince(answer),),
             missing=never,
-            why=WHY["answer"],
+            why=RESPONSE_WHY["answer"],
         ),
         feature(
             measure="contacts_since_answer",
@@ -172,7 +172,7 @@ def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
             unit="messages",
             terms=(Total(SEND), Value(answer, Earlier(SEND))),
             combine=since_then,
-            why=WHY["fatigue"],
+            why=RESPONSE_WHY["fatigue"],
         ),
         feature(
             measure="hours_to_answer",
@@ -182,7 +182,7 @@ def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
             combine=ratio,
             window_days=days,
             missing="no answer to a known message in the window",
-            why=WHY["delay"],
+            why=RESPONSE_WHY["delay"],
         ),
     ]
 

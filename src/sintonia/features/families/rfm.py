@@ -5,14 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import ORDER, PURCHASE
-from sintonia.features.measures import DaysSince, Feature, Floats, Ints, Total
+from sintonia.features.measures import DaysSince, Feature, Total
 
 NO_ORDER = "no order in the window"
 NONE, ONE = "no order yet", "fewer than two orders yet"
-WHY = {
+RFM_WHY = {
     "orders": "How often somebody bought is the best single guess of how often they will",
     "items": "A full basket shows trust in the range beyond one need",
     "amount": "What a customer is worth so far, and how much there is to lose",
@@ -44,9 +45,9 @@ def _bought(days: int) -> list[Feature]:
     items, amount, discount = (Total(PURCHASE, column, days) for column in ("quantity", "amount", "discount"))
     last = f"in the last {days} days"
     return [
-        feature("orders", f"Orders {last}", "orders", (orders,), why=WHY["orders"]),
-        feature("items", f"Items bought {last}", "items", (items,), why=WHY["items"]),
-        feature("amount", f"Money spent {last}", "cents", (amount,), why=WHY["amount"]),
+        feature("orders", f"Orders {last}", "orders", (orders,), why=RFM_WHY["orders"]),
+        feature("items", f"Items bought {last}", "items", (items,), why=RFM_WHY["items"]),
+        feature("amount", f"Money spent {last}", "cents", (amount,), why=RFM_WHY["amount"]),
         feature(
             measure="order_value",
             definition=f"Money spent an order {last}",
@@ -54,7 +55,7 @@ def _bought(days: int) -> list[Feature]:
             terms=(amount, orders),
             combine=ratio,
             missing=NO_ORDER,
-            why=WHY["order_value"],
+            why=RFM_WHY["order_value"],
         ),
         feature(
             measure="discount_share",
@@ -63,7 +64,7 @@ def _bought(days: int) -> list[Feature]:
             terms=(discount, amount),
             combine=part_of_both,
             missing="nothing bought at a price in the window",
-            why=WHY["discount"],
+            why=RFM_WHY["discount"],
         ),
     ]
 
@@ -78,7 +79,7 @@ def _pace(short: int, long: int) -> Feature:
         combine=partial(_pace_ratio, long / short),
         window_days=short,
         missing="no order in the longer window",
-        why=WHY["pace"],
+        why=RFM_WHY["pace"],
     )
 
 
@@ -92,14 +93,14 @@ def _order_days() -> list[Feature]:
             definition="Days since the last order",
             terms=(last,),
             missing=NONE,
-            why=WHY["recency"],
+            why=RFM_WHY["recency"],
         ),
         days(
             measure="days_since_first_purchase",
             definition="Days since the first order",
             terms=(first,),
             missing=NONE,
-            why=WHY["first"],
+            why=RFM_WHY["first"],
         ),
         days(
             measure="last_gap",
@@ -107,7 +108,7 @@ def _order_days() -> list[Feature]:
             terms=(before, last),
             combine=np.subtract,
             missing=ONE,
-            why=WHY["last_gap"],
+            why=RFM_WHY["last_gap"],
         ),
         days(
             measure="mean_gap",
@@ -115,7 +116,7 @@ def _order_days() -> list[Feature]:
             terms=gaps,
             combine=mean_gap,
             missing=ONE,
-            why=WHY["mean_gap"],
+            why=RFM_WHY["mean_gap"],
         ),
         Feature(
             family="rfm",
@@ -125,7 +126,7 @@ def _order_days() -> list[Feature]:
             terms=gaps,
             combine=recency_to_mean_gap,
             missing=ONE,
-            why=WHY["own_pace"],
+            why=RFM_WHY["own_pace"],
         ),
     ]
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints
 from sintonia.features.combine import deviation, in_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import HOUR, ORDER, PURCHASE, own_kinds
@@ -13,9 +14,7 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
     Previous,
     Total,
     Value,
@@ -27,7 +26,7 @@ SQUARES = expression("hours * hours", hours=HOURS)
 CALENDAR = expression("(occurred_at + 60000000 * COALESCE(utc_offset_minutes, 0)) // 86400000000")
 RECENT = 3
 ONE = "fewer than two orders yet"
-WHY = {
+RHYTHM_WHY = {
     "gap_variation": "A silence says much of somebody regular and little of somebody who comes when it suits",
     "last_gap_to_mean": "The newest gap longer than usual is the first sign of a habit breaking",
     "longest_gap": "A customer who once stayed away for long and came back may do so again",
@@ -64,7 +63,7 @@ def rhythm(frame: Frame) -> list[Feature]:
 
 
 def _feature(measure: str, definition: str, unit: str) -> "partial[Feature]":
-    return partial(Feature, "rhythm", measure, definition, unit, why=WHY[measure])
+    return partial(Feature, "rhythm", measure, definition, unit, why=RHYTHM_WHY[measure])
 
 
 def _gaps() -> list[Feature]:
@@ -123,7 +122,7 @@ def _trends(name: str, what: str, totals: dict[int, Total]) -> list[Feature]:
             combine=partial(pace, short, long),
             window_days=short,
             missing=f"no {what} in the longer window",
-            why=WHY["pace"],
+            why=RHYTHM_WHY["pace"],
         )
         for short, long in pairwise(totals)
     ] + _accelerations(name, what, totals)
@@ -141,7 +140,7 @@ def _accelerations(name: str, what: str, totals: dict[int, Total]) -> list[Featu
             combine=partial(acceleration, *days),
             window_days=days[0],
             missing=f"no {what} in one of the longer windows",
-            why=WHY["acceleration"],
+            why=RHYTHM_WHY["acceleration"],
         )
         for days in zip(windows, windows[1:], windows[2:], strict=False)
     ]

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from sintonia.arrays import Floats, Ints, Numbers
 from sintonia.features.combine import difference, in_days, mean_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import ORDER, PURCHASE, habit_windows
@@ -14,10 +15,7 @@ from sintonia.features.measures import (
     Extreme,
     Feature,
     Filter,
-    Floats,
     Gap,
-    Ints,
-    Numbers,
     Total,
     Value,
     expression,
@@ -29,7 +27,7 @@ CLOSED = Filter(kind="resolve", opens_thread=True, having=(expression("opened IS
 HUNDREDTHS = expression("ROUND(100 * sentiment)")  # whole units sum exactly
 VOICE = Filter(having=(expression("sentiment IS NOT NULL"),))
 SILENT = "sentiment never known"
-WHY = {
+TRUST_WHY = {
     "complaints_per_order": "Trouble counts against how often there was occasion for it",
     "open_complaints": "Nothing should be sold to somebody who waits for an answer",
     "days_open": "Each day a complaint waits, the customer tells somebody",
@@ -64,7 +62,7 @@ def trust(frame: Frame) -> list[Feature]:
 
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
     told = definition if days is None else f"{definition} in the last {days} days"
-    return partial(Feature, "trust", measure, told, unit, window_days=days, why=WHY[measure])
+    return partial(Feature, "trust", measure, told, unit, window_days=days, why=TRUST_WHY[measure])
 
 
 def _per_order(kind: str, days: int) -> Feature:
@@ -105,7 +103,7 @@ def _resolved() -> list[Feature]:
             terms=(Value(CLOSED, OPENED),),
             combine=in_days,
             missing=none,
-            why=WHY["days_to_resolve"],
+            why=TRUST_WHY["days_to_resolve"],
         ),
     ]
 
@@ -117,7 +115,7 @@ def _orders_since() -> Feature:
 
 
 def _sentiment(windows: tuple[int, ...]) -> list[Feature]:
-    feature = partial(Feature, "trust", unit="-1 to 1", why=WHY["sentiment"])
+    feature = partial(Feature, "trust", unit="-1 to 1", why=TRUST_WHY["sentiment"])
     means = {days: (Total(VOICE, HUNDREDTHS, days), Total(VOICE, None, days)) for days in windows}
     made = [
         feature(

@@ -5,11 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from review.made import BASE, NAMES, sample
-from sintonia.review.sample import as_table, explanation, key_path, write_key
+from sintonia.explained_sample import explanation, key_path, sample_table, write_key
 
 
 def test_the_table_has_values_and_contributions_that_add_up_and_nobody():
-    table = as_table(sample())
+    table = sample_table(sample())
     moved = np.column_stack([table[f"contribution.{name}"].to_numpy() for name in NAMES])
     assert np.abs(table["base"].to_numpy() + moved.sum(axis=1) - table["raw_score"].to_numpy()).max() < 1e-6
     assert table["sample"].to_pylist() == list(range(1, len(sample()) + 1))
@@ -18,7 +18,7 @@ def test_the_table_has_values_and_contributions_that_add_up_and_nobody():
 
 @pytest.mark.filterwarnings("ignore")  # those of shap and matplotlib as they are imported
 def test_a_shap_explanation_comes_back_from_the_file(tmp_path):
-    pq.write_table(as_table(sample()), tmp_path / "contributions.parquet")
+    pq.write_table(sample_table(sample()), tmp_path / "contributions.parquet")
     found = explanation(pq.read_table(tmp_path / "contributions.parquet"))
     assert found.feature_names == list(NAMES)
     assert np.array_equal(found.values, sample().found.values)

@@ -13,20 +13,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats
 from sintonia.explain import Contributions, explained, shap_explanation
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 if TYPE_CHECKING:
     import shap
 
     from sintonia.model import OutcomeModel
 
-FILE = "contributions.parquet"
+CONTRIBUTIONS_FILE = "contributions.parquet"
 EXPLAINED_ROWS = 2000
-KEYS = "samples"
+SAMPLE_KEYS_FOLDER = "samples"
 """The workspace's folder of who stands behind the sample numbers of each run."""
 VALUE, CONTRIBUTION = "value.", "contribution."
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sample:
     `found` is None of a model that gives no contributions.
     """
 
-    rows: Rows
+    rows: Dataset
     place: NDArray[np.int64]
     outcome: Floats
     raw: Floats
@@ -47,7 +47,7 @@ class Sample:
         return len(self.place)
 
 
-def draw_sample(model: "OutcomeModel", rows: Rows, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
+def draw_sample(model: "OutcomeModel", rows: Dataset, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
     """Return at most so many of the rows, drawn and numbered at random, with the contributions to their scores."""
     place = np.random.default_rng(seed).permutation(len(rows))[:at_most]
     drawn = rows.take(place)
@@ -60,7 +60,7 @@ def draw_sample(model: "OutcomeModel", rows: Rows, seed: int, at_most: int = EXP
     )
 
 
-def as_table(sample: Sample) -> pa.Table:
+def sample_table(sample: Sample) -> pa.Table:
     """Return one row a sample number: as_of, category (-1 without), label, outcome, raw_score, base, and two a feature.
 
     `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score: there is none, and no
@@ -101,10 +101,10 @@ def explanation(table: pa.Table) -> "shap.Explanation":
 
 def key_path(workspace: Path, run_id: str) -> Path:
     """Return where the key to the sample numbers of a run lies."""
-    return workspace / KEYS / f"{run_id}.parquet"
+    return workspace / SAMPLE_KEYS_FOLDER / f"{run_id}.parquet"
 
 
-def write_key(rows: Rows, path: Path) -> None:
+def write_key(rows: Dataset, path: Path) -> None:
     """Write who stands behind each sample number: `sample`, `customer_id`; for the workspace, not for the run.
 
     The rows are in the order of their sample numbers.

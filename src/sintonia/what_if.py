@@ -7,16 +7,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from sintonia.arrays import Floats, Floats32
+from sintonia.explained_sample import Sample
 from sintonia.model import OutcomeModel
-from sintonia.review.sample import Sample
 
 FEATURES = 3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 AT_ONCE = 20_000
 """Rows scored at once: of 500 features they take 40 MB."""
-
-Floats32 = NDArray[np.float32]
-Answers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ class Explained:
     names: Sequence[str]
     families: Sequence[str]
     values: Floats32  # (n, n_features)
-    moved: Answers  # (n, n_features)
+    moved: Floats  # (n, n_features)
 
 
 @dataclass(frozen=True)
-class Grid:
+class WhatIfGrid:
     """Some features of a row by their places, and the values to try of each, the row's own first."""
 
     row: int
@@ -64,12 +62,12 @@ def what_ifs(
     """
     assert sample.found is not None, "what moved a score says which features to change"
     told = Explained(sample.rows.names, families, sample.rows.values, sample.found.values)
-    grids = grids_of(told, chosen)
-    said = answers(model.outcomes, told, grids)
-    return [told_grid(told, grid, of) for grid, of in zip(grids, said, strict=True)]
+    grids = choose_grids(told, chosen)
+    said = grid_outcomes(model.outcomes, told, grids)
+    return [what_if_of(told, grid, of) for grid, of in zip(grids, said, strict=True)]
 
 
-def told_grid(told: Explained, grid: Grid, outcomes: Answers, actions: Sequence[int] = ()) -> WhatIf:
+def what_if_of(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
     """Return a grid with its answers, as a page keeps it."""
     return WhatIf(
         features=tuple(told.names[at] for at in grid.places),
@@ -79,7 +77,7 @@ def told_grid(told: Explained, grid: Grid, outcomes: Answers, actions: Sequence[
     )
 
 
-def grids_of(told: Explained, chosen: Sequence[int]) -> list[Grid]:
+def choose_grids(told: Explained, chosen: Sequence[int]) -> list[WhatIfGrid]:
     """Return what to try of each chosen row.
 
     The features are of different families where that can be: of one family they tell of one thing, and changing only
@@ -88,7 +86,7 @@ def grids_of(told: Explained, chosen: Sequence[int]) -> list[Grid]:
     others = [_quantiles(column) for column in told.values.T]
     picked = [(row, _features(told, row, others)) for row in chosen]
     return [
-        Grid(row, places, [_values(told.values[row, at], others[at]) for at in places])
+        WhatIfGrid(row, places, [_values(told.values[row, at], others[at]) for at in places])
         for row, places in picked
     ]
 
@@ -121,12 +119,14 @@ def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> l
     return found + [at for at in counting if at not in found][: FEATURES - len(found)]
 
 
-def answers(score: Callable[[Floats32], Answers], told: Explained, grids: Sequence[Grid]) -> list[Answers]:
+def grid_outcomes(
+    score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[WhatIfGrid]
+) -> list[Floats]:
     """Return what is said of every combination of each grid, some thousand rows asked at a time.
 
     # (n_combinations, ...) each, as `score` has it a row
     """
-    found: list[Answers] = []
+    found: list[Floats] = []
     waiting: list[Floats32] = []
 
     def flush() -> None:

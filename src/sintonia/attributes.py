@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from sintonia.features.tables import BIRTH_YEAR, GENERATIONS
 from sintonia.interactions import Store
-from sintonia.training_set import Rows
+from sintonia.training_set import Dataset
 
 GENERATION = "generation"
 
 
-def attribute_names(store: Store, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[np.str_]]:
+def attribute_names(store: Store, rows: Dataset, names: Sequence[str]) -> dict[str, NDArray[np.str_]]:
     """Return by attribute each row's latest value known at its as_of, "" where nothing was; none nobody tells of.
 
     `generation` is told by the birth year. Of customers who are now one, the values of the one they are now.
@@ -29,7 +29,7 @@ def attribute_names(store: Store, rows: Rows, names: Sequence[str]) -> dict[str,
     return {name: values.astype(str) for name, values in found.items() if (values != "").any()}
 
 
-def _latest(path: str, rows: Rows, names: Sequence[str]) -> list[tuple[int, str, str]]:
+def _latest(path: str, rows: Dataset, names: Sequence[str]) -> list[tuple[int, str, str]]:
     keys = pa.table(
         {
             "row": np.arange(len(rows)),

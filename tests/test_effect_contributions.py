@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sintonia.config import ModelConfig
-from sintonia.review.effects import moved_by
+from sintonia.effect_contributions import effect_contributions
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.log import Actions, Logged
 
@@ -49,7 +49,7 @@ def test_mean_own_and_features_add_up_to_the_effect_whatever_opinion_counts(lear
     if weights is not None:
         effects = replace(effects, whole=replace(effects.whole, weights=np.array(weights)))
     action = np.arange(len(values)) % 2 + 1
-    found = moved_by(effects, values, action)
+    found = effect_contributions(effects, values, action)
     said = effects.predict(values)[np.arange(len(values)), action]
     assert found.effect == pytest.approx(said, abs=1e-6)
     assert np.ptp(found.values) > 0.1
@@ -57,7 +57,7 @@ def test_mean_own_and_features_add_up_to_the_effect_whatever_opinion_counts(lear
 
 def test_what_makes_the_difference_is_said_to(learned):
     effects, values = learned
-    sizes = np.abs(moved_by(effects, values, np.ones(len(values), np.int64)).values).mean(axis=0)
+    sizes = np.abs(effect_contributions(effects, values, np.ones(len(values), np.int64)).values).mean(axis=0)
     assert sizes.argmax() == 0
     assert sizes[0] > 3 * sizes[1:].max()
 
@@ -65,6 +65,6 @@ def test_what_makes_the_difference_is_said_to(learned):
 def test_an_effect_that_is_the_same_for_everybody_has_no_parts(learned):
     effects, values = learned
     alike = replace(effects, whole=replace(effects.whole, weights=np.zeros(3)))
-    found = moved_by(alike, values, np.ones(len(values), np.int64))
+    found = effect_contributions(alike, values, np.ones(len(values), np.int64))
     assert not found.values.any()
     assert found.effect == pytest.approx(np.full(len(values), alike.constants[1]), abs=1e-12)

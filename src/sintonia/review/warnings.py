@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sintonia.drift import SCORE
+from sintonia.drift_report import SHIFTED
 from sintonia.pages import number, percent
 from sintonia.review.data import ReviewData
-from sintonia.review.drift import SHIFTED
 
 FEW_OUTCOMES = 200
 SUSPICIOUS_AUC = 0.95
@@ -19,7 +19,7 @@ COMMON = 0.75
 LISTED = 4
 
 
-def worries(data: ReviewData) -> list[str]:
+def review_warnings(data: ReviewData) -> list[str]:
     """Return what a reviewer should look at before signing; nothing when nothing stands out."""
     judged = data.evaluation
     rates = {part.name: part.label_rate for part in data.parts}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from review.made import FAMILIES, NAMES, Linear, sample
-from sintonia.review.what_if import FEATURES, what_ifs
+from sintonia.what_if import FEATURES, what_ifs
 
 GRIDS = what_ifs(Linear(), sample(), [0, 5, 9], [FAMILIES[name] for name in NAMES])
 

@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.drift import SCORE, drift_from, tally
-from sintonia.reference import decile, fit_reference
-from sintonia.review.drift import SHIFTED, label_rates, now_against, profiles
-from sintonia.training_set import Rows
+from sintonia.drift import SCORE, count_bins, drift_from
+from sintonia.drift_report import SHIFTED, current_shift, feature_shifts, label_rates
+from sintonia.reference import deciles, fit_training_profile
+from sintonia.training_set import Dataset
 
 RNG = np.random.default_rng(5)
 BEFORE, AFTER = datetime(2026, 1, 1), datetime(2026, 2, 1)
@@ -21,13 +21,13 @@ def rows(values, as_of=BEFORE, label=None):
     ids = np.array([f"C{at}" for at in range(n)], object)
     names = tuple(f"f{at}" for at in range(values.shape[1]))
     label = np.zeros(n, np.int8) if label is None else np.asarray(label, np.int8)
-    return Rows(ids, np.full(n, as_of, "datetime64[us]"), values, label, names)
+    return Dataset(ids, np.full(n, as_of, "datetime64[us]"), values, label, names)
 
 
 def told(before, after, as_of=BEFORE):
     """The profiles of a test against a training, by feature; nothing is said of anybody."""
-    reference, test = fit_reference(rows(before), seed=1), rows(after, as_of)
-    return {one.moved.name: one for one in profiles(reference, test, np.zeros(len(after)), seed=1)}
+    reference, test = fit_training_profile(rows(before), seed=1), rows(after, as_of)
+    return {one.moved.name: one for one in feature_shifts(reference, test, np.zeros(len(after)), seed=1)}
 
 
 def test_the_same_distribution_has_no_distance_and_a_shifted_one_much():
@@ -52,16 +52,16 @@ def test_missing_values_are_a_part_of_their_own():
 
 def test_the_page_and_a_list_measure_by_the_same_index():
     before, after = RNG.normal(size=(3000, 2)), RNG.normal(0.4, 1, size=(2000, 2))
-    reference = fit_reference(rows(before), seed=1)
-    counts = tally(reference, rows(after).values, np.zeros(2000))
+    reference = fit_training_profile(rows(before), seed=1)
+    counts = count_bins(reference, rows(after).values, np.zeros(2000))
     for one in drift_from(reference, ("f0", "f1"), [counts]).moved:
         assert told(before, after)[one.name].moved.psi == pytest.approx(one.psi, abs=1e-4)
 
 
 def test_now_is_measured_by_training_and_its_score_by_what_was_said_of_the_test():
     before = RNG.normal(size=(3000, 1))
-    reference = replace(fit_reference(rows(before), seed=1), outcome=decile(before[:, 0]))
-    found = now_against(reference, rows(before + 3, AFTER), before[:, 0])
+    reference = replace(fit_training_profile(rows(before), seed=1), outcome=deciles(before[:, 0]))
+    found = current_shift(reference, rows(before + 3, AFTER), before[:, 0])
     assert (found.as_of, found.rows) == ("2026-02-01", 3000)
     psi = {one.name: one.psi for one in found.moved}
     assert psi["f0"] > 1

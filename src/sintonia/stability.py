@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.explain import Contributions, Rows, importance
-
-Floats = NDArray[np.float64]
+from sintonia.arrays import Floats
+from sintonia.explain import Contributions, FeatureValues, importance
 
 DEPENDENCES, POINTS = 6, 300
 SLICES = 8
@@ -45,7 +44,7 @@ class Dependence:
 
 
 @dataclass(frozen=True)
-class Stability:
+class DateStability:
     """Mean absolute contributions at each as-of date, and the rank correlation of all features with the last date's.
 
     `sizes` has for each feature one figure a date.
@@ -57,7 +56,7 @@ class Stability:
 
 
 @dataclass(frozen=True)
-class Retold:
+class FamilyStability:
     """Whether models that learnt until other dates tell the same story of the same rows.
 
     `models` are named by the date that judged them, the one under review last. `shares` has for each family one share
@@ -86,12 +85,12 @@ def family_weights(found: Contributions, families: Mapping[str, str]) -> tuple[F
     )
 
 
-def retold(sizes: Mapping[str, Mapping[str, float]]) -> Retold:
+def family_stability(sizes: Mapping[str, Mapping[str, float]]) -> FamilyStability:
     """Return whether models tell the same story, by how far each family moves their scores, the last under review.
 
     Examples
     --------
-    >>> found = retold({"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "now": {"rfm": 2.0, "trust": 2.0}})
+    >>> found = family_stability({"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "now": {"rfm": 2.0, "trust": 2.0}})
     >>> found.common, found.shares
     ((0.75, 1.0), {'rfm': (0.75, 0.5), 'trust': (0.25, 0.5)})
     """
@@ -101,14 +100,14 @@ def retold(sizes: Mapping[str, Mapping[str, float]]) -> Retold:
     totals = np.array([sum(of.values()) for of in sizes.values()])
     shares = np.divide(found, totals[:, None], out=np.zeros(found.shape), where=totals[:, None] > 0)
     common = np.minimum(shares, shares[-1]).sum(axis=1) if totals[-1] else np.ones(len(shares))
-    return Retold(
+    return FamilyStability(
         models=tuple(sizes),
         common=tuple(np.round(common, 4).tolist()),
         shares={name: tuple(np.round(shares[:, at], 4).tolist()) for at, name in enumerate(names)},
     )
 
 
-def dependences(found: Contributions, features: Rows, seed: int) -> tuple[Dependence, ...]:
+def feature_dependences(found: Contributions, features: FeatureValues, seed: int) -> tuple[Dependence, ...]:
     """Return how the most important features work, each with the feature it works together with most."""
     values = np.asarray(features, np.float64)
     moving = [found.names.index(name) for name, size in importance(found) if size > 0]
@@ -174,7 +173,7 @@ def _trend(own: Floats, moved: Floats) -> Floats:
     return line
 
 
-def stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURES) -> Stability:
+def date_stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURES) -> DateStability:
     """Return whether the same features move the score at every date, dates given oldest first."""
     from scipy.stats import rankdata
 
@@ -185,7 +184,7 @@ def stability(found: Mapping[str, Contributions], features: int = STABLE_FEATURE
     ranks = {as_of: rankdata(one[used]) for as_of, one in sizes.items()}
     agreement = {as_of: _correlation(one, ranks[last]) for as_of, one in ranks.items()}
     top = np.argsort(-np.mean(list(sizes.values()), axis=0), kind="stable")[:features]
-    return Stability(
+    return DateStability(
         as_of=tuple(sizes),
         rank_correlation=tuple(round(one, 4) for one in agreement.values()),
         sizes={

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from sintonia.explain import Contributions
-from sintonia.review.story import (
-    dependences,
+from sintonia.stability import (
+    date_stability,
+    family_stability,
     family_sums,
     family_weights,
+    feature_dependences,
     interaction_shares,
-    retold,
-    stability,
 )
 
 RNG = np.random.default_rng(8)
@@ -33,7 +33,9 @@ def test_the_planted_interaction_is_found_and_a_feature_alone_has_none():
     moved = np.column_stack(
         [values[:, 0] * (1 + values[:, 2]), 2 * values[:, 1], 0.3 * values[:, 2], 0 * values[:, 3]]
     )
-    first, second = dependences(Contributions(("x", "y", "z", "idle"), moved, 0.0), values, seed=1)[:2]
+    first, second = feature_dependences(Contributions(("x", "y", "z", "idle"), moved, 0.0), values, seed=1)[
+        :2
+    ]
     by = {one.feature: one for one in (first, second)}
     assert by["x"].other == "z"
     assert by["x"].share > 0.5
@@ -52,7 +54,7 @@ def test_shares_lie_between_nothing_and_everything():
 def test_points_without_a_value_stand_apart():
     values = np.array([[np.nan, 1.0], [2.0, 1.0], [1.0, 3.0]])
     found = Contributions(("x", "y"), np.array([[0.3, 0.0], [0.2, 0.0], [-0.1, 0.0]]), 0.0)
-    (one,) = dependences(found, values, seed=1)
+    (one,) = feature_dependences(found, values, seed=1)
     assert (one.values, one.contributions, one.missing) == ((1.0, 2.0), (-0.1, 0.2), (0.3,))
 
 
@@ -60,17 +62,19 @@ def test_points_without_a_value_stand_apart():
 def test_stability_is_the_rank_correlation_with_the_last_date(last, agreement):
     names = ("a1", "a2", "b1")
     dates = {"2026-01-01": [[3.0, -2.0, 1.0]], "2026-02-01": [last]}
-    found = stability({date: Contributions(names, np.array(rows), 0.0) for date, rows in dates.items()})
+    found = date_stability({date: Contributions(names, np.array(rows), 0.0) for date, rows in dates.items()})
     assert found.as_of == ("2026-01-01", "2026-02-01")
     assert found.rank_correlation == pytest.approx((agreement, 1.0))
     assert found.sizes["a1"] == (3.0, last[0])
 
 
 def test_a_family_that_only_an_older_fold_tells_of_is_not_in_common():
-    found = retold({"2026-01-01": {"old": 1.0, "rfm": 1.0}, "2026-02-01": {}, "this model": {"rfm": 5.0}})
+    found = family_stability(
+        {"2026-01-01": {"old": 1.0, "rfm": 1.0}, "2026-02-01": {}, "this model": {"rfm": 5.0}}
+    )
     assert found.common == (0.5, 0.0, 1.0)
     assert found.shares == {"rfm": (0.5, 0.0, 1.0), "old": (0.5, 0.0, 0.0)}
-    assert retold({"a": {"rfm": 1.0}, "this model": {}}).common == (
+    assert family_stability({"a": {"rfm": 1.0}, "this model": {}}).common == (
         1.0,
         1.0,
     )  # it moves nothing: nothing to tell

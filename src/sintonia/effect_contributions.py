@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sintonia.arrays import Floats, Floats32, Ints
 from sintonia.explain import contributions
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import rows_of
+from sintonia.uplift.growing import tree_inputs
 from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Floats, Floats32, Ints
+from sintonia.uplift.log import Actions
 from sintonia.uplift.opinions import Opinion, scale_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Moved:
+class EffectContributions:
     """Effects taken apart: each is `mean` + `own` + the sum of its row of `values`.
 
     `mean` is the mean effect of the row's action, `own` what the action adds to it by itself, `values` what each
@@ -42,7 +43,7 @@ class Moved:
         return found
 
 
-def moved_by(effects: Effects, values: Floats32, action: Ints) -> Moved:
+def effect_contributions(effects: Effects, values: Floats32, action: Ints) -> EffectContributions:
     """Return the effect of one learned action a row, taken apart by feature.
 
     Parameters
@@ -57,7 +58,7 @@ def moved_by(effects: Effects, values: Floats32, action: Ints) -> Moved:
         for features, rest in _opinions(effects.whole, values[rows], effects.actions, place):
             found[rows] += features
             own[rows] += rest
-    return Moved(found, effects.constants[action], own)
+    return EffectContributions(found, effects.constants[action], own)
 
 
 def _opinions(
@@ -87,7 +88,7 @@ def _trees(
     booster: "lightgbm.Booster", values: Floats32, actions: Actions, place: int
 ) -> tuple[Floats, float]:
     """Return SHAP contributions of features, then of the action's columns, and their base."""
-    found = contributions(booster, rows_of(values, actions, np.full(len(values), place)))
+    found = contributions(booster, tree_inputs(values, actions, np.full(len(values), place)))
     return found.values, found.base
 
 

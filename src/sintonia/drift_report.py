@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sintonia.drift import Moved, drift_from, tally
-from sintonia.estimates import Estimate, wilson
-from sintonia.reference import Reference
-from sintonia.training_set import Rows
-
-Floats = NDArray[np.float64]
+from sintonia.arrays import Floats
+from sintonia.drift import ColumnDrift, count_bins, drift_from
+from sintonia.intervals import Estimate, wilson
+from sintonia.reference import TrainingProfile
+from sintonia.training_set import Dataset
 
 SHIFTED = 0.25
 """A stability index above this is usually read as another population (Siddiqi 2006)."""
@@ -31,23 +29,23 @@ class LabelRate:
 
 
 @dataclass(frozen=True)
-class Profile:
+class FeatureShift:
     """One feature's stability index of the test rows against training, and its shares of missing values in both."""
 
-    moved: Moved
+    moved: ColumnDrift
     missing: tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Now:
+class CurrentShift:
     """Customers as they are now: their as-of date, rows, and how far each feature, and the score, moved."""
 
     as_of: str
     rows: int
-    moved: tuple[Moved, ...]
+    moved: tuple[ColumnDrift, ...]
 
 
-def label_rates(rows: Rows, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate, ...]:
+def label_rates(rows: Dataset, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate, ...]:
     """Return the outcome's rate at each as-of date, with Wilson's interval: of a date, a customer has one row."""
     found = []
     for name, dates in parts.items():
@@ -60,7 +58,9 @@ def label_rates(rows: Rows, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate,
     return tuple(found)
 
 
-def profiles(reference: Reference, test: Rows, said: Floats, seed: int) -> tuple[Profile, ...]:
+def feature_shifts(
+    reference: TrainingProfile, test: Dataset, said: Floats, seed: int
+) -> tuple[FeatureShift, ...]:
     """Return each feature's distance from training in the test rows, the furthest first; `said` are their outcomes.
 
     The score is left out: its deciles are those of the test rows themselves.
@@ -72,19 +72,19 @@ def profiles(reference: Reference, test: Rows, said: Floats, seed: int) -> tuple
     places = {name: at for at, name in enumerate(test.names)}
     then = {name: column.shares[-1] for name, column in zip(test.names, reference.columns, strict=True)}
     now = np.isnan(values).mean(axis=0).tolist()
-    moved = drift_from(reference, test.names, [tally(reference, values, said[picked])]).moved
+    moved = drift_from(reference, test.names, [count_bins(reference, values, said[picked])]).moved
     return tuple(
-        Profile(_short(one), (round(then[one.name], 4), round(now[places[one.name]], 4)))
+        FeatureShift(_short(one), (round(then[one.name], 4), round(now[places[one.name]], 4)))
         for one in moved
         if one.name in places
     )
 
 
-def now_against(reference: Reference, rows: Rows, said: Floats) -> Now:
+def current_shift(reference: TrainingProfile, rows: Dataset, said: Floats) -> CurrentShift:
     """Return how far these rows, all of one date, lie from training; `said` are their outcomes."""
-    moved = drift_from(reference, rows.names, [tally(reference, rows.values, said)]).moved
-    return Now(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
+    moved = drift_from(reference, rows.names, [count_bins(reference, rows.values, said)]).moved
+    return CurrentShift(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
 
 
-def _short(one: Moved) -> Moved:
-    return Moved(one.name, round(one.psi, 4), round(one.chance, 4))
+def _short(one: ColumnDrift) -> ColumnDrift:
+    return ColumnDrift(one.name, round(one.psi, 4), round(one.chance, 4))
