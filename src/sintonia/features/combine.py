@@ -6,8 +6,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sintonia.features.recording import operation
-
 Numbers: TypeAlias = npt.NDArray[Any]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -24,7 +22,6 @@ def difference(value: Numbers, other: Numbers) -> Numbers:
     return less
 
 
-@operation("RATIO")
 def ratio(value: Numbers, base: Numbers) -> Floats:
     """Return value / base, NaN where the base is nothing.
 
@@ -87,11 +84,10 @@ def deviation(count: Ints, sums: Ints, squares: Ints) -> Floats:
     return np.where(count < 2, np.nan, np.sqrt(variance))
 
 
-@operation("TIMES_LOG2")
 def times_log2(count: Ints) -> Floats:
     """Return c log2 c of counts, 0 at 0."""
-    told: Floats = np.log2(np.maximum(count, 1)) * count
-    return told
+    product: Floats = np.log2(np.maximum(count, 1)) * count
+    return product
 
 
 def entropy(*counts: Ints) -> Floats:
