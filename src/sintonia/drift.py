@@ -72,8 +72,13 @@ def tally(reference: Reference, values: NDArray[np.float32], outcome: NDArray[np
 
 
 def drift_of(model: Model, tallies: "list[Tally]") -> Drift:
-    """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
-    return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
+    """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference.
+
+    By the features the model uses and its score: how others moved changes none of its scores.
+    """
+    if model.reference is None:
+        return Drift(0, ())
+    return drift_from(model.reference.of_columns(model.columns_used.tolist()), model.names_used, tallies)
 
 
 def drift_from(reference: Reference, names: Sequence[str], tallies: Sequence[Tally]) -> Drift:

@@ -13,10 +13,10 @@ from sintonia.calibrator import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
-from sintonia.features import Feature, Fitted
+from sintonia.features import Feature, Fitted, Plan
 from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
 from sintonia.reference import Reference
-from sintonia.training_set import catalogue_of
+from sintonia.training_set import catalogue_of, plan_for
 
 if TYPE_CHECKING:
     import lightgbm
@@ -99,6 +99,29 @@ class Model:
                 f"The features have changed since the model was trained ({', '.join(other[:3])}); train it again."
             )
         return tuple(made)
+
+    @cached_property
+    def names_used(self) -> tuple[str, ...]:
+        """The features that some tree splits on, in the order of `names`: scores depend on no other.
+
+        Trees never look at the columns of the others, which may hold anything.
+        """
+        used: set[int] = set()
+        for line in f"{self.trees}\n{self.median_trees}".splitlines():
+            key, _, columns = line.partition("=")
+            if key == "split_feature":
+                used.update(map(int, columns.split()))
+        return tuple(name for at, name in enumerate(self.names) if at in used)
+
+    @cached_property
+    def columns_used(self) -> NDArray[np.intp]:
+        """The columns of `names_used` among `names`.  # (n_used,)"""
+        return np.array([self.names.index(name) for name in self.names_used], np.intp)
+
+    @cached_property
+    def plan_used(self) -> Plan:
+        """How the features that scores depend on are computed, for `rows_of`."""
+        return plan_for(self.catalogue, self.task, self.names_used)
 
     def raw_scores(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)
