@@ -55,7 +55,9 @@ def test_the_index_is_that_of_the_formula():
         10, (decile(np.array([1.0, 2.0])),), "", (), np.zeros((1, 1))
     )  # half and half of 10 rows
     counts = tally(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
-    (moved,) = drift_of(replace(MODEL, reference=even, names=("rfm__a",), trees="split_feature=0"), [counts]).moved
+    (moved,) = drift_of(
+        replace(MODEL, reference=even, names=("rfm__a",), trees="split_feature=0"), [counts]
+    ).moved
     now, then = np.array([9.5, 1.5]) / 11, np.array([5.5, 5.5]) / 11
     assert moved.psi == pytest.approx(float(np.sum((now - then) * np.log(now / then))))
     assert moved.chance == pytest.approx(10.827566 * (1 / 10 + 1 / 10))  # chi-squared, 1 degree, 1 in 1,000

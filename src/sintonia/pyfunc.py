@@ -69,9 +69,7 @@ class PyfuncModel:
             said = self._said(values, None)
             said.insert(0, "customer_id", computed["customer_id"].cast(pa.string()).to_pylist())
             return said
-        rows = rows_of(
-            history, as_of, self.model.catalogue, self.model.task, self.model.plan_used
-        )
+        rows = rows_of(history, as_of, self.model.catalogue, self.model.task, self.model.plan_used)
         said = self._said(rows.values, None)
         said.insert(0, "customer_id", rows.customer_id)
         if rows.category is not None:

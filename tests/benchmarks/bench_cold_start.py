@@ -42,7 +42,6 @@ print(f"{sys.argv[2]}: {time.process_time():.2f} s of processor for the whole pr
 
 def main():
     import pyarrow.parquet as pq
-
     from bench_kernel import interactions
 
     with tempfile.TemporaryDirectory() as folder:

@@ -14,8 +14,8 @@ import time
 import lightgbm
 import numpy as np
 import pyarrow as pa
-
 from bench_kernel import AS_OFS, FITTED, all_features, interactions
+
 from sintonia.calibrator import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.features import compute_features, plan
