@@ -36,7 +36,7 @@ def trained(rows, features, trees):
         "objective": "binary",
         "num_leaves": 31,
         "verbosity": -1,
-        "num_threads": 2,
+        "num_threads": 1,
         "feature_fraction": 0.5,
         "seed": 1,
     }
