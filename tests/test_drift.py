@@ -34,7 +34,7 @@ MODEL = LightGBMModel(
     features=FeaturesConfig(),
     fitted=Fitted(START),
     names=("rfm__a", "rfm__b"),
-    trees="",
+    trees="split_feature=0 1",
     calibrator=Calibrator("sigmoid"),
     source="toy",
     fingerprint="0",
@@ -57,7 +57,9 @@ def test_the_index_is_that_of_the_formula():
         10, (deciles(np.array([1.0, 2.0])),), "", (), np.zeros((1, 1))
     )  # half and half of 10 rows
     counts = count_bins(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
-    (moved,) = drift_of_model(replace(MODEL, reference=even, names=("rfm__a",)), [counts]).moved
+    (moved,) = drift_of_model(
+        replace(MODEL, reference=even, names=("rfm__a",), trees="split_feature=0"), [counts]
+    ).moved
     now, then = np.array([9.5, 1.5]) / 11, np.array([5.5, 5.5]) / 11
     assert moved.psi == pytest.approx(float(np.sum((now - then) * np.log(now / then))))
     assert moved.chance == pytest.approx(10.827566 * (1 / 10 + 1 / 10))  # chi-squared, 1 degree, 1 in 1,000
@@ -138,3 +140,10 @@ def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(
 
 def test_a_model_without_a_reference_tells_nothing():
     assert drift_of_model(replace(MODEL, reference=None), []).moved == ()
+
+
+def test_a_feature_that_no_tree_splits_on_does_not_count_as_moved():
+    model = replace(MODEL, trees="split_feature=1")
+    reference = REFERENCE.of_columns([1])
+    counts = count_bins(reference, np.full((500, 1), np.nan, np.float32), RNG.random(500))
+    assert [one.name for one in drift_of_model(model, [counts]).moved] == ["rfm__b", "the score"]

@@ -1,7 +1,9 @@
 """Percentiles and bands among the scored, and the dates one may score at."""
 
+from dataclasses import replace
 from datetime import datetime
 
+import lightgbm
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.config import ScoreSettings, TrainSettings
 from sintonia.errors import ConfigError
+from sintonia.explain import contributions
 from sintonia.interactions import Store
 from sintonia.model import OutcomeModel, fit_model
 from sintonia.scoring import band, percentiles, score_customers, scoring_date
@@ -78,3 +81,18 @@ def test_nobody_to_score_is_no_error(scored):
     none = score_customers(store, model, scoring_date(None, store, model), SETTINGS, set())
     assert len(none.rows) == 0
     assert none.band == ()
+
+
+def test_what_no_tree_splits_on_is_not_computed_and_changes_no_score_or_contribution(scored):
+    store, model = scored
+    as_of = scoring_date(None, store, model)
+    few = replace(model, trees=lightgbm.Booster(model_str=model.trees).model_to_string(num_iteration=1))
+    assert 0 < len(few.names_used) < len(few.names)
+    scores = score_customers(store, few, as_of, SETTINGS, store.customer_ids())
+    full = assemble(store, [as_of], few.catalogue, TASK)
+    unused = [at for at, name in enumerate(few.names) if name not in few.names_used]
+    assert np.isnan(scores.rows.values[:, unused]).all()
+    assert scores.rows.values[:, few.columns_used].tobytes() == full.values[:, few.columns_used].tobytes()
+    assert scores.outcome.tobytes() == few.outcomes(full.values).tobytes()
+    ours, theirs = (contributions(few.booster, values).values for values in (scores.rows.values, full.values))
+    assert ours.tobytes() == theirs.tobytes()

@@ -8,8 +8,12 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(**options: str | set[str]) -> Callable[[Function], Function]:
-    """Return a numba decorator that keeps its machine code on disk where the disk allows it."""
+def compiled(**options: str | bool | set[str]) -> Callable[[Function], Function]:
+    """Return a numba decorator that keeps its machine code on disk where the disk allows it.
+
+    No wrapper for callers in C is compiled: there are none.
+    """
+    options = {"no_cfunc_wrapper": True, **options}
 
     def decorate(function: Function) -> Function:
         try:

@@ -74,8 +74,13 @@ def count_bins(
 
 
 def drift_of_model(model: OutcomeModel, tallies: "list[BinCounts]") -> Drift:
-    """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference."""
-    return Drift(0, ()) if model.reference is None else drift_from(model.reference, model.names, tallies)
+    """Return how far the rows of the tallies lie from the training; nothing, of a model without a reference.
+
+    By the features the model uses and its score: how others moved changes none of its scores.
+    """
+    if model.reference is None:
+        return Drift(0, ())
+    return drift_from(model.reference.of_columns(model.columns_used.tolist()), model.names_used, tallies)
 
 
 def drift_from(reference: TrainingProfile, names: Sequence[str], tallies: Sequence[BinCounts]) -> Drift:

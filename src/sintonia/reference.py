@@ -4,8 +4,8 @@ Reasons set a customer's number beside that of people like them, and drift is ho
 these deciles.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +66,10 @@ class TrainingProfile:
     until: datetime | None = None
     outcome: Deciles | None = None
     judged: OutcomeRatio | None = None
+
+    def of_columns(self, columns: Sequence[int]) -> "TrainingProfile":
+        """Return the reference with the deciles of these columns alone, for rows that have no others."""
+        return replace(self, columns=tuple(self.columns[at] for at in columns))
 
     def segments(self, values: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.intp]:
         """Return which people each row is like.  # (n_rows, n_features) to (n_rows,)"""

@@ -25,7 +25,7 @@ class Outcomes:
     `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (None where it has none).
     Of a task by category each customer has one row, of the category with the highest propensity, whose name `category`
     has. `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the
-    model learned from, for `drift_of`; None of a model that does not say.
+    model learned from, by the features it uses, for `drift_of_model`; None of a model that does not say.
     """
 
     model: OutcomeModel
@@ -51,10 +51,14 @@ def score_customers(
     """Return the scores of those of the customers who are eligible at as_of, ordered as in the store.
 
     An outcome depends on the customer's own history and the model alone, so neither the number of threads nor
-    the other customers of the list change it; percentile and band are among the customers scored.
+    the other customers of the list change it; percentile and band are among the customers scored. Features that the
+    model does not use are not computed: they are NaN in `rows`.
     """
     found = outcomes_of(
-        model, assemble(store, [as_of], model.catalogue, model.task, settings.engine, customers)
+        model,
+        assemble(
+            store, [as_of], model.catalogue, model.task, settings.engine, customers, names=model.names_used
+        ),
     )
     percentile = percentiles(found.outcome)
     named = tuple(band(int(value), settings.bands) for value in percentile)
@@ -64,7 +68,10 @@ def score_customers(
 def outcomes_of(model: OutcomeModel, rows: Dataset, listed: int = 0) -> Outcomes:
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
-    counted = None if model.reference is None else count_bins(model.reference, rows.values, outcome)
+    counted = None
+    if model.reference is not None:
+        used = model.columns_used
+        counted = count_bins(model.reference.of_columns(used.tolist()), rows.values[:, used], outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sintonia import features, tasks
 from sintonia.config import EngineConfig, FeaturesConfig, TaskConfig
-from sintonia.features import Feature, Fitted, History
+from sintonia.features import Feature, Fitted, History, Plan
 from sintonia.features.cache import kept, prune, table_folder, tell
 from sintonia.features.families.by_category import PLACE, in_category, of_row_category, row_category_features
 from sintonia.features.families.frame import column_names
@@ -87,10 +87,12 @@ def assemble(
     task: TaskConfig,
     engine: EngineConfig = ALONE,
     customers: Collection[str] | None = None,
+    names: Collection[str] | None = None,
 ) -> Dataset:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
-    Of these customers only, when they are given.
+    Of these customers only, when they are given; and of these features only, the other columns being NaN, which is
+    enough for a model that reads no others.
 
     Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
     features of everybody are kept on disk within the engine's `feature_cache_gib`.
@@ -98,7 +100,7 @@ def assemble(
     if isinstance(store, Held) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
         labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
         return label_features(ready, labelled, catalogue, task)
-    wide = _wide(catalogue, task)
+    wide = _wide(_named(catalogue, names), task)
     made, merges = features.plan(wide), store.read_merges()
     keep = customers is None and engine.feature_cache_gib > 0
     folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
@@ -128,30 +130,46 @@ def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> N
     return np.concatenate(parts)
 
 
+def plan_for(catalogue: Sequence[Feature], task: TaskConfig, names: Collection[str] | None = None) -> Plan:
+    """Return the plan of a catalogue's features, or of those with these names, as they are computed for a task."""
+    return features.plan(_wide(_named(catalogue, names), task))
+
+
 def history_rows(
-    history: History, as_of: datetime, catalogue: Sequence[Feature], task: TaskConfig
+    history: History,
+    as_of: datetime,
+    catalogue: Sequence[Feature],
+    task: TaskConfig,
+    plan: Plan | None = None,
 ) -> Dataset:
-    """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers."""
-    computed = features.compute_features(history, [as_of], features.plan(_wide(catalogue, task)))
+    """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers.
+
+    Whoever asks often makes the `plan_for` the catalogue once and passes it; columns it leaves out are NaN.
+    """
+    computed = features.compute_features(history, [as_of], plan or plan_for(catalogue, task))
     interactions = pa.table(history.interactions)
     return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
 
 
-def share(wanted: Sequence[tuple[datetime, Sequence[Feature], TaskConfig]]) -> list[Shared]:
+def share(
+    requests: Sequence[tuple[datetime, Sequence[Feature], TaskConfig, Collection[str] | None]],
+) -> list[Shared]:
     """Return the features of several catalogues, each at its date and for its task, as few times as can be.
+
+    Of each catalogue those with these names, or all.
 
     Catalogues at one date share what they have in common, unless two mean different things by one name.
     """
     groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
-    for as_of, catalogue, task in wanted:
-        told = {feature.name: (tell(feature), feature) for feature in _wide(catalogue, task)}
+    for as_of, catalogue, task, names in requests:
+        wide = {feature.name: (tell(feature), feature) for feature in _wide(_named(catalogue, names), task)}
         for moment, there, catalogues in groups:
-            if moment == as_of and all(there.get(name, one)[0] == one[0] for name, one in told.items()):
-                there |= told
+            if moment == as_of and all(there.get(name, one)[0] == one[0] for name, one in wide.items()):
+                there |= wide
                 catalogues.append(catalogue)
                 break
         else:
-            groups.append((as_of, told, [catalogue]))
+            groups.append((as_of, wide, [catalogue]))
     return [
         Shared(as_of, features.plan([feature for _, feature in there.values()]), tuple(catalogues))
         for as_of, there, catalogues in groups
@@ -161,7 +179,10 @@ def share(wanted: Sequence[tuple[datetime, Sequence[Feature], TaskConfig]]) -> l
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Dataset:
-    """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories."""
+    """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories.
+
+    Features of the catalogue that were not computed are NaN.
+    """
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
     asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
@@ -169,8 +190,10 @@ def label_features(
     # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
     assert len(table) * per_key == len(labelled)
     values = np.empty((len(labelled), len(catalogue)), np.float32)
+    computed_names = set(computed.column_names)
     for at, feature in enumerate(catalogue):
-        values[:, at] = _column(table, feature, task)
+        there = computed_names.issuperset(one.name for one in _wide([feature], task))
+        values[:, at] = _column(table, feature, task) if there else np.nan
     return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
@@ -188,6 +211,11 @@ def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
         return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
     joined = asked.join(computed, list(ROW_KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
+
+
+def _named(catalogue: Sequence[Feature], names: Collection[str] | None) -> Sequence[Feature]:
+    """Return the features with these names, or all."""
+    return catalogue if names is None else [feature for feature in catalogue if feature.name in {*names}]
 
 
 def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:

@@ -28,9 +28,7 @@ def test_a_total_that_is_a_feature_and_part_of_another_is_summed_once_for_both()
     assert (found.totals.n_slots, found.n_whole) == (1, 2)
     assert found.totals.straight.tolist() == [[0, 0, 0]]
     assert found.totals.job.tolist() == [[0, 0, 0], [0, 1, 1]]
-    columns = np.zeros((2, 1), np.float32)
-    found.program.run((np.array([[3], [4]]), np.empty((0, 1))), columns)
-    assert columns.tolist() == [[0], [0.75]]
+    assert found.combinations == ((1, ratio, ((0, 0), (0, 1))),)
 
 
 def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_time_s_order():
@@ -38,20 +36,6 @@ def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_t
     found = planned(gaps, Total(Filter(having=(Gap(ORDER),)), None, 7), Total(PURCHASE, None, 7))
     assert (found.totals.n_slots, found.sequels.n_slots, found.in_time) == (1, 2, True)
     assert not planned(Total(PURCHASE, None, 7)).in_time
-
-
-def test_a_combination_that_cannot_be_recorded_is_called_with_its_terms():
-    def sorted_gap(views, orders):
-        return np.sort(views) - orders
-
-    views, orders, since = Total(Filter(kind="view")), Total(ORDER), DaysSince(ORDER)
-    pairs = [((views, orders), ratio), ((orders, views), sorted_gap), ((since, orders), sorted_gap)]
-    found = plan([Feature("test", f"t{i}", "", "", *one) for i, one in enumerate(pairs)])
-    assert [(one.feature, one.terms) for one in found.called] == [
-        (1, ((0, 1), (0, 0))),
-        (2, ((1, 0), (0, 1))),
-    ]
-    assert {one.combine for one in found.called} == {sorted_gap}
 
 
 def test_windows_come_the_shortest_first_and_all_of_time_last():

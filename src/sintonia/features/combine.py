@@ -5,7 +5,6 @@ from functools import reduce
 import numpy as np
 
 from sintonia.arrays import Floats, Ints, Numbers
-from sintonia.features.recording import operation
 
 
 def itself(value: Numbers) -> Numbers:
@@ -19,7 +18,6 @@ def difference(value: Numbers, other: Numbers) -> Numbers:
     return less
 
 
-@operation("RATIO")
 def ratio(value: Numbers, base: Numbers) -> Floats:
     """Return value / base, NaN where the base is nothing.
 
@@ -82,11 +80,10 @@ def deviation(count: Ints, sums: Ints, squares: Ints) -> Floats:
     return np.where(count < 2, np.nan, np.sqrt(variance))
 
 
-@operation("TIMES_LOG2")
 def times_log2(count: Ints) -> Floats:
     """Return c log2 c of counts, 0 at 0."""
-    told: Floats = np.log2(np.maximum(count, 1)) * count
-    return told
+    product: Floats = np.log2(np.maximum(count, 1)) * count
+    return product
 
 
 def entropy(*counts: Ints) -> Floats:

@@ -145,10 +145,10 @@ def unfold(block: Walks, starts: Ints, line: Grid) -> tuple[Walks, Ints]:
     """
     from sintonia.features import stretches
 
-    placed = block.slice, block.seen
-    walks, rows = stretches.count_walks(starts, *placed, line)
+    spans, index = np.empty((4, 0), np.int64), np.empty(0, np.int64)
+    walks, rows = stretches.fill_walks(starts, block.slice, block.seen, line, spans, index)
     spans, index = np.empty((4, walks), np.int64), np.empty(rows, np.int64)
-    stretches.fill_walks(starts, placed, line, spans, index)
+    stretches.fill_walks(starts, block.slice, block.seen, line, spans, index)
     begin, end, first, last = spans
     out = np.cumsum(last - first) - (last - first)
     slices = block.slice[index]

@@ -4,7 +4,7 @@ No walk reads another one's rows or results, and every sum runs over integers or
 customer's values do not depend on the block, the thread or the other customers. Importing this imports numba.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,26 +60,11 @@ def fill_where(there: Array, values: Array, otherwise: int, made: Array) -> None
 
 
 @compiled()
-def previous(
-    course: Course, members: Array, same: tuple[Array, Array, Array], marks: Array, found: Array
-) -> None:
+def previous(course: Course, member: Array, found: Array) -> None:
     """Fill each row's latest earlier member row in its walk (-1: none), how many there were, and the seconds since.
 
-    One look after the other: `members` are (n_looks, n_rows), `found` (n_looks, 3, n_rows). `same` tells which text
-    must be alike for each look (-1: none), the texts as numbers (n_texts, n_rows), and of each text the number that
-    is no text, which is like nothing. `marks` keeps each number's latest row, counted on from look to look and from
-    call to call from its last entry, so that it need not be wiped.
+    `member` is (n_rows,), `found` (3, n_rows).
     """
-    which, texts, none = same
-    for i in range(which.size):
-        if which[i] < 0:
-            _previous(course, members[i], found[i])
-        else:
-            _previous_alike(course, members[i], (texts[which[i]], none[which[i]]), marks, found[i])
-
-
-@compiled()
-def _previous(course: Course, member: Array, found: Array) -> None:
     for w in range(course.begin.size):
         row, count = -1, 0
         for r in range(course.begin[w], course.end[w]):
@@ -90,21 +75,25 @@ def _previous(course: Course, member: Array, found: Array) -> None:
 
 
 @compiled()
-def _previous_alike(
-    course: Course, member: Array, same: tuple[Array, int], marks: Array, found: Array
+def previous_alike(
+    course: Course, member: Array, texts: Array, no_text: int, marks: Array, found: Array
 ) -> None:
-    texts, none = same
+    """Fill the same of earlier members with the row's own text, the texts as numbers (n_rows,).
+
+    `no_text` is the number that is no text, which is like nothing. `marks` keeps each number's latest row, counted on
+    from look to look and from call to call from its last entry, so that it need not be wiped.
+    """
     base = marks[marks.size - 1]
     for w in range(course.begin.size):
         for r in range(course.begin[w], course.end[w]):
             text = texts[r]
-            row = marks[text] - base if text != none else -1
+            row = marks[text] - base if text != no_text else -1
             if row >= course.begin[w]:
                 found[0, r], found[1, r] = row, found[1, row] + 1
                 found[2, r] = (course.occurred_at[r] - course.occurred_at[row]) // A_SECOND
             else:
                 found[0, r], found[1, r], found[2, r] = -1, 0, 0
-            if member[r] and text != none:
+            if member[r] and text != no_text:
                 marks[text] = base + r
     marks[marks.size - 1] = base + course.slice.size
 
@@ -123,7 +112,9 @@ def totals(
     sums = np.empty((course.n_slices + 1) * n, np.int64)  # of each slice; the first: before all
     late = np.zeros((n_windows, course.as_ofs.size + 1, n), np.int64)
     tile = np.empty((TILE, n_windows * n + 8), np.int64)  # rows that lie 4 KiB apart push one another out
-    filled = start = 0
+    # Typed: for a literal 0 numba compiles all that take it once more.
+    filled: Any = np.int64(0)
+    start: Any = np.int64(0)
     for w in range(course.begin.size):
         first, last = course.first[w], course.last[w]
         if first == last:
@@ -136,12 +127,14 @@ def totals(
                 filled = 0
             if filled == 0:
                 start = course.out[w] + s - first
-            _subtract(course, s, n, sums, tile[filled])
+            _subtract(course, s, n, sums, tile, filled)
             if some_late:
-                _add_late(s, late, tile[filled])
+                _add_late(s, late, tile, filled)
             filled += 1
         if some_late:
-            late[:, last] = 0
+            for d in range(n_windows):
+                for m in range(n):
+                    late[d, last, m] = 0
     _write(tile, (start, filled), (wanted.job, n), results[0])
     _write(tile, (start, filled), (straight, n), results[1])
 
@@ -151,7 +144,8 @@ def _add(course: Course, w: int, wanted: Wanted, values: Array, room: tuple[Arra
     """Fill a walk's running sums, and what late rows add and take off; return whether some are late."""
     sums, late = room
     n, upto, some_late = late.shape[2], course.at[course.last[w] - 1], False
-    sums[: (upto + 2) * n] = 0
+    for m in range((upto + 2) * n):  # numba compiles a slice's assignment and a row's view at length
+        sums[m] = 0
     for r in range(course.begin[w], course.end[w]):
         j, seen = course.slice[r], course.seen[r]
         if j > upto or seen >= course.last[w]:
@@ -179,8 +173,9 @@ def _add(course: Course, w: int, wanted: Wanted, values: Array, room: tuple[Arra
 
 
 @compiled()
-def _subtract(course: Course, s: int, n: int, sums: Array, made: Array) -> None:
+def _subtract(course: Course, s: int, n: int, sums: Array, tile: Array, row: int) -> None:
     """Fill the sums of every window and slot at a snapshot; unsigned indices never count from the end."""
+    made = tile[row]
     slots, after = np.uint64(n), np.uint64((course.at[s] + 1) * n)
     for d in range(course.before.shape[0]):
         before, at = np.uint64((course.before[d, s] + 1) * n), np.uint64(d * n)
@@ -189,8 +184,9 @@ def _subtract(course: Course, s: int, n: int, sums: Array, made: Array) -> None:
 
 
 @compiled()
-def _add_late(s: int, late: Array, made: Array) -> None:
+def _add_late(s: int, late: Array, tile: Array, row: int) -> None:
     """Add what late rows bring to a snapshot, and hand it on to the next."""
+    made = tile[row]
     n = np.uint64(late.shape[2])
     for d in range(late.shape[0]):
         since, until, at = late[d, s], late[d, s + 1], np.uint64(d) * n

@@ -191,12 +191,11 @@ class Feature:
     """One column of the feature table, and what a reader must know of it.
 
     `combine` makes the value of the `terms`, given in order as arrays of one axis: int64 for totals and distinct
-    counts, float64 for the rest. It works element by element, so that no customer's value depends on its neighbours;
-    what was fitted on the past (means, weights) is bound to it with `functools.partial`. It is called once without
-    rows, and what it then does in NumPy is run by compiled code (see `recording`), or else with arrays. `why` is the
+    counts, float64 for the rest. It works element by element, so that no customer's value depends on its
+    neighbours; what was fitted on the past (means, weights) is bound to it with `functools.partial`. `why` is the
     reason a marketer would believe it. `table` is whose rows the terms gather: the interactions, or another of a
-    customer's tables (see `tables`), of which `category` is the attribute's name or the identifier's type. Conditions
-    on `ROW_CATEGORY` hold for the category the row asks about (`in_category`).
+    customer's tables (see `tables`), of which `category` is the attribute's name or the identifier's type.
+    Conditions on `ROW_CATEGORY` hold for the category the row asks about (`in_category`).
     """
 
     family: str

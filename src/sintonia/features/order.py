@@ -140,14 +140,12 @@ def _numbered(ids: "pa.Array", parts: list[slice]) -> "tuple[Numbers, list[Ints]
 
 
 def _numbers(texts: "pa.Array", codes: Numbers) -> "pa.Array":
-    """Fill each text's number, and return the texts numbered."""
+    """Fill each text's number, and return the texts numbered, in the order in which they first come."""
     import pyarrow as pa
 
-    from sintonia.features.texts import number_texts
-
-    begins, characters = number_texts(*text_bytes(texts), codes)
-    offsets, data = pa.py_buffer(begins), pa.py_buffer(characters)
-    return pa.Array.from_buffers(pa.large_string(), len(begins) - 1, [None, offsets, data]).cast(pa.string())
+    encoded = texts.dictionary_encode()
+    codes[:] = encoded.indices.to_numpy()
+    return encoded.dictionary.cast(pa.string())
 
 
 def _ranked(dictionary: "pa.Array") -> "tuple[Ints, pa.Array]":

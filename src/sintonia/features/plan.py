@@ -6,47 +6,40 @@ from functools import partial
 from typing import NamedTuple
 
 from sintonia.arrays import Numbers
-from sintonia.features import recording
 from sintonia.features import terms as planned
 from sintonia.features.arrow import HISTORY_KEYS
 from sintonia.features.columns import columns_of
 from sintonia.features.combine import itself
 from sintonia.features.histories import DAY
 from sintonia.features.measures import DaysSince, Decayed, Distinct, Extreme, Feature, Term, Total
-from sintonia.features.program import Program, program
-from sintonia.features.recording import Recording
 from sintonia.features.steps import Steps
 from sintonia.features.terms import Fading, Nested, Place, Slots, Window
 
 WHOLE, FRACTION = 0, 1
 """The kinds of terms: whole numbers, and floats."""
 
-TYPES = recording.WHOLE, recording.FRACTION
-"""What a recording calls them."""
-
 UNSUBSCRIBED = ("kind", "channel")
 """What says in the interactions that a consent was taken back."""
 
 
-class Called(NamedTuple):
-    """A feature whose combination cannot be recorded: it is called with its terms, given by kind and row."""
+class Combination(NamedTuple):
+    """A feature that a function makes of its terms, which are named by kind and row."""
 
-    feature: int  # its place in the feature table
+    column: int  # of the feature table
     combine: Callable[..., Numbers]
-    terms: tuple[tuple[int, int], ...]
+    terms: tuple[tuple[int, int], ...]  # (WHOLE or FRACTION, row among the terms of that kind)
 
 
 @dataclass(frozen=True)
 class Plan:
     """The features of one table, and how to compute their terms.
 
-    `program` makes features of the terms, which are rows of whole numbers and of floats, and those `called` are made
-    by Python; features are told by their place in the feature table. The plan of the interactions holds those of the
-    other tables under their names, and in `names` all features in the order of the feature table.
+    Terms are computed as rows of whole numbers (n_whole, n_rows) and of floats (n_floats, n_rows); `combinations`
+    make features of them. The plan of the interactions holds those of the other tables under their names, and in
+    `names` all features in the order of the feature table.
     """
 
-    program: Program
-    called: tuple[Called, ...]
+    combinations: tuple[Combination, ...]
     columns: tuple[str, ...]
     windows_days: tuple[Window, ...]
     n_whole: int
@@ -116,10 +109,11 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
     windows, steps = planned.windows_of(terms), _steps(terms)
     sums = [term for term in terms if isinstance(term, Total)]
     summed = partial(planned.totals, place=place, straight=straight, windows=windows, steps=steps)
-    written, called = _combined(rest, place)
     return Plan(
-        program=written,
-        called=called,
+        combinations=tuple(
+            Combination(number, feature.combine, tuple(place[term] for term in feature.terms))
+            for number, feature in rest.items()
+        ),
         columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
         windows_days=windows,
         n_whole=len(whole),
@@ -147,19 +141,6 @@ def _steps(terms: Iterable[Term]) -> Steps:
 def _is_total(feature: Feature) -> bool:
     """Return whether a feature is one total as it stands, which no combination need be called for."""
     return feature.combine is itself and isinstance(feature.terms[0], Total)
-
-
-def _combined(features: Mapping[int, Feature], place: Place) -> tuple[Program, tuple[Called, ...]]:
-    """Return the program of the combinations that can be recorded, and the others."""
-    made, stored, called = Recording(), [], []
-    for number, feature in features.items():
-        terms = tuple(place[term] for term in feature.terms)
-        try:
-            given = [(TYPES[kind], row) for kind, row in terms]
-            stored.append((made.record(feature.combine, given), number))
-        except Exception:  # whatever it is that a combination does not stand, arrays will tell
-            called.append(Called(number, feature.combine, terms))
-    return program(made, stored), tuple(called)
 
 
 def _columns(term: Term) -> set[str]:

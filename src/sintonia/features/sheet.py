@@ -65,16 +65,16 @@ def look_back(on: Sheet, looks: Sequence[Look]) -> list[Found]:
     from sintonia.features import loops
 
     found = np.empty((len(looks), 3, on.n_rows), np.int64)
-    columns = list(dict.fromkeys(look.same for look in looks if look.same is not None))
-    texts, none = np.empty((len(columns), on.n_rows), np.int32), np.zeros(len(columns), np.int64)
-    for at, (number, name) in enumerate(columns):
+    for look, rows in zip(looks, found, strict=True):
+        member = np.ascontiguousarray(on.made[look.mask])
+        if look.same is None:
+            loops.previous(on.course, member, rows)
+            continue
+        number, name = look.same
         cells = as_text(on.made[number], name)
-        texts[at], none[at] = cells.values, len(cells.labels or ())
-    which = np.array([-1 if look.same is None else columns.index(look.same) for look in looks])
-    # Side by side: numpy.stack is three times as slow to begin.
-    members = np.concatenate([on.made[look.mask] for look in looks]).reshape(len(looks), -1)
-    marks = on.marks.reaching(int(none.max(initial=1)))
-    loops.previous(on.course, members, (which, texts, none), marks, found)
+        # A copy: numba would compile once more for codes that Arrow owns, which are read-only.
+        codes, no_text = np.array(cells.values, np.int32), len(cells.labels or ())
+        loops.previous_alike(on.course, member, codes, no_text, on.marks.reaching(no_text), rows)
     return [
         Found(rows, counts, seconds, gone)
         for (rows, counts, seconds), gone in zip(found, found[:, 0] < 0, strict=True)

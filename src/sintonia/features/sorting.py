@@ -87,7 +87,8 @@ def _merge(span: tuple[int, int, int], rows: Array, text: tuple[Array, Array, Ar
     """Merge two sorted runs that lie side by side; of equals, the first run's come first."""
     low, middle, high = span
     left = middle - low
-    room[:left] = rows[low:middle]
+    for i in range(left):  # a slice's assignment would have numba compile the text of its error
+        room[i, 0], room[i, 1] = rows[low + i, 0], rows[low + i, 1]
     i, j, at = 0, middle, low
     while i < left:
         if j < high and _before((rows[j, 0], rows[j, 1]), (room[i, 0], room[i, 1]), text):

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sintonia.arrays import Array
 from sintonia.compiled import compiled
 
@@ -48,22 +46,14 @@ def _next_stretch(rows: tuple[int, int], seen: Array, happened: Array, first: in
 
 
 @compiled()
-def count_walks(starts: Array, slices: Array, seen: Array, line: "Grid") -> tuple[int, int]:
-    """Return how many walks show every customer's history, and how many rows they have in all."""
-    return _walks(starts, (slices, seen), line, np.empty((4, 0), np.int64), np.empty(0, np.int64))
-
-
-@compiled()
-def fill_walks(starts: Array, placed: tuple[Array, Array], line: "Grid", spans: Array, index: Array) -> None:
-    """Fill the walks' begin, end, first and last, and the row behind each of theirs."""
-    _walks(starts, placed, line, spans, index)
-
-
-@compiled()
-def _walks(
-    starts: Array, placed: tuple[Array, Array], line: "Grid", spans: Array, index: Array
+def fill_walks(
+    starts: Array, slices: Array, seen: Array, line: "Grid", spans: Array, index: Array
 ) -> tuple[int, int]:
-    slices, seen = placed
+    """Return how many walks show every customer's history, and how many rows they have in all.
+
+    Fill the walks' begin, end, first and last (4, n_walks), and the row behind each of theirs; without room (of size
+    0) for them they are only counted.
+    """
     happened, ends = line.snapshot[slices], line.as_ofs.size
     walks = rows = 0
     for c in range(starts.size - 1):

@@ -154,9 +154,8 @@ def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> 
     plan, rows = results.plan, columns.shape[1]
     results.hold(rows)
     compute_terms(block, line, results, columns)
-    plan.program.run(results.terms, columns)
-    for feature, combine, terms in plan.called:
-        columns[feature] = combine(*(results.terms[kind][row, :rows] for kind, row in terms))
+    for column, combine, terms in plan.combinations:
+        columns[column] = combine(*(results.terms[kind][row, :rows] for kind, row in terms))
 
 
 def _table(

@@ -64,9 +64,15 @@ class Scoring:
     @classmethod
     def of(cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int) -> "Scoring":
         """Return the scoring of so many of a store's customers by these models."""
-        shared = share([(one.as_of, one.model.catalogue, one.model.task) for one in models])
-        read = [column for one in models for column in tasks.columns_read(one.model.task)]
         speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
+        names = [{*one.model.names_used, *speakers[one.task].names_beside} for one in models]
+        shared = share(
+            [
+                (one.as_of, one.model.catalogue, one.model.task, some)
+                for one, some in zip(models, names, strict=True)
+            ]
+        )
+        read = [column for one in models for column in tasks.columns_read(one.model.task)]
         return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
 
 

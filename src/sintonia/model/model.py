@@ -17,12 +17,12 @@ from sintonia.calibration import Calibrator
 from sintonia.config import FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
 from sintonia.errors import InputError, UnsupportedModelError
-from sintonia.features import Feature, Fitted, History
+from sintonia.features import Feature, Fitted, History, Plan
 from sintonia.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
 from sintonia.model.protocol import Floats32, read_document, write_document
 from sintonia.reference import TrainingProfile
 from sintonia.tasks import find_task
-from sintonia.training_set import Dataset, catalogue_of, history_rows
+from sintonia.training_set import Dataset, catalogue_of, history_rows, plan_for
 
 if TYPE_CHECKING:
     import lightgbm
@@ -75,6 +75,16 @@ class OutcomeModel:
     def names_used(self) -> tuple[str, ...]:
         """The features that its answers depend on: all, where the family does not know better."""
         return self.names
+
+    @cached_property
+    def columns_used(self) -> NDArray[np.intp]:
+        """The columns of `names_used` among `names`.  # (n_used,)"""
+        return np.array([self.names.index(name) for name in self.names_used], np.intp)
+
+    @cached_property
+    def plan_used(self) -> Plan:
+        """How the features that scores depend on are computed, for `history_rows`."""
+        return plan_for(self.catalogue, self.task, self.names_used)
 
     @property
     def own_code(self) -> str:
@@ -143,7 +153,7 @@ class OutcomeModel:
 
     def rows_at(self, history: History, as_of: datetime) -> Dataset:
         """Return the rows of customers whom the task asks about, as known at a date."""
-        return history_rows(history, as_of, self.catalogue, self.task)
+        return history_rows(history, as_of, self.catalogue, self.task, self.plan_used)
 
     def save(self, folder: Path) -> None:
         """Write its files into the folder, `model.json` among them."""
@@ -240,12 +250,18 @@ class LightGBMModel(OutcomeModel):
         """It does."""
         return True
 
-    @property
+    @cached_property
     def names_used(self) -> tuple[str, ...]:
-        """The features that any of its trees splits on."""
-        boosters = [self.booster, *([self.median_booster] if self.median_trees else [])]
-        splits = np.sum([booster.feature_importance("split") for booster in boosters], axis=0)
-        return tuple(name for name, n in zip(self.names, splits.tolist(), strict=True) if n)
+        """The features that some tree splits on, in the order of `names`: scores depend on no other.
+
+        Trees never look at the columns of the others, which may hold anything.
+        """
+        used: set[int] = set()
+        for line in f"{self.trees}\n{self.median_trees}".splitlines():
+            key, _, columns = line.partition("=")
+            if key == "split_feature":
+                used.update(map(int, columns.split()))
+        return tuple(name for at, name in enumerate(self.names) if at in used)
 
     def raw_scores(self, values: NDArray[np.float32], listed: int = 0) -> Floats:
         """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)

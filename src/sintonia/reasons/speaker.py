@@ -78,6 +78,18 @@ class Speaker:
             np.int64,
         )
 
+    @property
+    def names_beside(self) -> frozenset[str]:
+        """The features that sentences of the features a model uses read beside their own, people alike included."""
+        if not self.config.count or not isinstance(self.model, OutcomeModel):
+            return frozenset()
+        reference = self.model.reference
+        beside = {reference.peer_feature} if reference is not None else set()
+        for column in self.model.columns_used.tolist():
+            phrase = self.phrases[column]
+            beside.update(*(phrase.companions(variant) for variant in phrase.variants))
+        return frozenset(beside & {*self.model.names})
+
     def _withheld(self, phrase: Phrase) -> bool:
         return phrase.attribute is not None and phrase.attribute not in self.config.allow_sensitive
 
