@@ -45,7 +45,7 @@ def policy_run(
         parameters={
             "seed": settings.seed,
             "source": model.source,
-            **flat(resolved, ("features", "model", "policy")),
+            **flat(resolved, ("features", "model", "actions", "effects")),
         },
         metrics={name: value for name, value in {**values, **gate}.items() if value is not None},
         tags={

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sintonia import approval, promotion, registry, run_files
 from sintonia.config import PromoteSettings
+from sintonia.config.earlier import effects_settings
 from sintonia.gate import Requirement
 from sintonia.review import Check, ReviewData
 from sintonia.review.card import model_card, policy_card
@@ -40,7 +41,7 @@ def _policy(place: registry.Tracking, registered: registry.Registered) -> Policy
     config = run_files.read_document(place, registered.run_id, "config.json")
     return PolicyReview(
         study=run_files.read_document(place, registered.run_id, "study.json"),
-        policy=config["policy"],
+        policy=effects_settings(config),
         catalogue=(),
         round=None,
         source=config["source"]["name"],

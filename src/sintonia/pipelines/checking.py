@@ -55,7 +55,7 @@ def _check_policy(settings: CheckSettings) -> Figures:
         names = tuple(feature.name for feature in made)
         return Rows(rows.customer_id, moments(rows), values, (rows.reward > 0).astype(np.int8), names)
 
-    past, judged = split_points(points, settings.policy.judge_from)
+    past, judged = split_points(points, settings.effects.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
     dates = choose_dates(asked, settings.dates)
     question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)

@@ -40,7 +40,7 @@ def train_policy(settings: TrainSettings) -> Figures:
     """
     import pyarrow.parquet as pq
 
-    workspace, config = Path(settings.workspace), settings.policy
+    workspace, config = Path(settings.workspace), settings.effects
     store = open_store(workspace)
     points = newest_decisions(store, settings)
     past, judged = split_points(points, config.judge_from)
@@ -50,7 +50,7 @@ def train_policy(settings: TrainSettings) -> Figures:
     made = catalogue(chosen, fitted)
     values = features_of(store, points, made, settings.engine)
     with step("Looking at who got what"):
-        logged, logging_policy = logged_of(points, values, config, settings.seed)
+        logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
     before = logged.take(past)
     later = before if (past == judged).all() else logged.take(judged)
     found = study(before, later, settings.model, config, settings.seed)
@@ -91,13 +91,13 @@ def train_policy(settings: TrainSettings) -> Figures:
 
 def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
     """Return the newest decision points of the store, as many as the policy looks at."""
-    config = settings.policy
+    config = settings.effects
     with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
         points = read_points(connection, store, config)
     found = newest(points, config.most_decisions)
     if len(found) < len(points):
         log.info(
-            "Looking at the newest %s of %s decisions (policy.most_decisions)",
+            "Looking at the newest %s of %s decisions (effects.most_decisions)",
             f"{len(found):,}",
             f"{len(points):,}",
         )
@@ -109,7 +109,7 @@ def features_at_decisions(
 ) -> FeaturesConfig:
     """Return the features a policy learns from; said is which windows history is too short for."""
     days = days_of_history(store, taught)
-    found = features_for(settings.features, settings.policy, days)
+    found = features_for(settings.features, settings.effects, days)
     missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
     if missing:
         log.info(

@@ -6,6 +6,7 @@ from typing import Any
 
 from sintonia import registry, run_files
 from sintonia.config import ReviewSettings
+from sintonia.config.earlier import effects_settings, round_report
 from sintonia.errors import NotBuiltError
 from sintonia.interactions import Store, open_store
 from sintonia.policy_gate import policy_requirements
@@ -28,7 +29,7 @@ def policy_review(
     customers = run_files.read_document(place, registered.run_id, run_files.CUSTOMERS)
     return PolicyReview(
         study=run_files.read_document(place, registered.run_id, "study.json"),
-        policy=config["policy"],
+        policy=effects_settings(config),
         catalogue=run_files.read_document(place, registered.run_id, run_files.CATALOGUE),
         round=None if own is None else _last_round(own),
         story=read(EffectStory, run_files.read_document(place, registered.run_id, run_files.REVIEW)),
@@ -55,5 +56,4 @@ def _gate(
 def _last_round(store: Store) -> dict[str, Any] | None:
     """Return what the round decided last reported; None when none was."""
     reports = sorted(store.rounds.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-    found: dict[str, Any] | None = json.loads(reports[-1].read_text(encoding="utf-8")) if reports else None
-    return found
+    return round_report(json.loads(reports[-1].read_text(encoding="utf-8"))) if reports else None

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.config import FeaturesConfig, PolicyConfig
+from sintonia.config import EffectsConfig, FeaturesConfig
 from sintonia.config.convert import convert
+from sintonia.config.earlier import effects_settings
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, catalogue
 from sintonia.uplift.effects import Effects
@@ -36,7 +37,7 @@ class PolicyModel:
     effects: Effects
     passed: bool
     place: int
-    config: PolicyConfig
+    config: EffectsConfig
     features: FeaturesConfig
     fitted: Fitted
     names: tuple[str, ...]
@@ -131,7 +132,7 @@ def load_policy(folder: Path) -> PolicyModel:
         effects=effects,
         passed=told["passed"],
         place=told["place"],
-        config=convert(PolicyConfig, told["config"], "policy"),
+        config=convert(EffectsConfig, effects_settings({"effects": told["config"]}), "effects"),
         features=convert(FeaturesConfig, told["features"], "features"),
         fitted=Fitted.from_plain(told["fitted"]),
         names=tuple(told["names"]),
