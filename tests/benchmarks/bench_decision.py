@@ -114,7 +114,7 @@ def print_gap(n: int = 5000) -> None:
         for seed in range(3):
             allowed = np.random.default_rng(seed).random((n, 11)) < 0.7
             allowed[:, 0] = True
-            worth, limits = prepared(policy, allowed, draw_effects(n, seed, alike))
+            worth, limits = prepared(ACTIONS, policy, allowed, draw_effects(n, seed, alike))
             found, begin = allocate(worth, limits), time.process_time()
             best = exact(worth, limits)
             print(
@@ -124,19 +124,21 @@ def print_gap(n: int = 5000) -> None:
 
 
 def prepared(
-    policy: EngagementConfig, allowed: np.ndarray, effect: np.ndarray
+    actions: dict[str, Action], policy: EngagementConfig, allowed: np.ndarray, effect: np.ndarray
 ) -> tuple[np.ndarray, list[Limit]]:
     """Return the worth of every option, and the limits."""
-    options, n = Options.of(ACTIONS, policy.allocation, policy.send.within_days), len(allowed)
-    factors = Factors.of(ACTIONS, policy.factors, np.ones(n), effect)
-    return options.worth(factors, allowed, hours_of(policy, n), 0.0)[0], options.limits(policy.allocation)
+    options, n = Options.of(actions, policy.allocation, policy.send.within_days), len(allowed)
+    factors = Factors.of(actions, policy.factors, np.ones(n), effect)
+    return options.worth(factors, allowed, hours_of(actions, policy, n), 0.0)[0], options.limits(
+        policy.allocation
+    )
 
 
-def hours_of(policy: EngagementConfig, n: int, visits: int = 0):
+def hours_of(actions: dict[str, Action], policy: EngagementConfig, n: int, visits: int = 0):
     """Return the best hours of customers with so many visits each at hours of the week drawn here."""
     rng = np.random.default_rng(5)
     seen = Visits(np.arange(n + 1) * visits, rng.integers(0, 168, n * visits), np.ones(n * visits))
-    channels = list(dict.fromkeys(action.channel for action in ACTIONS.values()))
+    channels = list(dict.fromkeys(action.channel for action in actions.values()))
     clocks = Clocks([Part(np.arange(n), seen)], np.zeros(n, np.int64))
     return find_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
 
@@ -171,7 +173,7 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
             refusals.refuse(Check(f"check {at}", "eligibility", f"reason {at}"), rng.random(n) < 0.08, meant)
         refusals.counts()
     with show("hours"):
-        hours = hours_of(policy, n, visits=8)
+        hours = hours_of(ACTIONS, policy, n, visits=8)
     with show("choice"):
         factors = Factors.of(ACTIONS, policy.factors, np.ones(n), effect)
         case = Case(ids, refusals.allowed, factors, hours, np.zeros(11, np.int64))
@@ -299,7 +301,7 @@ def print_oracle(workspace: Path, store: Store, families: list[str]) -> float:
     )
     best, shares = 0.0, {}
     for name, guess in guesses.items():
-        worth, limits = prepared(policy, eligible, guess.astype(np.float32))
+        worth, limits = prepared(actions, policy, eligible, guess.astype(np.float32))
         choice = allocate(worth, limits).choice
         costs = np.array([0.0, *(cost for _, cost in BRAND.values())])
         brings = float(true[np.arange(n), choice].sum() - costs[choice].sum())

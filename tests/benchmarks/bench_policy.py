@@ -223,7 +223,7 @@ def synthetic(folder, model, customers):
     features = FeaturesConfig(
         families=["rfm", "kinds", "profile", "response", "trust"], windows_days=[30, 180]
     )
-    points, log, _ = read(store, config, folder, features)
+    points, log, _ = read(store, trained, folder, features)
     rounds = np.unique(points.decided_at)
     start = rounds[-2]
     past = log.take((points.until <= start) & (points.decided_at >= start - np.timedelta64(88, "D")))
