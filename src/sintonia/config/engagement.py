@@ -194,7 +194,7 @@ class ArmShares:
 
 @dataclass(frozen=True)
 class EngagementConfig:
-    """All of it. `value` is what one unit of effect is worth in the brand's currency, a number or an expression like a rule's.
+    """All of it. `value` is what a unit of effect is worth in currency, a number or an expression like a rule's.
 
     A contact's worth is the product of the `factors` value, effect and lever, less the cost; a factor that is not
     named counts as 1, the cost as 0. `fallback` is done for those for whom nothing is worth it, where it may be.

@@ -22,7 +22,7 @@ BUDGET = "budget (cents)"
 
 @dataclass(frozen=True)
 class Factors:
-    """What worth is made of, each by itself: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
+    """What worth is made of: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
 
     value: Floats
     effect: NDArray[np.float32]

@@ -135,7 +135,7 @@ def _hours(known: Known, store: Store, settings: DecideSettings, one: Round) -> 
 
 
 def _value(worth: WorthRule, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
-    """Return what a unit of effect is worth for each customer in the brand's currency; where it is not known, nothing."""
+    """Return what a unit of effect is worth for each customer; where it is not known, nothing."""
     found = evaluate(worth.value, facts.__getitem__, "value")
     if found.labels is not None:
         raise ConfigError(
