@@ -74,7 +74,7 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: CheckSettings(dates=0), "dates=0 is too small; give at least 1."),
         (lambda: CheckSettings(strong_auc=70), "strong_auc=70 is no such AUC; give 0.5 <= strong_auc < 1."),
         (lambda: ScoreSettings(list="a.csv", segment="tier = 1"), "each say who is scored; give one of them"),
-        (lambda: DecideSettings(), "names no action; give engagement=synthetic"),
+        (lambda: DecideSettings(), "names no action; give actions=synthetic"),
         (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),
         (lambda: ScoreSettings(list="a.csv", output="xml"), "Unknown output 'xml'"),

@@ -19,7 +19,7 @@ def profit(labels, scores, config=ProfitConfig()):  # noqa: B008  frozen
     return expected_maximum_profit(found, reached, config)
 
 
-DEAR = ProfitConfig(customer_value_eur=100, incentive_eur=20, contact_eur=5)
+DEAR = ProfitConfig(customer_value=100, incentive=20, contact_cost=5)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_the_integral_equals_the_best_cutoff_averaged_over_gamma(rows):
 
 
 def test_a_campaign_that_never_pays_is_not_run():
-    never = ProfitConfig(customer_value_eur=100, incentive_eur=90, contact_eur=90)
+    never = ProfitConfig(customer_value=100, incentive=90, contact_cost=90)
     assert profit([1, 0, 0], [0.9, 0.5, 0.1], never) == pytest.approx(0.0)
 
 
 def test_assumptions_that_make_no_sense_are_refused():
     with pytest.raises(ConfigError, match="keeping a customer would never pay"):
-        ProfitConfig(customer_value_eur=10, incentive_eur=10)
-    with pytest.raises(ConfigError, match="contact_eur=-1 is too small"):
-        ProfitConfig(contact_eur=-1)
+        ProfitConfig(customer_value=10, incentive=10)
+    with pytest.raises(ConfigError, match="contact_cost=-1 is too small"):
+        ProfitConfig(contact_cost=-1)
     with pytest.raises(ConfigError, match="no shape of a Beta"):
         ProfitConfig(accepts_beta=0)

@@ -144,7 +144,7 @@ def _champion_probabilities(
     if not learnt or datetime.fromisoformat(learnt) > first:
         raise NotBuiltError(
             f"the champion, version {champion.version}, has learnt from rewards until {learnt or 'an unknown day'}, "
-            f"the candidate is judged from {first:%Y-%m-%d}: train it with a later policy.judge_from"
+            f"the candidate is judged from {first:%Y-%m-%d}: train it with a later effects.judge_from"
         )
     seed = int(place.client.get_run(candidate.run_id).data.params["seed"])
     ours, theirs = (expect(load(place, one), PolicyModel) for one in (candidate, champion))

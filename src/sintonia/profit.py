@@ -27,8 +27,8 @@ def expected_maximum_profit(found: Floats, reached: Floats, campaign: ProfitConf
     from scipy.special import betainc
 
     leavers, stayers = _hull(found / reached[-1], (reached - found) / reached[-1])
-    value, alpha, beta = campaign.customer_value_eur, campaign.accepts_alpha, campaign.accepts_beta
-    delta, phi = campaign.incentive_eur / value, campaign.contact_eur / value
+    value, alpha, beta = campaign.customer_value, campaign.accepts_alpha, campaign.accepts_beta
+    delta, phi = campaign.incentive / value, campaign.contact_cost / value
     with np.errstate(divide="ignore"):
         turns = ((delta + phi) * np.diff(stayers) / np.diff(leavers) + phi) / (1 - delta)
     gammas = np.concatenate([[0.0], np.clip(turns, 0.0, 1.0), [1.0]])

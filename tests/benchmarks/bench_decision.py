@@ -34,14 +34,14 @@ from sintonia.cli import main as main_of_cli
 from sintonia.config import (
     ActionConfig,
     CapacityConfig,
+    EffectsConfig,
     EngagementConfig,
     EngineConfig,
     FeaturesConfig,
     ModelConfig,
-    PolicyConfig,
     RewardConfig,
 )
-from sintonia.config import EngagementActionConfig as Action
+from sintonia.config import ActionConfig as Action
 from sintonia.decision.allocation import allocate
 from sintonia.decision.choosing import Case, choose
 from sintonia.decision.hour_kernels import Visits
@@ -64,18 +64,18 @@ from sintonia.uplift.points import read_points
 CHANNELS = ("email", "email", "email", "push", "push", "sms", "sms", "phone", "phone", "web")
 COSTS = (0.02, 0.02, 0.02, 0.01, 0.01, 0.07, 0.07, 3.5, 3.5, 0.6)
 NOON = datetime(2026, 7, 1, 12)
+ACTIONS = {
+    f"action_{at}": Action(channel, cost)
+    for at, (channel, cost) in enumerate(zip(CHANNELS, COSTS, strict=True))
+}
 
 
 def engagement(n: int) -> EngagementConfig:
-    """Return a policy of ten actions, whose capacities grow with the customers."""
-    actions = {
-        f"action_{at}": Action(channel, cost)
-        for at, (channel, cost) in enumerate(zip(CHANNELS, COSTS, strict=True))
-    }
+    """Return rules for ten actions, whose capacities grow with the customers."""
     most = {"email": n // 5, "push": n * 3 // 10, "sms": n // 20, "phone": n // 100, "web": n // 10}
     capacities = {channel: CapacityConfig(count, channel=channel) for channel, count in most.items()}
     capacities["action_1"] = CapacityConfig(n // 10, at_least=n // 16, action="action_1")
-    return EngagementConfig(actions=actions, capacities=capacities, budget_eur=0.05 * n)
+    return EngagementConfig(capacities=capacities, budget=0.05 * n)
 
 
 def draw_effects(n: int, seed: int, alike: bool = False) -> np.ndarray:
@@ -114,7 +114,7 @@ def print_gap(n: int = 5000) -> None:
         for seed in range(3):
             allowed = np.random.default_rng(seed).random((n, 11)) < 0.7
             allowed[:, 0] = True
-            worth, limits = prepared(policy, allowed, draw_effects(n, seed, alike))
+            worth, limits = prepared(ACTIONS, policy, allowed, draw_effects(n, seed, alike))
             found, begin = allocate(worth, limits), time.process_time()
             best = exact(worth, limits)
             print(
@@ -124,19 +124,21 @@ def print_gap(n: int = 5000) -> None:
 
 
 def prepared(
-    policy: EngagementConfig, allowed: np.ndarray, effect: np.ndarray
+    actions: dict[str, Action], policy: EngagementConfig, allowed: np.ndarray, effect: np.ndarray
 ) -> tuple[np.ndarray, list[Limit]]:
     """Return the worth of every option, and the limits."""
-    options, n = Options.of(policy), len(allowed)
-    factors = Factors.of(policy, np.ones(n), effect)
-    return options.worth(factors, allowed, hours_of(policy, n), 0.0)[0], options.limits(policy)
+    options, n = Options.of(actions, policy.allocation, policy.send.within_days), len(allowed)
+    factors = Factors.of(actions, policy.factors, np.ones(n), effect)
+    return options.worth(factors, allowed, hours_of(actions, policy, n), 0.0)[0], options.limits(
+        policy.allocation
+    )
 
 
-def hours_of(policy: EngagementConfig, n: int, visits: int = 0):
+def hours_of(actions: dict[str, Action], policy: EngagementConfig, n: int, visits: int = 0):
     """Return the best hours of customers with so many visits each at hours of the week drawn here."""
     rng = np.random.default_rng(5)
     seen = Visits(np.arange(n + 1) * visits, rng.integers(0, 168, n * visits), np.ones(n * visits))
-    channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
+    channels = list(dict.fromkeys(action.channel for action in actions.values()))
     clocks = Clocks([VisitsOfCustomers(np.arange(n), seen)], np.zeros(n, np.int64))
     return find_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
 
@@ -173,11 +175,11 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
             )
         refusals.counts()
     with show("hours"):
-        hours = hours_of(policy, n, visits=8)
+        hours = hours_of(ACTIONS, policy, n, visits=8)
     with show("choice"):
-        factors = Factors.of(policy, np.ones(n), effect)
+        factors = Factors.of(ACTIONS, policy.factors, np.ones(n), effect)
         case = Case(ids, refusals.allowed, factors, hours, np.zeros(11, np.int64))
-        chosen = choose(case, policy, "r1", threads=2)
+        chosen = choose(case, ACTIONS, policy, "r1", threads=2)
     if say:
         print(f"    gap {chosen.allocation.gap:.4%}")
     with show("decisions"):
@@ -240,7 +242,7 @@ def read_truth(workspace: Path, store: Store) -> tuple[list[str], np.ndarray, np
 def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, np.ndarray, dict[str, int]]:
     """Return effects learned from the last decisions whose rewards are known, and features at the end by customer."""
     kinds = {name: ActionConfig(attributes={"discount": 1.0}) for name in BRAND if "discount" in name}
-    config = PolicyConfig(reward=RewardConfig("margin", margin_share=0.5), actions=kinds)
+    config = EffectsConfig(reward=RewardConfig("margin", margin_share=0.5))
     with connect(EngineConfig(), workspace) as connection:
         points = read_points(connection, store, config)
     end = np.datetime64(store.data_until(("purchase",)), "us")
@@ -248,7 +250,7 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     fitted = fit(features, store, (end - np.timedelta64(LAST_DAYS, "D")).item())
     made = catalogue(features, fitted)
     points = points.take(points.decided_at >= end - np.timedelta64(LAST_DAYS, "D"))
-    log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config)
+    log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config, kinds)
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
     busy = time.process_time()
     effects = learn_effects(
@@ -278,13 +280,13 @@ def print_oracle(workspace: Path, store: Store, families: list[str]) -> float:
     rows = [place[who[at]] for at in known]
     learned, constants = effects.predict(values[rows])[:, order], effects.whole.constants[order]
     n = len(known)
+    actions = {name: Action(channel, cost) for name, (channel, cost) in BRAND.items()}
     policy = EngagementConfig(
-        actions={name: Action(channel, cost) for name, (channel, cost) in BRAND.items()},
         capacities={
             "sms": CapacityConfig(n // 10, channel="sms"),
             "phone": CapacityConfig(n // 100, channel="phone"),
         },
-        budget_eur=0.03 * n,
+        budget=0.03 * n,
     )
     true = reward - reward[:, [0]]
     rng = np.random.default_rng(7)
@@ -301,7 +303,7 @@ def print_oracle(workspace: Path, store: Store, families: list[str]) -> float:
     )
     best, shares = 0.0, {}
     for name, guess in guesses.items():
-        worth, limits = prepared(policy, eligible, guess.astype(np.float32))
+        worth, limits = prepared(actions, policy, eligible, guess.astype(np.float32))
         choice = allocate(worth, limits).choice
         costs = np.array([0.0, *(cost for _, cost in BRAND.values())])
         brings = float(true[np.arange(n), choice].sum() - costs[choice].sum())

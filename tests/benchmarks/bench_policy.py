@@ -23,10 +23,10 @@ import numpy as np
 from sintonia import pipelines
 from sintonia.config import (
     BuildSettings,
+    EffectsConfig,
     EngineConfig,
     FeaturesConfig,
     ModelConfig,
-    PolicyConfig,
     SimulateSettings,
     conf_dir,
     settings,
@@ -76,15 +76,16 @@ def build(name, folder):
     return open_store(folder)
 
 
-def read(store, config, folder, features=FAMILIES):
+def read(store, settings, folder, features=FAMILIES):
     """The decision points of a store, as a log with features, and how its propensities came about."""
+    config = settings.effects
     with connect(EngineConfig(), folder) as connection:
         points = read_points(connection, store, config)
     past, _ = split_points(points, config.judge_from)
     features = features_for(features, config, days_of_history(store, points.take(past)))
     made = catalogue(features, fit(features, store, feature_moments(points).max().item()))
     values = features_of(store, points, made, EngineConfig())
-    return points, *logged_of(points, values, config)
+    return points, *logged_of(points, values, config, settings.actions)
 
 
 def hillstrom(folder, model):
@@ -94,15 +95,16 @@ def hillstrom(folder, model):
         (
             "profit, 0.4 spend - 0.01",
             (
-                "policy.reward.name=margin",
-                "++policy.reward.margin_share=0.4",
-                "policy.actions.mens_email.cost_eur=0.01",
-                "policy.actions.womens_email.cost_eur=0.01",
+                "effects.reward.name=margin",
+                "++effects.reward.margin_share=0.4",
+                "actions.mens_email.cost=0.01",
+                "actions.womens_email.cost=0.01",
             ),
         ),
     ):
-        config = composed("train", "source=hillstrom", "policy=hillstrom", *words).policy
-        points, log, logging = read(store, config, folder)
+        trained = composed("train", "source=hillstrom", "actions=hillstrom", "effects=hillstrom", *words)
+        config = trained.effects
+        points, log, logging = read(store, trained, folder)
         began = time.process_time()
         found = study(log, log, model, config)
         print(f"\nHillstrom, {title} ({time.process_time() - began:.0f} processor seconds)")
@@ -111,8 +113,11 @@ def hillstrom(folder, model):
 
 def starbucks(folder, model):
     store = build("starbucks_offers", folder)
-    config = composed("train", "source=starbucks_offers", "policy=starbucks_offers").policy
-    points, log, _ = read(store, config, folder)
+    trained = composed(
+        "train", "source=starbucks_offers", "actions=starbucks_offers", "effects=starbucks_offers"
+    )
+    config = trained.effects
+    points, log, _ = read(store, trained, folder)
     first = points.decided_at.min()
     wave = (points.decided_at - first).astype("timedelta64[h]").astype(int)
     past, judged = log.take(wave < 336), log.take(wave == 336)
@@ -180,7 +185,7 @@ def planted_truth(model, customers=4000):
     print(f"\nPlanted, {customers:,} customers: true values a decision (chosen, constant, oracle)")
     for heterogeneity in (0.0, 0.1, 0.3, 0.8):
         log, _ = planted(customers, heterogeneity, seed=21)
-        found = study(log, log, model, PolicyConfig())
+        found = study(log, log, model, EffectsConfig())
         fresh, truth = planted(50_000, heterogeneity, seed=22)
         net = truth - fresh.actions.costs
         oracle = best_gain(net - net[:, [0]], fresh.eligible)
@@ -195,7 +200,7 @@ def gate(model, replications, customers=3000):
         passed = 0
         for replication in range(replications):
             log, _ = planted(customers, heterogeneity, seed=5000 + replication)
-            passed += study(log, log, model, PolicyConfig(folds=2), seed=replication).gate.passed
+            passed += study(log, log, model, EffectsConfig(folds=2), seed=replication).gate.passed
         print(
             f"Gate, differences {heterogeneity:.1f}: yes in {passed} of {replications} ({passed / replications:.1%})"
         )
@@ -213,11 +218,12 @@ def synthetic(folder, model, customers):
     assert isinstance(built, BuildSettings)
     pipelines.build(built)
     store = open_store(folder)
-    config = composed("train", "policy=margin").policy
+    trained = composed("train", "effects=margin")
+    config = trained.effects
     features = FeaturesConfig(
         families=["rfm", "kinds", "profile", "response", "trust"], windows_days=[30, 180]
     )
-    points, log, _ = read(store, config, folder, features)
+    points, log, _ = read(store, trained, folder, features)
     rounds = np.unique(points.decided_at)
     start = rounds[-2]
     past = log.take((points.until <= start) & (points.decided_at >= start - np.timedelta64(88, "D")))

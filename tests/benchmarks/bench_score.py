@@ -32,9 +32,9 @@ import pyarrow.parquet as pq
 
 from sintonia.calibration import Calibrator
 from sintonia.config import (
+    ActionConfig,
     CapacityConfig,
     DecideSettings,
-    EngagementActionConfig,
     EngagementConfig,
     EngineConfig,
     FeaturesConfig,
@@ -61,9 +61,9 @@ EFFECTS = pa.schema([("customer_id", pa.string()), ("action_id", pa.string()), (
 PER_BUCKET = 15_000  # customers
 FEW_TEXTS = ["channel", "kind", "category", "item_id", "action_id"]
 ACTIONS = {
-    "mail": EngagementActionConfig("email", 0.02, needs_consent=False),
-    "push": EngagementActionConfig("push", 0.01, needs_consent=False),
-    "call": EngagementActionConfig("phone", 3.50, needs_consent=False),
+    "mail": ActionConfig("email", 0.02, needs_consent=False),
+    "push": ActionConfig("push", 0.01, needs_consent=False),
+    "call": ActionConfig("phone", 3.50, needs_consent=False),
 }
 TASKS = [TaskConfig(name=name, active_days=365) for name in ("churn", "purchase", "value")]
 
@@ -217,10 +217,11 @@ def score(workspace: Path, reasons: int) -> dict[str, float]:
     )  # fmt: skip
     n = store.customers
     engagement = EngagementConfig(
-        actions=ACTIONS, budget_eur=0.05 * n, capacities={"calls": CapacityConfig(at_most=n // 100, action="call")}
+        budget=0.05 * n, capacities={"calls": CapacityConfig(at_most=n // 100, action="call")}
     )  # fmt: skip
     asked = DecideSettings(
-        workspace=str(workspace), effects=str(workspace / "effects.parquet"), engagement=engagement,
+        workspace=str(workspace), effects_table=str(workspace / "effects.parquet"), actions=ACTIONS,
+        engagement=engagement,
         engine=settings.engine, as_of=f"{AS_OF:%Y-%m-%d}", decided_at=f"{AS_OF:%Y-%m-%d}",
     )  # fmt: skip
     with connect(settings.engine, workspace) as connection:

@@ -111,7 +111,9 @@ def test_declared_free_text_keys_exist_and_hold_text():
     verbs = {"list": "score", "suppress": "score", "segment": "score", "key": "score", "out": "review"}
     verbs |= dict.fromkeys(("records", "truth", "fields.*", "customer", "identity.overrides"), "identity")
     verbs |= dict.fromkeys(("reviewer", "remark"), "approve") | {"cards": "promote"}
-    verbs |= {key: "decide" for key in FREE_TEXT_KEYS if key == "effects" or key.startswith("engagement.")}
+    verbs |= {
+        key: "decide" for key in FREE_TEXT_KEYS if key == "effects_table" or key.startswith("engagement.")
+    }
     for key in FREE_TEXT_KEYS:
         assert kind_of(verbs.get(key, "train"), key.replace("*", "any")) in (str, str | None)
         assert is_free_text(key.replace("*", "any"))

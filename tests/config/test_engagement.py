@@ -3,6 +3,9 @@
 import pytest
 
 from sintonia.config import (
+    ActionConfig as Action,
+)
+from sintonia.config import (
     CapacityConfig,
     ContactLimitConfig,
     EngagementConfig,
@@ -11,9 +14,7 @@ from sintonia.config import (
     RuleConfig,
     SendConfig,
 )
-from sintonia.config import (
-    EngagementActionConfig as Action,
-)
+from sintonia.config.engagement import check_engagement
 from sintonia.errors import ConfigError
 
 MAIL = {"mail": Action("email")}
@@ -22,8 +23,8 @@ MAIL = {"mail": Action("email")}
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Action(), "has no channel"),
-        (lambda: Action("email", -1.0), "cost_eur=-1.0 is too small"),
+        (lambda: check_engagement(EngagementConfig(), {"mail": Action()}), "has no channel"),
+        (lambda: Action("email", -1.0), "cost=-1.0 is too small"),
         (lambda: RuleConfig("elegibility", "1 = 1"), "did you mean 'eligibility'"),
         (lambda: RuleConfig(), "has no where"),
         (lambda: ContactLimitConfig(2), "needs one period said"),
@@ -35,23 +36,27 @@ MAIL = {"mail": Action("email")}
         (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are none"),
         (lambda: HoursConfig(weekdays=[7]), "give some of 0 (Monday) to 6"),
         (lambda: SendConfig(time_zone="Rome"), "is no time zone"),
-        (lambda: EngagementConfig(actions={"none": Action("email")}), "names 'none'"),
+        (lambda: check_engagement(EngagementConfig(), {"none": Action("email")}), "names 'none'"),
         (
-            lambda: EngagementConfig(actions=MAIL, rules={"a": RuleConfig(where="x", actions=["mial"])}),
+            lambda: check_engagement(
+                EngagementConfig(rules={"a": RuleConfig(where="x", actions=["mial"])}), MAIL
+            ),
             "'mail'",
         ),
         (
-            lambda: EngagementConfig(actions=MAIL, fallback="sms"),
+            lambda: check_engagement(EngagementConfig(fallback="sms"), MAIL),
             "Unknown action in engagement.fallback: 'sms'",
         ),
-        (lambda: EngagementConfig(actions=MAIL, factors=["worth"]), "Unknown factor 'worth'"),
-        (lambda: EngagementConfig(actions=MAIL, holdout_share=5), "is no share; give 0 to 1"),
+        (lambda: EngagementConfig(factors=["worth"]), "Unknown factor 'worth'"),
+        (lambda: EngagementConfig(holdout_share=5), "is no share; give 0 to 1"),
         (
-            lambda: EngagementConfig(actions=MAIL, capacities={"a": CapacityConfig(3, channel="emial")}),
+            lambda: check_engagement(
+                EngagementConfig(capacities={"a": CapacityConfig(3, channel="emial")}), MAIL
+            ),
             "Unknown channel in the engagement policy 'emial'; did you mean 'email'",
         ),
         (
-            lambda: EngagementConfig(actions=MAIL, send=SendConfig(hours={"sms": HoursConfig()})),
+            lambda: check_engagement(EngagementConfig(send=SendConfig(hours={"sms": HoursConfig()})), MAIL),
             "Unknown channel in the engagement policy 'sms'",
         ),
     ],

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sintonia.config import ActionConfig as Action
 from sintonia.config import CapacityConfig, EngagementConfig, HoursConfig, SendConfig
-from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.arms import EXPLORE, HOLDOUT, POLICY
 from sintonia.decision.choosing import Case, choose
 from sintonia.decision.hour_kernels import Visits
@@ -42,7 +42,7 @@ def _case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=
         policy.send,
         MONDAY,
     )
-    factors = Factors.of(policy, np.full(n, 2.0), effect)
+    factors = Factors.of(ACTIONS, policy.factors, np.full(n, 2.0), effect)
     sent = np.zeros(5, np.int64) if sent is None else np.array(sent)
     return Case(pa.array([f"C{at:05d}" for at in range(n)], pa.string()), allowed, factors, hours, sent)
 
@@ -67,19 +67,18 @@ def test_no_decision_breaks_a_rule_a_capacity_a_day_or_the_budget(
     n, seed, calls, daily, texts, least, budget, fallback, sent
 ):
     policy = EngagementConfig(
-        actions=ACTIONS,
         capacities={
             "calls": CapacityConfig(at_most=calls, channel="phone"),
             "calls a day": CapacityConfig(at_most=daily, channel="phone", per="day"),
             "texts": CapacityConfig(at_most=texts, at_least=min(least, texts), action="text"),
         },
-        budget_eur=budget,
+        budget=budget,
         fallback=fallback,
         send=SEND,
         **SHARES,
     )
     case = _case(n, policy, seed, sent=[0, *sent])
-    found = choose(case, policy, "r1")
+    found = choose(case, ACTIONS, policy, "r1")
     rows = np.arange(n)
     assert case.allowed[rows, found.action].all()
     assert (found.action[found.arm == HOLDOUT] == 0).all()
@@ -97,9 +96,9 @@ def test_no_decision_breaks_a_rule_a_capacity_a_day_or_the_budget(
 
 
 def test_a_policy_s_customers_get_the_best_when_nothing_is_scarce():
-    policy = EngagementConfig(actions=ACTIONS, holdout_share=0, explore_share=0)
+    policy = EngagementConfig(holdout_share=0, explore_share=0)
     case = _case(300, policy)
-    found = choose(case, policy, "r1")
+    found = choose(case, ACTIONS, policy, "r1")
     worth = 2 * case.factors.effect * [0, 1, 1.5, 1, 1] - [0, 0.02, 0.02, 0.07, 3.5]
     assert found.action.tolist() == np.where(case.allowed, worth, -np.inf).argmax(axis=1).tolist()
 
@@ -118,15 +117,14 @@ def test_a_policy_s_customers_get_the_best_when_nothing_is_scarce():
     ],
 )
 def test_each_factor_counts_unless_it_is_left_out(factors, best):
-    policy = EngagementConfig(actions=ACTIONS, factors=factors, holdout_share=0, explore_share=0)
+    policy = EngagementConfig(factors=factors, holdout_share=0, explore_share=0)
     effect = np.array([[0, 1, 2, 0, 4]], np.float32)
-    found = choose(_case(1, policy, allowed=np.ones((1, 5), bool), effect=effect), policy, "r1")
+    found = choose(_case(1, policy, allowed=np.ones((1, 5), bool), effect=effect), ACTIONS, policy, "r1")
     assert found.options.actions[found.action[0]] == best
 
 
 def test_who_gets_nothing_falls_back_as_far_as_the_limits_let_them():
     policy = EngagementConfig(
-        actions=ACTIONS,
         fallback="mail",
         capacities={"mails": CapacityConfig(at_most=3, channel="email")},
         holdout_share=0,
@@ -136,16 +134,16 @@ def test_who_gets_nothing_falls_back_as_far_as_the_limits_let_them():
     effect[:, 1] = [-5, -1, -2, -3, -9]
     allowed = np.ones((5, 5), bool)
     allowed[1, 1] = False
-    found = choose(_case(5, policy, allowed=allowed, effect=effect), policy, "r1")
+    found = choose(_case(5, policy, allowed=allowed, effect=effect), ACTIONS, policy, "r1")
     assert found.action.tolist() == [1, 0, 1, 1, 0]
     assert found.fallback.tolist() == [True, False, True, True, False]
 
 
 def test_a_round_repeats_to_the_last_bit_and_another_one_explores_others():
-    policy = EngagementConfig(actions=ACTIONS, budget_eur=50, **SHARES)
+    policy = EngagementConfig(budget=50, **SHARES)
     case = _case(2000, policy)
     one, again, other = (
-        choose(case, policy, name, threads) for name, threads in (("r1", 1), ("r1", 2), ("r2", 1))
+        choose(case, ACTIONS, policy, name, threads) for name, threads in (("r1", 1), ("r1", 2), ("r2", 1))
     )
     assert one.option.tolist() == again.option.tolist()
     assert one.propensities.tobytes() == again.propensities.tobytes()
@@ -154,8 +152,8 @@ def test_a_round_repeats_to_the_last_bit_and_another_one_explores_others():
 
 
 def test_explorers_leave_their_probabilities_and_the_policy_is_certain():
-    policy = EngagementConfig(actions=ACTIONS, **SHARES)
-    found = choose(_case(500, policy), policy, "r1")
+    policy = EngagementConfig(**SHARES)
+    found = choose(_case(500, policy), ACTIONS, policy, "r1")
     certain = found.propensities.max(axis=1) == 1
     assert certain[found.arm == POLICY].all()
     assert certain[found.arm == HOLDOUT].all()

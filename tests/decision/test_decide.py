@@ -17,6 +17,9 @@ from builder import build_store
 from decision.small import NOON, ago, decided, effects_file, event, random_effects, said, send, small_store
 from sintonia import pipelines
 from sintonia.config import (
+    ActionConfig as Action,
+)
+from sintonia.config import (
     CapacityConfig,
     ContactLimitConfig,
     DecideSettings,
@@ -30,21 +33,18 @@ from sintonia.config import (
     SiloConfig,
     SourceConfig,
 )
-from sintonia.config import (
-    EngagementActionConfig as Action,
-)
 from sintonia.decision.decide import decide_round, propose
 from sintonia.decision.told import lines_of, told_of
 from sintonia.errors import ConfigError, InputError, NotBuiltError
 from sintonia.interactions import open_store
 from sintonia.schema import DECISIONS
 
+ACTIONS = {
+    "mail": Action("email", 0.02),
+    "call": Action("phone", 3.5, selling=False),
+}
 POLICY = EngagementConfig(
     name="toy",
-    actions={
-        "mail": Action("email", 0.02),
-        "call": Action("phone", 3.5, selling=False),
-    },
     rules={
         "adults": RuleConfig("eligibility", "birth_year <= 2008", because="of age"),
         "waiting": RuleConfig("applicability", "open_complaint", ["call"], "only who waits"),
@@ -63,7 +63,7 @@ CONSENTS = ("consent_email", "consent_phone")
 def _settings(path, policy=POLICY, **more) -> DecideSettings:
     engine = EngineConfig(threads=more.pop("threads", 1), memory_gib=0.5)
     made = {"decided_at": NOON.isoformat(), "round": "r2", "features": FEATURES, "engine": engine} | more
-    return DecideSettings(effects=str(path), engagement=policy, **made)
+    return DecideSettings(**{"actions": ACTIONS, "effects_table": str(path), "engagement": policy, **made})
 
 
 def _people(*names, **attributes):
@@ -200,7 +200,7 @@ def _many(folder: Path, count: int = 60):
 
 def test_the_order_of_the_effects_and_the_threads_change_no_byte(tmp_path):
     policy = EngagementConfig(
-        **{**vars(POLICY), "rules": {}, "holdout_share": 0.1, "explore_share": 0.2, "budget_eur": 20.0}
+        **{**vars(POLICY), "rules": {}, "holdout_share": 0.1, "explore_share": 0.2, "budget": 20.0}
     )
     store, path, _ = _many(tmp_path)
     files = decide_round(store, _settings(path, policy)).files
@@ -317,14 +317,20 @@ def _brand(root: Path, *more: str):
     return build_store(root, {"events": BRAND})
 
 
-MAILS = EngagementConfig(name="m", actions={"mail": Action("email", 0.02)}, holdout_share=0, explore_share=0)
+MAIL = {"mail": Action("email", 0.02)}
+MAILS = EngagementConfig(name="m", holdout_share=0, explore_share=0)
 
 
 def _round_of_brand(root: Path, store):
     effects = {who: {"mail": 1.0} for who in sorted(store.customer_ids())}
     path = effects_file(root / "effects.parquet", effects)
     settings = DecideSettings(
-        workspace=str(root / "workspace"), effects=str(path), round="r1", features=FEATURES, engagement=MAILS
+        workspace=str(root / "workspace"),
+        effects_table=str(path),
+        round="r1",
+        features=FEATURES,
+        actions=MAIL,
+        engagement=MAILS,
     )
     return pipelines.decide(settings)
 
@@ -382,5 +388,5 @@ def test_a_proposal_for_some_is_what_a_round_decides_for_them_and_writes_nothing
     for row in rows:
         assert row["assignment_probability"] == 1
         assert (row["action_id"] == "none") == (row["arm"] == "holdout")
-        assert (row["send_at_local"] is None) == (row["action_id"] == "none") == (row["margin_eur"] is None)
+        assert (row["send_at_local"] is None) == (row["action_id"] == "none") == (row["margin"] is None)
         assert row["effect"] == (0.5 if row["action_id"] == "mail" else 0)

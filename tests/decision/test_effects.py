@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from decision.small import NOON, event, small_store
-from sintonia.config import EngineConfig, FeaturesConfig, ModelConfig, PolicyConfig
+from sintonia.config import EffectsConfig, EngineConfig, FeaturesConfig, ModelConfig
 from sintonia.decision.effects import effects_matrix, intervals_of
 from sintonia.features import Fitted, catalogue, compute_features
 from sintonia.uplift.learning import learn_effects
@@ -27,7 +27,7 @@ def model():
     values = np.random.default_rng(1).normal(size=(len(logged), len(NAMES))).astype(np.float32)
     values[:, :5] = logged.values
     effects = learn_effects(replace(logged, values=values), quick, folds=2)
-    return PolicyModel(effects, True, 1, PolicyConfig(), FEATURES, FITTED, NAMES, "toy", "abc", False)
+    return PolicyModel(effects, True, 1, EffectsConfig(), FEATURES, FITTED, NAMES, "toy", "abc", False)
 
 
 def _store(folder):

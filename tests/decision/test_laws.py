@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decision.small import NOON, ago, effects_file, event, said, send, small_store
+from sintonia.config import ActionConfig as Action
 from sintonia.config import (
     CapacityConfig,
     ContactLimitConfig,
@@ -19,7 +20,6 @@ from sintonia.config import (
     PauseConfig,
     RuleConfig,
 )
-from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.decide import decide_round
 
 ACTIONS = {
@@ -57,7 +57,7 @@ def drawn_history(who: str, rng: np.random.Generator) -> tuple[list[dict], list[
 
 def may(action: str, rows: list[dict], answers: list[dict], policy: EngagementConfig) -> bool:
     """Whether an action may be done, by reading the history row by row."""
-    what, told = policy.actions[action], {row["name"]: row["value"] for row in answers}
+    what, told = ACTIONS[action], {row["name"]: row["value"] for row in answers}
     sent = [row for row in rows if row["kind"] == "send"]
     closed = any(row["kind"] == "resolve" for row in rows)
     if what.needs_consent and told.get(f"consent_{what.channel}") != "yes":
@@ -124,7 +124,6 @@ def test_no_round_breaks_consent_a_rule_a_cap_a_pause_a_complaint_or_a_capacity_
 ):
     policy = EngagementConfig(
         name="law",
-        actions=ACTIONS,
         rules={"adults": RuleConfig("eligibility", "birth_year <= 2008", minors)},
         contact_limits={f"limit_{at}": limit for at, limit in enumerate(limits)},
         pauses={f"pause_{at}": pause for at, pause in enumerate(pauses)},
@@ -146,7 +145,8 @@ def test_no_round_breaks_consent_a_rule_a_cap_a_pause_a_complaint_or_a_capacity_
         found = decide_round(
             store,
             DecideSettings(
-                effects=str(path),
+                effects_table=str(path),
+                actions=ACTIONS,
                 engagement=policy,
                 decided_at=NOON.isoformat(),
                 round="law",

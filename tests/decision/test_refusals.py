@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.config import EngagementActionConfig as Action
+from sintonia.config import ActionConfig as Action
 from sintonia.config import RuleConfig
 from sintonia.decision.refusals import (
     RefusalRule,

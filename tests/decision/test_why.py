@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from decision.test_choosing import _case
+from sintonia.config import ActionConfig as Action
 from sintonia.config import CapacityConfig, EngagementConfig
-from sintonia.config import EngagementActionConfig as Action
 from sintonia.decision.choosing import choose
 from sintonia.decision.refusals import RefusalRule, Refusals
 from sintonia.decision.why import refused, runner_up, sentence, why_table
@@ -16,14 +16,14 @@ ACTIONS = {
     "text": Action("sms", 1.0),
     "call": Action("phone", 3.0, lever=0.5),
 }
-POLICY = EngagementConfig(actions=ACTIONS, holdout_share=0, explore_share=0)
+POLICY = EngagementConfig(holdout_share=0, explore_share=0)
 
 
 def _why(effects, policy=POLICY):
     effect = np.array(effects, np.float32)
     allowed = np.isfinite(effect)
     case = _case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect))
-    chosen = choose(case, policy, "r1")
+    chosen = choose(case, ACTIONS, policy, "r1")
     refusals = Refusals.none(len(effect), 5)
     refusals.refuse(RefusalRule("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
     return chosen, why_table(case, chosen, refusals).to_pylist()
@@ -33,16 +33,16 @@ def test_the_margin_is_the_difference_in_worth_and_what_would_turn_it_follows():
     # Worth: mail 2 x 4 - 0.5 = 7.5; text 2 x 3 - 1 = 5; call 2 x 5 x 0.5 - 3 = 2.
     _, (row,) = _why([[0, 4, 1, 3, 5]])
     assert row["action_id"] == "mail"
-    assert [row[name] for name in ("worth_eur", "value", "effect", "lever", "cost_eur")] == [
+    assert [row[name] for name in ("worth", "value", "effect", "lever", "cost")] == [
         7.5,
         2,
         4,
         1,
         0.5,
     ]
-    assert (row["runner_up"], row["margin_eur"]) == ("text", pytest.approx(2.5))
+    assert (row["runner_up"], row["margin"]) == ("text", pytest.approx(2.5))
     assert row["runner_up_effect_needed"] == pytest.approx(4.25)  # 2 x 4.25 - 1 = 7.5
-    assert row["runner_up_cheaper_by_eur"] == pytest.approx(2.5)
+    assert row["runner_up_cheaper_by"] == pytest.approx(2.5)
     assert sentence(row) == "worth 7.50 EUR = 2.00 x 4.0000 x 1.00 - 0.50; text is 2.50 EUR behind"
 
 
@@ -54,17 +54,16 @@ def test_an_effect_beyond_the_one_needed_turns_the_decision(effect_of_text, best
 
 def test_the_runner_up_may_be_nothing_or_nobody():
     _, (only, nothing) = _why([[0, 4, np.nan, np.nan, np.nan], [0, -4, np.nan, np.nan, np.nan]])
-    assert (only["runner_up"], only["margin_eur"]) == ("none", pytest.approx(7.5))
+    assert (only["runner_up"], only["margin"]) == ("none", pytest.approx(7.5))
     assert only["runner_up_effect_needed"] is None
     assert sentence(only).endswith("; doing nothing is 7.50 EUR behind")
     assert (nothing["action_id"], nothing["runner_up"]) == ("none", "mail")
     _, (alone,) = _why([[0, np.nan, np.nan, np.nan, np.nan]])
-    assert (alone["runner_up"], alone["margin_eur"]) == (None, None)
+    assert (alone["runner_up"], alone["margin"]) == (None, None)
 
 
 def test_what_is_scarce_costs_its_price_so_that_who_loses_it_loses_little():
     policy = EngagementConfig(
-        actions=ACTIONS,
         capacities={"mails": CapacityConfig(at_most=100, action="mail")},
         holdout_share=0,
         explore_share=0,
@@ -74,9 +73,9 @@ def test_what_is_scarce_costs_its_price_so_that_who_loses_it_loses_little():
     chosen, rows = _why(effects, policy)
     second = runner_up(chosen)
     assert chosen.action.tolist() == [0] * 100 + [1] * 100
-    assert (second.margin_eur > -1e-2).all()
-    assert rows[199]["margin_eur"] == pytest.approx(2 * 0.995, abs=0.02)
-    assert rows[100]["price_eur"] == pytest.approx(2 * 1.995 - 0.5, abs=0.02)
+    assert (second.margin > -1e-2).all()
+    assert rows[199]["margin"] == pytest.approx(2 * 0.995, abs=0.02)
+    assert rows[100]["price"] == pytest.approx(2 * 1.995 - 0.5, abs=0.02)
 
 
 def test_refused_actions_are_named_with_every_check_they_failed():

@@ -294,8 +294,8 @@ def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand
             "runner_up": ["none", None],
             "arm": ["policy", "holdout"],
             "assignment_probability": [1.0, 1.0],
-            "margin_eur": [1.5, None],
-            "worth_eur": [1.5, 0.0],
+            "margin": [1.5, None],
+            "worth": [1.5, 0.0],
         }
     ).sort_by("customer_id")
     asked = []
@@ -335,7 +335,7 @@ def test_who_is_not_decided_on_gets_no_action_and_the_others_their_own(brand, wr
                 {
                     **{name: list(some) for name in ("customer_id", "action_id")},
                     **{name: pa.nulls(n, pa.string()) for name in ("channel", "runner_up")},
-                    **{name: pa.nulls(n, pa.float64()) for name in ("effect", "margin_eur", "worth_eur")},
+                    **{name: pa.nulls(n, pa.float64()) for name in ("effect", "margin", "worth")},
                     "send_at_local": pa.nulls(n, pa.timestamp("us")),
                     "arm": ["policy"] * n,
                     "assignment_probability": [1.0] * n,
@@ -358,7 +358,7 @@ def test_nobody_to_decide_on_is_nobody_s_action(brand, write):
                 },
                 **{
                     name: pa.array([], pa.float64())
-                    for name in ("effect", "margin_eur", "worth_eur", "assignment_probability")
+                    for name in ("effect", "margin", "worth", "assignment_probability")
                 },
                 "send_at_local": pa.array([], pa.timestamp("us")),
             }

@@ -8,7 +8,7 @@ import pytest
 from sintonia.config.listing import LANGUAGES
 from sintonia.reasons import decided, read_words
 
-COLUMNS = ("arm", "action_id", "runner_up", "worth_eur", "margin_eur")
+COLUMNS = ("arm", "action_id", "runner_up", "worth", "margin")
 ROWS = {
     "best": ("policy", "gift_card", "care_call", 1234.5, 2.5),
     "better_than_nothing": ("policy", "gift_card", "none", 7.5, 7.5),

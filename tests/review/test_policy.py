@@ -9,9 +9,9 @@ import pytest
 from chromium import chromium
 from review.made import HOSTILE
 from sintonia.config import (
+    ActionConfig,
     CapacityConfig,
     ContactLimitConfig,
-    EngagementActionConfig,
     EngagementConfig,
     PauseConfig,
     RuleConfig,
@@ -24,16 +24,16 @@ from sintonia.review.treated import EffectStory, Gain, Swarmed, Treated
 from sintonia.stability import FamilyWeight
 from sintonia.what_if import WhatIf
 
+ACTIONS = {
+    "mail": ActionConfig("email", 0.1),
+    "call": ActionConfig("phone", 2, 1.5, selling=False),
+}
 ENGAGEMENT = EngagementConfig(
-    actions={
-        "mail": EngagementActionConfig("email", 0.1),
-        "call": EngagementActionConfig("phone", 2, 1.5, selling=False),
-    },
     rules={"adults": RuleConfig(where="birth_year <= 2007", actions=["mail"], because="the law")},
     contact_limits={"two_a_week": ContactLimitConfig(at_most=2, rolling_days=7, channel="email")},
     pauses={"nobody_opens": PauseConfig(after_refusals=4, days=30, channel="email")},
     capacities={"calls": CapacityConfig(at_most=40, at_least=5, channel="phone")},
-    budget_eur=500,
+    budget=500,
 )
 
 
@@ -147,16 +147,17 @@ def policy(**changes):
     round_ = {
         "round": "july-1",
         "customers": 900,
-        "worth_eur": 12.5,
+        "worth": 12.5,
         "engagement": asdict(ENGAGEMENT),
-        "limits": {"calls": {"used": 33.0, "at_most": 40.0, "at_least": 5, "shadow_price_eur": 0.0123}},
+        "configured_actions": {name: asdict(action) for name, action in ACTIONS.items()},
+        "limits": {"calls": {"used": 33.0, "at_most": 40.0, "at_least": 5, "shadow_price": 0.0123}},
         "refused": {"consent_email": 12, "cap": 0},
     }
     return PolicyReview(
         study=study(**changes),
         policy={
             "name": "best_gain",
-            "reward": {"name": "spend", "horizon_days": 7, "cap_eur": None},
+            "reward": {"name": "spend", "horizon_days": 7, "cap": None},
             "value": 1.0,
             "threshold": 0.0,
             "floor": 0.0,
@@ -234,7 +235,7 @@ def test_how_the_policy_chooses_is_told_with_its_threshold_and_what_the_gate_mad
 
 
 def test_rules_are_told_as_a_campaign_manager_would():
-    said = dict(rules(asdict(ENGAGEMENT)))
+    said = dict(rules(asdict(ENGAGEMENT), {name: asdict(action) for name, action in ACTIONS.items()}))
     assert said["mail"] == "email, 0.10 EUR a contact, lever 1"
     assert said["call"] == "phone, 2.00 EUR a contact, lever 1.5, does not sell"
     assert said["adults"] == "eligibility: mail only where birth_year <= 2007 (the law)"

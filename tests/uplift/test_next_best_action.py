@@ -41,9 +41,9 @@ silos:
 """
 WORDS = [
     "task=next_best_action",
-    "policy.reward.name=spend",
-    "policy.reward.horizon_days=14",
-    "policy.folds=2",
+    "effects.reward.name=spend",
+    "effects.reward.horizon_days=14",
+    "effects.folds=2",
 ]
 SMALL = ["features.families=[rfm,profile]", "features.windows_days=[30]", "engine.buckets=2"]
 TREES = [
@@ -140,7 +140,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     assert len(figures["curves"]["personalised"]["tenths"]) == 10
     where = ["--config-dir", str(tmp_path / "conf"), "source=shop", f"workspace={tmp_path / 'ws'}"]
     task = ["task=next_best_action", "output=json"]
-    checked = ["policy.reward.name=spend", "policy.reward.horizon_days=14", "customers=50", *SMALL]
+    checked = ["effects.reward.name=spend", "effects.reward.horizon_days=14", "customers=50", *SMALL]
     assert main(["check", *where, *task, *checked]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["features_hold"]
     assert main(["promote", *where, *task]) == 2

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from builder import build_store
-from sintonia.config import ActionConfig, EngineConfig, FeaturesConfig, PolicyConfig, RewardConfig, SiloConfig
+from sintonia.config import (
+    ActionConfig,
+    EffectsConfig,
+    EngineConfig,
+    FeaturesConfig,
+    RewardConfig,
+    SiloConfig,
+)
 from sintonia.engine import connect
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.features import catalogue, fit
@@ -94,7 +101,7 @@ def sends_only(tmp_path_factory):
 
 def read(store, tmp_path, **config):
     with connect(EngineConfig(), tmp_path) as connection:
-        return read_points(connection, store, PolicyConfig(**config))
+        return read_points(connection, store, EffectsConfig(**config))
 
 
 def test_a_reward_counts_from_the_decision_on_and_ends_before_the_horizon_does(store, tmp_path):
@@ -122,7 +129,7 @@ def test_propensities_are_of_the_eligible_actions_and_0_for_the_others(store, tm
     ("reward", "of_a"),
     [
         (RewardConfig("spend", horizon_days=8), 76.0),
-        (RewardConfig("spend", horizon_days=8, cap_eur=60), 60.0),
+        (RewardConfig("spend", horizon_days=8, cap=60), 60.0),
         (RewardConfig("spend", horizon_days=7, own_discount=True), 6.0 - 3.0),
         (RewardConfig("spend", horizon_hours=12), 10.0),
         # Goods cost 60 % of the list price: 10 - 0.6 * 20, and -4 - 0.6 * -4.
@@ -167,15 +174,15 @@ def test_decisions_whose_rewards_are_all_open_are_refused(store, tmp_path):
 
 def test_costs_are_the_logs_own_unless_the_configuration_says_otherwise(store, tmp_path):
     points = read(store, tmp_path, reward=SPEND)
-    found = actions_of(points, PolicyConfig())
+    found = actions_of(points, {})
     assert found.costs.tolist() == [0.0, 1.0, 0.5]
     assert found.attribute_names == ("by_email",)
-    told = PolicyConfig(actions={"mail": ActionConfig(cost_eur=2.0, attributes={"pages": 3})})
+    told = {"mail": ActionConfig(cost=2.0, attributes={"pages": 3})}
     found = actions_of(points, told)
     assert found.costs.tolist() == [0.0, 1.0, 2.0]
     assert found.attributes.tolist() == [[0, 0], [0, 0], [3, 1]]
-    with pytest.raises(ConfigError, match=r"action under policy.actions: 'mial'; did you mean 'mail'"):
-        actions_of(points, PolicyConfig(actions={"mial": ActionConfig()}))
+    with pytest.raises(ConfigError, match=r"action under actions: 'mial'; did you mean 'mail'"):
+        actions_of(points, {"mial": ActionConfig()})
 
 
 def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_shortest_stays(store, tmp_path):
@@ -186,7 +193,7 @@ def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_sh
     before = replace(points, decided_at=points.decided_at - np.timedelta64(30, "D"))
     assert days_of_history(store, before) == 0  # nothing but the log itself was written down by then
     policy, asked = (
-        PolicyConfig(families=["rfm"]),
+        EffectsConfig(families=["rfm"]),
         FeaturesConfig(families=["rfm", "clock"], windows_days=[30, 18, 7]),
     )
     assert features_for(asked, policy, 18).windows_days == [18, 7]
@@ -217,7 +224,7 @@ def test_a_decision_about_somebody_not_seen_before_has_missing_features_and_stay
 
 def test_logged_propensities_are_used_as_they_are(store, tmp_path):
     points = read(store, tmp_path, reward=SPEND)
-    log, policy = logged_of(points, np.zeros((3, 1), np.float32), PolicyConfig())
+    log, policy = logged_of(points, np.zeros((3, 1), np.float32), EffectsConfig(), {})
     assert policy.logged
     assert policy.warning is None
     assert log.logging_propensities == pytest.approx(points.logging_propensities)

@@ -29,7 +29,7 @@ def test_hillstroms_policy_is_never_surely_worse_than_the_best_constant(
         monkeypatch,
         real_data_dir,
         "hillstrom",
-        "policy=hillstrom",
+        "effects=hillstrom",
         "features.families=[rfm,profile]",
     )
     assert code == 0
@@ -43,6 +43,6 @@ def test_hillstroms_policy_is_never_surely_worse_than_the_best_constant(
 
 @pytest.mark.slow
 def test_a_bank_that_called_everybody_on_its_list_is_refused(tmp_path, capsys, monkeypatch, real_data_dir):
-    code, _, error = run(tmp_path, capsys, monkeypatch, real_data_dir, "bank_marketing", "policy=converted")
+    code, _, error = run(tmp_path, capsys, monkeypatch, real_data_dir, "bank_marketing", "effects=converted")
     assert code == 2
     assert "no effect can be learned" in error

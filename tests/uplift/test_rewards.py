@@ -22,7 +22,7 @@ def paid(events=EVENTS, **reward):
     ("reward", "worth"),
     [
         ({"name": "spend"}, 45.0),
-        ({"name": "spend", "cap_eur": 20.0}, 20.0),
+        ({"name": "spend", "cap": 20.0}, 20.0),
         ({"name": "spend", "own_discount": True}, 42.0),  # mail's own 3.00; the gift's is another's
         ({"name": "margin", "margin_share": 0.4}, 12.0),  # 45.00 less 0.6 of the undiscounted 55.00
         ({"name": "converted", "kinds": ["visit"]}, 0),

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.config import FeaturesConfig, ModelConfig, PolicyConfig, RewardConfig
+from sintonia.config import EffectsConfig, FeaturesConfig, ModelConfig, RewardConfig
 from sintonia.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
 from sintonia.pyfunc import _load_pyfunc
@@ -29,7 +29,7 @@ def policy():
         effects=effects.with_actions(Actions.of([*NAMES, "letter"])),
         passed=True,
         place=1,
-        config=PolicyConfig(name="thompson", floor=0.01, reward=RewardConfig(horizon_days=7)),
+        config=EffectsConfig(name="thompson", floor=0.01, reward=RewardConfig(horizon_days=7)),
         features=FeaturesConfig(families=["rfm"], windows_days=[7]),
         fitted=Fitted(datetime(2025, 1, 1), {}),
         names=("a", "b", "c", "d", "e"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sintonia.config import ModelConfig, PolicyConfig
+from sintonia.config import EffectsConfig, ModelConfig
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.uplift import report, study
 from sintonia.uplift.gate import best_constant, judge
@@ -14,7 +14,7 @@ LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}
 MODEL = ModelConfig(
     num_leaves=7, max_trees=80, early_stopping_rounds=10, feature_fraction=1.0, **LESS, threads=1
 )
-POLICY = PolicyConfig(folds=2)
+POLICY = EffectsConfig(folds=2)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_reward_worth_more_makes_more_actions_pay():
     dear = Actions(log.actions.names, np.array([0, 3.0, 3.0, 3.0]), log.actions.attributes)
     costly = type(log)(log.values, log.action, log.reward, log.logging_propensities, log.customer, dear)
     nothing = study.study(costly, costly, MODEL, POLICY)
-    much = study.study(costly, costly, MODEL, PolicyConfig(folds=2, value=100.0))
+    much = study.study(costly, costly, MODEL, EffectsConfig(folds=2, value=100.0))
     assert nothing.report.worths["chosen"].treated < 0.1
     assert much.report.worths["chosen"].treated > 0.9
 
@@ -90,7 +90,9 @@ def test_a_reward_worth_more_makes_more_actions_pay():
 @pytest.mark.parametrize("name", ["softmax", "thompson"])
 def test_exploring_policies_leave_every_eligible_action_the_floor(personal, name):
     log, found = personal
-    exploring = study.Study(**{**vars(found), "config": PolicyConfig(name=name, temperature=0.2, floor=0.02)})
+    exploring = study.Study(
+        **{**vars(found), "config": EffectsConfig(name=name, temperature=0.2, floor=0.02)}
+    )
     policy = exploring.policy(log.values[:200], log.eligible[:200])
     assert (policy[log.eligible[:200]] >= 0.02 - 1e-12).all()
     assert not policy[~log.eligible[:200]].any()
@@ -110,7 +112,7 @@ def test_too_few_customers_to_decide_are_refused_in_words():
 
 def test_parts_that_leave_nobody_to_report_on_are_refused():
     with pytest.raises(ConfigError, match="nobody"):
-        PolicyConfig(teach_share=0.8, gate_share=0.2)
+        EffectsConfig(teach_share=0.8, gate_share=0.2)
 
 
 @pytest.mark.slow

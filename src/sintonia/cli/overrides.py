@@ -42,7 +42,7 @@ FREE_TEXT_KEYS = (
     "features.measures.*.expression",
     "features.measures.*.where",
     "tracking.uri",
-    "effects",
+    "effects_table",
     "engagement.rules.*.where",
     "engagement.rules.*.because",
     "engagement.value",
@@ -55,7 +55,7 @@ Two words keep Hydra's meaning there too: `null` (nothing) and `???` (not given)
 PATH_KEYS = (
     "list",
     "suppress",
-    "effects",
+    "effects_table",
     "out",
     "cards",
     "records",

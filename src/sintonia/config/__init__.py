@@ -7,13 +7,13 @@ dataclasses (OmegaConf stops there), and `convert` checks every name and type on
 import os
 from pathlib import Path
 
+from sintonia.config.actions import NONE, ActionConfig
 from sintonia.config.base import Settings
 from sintonia.config.data import CsvConfig, EngineConfig, IdentityConfig, JoinConfig, SiloConfig, SourceConfig
+from sintonia.config.effects import EffectsConfig, RewardConfig
 from sintonia.config.engagement import (
-    NONE,
     CapacityConfig,
     ContactLimitConfig,
-    EngagementActionConfig,
     EngagementConfig,
     HoursConfig,
     PauseConfig,
@@ -44,7 +44,6 @@ from sintonia.config.modelling import (
     SignSettings,
     TrainSettings,
 )
-from sintonia.config.policy import ActionConfig, PolicyConfig, RewardConfig
 from sintonia.config.rules import iso_time
 from sintonia.config.verbs import VERBS, DemoSettings, settings
 from sintonia.errors import ConfigError
@@ -63,7 +62,7 @@ __all__ = [
     "DecideSettings",
     "DemoSettings",
     "DriftConfig",
-    "EngagementActionConfig",
+    "EffectsConfig",
     "EngagementConfig",
     "EngineConfig",
     "FeaturesConfig",
@@ -77,7 +76,6 @@ __all__ = [
     "MeasureConfig",
     "ModelConfig",
     "PauseConfig",
-    "PolicyConfig",
     "ProfitConfig",
     "PromoteSettings",
     "QuestionConfig",

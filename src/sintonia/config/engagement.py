@@ -1,8 +1,10 @@
-"""What a round of decisions may do, as a campaign manager would say it: actions, rules, limits, hours, shares."""
+"""What a round of decisions may do, as a campaign manager would say it: rules, limits, hours, shares."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from sintonia.config.actions import NONE, ActionConfig, check_actions, check_channels
 from sintonia.config.rules import at_least, one_of
 from sintonia.errors import ConfigError, unknown
 
@@ -11,30 +13,6 @@ STAGES = ("eligibility", "applicability", "suitability")
 
 CALENDAR = ("day", "week", "month")
 FACTORS = ("value", "effect", "lever", "cost")
-NONE = "none"
-"""The action of doing nothing, for which no configuration is needed."""
-
-
-@dataclass(frozen=True)
-class EngagementActionConfig:
-    """An action: its channel, what a contact costs, its lever, whether it sells, and whether it needs consent.
-
-    The lever multiplies its worth: the business wants it more (above 1) or less. What does not sell may be done
-    while a complaint is open.
-    """
-
-    channel: str = ""
-    cost_eur: float = 0.0
-    lever: float = 1.0
-    selling: bool = True
-    needs_consent: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse an action that happens nowhere, and costs and levers below nothing."""
-        if not self.channel:
-            raise ConfigError("An action under engagement.actions has no channel; say where it happens.")
-        at_least("engagement.actions cost_eur", self.cost_eur, 0)
-        at_least("engagement.actions lever", self.lever, 0)
 
 
 @dataclass(frozen=True)
@@ -171,21 +149,64 @@ class SendConfig:
 
 
 @dataclass(frozen=True)
+class EligibilityRules:
+    """What decides who may have an action: the rules, and whether an open complaint stops what sells."""
+
+    rules: Mapping[str, RuleConfig]
+    complaint_stops_selling: bool
+
+
+@dataclass(frozen=True)
+class ContactRules:
+    """How often a customer may be contacted; calendar periods begin by the clocks of `time_zone`."""
+
+    limits: Mapping[str, ContactLimitConfig]
+    pauses: Mapping[str, PauseConfig]
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class WorthRule:
+    """What a contact is worth: `value` is an expression of what a unit of effect is worth, `factors` what counts."""
+
+    value: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AllocationRules:
+    """What a round may use together, in contacts and in the brand's currency, and who gets the fallback."""
+
+    capacities: Mapping[str, CapacityConfig]
+    budget: float | None
+    fallback: str
+
+
+@dataclass(frozen=True)
+class ArmShares:
+    """Which shares are held out and explore, how much of each limit exploring may take, and the salt of the draws."""
+
+    holdout: float
+    explore: float
+    explore_capacity: float
+    salt: str
+
+
+@dataclass(frozen=True)
 class EngagementConfig:
-    """All of it. `value` is what one unit of effect is worth in euro, a number or an expression like a rule's.
+    """All of it. `value` is what a unit of effect is worth in currency, a number or an expression like a rule's.
 
     A contact's worth is the product of the `factors` value, effect and lever, less the cost; a factor that is not
     named counts as 1, the cost as 0. `fallback` is done for those for whom nothing is worth it, where it may be.
     """
 
     name: str = ""
-    actions: dict[str, EngagementActionConfig] = field(default_factory=dict)
     rules: dict[str, RuleConfig] = field(default_factory=dict)
     contact_limits: dict[str, ContactLimitConfig] = field(default_factory=dict)
     pauses: dict[str, PauseConfig] = field(default_factory=dict)
     complaint_stops_selling: bool = True
     capacities: dict[str, CapacityConfig] = field(default_factory=dict)
-    budget_eur: float | None = None
+    budget: float | None = None
     value: str = "1"
     factors: list[str] = field(default_factory=lambda: list(FACTORS))
     fallback: str = NONE
@@ -197,29 +218,60 @@ class EngagementConfig:
     send: SendConfig = field(default_factory=SendConfig)
 
     def __post_init__(self) -> None:
-        """Refuse names of actions, channels and factors nobody knows, and shares that are none."""
-        names = [*self.actions, NONE]
-        if NONE in self.actions:
-            raise ConfigError("engagement.actions names 'none', which is always there: doing nothing.")
-        for rule in self.rules.values():
-            for action in rule.actions:
-                one_of("action in engagement.rules:", action, tuple(self.actions))
-        one_of("action in engagement.fallback:", self.fallback, tuple(names))
+        """Refuse factors nobody knows, and shares that are none."""
         for factor in self.factors:
             one_of("factor", factor, FACTORS)
         for key in ("holdout_share", "explore_share", "explore_capacity"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"engagement.{key}={getattr(self, key)} is no share; give 0 to 1.")
-        self._check_places()
 
-    def _check_places(self) -> None:
-        channels = {action.channel for action in self.actions.values()}
-        named = [one.channel for one in self.capacities.values()]
-        named += [one.channel for one in self.contact_limits.values()]
-        named += [one.channel for one in self.pauses.values()]
-        for channel in [*named, *self.send.hours]:
-            if channel is not None and channel not in channels:
-                raise unknown("channel in the engagement policy", channel, channels)
-        for capacity in self.capacities.values():
-            if capacity.action is not None:
-                one_of("action in engagement.capacities:", capacity.action, tuple(self.actions))
+    @property
+    def eligibility(self) -> EligibilityRules:
+        """What the checks of rules and complaints read."""
+        return EligibilityRules(self.rules, self.complaint_stops_selling)
+
+    @property
+    def contacts(self) -> ContactRules:
+        """What the checks of past contacts read."""
+        return ContactRules(self.contact_limits, self.pauses, self.send.time_zone)
+
+    @property
+    def worth(self) -> WorthRule:
+        """What the worth of a contact is computed by."""
+        return WorthRule(self.value, tuple(self.factors))
+
+    @property
+    def allocation(self) -> AllocationRules:
+        """What the allocation of scarce contacts and money reads."""
+        return AllocationRules(self.capacities, self.budget, self.fallback)
+
+    @property
+    def arms(self) -> ArmShares:
+        """What arms are drawn by, and how far exploring goes."""
+        return ArmShares(self.holdout_share, self.explore_share, self.explore_capacity, self.salt)
+
+
+def check_engagement(engagement: EngagementConfig, actions: Mapping[str, ActionConfig]) -> None:
+    """Refuse a configuration of deciding that names actions or channels that are not among the brand's.
+
+    Raises
+    ------
+    ConfigError
+        When an action has no channel, or a rule, a limit, a pause or the fallback names what is not there.
+    """
+    check_actions(actions)
+    check_channels(actions)
+    for rule in engagement.rules.values():
+        for action in rule.actions:
+            one_of("action in engagement.rules:", action, tuple(actions))
+    one_of("action in engagement.fallback:", engagement.fallback, (*actions, NONE))
+    channels = {action.channel for action in actions.values()}
+    named = [capacity.channel for capacity in engagement.capacities.values()]
+    named += [limit.channel for limit in engagement.contact_limits.values()]
+    named += [pause.channel for pause in engagement.pauses.values()]
+    for channel in [*named, *engagement.send.hours]:
+        if channel is not None and channel not in channels:
+            raise unknown("channel in the engagement policy", channel, channels)
+    for capacity in engagement.capacities.values():
+        if capacity.action is not None:
+            one_of("action in engagement.capacities:", capacity.action, tuple(actions))

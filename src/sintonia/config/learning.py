@@ -209,25 +209,25 @@ class ProfitConfig:
     al. (2013).
     """
 
-    customer_value_eur: float = 200.0
-    incentive_eur: float = 10.0
-    contact_eur: float = 1.0
+    customer_value: float = 200.0
+    incentive: float = 10.0
+    contact_cost: float = 1.0
     accepts_alpha: float = 6.0
     accepts_beta: float = 14.0
 
     def __post_init__(self) -> None:
         """Refuse what is worth nothing, costs less than nothing, or costs all that it may bring."""
-        for key in ("incentive_eur", "contact_eur"):
+        for key in ("incentive", "contact_cost"):
             at_least(f"profit.{key}", getattr(self, key), 0)
         for key in ("accepts_alpha", "accepts_beta"):
             if getattr(self, key) <= 0:
                 raise ConfigError(
                     f"profit.{key}={getattr(self, key)} is no shape of a Beta; give more than 0."
                 )
-        if self.customer_value_eur <= self.incentive_eur:
+        if self.customer_value <= self.incentive:
             raise ConfigError(
-                f"profit.customer_value_eur={self.customer_value_eur} is not above "
-                f"profit.incentive_eur={self.incentive_eur}: keeping a customer would never pay."
+                f"profit.customer_value={self.customer_value} is not above "
+                f"profit.incentive={self.incentive}: keeping a customer would never pay."
             )
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from sintonia.config.actions import ActionConfig
 from sintonia.config.base import Names, Settings
 from sintonia.config.data import IdentityConfig
-from sintonia.config.engagement import EngagementConfig
+from sintonia.config.engagement import EngagementConfig, check_engagement
 from sintonia.config.features import FeaturesConfig
 from sintonia.config.layout import LayoutConfig
 from sintonia.config.learning import TrackingConfig
@@ -79,6 +80,7 @@ class ScoreSettings(Settings):
     force: bool = False
     bands: dict[str, int] = field(default_factory=dict)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    actions: dict[str, ActionConfig] = field(default_factory=dict)
     engagement: EngagementConfig = field(default_factory=EngagementConfig)
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     layout: LayoutConfig = field(default_factory=LayoutConfig)
@@ -105,12 +107,12 @@ class ScoreSettings(Settings):
 class DecideSettings(Settings):
     """`sintonia decide`: one action for each customer, with its hour and reasons; or, with `customer`, why it got it.
 
-    `effects` is a table of customer_id, action_id and effect, what an action changes against doing nothing; without
-    one the registered policy of the task next_best_action says it. A round that is decided again replaces what was
-    planned for it; what was sent stays.
+    `effects_table` is a table of customer_id, action_id and effect, what an action changes against doing nothing;
+    without one the registered policy of the task next_best_action says it. A round that is decided again replaces what
+    was planned for it; what was sent stays.
     """
 
-    effects: str | None = None
+    effects_table: str | None = None
     round: str | None = None
     customer: str | None = None
     decided_at: str | None = None
@@ -118,6 +120,7 @@ class DecideSettings(Settings):
     key: str | None = None
     out: str | None = None
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    actions: dict[str, ActionConfig] = field(default_factory=dict)
     engagement: EngagementConfig = field(default_factory=EngagementConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
@@ -127,7 +130,8 @@ class DecideSettings(Settings):
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:
                 iso_time(key, text)
-        if not self.engagement.actions:
+        if not self.actions:
             raise ConfigError(
-                "The engagement policy names no action; give engagement=synthetic, or one of your own."
+                "The group actions names no action; give actions=synthetic, or one of your own."
             )
+        check_engagement(self.engagement, self.actions)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from sintonia.config.actions import ActionConfig, check_actions
 from sintonia.config.base import Names, Settings
+from sintonia.config.effects import EffectsConfig
 from sintonia.config.features import FeaturesConfig
 from sintonia.config.learning import (
     ModelConfig,
@@ -12,7 +14,6 @@ from sintonia.config.learning import (
     TrackingConfig,
     TuneConfig,
 )
-from sintonia.config.policy import PolicyConfig
 from sintonia.config.rules import at_least
 from sintonia.errors import ConfigError
 
@@ -42,7 +43,7 @@ class CheckSettings(Settings):
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    effects: EffectsConfig = field(default_factory=EffectsConfig)
 
     def __post_init__(self) -> None:
         """Refuse samples that hold nothing and an AUC that none can reach."""
@@ -64,10 +65,16 @@ class TrainSettings(Settings):
     split: SplitConfig = field(default_factory=SplitConfig)
     tune: TuneConfig = field(default_factory=TuneConfig)
     profit: ProfitConfig = field(default_factory=ProfitConfig)
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    actions: dict[str, ActionConfig] = field(default_factory=dict)
+    effects: EffectsConfig = field(default_factory=EffectsConfig)
     groups: Names = field(default_factory=lambda: ["region", "generation"])
     sensitive: Names = field(default_factory=Names)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse an action named like doing nothing."""
+        super().__post_init__()
+        check_actions(self.actions)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from sintonia.arrays import Bools, Floats, Floats32, Ints
-from sintonia.config import NONE, EngagementConfig
+from sintonia.config import NONE, ActionConfig, EngagementConfig
 from sintonia.decision.allocation import Allocation, allocate
 from sintonia.decision.arms import (
     EXPLORE,
@@ -75,25 +76,32 @@ class Chosen:
         return action
 
 
-def choose(case: Case, policy: EngagementConfig, round_id: str, threads: int = 1) -> Chosen:
-    """Return what a policy does for whom in a round; the same case, policy and round give the same to the last bit.
+def choose(
+    case: Case,
+    actions: Mapping[str, ActionConfig],
+    engagement: EngagementConfig,
+    round_id: str,
+    threads: int = 1,
+) -> Chosen:
+    """Return what is done for whom in a round; the same case, configuration and round give the same to the last bit.
 
     The logging propensities are each customer's own within its arm. A policy's choice is certain, but for what
     others leave of the limits: only the exploring arm tells what another action would have brought.
     """
-    options = Options.of(policy)
-    worth, allowed = options.worth(case.factors, case.allowed, case.hours, policy.send.day_lever)
-    limits = [_left(limit, options, case.sent) for limit in options.limits(policy)]
-    sticky = uniforms(f"holdout {policy.salt}", case.ids)[:, 0]
-    fresh = uniforms(f"round {policy.salt} {round_id}", case.ids, 3)
-    arm = draw_arms(sticky, fresh[:, 0], policy.holdout_share, policy.explore_share)
+    send, rules, shares = engagement.send, engagement.allocation, engagement.arms
+    options = Options.of(actions, rules, send.within_days)
+    worth, allowed = options.worth(case.factors, case.allowed, case.hours, send.day_lever)
+    limits = [_left(limit, options, case.sent) for limit in options.limits(rules)]
+    sticky = uniforms(f"holdout {shares.salt}", case.ids)[:, 0]
+    fresh = uniforms(f"round {shares.salt} {round_id}", case.ids, 3)
+    arm = draw_arms(sticky, fresh[:, 0], shares.holdout, shares.explore)
     option = np.zeros(len(arm), np.int64)
     propensities = np.zeros(case.allowed.shape)
     propensities[arm == HOLDOUT, 0] = 1
 
     explorers = np.flatnonzero(arm == EXPLORE)
     may = _one_day(allowed[explorers], options, case.hours, explorers)
-    drawn = explore(may, limits, policy.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
+    drawn = explore(may, limits, shares.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
     option[explorers] = drawn.choice
     for place, action in enumerate(options.action):
         propensities[explorers, action] += drawn.propensities[:, place]
@@ -104,8 +112,8 @@ def choose(case: Case, policy: EngagementConfig, round_id: str, threads: int = 1
     option[chosen] = found.choice
     used = drawn.used + found.used
     fallback = np.zeros(len(arm), np.bool_)
-    if policy.fallback != NONE:
-        may = allowed & (options.action == options.actions.index(policy.fallback)) & (arm == POLICY)[:, None]
+    if rules.fallback != NONE:
+        may = allowed & (options.action == options.actions.index(rules.fallback)) & (arm == POLICY)[:, None]
         fallback = _fall_back(worth, may, bounds_of(limits, worth.shape[1]), Taken(option, used))
     propensities[chosen, options.action[option[chosen]]] = 1
     return Chosen(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)

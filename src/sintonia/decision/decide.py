@@ -1,13 +1,13 @@
 """A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from sintonia.config import DecideSettings, EngagementConfig
+from sintonia.config import ActionConfig, DecideSettings, EngagementConfig
 from sintonia.decision.arms import ARMS
 from sintonia.decision.choosing import Chosen, choose
 from sintonia.decision.effects import intervals_of
@@ -43,7 +43,8 @@ class RoundResult:
     """
 
     round: Round
-    policy: EngagementConfig
+    actions: Mapping[str, ActionConfig]
+    engagement: EngagementConfig
     refusals: Refusals
     chosen: Chosen
     kept: int
@@ -67,7 +68,8 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
         listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys)
     return RoundResult(
         round=one,
-        policy=settings.engagement,
+        actions=settings.actions,
+        engagement=settings.engagement,
         refusals=prepared.refusals,
         chosen=chosen,
         kept=len(prepared.sent),
@@ -80,8 +82,8 @@ def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iter
     """Yield, for some customers after others, what a round of these alone would decide; nothing is written or sent.
 
     One row a customer, by id: customer_id, action_id ('none': nothing is done), channel, send_at_local, effect of the
-    action against doing nothing, runner_up and margin_eur, by how much that is behind (null where nothing was weighed),
-    worth_eur, arm and assignment_probability (that of its action within the arm). Who is held out stays held out,
+    action against doing nothing, runner_up and margin, by how much that is behind (null where nothing was weighed),
+    worth, arm and assignment_probability (that of its action within the arm). Who is held out stays held out,
     whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
     decided on together: what is scarce goes to where it is worth the most among all of them.
     """
@@ -115,7 +117,7 @@ class _Found:
         """Return what is proposed to customers who follow one another."""
         case, chosen = self.prepared.case.part(rows), self.chosen.part(rows)
         why = why_table(case, chosen, self.prepared.refusals.part(rows))
-        names = ("customer_id", "action_id", "effect", "runner_up", "margin_eur", "worth_eur")
+        names = ("customer_id", "action_id", "effect", "runner_up", "margin", "worth")
         return pa.table(
             {
                 **{name: why[name] for name in names},
@@ -130,14 +132,15 @@ class _Found:
 def _decide(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _Found:
     """Return the round decided for these customers, by default for all of the store's."""
     place = tracking(settings.tracking, store.rounds.parent)
-    learned = None if settings.effects else find_model(place, NEXT_BEST_ACTION, PolicyModel)
-    origin = Path(settings.effects).name if settings.effects else _named(learned)
+    learned = None if settings.effects_table else find_model(place, NEXT_BEST_ACTION, PolicyModel)
+    origin = Path(settings.effects_table).name if settings.effects_table else _named(learned)
     one = round_of(store, settings, origin)
     prepared = prepare(store, settings, one, None if learned is None else learned[0], customers)
     with step("Deciding"):
-        return _Found(
-            one, prepared, choose(prepared.case, settings.engagement, one.round_id, settings.engine.threads)
+        chosen = choose(
+            prepared.case, settings.actions, settings.engagement, one.round_id, settings.engine.threads
         )
+        return _Found(one, prepared, chosen)
 
 
 def _named(learned: tuple[PolicyModel, Registered] | None) -> str:

@@ -1,12 +1,14 @@
 """What can be done as options, an action on a day where capacities count days, and what limits them together."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Bools, Floats, Floats32, Ints
-from sintonia.config import NONE, EngagementConfig
+from sintonia.config import NONE, ActionConfig
+from sintonia.config.engagement import AllocationRules
 from sintonia.decision.limits import Limit
 from sintonia.decision.timing import Hours
 
@@ -16,20 +18,26 @@ BUDGET = "budget (cents)"
 
 @dataclass(frozen=True)
 class Factors:
-    """What worth is made of, each by itself: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost in euro."""
+    """What worth is made of: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
 
     value: Floats
     effect: NDArray[np.float32]
     lever: Floats
-    cost_eur: Floats
+    cost: Floats
 
     @classmethod
-    def of(cls, policy: EngagementConfig, value: Floats, effect: NDArray[np.float32]) -> "Factors":
-        """Return the factors the policy uses; those it does not count as 1, the cost as 0."""
-        actions, used = list(policy.actions.values()), set(policy.factors)
+    def of(
+        cls,
+        configured: Mapping[str, ActionConfig],
+        used: Collection[str],
+        value: Floats,
+        effect: NDArray[np.float32],
+    ) -> "Factors":
+        """Return the factors that are used; the others count as 1, the cost as 0."""
+        actions = list(configured.values())
         ones = np.ones(len(actions) + 1)
         lever = np.array([1.0, *(action.lever for action in actions)])
-        cost = np.array([0.0, *(action.cost_eur for action in actions)])
+        cost = np.array([0.0, *(action.cost or 0.0 for action in actions)])
         return cls(
             value if "value" in used else np.ones_like(value),
             effect if "effect" in used else np.ones_like(effect),
@@ -39,12 +47,12 @@ class Factors:
 
     def part(self, rows: slice) -> "Factors":
         """Return the factors of customers who follow one another."""
-        return Factors(self.value[rows], self.effect[rows], self.lever, self.cost_eur)
+        return Factors(self.value[rows], self.effect[rows], self.lever, self.cost)
 
     def worth(self, action: int, lessened: Floats | float = 1.0) -> Floats32:
-        """Return an action's worth for each customer in euro; `lessened` is what a day leaves of its effect."""
+        """Return an action's worth for each customer in currency; `lessened` is what a day leaves of its effect."""
         gain = self.value * self.effect[:, action] * self.lever[action] * lessened
-        worth: Floats32 = (gain - self.cost_eur[action]).astype(np.float32)
+        worth: Floats32 = (gain - self.cost[action]).astype(np.float32)
         return worth
 
 
@@ -62,15 +70,17 @@ class Options:
     day: Ints
 
     @classmethod
-    def of(cls, policy: EngagementConfig) -> "Options":
-        """Return the options of a policy: one an action, or one an action and day if a capacity counts days."""
-        by_day = any(capacity.per == "day" for capacity in policy.capacities.values())
-        days = np.arange(policy.send.within_days) if by_day else np.array([-1])
-        count = len(policy.actions)
+    def of(
+        cls, configured: Mapping[str, ActionConfig], rules: AllocationRules, within_days: int
+    ) -> "Options":
+        """Return the options: one an action, or one an action and day if a capacity counts days."""
+        by_day = any(capacity.per == "day" for capacity in rules.capacities.values())
+        days = np.arange(within_days) if by_day else np.array([-1])
+        count = len(configured)
         return cls(
-            actions=(NONE, *policy.actions),
-            channels=("", *(action.channel for action in policy.actions.values())),
-            cost_cents=np.array([0.0, *(action.cost_eur * CENTS for action in policy.actions.values())]),
+            actions=(NONE, *configured),
+            channels=("", *(action.channel for action in configured.values())),
+            cost_cents=np.array([0.0, *((action.cost or 0.0) * CENTS for action in configured.values())]),
             action=np.r_[0, np.repeat(np.arange(1, count + 1), len(days))],
             day=np.r_[-1, np.tile(days, count)],
         )
@@ -92,10 +102,10 @@ class Options:
             worth[may, option] = factors.worth(action, lessened)[may]
         return worth, np.isfinite(worth)
 
-    def limits(self, policy: EngagementConfig) -> list[Limit]:
-        """Return the policy's capacities, one a day where they count days, and its budget."""
+    def limits(self, rules: AllocationRules) -> list[Limit]:
+        """Return the capacities, one a day where they count days, and the budget."""
         found = []
-        for name, capacity in policy.capacities.items():
+        for name, capacity in rules.capacities.items():
             counts = np.ones(len(self.action), bool)
             counts[0] = False
             if capacity.channel is not None:
@@ -110,6 +120,6 @@ class Options:
                 found.append(
                     Limit(named, (counts & that_day).astype(np.float64), most, float(capacity.at_least))
                 )
-        if policy.budget_eur is not None:
-            found.append(Limit(BUDGET, self.cost_cents[self.action], policy.budget_eur * CENTS))
+        if rules.budget is not None:
+            found.append(Limit(BUDGET, self.cost_cents[self.action], rules.budget * CENTS))
         return found

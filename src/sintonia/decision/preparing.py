@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sintonia.config import DecideSettings, EngagementConfig
-from sintonia.config.engagement import NONE
+from sintonia.config import NONE, ActionConfig, DecideSettings
+from sintonia.config.engagement import WorthRule
 from sintonia.decision.checking import check, refuse_unknown
 from sintonia.decision.choosing import Case
 from sintonia.decision.contacts import complaining, open_tables
@@ -60,26 +60,33 @@ def prepare(
 
     `learned` is the registered policy, None where the settings name a table of effects.
     """
-    policy = settings.engagement
+    actions, engagement = settings.actions, settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
-            open_tables(connection, store, one.decided_at, bool(policy.contact_limits or policy.pauses))
+            open_tables(
+                connection, store, one.decided_at, bool(engagement.contact_limits or engagement.pauses)
+            )
             sent = sent_rows(connection, one.round_id)
             ids = _customers(connection, store, sent["customer_id"], customers)
         with step("Checking what may be done"):
             table, origin = _effects(store, learned, settings, one)
-            effects = effects_matrix(table, ids, [NONE, *policy.actions], origin)
+            effects = effects_matrix(table, ids, [NONE, *actions], origin)
             if customers is not None:
                 table = table.schema.empty_table()
             release()
             known = CustomersAtDate(connection, ids, one.as_of, marked(ids, complaining(connection)))
-            facts = read_facts(known, store, settings.features, rule_names(policy.rules, policy.value))
+            facts = read_facts(
+                known, store, settings.features, rule_names(engagement.rules, engagement.value)
+            )
             hours = _hours(known, store, settings, one)
-            refusals = check(connection, policy, ids, facts, one.decided_at)
-            refuse_unknown(refusals, policy, effects, hours)
+            refusals = check(
+                connection, actions, engagement.eligibility, engagement.contacts, ids, facts, one.decided_at
+            )
+            refuse_unknown(refusals, actions, effects, hours)
             live = live_decisions(connection, ids, one)
-    factors = Factors.of(policy, _value(policy, facts, len(ids)), np.nan_to_num(effects))
-    case = Case(ids, refusals.allowed, factors, hours, _counted(sent, policy))
+    value = _value(engagement.worth, facts, len(ids))
+    factors = Factors.of(actions, engagement.factors, value, np.nan_to_num(effects))
+    case = Case(ids, refusals.allowed, factors, hours, _counted(sent, actions))
     return Prepared(refusals, case, sent, live, table)
 
 
@@ -88,7 +95,7 @@ def _effects(
 ) -> tuple[pa.Table, str]:
     """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
     if learned is None:
-        path = Path(str(settings.effects))
+        path = Path(str(settings.effects_table))
         return read_effects(path), f"'{path}'"
     if learned.observational:
         log.warning("The effects come from a log that was not randomised: what they say may be bias.")
@@ -116,27 +123,26 @@ def _customers(
 
 
 def _hours(known: CustomersAtDate, store: Store, settings: DecideSettings, one: Round) -> Hours:
-    policy, n = settings.engagement, len(known.ids)
-    send = policy.send
+    send, n = settings.engagement.send, len(known.ids)
     like = [read_attribute(known, name) for name in send.people_like]
     asked = Visiting(known.ids, one.decided_at, send.time_zone)
     clocks = read_visits(known.connection, store, asked, settings.engine.threads)
-    channels = list(dict.fromkeys(action.channel for action in policy.actions.values()))
+    channels = list(dict.fromkeys(action.channel for action in settings.actions.values()))
     return find_hours(clocks, segments(like, n), channels, send, one.decided_at)
 
 
-def _value(policy: EngagementConfig, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
-    """Return what a unit of effect is worth for each customer in euro; where it is not known, nothing."""
-    found = evaluate(policy.value, facts.__getitem__, "value")
+def _value(worth: WorthRule, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
+    """Return what a unit of effect is worth for each customer; where it is not known, nothing."""
+    found = evaluate(worth.value, facts.__getitem__, "value")
     if found.labels is not None:
         raise ConfigError(
-            f"engagement.value={policy.value} gives a text; give a number, or an expression of numbers."
+            f"engagement.value={worth.value} gives a text; give a number, or an expression of numbers."
         )
     known = np.where(np.asarray(False) if found.missing is None else found.missing, 0, found.values)
     return np.broadcast_to(known, n_customers).astype(np.float64)
 
 
-def _counted(sent: pa.Table, policy: EngagementConfig) -> NDArray[np.int64]:
+def _counted(sent: pa.Table, actions: Mapping[str, ActionConfig]) -> NDArray[np.int64]:
     """Return how often the round has sent each action already."""
     told = sent["action_id"].to_pylist()
-    return np.array([told.count(action) for action in [NONE, *policy.actions]], np.int64)
+    return np.array([told.count(action) for action in [NONE, *actions]], np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.arrays import Bools
-from sintonia.config import EngagementActionConfig, RuleConfig
+from sintonia.config import ActionConfig, RuleConfig
 from sintonia.errors import ConfigError
 from sintonia.features.cells import Cells, or_not
 from sintonia.features.expressions import evaluate, names
@@ -145,7 +145,7 @@ def refuse_by_rules(
 
 
 def refuse_without_consent(
-    refusals: Refusals, actions: Sequence[EngagementActionConfig | None], consenting: Mapping[str, Bools]
+    refusals: Refusals, actions: Sequence[ActionConfig | None], consenting: Mapping[str, Bools]
 ) -> None:
     """Refuse actions that need it to those who did not consent to their channel; silence is no."""
     for channel, agreed in consenting.items():

@@ -64,7 +64,8 @@ def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
     name = settings.round or f"{decided_at:%Y-%m-%d}"
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"round='{name}' cannot name a file; use letters, digits, - and _.")
-    written = json.dumps([asdict(settings.engagement), origin], sort_keys=True)
+    configured = {name: asdict(action) for name, action in settings.actions.items()}
+    written = json.dumps([asdict(settings.engagement), configured, origin], sort_keys=True)
     version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
     return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
 

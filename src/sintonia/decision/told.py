@@ -44,7 +44,8 @@ def told_of(store: Store, customer: str, round_id: str | None) -> dict[str, Any]
             f"Round '{name}' decided nothing on a customer '{customer}'; give an id of the store."
         )
     (decided, *_), told = of[0].to_pylist(), of[1].to_pylist()
-    why = told[0] if told else {}
+    # Rounds decided before columns lost the suffix of their currency are read as well.
+    why = {key.removesuffix("_eur"): value for key, value in told[0].items()} if told else {}
     return {**why, **{key: decided[key] for key in ("round_id", "customer_id", "action_id", *DECIDED)}}
 
 
@@ -57,17 +58,17 @@ def lines_of(row: dict[str, Any]) -> list[str]:
         )
     if row["sent_at"]:
         lines.append(f"  sent {row['sent_at']:%Y-%m-%d %H:%M} UTC")
-    if row["action_id"] != NONE and "worth_eur" in row:
+    if row["action_id"] != NONE and "worth" in row:
         lines.append(
-            f"  worth {row['worth_eur']:.2f} EUR = value {row['value']:.2f} x effect {_effect(row)} x lever "
-            f"{row['lever']:.2f} - cost {row['cost_eur']:.2f}; it takes {row['price_eur']:.2f} EUR of what is scarce"
+            f"  worth {row['worth']:.2f} EUR = value {row['value']:.2f} x effect {_effect(row)} x lever "
+            f"{row['lever']:.2f} - cost {row['cost']:.2f}; it takes {row['price']:.2f} EUR of what is scarce"
         )
     if row.get("runner_up"):
-        lines.append(f"  next best: {row['runner_up']}, {row['margin_eur']:.2f} EUR behind at these prices")
+        lines.append(f"  next best: {row['runner_up']}, {row['margin']:.2f} EUR behind at these prices")
     if row.get("runner_up_effect_needed") is not None:
         lines.append(
             f"    it would have won with an effect of {row['runner_up_effect_needed']:.4f}, "
-            f"or {row['runner_up_cheaper_by_eur']:.2f} EUR cheaper"
+            f"or {row['runner_up_cheaper_by']:.2f} EUR cheaper"
         )
     if row.get("passed"):
         lines.append(f"  passed: {row['passed']}")

@@ -19,7 +19,7 @@ class RunnerUp:
     """By customer: the option that came next (-1: there was none), and by how many euro, prices taken off."""
 
     option: Ints
-    margin_eur: Floats
+    margin: Floats
 
 
 def runner_up(chosen: Chosen) -> RunnerUp:
@@ -47,8 +47,8 @@ def runner_up(chosen: Chosen) -> RunnerUp:
 def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
     """Return a row a customer: the winner's factors, the runner-up, the margin, what would turn it, what was refused.
 
-    Columns: customer_id; action_id; worth_eur, value, effect, lever, cost_eur of the action and price_eur, what
-    it uses of scarce things; runner_up, margin_eur and runner_up_effect_needed or runner_up_cheaper_by_eur, either of
+    Columns: customer_id; action_id; worth, value, effect, lever, cost of the action and price, what
+    it uses of scarce things; runner_up, margin and runner_up_effect_needed or runner_up_cheaper_by, either of
     which would turn the decision; `passed`, the checks the action passed; `refused`, what was refused and by what.
     Where the arm is not the policy's, nothing was weighed: margin and what follows from it are null.
     """
@@ -59,7 +59,7 @@ def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
     gain = factors.value * factors.lever[other]
     weighed = (chosen.arm == POLICY) & (second.option >= 0)
     needed = np.where(
-        gain > 0, factors.effect[rows, other] + second.margin_eur / np.where(gain > 0, gain, 1), np.nan
+        gain > 0, factors.effect[rows, other] + second.margin / np.where(gain > 0, gain, 1), np.nan
     )
     price = chosen.allocation.prices.of_option[chosen.option]
     names = pa.array(chosen.options.actions)
@@ -68,16 +68,16 @@ def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
         {
             "customer_id": case.ids,
             "action_id": names.take(pa.array(action)),
-            "worth_eur": worth,
+            "worth": worth,
             "value": factors.value.astype(np.float32),
             "effect": factors.effect[rows, action],
             "lever": factors.lever[action],
-            "cost_eur": factors.cost_eur[action],
-            "price_eur": price,
+            "cost": factors.cost[action],
+            "price": price,
             "runner_up": names.take(pa.array(other, mask=~weighed)),
-            "margin_eur": pa.array(second.margin_eur, mask=~weighed),
+            "margin": pa.array(second.margin, mask=~weighed),
             "runner_up_effect_needed": pa.array(needed, mask=~weighed | np.isnan(needed) | (other == 0)),
-            "runner_up_cheaper_by_eur": pa.array(second.margin_eur, mask=~weighed | (other == 0)),
+            "runner_up_cheaper_by": pa.array(second.margin, mask=~weighed | (other == 0)),
             "passed": _passed(refusals, chosen).take(pa.array(action)),
             "refused": refused(refusals, chosen.options.actions),
         }
@@ -112,12 +112,12 @@ def _passed(refusals: Refusals, chosen: Chosen) -> pa.Array:
 
 def sentence(row: dict[str, object]) -> str:
     """Return a row of the table in words, for the list."""
-    if row["margin_eur"] is None:
+    if row["margin"] is None:
         return "drawn by chance, to learn"
     told = (
-        f"worth {row['worth_eur']:.2f} EUR = {row['value']:.2f} x {row['effect']:.4f} x {row['lever']:.2f}"
-        f" - {row['cost_eur']:.2f}"
+        f"worth {row['worth']:.2f} EUR = {row['value']:.2f} x {row['effect']:.4f} x {row['lever']:.2f}"
+        f" - {row['cost']:.2f}"
     )
     if row["runner_up"] == NONE:
-        return f"{told}; doing nothing is {row['margin_eur']:.2f} EUR behind"
-    return f"{told}; {row['runner_up']} is {row['margin_eur']:.2f} EUR behind"
+        return f"{told}; doing nothing is {row['margin']:.2f} EUR behind"
+    return f"{told}; {row['runner_up']} is {row['margin']:.2f} EUR behind"

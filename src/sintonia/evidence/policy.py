@@ -52,7 +52,7 @@ def policy_run(
     return model_run(
         settings,
         model,
-        groups=("features", "model", "policy"),
+        groups=("features", "model", "actions", "effects"),
         metrics={name: value for name, value in {**values, **gate}.items() if value is not None},
         tags={
             "sintonia.gate": "personalised" if model.passed else f"constant: {figures['gate']['constant']}",

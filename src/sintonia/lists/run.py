@@ -185,7 +185,7 @@ def _told(
     asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
     tombstones = Path(settings.workspace) / TOMBSTONES_FILE
     erased = digest(tombstones) if tombstones.is_file() else None
-    acted = (settings.tasks, settings.features, settings.engagement, settings.as_of)
+    acted = (settings.tasks, settings.features, settings.actions, settings.engagement, settings.as_of)
     return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]
 
 

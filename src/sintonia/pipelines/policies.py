@@ -14,6 +14,7 @@ import pyarrow as pa
 from sintonia import run_files
 from sintonia.check import Question, choose_dates
 from sintonia.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
+from sintonia.config.earlier import effects_settings
 from sintonia.engine import connect
 from sintonia.errors import ConfigError, NotBuiltError
 from sintonia.evidence import Reported, policy_evidence, policy_run
@@ -54,10 +55,10 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     """
     import pyarrow.parquet as pq
 
-    workspace, config = Path(settings.workspace), settings.policy
+    workspace, config = Path(settings.workspace), settings.effects
     if settings.model.name != LIGHTGBM:
         raise ConfigError(
-            f"Effects of actions are learned by LightGBM alone; result model.name={settings.model.name}, "
+            f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
             f"give model.name={LIGHTGBM}."
         )
     points = newest_decisions(store, settings)
@@ -68,7 +69,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     feature_list = catalogue(features, fitted)
     values = features_of(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
-        logged, logging_policy = logged_of(points, values, config, settings.seed)
+        logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
     before = logged.take(past)
     later = before if (past == judged).all() else logged.take(judged)
     result = study(before, later, settings.model, config, settings.seed)
@@ -117,13 +118,13 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
 
 def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
     """Return the newest decision points of the store, as many as the policy looks at."""
-    config = settings.policy
+    config = settings.effects
     with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
         points = read_points(connection, store, config)
     found = newest(points, config.most_decisions)
     if len(found) < len(points):
         log.info(
-            "Looking at the newest %s of %s decisions (policy.most_decisions)",
+            "Looking at the newest %s of %s decisions (effects.most_decisions)",
             f"{len(found):,}",
             f"{len(points):,}",
         )
@@ -135,7 +136,7 @@ def features_at_decisions(
 ) -> FeaturesConfig:
     """Return the features a policy learns from; said is which windows history is too short for."""
     days = days_of_history(store, taught)
-    found = features_for(settings.features, settings.policy, days)
+    found = features_for(settings.features, settings.effects, days)
     missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
     if missing:
         log.info(
@@ -167,7 +168,7 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
             rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
         )
 
-    past, judged = split_points(points, settings.policy.judge_from)
+    past, judged = split_points(points, settings.effects.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
     dates = choose_dates(asked, settings.dates)
     question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
@@ -209,7 +210,7 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
     config = run_files.read_document(place, registered.run_id, "config.json")
     return PolicyReview(
         study=run_files.read_document(place, registered.run_id, "study.json"),
-        policy=config["policy"],
+        policy=effects_settings(config),
         catalogue=(),
         round=None,
         source=config["source"]["name"],

@@ -52,6 +52,7 @@ def proposal(settings: ScoreSettings) -> DecideSettings:
         as_of=settings.as_of,
         decided_at=settings.as_of,
         features=settings.features,
+        actions=settings.actions,
         engagement=settings.engagement,
         tracking=settings.tracking,
     )

@@ -10,14 +10,14 @@ from sintonia.reasons.words import Words
 
 
 def decided(proposed: pa.Table, words: Words) -> Texts:
-    """Return a sentence a row of what is proposed: `action_id, runner_up, arm, worth_eur, margin_eur`.
+    """Return a sentence a row of what is proposed: `action_id, runner_up, arm, worth, margin`.
 
     Who is held out, or got what chance gave, is told so; of what was weighed the margin to what came next decides,
     which lies below nothing where something better was used up.  # (n_rows,)
     """
     said = np.full(len(proposed), "", object)
     others = _others(proposed, words)
-    numbers = {name: _euros(proposed, f"{name}_eur", words) for name in ("worth", "margin")}
+    numbers = {name: _euros(proposed, f"{name}", words) for name in ("worth", "margin")}
     for name, rows in _cases(proposed).items():
         at = np.flatnonzero(rows)
         said[at] = _filled(
@@ -29,8 +29,8 @@ def decided(proposed: pa.Table, words: Words) -> Texts:
 def _cases(proposed: pa.Table) -> dict[str, Bools]:
     """Return which rows are told by which sentence; every row by one."""
     arm, action, runner_up = (_texts(proposed, name) for name in ("arm", "action_id", "runner_up"))
-    weighed = proposed["margin_eur"].is_valid().to_numpy(zero_copy_only=False)
-    behind = np.nan_to_num(proposed["margin_eur"].to_numpy().astype(float)) < 0
+    weighed = proposed["margin"].is_valid().to_numpy(zero_copy_only=False)
+    behind = np.nan_to_num(proposed["margin"].to_numpy().astype(float)) < 0
     policy, nothing, beside = arm == "policy", action == NONE, weighed & (runner_up != NONE)
     return {
         "explore": arm == "explore",

@@ -148,15 +148,15 @@ def choice(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def rules(engagement: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rules(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return an engagement policy in words: what it is about, and what it says."""
     found = [
         (
             name,
-            f"{one['channel']}, {one['cost_eur']:.2f} EUR a contact, lever {one['lever']:g}"
+            f"{one['channel']}, {one['cost'] or 0:.2f} EUR a contact, lever {one['lever']:g}"
             f"{'' if one['selling'] else ', does not sell'}{'' if one['needs_consent'] else ', needs no consent'}",
         )
-        for name, one in engagement["actions"].items()
+        for name, one in actions.items()
     ]
     for name, one in engagement["rules"].items():
         who = ", ".join(one["actions"]) or "all actions"
@@ -178,8 +178,8 @@ def rules(engagement: Mapping[str, Any]) -> list[tuple[str, str]]:
         least = f"at least {one['at_least']:,}" if one["at_least"] else ""
         what = one["action"] or one["channel"] or "contacts"
         found.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {one['per']}"))
-    if engagement["budget_eur"] is not None:
-        found.append(("budget", f"{engagement['budget_eur']:,.2f} EUR a round"))
+    if engagement["budget"] is not None:
+        found.append(("budget", f"{engagement['budget']:,.2f} EUR a round"))
     holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
     return [*found, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
 

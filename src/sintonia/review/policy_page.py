@@ -53,7 +53,9 @@ def render_policy(review: PolicyReview) -> str:
         curve=share_plot(study["curves"]),
         segments=_segments(review),
         choice=policy.choice(review.policy, study["gate"]),
-        rules=None if review.round is None else policy.rules(review.round["engagement"]),
+        rules=None
+        if review.round is None
+        else policy.rules(review.round["engagement"], review.round["configured_actions"]),
         families=_families(review),
         story=swarm_rows([_swarm(one, catalogue) for one in review.story.features]),
         **explorer(people, catalogue, grid),

@@ -120,7 +120,7 @@ def decide_figures(decided: RoundResult) -> Figures:
             "used": used,
             "at_most": limit.at_most if np.isfinite(limit.at_most) else None,
             "at_least": limit.at_least,
-            "shadow_price_eur": price,
+            "shadow_price": price,
         }
         most = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
         short = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
@@ -133,12 +133,13 @@ def decide_figures(decided: RoundResult) -> Figures:
         "decided_at": one.decided_at.isoformat(),
         "as_of": one.as_of.isoformat(),
         "policy_version": one.policy_version,
-        "engagement": asdict(decided.policy),
+        "engagement": asdict(decided.engagement),
+        "configured_actions": {name: asdict(action) for name, action in decided.actions.items()},
         "customers": len(chosen.arm),
         "kept": decided.kept,
         "arms": arms,
         "actions": dict(actions.most_common()),
-        "worth_eur": worth,
+        "worth": worth,
         "optimality_gap": chosen.allocation.gap,
         "pairs": pairs,
         "allowed": allowed,

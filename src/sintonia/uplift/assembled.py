@@ -1,6 +1,6 @@
 """Decision points with the features known strictly before them: a log that effects can be learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sintonia import features
 from sintonia.arrays import Bools, Floats32, Ints, Texts, Times
-from sintonia.config import EngineConfig, FeaturesConfig, PolicyConfig, iso_time
+from sintonia.config import ActionConfig, EffectsConfig, EngineConfig, FeaturesConfig, iso_time
 from sintonia.errors import NotEnoughDataError, unknown
 from sintonia.features import Feature, History
 from sintonia.interactions import Store
@@ -48,7 +48,7 @@ def days_of_history(store: Store, points: Points) -> int:
     return max(0, int(np.ceil(span / np.timedelta64(1, "D"))))
 
 
-def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int) -> FeaturesConfig:
+def features_for(config: FeaturesConfig, effects: EffectsConfig, history_days: int) -> FeaturesConfig:
     """Return the configured features less families the policy does not look at, and less windows longer than history.
 
     In a log so young a longer window tells what a shorter one tells, so which of them matters cannot be learned; and
@@ -57,14 +57,14 @@ def features_for(config: FeaturesConfig, policy: PolicyConfig, history_days: int
     Examples
     --------
     >>> asked = FeaturesConfig(families=["rfm", "clock"], windows_days=[7, 30, 90])
-    >>> found = features_for(asked, PolicyConfig(families=["rfm"]), history_days=40)
+    >>> found = features_for(asked, EffectsConfig(families=["rfm"]), history_days=40)
     >>> found.families, found.windows_days
     (['rfm'], [7, 30])
     """
     longest = max(history_days, min(config.windows_days, default=0))
     return replace(
         config,
-        families=[name for name in config.families if name in policy.families],
+        families=[name for name in config.families if name in effects.families],
         windows_days=[days for days in config.windows_days if days <= longest],
     )
 
@@ -99,7 +99,7 @@ def features_of(store: Store, points: Points, catalogue: Sequence[Feature], engi
     return found
 
 
-def actions_of(points: Points, config: PolicyConfig) -> Actions:
+def actions_of(points: Points, configured: Mapping[str, ActionConfig]) -> Actions:
     """Return the actions of the log with their costs and attributes, the channel each is usually sent on among them.
 
     Raises
@@ -107,21 +107,21 @@ def actions_of(points: Points, config: PolicyConfig) -> Actions:
     ConfigError
         When the configuration names an action that the log does not have.
     """
-    for name in config.actions:
+    for name in configured:
         if name not in points.names:
-            raise unknown("action under policy.actions:", name, points.names)
+            raise unknown("action under actions:", name, points.names)
     channels = {name: _usual_channel(points, place) for place, name in enumerate(points.names)}
-    numbers = sorted({key for told in config.actions.values() for key in told.attributes})
+    numbers = sorted({key for told in configured.values() for key in told.attributes})
     used = sorted({channel for channel in channels.values() if channel})
     attributes = np.zeros((len(points.names), len(numbers) + len(used)))
     costs = np.zeros(len(points.names))
     for place, name in enumerate(points.names[1:], start=1):
-        told = config.actions.get(name)
-        logged = points.cost_eur[points.action == place]
+        told = configured.get(name)
+        logged = points.cost[points.action == place]
         known = logged[~np.isnan(logged)]
         costs[place] = known.mean() if len(known) else 0.0
         if told is not None:
-            costs[place] = costs[place] if told.cost_eur is None else told.cost_eur
+            costs[place] = costs[place] if told.cost is None else told.cost
             attributes[place, : len(numbers)] = [told.attributes.get(key, 0.0) for key in numbers]
         attributes[place, len(numbers) :] = [channel == channels[name] for channel in used]
     assert points.names[0] == NONE
@@ -162,7 +162,7 @@ def split_points(points: Points, judge_from: str | None) -> tuple[Bools, Bools]:
         return past, judged
     if judge_from is not None:
         raise NotEnoughDataError(
-            f"policy.judge_from={judge_from} leaves {past.sum():,} decisions to learn from, whose rewards had "
+            f"effects.judge_from={judge_from} leaves {past.sum():,} decisions to learn from, whose rewards had "
             f"closed by then, and {judged.sum():,} to judge; decisions go from {when[0]} to {when[-1]}."
         )
     everything = np.ones(len(points), np.bool_)
@@ -170,7 +170,11 @@ def split_points(points: Points, judge_from: str | None) -> tuple[Bools, Bools]:
 
 
 def logged_of(
-    points: Points, values: Floats32, config: PolicyConfig, seed: int = 7
+    points: Points,
+    values: Floats32,
+    config: EffectsConfig,
+    actions: Mapping[str, ActionConfig],
+    seed: int = 7,
 ) -> tuple[Logged, LoggingPolicy]:
     """Return the decisions as a log, with the propensities that were logged, or else estimated ones.
 
@@ -190,7 +194,7 @@ def logged_of(
         reward=points.reward,
         logging_propensities=policy.propensities / policy.propensities.sum(axis=1, keepdims=True),
         customer=customer,
-        actions=actions_of(points, config),
+        actions=actions_of(points, actions),
         orders=points.orders,
     )
     return log, policy

@@ -104,7 +104,7 @@ def estimate_logging(
     if not counts[0] or not counts[1:].any():
         raise NotEnoughDataError(
             f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: nobody to "
-            "compare with, so no uplift. Map decisions to do nothing too, or give policy.none_for_others=true."
+            "compare with, so no uplift. Map decisions to do nothing too, or give effects.none_for_others=true."
         )
     shares = _shares(action, rounds, len(names))
     predicted = _predicted(values, action, rounds, customer, len(names), seed)

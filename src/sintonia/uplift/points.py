@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sintonia.arrays import Bools, Floats, Ints, Texts, Times
-from sintonia.config import PolicyConfig, RewardConfig
+from sintonia.config import EffectsConfig, RewardConfig
 from sintonia.engine import fetch_row
 from sintonia.errors import ConfigError, NotEnoughDataError
 from sintonia.interactions import Store
@@ -28,7 +28,7 @@ class Points:
     """Decision points whose reward is known, one row each, in the order of (customer_id, decided_at).
 
     `action` is a place in `names`, `none` first. `logging_propensities` are NaN where the log tells none, and 0 where
-    an action was not eligible; `cost_eur` is NaN where it tells none; `until` ends the reward, outside it.
+    an action was not eligible; `cost` is NaN where it tells none; `until` ends the reward, outside it.
     `orders` says of how many orders the reward is made, None where it is not of money.
     `open_decisions` were left out, for their reward is not known yet; `assumed` were added by `none_for_others`.
     """
@@ -40,7 +40,7 @@ class Points:
     until: Times  # (n,)
     action: Ints  # (n,)
     channel: Texts  # (n,)
-    cost_eur: Floats  # (n,)
+    cost: Floats  # (n,)
     reward: Floats  # (n,)
     orders: Ints | None  # (n,)
     logging_propensities: Floats  # (n, n_actions)
@@ -74,7 +74,7 @@ def newest(points: Points, most: int) -> Points:
     return points.take(points.decided_at >= np.sort(points.decided_at)[-most])
 
 
-def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: PolicyConfig) -> Points:
+def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: EffectsConfig) -> Points:
     """Return the store's decision points whose reward window had closed when the data ended.
 
     Raises
@@ -97,7 +97,7 @@ def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: P
     if len(names) < 2:
         raise NotEnoughDataError(
             f"None of the {still_open:,} decisions of '{store.source}' has a reward that is known already; "
-            f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten policy.reward.horizon_days."
+            f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten effects.reward.horizon_days."
         )
     return _points(connection, store, config.reward, names, (int(still_open), from_sends))
 
@@ -152,8 +152,8 @@ def _add_windows(connection: "duckdb.DuckDBPyConnection", config: RewardConfig) 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE timed AS SELECT *, {until} AS until FROM logged")
     if fetch_row(connection, "SELECT COUNT(*) FROM timed WHERE until IS NULL")[0]:
         raise ConfigError(
-            "The action log does not say until when a reward counts; give policy.reward.horizon_days=... "
-            "or policy.reward.horizon_hours=..."
+            "The action log does not say until when a reward counts; give effects.reward.horizon_days=... "
+            "or effects.reward.horizon_hours=..."
         )
 
 
@@ -189,7 +189,7 @@ def _points(
                     AND event.occurred_at >= point.decided_at AND event.occurred_at < point.until
             GROUP BY point.number)
         SELECT customer_id, COALESCE(round_id, '') AS round_id, decided_at, as_of, until, action_id, channel,
-               assumed, cost / 100.0 AS cost_eur, CAST(reward AS DOUBLE) AS reward, orders{logged}
+               assumed, cost / 100.0 AS cost, CAST(reward AS DOUBLE) AS reward, orders{logged}
         FROM numbered JOIN told USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
     places = {name: place for place, name in enumerate(names)}
@@ -202,7 +202,7 @@ def _points(
         until=columns["until"].astype("datetime64[us]"),
         action=np.array([places[name] for name in columns["action_id"]], np.int64),
         channel=columns["channel"],
-        cost_eur=columns["cost_eur"].astype(np.float64),
+        cost=columns["cost"].astype(np.float64),
         reward=columns["reward"].astype(np.float64),
         orders=None if config.name == "converted" else columns["orders"],
         logging_propensities=np.column_stack(

@@ -22,8 +22,8 @@ def reward_sql(config: RewardConfig) -> str:
             paid = f"{paid} - {1 - config.margin_share} * ({paid} + COALESCE(event.discount, 0))"
         kinds = ", ".join(literal(kind) for kind in MONEY)
         found = f"COALESCE(SUM({paid}) FILTER (event.kind IN ({kinds})), 0) / 100.0"
-    if config.cap_eur is not None:
-        found = f"LEAST({found}, {config.cap_eur})"
+    if config.cap is not None:
+        found = f"LEAST({found}, {config.cap})"
     if config.own_discount:
         own = "event.kind = 'redeem' AND event.action_id = point.action_id"
         found += f" - COALESCE(SUM(event.discount) FILTER ({own}), 0) / 100.0"

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia.arrays import Bools, Floats, Floats32
-from sintonia.config import FeaturesConfig, PolicyConfig, TaskConfig
+from sintonia.config import EffectsConfig, FeaturesConfig, TaskConfig
 from sintonia.config.convert import convert
+from sintonia.config.earlier import effects_settings
 from sintonia.features import Feature, Fitted, History, catalogue, compute_features
 from sintonia.model.protocol import read_document, write_document
 from sintonia.reference import TrainingProfile
@@ -39,7 +40,7 @@ class PolicyModel:
     effects: Effects
     passed: bool
     place: int
-    config: PolicyConfig
+    config: EffectsConfig
     features: FeaturesConfig
     fitted: Fitted
     names: tuple[str, ...]
@@ -166,7 +167,7 @@ class PolicyModel:
             effects=effects,
             passed=document["passed"],
             place=document["place"],
-            config=convert(PolicyConfig, document["config"], "policy"),
+            config=convert(EffectsConfig, effects_settings({"effects": document["config"]}), "effects"),
             features=convert(FeaturesConfig, document["features"], "features"),
             fitted=Fitted.from_plain(document["fitted"]),
             names=tuple(document["names"]),

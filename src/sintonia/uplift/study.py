@@ -7,7 +7,7 @@ whether it passes would flatter the one that did. So the values reported come fr
 from dataclasses import dataclass, replace
 
 from sintonia.arrays import Bools, Floats, Floats32
-from sintonia.config import ModelConfig, PolicyConfig
+from sintonia.config import EffectsConfig, ModelConfig
 from sintonia.errors import NotEnoughDataError
 from sintonia.progress import step
 from sintonia.uplift.effects import Effects
@@ -30,7 +30,7 @@ class Study:
     """
 
     effects: Effects
-    config: PolicyConfig
+    config: EffectsConfig
     gate: Gate
     place: int
     report: PolicyReport
@@ -46,7 +46,7 @@ def policy_probabilities(
     place: int | None,
     values: Floats32,
     eligible: Bools,
-    config: PolicyConfig,
+    config: EffectsConfig,
     seed: int = 7,
 ) -> Floats:
     """Return the personalised policy, or the constant one of an action's place, with the configuration's floor."""
@@ -56,7 +56,7 @@ def policy_probabilities(
 
 
 def personalised(
-    effects: Effects, values: Floats32, eligible: Bools, config: PolicyConfig, seed: int = 7
+    effects: Effects, values: Floats32, eligible: Bools, config: EffectsConfig, seed: int = 7
 ) -> Floats:
     """Return the personalised policy of the configuration.  # (n, n_actions)"""
     found = gains(effects.predict(values), effects.actions)
@@ -71,7 +71,7 @@ def personalised(
     return best_gain(found, eligible, config.threshold)
 
 
-def study(past: Logged, judged: Logged, model: ModelConfig, config: PolicyConfig, seed: int = 7) -> Study:
+def study(past: Logged, judged: Logged, model: ModelConfig, config: EffectsConfig, seed: int = 7) -> Study:
     """Return what the past decisions teach, and what it is worth on the judged ones: later ones, or the same log.
 
     Rewards count `config.value` each, so that effects, gains and values are in the unit of the costs.

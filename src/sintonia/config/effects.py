@@ -1,4 +1,4 @@
-"""The group `policy`: what a policy may do, what it earns, and how it is learned."""
+"""The group `effects`: what an action may bring, what it earns, and how it is learned."""
 
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ class RewardConfig:
     """What counts as the reward of a decision, in [decided_at, decided_at + horizon), whether or not it was sent.
 
     `converted` is 1 when an interaction of `kinds` follows, `spend` the money of purchases less returns, `margin` what
-    is left of it when the goods cost all but `margin_share` of the list price. `cap_eur` bounds it; with
+    is left of it when the goods cost all but `margin_share` of the list price. `cap` bounds it; with
     `own_discount` what was paid out for the decision's own action (redemptions that name it) is taken off. Without a
     horizon the log's own `reward_until` counts.
     """
@@ -22,7 +22,7 @@ class RewardConfig:
     name: str = "spend"
     kinds: list[str] = field(default_factory=lambda: ["purchase"])
     margin_share: float = 0.5
-    cap_eur: float | None = None
+    cap: float | None = None
     own_discount: bool = False
     horizon_days: int = 0
     horizon_hours: int = 0
@@ -30,16 +30,8 @@ class RewardConfig:
     def __post_init__(self) -> None:
         """Refuse a reward that does not exist, and a horizon before the decision."""
         one_of("reward", self.name, REWARDS)
-        at_least("policy.reward.horizon_days", self.horizon_days, 0)
-        at_least("policy.reward.horizon_hours", self.horizon_hours, 0)
-
-
-@dataclass(frozen=True)
-class ActionConfig:
-    """What an action costs (else what the log says it cost on average) and what it is like, in numbers."""
-
-    cost_eur: float | None = None
-    attributes: dict[str, float] = field(default_factory=dict)
+        at_least("effects.reward.horizon_days", self.horizon_days, 0)
+        at_least("effects.reward.horizon_hours", self.horizon_hours, 0)
 
 
 FAMILIES = ("rfm", "kinds", "trust", "motives", "affinity", "response", "profile", "prior")
@@ -50,7 +42,7 @@ POLICIES = ("best_gain", "sure_gain", "softmax", "thompson")
 
 
 @dataclass(frozen=True)
-class PolicyConfig:
+class EffectsConfig:
     """How effects become a policy: what a unit of reward is worth, what is not worth doing, how much is tried out.
 
     `threshold` is the gain an action must exceed, `temperature` the gain that makes softmax e times likelier,
@@ -63,7 +55,6 @@ class PolicyConfig:
 
     name: str = "best_gain"
     reward: RewardConfig = field(default_factory=RewardConfig)
-    actions: dict[str, ActionConfig] = field(default_factory=dict)
     none_for_others: bool = False
     judge_from: str | None = None
     most_decisions: int = 100_000
@@ -81,16 +72,16 @@ class PolicyConfig:
         """Refuse a policy that does not exist, and parts that leave nobody to report on."""
         one_of("policy", self.name, POLICIES)
         if self.judge_from is not None:
-            iso_time("policy.judge_from", self.judge_from)
-        at_least("policy.folds", self.folds, 2)
-        at_least("policy.most_decisions", self.most_decisions, 1)
+            iso_time("effects.judge_from", self.judge_from)
+        at_least("effects.folds", self.folds, 2)
+        at_least("effects.most_decisions", self.most_decisions, 1)
         if self.temperature <= 0 or not 0 <= self.floor < 1:
             raise ConfigError(
-                f"policy.temperature={self.temperature} or policy.floor={self.floor} cannot work; "
+                f"effects.temperature={self.temperature} or effects.floor={self.floor} cannot work; "
                 "give a temperature above 0 and a floor from 0 to below 1."
             )
         if min(self.teach_share, self.gate_share) <= 0 or self.teach_share + self.gate_share >= 1:
             raise ConfigError(
-                f"policy.teach_share={self.teach_share} and policy.gate_share={self.gate_share} leave nobody to teach, "
-                "judge or report on; give shares above 0 that sum to less than 1."
+                f"effects.teach_share={self.teach_share} and effects.gate_share={self.gate_share} leave nobody to "
+                "teach, judge or report on; give shares above 0 that sum to less than 1."
             )
