@@ -125,9 +125,17 @@ ERRORS = {
         "customers.csv",
     ): "Cannot read 'customers.csv'; write key=value, for example list=customers.csv.",
     ("train", "--foo"): "Unrecognized arguments: --foo; see `sintonia train --help`.",
-    ("train", "-m", "--cfg", "job"): "Give one of --run, --multirun, --cfg and --info",
+    ("train", "-m", "--cfg", "job"): "Give one of --multirun and --cfg.",
+    ("train", "--cfg", "hydra"): "Argument -c/--cfg: invalid choice: 'hydra'",
+    ("train", "--info"): "There is no --info any more; write `sintonia config train ...`.",
+    ("train", "--info", "searchpath"): "There is no --info any more",
+    ("train", "-cn", "mine", "seed=1"): "There is no --config-name any more; write experiment=NAME",
+    ("train", "-m", "task=churn", "seed=interval(1,3)"): "Cannot count the values of 'seed=interval(1,3)'",
+    ("train", "-m", "task=glob(x*)"): "'task=glob(x*)' stands for no value; choose category, churn,",
+    ("train", "-m", "model.num_leaves=15,1"): "model.num_leaves=1 is too small; give at least 2.",
+    ("train", "source=my/shop.yaml"): "source=my/shop.yaml is no file; looked for ",
     ("train", "--config-dir", "nowhere"): "--config-dir nowhere is no folder",
-    ("train", "-m", "hydra/launcher=jblib"): "Unknown hydra/launcher 'jblib'; choose basic.",
+    ("train", "-m", "hydra/launcher=joblib"): "'hydra/launcher=joblib' is a setting of Hydra's",
     ("train", "model.num_leaves=13"): "No store in 'x'. Run `sintonia build` first.",
 }
 
@@ -257,7 +265,7 @@ def test_a_sweep_runs_every_combination_and_ends_with_what_tells_the_runs_apart(
         "task=purchase model.num_leaves=31  purchase  0.8100",
     ]
     assert said.err.splitlines()[0].startswith("Run: task=churn model.num_leaves=15")
-    assert [path.name for path in tmp_path.iterdir()] == ["multirun"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_s_table_shows_the_row_a_run_gives_for_it(pipelines, capsys):
@@ -284,12 +292,19 @@ def test_a_run_that_fails_leaves_the_others_of_its_sweep_alone(pipelines, capsys
     assert said.err.splitlines()[-1] == "No store in 'x'. Run `sintonia build` first."
 
 
-def test_hydra_s_own_flags_and_keys_work_behind_the_verb(pipelines, capsys, tmp_path):
+def test_cfg_job_prints_what_the_verb_would_be_run_with(pipelines, capsys, tmp_path):
     assert cli.main(["train", "--cfg", "job", "task=purchase", "--resolve"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["task"]["name"] == "purchase"
-    assert cli.main(["train", "hydra.verbose=false", "seed=3"]) == 0
-    assert pipelines.given[-1].seed == 3
-    assert list(tmp_path.iterdir()) == []
+    assert (pipelines.given, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_file_of_one_s_own_is_an_option_in_a_run_and_in_a_sweep(pipelines, tmp_path):
+    (tmp_path / "own tasks").mkdir()
+    for days in (7, 14):
+        (tmp_path / "own tasks" / f"lapse_{days}.yaml").write_text(f"name: churn\nhorizon_days: {days}\n")
+    assert cli.main(["train", "task=own tasks/lapse_7.yaml"]) == 0
+    assert cli.main(["train", "-m", "task=own tasks/lapse_14.yaml,own tasks/lapse_7.yaml,churn"]) == 0
+    assert [settings.task.horizon_days for settings in pipelines.given] == [7, 14, 7, 60]
 
 
 def test_what_is_logged_and_warned_of_is_as_before_when_the_command_is_through(pipelines):

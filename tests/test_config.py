@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from sintonia.cli.manual import examples
-from sintonia.cli.overrides import config_groups, for_hydra, options
 from sintonia.config import (
     VERBS,
     CheckSettings,
@@ -20,8 +18,9 @@ from sintonia.config import (
     conf_dir,
     data_dir,
     iso_time,
-    settings,
 )
+from sintonia.config.compose import compose
+from sintonia.config.overrides import config_groups, options
 from sintonia.errors import ConfigError
 
 NEEDED = {"score": ["list=customers.csv"], "forget": ["customer=C17"]}
@@ -32,8 +31,7 @@ OPTIONS = [
 
 
 def _settings(verb: str, *words: str) -> object:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settings(verb, compose(verb, for_hydra(verb, [*NEEDED.get(verb, []), *words])))
+    return compose(verb, [*NEEDED.get(verb, []), *words])
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -92,11 +90,11 @@ def test_settings_that_cannot_work_are_refused_in_words(make: object, message: s
 
 
 def test_an_interpolation_that_leads_nowhere_names_its_key(tmp_path: Path):
-    (tmp_path / "train.yaml").write_text("workspace: ${nowhere}\n")
-    with initialize_config_dir(str(tmp_path), version_base="1.3"):
-        composed = compose("train")
-    with pytest.raises(ConfigError, match="Cannot resolve workspace: Interpolation key 'nowhere' not found"):
-        settings("train", composed)
+    (tmp_path / "own.yaml").write_text("name: ${nowhere}\n")
+    with pytest.raises(
+        ConfigError, match=r"Cannot resolve task\.name: Interpolation key 'nowhere' not found"
+    ):
+        compose("train", {"task": tmp_path / "own.yaml"})
 
 
 def test_the_data_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -82,9 +82,14 @@ def test_features_and_tasks_never_import_each_other():
     assert not {("features", "tasks"), ("tasks", "features")} & ours
 
 
-def test_only_the_command_line_imports_hydra():
-    users = {layer for _, layer, name in _edges() if name.split(".")[0] == "hydra"}
-    assert users == {"cli"}
+def test_only_the_composition_of_settings_imports_hydra():
+    users = {file for file, _, name in _edges() if name.split(".")[0] in ("hydra", "omegaconf")}
+    assert users == {"config/compose.py"}
+
+
+def test_nothing_imports_what_hydra_keeps_to_itself():
+    names = {name for _, _, name in _edges() if name.startswith(("hydra.", "unittest"))}
+    assert not {name for name in names if "._" in name or name.startswith("unittest")}
 
 
 def test_the_command_line_loads_nothing_heavy_until_a_verb_runs():

@@ -32,9 +32,8 @@ from sintonia.config import (
     TrackingConfig,
     TrainSettings,
     TuneConfig,
-    conf_dir,
 )
-from sintonia.config.verbs import settings as to_settings
+from sintonia.config.compose import compose
 from sintonia.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.explained_sample import CONTRIBUTIONS_FILE, key_path
 from sintonia.interactions import open_store
@@ -46,8 +45,6 @@ CUSTOMERS = 600
 
 
 def demo_settings(workspace: Path) -> DemoSettings:
-    from hydra import compose, initialize_config_dir
-
     small = [
         f"workspace={workspace}",
         f"customers={CUSTOMERS}",
@@ -55,8 +52,7 @@ def demo_settings(workspace: Path) -> DemoSettings:
         "features.windows_days=[30,365]",
         "tasks.churn.force=true",
     ]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        found = to_settings("demo", compose("demo", [*small, "model.threads=1"]))
+    found = compose("demo", [*small, "model.threads=1"])
     assert isinstance(found, DemoSettings)
     return found
 

@@ -5,8 +5,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from sintonia import pipelines
-from sintonia.cli.runs import composed, flags_of
-from sintonia.config import ScoreSettings, settings
+from sintonia.config import ScoreSettings
+from sintonia.config.compose import compose
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def score(customers: "pd.DataFrame", *words: str) -> "pd.DataFrame":
     with TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "frame.parquet", Path(folder) / "frame-scored.parquet"
         customers.reset_index(drop=True).to_parquet(asked)
-        flags = flags_of("score", [*words, f"list={asked}", f"out={answered}"])
-        pipelines.score(cast(ScoreSettings, settings("score", composed("score", flags))))
+        settings = compose("score", [*words, f"list={asked}", f"out={answered}"])
+        pipelines.score(cast(ScoreSettings, settings))
         scored = pd.read_parquet(answered)
     return scored.set_index(customers.index)

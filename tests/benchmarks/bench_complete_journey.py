@@ -25,8 +25,7 @@ from sklearn.model_selection import KFold
 
 from sintonia import cli, features, timeline
 from sintonia.baselines import fit_baselines, with_baselines
-from sintonia.cli.runs import composed, flags_of
-from sintonia.config import settings
+from sintonia.config.compose import compose
 from sintonia.evaluation import evaluate, evaluate_amounts
 from sintonia.interactions import open_store
 from sintonia.metrics import resampled
@@ -55,7 +54,7 @@ def asked(task, date, workspace, words):
     ]
     # Twenty rows a household and date: every second week tells as much.
     given += ["split.every_days=14", "split.valid_snapshots=2", "model=large"] * (task == "category")
-    config = settings("train", composed("train", flags_of("train", [*given, *words])))
+    config = compose("train", [*given, *words])
     store, kinds = open_store(Path(workspace)), label_kinds(config.task)
     split = timeline.split_snapshots(
         config.split, config.task, store.data_from(kinds), store.data_until(kinds)

@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sintonia import cli, features, timeline
-from sintonia.cli.runs import composed, flags_of
-from sintonia.config import settings
+from sintonia.config.compose import compose
 from sintonia.evaluation import evaluate
 from sintonia.features.families import FAMILIES
 from sintonia.interactions import open_store
@@ -48,9 +47,7 @@ def build(brand, workspace, customers):
 
 def read_rows(workspace, words):
     """Return the settings, what was fitted, and the rows that train, validate and test, with every family."""
-    config = settings(
-        "train", composed("train", flags_of("train", ["features=all", f"workspace={workspace}", *words]))
-    )
+    config = compose("train", ["features=all", f"workspace={workspace}", *words])
     config = replace(config, features=replace(config.features, families=list(FAMILIES)))
     store, kinds = open_store(workspace), label_kinds(config.task)
     split = timeline.split_snapshots(

@@ -28,9 +28,8 @@ from sintonia.config import (
     FeaturesConfig,
     ModelConfig,
     SimulateSettings,
-    conf_dir,
-    settings,
 )
+from sintonia.config.compose import compose
 from sintonia.decision.allocation import allocate
 from sintonia.decision.limits import Limit
 from sintonia.engine import connect
@@ -63,10 +62,7 @@ CAP = 0.075
 
 
 def composed(verb, *words):
-    from hydra import compose, initialize_config_dir
-
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settings(verb, compose(verb, list(words)))
+    return compose(verb, words)
 
 
 def build(name, folder):

@@ -7,13 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hydra import compose, initialize_config_dir
 
 from sintonia import pipelines
 from sintonia.check import LeakRules, ask, at, find_leaks
-from sintonia.cli.overrides import for_hydra
-from sintonia.config import BuildSettings, CheckSettings, conf_dir
-from sintonia.config import settings as to_settings
+from sintonia.config import BuildSettings, CheckSettings
+from sintonia.config.compose import compose
 from sintonia.engine import connect
 from sintonia.interactions import open_store
 from sintonia.timeline import split_snapshots
@@ -25,8 +23,7 @@ NAMES |= {"campaign", "pdays", "previous", "poutcome", "duration"}
 
 def _settings(verb: str, workspace: Path, root: Path, *words: str):
     given = [f"workspace={workspace}", f"source.root={root}", "engine.buckets=2", *words]
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return to_settings(verb, compose(verb, for_hydra(verb, given)))
+    return compose(verb, given)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What TAB offers, through Hydra and in a real bash."""
+"""What TAB offers, in words and in a real bash."""
 
 import shutil
 import sys
@@ -20,6 +20,8 @@ from sintonia import cli
             ["task=category", "task=churn", "task=next_best_action", "task=purchase", "task=value"],
         ),
         ("sintonia train -m task.hor", ["task.horizon_days="]),
+        ("sintonia train tas", ["task=", "task."]),
+        ("sintonia train --config-dir conf source=sh", ["source=shop"]),
         ("sintonia config train task=pur", ["task=purchase"]),
         ("sintonia score list=cust", ["list=customers.csv"]),
         ("sintonia score list=sub/", ["list=sub/more.csv"]),
@@ -35,6 +37,8 @@ def test_tab_offers_what_may_follow(
     capsys: pytest.CaptureFixture[str],
 ):
     (tmp_path / "sub").mkdir()
+    (tmp_path / "conf" / "source").mkdir(parents=True)
+    (tmp_path / "conf" / "source" / "shop.yaml").touch()
     for name in ("customers.csv", "customers of old.csv", "sub/more.csv"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
@@ -75,11 +79,23 @@ def test_bash_completes_after_the_line_the_help_gives(tmp_path: Path):
     program.chmod(0o755)
     script = """
         PATH=$1:$PATH
-        eval "$(sintonia train -sc install=bash)"
+        eval "$(sintonia -sc install=bash)"
         complete -p sintonia > /dev/null || echo 'not registered'
         COMP_LINE='sintonia train task=pu' COMP_CWORD=2
-        hydra_bash_completion
+        _sintonia_complete
         echo "${COMPREPLY[@]}"
     """
     ended = run(["bash", "-c", script, "bash", str(tmp_path)], capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("task=purchase\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-sc", "install=bsh"], "Unknown shell 'bsh'; did you mean 'bash'? Choose bash, fish."),
+        (["train", "-sc"], "Completion takes one word; write `sintonia -sc install=bash`"),
+    ],
+)
+def test_a_shell_that_cannot_be_taught_is_named(words, message, capsys: pytest.CaptureFixture[str]):
+    assert cli.main(words) == 2
+    assert capsys.readouterr().err.startswith(message)

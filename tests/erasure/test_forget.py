@@ -13,11 +13,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hydra import compose, initialize_config_dir
 
 from erasure.decoder import naming
 from sintonia import pipelines
-from sintonia.config import BuildSettings, ForgetSettings, SimulateSettings, conf_dir, settings
+from sintonia.config import BuildSettings, ForgetSettings, SimulateSettings
+from sintonia.config.compose import compose
 from sintonia.interactions import open_store
 
 TELLING = ("email", "phone", "street", "last_name", "birth_date")
@@ -42,9 +42,7 @@ class Brand:
 
 
 def build_settings(workspace, identity):
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        words = [f"workspace={workspace}", f"identity={identity}", "engine.buckets=3"]
-        return settings("build", compose("build", words))
+    return compose("build", [f"workspace={workspace}", f"identity={identity}", "engine.buckets=3"])
 
 
 def somebody(workspace):

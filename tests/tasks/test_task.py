@@ -8,8 +8,8 @@ import pytest
 
 from brand import FEATURES, MODEL, SPLIT, build_brand
 from sintonia import pipelines
-from sintonia.cli.runs import composed, flags_of
-from sintonia.config import QuestionConfig, ScoreSettings, TaskConfig, TrackingConfig, TrainSettings, settings
+from sintonia.config import QuestionConfig, ScoreSettings, TaskConfig, TrackingConfig, TrainSettings
+from sintonia.config.compose import compose
 from sintonia.config.convert import convert
 from sintonia.errors import ConfigError, NotBuiltError
 from sintonia.tasks import define_label, describe, find_task, label_rows
@@ -30,9 +30,7 @@ AS_OF = datetime(2025, 6, 1)
 def test_a_task_of_the_users_own_is_a_yaml_file_in_a_folder_of_options(tmp_path):
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "next_visit.yaml").write_text(NEXT_VISIT)
-    chosen = settings(
-        "train", composed("train", flags_of("train", ["task=next_visit", "--config-dir", str(tmp_path)]))
-    )
+    chosen = compose("train", {"task": "next_visit"}, config_dir=tmp_path)
     assert describe(chosen.task) == (
         "customers who bought in the last 30 days",
         "visits in the 10 days after the as-of date",

@@ -1,15 +1,17 @@
-"""The command line: verbs, Hydra's overrides and sweeps, one line an error. The only user of Hydra."""
+"""The command line: verbs, overrides and sweeps, one line an error."""
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from errno import ENOSPC
 
 from sintonia import __version__
 from sintonia.cli.figures import as_json, report, say
-from sintonia.cli.runs import composed, figures_of, flags_of, speaking, through_hydra
-from sintonia.config import VERBS, settings
+from sintonia.cli.runs import figures_of, flags_of, run_sweep, speaking
+from sintonia.config import VERBS
+from sintonia.config.compose import compose
 from sintonia.errors import SintoniaError, unknown
 
 QUIET = {
@@ -17,9 +19,8 @@ QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "HYDRA_FULL_ERROR": "1",
 }
-"""Environment a run starts with unless it is set: nothing is reported home, and errors reach `main` whole."""
+"""Environment a run starts with unless it is set: nothing is reported home."""
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """Exit codes a shell gives for SIGINT and SIGPIPE."""
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     try:
         with speaking():
-            _obey(words)
+            _dispatch(words)
             sys.stdout.flush()
     except SintoniaError as error:
         return _fail(str(error), error.exit_code)
@@ -54,7 +55,7 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _obey(words: list[str]) -> None:
+def _dispatch(words: list[str]) -> None:
     """Do what the words ask: a page of help, a completion, a configuration or a run."""
     verb, rest = (words[0], words[1:]) if words else ("--help", [])
     if "--version" in words:
@@ -73,30 +74,33 @@ def _obey(words: list[str]) -> None:
         from sintonia.cli.manual import page
 
         return say(page(verb))
-    return _show(rest[0], rest[1:]) if verb == "config" else _run(verb, rest)
+    if verb == "config":
+        if rest[0] not in VERBS:
+            raise unknown("verb", rest[0], VERBS)
+        return _show(rest[0], flags_of(rest[0], rest[1:]))
+    return _run(verb, rest)
 
 
-def _show(verb: str, words: list[str]) -> None:
+def _show(verb: str, flags: Namespace) -> None:
     """Print the settings the verb would be run with."""
     import yaml
 
-    if verb not in VERBS:
-        raise unknown("verb", verb, VERBS)
-    chosen = settings(verb, composed(verb, flags_of(verb, words)), partial=True)
-    if chosen.output == "json":
-        return say(as_json(asdict(chosen)))
-    return say(yaml.safe_dump(asdict(chosen), sort_keys=False, allow_unicode=True))
+    settings = compose(verb, flags.overrides, flags.config_dir, partial=True)
+    if settings.output == "json":
+        return say(as_json(asdict(settings)))
+    return say(yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True))
 
 
 def _run(verb: str, words: list[str]) -> None:
-    """Run the verb once, or by Hydra when the words bear a flag of Hydra's or touch its configuration."""
+    """Run the verb once, or a sweep of it, or show what it would be run with."""
     flags = flags_of(verb, words)
     if flags.shell_completion:
         from sintonia.cli.completion import complete
 
         return complete(flags.overrides)
-    asked = {name for name, value in vars(flags).items() if value} - {"overrides", "config_dir"}
-    if asked or any(word.lstrip("+~").startswith(("hydra.", "hydra/")) for word in flags.overrides):
-        return through_hydra(verb, flags)
-    chosen = settings(verb, composed(verb, flags))
-    return report(figures_of(verb, chosen), chosen.output)
+    if flags.cfg:
+        return _show(verb, flags)
+    if flags.multirun:
+        return run_sweep(verb, flags)
+    settings = compose(verb, flags.overrides, flags.config_dir)
+    return report(figures_of(verb, settings), settings.output)

@@ -1,43 +1,82 @@
-"""What TAB may put after the words typed so far."""
+"""What TAB may put after the words typed so far, and the lines that teach a shell to ask for it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import is_dataclass
 from glob import escape
 from pathlib import Path
 
 from sintonia.cli.figures import say
-from sintonia.cli.overrides import PATH_KEYS
-from sintonia.cli.runs import flags_of, through_hydra
+from sintonia.cli.runs import flags_of
 from sintonia.config import VERBS
-from sintonia.errors import SintoniaError
+from sintonia.config.overrides import PATH_KEYS, config_groups, keys, kind_of, options
+from sintonia.errors import ConfigError, SintoniaError, unknown
+
+SCRIPTS = {
+    ("install", "bash"): """\
+# zsh: autoload -Uz bashcompinit && bashcompinit, before these lines.
+export COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
+_sintonia_complete() {
+  local IFS=$'\\n'
+  COMPREPLY=($(COMP_LINE="$COMP_LINE" sintonia -sc query=bash))
+}
+complete -o nospace -o default -F _sintonia_complete sintonia
+""",
+    ("uninstall", "bash"): """\
+unset -f _sintonia_complete
+complete -r sintonia
+""",
+    ("install", "fish"): """\
+function _sintonia_complete
+  env COMP_LINE=(commandline -cp) sintonia -sc query=fish
+end
+complete -c sintonia -x -a "(_sintonia_complete)"
+""",
+    ("uninstall", "fish"): """\
+complete -c sintonia -e
+functions -e _sintonia_complete
+""",
+}
+"""The lines to evaluate, by what is wanted and the shell; zsh reads bash's."""
 
 
 def complete(words: list[str]) -> None:
     """Print the words that may follow, or (`install=SHELL`) the lines that teach a shell to ask for them.
 
-    Hydra's script asks `sintonia -sc query=SHELL`, without the verb, and leaves what was typed in COMP_LINE:
-    verbs and file names are found here, the rest by Hydra. A query stays silent about errors: a prompt is no
-    place for them.
+    The lines call `sintonia -sc query=SHELL` and leave what was typed in COMP_LINE. A query stays silent about
+    errors: a prompt is no place for them.
+
+    Raises
+    ------
+    ConfigError
+        For a shell whose lines we do not have.
     """
-    if not any(word.startswith("query=") for word in words):
-        return through_hydra("train", flags_of("train", ["-sc", *words]))
-    done, last = _typed(os.environ.get("COMP_LINE", ""))
+    request, _, shell = (words[0] if len(words) == 1 else "").partition("=")
+    if request == "query":
+        return say("\n".join(_offered(os.environ.get("COMP_LINE", ""))))
+    if request not in ("install", "uninstall"):
+        raise ConfigError("Completion takes one word; write `sintonia -sc install=bash`, or install=fish.")
+    shells = [known for action, known in SCRIPTS if action == request]
+    if shell not in shells:
+        raise unknown("shell", shell, shells)
+    return say(SCRIPTS[request, shell])
+
+
+def _offered(line: str) -> list[str]:
+    """Return what may follow the line. Shells split it at spaces: what holds one cannot be offered whole."""
+    done, last = _typed(line)
     verbs = [*VERBS] if done[:1] == ["config"] else [*VERBS, "config"]
     done = done[1:] if done[:1] == ["config"] else done
-    key, equals, start = last.partition("=")
     if not done:
-        return _offer(verb for verb in verbs if verb.startswith(last))
-    if equals and key in PATH_KEYS:
-        folder, slash, name = start.rpartition("/")
-        beside = sorted(path.name for path in Path(folder + slash or ".").glob(f"{escape(name)}*"))
-        return _offer(f"{key}={folder}{slash}{found}" for found in beside)
+        return [verb for verb in verbs if verb.startswith(last)]
     if done[0] not in VERBS:
-        return None
-    os.environ["COMP_LINE"] = " ".join(["sintonia", *done[1:], last])
+        return []
+    config_dir = None
     with suppress(SintoniaError):
-        through_hydra(done[0], flags_of(done[0], ["-sc", *words]))
-    return None
+        config_dir = flags_of(done[0], done[1:]).config_dir
+    offered: Iterable[str] = _values(last, config_dir) if "=" in last else _names(done[0], last)
+    return [word for word in dict.fromkeys(offered) if word.startswith(last) and " " not in word]
 
 
 def _typed(line: str) -> tuple[list[str], str]:
@@ -46,6 +85,21 @@ def _typed(line: str) -> tuple[list[str], str]:
     return (words, "") if line.endswith(" ") or not words else (words[:-1], words[-1])
 
 
-def _offer(found: Iterable[str]) -> None:
-    # Shells split what is offered at spaces: a name that holds one cannot be offered whole.
-    say("\n".join(word for word in found if " " not in word))
+def _names(verb: str, start: str) -> Iterator[str]:
+    """Yield the groups and keys one level below the dots that are typed: `task=`, `task.`, `seed=`."""
+    sign = start[: len(start) - len(start.lstrip("+"))]
+    yield from (f"{sign}{group}=" for group in config_groups(verb))
+    for key in keys(VERBS[verb]):
+        if key.count(".") == start.count("."):
+            yield f"{sign}{key}{'.' if is_dataclass(kind_of(verb, key)) else '='}"
+
+
+def _values(last: str, config_dir: str | None) -> Iterator[str]:
+    """Yield the word with every value its key may take: files for a path, the options of a group."""
+    key, _, start = last.partition("=")
+    if key in PATH_KEYS:
+        folder, slash, name = start.rpartition("/")
+        beside = sorted(path.name for path in Path(folder + slash or ".").glob(f"{escape(name)}*"))
+        yield from (f"{key}={folder}{slash}{file}" for file in beside)
+    else:
+        yield from (f"{key}={option}" for option in options(key.lstrip("+"), config_dir))

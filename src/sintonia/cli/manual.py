@@ -1,15 +1,15 @@
 """The help pages, made from the YAML files and the dataclasses, so that they cannot say what is not so.
 
 A primary opens with comment lines: the first says what the verb does, the indented ones are commands to try;
-the comment after a key says what the key is for. Nothing here imports Hydra: help answers at once.
+the comment after a key says what the key is for. Help answers at once: nothing heavy is imported.
 """
 
 import re
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from sintonia.cli.overrides import config_groups, kind_of, options
 from sintonia.config import VERBS, conf_dir
+from sintonia.config.overrides import config_groups, kind_of, options
 
 _CONFIG = """sintonia config: print the settings a verb would run with; without a verb, all verbs and groups.
 
@@ -22,10 +22,11 @@ _FLAGS = """Flags
   -m                    sweep: a comma between values means one run each
   --config-dir DIR      read options from your own folder too, e.g. DIR/source/mine.yaml
   --help, --version     this page; the version
-  --cfg job, --info, --hydra-help and the other flags of Hydra work after a verb
+  --cfg job             print what the verb would be run with, as `sintonia config VERB` does
+  group=FILE.yaml       an option from a file of your own, e.g. source=my/shop.yaml
   output=json           figures as one JSON object, the last line of standard output
   Paths and names (list, out, key, workspace, source.root, tracking.uri) are taken as typed.
-  TAB completes after: eval "$(sintonia train -sc install=bash)"
+  TAB completes after: eval "$(sintonia -sc install=bash)", or install=fish
 """
 
 

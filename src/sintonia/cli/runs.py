@@ -1,104 +1,74 @@
-"""One run composed, or many by Hydra itself: flags, configurations, jobs, and Hydra's errors in plain words.
-
-A single run leaves no folders behind; sweeps, and whatever else bears a flag of Hydra, go through Hydra's own
-machinery, so that its sweepers, launchers and plugins work.
-"""
+"""One run, or the runs of a sweep: flags, settings, and what each run gave."""
 
 import io
 import logging
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sintonia.cli.figures import Figures, Run, report, say, table
-from sintonia.cli.overrides import for_hydra, quoted
-from sintonia.config import Settings, conf_dir, settings
-from sintonia.errors import ConfigError, InputError, SintoniaError, unknown
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from sintonia.config import Settings
+from sintonia.config.compose import compose, sweep
+from sintonia.errors import ConfigError, SintoniaError
 
 logger = logging.getLogger("sintonia")
 
-NO_HANDLERS = ("hydra/job_logging=none", "hydra/hydra_logging=none")
-NO_FOLDERS = ("hydra.run.dir=.", "hydra.output_subdir=null")
-"""Overrides that keep Hydra's log handlers away from ours, and its folders away from a single run."""
+INSTEAD = {
+    "--run": "leave it out: one run is what a verb does",
+    "--info": "write `sintonia config VERB ...`",
+    "--hydra-help": "write `sintonia VERB --help`",
+    "--config-path": "write --config-dir DIR",
+    "--config-name": "write experiment=NAME, with --config-dir for one of your own",
+    "--package": "leave it out",
+    "--experimental-rerun": "give the same words again",
+}
+"""Flags of Hydra that once worked after a verb, and what to do now."""
 
 
 def flags_of(verb: str, words: list[str]) -> Namespace:
-    """Return Hydra's flags and, under `overrides`, the other words, in any order."""
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            return _hydra_parser().parse_intermixed_args(words)
-    except SystemExit:
-        reason = said.getvalue().strip().rpartition("error: ")[2]
-        raise ConfigError(f"{reason.capitalize()}; see `sintonia {verb} --help`.") from None
-
-
-def _hydra_parser() -> ArgumentParser:
-    from unittest.mock import patch
-
-    from hydra._internal.utils import get_args_parser
-
-    # Python 3.14 reads a flag's help as it is added; one of Hydra 1.3's is not a text (hydra issue 3121).
-    with patch.object(ArgumentParser, "_check_help", lambda *_: None, create=True):
-        return get_args_parser()
-
-
-def composed(verb: str, flags: Namespace) -> "DictConfig":
-    """Return the verb's configuration with the overrides, the user's own folder of options included.
+    """Return the flags and, under `overrides`, the other words, in any order.
 
     Raises
     ------
     ConfigError
-        For what Hydra cannot read or find.
-    InputError
-        When `--config-dir` is no folder.
+        For a flag there is not, and for two that do not go together.
     """
-    from hydra import compose, initialize_config_dir
-
-    overrides = for_hydra(verb, flags.overrides)
-    if flags.config_dir is not None:
-        folder = Path(flags.config_dir).absolute()
-        if not folder.is_dir():
-            raise InputError(f"--config-dir {flags.config_dir} is no folder; looked for {folder}.")
-        overrides.append(f"hydra.searchpath=[{quoted(f'file://{folder}')}]")
-    with plain_errors(verb), initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return compose(verb, overrides)
-
-
-@contextmanager
-def plain_errors(verb: str) -> Iterator[None]:
-    """Turn what Hydra and OmegaConf object to into one line in the user's words."""
-    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-    from omegaconf.errors import OmegaConfBaseException
-
+    messages = io.StringIO()
     try:
-        yield
-    except MissingConfigException as error:
-        group, _, name = (error.missing_cfg_file or "").rpartition("/")
-        raise unknown(group or "configuration", name, error.options or []) from None
-    except OverrideParseException as error:
-        word = error.override.lstrip("+")
-        raise ConfigError(
-            f"Cannot read '{word}'; quote special characters, \"key='a, b'\", or list [a,b]."
-        ) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        reason = " ".join(str(error).split())
-        if reason.startswith("Ambiguous value"):
-            reason = f"Several values are a sweep: write `sintonia {verb} -m ...`; a list is written [a,b]."
-        raise ConfigError(reason) from None
+        with redirect_stderr(messages):
+            flags = _parser().parse_intermixed_args(words)
+    except SystemExit:
+        reason = messages.getvalue().strip().rpartition("error: ")[2]
+        raise ConfigError(f"{reason.capitalize()}; see `sintonia {verb} --help`.") from None
+    for flag, instead in INSTEAD.items():
+        if getattr(flags, flag.strip("-").replace("-", "_")) is not None:
+            raise ConfigError(f"There is no {flag} any more; {instead.replace('VERB', verb)}.")
+    if flags.cfg and flags.multirun:
+        raise ConfigError("Give one of --multirun and --cfg.")
+    return flags
 
 
-def figures_of(verb: str, chosen: Settings) -> Figures:
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="sintonia", add_help=False, allow_abbrev=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("-cd", "--config-dir")
+    parser.add_argument("-c", "--cfg", choices=["job"])
+    parser.add_argument("--resolve", action="store_true")
+    parser.add_argument("-sc", "--shell-completion", action="store_true")
+    short = {"--run": "-r", "--config-path": "-cp", "--config-name": "-cn", "--package": "-p", "--info": "-i"}
+    for flag in INSTEAD:
+        names = [name for name in (short.get(flag), flag) if name]
+        parser.add_argument(*names, nargs="?", const="", help=SUPPRESS)
+    return parser
+
+
+def figures_of(verb: str, settings: Settings) -> Figures:
     """Return what the verb gives for these settings."""
     from sintonia import pipelines
 
-    figures: Figures = getattr(pipelines, verb)(chosen)
+    figures: Figures = getattr(pipelines, verb)(settings)
     return figures
 
 
@@ -122,58 +92,48 @@ def speaking() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def through_hydra(verb: str, flags: Namespace) -> None:
-    """Do by Hydra what the flags ask; a sweep ends with a table of what its runs gave.
+def run_sweep(verb: str, flags: Namespace) -> None:
+    """Run every combination of the values, one after another, and end with a table of what the runs gave.
+
+    All are composed before the first runs, so that a wrong value costs no hours; a run that fails leaves the others
+    alone.
 
     Raises
     ------
     SintoniaError
-        For what Hydra cannot read or find, and the first that a run raised, when all runs are through.
+        For words that cannot be read or composed, and the first that a run raised, when all runs are through.
     """
-    from unittest.mock import patch
-
-    from hydra._internal.utils import _run_hydra
-    from hydra.version import setbase
-
-    asked = (flags.run, flags.multirun, flags.cfg, flags.info, flags.shell_completion)
-    if sum(map(bool, asked)) > 1 or (flags.resolve and not flags.cfg):
-        raise ConfigError("Give one of --run, --multirun, --cfg and --info; --resolve goes with --cfg.")
-    if not flags.shell_completion:
-        leave = NO_HANDLERS if flags.multirun else NO_HANDLERS + NO_FOLDERS
-        flags.overrides = [*leave, *for_hydra(verb, flags.overrides)]
-    setbase("1.3")
-    gave: list[Run] = []
+    runs = [
+        ([word.lstrip("+") for word in words], compose(verb, words, flags.config_dir))
+        for words in sweep(verb, flags.overrides, flags.config_dir)
+    ]
+    rows: list[Run] = []
+    first_error: Exception | None = None
     try:
-        # Hydra's completion script bears the name of the program.
-        with plain_errors(verb), patch.object(sys, "argv", ["sintonia"]):
-            _run_hydra(flags, _hydra_parser(), _job(verb, gave), str(conf_dir()), verb)
-    finally:
-        if len(gave) > 1:
-            say(table(gave))
-
-
-def _job(verb: str, gave: list[Run]) -> Callable[["DictConfig"], Figures]:
-    """Return the function Hydra calls for each run; it reports, and in text mode notes a row of the table."""
-
-    def job(composed: "DictConfig") -> Figures:
-        from hydra.core.hydra_config import HydraConfig
-
-        words = [word.lstrip("+") for word in HydraConfig.get().overrides.task]
-        chosen = settings(verb, composed)
-
-        def note(figures: Figures) -> None:
-            as_json = chosen.output == "json"
-            gave.extend([] if as_json else [(words, figures)])
-            report(figures | {"overrides": words} if as_json else figures, chosen.output)
-
-        with speaking():
+        for words, settings in runs:
             logger.info("Run: %s", " ".join(words))
             try:
-                figures = figures_of(verb, chosen)
-            except SintoniaError as error:
-                note({"error": str(error)})
-                raise
-            note(figures)
-        return figures
+                _run_one(verb, settings, words, rows)
+            except Exception as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+    finally:
+        if len(rows) > 1:
+            say(table(rows))
 
-    return job
+
+def _run_one(verb: str, settings: Settings, words: list[str], rows: list[Run]) -> None:
+    """Run once and report it, with its words in JSON, as a row of the table in text."""
+    failure: SintoniaError | None = None
+    try:
+        figures = figures_of(verb, settings)
+    except SintoniaError as error:
+        failure, figures = error, {"error": str(error)}
+    if settings.output == "json":
+        figures = figures | {"overrides": words}
+    else:
+        rows.append((words, figures))
+    report(figures, settings.output)
+    if failure is not None:
+        raise failure

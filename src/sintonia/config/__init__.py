@@ -1,7 +1,7 @@
 """Settings: YAML under `conf/` holds values, frozen dataclasses hold names, types and rules.
 
-Every configuration group is one dataclass, every verb one of `verbs`; `settings` is the single road from Hydra to
-dataclasses (OmegaConf stops there), and `convert` checks every name and type on it.
+Every configuration group is one dataclass, every verb one of `verbs`; `compose.compose` is the single road from words
+or mappings to dataclasses (Hydra and OmegaConf stop there), and `convert` checks every name and type on it.
 """
 
 import os
@@ -45,7 +45,7 @@ from sintonia.config.modelling import (
     TrainSettings,
 )
 from sintonia.config.rules import iso_time
-from sintonia.config.verbs import VERBS, DemoSettings, settings
+from sintonia.config.verbs import VERBS, DemoSettings
 from sintonia.errors import ConfigError
 
 __all__ = [
@@ -99,7 +99,6 @@ __all__ = [
     "conf_dir",
     "data_dir",
     "iso_time",
-    "settings",
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from sintonia.config.renamed import renamed_error
 from sintonia.errors import ConfigError, unknown
 
 MISSING = "???"
@@ -76,7 +77,8 @@ def _fill(kind: Any, value: Any, where: str, partial: bool) -> Any:  # noqa: ANN
     hints = get_type_hints(kind)
     for key in value:
         if key not in hints:
-            raise unknown("key", f"{prefix}{key}", [prefix + name for name in hints])
+            full = f"{prefix}{key}"
+            raise renamed_error(full, value[key]) or unknown("key", full, [prefix + name for name in hints])
     return kind(**{key: convert(hints[key], item, prefix + key, partial) for key, item in value.items()})
 
 

@@ -4,14 +4,18 @@ Hydra's grammar gives commas, parentheses, quotes and `${` a meaning of their ow
 once more; a file name must pass both as it was typed.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sintonia.config import VERBS, conf_dir
+from sintonia.config import conf_dir
+from sintonia.config.renamed import renamed_error
+from sintonia.config.verbs import VERBS
 from sintonia.errors import ConfigError, unknown
 
 FREE_TEXT_KEYS = (
@@ -96,10 +100,19 @@ def quoted(text: str) -> str:
     """
     if text in ("null", "???"):
         return text
-    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
-    return (
-        "'" + re.sub(r"(\\*)('|\Z)", lambda found: found[1] * 2 + (r"\'" if found[2] else ""), literal) + "'"
-    )
+    escaped = re.sub(r"(\\*)('|\Z)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), literal(text))
+    return f"'{escaped}'"
+
+
+def literal(text: str) -> str:
+    r"""Return the text so that OmegaConf gives it back unchanged: `${` in it is no reference to a key.
+
+    Examples
+    --------
+    >>> print(literal("dall'${x}"))
+    dall'\${x}
+    """
+    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
 
 
 def config_groups(verb: str) -> dict[str, str | None]:
@@ -108,13 +121,44 @@ def config_groups(verb: str) -> dict[str, str | None]:
     A group that is used under other keys than its own bears them: `task@tasks.churn`.
     """
     text = (conf_dir() / f"{verb}.yaml").read_text(encoding="utf-8")
-    found = re.findall(r"^  - (\w+(?:@[\w.]+)?): (\S+)", text, re.MULTILINE)
-    return {group: None if option == "null" else option for group, option in found}
+    defaults = re.findall(r"^  - (\w+(?:@[\w.]+)?): (\S+)", text, re.MULTILINE)
+    return {group: None if option == "null" else option for group, option in defaults}
 
 
-def options(group: str) -> list[str]:
-    """Return the options that ship for a group, sorted."""
-    return sorted(path.stem for path in (conf_dir() / group.partition("@")[0]).glob("*.yaml"))
+def options(group: str, config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """Return the options that ship for a group, and those of a folder of the user's own, sorted."""
+    folders = [conf_dir(), *([] if config_dir is None else [Path(config_dir).expanduser()])]
+    name = group.partition("@")[0]
+    return sorted({path.stem for folder in folders for path in (folder / name).glob("*.yaml")})
+
+
+@dataclass(frozen=True)
+class GroupChoice:
+    """An option chosen for a group: `+` or nothing before it, the group with its package, the option's name."""
+
+    sign: str
+    group: str
+    option: str
+
+
+def group_choice(verb: str, word: str) -> GroupChoice | None:
+    """Return which option the word chooses, quotes around it taken off, or None when it chooses none.
+
+    Examples
+    --------
+    >>> group_choice("train", "task=churn")
+    GroupChoice(sign='', group='task', option='churn')
+    >>> group_choice("train", "seed=7") is None
+    True
+    """
+    match = _OVERRIDE.fullmatch(word)
+    if match is None or match["sign"] == "~" or match["value"] is None:
+        return None
+    group = match["key"] + (match["package"] or "")
+    value = match["value"]
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        value = value[1:-1]
+    return GroupChoice(match["sign"], group, value) if group in config_groups(verb) else None
 
 
 def keys(kind: type[Any], prefix: str = "") -> Iterator[str]:
@@ -125,13 +169,13 @@ def keys(kind: type[Any], prefix: str = "") -> Iterator[str]:
             yield from keys(inner, f"{prefix}{name}.")
 
 
-def kind_of(verb: str, key: str) -> Any:  # noqa: ANN401
-    """Return the type of the value a key of the verb holds.
+def kind_of(verb: str, key: str, value: object = None) -> Any:  # noqa: ANN401
+    """Return the type of the value a key of the verb holds; `value` is what was to be set, for the message.
 
     Raises
     ------
     ConfigError
-        With the nearest right name, when the verb has no such key.
+        With its name of today, or the nearest right one, when the verb has no such key.
 
     Examples
     --------
@@ -147,7 +191,7 @@ def kind_of(verb: str, key: str) -> Any:  # noqa: ANN401
             names = get_type_hints(kind) if is_dataclass(kind) else {}
             if part not in names:
                 right = [parent + name for name in names] or [parent[:-1]]
-                raise unknown(
+                raise renamed_error(key, value) or unknown(
                     "key", key, right if parent else [*right, *config_groups(verb), *_same_ending(verb, key)]
                 )
             kind = names[part]
@@ -169,12 +213,12 @@ def for_hydra(verb: str, typed: Sequence[str]) -> list[str]:
     """Return the overrides as Hydra should read them: known keys set or added alike, free text quoted.
 
     Hydra asks for `+` before a key that a YAML file leaves out; here the dataclasses say what exists, so
-    `key=`, `+key=` and `++key=` mean the same. Overrides of Hydra's own configuration pass as they are.
+    `key=`, `+key=` and `++key=` mean the same.
 
     Raises
     ------
     ConfigError
-        For a word that is no override, and for a key or group the verb does not have.
+        For a word that is no override, for a key or group the verb does not have, and for Hydra's own keys.
 
     Examples
     --------
@@ -185,16 +229,22 @@ def for_hydra(verb: str, typed: Sequence[str]) -> list[str]:
 
 
 def _for_hydra(verb: str, word: str) -> str:
-    found = _OVERRIDE.fullmatch(word)
-    if found is None or not found["key"] or (found["given"] is None and found["sign"] != "~"):
+    match = _OVERRIDE.fullmatch(word)
+    if match is None or not match["key"] or (match["given"] is None and match["sign"] != "~"):
         example = "list=customers.csv" if verb == "score" else "output=json"
         raise ConfigError(f"Cannot read '{word}'; write key=value, for example {example}.")
-    key = found["key"]
-    package = found["package"] or ""
-    if re.match(r"hydra[./]", key) or key + package in config_groups(verb):
+    key = match["key"]
+    package = match["package"] or ""
+    if re.match(r"hydra[./]", key):
+        raise ConfigError(
+            f"'{word}' is a setting of Hydra's, which sintonia does not use: runs leave no folders, and those of a "
+            "sweep follow one another. Leave it out."
+        )
+    if key + package in config_groups(verb):
+        # Hydra cannot override an option by none, but can take the group away.
+        return f"~{key}{package}" if match["value"] == "null" else word
+    kind_of(verb, key, match["value"])
+    if match["sign"] == "~":
         return word
-    kind_of(verb, key)
-    if found["sign"] == "~":
-        return word
-    value = quoted(found["value"]) if is_free_text(key) else found["value"]
+    value = quoted(match["value"]) if is_free_text(key) else match["value"]
     return f"++{key}{package}={value}"

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from sintonia.cli.overrides import (
+from sintonia.config import VERBS
+from sintonia.config.overrides import (
     FREE_TEXT_KEYS,
     config_groups,
     for_hydra,
@@ -16,7 +17,6 @@ from sintonia.cli.overrides import (
     options,
     quoted,
 )
-from sintonia.config import VERBS
 from sintonia.errors import ConfigError
 
 HARD = st.text(alphabet=st.sampled_from("\\'\"${}[]() ,=:~+é\n\ta"), max_size=12)
@@ -63,14 +63,8 @@ def test_null_takes_a_free_text_away():
     assert for_hydra("score", ["out=null"]) == ["++out=null"]
 
 
-def test_groups_deletions_and_hydra_s_own_keys_pass_as_they_are():
-    words = [
-        "source=complete_journey",
-        "~tracking.uri",
-        "hydra.verbose=true",
-        "hydra/launcher=basic",
-        "+experiment=x",
-    ]
+def test_groups_and_deletions_pass_as_they_are():
+    words = ["source=complete_journey", "~tracking.uri", "+experiment=x"]
     assert for_hydra("train", words) == words
 
 
@@ -98,6 +92,8 @@ def test_expressions_of_a_silo_are_free_text():
             "Cannot read 'customers.csv'; write key=value, for example list=customers.csv.",
         ),
         ("train", "=3", "Cannot read '=3'"),
+        ("train", "hydra/launcher=basic", "'hydra/launcher=basic' is a setting of Hydra's"),
+        ("train", "hydra.verbose=true", "'hydra.verbose=true' is a setting of Hydra's"),
         ("train", "", "Cannot read ''"),
     ],
 )
