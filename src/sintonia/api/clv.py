@@ -59,7 +59,9 @@ class _PurchaseModel:
     def _repeats(self, customers: Any) -> Repeats:  # noqa: ANN401
         frequency, recency, age = _columns(customers, "frequency", "recency", "T")
         if (recency > age).any():
-            raise InputError(f"{int((recency > age).sum())} customers have recency > T; recency runs from the first purchase.")
+            raise InputError(
+                f"{int((recency > age).sum())} customers have recency > T; recency runs from the first purchase."
+            )
         days = DAYS[self.time_unit]
         return Repeats(frequency, recency * days, age * days, np.zeros(len(age)))
 
@@ -184,7 +186,9 @@ class GammaGamma:
         assert fit is not None
         self.p_, self.q_, self.gamma_ = self.model_.p, self.model_.q, self.model_.gamma_cents
         self.log_likelihood_ = fit.log_likelihood
-        self.standard_errors_ = {name.removesuffix("_cents"): error for name, error in fit.standard_errors.items()}
+        self.standard_errors_ = {
+            name.removesuffix("_cents"): error for name, error in fit.standard_errors.items()
+        }
         return self
 
     def predict(self, customers: Any) -> Floats:  # noqa: ANN401
@@ -212,6 +216,8 @@ def _columns(customers: Any, *names: str) -> list[Floats]:  # noqa: ANN401
         except (ValueError, TypeError, NotImplementedError):
             raise InputError(f"The column '{name}' is {table[name].type}; give numbers.") from None
         if not (values >= 0).all():
-            raise InputError(f"The column '{name}' has missing or negative values; leave these customers out.")
+            raise InputError(
+                f"The column '{name}' has missing or negative values; leave these customers out."
+            )
         columns.append(values)
     return columns

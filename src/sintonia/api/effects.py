@@ -116,7 +116,9 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 f"X has {len(values)} rows, action {len(done)}, reward {len(rewards)}; give one of each per decision."
             )
         if self.reference not in done:
-            raise InputError(f"No decision has the reference '{self.reference}'; {hint(self.reference, done)}")
+            raise InputError(
+                f"No decision has the reference '{self.reference}'; {hint(self.reference, done)}"
+            )
         others = sorted(set(done) - {self.reference})
         actions = [self.reference, *others]
         index = {name: at for at, name in enumerate(actions)}
@@ -127,7 +129,7 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         config = self._config()
         if logging_propensity is None:
             policy = estimate_logging(
-                values, taken, (who, np.zeros(len(done), np.int64)), tuple(inside), 0.01, self.seed
+                values, taken, (np.zeros(len(done), np.int64), who), tuple(inside), 0.01, self.seed
             )
             propensities = policy.propensities
             logger.warning("%s", policy.warning)
@@ -167,7 +169,9 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
                 raise InputError(f"X has no column '{missing[0]}'; {hint(missing[0], names)}")
             values = values[:, [names.index(name) for name in known]]
         if values.shape[1] != self.n_features_in_:
-            raise InputError(f"X has {values.shape[1]} features; the effects were learned from {self.n_features_in_}.")
+            raise InputError(
+                f"X has {values.shape[1]} features; the effects were learned from {self.n_features_in_}."
+            )
         return values
 
     def _config(self) -> ModelConfig:
@@ -191,7 +195,9 @@ def _propensities(given: Floats, taken: Ints, actions: Sequence[str]) -> Floats:
     if given.shape == shape:
         return given
     if given.shape != shape[:1]:
-        raise InputError(f"`logging_propensity` has shape {given.shape}; give {shape}, or ({shape[0]},) of what was done.")
+        raise InputError(
+            f"`logging_propensity` has shape {given.shape}; give {shape}, or ({shape[0]},) of what was done."
+        )
     rows = np.arange(len(taken))
     propensities = np.empty(shape)
     if len(actions) == 2:

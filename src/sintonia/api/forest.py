@@ -82,5 +82,7 @@ class ForestExplainer:
             matrix, names = to_matrix(x)
             matrix = matrix.astype(np.float64) if names is None else matrix
         if matrix.ndim != 2 or matrix.shape[1] != len(self.feature_names):
-            raise InputError(f"X has shape {matrix.shape}; the model reads {len(self.feature_names)} features.")
+            raise InputError(
+                f"X has shape {matrix.shape}; the model reads {len(self.feature_names)} features."
+            )
         return matrix

@@ -84,7 +84,9 @@ def to_matrix(x: Any, argument: str = "X") -> "tuple[NDArray[np.float32], list[s
         return np.column_stack(columns) if columns else np.zeros((len(table), 0), np.float32), names
     matrix = np.asarray(x, np.float32)
     if matrix.ndim != 2:
-        raise InputError(f"`{argument}` has shape {matrix.shape}; give one row per decision, one column per feature.")
+        raise InputError(
+            f"`{argument}` has shape {matrix.shape}; give one row per decision, one column per feature."
+        )
     return matrix, names
 
 
@@ -148,7 +150,9 @@ def interactions_history(frame: Any) -> History:  # noqa: ANN401  any data frame
     columns["known_at"] = pc.coalesce(columns["known_at"], columns["occurred_at"])
     for name in (*REQUIRED, "interaction_id"):
         if columns[name].null_count:
-            raise InputError(f"{columns[name].null_count} interactions have no '{name}'; every row needs one.")
+            raise InputError(
+                f"{columns[name].null_count} interactions have no '{name}'; every row needs one."
+            )
     _refuse_unknown(columns["kind"], "kind", KINDS)
     _refuse_unknown(columns["channel"], "channel", CHANNELS)
     made = pa.table(columns, schema=schema)
@@ -177,7 +181,9 @@ def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  
             if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
                 values = _times(values)
             if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-                values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(pa.timestamp(values.type.unit))
+                values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(
+                    pa.timestamp(values.type.unit)
+                )
             return values.cast(kind, safe=False)
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), None, values)
@@ -210,5 +216,3 @@ def _refuse_unknown(values: Any, name: str, known: tuple[str, ...]) -> None:  # 
     for value in sorted(value for value in pc.unique(values).to_pylist() if value is not None):
         if value not in known:
             raise InputError(f"Unknown {name} '{value}' in the interactions; {hint(value, known)}")
-
-

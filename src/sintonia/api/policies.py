@@ -103,12 +103,17 @@ def policy_value(
     if not done:
         raise InputError("The log is empty; give at least one decision.")
     reward, propensity = (
-        np.asarray(table[name].cast("float64").to_numpy(), np.float64) for name in ("reward", "logging_propensity")
+        np.asarray(table[name].cast("float64").to_numpy(), np.float64)
+        for name in ("reward", "logging_propensity")
     )
     if not np.isfinite(reward).all():
-        raise InputError("A reward is missing or infinite; leave out decisions whose reward is not known yet.")
+        raise InputError(
+            "A reward is missing or infinite; leave out decisions whose reward is not known yet."
+        )
     if not ((propensity > 0) & (propensity <= 1 + TOLERANCE)).all():
-        raise InputError("A logging_propensity is missing or not in (0, 1]; give the probability of the logged action.")
+        raise InputError(
+            "A logging_propensity is missing or not in (0, 1]; give the probability of the logged action."
+        )
     taken = _indices(done, names)
     chosen = policy(log) if callable(policy) else policy
     probabilities = _probabilities(chosen, len(done), names)
@@ -148,7 +153,9 @@ def _probabilities(policy: Any, n: int, names: Sequence[str]) -> Floats:  # noqa
     values = np.asarray(policy)
     if values.ndim == 1:
         if len(values) != n:
-            raise InputError(f"The policy chose {len(values)} actions for {n} decisions; give one per decision.")
+            raise InputError(
+                f"The policy chose {len(values)} actions for {n} decisions; give one per decision."
+            )
         return np.asarray(np.eye(len(names))[_indices([str(value) for value in values], names)])
     matrix = _matrix(policy, "policy", n, names)
     if (matrix < -TOLERANCE).any() or not np.allclose(matrix.sum(axis=1), 1, atol=TOLERANCE):
