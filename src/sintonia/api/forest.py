@@ -44,7 +44,8 @@ class ForestExplainer:
             raise InputError(f"`booster` is a {type(booster).__name__}; give a LightGBM Booster.")
         if booster.num_model_per_iteration() != 1:
             raise InputError(
-                f"The booster has {booster.num_model_per_iteration()} scores per row; explain one class against the rest."
+                f"The booster has {booster.num_model_per_iteration()} scores per row; "
+                "explain a model of one class against the rest."
             )
         self.booster, self.n_threads = booster, n_threads
         self.feature_names: list[str] = list(booster.feature_name())

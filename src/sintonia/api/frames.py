@@ -11,7 +11,6 @@ from sintonia.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -37,7 +36,14 @@ def to_arrow(frame: Any, argument: str = "frame") -> "pa.Table":  # noqa: ANN401
             f"`{argument}` is a {type(frame).__name__}; give a pandas, Polars or Arrow data frame."
         ) from None
     try:
-        table: pa.Table = wrapped.to_arrow()
+        # Arrow's reading of pandas columns with a zone warns of pandas 3.1; in UTC without a zone they mean the same.
+        zoned = [
+            name
+            for name, kind in wrapped.schema.items()
+            if isinstance(kind, nw.Datetime) and kind.time_zone is not None
+        ]
+        utc = (nw.col(name).dt.convert_time_zone("UTC").dt.replace_time_zone(None) for name in zoned)
+        table: pa.Table = wrapped.with_columns(*utc).to_arrow()
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -70,7 +76,7 @@ def to_matrix(x: Any, argument: str = "X") -> "tuple[NDArray[np.float32], list[s
     import numpy as np
 
     names = None
-    if not isinstance(x, np.ndarray) and hasattr(x, "columns") or hasattr(x, "column_names"):
+    if hasattr(x, "columns") or hasattr(x, "column_names"):
         table = to_arrow(x, argument)
         names = table.column_names
         columns = []
