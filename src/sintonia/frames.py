@@ -56,7 +56,7 @@ def history_of(frame: "pd.DataFrame") -> History:
     if whose is not None:
         parts = {name: frame[whose == name] for name in TABLES}
     tables = {name: _table(parts[name], contract) for name, contract in TABLES.items()}
-    tables["interactions"] = _opened(tables["interactions"])
+    tables["interactions"] = with_openings(tables["interactions"])
     sorted_ = {
         name: made.sort_by([(key, "ascending") for key in TABLES[name].order])
         for name, made in tables.items()
@@ -114,7 +114,7 @@ def _array(column: "pd.Series[Any]", kind: "pa.DataType", sql_type: str) -> "pa.
         raise InputError(f"The column '{column.name}' cannot be read as {kind}: {reason}.") from None
 
 
-def _opened(interactions: "pa.Table") -> "pa.Table":
+def with_openings(interactions: "pa.Table") -> "pa.Table":
     """Return the interactions with `opens_thread` found where a frame did not say it."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -3,7 +3,7 @@
 from sintonia.features.described import as_csv, described
 from sintonia.features.families import Frame, catalogue
 from sintonia.features.fitted import Fitted
-from sintonia.features.fitting import fit
+from sintonia.features.fitting import fit, fit_history
 from sintonia.features.measures import Feature
 from sintonia.features.plan import Plan, plan
 from sintonia.features.table import columns_read, compute, compute_features, feature_names
@@ -23,5 +23,6 @@ __all__ = [
     "described",
     "feature_names",
     "fit",
+    "fit_history",
     "plan",
 ]

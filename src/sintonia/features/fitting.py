@@ -12,6 +12,8 @@ from sintonia.features import people
 from sintonia.features.families.response import brand_rates
 from sintonia.features.fitted import Fitted
 from sintonia.features.measures import LABELS
+from sintonia.features.tables import History
+from sintonia.schema import MERGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +44,24 @@ def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
     if "prior" in config.families:
         bought = (store.read_bucket(path, columns=PURCHASE_COLUMNS) for path in store.buckets)
         prior = people.behavioural_prior(bought, store.read_merges(), until)
+    return replace(fitted, levels=levels, prior=prior)
+
+
+def fit_history(config: FeaturesConfig, history: History, until: datetime) -> Fitted:
+    """Return `fit` of whole customers without a store, of whom none became part of another."""
+    import pyarrow as pa
+
+    interactions = history.interactions
+    if isinstance(interactions, pa.RecordBatch):
+        interactions = pa.Table.from_batches([interactions])
+    fitted = fit_tables(config, [interactions], until)
+    levels, prior = dict(fitted.levels), None
+    if "profile" in config.families and history.attributes is not None:
+        levels |= people.attribute_levels([history.attributes], until, config.top_k)
+    if "identity" in config.families and history.links is not None:
+        levels |= people.link_levels([history.links], until)
+    if "prior" in config.families:
+        prior = people.behavioural_prior([interactions], MERGES.arrow().empty_table(), until)
     return replace(fitted, levels=levels, prior=prior)
 
 

@@ -1,0 +1,80 @@
+"""A workspace builds from frames what it builds from files, and trains, scores and explains."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sintonia as sn
+from brand import build_brand
+from sintonia.interactions import open_store
+
+SOURCE = """
+name: shop
+silos:
+  events:
+    path: events.parquet
+    format: parquet
+    occurred_at: at
+    known_at: known
+    identifiers: {card: card}
+    interactions: {thread_id: row, amount: price, kind: kind, channel: channel}
+"""
+SMALL = {
+    "every_days": 14,
+    "snapshots": 12,
+    "valid_snapshots": 1,
+    "test_snapshots": 2,
+    "history_days": 56,
+    "folds": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("brand")
+    build_brand(folder)
+    return pd.read_csv(folder / "events.csv", dtype={"card": str, "row": str}, parse_dates=["at", "known"])
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, orders):
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "shop.yaml").write_text(SOURCE)
+    shop = sn.Workspace(folder / "workspace")
+    shop.build(folder / "shop.yaml", frames={"events": orders}, identity="deterministic")
+    return shop
+
+
+def test_a_build_from_frames_is_that_from_files(shop, orders, tmp_path):
+    orders.to_parquet(tmp_path / "events.parquet", index=False)
+    (tmp_path / "shop.yaml").write_text(SOURCE)
+    other = sn.Workspace(tmp_path / "workspace")
+    other.build(tmp_path / "shop.yaml", identity="deterministic", **{"source.root": str(tmp_path)})
+    assert open_store(other.path).fingerprint == open_store(shop.path).fingerprint
+
+
+def test_features_are_fitted_at_the_first_date(shop):
+    both = shop.features(as_of=["2025-06-01", "2025-09-01"], families=["rfm", "rhythm"])
+    first = shop.features(as_of="2025-06-01", families=["rfm", "rhythm"])
+    rows = both["as_of"] == pd.Timestamp("2025-06-01")
+    pd.testing.assert_frame_equal(both[rows].reset_index(drop=True), first)
+
+
+def test_a_run_shows_its_metrics_and_its_model_scores_a_frame(shop, orders):
+    task = {"active_days": 56, "horizon_days": 28, "class_rows": 20}
+    model = {"num_leaves": 7, "max_trees": 30, "min_data_in_leaf": 20, "threads": 1}
+    run = shop.train("churn", features="basic", task_settings=task, model=model, split=SMALL)
+    assert 0 < run.metrics["roc_auc"] < 1
+    assert run.shap().values.shape[1] > 10
+    assert Path(run.page()).read_text().startswith("<!")
+    frame = pd.DataFrame({"card": orders["card"].unique()[:20]}, index=np.arange(20) + 5)
+    scored = shop.score(frame, tasks=["churn"], key="card")
+    assert scored.index.equals(frame.index)
+    assert scored["churn_propensity"].dropna().between(0, 1).all()
+
+
+def test_frames_that_do_not_fit_the_source_are_refused(shop, orders):
+    with pytest.raises(sn.SintoniaError, match="Unknown silo 'event'; did you mean 'events'"):
+        shop.build(shop.path.parent / "shop.yaml", frames={"event": orders})
