@@ -15,7 +15,7 @@ training_set reference profit metrics propensity_metrics amount_metrics estimate
 model tuning baselines evaluation check uplift saved_models predictions runs registry run_files comparison pyfunc drift
 expectation scoring decision explain attributes explained_sample what_if stability drift_report
 effect_contributions reasons review approval gate policy_gate promotion evidence lists summaries pipelines cli
-notebook __main__
+api __main__
 """
 LAYERS = FLOW.split()
 HEAVY = {

@@ -111,8 +111,9 @@ class Workspace:
             threads = settings.engine.threads
             parts.append(compute(history, as_ofs, settings.features, fitted, threads).to_pandas())
         table = pd.concat(parts, ignore_index=True)
-        merges = store.read_merges().to_pandas().set_index("customer_id")["merged_at"]
-        merged_at = table["customer_id"].map(merges).astype("datetime64[us]")
+        merges = store.read_merges()
+        moments = dict(zip(merges["customer_id"].to_pylist(), merges["merged_at"].to_pylist(), strict=True))
+        merged_at = pd.to_datetime(pd.Series([moments.get(customer) for customer in table["customer_id"]]))
         table = table[~(merged_at <= table["as_of"])]
         return table.sort_values(["customer_id", "as_of"], ignore_index=True)
 
