@@ -115,7 +115,8 @@ class Workspace:
         moments = dict(zip(merges["customer_id"].to_pylist(), merges["merged_at"].to_pylist(), strict=True))
         merged_at = pd.to_datetime(pd.Series([moments.get(customer) for customer in table["customer_id"]]))
         table = table[~(merged_at <= table["as_of"])]
-        return table.sort_values(["customer_id", "as_of"], ignore_index=True)
+        ordered: pd.DataFrame = table.sort_values(["customer_id", "as_of"], ignore_index=True)
+        return ordered
 
     def train(self, task: str = "churn", **settings: Any) -> Run:  # noqa: ANN401
         """Return the run of a task's model: trained, judged out of time and registered as candidate.
