@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from builder import build_store
-from sintonia.config import FeaturesConfig, ModelConfig, SiloConfig, SplitConfig, TaskConfig
+from sintonia.core.config import FeaturesConfig, ModelConfig, SiloConfig, SplitConfig, TaskConfig
+from sintonia.data.store import Store
 from sintonia.features import Fitted, catalogue
-from sintonia.interactions import Store
 
 START, DAYS = datetime(2025, 1, 1), 300
 SILO = SiloConfig(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sintonia.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
-from sintonia.interactions import Store, open_store
-from sintonia.pipelines import build
+from sintonia.api.pipelines import build
+from sintonia.core.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
+from sintonia.data.store import Store, open_store
 
 
 def build_store(

@@ -2,9 +2,9 @@
 
 import pyarrow.parquet as pq
 
-from sintonia.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
-from sintonia.interactions import open_store
-from sintonia.pipelines import build
+from sintonia.api.pipelines import build
+from sintonia.core.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
+from sintonia.data.store import open_store
 
 FIELDS = ("first_name", "last_name", "sex", "birth_date", "email", "phone", "street", "city")
 CRM = SiloConfig(

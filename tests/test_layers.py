@@ -1,4 +1,7 @@
-"""Data flows one way: a module imports only from modules above it in this list."""
+"""The house: wings in one direction. A wing imports only from wings before it, and so do the rooms of three wings.
+
+Every module has a test file at its place under `tests/`, or is named in `TESTED_ELSEWHERE` with where it is tested.
+"""
 
 import ast
 import sys
@@ -7,17 +10,29 @@ from functools import cache
 from pathlib import Path
 from subprocess import run
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "sintonia"
-FLOW = """
-errors own_code arrays intervals schema config provenance progress pages engine compiled memory timeline synthetic
-sources consent identity interactions pseudonyms erasure behaviour features held tasks sufficiency frames
-training_set reference profit metrics propensity_metrics amount_metrics estimates segments calibration forest
-model tuning baselines evaluation check uplift saved_models predictions runs registry run_files comparison pyfunc drift
-expectation scoring decision explain attributes explained_sample what_if stability drift_report
-effect_contributions reasons review approval gate policy_gate promotion evidence lists summaries pipelines cli
-api __main__
-"""
-LAYERS = FLOW.split()
+TESTS = Path(__file__).resolve().parent
+SOURCE = TESTS.parent / "src" / "sintonia"
+WINGS = [
+    "core", "synthetic", "data", "features", "training", "explain", "evaluation", "uplift", "registry", "serving",
+    "review", "api", "cli",
+]  # fmt: skip
+ROOMS = {
+    "data": ["sources", "consent", "identity", "store", "privacy"],
+    "features": [
+        "sql",
+        "measures",
+        "combine",
+        "kernel",
+        "history",
+        "clv",
+        "fitted",
+        "families",
+        "fitting",
+        "table",
+        "cache",
+    ],
+    "serving": ["scoring", "expectation", "decisions", "lists"],
+}
 HEAVY = {
     "duckdb",
     "hydra",
@@ -31,6 +46,7 @@ HEAVY = {
     "shap",
     "sklearn",
 }
+TESTED_ELSEWHERE: dict[str, str] = {}
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -48,51 +64,84 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 @cache
-def _edges() -> list[tuple[str, str, str]]:
-    """(file, its layer, what it imports) of the whole package."""
-    files = [path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py"))]
-    return [
-        (str(file), file.parts[0].removesuffix(".py"), name)
-        for file in files
-        for name in _imports(SOURCE / file)
-    ]
+def _edges() -> list[tuple[Path, str]]:
+    """(file, what it imports) of the whole package."""
+    files = sorted(SOURCE.rglob("*.py"))
+    return [(file.relative_to(SOURCE), name) for file in files for name in _imports(file)]
 
 
-def test_every_module_has_its_place_in_the_list():
-    modules = ({layer for _, layer, _ in _edges()} | {path.stem for path in SOURCE.glob("*.py")}) - {
-        "__init__"
+def _upward(order: list[str], depth: int, within: str = "") -> list[str]:
+    """Imports against the order of the names at a depth of the package; names out of the order do not count."""
+    against = []
+    for file, name in _edges():
+        origin = file.with_suffix("").parts
+        imported = name.split(".")[1:]
+        if name.split(".")[0] != "sintonia" or len(imported) <= depth or len(origin) <= depth:
+            continue
+        if within and (origin[0] != within or imported[0] != within):
+            continue
+        here, there = origin[depth], imported[depth]
+        if here in order and there in order and order.index(there) > order.index(here):
+            against.append(f"{file} imports {name}")
+    return against
+
+
+def test_the_package_has_the_wings_and_nothing_beside_them():
+    rooms = {
+        path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
-    assert modules <= set(LAYERS)
+    assert rooms - {"__init__", "__main__"} == set(WINGS)
 
 
-def test_a_module_imports_only_from_modules_above_it():
-    ours = [
-        (path, layer, name.split(".")[1]) for path, layer, name in _edges() if name.startswith("sintonia.")
-    ]
-    upward = [
-        f"{path} imports {other}"
-        for path, layer, other in ours
-        if other in LAYERS and other != layer and LAYERS.index(other) > LAYERS.index(layer)
-    ]
-    assert upward == []
+def test_a_wing_imports_only_from_wings_before_it():
+    assert _upward(WINGS, depth=0) == []
+
+
+def test_a_room_of_a_wing_imports_only_from_rooms_before_it():
+    assert {wing: _upward(rooms, depth=1, within=wing) for wing, rooms in ROOMS.items()} == {
+        key: [] for key in ROOMS
+    }
 
 
 def test_features_and_tasks_never_import_each_other():
-    ours = {(layer, name.split(".")[1]) for _, layer, name in _edges() if name.startswith("sintonia.")}
-    assert not {("features", "tasks"), ("tasks", "features")} & ours
+    pairs = {(file.parts[:2], tuple(name.split(".")[1:3])) for file, name in _edges()}
+    assert not [file for file, name in pairs if file[0] == "features" and name[:1] == ("training",)]
+    assert not [file for file, name in pairs if file == ("training", "tasks") and name[:1] == ("features",)]
 
 
-def test_only_the_composition_of_settings_imports_hydra():
-    users = {file for file, _, name in _edges() if name.split(".")[0] in ("hydra", "omegaconf")}
-    assert users == {"config/compose.py"}
+def test_hydra_is_known_to_the_composing_of_settings_and_to_the_command_line_alone():
+    users = {file.as_posix() for file, name in _edges() if name.split(".")[0] in ("hydra", "omegaconf")}
+    assert {user for user in users if not user.startswith("cli/")} <= {"core/config/compose.py"}
 
 
-def test_nothing_imports_what_hydra_keeps_to_itself():
-    names = {name for _, _, name in _edges() if name.startswith(("hydra.", "unittest"))}
-    assert not {name for name in names if "._" in name or name.startswith("unittest")}
+def test_mlflow_is_known_to_the_registry_alone():
+    assert {file.parts[0] for file, name in _edges() if name.split(".")[0] == "mlflow"} == {"registry"}
 
 
-def test_the_command_line_loads_nothing_heavy_until_a_verb_runs():
-    code = "import sys, sintonia.cli, sintonia.cli.manual, sintonia.cli.completion; print(*sys.modules)"
+def test_the_command_line_and_the_python_door_load_nothing_heavy_until_they_are_used():
+    code = "import sys, sintonia, sintonia.cli, sintonia.cli.manual; print(*sys.modules)"
     loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+def test_every_module_has_its_test_file_or_says_where_it_is_tested():
+    modules = {path.relative_to(SOURCE) for path in SOURCE.rglob("*.py") if not path.stem.startswith("__")}
+    without = {
+        module.as_posix()
+        for module in modules
+        if not (TESTS / module.parent / f"test_{module.name}").is_file()
+    }
+    assert without == set(TESTED_ELSEWHERE)
+    assert {place for place in TESTED_ELSEWHERE.values() if not (TESTS / place).exists()} == set()
+
+
+def test_no_test_imports_a_private_name_of_another_test():
+    private = [
+        f"{path.relative_to(TESTS)} imports {name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in _imports(path)
+        if name.split(".")[0] != "sintonia"
+        and (TESTS / name.split(".")[0]).with_suffix(".py").exists() | (TESTS / name.split(".")[0]).is_dir()
+        and name.rpartition(".")[2].startswith("_")
+    ]
+    assert private == []

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from builder import build_store
 from registrations import FIELDS, crosswalk, person, write_crm
-from sintonia.config import FeaturesConfig, IdentityConfig, SiloConfig, TaskConfig
+from sintonia.core.config import FeaturesConfig, IdentityConfig, SiloConfig, TaskConfig
+from sintonia.data.store import open_store
 from sintonia.features import catalogue, fit
-from sintonia.interactions import open_store
-from sintonia.training_set import assemble
+from sintonia.training.dataset import assemble
 
 START = datetime(2025, 1, 1)
 AS_OF = START + timedelta(days=20)

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from sintonia.api.forest import ForestExplainer
     from sintonia.api.policies import policy_value
     from sintonia.api.workspace import Workspace
-    from sintonia.errors import SintoniaError
+    from sintonia.core.errors import SintoniaError
 
 _MODULES = {
     "EffectLearner": "sintonia.api.effects",
     "ForestExplainer": "sintonia.api.forest",
-    "SintoniaError": "sintonia.errors",
+    "SintoniaError": "sintonia.core.errors",
     "Workspace": "sintonia.api.workspace",
     "compute_features": "sintonia.api.features",
     "policy_value": "sintonia.api.policies",

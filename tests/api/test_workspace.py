@@ -8,7 +8,7 @@ import pytest
 
 import sintonia as sn
 from brand import build_brand
-from sintonia.interactions import open_store
+from sintonia.data.store import open_store
 
 SOURCE = """
 name: shop

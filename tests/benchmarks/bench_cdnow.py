@@ -25,14 +25,14 @@ from scipy.stats import spearmanr
 from sklearn.model_selection import KFold
 
 from sintonia import cli
-from sintonia.behaviour import Repeats, fit_prior
-from sintonia.behaviour.forecast import Came, PastBuyers, fit_forecast, read_came
-from sintonia.behaviour.prior import FITS
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
+from sintonia.data.store import Store, open_store
+from sintonia.evaluation.classification import WeightedPropensities
+from sintonia.evaluation.metrics import captured
 from sintonia.features import catalogue, compute_features, fit, plan
-from sintonia.interactions import Store, open_store
-from sintonia.metrics import captured
-from sintonia.propensity_metrics import WeightedPropensities
+from sintonia.features.clv import Repeats, fit_prior
+from sintonia.features.clv.forecast import Came, PastBuyers, fit_forecast, read_came
+from sintonia.features.clv.prior import FITS
 
 AS_OF = datetime(1997, 9, 30)
 HORIZON_DAYS = 273

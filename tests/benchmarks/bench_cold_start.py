@@ -16,7 +16,7 @@ from pathlib import Path
 
 CHILD = """
 import sys, time
-from bench_kernel import AS_OFS, FEW_TEXTS, all_features
+from benchmarks.bench_kernel import AS_OFS, FEW_TEXTS, all_features
 start = time.process_time()
 import pyarrow.parquet as pq
 from numba.core import event

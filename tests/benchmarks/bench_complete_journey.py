@@ -23,17 +23,18 @@ import lightgbm
 import numpy as np
 from sklearn.model_selection import KFold
 
-from sintonia import cli, features, timeline
-from sintonia.baselines import fit_baselines, with_baselines
-from sintonia.config.compose import compose
-from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.interactions import open_store
-from sintonia.metrics import resampled
-from sintonia.model import fit_model
-from sintonia.propensity_metrics import WeightedPropensities
-from sintonia.tasks import choose_categories, find_task, label_kinds
-from sintonia.tasks.categories import CATEGORY_COLUMNS
-from sintonia.training_set import assemble, catalogue_of
+from sintonia import cli, features
+from sintonia.core import timeline
+from sintonia.core.config.compose import compose
+from sintonia.data.store import open_store
+from sintonia.evaluation.classification import WeightedPropensities
+from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.evaluation.metrics import resampled
+from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.dataset import assemble, catalogue_of
+from sintonia.training.models import fit_model
+from sintonia.training.tasks import choose_categories, find_task, label_kinds
+from sintonia.training.tasks.categories import CATEGORY_COLUMNS
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 WINDOWS = ("rfm", "channel_mix", "kinds", "category")

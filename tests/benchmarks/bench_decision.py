@@ -31,7 +31,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import t as student
 
 from sintonia.cli import main as main_of_cli
-from sintonia.config import (
+from sintonia.core.config import (
     ActionConfig,
     CapacityConfig,
     EffectsConfig,
@@ -41,25 +41,23 @@ from sintonia.config import (
     ModelConfig,
     RewardConfig,
 )
-from sintonia.config import ActionConfig as Action
-from sintonia.decision.allocation import allocate
-from sintonia.decision.choosing import Case, choose
-from sintonia.decision.hour_kernels import Visits
-from sintonia.decision.limits import Limit
-from sintonia.decision.options import Factors, Options
-from sintonia.decision.refusals import RefusalRule, Refusals
-from sintonia.decision.rounds import Round, decisions_table, send_times
-from sintonia.decision.timing import find_hours
-from sintonia.decision.visits import Clocks, VisitsOfCustomers
-from sintonia.decision.why import why_table
-from sintonia.engine import connect
+from sintonia.core.config import ActionConfig as Action
+from sintonia.core.engine import connect
+from sintonia.data.store import Store, open_store
 from sintonia.features import History, catalogue, compute_features, fit
 from sintonia.features import plan as features_plan
-from sintonia.interactions import Store, open_store
-from sintonia.uplift.assembled import features_of, logged_of
+from sintonia.serving.decisions.allocation import Limit, allocate
+from sintonia.serving.decisions.choosing import Case, choose
+from sintonia.serving.decisions.explanations import why_table
+from sintonia.serving.decisions.kernels import Visits
+from sintonia.serving.decisions.options import Factors, Options
+from sintonia.serving.decisions.refusals import RefusalRule, Refusals
+from sintonia.serving.decisions.rounds import Round, decisions_table, send_times
+from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours
+from sintonia.uplift.dataset import features_of, logged_of
+from sintonia.uplift.decision_points import read_points
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.points import read_points
 
 CHANNELS = ("email", "email", "email", "push", "push", "sms", "sms", "phone", "phone", "web")
 COSTS = (0.02, 0.02, 0.02, 0.01, 0.01, 0.07, 0.07, 3.5, 3.5, 0.6)

@@ -19,14 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sintonia import cli, features, timeline
-from sintonia.config.compose import compose
-from sintonia.evaluation import evaluate
+from sintonia import cli, features
+from sintonia.core import timeline
+from sintonia.core.config.compose import compose
+from sintonia.data.store import open_store
+from sintonia.evaluation.evaluate import evaluate
 from sintonia.features.families import FAMILIES
-from sintonia.interactions import open_store
-from sintonia.model import fit_model
-from sintonia.tasks import label_kinds
-from sintonia.training_set import assemble
+from sintonia.training.dataset import assemble
+from sintonia.training.models import fit_model
+from sintonia.training.tasks import label_kinds
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 BASIC = ("rfm", "channel_mix", "kinds")

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sintonia import forest
+from sintonia.training import forest
 
 FEATURES, CATEGORICAL = 120, (5, 6)
 BATCH = 65_536

@@ -224,7 +224,7 @@ def by_workspace():
 def by_parts():
     config_class = first_of("sintonia.config:FeaturesConfig", "sintonia.core.config:FeaturesConfig")
     open_store = first_of(
-        "sintonia.interactions:open_store", "sintonia.data.store:open_store", "sintonia.data:open_store"
+        "sintonia.data.store:open_store", "sintonia.data.store:open_store", "sintonia.data:open_store"
     )
     fit = first_of("sintonia.features:fit", "sintonia.features.fitting:fit")
     compute = first_of("sintonia.features:compute", "sintonia.features.table:compute")

@@ -19,10 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from sintonia.identity.clusters import cluster
-from sintonia.identity.match import MatchConfig, match_pairs
-from sintonia.identity.quality import quality
-from sintonia.identity.standardise import standardise
+from sintonia.data.identity.clusters import cluster
+from sintonia.data.identity.match import MatchConfig, match_pairs
+from sintonia.data.identity.quality import quality
+from sintonia.data.identity.standardise import standardise
 
 STOCK = {"splink_fake_1000": 0.920, "febrl_dataset3": 0.9989}
 """Best pairwise F1 over all thresholds of the model in Splink's tutorial."""

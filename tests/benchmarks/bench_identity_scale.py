@@ -22,9 +22,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sintonia.config import EngineConfig, IdentityConfig, SiloConfig, SourceConfig
-from sintonia.engine import connect
-from sintonia.identity import (
+from sintonia.core.config import EngineConfig, IdentityConfig, SiloConfig, SourceConfig
+from sintonia.core.engine import connect
+from sintonia.data.identity import (
     blocking,
     blocking_new,
     findings,
@@ -36,8 +36,8 @@ from sintonia.identity import (
     standing,
     tying,
 )
-from sintonia.identity.files import write_identity
-from sintonia.identity.quality import quality
+from sintonia.data.identity.files import write_identity
+from sintonia.data.identity.quality import quality
 
 FIELDS = ("first_name", "last_name", "sex", "birth_date", "email", "phone", "street", "postcode", "city")
 SILOS = {

@@ -31,10 +31,10 @@ import pyarrow.parquet as pq
 
 from features.reference import reference
 from features.rows import FITTED
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.schema import CHANNELS, KINDS
 from sintonia.features import catalogue, families, plan
 from sintonia.features.table import compute_features
-from sintonia.schema import CHANNELS, KINDS
 
 WINDOWS_DAYS = (7, 30, 90, 365)
 AS_OFS = [datetime(2025, month, 1) for month in range(1, 13)]

@@ -14,12 +14,12 @@ import time
 import lightgbm
 import numpy as np
 import pyarrow as pa
-from bench_kernel import AS_OFS, FITTED, all_features, interactions
 
-from sintonia.calibration import Calibrator
-from sintonia.config import FeaturesConfig, TaskConfig
+from benchmarks.bench_kernel import AS_OFS, FITTED, all_features, interactions
+from sintonia.core.config import FeaturesConfig, TaskConfig
 from sintonia.features import compute_features, plan
-from sintonia.model import Model
+from sintonia.training.calibration import Calibrator
+from sintonia.training.models import LightGBMModel
 
 
 def trained(rows, features, trees):
@@ -44,7 +44,7 @@ def trained(rows, features, trees):
     task = TaskConfig(name="churn")
     config = FeaturesConfig()
     text = booster.model_to_string()
-    return Model(task, config, FITTED, names, text, Calibrator("sigmoid"), "bench", "0")
+    return LightGBMModel(task, config, FITTED, names, text, Calibrator("sigmoid"), "bench", "0")
 
 
 def main():

@@ -20,8 +20,8 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from sintonia import pipelines
-from sintonia.config import (
+from sintonia.api import pipelines
+from sintonia.core.config import (
     BuildSettings,
     EffectsConfig,
     EngineConfig,
@@ -29,13 +29,12 @@ from sintonia.config import (
     ModelConfig,
     SimulateSettings,
 )
-from sintonia.config.compose import compose
-from sintonia.decision.allocation import allocate
-from sintonia.decision.limits import Limit
-from sintonia.engine import connect
+from sintonia.core.config.compose import compose
+from sintonia.core.engine import connect
+from sintonia.data.store import open_store
 from sintonia.features import catalogue, fit
-from sintonia.interactions import open_store
-from sintonia.uplift.assembled import (
+from sintonia.serving.decisions.allocation import Limit, allocate
+from sintonia.uplift.dataset import (
     days_of_history,
     feature_moments,
     features_for,
@@ -43,15 +42,15 @@ from sintonia.uplift.assembled import (
     logged_of,
     split_points,
 )
+from sintonia.uplift.decision_points import read_points
+from sintonia.uplift.ensemble import against_none
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.growing import Examples, grow_outcome_trees, tree_inputs
+from sintonia.uplift.forests import Examples, grow_outcome_trees, tree_inputs
 from sintonia.uplift.learning import learn_effects, unseen
-from sintonia.uplift.opinions import against_none
-from sintonia.uplift.points import read_points
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
+from sintonia.uplift.texts import study_lines
 from sintonia.uplift.values import difference, doubly_robust, scores
-from sintonia.uplift.words import study_lines
 from uplift.planted import planted
 from uplift.test_values import coverage
 

@@ -21,20 +21,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chromium import chromium
-from sintonia import explained_sample as sample_of
-from sintonia.config import TaskConfig, TrainSettings
-from sintonia.evaluation import evaluate
-from sintonia.evidence import review as evidence_of
-from sintonia.evidence.whole import TrainingResult
-from sintonia.explained_sample import sample_table
-from sintonia.interactions import Store
-from sintonia.model import FoldResult
-from sintonia.reference import fit_training_profile
+from sintonia.core.config import TaskConfig, TrainSettings
+from sintonia.core.timeline import Split
+from sintonia.data.store import Store
+from sintonia.evaluation.evaluate import evaluate
+from sintonia.explain import sample as sample_of
+from sintonia.explain.sample import sample_table
 from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
-from sintonia.sufficiency import Sufficiency
-from sintonia.timeline import Split
-from sintonia.training_set import Dataset
-from sintonia.tuning import Validated
+from sintonia.review.evidence import review as evidence_of
+from sintonia.review.evidence.whole import TrainingResult
+from sintonia.training.dataset import Dataset
+from sintonia.training.models import FoldResult
+from sintonia.training.profile import fit_training_profile
+from sintonia.training.sufficiency import Sufficiency
+from sintonia.training.tuning import Validated
 
 BUCKETS, EACH = 16, 10
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * at) for at in range(8)]
@@ -51,7 +51,7 @@ class Trees:
     reference: object
 
     def raw_scores(self, values):
-        from sintonia.forest import fastest, predict_raw
+        from sintonia.training.forest import fastest, predict_raw
 
         return np.asarray(predict_raw(fastest(self.booster, len(values)), values), float)
 

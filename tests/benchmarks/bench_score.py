@@ -30,8 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sintonia.calibration import Calibrator
-from sintonia.config import (
+from sintonia.core.config import (
     ActionConfig,
     CapacityConfig,
     DecideSettings,
@@ -42,17 +41,18 @@ from sintonia.config import (
     ScoreSettings,
     TaskConfig,
 )
-from sintonia.decision.decide import propose
-from sintonia.engine import connect
+from sintonia.core.engine import connect
+from sintonia.core.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES
+from sintonia.data.store import open_store
+from sintonia.data.store.store import bucket_of
 from sintonia.features import catalogue, compute_features, families, fit, plan
-from sintonia.forest import ROWS_TO_SCORE
-from sintonia.interactions import open_store
-from sintonia.interactions.store import bucket_of
-from sintonia.lists import TaskModel, read_list, score_list
-from sintonia.model import LightGBMModel
-from sintonia.registry import Registered
-from sintonia.saved_models import load_model
-from sintonia.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES
+from sintonia.registry.models import Registered
+from sintonia.registry.saved_models import load_model
+from sintonia.serving.decisions.decide import propose
+from sintonia.serving.lists import TaskModel, read_list, score_list
+from sintonia.training.calibration import Calibrator
+from sintonia.training.forest import ROWS_TO_SCORE
+from sintonia.training.models import LightGBMModel
 
 CHANNELS, KINDS = ("web", "app", "store", "email"), ("view", "cart", "purchase", "open", "click", "send")
 START, DAYS = np.datetime64("2024-01-01", "us"), 731

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.config import ModelConfig, TaskConfig, TrainSettings, TuneConfig, conf_dir
-from sintonia.config.convert import convert
-from sintonia.model import bin_folds, validate
-from sintonia.model.boosting import BINARY, parameters
-from sintonia.timeline import rolling_folds
-from sintonia.training_set import Dataset
-from sintonia.tuning import search
+from sintonia.core.config import ModelConfig, TaskConfig, TrainSettings, TuneConfig, conf_dir
+from sintonia.core.config.convert import convert
+from sintonia.core.timeline import rolling_folds
+from sintonia.training.dataset import Dataset
+from sintonia.training.models import bin_folds, validate
+from sintonia.training.models.boosting import BINARY, parameters
+from sintonia.training.tuning import search
 
 FEATURES, SNAPSHOTS = 120, 12
 SPAN = timedelta(days=28)

@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from sintonia.cli.manual import examples, overview, page
-from sintonia.config import VERBS
-from sintonia.config.overrides import config_groups, for_hydra, options
+from sintonia.core.config import VERBS
+from sintonia.core.config.overrides import config_groups, for_hydra, options
 
 
 def test_the_overview_names_every_verb_every_group_and_every_option():

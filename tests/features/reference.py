@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from sintonia.schema import CHANNELS, KINDS
+from sintonia.core.schema import CHANNELS, KINDS
 
 DAY = pd.Timedelta(days=1)
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from sintonia.core.schema import CHANNELS, INTERACTIONS, KINDS
 from sintonia.features import Fitted
-from sintonia.schema import CHANNELS, INTERACTIONS, KINDS
 
 DAY = timedelta(days=1)
 AS_OFS = (datetime(2025, 2, 1), datetime(2025, 2, 8), datetime(2025, 3, 1))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.rows import AS_OFS, FITTED
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features import Feature, catalogue
 from sintonia.features.cache import kept, prune, table_folder
 from sintonia.features.measures import Filter, Total

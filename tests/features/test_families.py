@@ -7,11 +7,11 @@ import pytest
 
 from features.rows import FITTED, day, row, table
 from features.told import FULL
-from sintonia.config import FeaturesConfig
-from sintonia.errors import ConfigError
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.errors import ConfigError
+from sintonia.core.schema import CHANNELS, KINDS
 from sintonia.features import catalogue, compute, feature_names
 from sintonia.features.families import FAMILIES
-from sintonia.schema import CHANNELS, KINDS
 
 ALL = FeaturesConfig(families=list(FAMILIES), windows_days=[7, 30])
 

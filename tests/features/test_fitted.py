@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.rows import AS_OFS, day, histories, interactions, row, table
-from sintonia.config import FeaturesConfig
-from sintonia.errors import InputError
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.errors import InputError
 from sintonia.features.fitted import Fitted
 from sintonia.features.fitting import fit_tables
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from features.reference import reference, same
 from features.rows import AS_OFS, FITTED, bytes_of, day, histories, interactions, row, table
 from features.slow_terms import TERMS
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features import catalogue, columns_read, compute, families, feature_names
+from sintonia.features.kernel.plan import plan
 from sintonia.features.measures import Feature
-from sintonia.features.plan import plan
 from sintonia.features.table import compute_features
 
 FAMILIES = ["rfm", "channel_mix", "kinds"]  # those that plain pandas computes as well

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pyarrow as pa
 
 from features.rows import FITTED, day, table
-from sintonia.behaviour import BehaviouralPrior, BgNbd, GammaGamma
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.schema import ATTRIBUTES, LINKS
 from sintonia.features import History, compute
-from sintonia.schema import ATTRIBUTES, LINKS
+from sintonia.features.clv import BehaviouralPrior, BgNbd, GammaGamma
 
 
 def said(customer_id, name, value, occurred_at, known_at=None, source="crm"):

@@ -6,11 +6,19 @@ from functools import cache
 
 import numpy as np
 
-from sintonia.drift_report import current_shift, feature_shifts, label_rates
-from sintonia.evaluation import evaluate
-from sintonia.explain import Contributions, swarms
-from sintonia.explained_sample import Sample
-from sintonia.reference import deciles, fit_training_profile
+from sintonia.evaluation.drift_report import current_shift, feature_shifts, label_rates
+from sintonia.evaluation.evaluate import evaluate
+from sintonia.evaluation.groups import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
+from sintonia.evaluation.stability import (
+    date_stability,
+    family_stability,
+    family_sums,
+    family_weights,
+    feature_dependences,
+)
+from sintonia.explain.contributions import Contributions, swarms
+from sintonia.explain.sample import Sample
+from sintonia.explain.what_if import what_ifs
 from sintonia.review import (
     CatalogueEntry,
     DataPart,
@@ -23,16 +31,8 @@ from sintonia.review import (
 )
 from sintonia.review.customers import Beside, choose, tell
 from sintonia.review.history import RecentInteractions
-from sintonia.segments import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
-from sintonia.stability import (
-    date_stability,
-    family_stability,
-    family_sums,
-    family_weights,
-    feature_dependences,
-)
-from sintonia.training_set import Dataset
-from sintonia.what_if import what_ifs
+from sintonia.training.dataset import Dataset
+from sintonia.training.profile import deciles, fit_training_profile
 
 NAMES = ("rfm__days", "rfm__orders", "trust__open", "motives__idle")
 WEIGHTS = np.array([0.03, -0.4, 0.8, 0.0])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from review.made import HOSTILE, review
 from review.test_policy import policy
-from sintonia.pages import number
+from sintonia.core.html import number
 from sintonia.review import PromotionCheck
 from sintonia.review.card import model_card, policy_card
 

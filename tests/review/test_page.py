@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from sintonia.errors import InputError
-from sintonia.evaluation import evaluate, evaluate_amounts
-from sintonia.explain import Contributions, Swarm, swarms
-from sintonia.intervals import Estimate
+from sintonia.core.errors import InputError
+from sintonia.core.intervals import Estimate
+from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.explain.contributions import Contributions, Swarm, swarms
 from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, words
 from sintonia.review.page import metric_table
 from sintonia.review.warnings import review_warnings

@@ -8,7 +8,7 @@ import pytest
 
 from chromium import chromium
 from review.made import HOSTILE
-from sintonia.config import (
+from sintonia.core.config import (
     ActionConfig,
     CapacityConfig,
     ContactLimitConfig,
@@ -16,13 +16,13 @@ from sintonia.config import (
     PauseConfig,
     RuleConfig,
 )
+from sintonia.evaluation.stability import FamilyWeight
+from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import FeatureContribution
 from sintonia.review.history import RecentInteractions
 from sintonia.review.policy import PolicyReview, choice, findings, net, rules, told
 from sintonia.review.policy_page import interval_plot, render_policy
 from sintonia.review.treated import EffectStory, Gain, Swarmed, Treated
-from sintonia.stability import FamilyWeight
-from sintonia.what_if import WhatIf
 
 ACTIONS = {
     "mail": ActionConfig("email", 0.1),

@@ -6,10 +6,10 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.effect_contributions import EffectContributions
-from sintonia.explained_sample import explanation
+from sintonia.explain.sample import explanation
 from sintonia.review.treated import QUOTA, PolicyExamples, as_table, choose_treated
-from sintonia.training_set import Dataset
+from sintonia.training.dataset import Dataset
+from sintonia.uplift.effect_contributions import EffectContributions
 
 N = 600
 RNG = np.random.default_rng(4)

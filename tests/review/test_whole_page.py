@@ -9,8 +9,8 @@ import pytest
 
 from chromium import chromium
 from review.made import CATALOGUE, HOSTILE, Linear, review, sample
-from sintonia.intervals import Estimate
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.core.intervals import Estimate
 from sintonia.review import render_review, views, words
 from sintonia.review.page import TWO_DIGITS
 from sintonia.review.warnings import of_data, of_groups

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from sintonia.config import SiloConfig, SimulateSettings, SourceConfig, conf_dir
-from sintonia.config.convert import convert
+from sintonia.core.config import SiloConfig, SimulateSettings, SourceConfig, conf_dir
+from sintonia.core.config.convert import convert
 from sintonia.synthetic import SimulationSummary, simulate
 
 CUSTOMERS = 2000

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import sessions
 from sintonia.synthetic.app import app_events
 from sintonia.synthetic.web import web_events

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic.clock import calendar, rome_offset_minutes
 
 

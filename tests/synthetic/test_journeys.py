@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import actions
 from sintonia.synthetic.journeys import live
 from sintonia.synthetic.world import draw_world

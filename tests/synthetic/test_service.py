@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic.people import NEVER
 from sintonia.synthetic.service import CALL, CHAT, COMPLAINT, DESK, FORM, REMINDER
 from sintonia.synthetic.world import draw_world

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import simulate
 
 

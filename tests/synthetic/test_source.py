@@ -2,7 +2,7 @@
 
 import re
 
-from sintonia.schema import ATTRIBUTES, CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS
+from sintonia.core.schema import ATTRIBUTES, CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS
 
 _TYPES = {"cookie", "account", "card", "crm", "email", "phone", "device", "handle"}
 _FIRST = ["web", "store", "crm", "campaign_events", "campaign_decisions"]

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sintonia.config import SimulateSettings
+from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import actions, truth
 from sintonia.synthetic.journeys import complaint_rate, next_open_share, trust
 from sintonia.synthetic.world import draw_world

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sintonia.uplift.log import Actions, Logged
+from sintonia.uplift.logged import Actions, Logged
 
 NAMES = ("none", "mail", "call", "gift")
 COSTS = np.array([0.0, 0.05, 0.3, 0.1])

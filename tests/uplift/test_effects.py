@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sintonia.config import ModelConfig
-from sintonia.errors import InputError, NotEnoughDataError
+from sintonia.core.config import ModelConfig
+from sintonia.core.errors import InputError, NotEnoughDataError
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.log import Actions
+from sintonia.uplift.logged import Actions
 from uplift.planted import NAMES, effects_of, planted
 
 LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}

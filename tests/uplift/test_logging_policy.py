@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sintonia.errors import NotEnoughDataError
+from sintonia.core.errors import NotEnoughDataError
 from sintonia.uplift.logging_policy import estimate_logging
 
 N = 6000

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.uplift.log import Actions
+from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import (
     at_random,
     best_gain,

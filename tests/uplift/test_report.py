@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.growing import OutcomeTrees
-from sintonia.uplift.linear import Linear
-from sintonia.uplift.log import Actions, Logged
-from sintonia.uplift.opinions import Opinion
+from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.forests import OutcomeTrees
+from sintonia.uplift.logged import Actions, Logged
 from sintonia.uplift.policies import constant
 from sintonia.uplift.report import report, segments_of
+from sintonia.uplift.slopes import Linear
 
 N = 400
 KEEN = np.arange(N) % 2  # every second customer; a mail makes these spend 6, the others 2 more

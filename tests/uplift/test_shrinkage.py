@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sintonia.uplift.log import Actions
+from sintonia.uplift.logged import Actions
 from sintonia.uplift.shrinkage import constants, earned, leaned, likes, unexplained
 
 RNG = np.random.default_rng(4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sintonia.uplift.single_effects import EFFECTS, FAINT, Slopes
+from sintonia.uplift.slopes import EFFECTS, FAINT, Slopes
 
 RNG = np.random.default_rng(3)
 N = 4000

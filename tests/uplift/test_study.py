@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from sintonia.config import EffectsConfig, ModelConfig
-from sintonia.errors import ConfigError, NotEnoughDataError
+from sintonia.core.config import EffectsConfig, ModelConfig
+from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.uplift import report, study
 from sintonia.uplift.gate import best_constant, judge
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.log import Actions
+from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import best_gain, constant
 from uplift.planted import planted
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.log import Actions, Logged
+from sintonia.uplift.logged import Actions, Logged
 from sintonia.uplift.policies import best_gain, with_floor
 from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 from uplift.planted import planted

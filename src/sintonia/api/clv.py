@@ -10,14 +10,14 @@ from typing import Any, Self
 import numpy as np
 
 from sintonia.api.frames import to_arrow
-from sintonia.arrays import Floats
-from sintonia.behaviour.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.behaviour.fitting import Fit
-from sintonia.behaviour.pareto_nbd import ParetoNbd, fit_pareto_nbd
-from sintonia.behaviour.repeats import Repeats
-from sintonia.behaviour.spend import GammaGamma as SpendModel
-from sintonia.behaviour.spend import fit_gamma_gamma
-from sintonia.errors import InputError, NotBuiltError, hint, unknown
+from sintonia.core.arrays import Floats
+from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
+from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
+from sintonia.features.clv.fitting import Fit
+from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from sintonia.features.clv.repeats import Repeats
+from sintonia.features.clv.spend import GammaGamma as SpendModel
+from sintonia.features.clv.spend import fit_gamma_gamma
 
 __all__ = ["BGNBD", "GammaGamma", "ParetoNBD"]
 
@@ -126,7 +126,7 @@ class ParetoNBD(_PurchaseModel):
     >>> model.predict(customers.drop(columns="T"), horizon=39)
     Traceback (most recent call last):
     ...
-    sintonia.errors.InputError: The customers have no column 'T'; choose frequency, recency.
+    sintonia.core.errors.InputError: The customers have no column 'T'; choose frequency, recency.
     """
 
     r_: float

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sintonia.api.frames import to_matrix
-from sintonia.arrays import Floats, Floats32, Ints
-from sintonia.config import ModelConfig
-from sintonia.errors import InputError, NotBuiltError, hint, unknown
+from sintonia.core.arrays import Floats, Floats32, Ints
+from sintonia.core.config import ModelConfig
+from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.log import NONE, Actions, Logged
+from sintonia.uplift.logged import NONE, Actions, Logged
 from sintonia.uplift.logging_policy import estimate_logging
 
 logger = logging.getLogger("sintonia")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sintonia import features
 from sintonia.api.frames import interactions_history, to_dates, to_native
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 
 FAMILIES = ("rfm", "channel_mix", "kinds")
 WINDOWS_DAYS = (7, 30, 90, 365)

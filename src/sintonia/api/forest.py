@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia import forest
 from sintonia.api.frames import to_matrix
-from sintonia.arrays import Floats
-from sintonia.errors import InputError
+from sintonia.core.arrays import Floats
+from sintonia.core.errors import InputError
+from sintonia.training import forest
 
 if TYPE_CHECKING:
     import shap

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sintonia.errors import InputError, hint
+from sintonia.core.errors import InputError, hint
+from sintonia.core.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS
 from sintonia.features import History
-from sintonia.frames import with_openings
-from sintonia.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS
+from sintonia.features.from_frames import with_openings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ def to_dates(as_of: "str | date | Sequence[str | date]") -> list[datetime]:
     >>> to_dates("yesterday")
     Traceback (most recent call last):
     ...
-    sintonia.errors.InputError: as_of='yesterday' is not a date; write it as 2026-06-30.
+    sintonia.core.errors.InputError: as_of='yesterday' is not a date; write it as 2026-06-30.
     """
     from datetime import UTC
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sintonia.api.frames import to_arrow
-from sintonia.arrays import Floats
-from sintonia.errors import InputError, hint, unknown
-from sintonia.intervals import Estimate, clustered_mean
+from sintonia.core.arrays import Floats
+from sintonia.core.errors import InputError, hint, unknown
+from sintonia.core.intervals import Estimate, clustered_mean
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sintonia import pipelines, registry, run_files
-from sintonia.config import ReviewSettings, TrackingConfig
-from sintonia.config.compose import compose
-from sintonia.explained_sample import CONTRIBUTIONS_FILE, explanation
-from sintonia.summaries.figures import FOR_PEOPLE
+from sintonia.api import pipelines
+from sintonia.api.reports.figures import FOR_PEOPLE
+from sintonia.core.config import ReviewSettings, TrackingConfig
+from sintonia.core.config.compose import compose
+from sintonia.explain.sample import CONTRIBUTIONS_FILE, explanation
+from sintonia.registry import artifacts, models
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,8 @@ class Run(_Result):
 
     def shap(self) -> "shap.Explanation":
         """Return the contributions to the scores of a sample of the test rows, for shap's plots."""
-        place = registry.tracking(self._tracking, self._workspace)
-        return explanation(run_files.read_table(place, self.run_id, CONTRIBUTIONS_FILE))
+        place = models.tracking(self._tracking, self._workspace)
+        return explanation(artifacts.read_table(place, self.run_id, CONTRIBUTIONS_FILE))
 
     def page(self) -> Path:
         """Return where the review page of this version is, now written."""

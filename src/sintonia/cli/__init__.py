@@ -10,9 +10,9 @@ from errno import ENOSPC
 from sintonia import __version__
 from sintonia.cli.figures import as_json, report, say
 from sintonia.cli.runs import figures_of, flags_of, run_sweep, speaking
-from sintonia.config import VERBS
-from sintonia.config.compose import compose
-from sintonia.errors import SintoniaError, unknown
+from sintonia.core.config import VERBS
+from sintonia.core.config.compose import compose
+from sintonia.core.errors import SintoniaError, unknown
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

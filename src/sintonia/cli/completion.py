@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sintonia.cli.figures import say
 from sintonia.cli.runs import flags_of
-from sintonia.config import VERBS
-from sintonia.config.overrides import PATH_KEYS, config_groups, keys, kind_of, options
-from sintonia.errors import ConfigError, SintoniaError, unknown
+from sintonia.core.config import VERBS
+from sintonia.core.config.overrides import PATH_KEYS, config_groups, keys, kind_of, options
+from sintonia.core.errors import ConfigError, SintoniaError, unknown
 
 SCRIPTS = {
     ("install", "bash"): """\

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from sintonia.errors import FoundError
+from sintonia.core.errors import FoundError
 
 Figures = dict[str, Any]
 """What a verb returns: figures under their names, and for people `say`, lines to print, and `row`, what the

@@ -8,8 +8,8 @@ import re
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
-from sintonia.config import VERBS, conf_dir
-from sintonia.config.overrides import config_groups, kind_of, options
+from sintonia.core.config import VERBS, conf_dir
+from sintonia.core.config.overrides import config_groups, kind_of, options
 
 _CONFIG = """sintonia config: print the settings a verb would run with; without a verb, all verbs and groups.
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
 from sintonia.cli.figures import Figures, Run, report, say, table
-from sintonia.config import Settings
-from sintonia.config.compose import compose, sweep
-from sintonia.errors import ConfigError, SintoniaError
+from sintonia.core.config import Settings
+from sintonia.core.config.compose import compose, sweep
+from sintonia.core.errors import ConfigError, SintoniaError
 
 logger = logging.getLogger("sintonia")
 
@@ -66,7 +66,7 @@ def _parser() -> ArgumentParser:
 
 def figures_of(verb: str, settings: Settings) -> Figures:
     """Return what the verb gives for these settings."""
-    from sintonia import pipelines
+    from sintonia.api import pipelines
 
     figures: Figures = getattr(pipelines, verb)(settings)
     return figures

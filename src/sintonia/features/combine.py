@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints, Numbers
+from sintonia.core.arrays import Floats, Ints, Numbers
 
 
 def itself(value: Numbers) -> Numbers:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sintonia.errors import InputError
+from sintonia.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sintonia.arrays import Numbers
+from sintonia.core.arrays import Numbers
 from sintonia.features.combine import itself
 
 Labels: TypeAlias = str | tuple[str, ...] | None

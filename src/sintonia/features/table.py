@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia.arrays import Floats32, Ints
-from sintonia.config import FeaturesConfig
-from sintonia.features.arrow import histories
+from sintonia.core.arrays import Floats32, Ints
+from sintonia.core.config import FeaturesConfig
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
-from sintonia.features.histories import Grid, Histories, grid
-from sintonia.features.kernel import Results, compute_terms
+from sintonia.features.history import History, alongside, of_table
+from sintonia.features.kernel.arrow import histories
+from sintonia.features.kernel.compute import Results, compute_terms
+from sintonia.features.kernel.histories import Grid, Histories, grid
+from sintonia.features.kernel.order import shared
+from sintonia.features.kernel.plan import Plan, plan
 from sintonia.features.measures import Feature
-from sintonia.features.order import shared
-from sintonia.features.plan import Plan, plan
-from sintonia.features.tables import History, alongside, of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

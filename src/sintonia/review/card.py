@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sintonia.pages import number
+from sintonia.core.html import number
 from sintonia.review.data import PromotionCheck, ReviewData
 from sintonia.review.policy import PolicyReview, told
 from sintonia.review.policy import findings as policy_findings

@@ -7,10 +7,10 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from sintonia.estimates import Bin, Evaluation
-from sintonia.evaluation import DEPTHS
-from sintonia.explain import Swarm
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.evaluation.estimates import Bin, Evaluation
+from sintonia.evaluation.evaluate import DEPTHS
+from sintonia.explain.contributions import Swarm
 
 LEVELS = 5
 WIDTH = 250
@@ -111,7 +111,7 @@ def drawings(judged: Evaluation) -> dict[str, str]:
 
     Amounts have no calibration bins, so no such chart.
     """
-    folder = files("sintonia") / "templates"
+    folder = files("sintonia.core") / "templates"
     style = "".join((folder / name).read_text(encoding="utf-8") for name in ("page.css", "charts.css"))
     made = {"gains": gains(judged)}
     if judged.bins:

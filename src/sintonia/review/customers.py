@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sintonia.arrays import Floats
-from sintonia.explain import Meaning
-from sintonia.explained_sample import Sample
+from sintonia.core.arrays import Floats
+from sintonia.explain.contributions import Meaning
+from sintonia.explain.sample import Sample
+from sintonia.explain.what_if import WhatIf
 from sintonia.review.history import RecentInteractions
-from sintonia.what_if import WhatIf
 
 LISTED, FAMILIES = 10, 5
 REACHED = 0.1

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cache
 from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sintonia.drift_report import CurrentShift, FeatureShift, LabelRate
-from sintonia.errors import InputError
-from sintonia.estimates import Evaluation
-from sintonia.explain import Contributions, Swarm, importance
-from sintonia.intervals import Estimate
+from sintonia.core.errors import InputError
+from sintonia.core.intervals import Estimate
+from sintonia.evaluation.drift_report import CurrentShift, FeatureShift, LabelRate
+from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.groups import Fairness, GroupResult
+from sintonia.evaluation.stability import DateStability, Dependence, FamilyStability, FamilyWeight
+from sintonia.explain.contributions import Contributions, Swarm, importance
 from sintonia.review.customers import Customer
-from sintonia.segments import Fairness, GroupResult
-from sintonia.stability import DateStability, Dependence, FamilyStability, FamilyWeight
 
 T = TypeVar("T")
 

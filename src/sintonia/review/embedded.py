@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.explain import Meaning
+from sintonia.explain.contributions import Meaning
 from sintonia.review.people import ExampleCustomer, definition, value_text
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sintonia.interactions import Store
+from sintonia.data.store import Store
 
 LATEST = 150
 HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")

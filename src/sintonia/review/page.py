@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.explain import Meaning, Swarm
-from sintonia.intervals import Estimate
-from sintonia.metrics import Metric
-from sintonia.pages import number, template
+from sintonia.core.html import number, template
+from sintonia.core.intervals import Estimate
+from sintonia.evaluation.metrics import Metric
+from sintonia.explain.contributions import Meaning, Swarm
 from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
 from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
@@ -66,7 +66,7 @@ def explorer(
     people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown
 ) -> dict[str, Any]:
     """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
-    script = (files("sintonia") / "templates" / "review.js").read_text(encoding="utf-8")
+    script = (files("sintonia.core") / "templates" / "review.js").read_text(encoding="utf-8")
     return {
         "examples": views.examples(people, catalogue),
         "people": people,

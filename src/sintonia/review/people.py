@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.explain import Meaning, shown
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.explain.contributions import Meaning, shown
+from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import MEANING, Customer, FeatureContribution
 from sintonia.review.history import RecentInteractions
 from sintonia.review.treated import KINDS, Gain, Treated
-from sintonia.what_if import WhatIf
 
 START, END = "Where every score starts", "Raw score"
 

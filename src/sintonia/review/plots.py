@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from sintonia.explain import shown
-from sintonia.pages import number
+from sintonia.core.html import number
+from sintonia.evaluation.stability import Dependence
+from sintonia.explain.contributions import shown
 from sintonia.review.charts import LEVELS
-from sintonia.stability import Dependence
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 250, 150, 38, 8, 22
 

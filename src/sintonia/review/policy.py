@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
 from sintonia.review.data import PromotionCheck
 from sintonia.review.treated import EffectStory, Treated
 from sintonia.review.words import VerdictLine

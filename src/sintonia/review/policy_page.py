@@ -6,8 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sintonia.explain import Swarm, shown
-from sintonia.pages import number, percent, template
+from sintonia.core.html import number, percent, template
+from sintonia.evaluation.stability import FamilyWeight
+from sintonia.explain.contributions import Swarm, shown
 from sintonia.review import policy
 from sintonia.review.data import CatalogueEntry, FeatureWeight, read
 from sintonia.review.embedded import Shown
@@ -15,7 +16,6 @@ from sintonia.review.page import SIGNS, explorer, swarm_rows
 from sintonia.review.people import definition, treated
 from sintonia.review.policy import PolicyReview
 from sintonia.review.treated import Swarmed
-from sintonia.stability import FamilyWeight
 
 WIDTH, ROW, LETTER = 460, 26, 6.4
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from sintonia.arrays import Bools, Floats, Ints
-from sintonia.effect_contributions import EffectContributions
-from sintonia.explain import Contributions
-from sintonia.explained_sample import CONTRIBUTION, VALUE
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.evaluation.stability import FamilyWeight
+from sintonia.explain.contributions import Contributions
+from sintonia.explain.sample import CONTRIBUTION, VALUE
+from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import FeatureContribution
 from sintonia.review.history import RecentInteractions
-from sintonia.stability import FamilyWeight
-from sintonia.training_set import Dataset
-from sintonia.what_if import WhatIf
+from sintonia.training.dataset import Dataset
+from sintonia.uplift.effect_contributions import EffectContributions
 
 QUOTA = {
     "sleeping dogs": 40,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sintonia.drift import SCORE, ColumnDrift
-from sintonia.drift_report import SHIFTED, FeatureShift
-from sintonia.explain import Meaning
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.evaluation.drift import SCORE, ColumnDrift
+from sintonia.evaluation.drift_report import SHIFTED, FeatureShift
+from sintonia.evaluation.groups import GroupResult
+from sintonia.explain.contributions import Meaning
 from sintonia.review import plots
 from sintonia.review.data import CatalogueEntry, ModelEvidence, ReviewData
 from sintonia.review.history import in_words
@@ -20,7 +21,6 @@ from sintonia.review.people import (
 )
 from sintonia.review.treated import Gain
 from sintonia.review.words import interval_range
-from sintonia.segments import GroupResult
 
 LISTED_DRIFT, LISTED_FAMILIES = 12, 8
 

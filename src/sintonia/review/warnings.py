@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sintonia.drift import SCORE
-from sintonia.drift_report import SHIFTED
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.evaluation.drift import SCORE
+from sintonia.evaluation.drift_report import SHIFTED
 from sintonia.review.data import ReviewData
 
 FEW_OUTCOMES = 200

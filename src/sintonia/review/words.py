@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sintonia.estimates import TOLERANCE, TOTAL_OFF
-from sintonia.intervals import Estimate
-from sintonia.metrics import VALUE_SHARE, find_metric
-from sintonia.pages import number, percent
+from sintonia.core.html import number, percent
+from sintonia.core.intervals import Estimate
+from sintonia.evaluation.estimates import TOLERANCE, TOTAL_OFF
+from sintonia.evaluation.metrics import VALUE_SHARE, find_metric
 from sintonia.review.data import ReviewData
 
 UNSETTLED = 0.05

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Floats, Ints, Spans
+from sintonia.core.arrays import Floats, Ints, Spans
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import hex_ids, objects
 from sintonia.synthetic.campaigns import decision_ids

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sintonia.arrays import Bools, Floats, Ints, Texts
+from sintonia.core.arrays import Bools, Floats, Ints, Texts
 
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
 

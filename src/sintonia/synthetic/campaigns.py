@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Ints, Texts, Times
+from sintonia.core.arrays import Ints, Texts, Times
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import blank, hex_ids, objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, minutes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sintonia.arrays import Ints, Texts
+from sintonia.core.arrays import Ints, Texts
 from sintonia.synthetic.arrays import objects
 
 CATEGORIES = (

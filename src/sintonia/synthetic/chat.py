@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Floats, Ints, Texts, Times
+from sintonia.core.arrays import Floats, Ints, Texts, Times
 from sintonia.synthetic.arrays import blank, given, hex_ids, objects
 from sintonia.synthetic.clock import minutes, rome, rome_offset_minutes
 from sintonia.synthetic.crm import case_ids

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sintonia.arrays import Floats, Ints, Spans, Times
-from sintonia.config import SimulateSettings, iso_time
+from sintonia.core.arrays import Floats, Ints, Spans, Times
+from sintonia.core.config import SimulateSettings, iso_time
 
 DAWN_HOURS = 4
 """A simulated week runs from 04:00 UTC, when rounds are decided, so that a round precedes its own week."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from sintonia.arrays import Ints, Texts, Times
+from sintonia.core.arrays import Ints, Texts, Times
 from sintonia.synthetic.arrays import blank, hex_ids, objects
 from sintonia.synthetic.clock import rome
 from sintonia.synthetic.crm import case_ids, current_crm, typed_names

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Ints, Texts
+from sintonia.core.arrays import Ints, Texts
 from sintonia.synthetic.arrays import given, hex_ids, objects
 from sintonia.synthetic.clock import rome
 from sintonia.synthetic.names import NICKNAMES, STREETS, TOWNS, recase, typo

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sintonia.arrays import Ints, Texts
+from sintonia.core.arrays import Ints, Texts
 from sintonia.synthetic.arrays import blank, rank_within
 from sintonia.synthetic.catalogue import CATEGORY_OF_ITEM, ITEM_IDS
 from sintonia.synthetic.visits import BROWSE

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats
+from sintonia.core.arrays import Bools, Floats
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
 from sintonia.synthetic.people import SyntheticPeople
 

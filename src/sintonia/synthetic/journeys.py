@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
+from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import pick_rows
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar

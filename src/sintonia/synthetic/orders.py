@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints, Times
+from sintonia.core.arrays import Bools, Floats, Ints, Times
 from sintonia.synthetic.actions import COUPON_RATE, coupon_use
 from sintonia.synthetic.arrays import pick_rows, repeat_index
 from sintonia.synthetic.catalogue import ITEMS_PER_CATEGORY, LIST_PRICES

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
+from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.synthetic.catalogue import CATEGORIES, MEAN_PRICE
 from sintonia.synthetic.clock import Calendar
 

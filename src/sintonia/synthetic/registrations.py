@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Ints, Texts, Times
+from sintonia.core.arrays import Bools, Ints, Texts, Times
 from sintonia.synthetic.arrays import blank, given, hex_ids, objects, shuffled
 from sintonia.synthetic.clock import Calendar
 from sintonia.synthetic.names import LAST_NAMES, MEN, PROVIDERS, STREETS, TOWNS, WOMEN, email_letters

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints, Times
+from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.synthetic.arrays import repeat_index
 from sintonia.synthetic.clock import Calendar, minutes
 from sintonia.synthetic.journeys import Complaints, Journeys

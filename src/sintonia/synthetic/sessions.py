@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sintonia.arrays import Bools, Ints
+from sintonia.core.arrays import Bools, Ints
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import hex_ids, objects, shuffled
 from sintonia.synthetic.campaigns import sent_at

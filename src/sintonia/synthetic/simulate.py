@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sintonia.config import SimulateSettings
-from sintonia.progress import track
+from sintonia.core.config import SimulateSettings
+from sintonia.core.progress import track
 from sintonia.synthetic import truth
 from sintonia.synthetic.app import app_events
 from sintonia.synthetic.campaigns import campaign_log

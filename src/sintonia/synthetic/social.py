@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Bools, Floats, Ints, Texts, Times
+from sintonia.core.arrays import Bools, Floats, Ints, Texts, Times
 from sintonia.synthetic.arrays import blank, hex_ids, objects, repeat_index
 from sintonia.synthetic.clock import minutes
 from sintonia.synthetic.names import email_letters

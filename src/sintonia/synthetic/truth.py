@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Bools, Floats, Ints, Texts
+from sintonia.core.arrays import Bools, Floats, Ints, Texts
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import objects
 from sintonia.synthetic.clock import EFFECT_WEEKS, ROUND_WEEKS

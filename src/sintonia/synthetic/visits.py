@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sintonia.arrays import Bools, Ints, Texts, Times
+from sintonia.core.arrays import Bools, Ints, Texts, Times
 from sintonia.synthetic.arrays import hex_ids, objects, repeat_index, shuffled
 from sintonia.synthetic.clock import minutes
 from sintonia.synthetic.orders import local_hours

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.arrays import Bools, Texts
+from sintonia.core.arrays import Bools, Texts
 from sintonia.synthetic.arrays import hex_ids, objects
 from sintonia.synthetic.clock import minutes, rome_offset_minutes
 from sintonia.synthetic.crm import case_ids

@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.arrays import Ints, Texts
+from sintonia.core.arrays import Ints, Texts
 from sintonia.synthetic.clock import Calendar, calendar
 from sintonia.synthetic.journeys import Journeys, live
 from sintonia.synthetic.orders import Lines, Orders, draw_lines, draw_orders
 from sintonia.synthetic.people import SyntheticPeople, draw_people
-from sintonia.synthetic.registrations import (
-    Particulars,
-    Registrations,
-    draw_particulars,
-    draw_registrations,
-)
+from sintonia.synthetic.registrations import Particulars, Registrations, draw_particulars, draw_registrations
 from sintonia.synthetic.service import Service, draw_service
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sintonia.config import SimulateSettings
+    from sintonia.core.config import SimulateSettings
 
 PEOPLE_PER_BLOCK = 10_000
 """People drawn at a time: the bound on memory."""

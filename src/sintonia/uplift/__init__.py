@@ -7,7 +7,7 @@ whom; `study.study` decides whether that earns a policy of its own, and says wha
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.gate import Gate
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.log import NONE, Actions, Logged
+from sintonia.uplift.logged import NONE, Actions, Logged
 from sintonia.uplift.study import Study
 
 __all__ = ["NONE", "Actions", "Effects", "Gate", "Logged", "Study", "learn_effects"]

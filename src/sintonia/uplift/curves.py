@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
-from sintonia.intervals import Estimate, clustered_mean
+from sintonia.core.arrays import Floats, Ints
+from sintonia.core.intervals import Estimate, clustered_mean
 
 
 @dataclass(frozen=True)

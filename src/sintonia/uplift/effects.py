@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sintonia.arrays import Floats, Floats32
-from sintonia.errors import InputError
-from sintonia.uplift.log import Actions
-from sintonia.uplift.opinions import Opinion
+from sintonia.core.arrays import Floats, Floats32
+from sintonia.core.errors import InputError
+from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.logged import Actions
 from sintonia.uplift.shrinkage import likes
 
 

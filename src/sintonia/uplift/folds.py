@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
+from sintonia.core.arrays import Floats, Ints
 
 PART, FOLD, DRAW = range(3)
 """What a random number is for; numbers of different purposes have nothing to do with each other."""

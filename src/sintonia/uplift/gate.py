@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
-from sintonia.intervals import Estimate
-from sintonia.uplift.log import Actions
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.core.intervals import Estimate
+from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import constant
 from sintonia.uplift.values import difference
 

@@ -16,18 +16,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
-from sintonia.config import ModelConfig
-from sintonia.errors import NotEnoughDataError
-from sintonia.intervals import clustered_mean
+from sintonia.core.arrays import Floats, Ints
+from sintonia.core.config import ModelConfig
+from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.intervals import clustered_mean
+from sintonia.uplift.denoised_rewards import steadied
 from sintonia.uplift.effects import Effects
+from sintonia.uplift.ensemble import SMALL, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.growing import CrossFittedTrees, Examples, grow_outcome_trees, tree_inputs
-from sintonia.uplift.linear import CrossFittedSlopes, fit_linear, residuals
-from sintonia.uplift.log import Logged
-from sintonia.uplift.opinions import SMALL, Opinion, against_none, candidates, scale_of
+from sintonia.uplift.forests import CrossFittedTrees, Examples, grow_outcome_trees, tree_inputs
+from sintonia.uplift.logged import Logged
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
-from sintonia.uplift.steadied import steadied
+from sintonia.uplift.slopes import CrossFittedSlopes, fit_linear, residuals
 from sintonia.uplift.values import scores
 
 LEAST = 50

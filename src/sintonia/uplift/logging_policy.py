@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.arrays import Floats, Floats32, Ints
-from sintonia.errors import NotEnoughDataError
-from sintonia.intervals import Estimate, clustered_mean
+from sintonia.core.arrays import Floats, Floats32, Ints
+from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.uplift.folds import fold_of
 
 COVERED = 0.9

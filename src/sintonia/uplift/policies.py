@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
+from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.uplift.folds import DRAW, uniform
-from sintonia.uplift.log import NONE, Actions
+from sintonia.uplift.logged import NONE, Actions
 
 
 def gains(effects: Floats, actions: Actions, value: float = 1.0) -> Floats:

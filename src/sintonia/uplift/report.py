@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
-from sintonia.intervals import Estimate, clustered_mean
-from sintonia.metrics import equal_mass_bins
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.core.intervals import Estimate, clustered_mean
+from sintonia.evaluation.metrics import equal_mass_bins
 from sintonia.uplift.curves import Curve, gain_curve
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.log import Logged
+from sintonia.uplift.logged import Logged
 from sintonia.uplift.policies import at_random, best, constant, gains, ranked
 from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
-from sintonia.intervals import clustered_error
-from sintonia.uplift.log import Actions
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.core.intervals import clustered_error
+from sintonia.uplift.logged import Actions
 
 GROUPS = 10
 """Groups of decisions, by what was said of them, in which effects are held against what came true."""

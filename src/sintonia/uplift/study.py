@@ -6,15 +6,15 @@ whether it passes would flatter the one that did. So the values reported come fr
 
 from dataclasses import dataclass, replace
 
-from sintonia.arrays import Bools, Floats, Floats32
-from sintonia.config import EffectsConfig, ModelConfig
-from sintonia.errors import NotEnoughDataError
-from sintonia.progress import step
+from sintonia.core.arrays import Bools, Floats, Floats32
+from sintonia.core.config import EffectsConfig, ModelConfig
+from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.progress import step
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.gate import Gate, best_constant, judge
 from sintonia.uplift.learning import LEAST, learn_effects
-from sintonia.uplift.log import Logged, joined
+from sintonia.uplift.logged import Logged, joined
 from sintonia.uplift.policies import best_gain, constant, gains, softmax, sure_gain, thompson, with_floor
 from sintonia.uplift.report import PolicyReport, report
 from sintonia.uplift.values import scores

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
-from sintonia.intervals import Estimate, clustered_mean
-from sintonia.uplift.log import Logged
+from sintonia.core.arrays import Floats, Ints
+from sintonia.core.intervals import Estimate, clustered_mean
+from sintonia.uplift.logged import Logged
 
 
 def scores(log: Logged, expected: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.rows import FITTED, day, row, table
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features import compute, feature_names
 
 CONFIG = FeaturesConfig(families=["affinity"], windows_days=[7, 30])

@@ -5,8 +5,8 @@ import pytest
 
 from features.made import brand, made, names
 from features.rows import row
+from sintonia.core.schema import KINDS
 from sintonia.features.families.engagement import AGAINST, FOR, engagement
-from sintonia.schema import KINDS
 
 ANN = [row("ann", 1, "view"), row("ann", 31, "purchase"), row("ann", 31, "complaint")]
 FADED = 2 ** (-30 / 180)

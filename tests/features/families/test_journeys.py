@@ -5,8 +5,8 @@ import pytest
 
 from features.made import brand, made, names
 from features.rows import row
+from sintonia.core.schema import KINDS
 from sintonia.features.families.journeys import journeys
-from sintonia.schema import KINDS
 
 ANN = [
     row("ann", 2, "view", "web"),

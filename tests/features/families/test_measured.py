@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from features.rows import FITTED, day, row, table
-from sintonia.config import FeaturesConfig, MeasureConfig
-from sintonia.errors import ConfigError
+from sintonia.core.config import FeaturesConfig, MeasureConfig
+from sintonia.core.errors import ConfigError
 from sintonia.features import catalogue, compute
 
 ROWS = [

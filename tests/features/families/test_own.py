@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from features.rows import FITTED, day, row, table
-from sintonia.config import FeaturesConfig
-from sintonia.errors import ConfigError, InputError
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.errors import ConfigError, InputError
 from sintonia.features import catalogue, compute, feature_names
 
 CODE = """

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from features.rows import AS_OFS, FITTED, day, histories, row, table
 from features.told import PRIOR, features
-from sintonia.behaviour import count_repeats, read_purchases
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features import compute, feature_names
+from sintonia.features.clv import count_repeats, read_purchases
 
 PLAIN = PRIOR.as_json()
 

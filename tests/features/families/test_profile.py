@@ -5,8 +5,8 @@ import pytest
 
 from features.rows import day, row, table
 from features.told import LEVELS, attributes, features, history, said
-from sintonia.config import FeaturesConfig
-from sintonia.errors import InputError
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.errors import InputError
 from sintonia.features import Fitted, History, catalogue, compute
 
 

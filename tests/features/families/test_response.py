@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.rows import FITTED, day, row, table
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features import compute, feature_names
 from sintonia.features.fitting import fit_tables
 

@@ -5,8 +5,8 @@ import pytest
 
 from features.made import brand, made, names
 from features.rows import row
+from sintonia.core.schema import KINDS
 from sintonia.features.families.trust import trust
-from sintonia.schema import KINDS
 
 CASES = [
     row("ann", 2, "complaint", "phone", thread_id="a", sentiment=-1.0),

@@ -6,8 +6,8 @@ A new family is one more module with one such function, and one more line in `FA
 from collections import Counter
 from collections.abc import Callable
 
-from sintonia.config import FeaturesConfig
-from sintonia.errors import ConfigError, unknown
+from sintonia.core.config import FeaturesConfig
+from sintonia.core.errors import ConfigError, unknown
 from sintonia.features.families.affinity import affinity
 from sintonia.features.families.channel_mix import channel_mix
 from sintonia.features.families.clock import clock

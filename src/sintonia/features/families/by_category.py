@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sintonia.config import FeaturesConfig
+from sintonia.core.config import FeaturesConfig
 from sintonia.features.combine import ratio
 from sintonia.features.families.rfm import mean_gap, recency_to_mean_gap
 from sintonia.features.families.subsets import ORDER

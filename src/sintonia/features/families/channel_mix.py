@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Floats
+from sintonia.core.arrays import Floats
 from sintonia.features.combine import entropy, how_many, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Total, Value

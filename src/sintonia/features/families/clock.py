@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
+from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import entropy, ratio, total
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds

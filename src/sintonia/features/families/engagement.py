@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 
-from sintonia.arrays import Floats
+from sintonia.core.arrays import Floats
 from sintonia.features.combine import difference, how_many, itself, part_of_both, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import habit_windows, own_kinds

@@ -5,15 +5,15 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Numbers
-from sintonia.config import FeaturesConfig, MeasureConfig
-from sintonia.errors import ConfigError, unknown
-from sintonia.features.cells import Cells
-from sintonia.features.columns import CLOCK
+from sintonia.core.arrays import Numbers
+from sintonia.core.config import FeaturesConfig, MeasureConfig
+from sintonia.core.errors import ConfigError, unknown
+from sintonia.core.schema import INTERACTIONS
 from sintonia.features.combine import itself, ratio
-from sintonia.features.expressions import evaluate, names
+from sintonia.features.kernel.columns import CLOCK
 from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Term, Total, Value
-from sintonia.schema import INTERACTIONS
+from sintonia.features.sql.expressions import evaluate, names
+from sintonia.features.sql.operations import Cells
 
 FAMILY = "own"
 UNREAD = ("customer_id", "interaction_id", "known_at")

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
+from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import difference, ratio, since_then, still_open
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import DAY, ORDER, habit_windows, known

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sintonia.arrays import Floats, Ints
+from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio, smoothed_rate
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.response import UNASKED

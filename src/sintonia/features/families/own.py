@@ -1,11 +1,11 @@
 """Families a user writes in Python: one function from a `Frame` to features, named by its module or its file."""
 
-from sintonia.errors import ConfigError, unknown
+from sintonia.core.errors import ConfigError, unknown
+from sintonia.core.own_code import own_object
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.measured import readable_columns
+from sintonia.features.kernel.plan import plan
 from sintonia.features.measures import Feature
-from sintonia.features.plan import plan
-from sintonia.own_code import own_object
 
 KEY = "features.families_from"
 

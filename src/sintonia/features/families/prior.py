@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints, Numbers
-from sintonia.behaviour import BehaviouralPrior, Repeats
+from sintonia.core.arrays import Floats, Ints, Numbers
+from sintonia.features.clv import BehaviouralPrior, Repeats
 from sintonia.features.combine import ratio
 from sintonia.features.families.frame import Frame
-from sintonia.features.histories import DAY
+from sintonia.features.kernel.histories import DAY
 from sintonia.features.measures import (
     DaysSince,
     Earlier,

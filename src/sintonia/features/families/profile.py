@@ -4,12 +4,12 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Bools, Floats, Ints
-from sintonia.consent import PREFIX
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.data.consent import PREFIX
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.naming import slugs
+from sintonia.features.history import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
-from sintonia.features.tables import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 
 BORN = Filter(category=BIRTH_YEAR)
 PROFILE_WHY = {
@@ -153,7 +153,7 @@ def _consent(channel: str) -> list[Feature]:
 
 def age_at(year: Floats, told_at: Floats, days_since: Floats) -> Floats:
     """Return the age in years at as_of, which is so many days after the birth year (in thousandths) was told."""
-    from sintonia.features.histories import DAY
+    from sintonia.features.kernel.histories import DAY
 
     return age_years(year / SCALE, told_at + days_since * DAY)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints
+from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import deviation, in_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import HOUR, ORDER, PURCHASE, own_kinds

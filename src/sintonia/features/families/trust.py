@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.arrays import Floats, Ints, Numbers
+from sintonia.core.arrays import Floats, Ints, Numbers
 from sintonia.features.combine import difference, in_days, mean_days, ratio
 from sintonia.features.families.frame import Frame
 from sintonia.features.families.subsets import ORDER, PURCHASE, habit_windows

@@ -1,0 +1,26 @@
+"""Whether anything peeks: features on the user's own data, and columns that may tell of the future."""
+
+from pathlib import Path
+
+from sintonia.api.pipelines.steps_by_task import steps_of
+from sintonia.api.reports.figures import Figures
+from sintonia.core.config import CheckSettings
+from sintonia.core.engine import connect
+from sintonia.core.progress import step
+from sintonia.data.store import open_store
+from sintonia.evaluation.leakage import LeakRules, find_leaks, prove
+from sintonia.evaluation.leakage.report import check_figures
+
+
+def check(settings: CheckSettings) -> Figures:
+    """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
+    workspace = Path(settings.workspace)
+    store = open_store(workspace)
+    suspects = steps_of(settings.task).suspects(store, settings)
+    settings = suspects.settings
+    with connect(settings.engine, workspace) as connection:
+        trials = prove(connection, store, suspects.moments, suspects.question, workspace)
+        with step("Looking for columns that may leak"):
+            rules = LeakRules(settings.rows, settings.strong_auc, settings.seed)
+            findings = find_leaks(connection, store, suspects.judged, settings.task, rules)
+    return check_figures(trials, findings)

@@ -1,0 +1,217 @@
+"""The steps of tasks that predict what happens to a customer: trained, checked for leaks, and shown."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
+from sintonia.api.reports.runs import train_figures
+from sintonia.core import timeline
+from sintonia.core.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
+from sintonia.core.engine import connect
+from sintonia.core.errors import NotBuiltError
+from sintonia.core.progress import step
+from sintonia.core.pseudonyms import workspace_key
+from sintonia.data.store import Store, open_store
+from sintonia.evaluation.classification import Stakes
+from sintonia.evaluation.drift_report import CurrentShift, current_shift
+from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.evaluation.leakage import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
+from sintonia.features import fit
+from sintonia.registry import artifacts
+from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry.predictions import predictions_of
+from sintonia.registry.promotion_checks import outcome_checks
+from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
+from sintonia.review.card import model_card
+from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
+from sintonia.serving.scoring import best_rows, scoring_date
+from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.dataset import Dataset, assemble, catalogue_of, spend_after
+from sintonia.training.models import OutcomeModel, fit_model
+from sintonia.training.profile import TrainingProfile, deciles, fit_training_profile, outcome_ratio
+from sintonia.training.sufficiency import measure_sufficiency
+from sintonia.training.tasks import choose_categories, find_task, label_kinds
+from sintonia.training.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
+from sintonia.training.tuning import validated
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T", TrainSettings, CheckSettings)
+CUSTOMERS_NOW = 5000
+"""Customers by whom today is measured: enough for an index of ten bins."""
+log = logging.getLogger("sintonia")
+
+
+def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
+    """Return a task's model, and how good it is out of time beside its baselines."""
+    workspace = Path(settings.workspace)
+    settings, split = resolve_task(settings, store)
+    task = settings.task
+    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    with step("Counting what there is to learn from"):
+        enough = measure_sufficiency(store, split, task)
+    with step("Fitting features to the past"):
+        fitted = fit(settings.features, store, split.train[0])
+    features = catalogue_of(task, settings.features, fitted)
+    all_rows = assemble(store, split.all, with_baselines(features, task, fitted), task, settings.engine)
+    rows = all_rows.select([feature.name for feature in features])
+    with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
+        families = {feature.name: feature.family for feature in features}
+        story = family_sizes_of(rows.at(split.test), families, settings.seed)
+        validation = validated(rows, split, settings, (workspace, store.fingerprint), story)
+    settings = validation.settings
+    learning_dates = (*split.train, *split.valid)
+    with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
+        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
+        until = store.data_until(label_kinds(task))
+        profile = fit_training_profile(rows.at(learning_dates), settings.seed, until)
+        baselines = fit_baselines(all_rows.at(learning_dates), task)
+    with step("Judging out of time"):
+        test = rows.at(split.test)
+        outcomes = {
+            "model": model.outcomes(test.values),
+            **baselines.outcomes(all_rows.at(split.test)),
+        }
+        evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
+        reference = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
+        model = replace(model, reference=reference)
+    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
+        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+    training = TrainingResult(
+        settings=settings,
+        store=store,
+        split=split,
+        rows=rows,
+        model=model,
+        judged=evaluation,
+        enough=enough,
+        predictions=predictions_of(test, outcomes, workspace_key(workspace)),
+        validated=validation,
+        leaks=leaks,
+    )
+    return Trained(training_run(training), training.sample.rows, partial(train_figures, training))
+
+
+def _with_outcomes(
+    profile: TrainingProfile, test: Dataset, outcomes: "NDArray[np.float64]", n_categories: int
+) -> TrainingProfile:
+    """Return the profile of the training rows with what the model predicts of the test rows and what came of it.
+
+    A list has of each customer the category with the highest propensity only: it is those that are judged.
+    """
+    outcome_deciles = deciles(outcomes)
+    if test.category is not None:
+        best = best_rows(outcomes, n_categories)
+        test, outcomes = test.take(best), outcomes[best]
+    return replace(
+        profile, outcome=outcome_deciles, judged=outcome_ratio(outcomes, test.label, test.customer_id)
+    )
+
+
+def _evaluation(
+    model: OutcomeModel,
+    test: Dataset,
+    outcomes: "dict[str, NDArray[np.float64]]",
+    settings: TrainSettings,
+    stakes: Stakes,
+) -> Evaluation:
+    """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
+    if find_task(settings.task).label == "amount":
+        euros = {name: cents / 100 for name, cents in outcomes.items()}
+        median = model.median_cents(test.values)
+        medians = {} if median is None else {"model": median / 100}
+        return evaluate_amounts(
+            test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
+        )
+    return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
+
+
+def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Stakes:
+    """Return what money hangs on the test rows: the spend that follows, or a campaign against the outcome."""
+    stakes = find_task(settings.task).stakes
+    if stakes == "spend":
+        spend = spend_after(store, split.test, settings.task)
+        return Stakes(amounts=spend / 100 if spend.any() else None)
+    return Stakes(campaign=settings.profit if stakes == "campaign" else None)
+
+
+def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
+    """Return the settings with the categories a task asks about, and the split of its as-of dates.
+
+    The categories are those of the training dates: which ones sell later is not known then.
+    """
+    task, kinds = settings.task, label_kinds(settings.task)
+    split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
+    tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
+    with_categories = choose_categories(task, tables, split.train[-1])
+    return replace(settings, task=with_categories), split
+
+
+def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
+    """Return what the leak check looks at: who is asked about when, and the test dates, which outcome_ratio."""
+    settings, split = resolve_task(settings, store)
+    with step("Looking up who is asked about"):
+        moments = ask(store, split, settings.task, settings.rows)
+    dates = choose_dates(moments, settings.dates)
+    question = Question(settings.features, settings.task, dates, settings.customers, settings.seed)
+    return Suspects(settings, question, moments, at(moments, split.test))
+
+
+def review_page(
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
+) -> str:
+    """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
+    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    review = replace(
+        _recorded(place, registered),
+        customers=tuple(read(Customer, one) for one in customers),
+        gate=checks,
+        now=_now(expect(load(place, registered), OutcomeModel), settings),
+    )
+    return render_review(review)
+
+
+def outcome_card(
+    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
+) -> str:
+    """Return the model card of what the run recorded and the checks that were made."""
+    return model_card(replace(_recorded(place, registered), gate=checks), history)
+
+
+def _recorded(place: Tracking, registered: Registered) -> ReviewData:
+    review = ReviewData.from_plain(artifacts.read_document(place, registered.run_id, artifacts.REVIEW))
+    return review.named(registered.name, registered.version, registered.run_id)
+
+
+def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
+    """Return how far the features of today's customers are from training; None without the model's own store."""
+    try:
+        store = open_store(Path(settings.workspace))
+    except NotBuiltError:
+        return None
+    if store.source != model.source or model.reference is None:
+        return None
+    as_of = scoring_date(None, store, model)
+    everybody = sorted(store.customer_ids())
+    some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
+    asked = {everybody[at] for at in some.tolist()}
+    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
+    return current_shift(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+
+
+STEPS = TaskSteps(
+    train=train_outcomes,
+    suspects=suspects_of_outcomes,
+    promotion_checks=outcome_checks,
+    page=review_page,
+    card=outcome_card,
+)

@@ -1,0 +1,242 @@
+"""The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
+from sintonia.api.reports.runs import policy_figures
+from sintonia.core.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
+from sintonia.core.config.earlier import effects_settings
+from sintonia.core.engine import connect
+from sintonia.core.errors import ConfigError, NotBuiltError
+from sintonia.core.progress import log, step
+from sintonia.core.pseudonyms import workspace_key
+from sintonia.data.store import Store, open_store
+from sintonia.evaluation.leakage import Question, choose_dates
+from sintonia.features import Feature, catalogue, fit
+from sintonia.registry import artifacts
+from sintonia.registry.models import Registered, Tracking, load
+from sintonia.registry.policy_promotion_checks import (
+    LOGGED,
+    OBSERVATIONAL,
+    against_nothing,
+    kept_decisions,
+    policy_checks,
+)
+from sintonia.review import PromotionCheck, read
+from sintonia.review.card import policy_card
+from sintonia.review.evidence import Reported, policy_evidence, policy_run
+from sintonia.review.policy import PolicyReview
+from sintonia.review.policy_page import render_policy
+from sintonia.review.treated import EffectStory, Treated
+from sintonia.training.dataset import Dataset
+from sintonia.uplift.dataset import (
+    days_of_history,
+    feature_moments,
+    features_for,
+    features_of,
+    logged_of,
+    split_points,
+)
+from sintonia.uplift.decision_points import Points, newest, read_points, reward_kinds
+from sintonia.uplift.effects_table import effects_table
+from sintonia.uplift.model import PolicyModel
+from sintonia.uplift.study import study
+from sintonia.uplift.texts import study_figures, study_lines
+
+
+def train_policy(store: Store, settings: TrainSettings) -> Trained:
+    """Return a policy learned from logged decisions, and what it is worth beside simpler ones.
+
+    Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
+    """
+    import pyarrow.parquet as pq
+
+    workspace, config = Path(settings.workspace), settings.effects
+    if settings.model.name != LIGHTGBM:
+        raise ConfigError(
+            f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
+            f"give model.name={LIGHTGBM}."
+        )
+    points = newest_decisions(store, settings)
+    past, judged = split_points(points, config.judge_from)
+    features = features_at_decisions(store, points.take(past), settings)
+    with step("Fitting features to the past"):
+        fitted = fit(features, store, feature_moments(points)[judged].min().item())
+    feature_list = catalogue(features, fitted)
+    values = features_of(store, points, feature_list, settings.engine)
+    with step("Looking at who got what"):
+        logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
+    before = logged.take(past)
+    later = before if (past == judged).all() else logged.take(judged)
+    result = study(before, later, settings.model, config, settings.seed)
+    model = PolicyModel(
+        effects=result.effects,
+        passed=result.gate.passed,
+        place=result.place,
+        config=config,
+        features=features,
+        fitted=fitted,
+        names=tuple(feature.name for feature in feature_list),
+        source=store.source,
+        fingerprint=store.fingerprint,
+        observational=not logging_policy.logged,
+        task=settings.task,
+    )
+    figures = study_figures(result, logging_policy, points, model.names)
+    until = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, until, settings.engine)
+    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    with step("Explaining decisions"):
+        rows = result.report.rows
+        reported = Reported(
+            points.take(judged).take(rows),
+            feature_moments(points)[judged][rows],
+            later.take(rows),
+            logged.customer[past | judged],
+        )
+        evidence = policy_evidence(model, store, reported, settings.seed)
+    decisions = kept_decisions(result, points.take(judged), workspace_key(workspace))
+    run = policy_run(
+        settings,
+        model,
+        figures,
+        decisions=decisions,
+        against_nothing=against_nothing(decisions),
+        labels_until=points.until.max().item(),
+        data=OBSERVATIONAL if model.observational else LOGGED,
+        evidence=evidence,
+    )
+    report = partial(
+        policy_figures, figures, study_lines(result, logging_policy, points), workspace / "effects.parquet"
+    )
+    return Trained(run, evidence.decided.rows, report)
+
+
+def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
+    """Return the newest decision points of the store, as many as the policy looks at."""
+    config = settings.effects
+    with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
+        points = read_points(connection, store, config)
+    found = newest(points, config.most_decisions)
+    if len(found) < len(points):
+        log.info(
+            "Looking at the newest %s of %s decisions (effects.most_decisions)",
+            f"{len(found):,}",
+            f"{len(points):,}",
+        )
+    return found
+
+
+def features_at_decisions(
+    store: Store, taught: Points, settings: TrainSettings | CheckSettings
+) -> FeaturesConfig:
+    """Return the features a policy learns from; said is which windows history is too short for."""
+    days = days_of_history(store, taught)
+    found = features_for(settings.features, settings.effects, days)
+    missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
+    if missing:
+        log.info(
+            "Leaving out windows of %s days: there are %s days of history before the newest decision that teaches",
+            ", ".join(map(str, missing)),
+            days,
+        )
+    return found
+
+
+def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
+    """Return what the leak check looks at: the decisions, their features, and whether any reward followed."""
+    points = newest_decisions(store, settings)
+    when = feature_moments(points)
+    asked = pa.table(
+        {
+            "customer_id": pa.array(points.customer_id, pa.string()),
+            "as_of": pa.array(when, pa.timestamp("us")),
+            "label": (points.reward > 0).astype(np.int8),
+        }
+    )
+
+    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
+        there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
+        rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
+        values = features_of(some, rows, made, settings.engine)
+        names = tuple(feature.name for feature in made)
+        return Dataset(
+            rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
+        )
+
+    past, judged = split_points(points, settings.effects.judge_from)
+    chosen = features_at_decisions(store, points.take(past), settings)
+    dates = choose_dates(asked, settings.dates)
+    question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
+    return Suspects(settings, question, asked, asked.filter(pa.array(judged)))
+
+
+def policy_page(
+    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
+) -> str:
+    """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
+    model = load(place, registered)
+    try:
+        store = open_store(Path(settings.workspace))
+    except NotBuiltError:
+        store = None
+    own = None if store is None or store.source != model.source else store
+    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    review = replace(
+        _recorded(place, registered),
+        catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
+        round=None if own is None else _last_round(own),
+        story=read(EffectStory, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
+        customers=tuple(read(Treated, one) for one in customers),
+        source=model.source,
+        fingerprint=model.fingerprint,
+        gate=checks,
+    )
+    return render_policy(review)
+
+
+def card_of_policy(
+    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
+) -> str:
+    """Return the card of what the run recorded and the checks that were made."""
+    return policy_card(_recorded(place, registered), checks, history)
+
+
+def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
+    config = artifacts.read_document(place, registered.run_id, "config.json")
+    return PolicyReview(
+        study=artifacts.read_document(place, registered.run_id, "study.json"),
+        policy=effects_settings(config),
+        catalogue=(),
+        round=None,
+        source=config["source"]["name"],
+        fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
+        model_name=registered.name,
+        model_version=registered.version,
+        run_id=registered.run_id,
+    )
+
+
+def _last_round(store: Store) -> dict[str, Any] | None:
+    """Return what the round decided last reported; None when none was."""
+    reports = sorted(store.rounds.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found: dict[str, Any] | None = json.loads(reports[-1].read_text(encoding="utf-8")) if reports else None
+    return found
+
+
+STEPS = TaskSteps(
+    train=train_policy,
+    suspects=suspects_of_decisions,
+    promotion_checks=policy_checks,
+    page=policy_page,
+    card=card_of_policy,
+)

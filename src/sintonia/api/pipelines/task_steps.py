@@ -1,0 +1,65 @@
+"""The steps in which tasks of one kind differ from those of another; everything else is the same road for all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from sintonia.api.reports.figures import Figures
+from sintonia.core.config import CheckSettings, PromoteSettings, ReviewSettings, TrainSettings
+from sintonia.data.store import Store
+from sintonia.evaluation.leakage import Question
+from sintonia.registry.models import Registered, Tracking
+from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.run_logging import Run
+from sintonia.review import PromotionCheck
+from sintonia.training.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that is not registered yet: its run, the rows it explains, and how it is reported once it is."""
+
+    run: Run
+    explained: Dataset
+    figures: Callable[[Registered], Figures]
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What the leak check looks at: the question to ask again of changed data, at which moments, and those that judge.
+
+    `moments` and `judged` have `customer_id, as_of, label`.
+    """
+
+    settings: CheckSettings
+    question: Question
+    moments: pa.Table
+    judged: pa.Table
+
+
+@dataclass(frozen=True)
+class TaskSteps:
+    """How tasks of one kind are trained, checked for leaks, checked for promotion, and shown to people.
+
+    Attributes
+    ----------
+    train
+        Store and settings to a training.
+    suspects
+        Store and settings to what the leak check looks at.
+    promotion_checks
+        Registry, settings, candidate and champion (None without) to the requirements in the order of the report.
+    page
+        Registry, model, settings and requirements to the review page, HTML.
+    card
+        Registry, model, requirements and history to the model card, Markdown.
+    """
+
+    train: Callable[[Store, TrainSettings], Trained]
+    suspects: Callable[[Store, CheckSettings], Suspects]
+    promotion_checks: Callable[
+        [Tracking, PromoteSettings | ReviewSettings, Registered, Registered | None], list[Requirement]
+    ]
+    page: Callable[[Tracking, Registered, ReviewSettings, tuple[PromotionCheck, ...]], str]
+    card: Callable[[Tracking, Registered, tuple[PromotionCheck, ...], Sequence[str]], str]

@@ -1,0 +1,145 @@
+"""The groups `engine`, `source` and `identity`: raw silos to customers."""
+
+from dataclasses import dataclass, field
+
+from sintonia.core.config.checks import at_least, iso_time, one_of
+from sintonia.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How work runs: threads, memory, into how many buckets the store is cut, and what computed features may take.
+
+    `feature_cache_gib` of disk keep computed features for the next training; 0 keeps none.
+    """
+
+    name: str = "duckdb"
+    threads: int = 2
+    memory_gib: float = 2.0
+    buckets: int = 16
+    feature_cache_gib: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that does not exist and sizes that cannot work."""
+        one_of("engine", self.name, ("duckdb",))
+        at_least("engine.threads", self.threads, 1)
+        at_least("engine.memory_gib", self.memory_gib, 0.25)
+        at_least("engine.buckets", self.buckets, 1)
+        at_least("engine.feature_cache_gib", self.feature_cache_gib, 0)
+
+
+@dataclass(frozen=True)
+class CsvConfig:
+    """How a silo writes its CSV files."""
+
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class JoinConfig:
+    """A second file of the silo, joined to the first by columns both have; unmatched rows stay."""
+
+    path: str = ""
+    columns: list[str] = field(default_factory=list)
+
+
+FORMATS = ("csv", "jsonl", "parquet")
+
+
+@dataclass(frozen=True)
+class SiloConfig:
+    """One silo: where its files are, how to read them, and what each column means in our contracts.
+
+    The values of `identifiers`, `occurred_at`, `known_at`, `interactions`, `attributes`, `contacts` and
+    `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
+    reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
+    gave. `where`, a condition in the same language, says which rows of the files are the silo's, so that two silos
+    can read one file. `format` is csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a
+    function from a file's path to a table. Silos that name the same `threads` share their thread ids: a case opened
+    in one may be closed
+    in another.
+    """
+
+    path: str = ""
+    format: str = "csv"
+    csv: CsvConfig = field(default_factory=CsvConfig)
+    time_zone: str = "UTC"
+    time_format: str | None = None
+    data_until: str | None = None
+    where: str | None = None
+    threads: str | None = None
+    join: dict[str, JoinConfig] = field(default_factory=dict)
+    identifiers: dict[str, str] = field(default_factory=dict)
+    occurred_at: str = "occurred_at"
+    known_at: str | None = None
+    interactions: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    contacts: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a format nobody reads and a silo that could never be tied to a customer."""
+        if ":" not in self.format:
+            one_of("format", self.format, FORMATS)
+        if not self.identifiers:
+            raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates."""
+
+    name: str = ""
+    root: str | None = None
+    until: str | None = None
+    today: str | None = None
+    silos: dict[str, SiloConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse dates that are none."""
+        for key in ("until", "today"):
+            if (text := getattr(self, key)) is not None:
+                iso_time(f"source.{key}", text)
+
+
+SURVIVORSHIP = ("most_recent", "most_frequent", "source_priority", "most_complete")
+"""Which of several values of one attribute the golden record takes."""
+
+
+@dataclass(frozen=True)
+class IdentityConfig:
+    """How records become customers.
+
+    `deterministic` ties what shares an identifier; `probabilistic` also what names, dates and addresses say.
+    `survivorship` says by attribute which value survives (`default` for the others), `value_groups` which
+    attributes survive as a unit, `source_priority` which silos go first. What an earlier build decided stands
+    unless `relearn`; `weights` is the folder of another build's weights to match with.
+    """
+
+    name: str = "deterministic"
+    match_probability: float = 0.5
+    region: str = "IT"
+    shareable: list[str] = field(default_factory=list)
+    persons_per_identifier: int = 1
+    hold_implausible: bool = True
+    overrides: str | None = None
+    weights: str | None = None
+    relearn: bool = False
+    survivorship: dict[str, str] = field(default_factory=dict)
+    value_groups: dict[str, list[str]] = field(default_factory=dict)
+    source_priority: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse a way of matching, a probability and a rule of survivorship that do not exist."""
+        one_of("identity", self.name, ("deterministic", "probabilistic"))
+        if not 0 < self.match_probability < 1:
+            raise ConfigError(
+                f"identity.match_probability={self.match_probability} is no probability; give 0 < p < 1."
+            )
+        at_least("identity.persons_per_identifier", self.persons_per_identifier, 1)
+        for rule in self.survivorship.values():
+            one_of("rule under identity.survivorship:", rule, SURVIVORSHIP)

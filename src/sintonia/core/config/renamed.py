@@ -1,0 +1,62 @@
+"""Keys and groups that had another name once: who writes the old one reads the new one, in one line."""
+
+from collections.abc import Mapping
+
+from sintonia.core.errors import ConfigError
+
+RENAMED_KEYS: dict[str, str] = {
+    "policy.actions": "actions",
+    "policy.*.cap_eur": "effects.*.cap",
+    "policy": "effects",
+    "effects.*.cap_eur": "effects.*.cap",
+    "engagement.actions": "actions",
+    "engagement.budget_eur": "engagement.budget",
+    "actions.*.cost_eur": "actions.*.cost",
+    "profit.customer_value_eur": "profit.customer_value",
+    "profit.incentive_eur": "profit.incentive",
+    "profit.contact_eur": "profit.contact_cost",
+}
+"""Old dotted key or group -> its name now; `*` stands for any one name, on both sides.
+
+A key below a renamed one needs no entry of its own. Only what a verb does not know is looked up here, so a name
+that means something else today may stand on the left.
+"""
+
+
+def new_name(key: str, renamed: Mapping[str, str] | None = None) -> str | None:
+    """Return what the dotted key is called now, or None when it was never renamed.
+
+    A key may have been renamed more than once: its group first, then its last name.
+
+    Examples
+    --------
+    >>> renamed = {"policy": "effects", "effects.*.cost_eur": "effects.*.cost"}
+    >>> new_name("policy.folds", renamed), new_name("policy.mail.cost_eur", renamed)
+    ('effects.folds', 'effects.mail.cost')
+    >>> new_name("task.horizon_days", renamed) is None
+    True
+    """
+    table = RENAMED_KEYS if renamed is None else renamed
+    names = key.split(".")
+    for _ in table:
+        for old, new in table.items():
+            pattern = old.split(".")
+            start = names[: len(pattern)]
+            if len(start) == len(pattern) and all(p in ("*", n) for p, n in zip(pattern, start, strict=True)):
+                wild = iter([n for p, n in zip(pattern, start, strict=True) if p == "*"])
+                renewed = [next(wild) if n == "*" else n for n in new.split(".")]
+                names = renewed + names[len(pattern) :]
+                break
+        else:
+            break
+    current = ".".join(names)
+    return None if current == key else current
+
+
+def renamed_error(key: str, value: object = None) -> ConfigError | None:
+    """Return the error that gives an old key its new name, with the value to write, or None for any other key."""
+    current = new_name(key)
+    if current is None:
+        return None
+    shown = value if isinstance(value, str | int | float) else "..."
+    return ConfigError(f"{key} is called {current} now; write {current}={shown}")

@@ -1,0 +1,158 @@
+"""What changed in the silos since the last build, and the part of all identities that this touches.
+
+A customer whose records say what they said is left alone: ties, ids and dates of a customer follow from its own
+identifiers and sightings, so a build decides the touched customers whole and carries the others over.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sintonia.core.arrays import Ints
+from sintonia.core.engine import fetch_row
+from sintonia.data.identity.deterministic import choose_sightings, mapped_sightings
+from sintonia.data.identity.ids import confer_ids
+from sintonia.data.identity.state import NOBODY, Before
+
+MOST_CHANGED = 0.2
+"""Share of sightings that may have changed for a part to be decided; beyond it everything is as quick."""
+
+
+def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], before: Before) -> bool:
+    """Return whether a part is enough: decisions stand, and few sightings changed since. Then the engine has
+
+    - `arriving`: one row per sighting that is new, or now known to have arrived earlier: `sighting`, `keys`,
+      `arrived_at`;
+    - `arrived`: one row per identifier of these: `key`, `first_seen_at` among them, its `node` of earlier builds and
+      the `root` of its customer then, null for a new one;
+    - `lost`: the sightings that are gone, or arrived later than was said, with their customer's `root`.
+    """
+    if not before.decisions or before.path("sightings") is None:
+        return False
+    from sintonia.data.identity.changes_kernels import compare
+
+    rows = mapped_sightings(silos)
+    known, now = _hashes(connection, "before_sightings"), _hashes(connection, f"({rows})")
+    changed, lost = compare(*known, *now)
+    if np.count_nonzero(changed) + np.count_nonzero(lost) > MOST_CHANGED * len(known[0]):
+        return False
+    for name, hashes in (("changed_hashes", now[0][changed]), ("lost_hashes", known[0][lost])):
+        connection.register(name, pa.table({"sighting": np.unique(hashes).view(np.uint64)}))
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE arriving AS
+        SELECT sighting, ANY_VALUE(keys) AS keys, MIN(arrived_at) AS arrived_at
+        FROM ({rows}) SEMI JOIN changed_hashes USING (sighting) GROUP BY sighting""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE lost AS
+        SELECT sighting, root FROM before_sightings SEMI JOIN lost_hashes USING (sighting)""")
+    connection.unregister("changed_hashes")
+    connection.unregister("lost_hashes")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE arrived AS
+        SELECT told.key, before.node, before.root, told.first_seen_at
+        FROM (SELECT key, MIN(arrived_at) AS first_seen_at
+              FROM (SELECT UNNEST(keys) AS key, arrived_at FROM arriving) GROUP BY key) AS told
+        LEFT JOIN before_nodes AS before ON before.hash = HASH(told.key)""")
+    return True
+
+
+def _hashes(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Ints, Ints]:
+    """Return the sightings of a relation as whole numbers, and when each arrived (microseconds)."""
+    query = f"SELECT sighting, EPOCH_US(arrived_at) AS arrived_at FROM {source}"
+    found = connection.execute(query).fetchnumpy()
+    sighting, arrived_at = (np.asarray(found[name]) for name in ("sighting", "arrived_at"))
+    return sighting.view(np.int64), arrived_at
+
+
+def collect_part(
+    connection: duckdb.DuckDBPyConnection,
+    silos: Sequence[str],
+    shareable: Sequence[str],
+    named: Sequence[str],
+) -> None:
+    """Fill `sightings` and `nodes` as `collect_sightings` does, for the customers that changes touch.
+
+    These are whose identifiers are in `arrived` or `lost`, in merges of records (`matched`), in records that are gone
+    or `named` in overrides; where something is gone, those too from whom a refused tie kept them. Their first
+    identifiers are in `touched`, and what earlier builds knew of them is in `known_nodes`, `known_ties` and
+    `known_holdings`.
+    """
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE touched AS
+        WITH met AS (SELECT one AS key FROM matched UNION SELECT other FROM matched
+                     UNION SELECT key FROM before_records SEMI JOIN gone_records USING (record_id)
+                     UNION SELECT UNNEST(?::VARCHAR[]))
+        SELECT root FROM lost UNION SELECT root FROM arrived WHERE root IS NOT NULL
+        UNION SELECT root FROM before_nodes SEMI JOIN met ON before_nodes.hash = HASH(met.key) UNION SELECT {NOBODY}""",
+        [list(named)],
+    )
+    (gone,) = fetch_row(
+        connection, "SELECT (SELECT COUNT(*) FROM lost) + (SELECT COUNT(*) FROM gone_records)"
+    )
+    if gone:
+        _touch_kept_apart(connection)
+    _recall_part(connection)
+    choose_sightings(
+        connection,
+        f"""FROM ({mapped_sightings(silos)}) SEMI JOIN (
+                SELECT sighting FROM before_sightings SEMI JOIN touched USING (root)
+                UNION SELECT sighting FROM arriving) USING (sighting)""",
+        shareable,
+    )
+    _place(connection, mapped_sightings(silos) if gone else None)
+    confer_ids(connection)
+
+
+def _touch_kept_apart(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add to `touched` who was refused a tie with those who are in it: what is gone may have dated or kept it."""
+    connection.execute("""
+        INSERT INTO touched
+        WITH apart AS (
+            SELECT a.root AS one, b.root AS other FROM before_ties
+            JOIN before_nodes AS a ON a.key = "left" JOIN before_nodes AS b ON b.key = "right" WHERE NOT holds)
+        SELECT other AS root FROM apart SEMI JOIN touched ON one = touched.root
+        UNION SELECT one FROM apart SEMI JOIN touched ON other = touched.root
+        EXCEPT FROM touched""")
+
+
+def _recall_part(connection: duckdb.DuckDBPyConnection) -> None:
+    """Narrow what earlier builds knew to the touched customers, and to identifiers that had none and arrived."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE part_nodes AS
+        FROM before_nodes SEMI JOIN (FROM touched WHERE root <> {NOBODY}) USING (root)
+        UNION ALL FROM before_nodes SEMI JOIN arrived USING (key) WHERE root = {NOBODY}""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE part_ties AS
+        FROM before_ties WHERE "left" IN (SELECT key FROM part_nodes) AND "right" IN (SELECT key FROM part_nodes)""")
+    connection.execute("CREATE OR REPLACE TEMP VIEW known_nodes AS FROM part_nodes")
+    connection.execute("CREATE OR REPLACE TEMP VIEW known_ties AS FROM part_ties")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW known_holdings AS
+        SELECT part_nodes.key, roots.confers AS customer_id
+        FROM part_nodes JOIN part_nodes AS roots ON roots.node = part_nodes.root""")
+
+
+def _place(connection: duckdb.DuckDBPyConnection, rows: str | None) -> None:
+    """Make `placed` of the part's identifiers: numbered anew from 0 for the loops over them, and as all are.
+
+    First arrivals only move back while nothing is gone; else they are looked up in the `rows` of all sightings.
+    """
+    whole = """SELECT key, known.node, confers,
+                      COALESCE(LEAST(known.first_seen_at, arrived.first_seen_at), known.first_seen_at,
+                               arrived.first_seen_at) AS first_seen_at
+               FROM known_nodes AS known FULL JOIN arrived USING (key)"""
+    if rows is not None:
+        whole = f"""
+            SELECT key, node, confers, MIN(rows.arrived_at) AS first_seen_at
+            FROM (SELECT UNNEST(keys) AS key, arrived_at FROM ({rows})) AS rows JOIN ({whole}) USING (key)
+            GROUP BY ALL"""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE placed AS
+        WITH whole AS ({whole}), top AS (SELECT COALESCE(MAX(node), -1) + 1 AS top FROM before_nodes)
+        SELECT ROW_NUMBER() OVER (ORDER BY whole.node, first_seen_at, key) - 1 AS node,
+               COALESCE(whole.node, top + ROW_NUMBER() OVER (ORDER BY whole.node, first_seen_at, key) - 1) AS number,
+               key, first_seen_at, confers
+        FROM whole, top""")

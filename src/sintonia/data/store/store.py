@@ -1,0 +1,254 @@
+"""Reading the store: the current version's tables, bucket by bucket."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sintonia.core.errors import NotBuiltError, NotEnoughDataError
+from sintonia.data.sources.report import SiloReport
+
+CURRENT = "current.json"
+CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
+"""Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""
+ROUNDS = "decisions"
+"""The workspace's folder of the rounds of decisions that were planned, a Parquet file a round."""
+SCORES = "scores"
+"""The workspace's folder of the scores that lists were given, a Parquet file a list and run."""
+SPOOLS = ".scoring-"
+"""How the workspace's folders begin in which a run keeps what is finished."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """One whole version of the store.
+
+    `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint. `kinds_from` is when each kind
+    of interaction starts.
+    """
+
+    folder: Path
+    source: str
+    fingerprint: str
+    kinds_from: Mapping[str, datetime]
+    customers: int
+    interactions: int
+    silos: tuple[SiloReport, ...]
+
+    @property
+    def features(self) -> Path:
+        """The folder of the features computed from the workspace's stores."""
+        return self.folder.parents[1] / "features"
+
+    @property
+    def rounds(self) -> Path:
+        """The folder of the rounds of decisions that were planned in the workspace."""
+        return self.folder.parents[1] / ROUNDS
+
+    @property
+    def scores(self) -> Path:
+        """The folder of the scores that lists were given in the workspace."""
+        return self.folder.parents[1] / SCORES
+
+    @property
+    def buckets(self) -> list[Path]:
+        """The bucket files, in order; each holds whole customers."""
+        return sorted(self.folder.glob("interactions/bucket-*.parquet"))
+
+    def read_bucket(
+        self, path: Path, customers: Collection[str] | None = None, columns: Iterable[str] | None = None
+    ) -> pa.Table:
+        """Return a bucket's interactions in their total order.
+
+        Of these customers only, and with these columns only (`customer_id` among them) when they are given:
+        a column that is not read costs neither time nor memory.
+        """
+        return _read(path, customers, None if columns is None else list(columns))
+
+    def read_customers(self, path: Path, customers: Collection[str], columns: Iterable[str]) -> pa.Table:
+        """Return what `read_bucket` does of these customers, texts that come again as numbers of a dictionary."""
+        return _read_coded(path, customers, list(columns))
+
+    def holding(self, customers: Collection[str]) -> list[Path]:
+        """Return the bucket files that can hold some of the customers (today's), in order."""
+        buckets, found = self.buckets, set[int]()
+        for customer in customers:
+            if len(found) == len(buckets):
+                break
+            found.add(bucket_of(customer, len(buckets)))
+        return [buckets[at] for at in sorted(found)]
+
+    def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
+        """Return the rows of `attributes` or `links` of the customers of a bucket file of interactions.
+
+        Of these customers only when they are given.
+        """
+        return _read(self.folder / name / path.name, customers)
+
+    def read_crosswalk(self, source: str) -> pa.Table:
+        """Return which identifier of one type belongs to whom now: one row per source_key."""
+        now = (pc.field("source") == source) & pc.field("unlinked_at").is_null()
+        columns = ["source_key", "customer_id"]
+        return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=now)
+
+    def read_merges(self) -> pa.Table:
+        """Return which customer became part of which, and when: `customer_id`, `merged_into`, `merged_at`."""
+        return pq.read_table(self.folder / "merges.parquet")
+
+    def customer_ids(self) -> set[str]:
+        """Return the ids of today's customers."""
+        now = pc.field("unlinked_at").is_null()
+        path = self.folder / "crosswalk.parquet"
+        return set(
+            pc.unique(pq.read_table(path, columns=["customer_id"], filters=now)["customer_id"]).to_pylist()
+        )
+
+    def key_types(self) -> list[str]:
+        """Return the types of identifiers the crosswalk knows."""
+        sources = pq.read_table(self.folder / "crosswalk.parquet", columns=["source"])["source"]
+        return sorted(pc.unique(sources).to_pylist())
+
+    def data_from(self, kinds: Iterable[str]) -> datetime:
+        """Return when the history of these kinds starts.
+
+        Raises
+        ------
+        NotEnoughDataError
+            When there is none.
+        """
+        starts = [self.kinds_from[kind] for kind in kinds if kind in self.kinds_from]
+        if not starts:
+            raise self._nothing_of(kinds)
+        return min(starts)
+
+    def data_until(self, kinds: Iterable[str]) -> datetime:
+        """Return until when every silo that tells of these kinds is complete: the earliest of their ends.
+
+        Raises
+        ------
+        NotEnoughDataError
+            When no silo tells of them.
+        """
+        wanted = set(kinds)
+        ends = [
+            silo.data_until for silo in self.silos if silo.data_until is not None and wanted & set(silo.kinds)
+        ]
+        if not ends:
+            raise self._nothing_of(kinds)
+        return min(ends)
+
+    def _nothing_of(self, kinds: Iterable[str]) -> NotEnoughDataError:
+        listed = ", ".join(sorted(kinds))
+        return NotEnoughDataError(
+            f"The store of '{self.source}' holds no interaction of kind {listed}; check the mapping of its silos."
+        )
+
+
+def open_store(workspace: Path) -> Store:
+    """Return the workspace's current store.
+
+    Raises
+    ------
+    NotBuiltError
+        When nothing was built there yet.
+    """
+    pointer = workspace / "store" / CURRENT
+    if not pointer.is_file():
+        raise NotBuiltError(f"No store in '{workspace}'; run `sintonia build workspace={workspace}` first.")
+    found: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+    silos = tuple(_silo(silo) for silo in found["silos"])
+    return Store(
+        folder=workspace / "store" / found["version"],
+        source=found["source"],
+        fingerprint=found["fingerprint"],
+        kinds_from={kind: datetime.fromisoformat(first) for kind, first in found["kinds_from"].items()},
+        customers=found["customers"],
+        interactions=found["interactions"],
+        silos=silos,
+    )
+
+
+def identity_folder(workspace: Path, source: str) -> Path | None:
+    """Return where the current store keeps what was decided about identities; None without a store of the source."""
+    if not (workspace / "store" / CURRENT).is_file():
+        return None
+    store = open_store(workspace)
+    return store.folder / "identity" if store.source == source else None
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """Return a short hash of the files' bytes, in the order given."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
+
+
+def bucket_of(customer: str, buckets: int) -> int:
+    """Return a customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets.
+
+    Examples
+    --------
+    >>> bucket_of("C0001", 16)
+    4
+    """
+    return int(hashlib.md5(customer.encode(), usedforsecurity=False).hexdigest()[:8], 16) % buckets
+
+
+def _read(path: Path, customers: Collection[str] | None, columns: list[str] | None = None) -> pa.Table:
+    """Return a bucket file's rows, of these customers only when they are given.
+
+    Files lie in the order of the ids: a part of a large one is found by its first and last.
+    """
+    if not customers:
+        return pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
+    ids = pa.array(sorted(customers), pa.string())
+    whose = pc.field("customer_id")
+    within = (whose >= ids[0]) & (whose <= ids[-1])
+    table = pq.read_table(path, columns=columns, filters=within)
+    return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), ids))
+
+
+def _read_coded(path: Path, customers: Collection[str], columns: list[str]) -> pa.Table:
+    """Return the rows of customers, found by the numbers of their ids; whoever wants all of a file gets it as read."""
+    coded = [name for name in CODED if name in columns]
+    with pq.ParquetFile(path, read_dictionary=coded) as file:
+        table = file.read_row_groups(_groups(file.metadata, min(customers), max(customers)), columns)
+    table = table.unify_dictionaries()
+    if not table.num_rows:
+        return table
+    ids = table["customer_id"].combine_chunks()
+    wanted = pc.is_in(ids.dictionary, pa.array(customers, pa.string()))
+    if not pc.all(wanted).as_py():
+        table = table.filter(wanted.take(ids.indices))
+    return table
+
+
+def _groups(told: pq.FileMetaData, first: str, last: str) -> list[int]:
+    """Return the row groups that may have customers from the first to the last, in their order."""
+    place = told.schema.names.index("customer_id")
+    found = []
+    for at in range(told.num_row_groups):
+        of = told.row_group(at).column(place).statistics
+        if of is None or not of.has_min_max or (of.min <= last and of.max >= first):
+            found.append(at)
+    return found
+
+
+def _silo(found: dict[str, Any]) -> SiloReport:
+    until = found["data_until"]
+    return SiloReport(
+        **{
+            **found,
+            "data_until": datetime.fromisoformat(until) if until else None,
+            "kinds": tuple(found["kinds"]),
+        }
+    )

@@ -1,0 +1,140 @@
+"""What models are judged by, and the arithmetic that all metrics share: bins, variances, gains, draws.
+
+A bootstrap over customers is a weighting: a customer drawn twice counts twice, with all of the snapshots. So
+one sort of the scores serves every draw. Rows with equal scores are one group, in no order: a metric never
+depends on how ties happen to lie.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sintonia.core.arrays import Floats, Ints
+from sintonia.core.errors import unknown
+
+TOP_SHARE = 0.1
+VALUE_SHARE = 0.2
+BINS = 10
+_DRAWS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: its key, its name for people, whether more is better, what it says, and the value that is right.
+
+    With a `target` what counts is how far from it a value lies, so nearer is better; differences are of distances.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    meaning: str
+    target: float | None = None
+
+    def gain(self, values: Floats) -> Floats:
+        """Return values as what is compared: themselves, or how far they lie from the target."""
+        return values if self.target is None else np.abs(values - self.target)
+
+
+CAPTURE = Metric(
+    "capture_top20",
+    "Spend in the top 20 %",
+    True,
+    "share of the next horizon's spend that the highest fifth brings",
+)
+PROFIT = Metric(
+    "expected_profit",
+    "Expected maximum profit",
+    True,
+    "most that a campaign against the outcome may earn, a customer, in euros, under the assumptions of the run",
+)
+PROPENSITY_METRICS = (
+    Metric("auc", "AUC", True, "chance that a customer with the outcome is ranked above one without"),
+    Metric("average_precision", "Average precision", True, "precision, averaged over the outcomes found"),
+    Metric(
+        "lift_top10", "Lift, top 10 %", True, "outcome rate among the highest tenth, over the rate among all"
+    ),
+    Metric("brier", "Brier score", False, "mean squared distance of propensity and outcome"),
+    Metric("log_loss", "Log loss", False, "mean surprise at the outcome, in nats"),
+    Metric(
+        "calibration_error", "Calibration error", False, "typical distance of propensity and observed rate"
+    ),
+)
+"""What every propensity is judged by, in the order in which it is shown; `CAPTURE` and `PROFIT` may follow."""
+
+AMOUNT_METRICS = (
+    Metric(
+        "rank_correlation",
+        "Rank correlation",
+        True,
+        "Spearman's, of expected and true spend, ties by their mean",
+    ),
+    CAPTURE,
+    Metric(
+        "total_ratio", "Total", False, "expected spend of all over their true spend; 1 is right", target=1.0
+    ),
+    Metric(
+        "tweedie_deviance", "Tweedie deviance", False, "misfit of expected spend, of power 1.5, in root euros"
+    ),
+)
+"""What every expected amount is judged by, in the order in which it is shown; `MEDIAN_ERROR` may follow."""
+
+MEDIAN_ERROR = Metric(
+    "median_error", "Error of the median", False, "mean absolute distance of median and true spend, in euros"
+)
+
+METRICS = (*PROPENSITY_METRICS, PROFIT, *AMOUNT_METRICS, MEDIAN_ERROR)
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of this name.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    by_name = {metric.name: metric for metric in METRICS}
+    if name not in by_name:
+        raise unknown("metric", name, by_name)
+    return by_name[name]
+
+
+def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
+    """Return each row's bin, 0 for the lowest propensities; equal propensities share a bin.
+
+    Many ties leave fewer bins than asked for, and none of them empty.
+
+    Examples
+    --------
+    >>> equal_mass_bins(np.array([0.1, 0.2, 0.3, 0.4]), bins=2).tolist()
+    [0, 0, 1, 1]
+    >>> equal_mass_bins(np.array([0.1, 0.1, 0.1, 0.4]), bins=4).tolist()
+    [0, 0, 0, 1]
+    """
+    edges = np.quantile(propensities, np.arange(1, bins) / bins, method="inverted_cdf")
+    raw = np.searchsorted(np.unique(edges), propensities, side="left")
+    return np.unique(raw, return_inverse=True)[1].astype(np.int64)
+
+
+def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
+    """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
+
+    `found` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
+    rows. NaN where there is nothing to find.
+    """
+    shares = np.empty((len(found), len(depths)))
+    for draw, (hits, rows) in enumerate(zip(found, reached, strict=True)):
+        at = np.interp(depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits]))
+        shares[draw] = at / hits[-1] if hits[-1] else np.nan
+    return shares
+
+
+def resampled(customers: int, draws: int, seed: int) -> Iterator[Floats]:
+    """Yield, some draws at a time, how often each customer is drawn.  # (some, n_customers)"""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, _DRAWS_AT_ONCE):
+        count = min(_DRAWS_AT_ONCE, draws - start)
+        picks = rng.integers(customers, size=(count, customers))
+        yield np.stack([np.bincount(pick, minlength=customers) for pick in picks]).astype(np.float64)

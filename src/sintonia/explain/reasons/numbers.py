@@ -1,0 +1,93 @@
+"""Numbers as people of a language write them: many at once, each different one written once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.core.arrays import Floats, Texts
+from sintonia.explain.reasons.texts import Words
+
+PARTS = ("share", "probability")
+TENTHS = 10
+FEW = {"days": 2}
+"""By unit from where on a decimal says nothing that matters to a reader; of the others, from 10."""
+
+
+def figures(values: NDArray[Any], unit: str, words: Words) -> Texts:
+    """Return numbers in words, without their unit: money with two decimals, shares in per cent, days whole.
+
+    Money comes in cents and goes out in the coin they are hundredths of. Bits, the evenness of a mix, go out as of how
+    many things, all alike, the mix would be as even. None of the values is missing.
+
+    Examples
+    --------
+    >>> from sintonia.explain.contributions.reasons.texts import read_words
+    >>> figures(np.array([123456.0]), "cents", read_words("it")).tolist()
+    ['1.234,56']
+    >>> figures(np.array([0.347, 0.004]), "share", read_words("en")).tolist()
+    ['35 %', '0.4 %']
+    >>> figures(np.array([0.5, 3.4, 74.3]), "days", read_words("en")).tolist()
+    ['0.5', '3', '74']
+    """
+    keys, write = _keyed(np.asarray(values, np.float64), unit, words)
+    each, place = np.unique(keys, return_inverse=True)
+    written = np.array([write(int(key)) for key in each], object)
+    return np.asarray(written[place.ravel()], object)
+
+
+def with_unit(numbers: Texts, unit: str, words: Words) -> Texts:
+    """Return numbers with what they count, of one in the singular; those that say their unit already stay.
+
+    Examples
+    --------
+    >>> from sintonia.explain.contributions.reasons.texts import read_words
+    >>> with_unit(np.array(["1", "2,5"], object), "days", read_words("it")).tolist()
+    ['1 giorno', '2,5 giorni']
+    """
+    if unit not in words.units:
+        return numbers
+    one, many = words.units[unit]
+    names = np.where(numbers == "1", one, many).astype(object)
+    return np.asarray(numbers + " " + names, object)
+
+
+def _keyed(values: Floats, unit: str, words: Words) -> tuple[NDArray[np.int64], Callable[[int], str]]:
+    """Return each value as a whole number to the precision it is told in, and how such a number is written."""
+    if unit == "cents":
+        return _whole(values), lambda cents: _number(cents / 100, 2, words)
+    if unit in PARTS:
+        per_cent = 100 * values
+        small = (np.abs(per_cent) < 1) & (per_cent != 0)
+        return _whole(np.where(small, TENTHS * per_cent, TENTHS * np.round(per_cent))), (
+            lambda tenths: f"{_tenths(tenths, words)} %"
+        )
+    if unit == "yes or no":
+        return _whole(values != 0), lambda yes: words.yes_and_no[0 if yes else 1]
+    if unit == "hour of the day":
+        return _whole(values), lambda hour: f"{hour}:00"
+    if unit in ("weekday", "place"):
+        names = words.weekdays if unit == "weekday" else words.moments
+        return _whole(values), lambda place: names[place]
+    if unit in ("-1 to 1", "difference"):
+        return _whole(100 * values), lambda hundredths: _number(hundredths / 100, 2, words)
+    told = np.exp2(values) if unit == "bits" else values
+    few = np.abs(told) < FEW.get(unit, 10)
+    return _whole(np.where(few, TENTHS * told, TENTHS * np.round(told))), (
+        lambda tenths: _tenths(tenths, words)
+    )
+
+
+def _whole(values: NDArray[Any]) -> NDArray[np.int64]:
+    return np.round(values).astype(np.int64)
+
+
+def _tenths(tenths: int, words: Words) -> str:
+    """Return a number of tenths: with a decimal only where it has one."""
+    return _number(tenths / TENTHS, 1 if tenths % TENTHS else 0, words)
+
+
+def _number(value: float, decimals: int, words: Words) -> str:
+    text = f"{value:,.{decimals}f}"
+    return text.translate({ord(","): words.thousands, ord("."): words.decimal})

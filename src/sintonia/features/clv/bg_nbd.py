@@ -1,0 +1,136 @@
+"""BG/NBD: purchases come at a customer's own rate until, after one of them, the customer leaves for good.
+
+Fader, Hardie, Lee (2005), "Counting Your Customers" the Easy Way, Marketing Science 24(2): rates are
+Gamma(r, alpha) over customers, the chance to leave after a purchase is Beta(a, b). The probability of any
+purchase in a horizon follows from the same: before leaving comes a purchase, so only being alive and the rate count.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sintonia.core.arrays import Floats
+from sintonia.features.clv.fitting import (
+    Fit,
+    LogLikelihood,
+    MeanLikelihood,
+    Tally,
+    days_a_purchase,
+    maximise,
+    tally,
+)
+from sintonia.features.clv.repeats import Repeats
+
+NAME = "BG/NBD"
+BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "a": (1e-3, 1e3), "b": (1e-3, 1e3)}
+
+
+@dataclass(frozen=True)
+class BgNbd:
+    """The fitted model; only `alpha_days` has a unit.
+
+    Examples
+    --------
+    >>> cdnow = BgNbd(r=0.243, alpha_days=7 * 4.414, a=0.793, b=2.426)
+    >>> customer = Repeats(*np.array([[2.0], [213.0], [272.0], [2235.0]]))  # CDNOW's first
+    >>> [f"{cdnow.probability_alive(customer)[0]:.3f}", f"{cdnow.expected_purchases(customer, 273)[0]:.3f}"]
+    ['0.727', '1.226']
+    """
+
+    r: float
+    alpha_days: float
+    a: float
+    b: float
+    fit: Fit | None = None
+
+    def probability_alive(self, repeats: Repeats) -> Floats:
+        """Return the probability of not having left by as_of; who never came back cannot have left."""
+        from scipy.special import expit
+
+        x = repeats.frequency
+        before = np.log(self.alpha_days + repeats.age_days) - np.log(self.alpha_days + repeats.recency_days)
+        # Without a repeat the odds are never used; the 1 keeps their logarithm quiet.
+        odds = np.log(self.a) - np.log(self.b + np.maximum(x, 1) - 1) + (self.r + x) * before
+        return np.where(x > 0, expit(-odds), np.where(np.isnan(x), np.nan, 1.0))
+
+    def expected_purchases(self, repeats: Repeats, horizon_days: float) -> Floats:
+        """Return the expected purchase days in (as_of, as_of + horizon_days].
+
+        Equation 10 of the paper, with its hypergeometric function after Euler's transformation, which stays finite
+        for customers with thousands of purchases.
+        """
+        from scipy.special import hyp2f1
+
+        x = repeats.frequency
+        # At a = 1, and without a repeat at a + b = 1, the formula is 0 / 0; beside it, it is as good as continuous.
+        a = self.a if abs(self.a - 1) > 1e-5 else 1 + 1e-5
+        b = self.b if abs(a + self.b - 1) > 1e-5 else self.b + 3e-5
+        whole = self.alpha_days + repeats.age_days + horizon_days
+        z = horizon_days / whole
+        series = hyp2f1(a + b - 1 - self.r, a - 1, a + b + x - 1, z)
+        gone = np.exp((a - 1) * np.log1p(-z)) * series
+        return np.asarray(self.probability_alive(repeats) * (a + b + x - 1) / (a - 1) * (1 - gone))
+
+    def probability_purchase(self, repeats: Repeats, horizon_days: float) -> Floats:
+        """Return the probability of at least one purchase day in (as_of, as_of + horizon_days]."""
+        longer = np.log1p(horizon_days / (self.alpha_days + repeats.age_days))
+        some = -np.expm1(-(self.r + repeats.frequency) * longer)
+        return np.asarray(self.probability_alive(repeats) * some)
+
+
+def fit_bg_nbd(repeats: Repeats) -> BgNbd:
+    """Return the model of the highest likelihood; every entry of the repeats is a customer, so give one as_of.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When too few customers came back, or the likelihood has no maximum.
+    """
+    rows = tally(NAME, repeats)
+    starts = [
+        {"r": r, "alpha_days": r * days_a_purchase(rows), "a": a, "b": b}
+        for r, a, b in ((0.5, 0.5, 2.0), (2.0, 0.1, 2.0))
+    ]
+
+    def part(every: int) -> MeanLikelihood:
+        some = rows.every(every)
+        return MeanLikelihood(bg_nbd_likelihood(some), float(some.customers.sum()))
+
+    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
+    return BgNbd(**values, fit=fit)
+
+
+def bg_nbd_likelihood(rows: Tally) -> LogLikelihood:
+    """Return the log likelihood of (r, alpha_days, a, b) on these rows: equation 6 of the paper, with its gradient."""
+    from scipy.special import digamma, gammaln
+
+    x, weights = rows.frequency, rows.customers
+    again = x > 0
+    # Gamma functions are dear and depend on x alone, so they are taken once a distinct x.
+    counts, place = np.unique(x, return_inverse=True)
+    customers_of = np.bincount(place, weights)
+
+    def value(parameters: Floats) -> tuple[float, Floats]:
+        r, alpha, a, b = parameters
+        log_age, log_recency = np.log(alpha + rows.age_days), np.log(alpha + rows.recency_days)
+        alive = -(r + x) * log_age
+        left = np.where(again, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * log_recency, -np.inf)
+        either = np.logaddexp(alive, left)
+        gone = np.exp(left - either) * weights
+        here = weights - gone
+        rates = gammaln(r + counts) - gammaln(r) + r * np.log(alpha)
+        leaving = gammaln(a + b) + gammaln(b + counts) - gammaln(b) - gammaln(a + b + counts)
+        by_a = digamma(a + b) - digamma(a + b + counts)
+        by_b = by_a + digamma(b + counts) - digamma(b)
+        gradient = [
+            customers_of @ (digamma(r + counts) - digamma(r) + np.log(alpha))
+            - here @ log_age
+            - gone @ log_recency,
+            weights.sum() * r / alpha
+            - (r + x) @ (here / (alpha + rows.age_days) + gone / (alpha + rows.recency_days)),
+            customers_of @ by_a + gone.sum() / a,
+            customers_of @ by_b - gone @ (1 / (b + np.maximum(x, 1) - 1)),
+        ]
+        return float(customers_of @ (rates + leaving) + weights @ either), np.array(gradient)
+
+    return value

@@ -1,0 +1,104 @@
+"""The behavioural prior: will a customer come back, how often, and what is it worth, from the purchase days alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sintonia.core.arrays import Floats
+from sintonia.core.errors import InputError, unknown
+from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
+from sintonia.features.clv.fitting import Fit
+from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from sintonia.features.clv.repeats import Repeats
+from sintonia.features.clv.spend import GammaGamma, fit_gamma_gamma
+
+FITS: Mapping[str, Callable[[Repeats], BgNbd | ParetoNbd]] = {
+    "bg_nbd": fit_bg_nbd,
+    "pareto_nbd": fit_pareto_nbd,
+}
+"""The models of coming back, by name."""
+
+_KINDS: Mapping[str, type[BgNbd] | type[ParetoNbd]] = {"bg_nbd": BgNbd, "pareto_nbd": ParetoNbd}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected in (as_of, as_of + horizon], shaped as the repeats were; NaN for who never bought.
+
+    `value_cents` is purchases times spend. Where no amounts were there to learn from, it and
+    `spend_per_purchase_cents` are None.
+    """
+
+    probability_alive: Floats
+    purchases: Floats
+    probability_purchase: Floats
+    spend_per_purchase_cents: Floats | None
+    value_cents: Floats | None
+
+
+@dataclass(frozen=True)
+class BehaviouralPrior:
+    """A model of coming back and one of spend, fitted on the same customers at one as_of."""
+
+    name: str
+    coming_back: BgNbd | ParetoNbd
+    spend: GammaGamma | None
+
+    def expect(self, repeats: Repeats, horizon_days: float) -> Expected:
+        """Return what these customers are expected to do in the horizon after their as_of."""
+        purchases = self.coming_back.expected_purchases(repeats, horizon_days)
+        spend = None if self.spend is None else self.spend.expected_spend_cents(repeats)
+        return Expected(
+            probability_alive=self.coming_back.probability_alive(repeats),
+            purchases=purchases,
+            probability_purchase=self.coming_back.probability_purchase(repeats, horizon_days),
+            spend_per_purchase_cents=spend,
+            value_cents=None if spend is None else purchases * spend,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the prior as JSON values, which `from_json` reads back to the last bit."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "BehaviouralPrior":
+        """Return the prior of `as_json`.
+
+        Raises
+        ------
+        InputError
+            When these values are no prior.
+        """
+        try:
+            spend = found["spend"]
+            return cls(
+                name=found["name"],
+                coming_back=_read(_KINDS[found["name"]], found["coming_back"]),
+                spend=None if spend is None else _read(GammaGamma, spend),
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"These values are no behavioural prior: {error!r}; train the model again."
+            ) from None
+
+
+def fit_prior(repeats: Repeats, name: str = "bg_nbd") -> BehaviouralPrior:
+    """Return the prior fitted on customers at one as_of; without spend where no repeat day has an amount.
+
+    Raises
+    ------
+    ConfigError
+        For a model nobody knows.
+    NotEnoughDataError
+        When too few customers came back, or brought in money when they did.
+    """
+    if name not in FITS:
+        raise unknown("behavioural prior", name, FITS)
+    paid = bool((repeats.mean_spend_cents > 0).any())
+    return BehaviouralPrior(name, FITS[name](repeats), fit_gamma_gamma(repeats) if paid else None)
+
+
+def _read(kind: Any, found: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return a fitted model of this kind from its JSON values."""
+    fit = found["fit"]
+    return kind(**{**found, "fit": None if fit is None else Fit(**fit)})

@@ -1,0 +1,1 @@
+"""SQL expressions over one row of the interactions, evaluated on arrays."""

@@ -1,5 +1,0 @@
-"""The store: interactions bucketed by customer and totally ordered, with attributes, contacts, crosswalk, decisions."""
-
-from sintonia.interactions.store import Store, identity_folder, open_store
-
-__all__ = ["Store", "identity_folder", "open_store"]

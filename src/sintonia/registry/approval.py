@@ -1,0 +1,101 @@
+"""Who looked at a model and said yes or no: decisions tied to the bytes of the model and of the page they were read on.
+
+The decisions lie in the registry, one tag each, and are only ever added to. A decision counts for the version it names
+as long as its model and its page are to the byte what they were: whatever changes them asks to be looked at again.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from sintonia.registry.artifacts import page_of
+from sintonia.registry.models import Registered, Tracking, model_files
+
+TAG = "sintonia.registry.approval."
+APPROVE, REJECT = "approve", "reject"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision: when (ISO, UTC), which, by whom and why, on which version, and the SHA-256 of what was judged."""
+
+    at: str
+    action: str
+    reviewer: str
+    remark: str
+    version: str
+    model_digest: str
+    page_digest: str
+
+
+def sign(place: Tracking, registered: Registered, action: str, reviewer: str, remark: str) -> Decision:
+    """Return the decision on a version's model and page, now in the registry.
+
+    Raises
+    ------
+    NotBuiltError
+        When the version has no page: nobody can have read it.
+    """
+    decision = Decision(
+        at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
+        action=action,
+        reviewer=reviewer,
+        remark=remark,
+        version=registered.version,
+        model_digest=model_digest(place, registered),
+        page_digest=page_digest(place, registered),
+    )
+    # A name of its own each: two that sign at once must not write over one another.
+    name = f"{TAG}{decision.at}.{secrets.token_hex(4)}"
+    place.client.set_registered_model_tag(registered.name, name, json.dumps(asdict(decision)))
+    return decision
+
+
+def decisions(place: Tracking, name: str) -> list[Decision]:
+    """Return every decision on a registered model's versions, oldest first."""
+    tags: Mapping[str, str] = place.client.get_registered_model(name).tags
+    return [Decision(**json.loads(tags[key])) for key in sorted(tags) if key.startswith(TAG)]
+
+
+def last_on(decided: Sequence[Decision], version: str) -> Decision | None:
+    """Return the decision that counts for a version: its last one; None when nobody has decided."""
+    return next((one for one in reversed(decided) if one.version == version), None)
+
+
+def objection(place: Tracking, registered: Registered, decision: Decision) -> str | None:
+    """Return what keeps a decision from letting its version pass; None for an approval that still holds."""
+    by = f"by {decision.reviewer} on {decision.at[:10]}"
+    if decision.action == REJECT:
+        return f"rejected {by}: {decision.remark}" if decision.remark else f"rejected {by}"
+    for what, then, now in (
+        ("model", decision.model_digest, model_digest(place, registered)),
+        ("page", decision.page_digest, page_digest(place, registered)),
+    ):
+        if then != now:
+            changed = f"its {what} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
+            return f"approved {by}, but {changed}: read it again"
+    return None
+
+
+def page_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of the review page that a model's run keeps.
+
+    Raises
+    ------
+    NotBuiltError
+        When it keeps none.
+    """
+    return hashlib.sha256(page_of(place, registered).read_bytes()).hexdigest()
+
+
+def model_digest(place: Tracking, registered: Registered) -> str:
+    """Return the SHA-256 of a registered model's files, names and bytes."""
+    folder = model_files(place, registered)
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,120 @@
+"""Who was champion when, and the way back.
+
+The history lies in the registry itself, one tag an entry, and is only ever added to: whoever reads the alias there
+also reads how it came about.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sintonia.core.errors import GateError, NotBuiltError
+from sintonia.registry.models import CHAMPION, Registered, Tracking
+from sintonia.registry.promotion_checks import Requirement
+
+TAG = "sintonia.registry.promotion."
+
+
+@dataclass(frozen=True)
+class ChampionChange:
+    """One line of the history: when which version became champion after which, how, and what it failed."""
+
+    at: str
+    action: str
+    version: str
+    before: str | None
+    forced: bool = False
+    failed: tuple[str, ...] = ()
+
+
+def promote(
+    place: Tracking,
+    candidate: Registered,
+    champion: Registered | None,
+    gate: Sequence[Requirement],
+    *,
+    force: bool,
+) -> ChampionChange:
+    """Return the new line of the history: the candidate is champion now.
+
+    Raises
+    ------
+    GateError
+        When it fails a requirement and is not forced; nothing has changed then.
+    """
+    failed = [one for one in gate if not one.passed]
+    if failed and not force:
+        raise GateError(
+            f"{candidate.name} version {candidate.version} stays a candidate: "
+            f"{'; '.join(f'{one.name}: {one.explanation}' for one in failed)}. "
+            f"Train a better one, or decide otherwise with force=true, which is recorded."
+        )
+    before = champion.version if champion else None
+    entry = ChampionChange(
+        _now(), "promote", candidate.version, before, bool(failed), tuple(one.name for one in failed)
+    )
+    return _move(place, candidate.name, entry)
+
+
+def roll_back(place: Tracking, name: str, champion: Registered | None) -> ChampionChange:
+    """Return the new line of the history: who was champion before the present one is it again.
+
+    Raises
+    ------
+    NotBuiltError
+        When there was nobody before.
+    """
+    earlier = _earlier(history(place, name))
+    if champion is None or not earlier:
+        raise NotBuiltError(f"{name} has no champion before the present one; nothing to roll back to.")
+    return _move(place, name, ChampionChange(_now(), "rollback", earlier[-1], champion.version))
+
+
+def history(place: Tracking, name: str) -> list[ChampionChange]:
+    """Return every change of champion, oldest first; none for a model nobody promoted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tags: Mapping[str, str] = place.client.get_registered_model(name).tags
+    except MlflowException:
+        return []
+    lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
+    return [_entry(line) for line in lines]
+
+
+def _entry(line: dict[str, Any]) -> ChampionChange:
+    return ChampionChange(**{**line, "failed": tuple(line["failed"])})
+
+
+def _earlier(entries: Sequence[ChampionChange]) -> list[str]:
+    """Return the champions before the present one, latest last: a rollback takes the present one away.
+
+    Examples
+    --------
+    >>> one, two = ChampionChange("", "promote", "1", None), ChampionChange("", "promote", "2", "1")
+    >>> _earlier([one, two]), _earlier([one, two, ChampionChange("", "rollback", "1", "2")])
+    (['1'], [])
+    """
+    reigns: list[str] = []
+    for entry in entries:
+        if entry.action == "rollback":
+            reigns = reigns[:-1]
+        else:
+            # An alias moved by hand, in MLflow itself, was a reign too.
+            reigns += [entry.before] if entry.before and reigns[-1:] != [entry.before] else []
+            reigns.append(entry.version)
+    return reigns[:-1]
+
+
+def _move(place: Tracking, name: str, entry: ChampionChange) -> ChampionChange:
+    # The line comes first: a change that is not recorded must not be.
+    number = len(history(place, name)) + 1
+    place.client.set_registered_model_tag(name, f"{TAG}{number:06d}", json.dumps(asdict(entry)))
+    place.client.set_registered_model_alias(name, CHAMPION, entry.version)
+    return entry
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,155 @@
+"""What a training tells MLflow: a run with its data, files and figures, and the folds and trials nested in it."""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sintonia.features.from_frames import history_columns
+from sintonia.registry.predictions import PREDICTIONS_FILE
+from sintonia.training.models import Model
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+FILES = "sintonia"
+"""The folder of a logged model's files."""
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """A run inside a run: a trial of a search or a fold of a validation, with how long it took."""
+
+    name: str
+    metrics: Mapping[str, float]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    nested: tuple["ChildRun", ...] = ()
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set a run used: `context` says for what, `digest` is a fingerprint of at most 36 letters."""
+
+    name: str
+    context: str
+    digest: str
+    source: str
+    profile: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: parameters, metrics, small files (texts as they are, tables as
+    Parquet, else JSON), data, predictions, the model."""
+
+    task: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    documents: Mapping[str, Any]
+    model: Model
+    predictions: pa.Table | None = None
+    data: Sequence[Data] = ()
+    nested: Sequence[ChildRun] = ()
+
+
+def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
+    """Put the run's documents and predictions beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, document in run.documents.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(document, pa.Table):
+                pq.write_table(document, path, compression="zstd")
+                continue
+            text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
+            path.write_text(text, encoding="utf-8")
+        if run.predictions is not None:
+            pq.write_table(run.predictions, Path(folder) / PREDICTIONS_FILE, compression="zstd")
+        client.log_artifacts(run_id, folder)
+
+
+def log_data(client: "MlflowClient", run_id: str, data: Sequence[Data]) -> None:
+    """Log which data the run used, as MLflow lists them."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = [
+        DatasetInput(
+            Dataset(
+                name=one.name,
+                digest=one.digest,
+                source_type="code",
+                source=json.dumps({"tags": {"sintonia.source": one.source}}),
+                profile=json.dumps(dict(one.profile)),
+            ),
+            tags=[InputTag("mlflow.data.context", one.context)],
+        )
+        for one in data
+    ]
+    client.log_inputs(run_id, datasets=inputs)
+
+
+def log_nested(
+    client: "MlflowClient", experiment_id: str, parent_id: str, nested: Sequence[ChildRun]
+) -> None:
+    """Log runs inside a run, and theirs inside them; each ended now and began as long before as it took."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    for one in nested:
+        now = int(time.time() * 1000)
+        began = now - round(one.seconds * 1000)
+        tags = {**one.tags, "mlflow.parentRunId": parent_id}
+        run_id = client.create_run(experiment_id, began, tags, one.name).info.run_id
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in one.metrics.items()],
+            params=[Param(name, str(value)) for name, value in one.parameters.items()],
+            tags=[RunTag("sintonia.nested", "true")],
+        )
+        log_nested(client, experiment_id, run_id, one.nested)
+        client.set_terminated(run_id, end_time=now)
+
+
+def log_model(model: Model) -> tuple[str, str]:
+    """Return the id and address of the model, stored as the files of its kind with a loader, nothing pickled."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / FILES
+        model.save(data)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            loader_module="sintonia.registry.pyfunc",
+            data_path=str(data),
+            signature=_signature(model),
+            pip_requirements=["sintonia"],
+        )
+    return str(logged.model_id), str(logged.model_uri)
+
+
+def _signature(model: Model) -> "ModelSignature":
+    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required."""
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+
+    types = {"VARCHAR": "string", "TIMESTAMP": "datetime", "BOOLEAN": "boolean"}
+    # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
+    features = [ColSpec("double", name, required=False) for name in model.names]
+    columns = [
+        ColSpec(types.get(sql_type, "double"), name, required=False)
+        for name, sql_type in history_columns().items()
+    ]
+    return ModelSignature(
+        inputs=Schema([*features, *columns]),
+        outputs=Schema([ColSpec("double", name) for name in model.outputs]),
+        params=ParamSchema([ParamSpec("as_of", "string", "")]),
+    )

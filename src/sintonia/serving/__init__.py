@@ -1,0 +1,1 @@
+"""Who gets what: scores, lists and decisions."""

@@ -1,0 +1,333 @@
+"""What there is not enough of: contacts on a channel, an agent's day, a budget; and what must be used.
+
+The prices at which customers, each choosing the best for itself, keep within what there is.
+
+The dual of the linear programme: a customer's best worth - price, summed, plus price times limit, is an upper bound
+on what any allocation can be worth, whatever the prices. It is convex in a handful of prices, so we minimise a
+smoothed version by Newton steps while the temperature falls, first on a sample of the customers.
+
+One option for each customer, all together worth the most that limits allow, and how far from it at worst.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sintonia.core.arrays import Floats, Floats32, Ints
+from sintonia.core.errors import ConfigError
+from sintonia.serving.decisions import kernels
+from sintonia.serving.decisions.kernels import BestChoices, LimitMatrix, Taken
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`weight` (n_options,) is what one choice of each option takes; all together take `at_least` to `at_most`.
+
+    A capacity weighs contacts (1 each), a budget weighs cents. Doing nothing, option 0, takes nothing of anything.
+    """
+
+    name: str
+    weight: NDArray[np.float64]
+    at_most: float = np.inf
+    at_least: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that nothing could keep."""
+        if self.at_most < 0 or self.at_least > self.at_most:
+            raise ConfigError(
+                f"The limit '{self.name}' asks for at least {self.at_least:g} and at most {self.at_most:g}; "
+                "give 0 <= at_least <= at_most."
+            )
+        if self.weight[0] != 0 or (self.weight < 0).any():
+            raise ConfigError(f"The limit '{self.name}' weighs doing nothing, or weighs less than nothing.")
+
+
+def bounds_of(limits: Sequence[Limit], n_options: int) -> LimitMatrix:
+    """Return the limits as arrays, the limits in rows."""
+    weight = np.array([limit.weight for limit in limits], np.float64).reshape(len(limits), n_options)
+    at_most = np.array([limit.at_most for limit in limits], np.float64)
+    return LimitMatrix(weight, at_most, np.array([limit.at_least for limit in limits], np.float64))
+
+
+T = TypeVar("T")
+
+
+CUSTOMERS_PER_SUM = (
+    1 << 16
+)  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
+SAMPLE = 1 << 16  # customers that find the prices roughly
+COOLING = 0.3
+COLDEST = 1e-4  # of the mean gain: there, a soft maximum is a maximum but for ties
+STEPS = 60
+TRUSTED = 8.0  # temperatures of price that a first step may go
+PRECISION = 1e-7  # of the dual's value that a further step must promise
+CEILING = 50.0  # price, in largest gains: a minimum that cannot be met must not cost more
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a limit as the dual has it: price >= 0, `weight` (n_options,) times choices <= `bound`.
+
+    A minimum is a maximum with both signs turned.
+    """
+
+    limit: int
+    sign: float
+    weight: Floats
+    bound: float
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What the limits cost at the customers' best, and what that proves.
+
+    `of_limit` (n_limits,) is a maximum's price less a minimum's, `of_minimum` the latter; `of_option` (n_options,)
+    follows. `bound` is what no allocation within the limits can exceed; `temperature` is that of the last step.
+    """
+
+    of_limit: Floats
+    of_minimum: Floats
+    of_option: Floats
+    temperature: float
+    bound: float
+
+
+def sides(limits: Sequence["Limit"]) -> list[Side]:
+    """Return the sides of limits that can bind, a maximum and a minimum being one each."""
+    found = []
+    for at, limit in enumerate(limits):
+        if np.isfinite(limit.at_most):
+            found.append(Side(at, 1.0, limit.weight, limit.at_most))
+        if limit.at_least > 0:
+            found.append(Side(at, -1.0, -limit.weight, -limit.at_least))
+    return found
+
+
+def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
+    """Return the prices of limits on what customers choose.
+
+    Parameters
+    ----------
+    worth
+        (n_customers, n_options), minus infinity where not allowed; option 0 is nothing.
+    limits
+        What options take, and how much of it there is.
+    threads
+        Speed and nothing else.
+    """
+    some, n_limits = sides(limits), len(limits)
+    scale, ceiling = _scales(worth)
+    coldest = COLDEST * scale
+    price = np.zeros(len(some))
+    if some and len(worth):
+        sampled = worth[:: -(-len(worth) // SAMPLE)]
+        temperature = scale
+        while True:
+            last = temperature * COOLING <= coldest
+            rough = sampled if len(sampled) < len(worth) and not last else worth
+            dual = _Dual(rough, some, len(rough) / len(worth), threads)
+            price = _minimise(dual, price, temperature, CEILING * ceiling)
+            if last:
+                break
+            temperature *= COOLING
+        coldest = temperature
+    of_limit, of_minimum = np.zeros(n_limits), np.zeros(n_limits)
+    for side, found in zip(some, price, strict=True):
+        of_limit[side.limit] += side.sign * found
+        of_minimum[side.limit] += found * (side.sign < 0)
+    dual = _Dual(worth, some, 1.0, threads)
+    return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
+
+
+def _scales(worth: Floats32) -> tuple[float, float]:
+    """Return the mean gain over doing nothing of those who have one, and the largest difference in worth."""
+    best = worth.max(axis=1, initial=-np.inf) - worth[:, 0] if len(worth) else np.zeros(0)
+    gains = best[best > 0].astype(np.float64)
+    finite = worth[np.isfinite(worth)]
+    spread = float(finite.max() - finite.min()) if finite.size else 0.0
+    return (float(gains.mean()) if gains.size else spread or 1.0), spread or 1.0
+
+
+@dataclass(frozen=True)
+class _Dual:
+    worth: Floats32
+    sides: list[Side]
+    part: float
+    threads: int
+
+    @property
+    def weight(self) -> Floats:
+        return np.array([side.weight for side in self.sides]).reshape(len(self.sides), self.worth.shape[1])
+
+    def of_options(self, price: Floats) -> Floats:
+        options: Floats = price @ self.weight
+        return options
+
+    def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
+        blocks = [
+            self.worth[first : first + CUSTOMERS_PER_SUM]
+            for first in range(0, len(self.worth), CUSTOMERS_PER_SUM)
+        ]
+        if self.threads == 1 or len(blocks) < 2:
+            return list(map(work, blocks))
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, blocks))
+
+    def bound(self, price: Floats) -> float:
+        """Return the dual's value: no allocation within the limits is worth more."""
+        options = self.of_options(price)
+        parts = self._of_blocks(lambda block: kernels.hard_demand(block, options))
+        paid = price @ np.array([side.bound for side in self.sides])
+        return float(sum(parts) + paid * self.part)
+
+    def smooth(self, price: Floats, temperature: float) -> tuple[float, Floats, Floats]:
+        """Return the smoothed dual at prices, its gradient and its Hessian."""
+        options, n = self.of_options(price), self.worth.shape[1]
+
+        def share(block: Floats32) -> tuple[float, Floats, Floats]:
+            demand, pairs = np.zeros(n), np.zeros((n, n))
+            return kernels.soft_demand(block, options, temperature, demand, pairs), demand, pairs
+
+        parts = self._of_blocks(share)
+        value = sum(part[0] for part in parts)
+        demand = np.sum([part[1] for part in parts], axis=0)
+        pairs = np.sum([part[2] for part in parts], axis=0)
+        pairs = np.tril(pairs) + np.tril(pairs, -1).T
+        bound = np.array([side.bound for side in self.sides]) * self.part
+        weight = self.weight
+        curvature = weight @ (np.diag(demand) - pairs) @ weight.T / temperature
+        return value + float(price @ bound), bound - weight @ demand, curvature
+
+
+def _minimise(dual: _Dual, price: Floats, temperature: float, ceiling: float) -> Floats:
+    """Return the prices in [0, ceiling] of the smoothed dual's minimum, by Newton steps within a trusted box.
+
+    Shares change their shape within a few temperatures of price, and so far a quadratic model can be trusted.
+    """
+    largest = np.array([np.abs(side.weight).max() for side in dual.sides])
+    reach = np.full(len(price), TRUSTED * temperature) / largest
+    value, gradient, curvature = dual.smooth(price, temperature)
+    for _ in range(STEPS):
+        step = np.zeros(len(price))
+        low, high = np.maximum(-price, -reach), np.minimum(ceiling / largest - price, reach)
+        kernels.step_within(curvature, gradient, low, high, step)
+        promised = -float(gradient @ step + step @ curvature @ step / 2)
+        if promised <= PRECISION * abs(value):
+            break
+        found = dual.smooth(price + step, temperature)
+        kept = (value - found[0]) / promised
+        if kept > 0:
+            price, (value, gradient, curvature) = price + step, found
+        reach *= 0.3 if kept < 0.25 else 3.0 if kept > 0.6 else 1.0
+    return price
+
+
+TRIES, FEW = 16, 100_000  # draws tried, if there are so few customers: one in a hundred matters among them
+ROUNDS = 4  # of improving: each finds what the moves of the one before made room for
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What was chosen and what it costs to be limited.
+
+    `choice` (n_customers,) is each one's option; `used` and `shadow_price` (n_limits,) what the choices take of each
+    limit, and what one unit more of it would add; `value` their worth, `bound` what no allocation can exceed.
+    """
+
+    choice: Ints
+    value: float
+    bound: float
+    used: Floats
+    shadow_price: Floats
+    prices: Prices
+
+    @property
+    def gap(self) -> float:
+        """The share of the bound that may have been missed."""
+        return max(self.bound - self.value, 0.0) / abs(self.bound) if self.bound else 0.0
+
+
+def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: int = 0) -> Allocation:
+    """Return the choices within all limits that are worth the most, to within the gap they are returned with.
+
+    Every maximum is kept. A minimum is met as far as those for whom its options are allowed, and the maxima, let it.
+
+    Parameters
+    ----------
+    worth
+        (n_customers, n_options): what each option is worth for each customer, minus infinity where it is not
+        allowed. Option 0 is doing nothing, allowed for everybody.
+    limits
+        What options take of what there is.
+    threads
+        Speed and nothing else.
+    seed
+        Of the draw among customers to whom two options are worth the same at the prices.
+
+    Examples
+    --------
+    >>> worth = np.array([[0, 5, 4], [0, 3, 1], [0, 2, 2]], np.float32)
+    >>> one_each = [Limit("mail", np.array([0.0, 1, 0]), 1), Limit("call", np.array([0.0, 0, 1]), 1)]
+    >>> found = allocate(worth, one_each)
+    >>> found.choice.tolist(), found.value
+    ([2, 1, 0], 7.0)
+    """
+    assert worth.ndim == 2
+    assert worth.shape[1] > 0
+    bounds, prices = bounds_of(limits, worth.shape[1]), find_prices(worth, limits, threads)
+    tries = max(3, min(TRIES, FEW // max(len(worth), 1)))
+    found = [_round(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)]
+    taken = max(found, key=lambda one: _value(worth, one))
+    value = _value(worth, taken)
+    # Against what was possible: a minimum that could not be met is taken as low as it was.
+    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - taken.used, 0))
+    return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
+
+
+def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator) -> Taken:
+    """Return one choice a customer, and what the choices take of each limit.
+
+    What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
+    next best, and what is then left over goes to whom it is worth the most.
+    """
+    n = len(worth)
+    wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
+    kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
+    taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
+    kernels.choose_within_limits(
+        worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
+    )
+    _meet_minima(worth, bounds, taken)
+    for _ in range(ROUNDS):
+        gain = _best(worth) - _chosen(worth, taken.choice)
+        hopeful = np.flatnonzero(gain > 0)
+        if not kernels.improve(worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken):
+            break
+    return taken
+
+
+def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Taken) -> None:
+    """Move customers, those who lose the least first, to options of which a minimum is not met."""
+    option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
+    for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():
+        kernels.cheapest(worth, taken.choice, bounds.weight[limit], option, loss)
+        able = np.flatnonzero(np.isfinite(loss))
+        kernels.meet(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
+
+
+def _value(worth: Floats32, taken: Taken) -> float:
+    return float(_chosen(worth, taken.choice).sum(dtype=np.float64))
+
+
+def _best(worth: Floats32) -> Floats32:
+    best: Floats32 = worth.max(axis=1, initial=-np.inf)
+    return best
+
+
+def _chosen(worth: Floats32, choice: Ints) -> Floats32:
+    chosen: Floats32 = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
+    return chosen

@@ -1,0 +1,117 @@
+"""Who is left alone to measure by, who draws an action to learn by, and with which probabilities.
+
+The holdout depends on the salt and the customer alone: it stays the same from round to round. Explorers are drawn
+anew each round, and draw among what they may have, each action as likely as the other, made rarer beforehand where
+all of them together could ask for more than their share of what there is. So each one's probabilities are its own,
+whatever the others draw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.serving.decisions import kernels
+from sintonia.serving.decisions.allocation import Limit, bounds_of
+from sintonia.serving.decisions.kernels import LimitMatrix, Taken
+
+ARMS = ("policy", "explore", "holdout")
+POLICY, EXPLORE, HOLDOUT = range(3)
+
+CUSTOMERS_PER_DRAW = 1 << 15
+"""Customers whose ids are texts of Python's at a time."""
+
+SURE = 5.0
+"""Standard deviations that chance may bring above the mean: more happens once in three million rounds."""
+
+
+def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
+    """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
+
+    Examples
+    --------
+    >>> ids = pa.array(["C1", "C2"])
+    >>> uniforms("a", ids).round(4).tolist() == uniforms("a", ids).round(4).tolist()
+    True
+    """
+    key = blake2b(salt.encode(), digest_size=32).digest()
+    found = np.empty((len(customers), count))
+    for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
+        some = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
+        raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
+        numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
+        found[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
+    return found
+
+
+def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:
+    """Return each customer's arm from two numbers in [0, 1); who is held out explores nothing."""
+    arm = np.where(explore < explore_share, EXPLORE, POLICY)
+    return np.where(holdout < holdout_share, HOLDOUT, arm).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), `turned_away` who did not fit."""
+
+    choice: Ints
+    propensities: Floats
+    used: Floats
+    turned_away: int
+
+
+def explore(
+    allowed: Bools, limits: Sequence[Limit], share: float, chance: Floats, order: Floats
+) -> Exploration:
+    """Return what explorers draw among what they are allowed, within a share of every maximum.
+
+    Parameters
+    ----------
+    allowed
+        (n_explorers, n_options); option 0, doing nothing, is allowed for everybody.
+    limits
+        What there is; minima are no matter of exploring.
+    share
+        The part of each maximum that all explorers together may ask for, on average.
+    chance, order
+        (n,) numbers in [0, 1): what is drawn, and who comes first, should chance bring more than there is.
+    """
+    fair = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
+    bounds = bounds_of(limits, allowed.shape[1])
+    rarer = np.ones(allowed.shape[1])
+    asked = bounds.weight @ fair.sum(axis=0)
+    for limit, wanted, most in zip(bounds.weight, asked, bounds.at_most, strict=True):
+        may = min(share * most, _surely(most, limit.max(initial=0)))
+        if wanted > may:
+            rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
+    propensities = fair * rarer
+    propensities[:, 0] += 1 - propensities.sum(axis=1)
+    reached = propensities.cumsum(axis=1)
+    choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
+    taken = Taken(choice.astype(np.int64), np.zeros(len(limits)))
+    keep_within(bounds, np.argsort(order, kind="stable"), taken)
+    return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
+
+
+def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
+    """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
+    n_options = bounds.weight.shape[1]
+    nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
+    worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
+    kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
+
+
+def _surely(most: float, heaviest: float) -> float:
+    """Return the mean load that stays below `most` but for once in three million rounds.
+
+    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
+    solution of m + SURE sqrt(heaviest m) = most.
+    """
+    if not np.isfinite(most):
+        return most
+    spread = SURE * np.sqrt(heaviest)
+    root = (-spread + np.sqrt(spread**2 + 4 * most)) / 2
+    return float(root**2)

@@ -1,0 +1,297 @@
+"""The compiled loop that finds each customer's best hours. Importing this imports numba.
+
+The decision's compiled loops: demand at prices, placing within limits, meeting minima, improving.
+
+Options are columns, `worth` (n_customers, n_options) holds minus infinity where one is not allowed, and option 0 is
+doing nothing: always allowed, and free of every limit. Importing this imports numba.
+"""
+
+from math import exp, log
+from typing import NamedTuple
+
+import numpy as np
+
+from sintonia.core.arrays import Array
+from sintonia.core.jit import compiled
+
+
+class Visits(NamedTuple):
+    """Visits to the hours of the week, `weight` many: those of a customer are `start[row]` to `start[row + 1]`."""
+
+    start: Array
+    hour: Array
+    weight: Array
+
+
+class Lean(NamedTuple):
+    """What visits lean on: the profile (n_segments, 168) of each customer's segment, as if on so many visits."""
+
+    profile: Array
+    segment: Array
+    strength: float
+
+
+class Ahead(NamedTuple):
+    """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; those each use allows.
+
+    `opens` (n_uses, n_slots) has the places of these, -1 after the last.
+    """
+
+    slot: Array
+    opens: Array
+
+
+class Best(NamedTuple):
+    """By customer, use and day the best hour of the day, -1 for none, and its share of the visits."""
+
+    hour: Array
+    share: Array
+
+
+@compiled()
+def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best) -> None:
+    """Fill for these customers, by use and day, the hour with most of the customer's visits, and their share.
+
+    A visit counts half at its hour and a quarter at those beside it. A day without an allowed hour keeps -1 and a
+    share of 0; of equal hours the first is taken.
+    """
+    rate = np.zeros(168)
+    for at in range(len(rows)):
+        row = rows[at]
+        total = max(lean.strength, 1e-12)
+        for one in range(168):
+            rate[one] = lean.strength * lean.profile[lean.segment[row], one]
+        for entry in range(visits.start[row], visits.start[row + 1]):
+            count, hour = visits.weight[entry], visits.hour[entry]
+            total += count
+            rate[hour] += count / 2.0
+            rate[(hour + 1) % 168] += count / 4.0
+            rate[(hour + 167) % 168] += count / 4.0
+        for use in range(len(ahead.opens)):
+            for one in ahead.opens[use]:
+                if one < 0:
+                    break
+                day, visited = ahead.slot[one, 1], np.float32(rate[ahead.slot[one, 0]] / total)
+                if best.hour[row, use, day] < 0 or visited > best.share[row, use, day]:
+                    best.hour[row, use, day] = ahead.slot[one, 2]
+                    best.share[row, use, day] = visited
+
+
+class LimitMatrix(NamedTuple):
+    """What each option takes of each limit, (n_limits, n_options), and how much may and must be taken of it."""
+
+    weight: Array
+    at_most: Array
+    at_least: Array
+
+
+class Taken(NamedTuple):
+    """Each customer's option, (n_customers,), and what all of them take of each limit, (n_limits,)."""
+
+    choice: Array
+    used: Array
+
+
+class BestChoices(NamedTuple):
+    """Each customer's option, (n_customers,), and by how much it leads the next best."""
+
+    choice: Array
+    margin: Array
+
+
+NEGLIGIBLE = 25.0
+"""Temperatures below the best at which an option's share is nothing: exp(-25) of one customer."""
+
+
+@compiled()
+def soft_demand(worth: Array, price: Array, temperature: float, demand: Array, pairs: Array) -> float:
+    """Return the customers' summed soft maximum of worth - price; add up their shares and products of shares.
+
+    `demand` (n_options,) and `pairs` (n_options, n_options) are added to: sums of s and of s s', where s is a
+    customer's softmax over options at the temperature.
+    """
+    n_options = len(price)
+    share = np.zeros(n_options)
+    place = np.zeros(n_options, np.int64)
+    total = 0.0
+    for row in range(len(worth)):
+        best = worth[row, 0] - price[0]
+        for option in range(1, n_options):
+            best = max(best, worth[row, option] - price[option])
+        count, mass = 0, 0.0
+        for option in range(n_options):
+            behind = (best - (worth[row, option] - price[option])) / temperature
+            if behind < NEGLIGIBLE:
+                share[count] = exp(-behind)
+                place[count] = option
+                mass += share[count]
+                count += 1
+        for one in range(count):
+            share[one] /= mass
+            demand[place[one]] += share[one]
+            for other in range(one + 1):
+                pairs[place[one], place[other]] += share[one] * share[other]
+        total += best + temperature * log(mass)
+    return total
+
+
+@compiled()
+def hard_demand(worth: Array, price: Array) -> float:
+    """Return the sum of each customer's best worth - price."""
+    total = 0.0
+    for row in range(len(worth)):
+        best = worth[row, 0] - price[0]
+        for option in range(1, len(price)):
+            best = max(best, worth[row, option] - price[option])
+        total += best
+    return total
+
+
+@compiled()
+def step_within(curvature: Array, gradient: Array, low: Array, high: Array, step: Array) -> None:
+    """Fill the step in [low, high] that minimises gradient . step + step . curvature . step / 2, by coordinates.
+
+    Coordinates without curvature go to the end of their box that the gradient points away from.
+    """
+    n = len(step)
+    slope = gradient.copy()
+    for _ in range(1000):
+        largest = 0.0
+        for one in range(n):
+            if curvature[one, one] > 0.0:
+                wanted = step[one] - slope[one] / curvature[one, one]
+            else:
+                wanted = low[one] if slope[one] > 0.0 else (high[one] if slope[one] < 0.0 else step[one])
+            change = min(max(wanted, low[one]), high[one]) - step[one]
+            if change != 0.0:
+                step[one] += change
+                for other in range(n):
+                    slope[other] += change * curvature[other, one]
+                largest = max(largest, abs(change) / (high[one] - low[one]))
+        if largest < 1e-9:
+            break
+
+
+@compiled()
+def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: BestChoices) -> None:
+    """Fill each customer's option, drawn from its softmax by `chance` in [0, 1), and its lead over the next best.
+
+    Customers who are not near a tie draw their best; those who are share themselves out as the prices ask.
+    """
+    n_options = len(price)
+    for row in range(len(worth)):
+        best, mass = worth[row, 0] - price[0], 0.0
+        for option in range(1, n_options):
+            best = max(best, worth[row, option] - price[option])
+        for option in range(n_options):
+            mass += exp((worth[row, option] - price[option] - best) / temperature)
+        left, chosen = chance[row] * mass, 0
+        for option in range(n_options):
+            part = exp((worth[row, option] - price[option] - best) / temperature)
+            if part > 0.0:
+                chosen = option
+                left -= part
+                if left < 0.0:
+                    break
+        other = -np.inf
+        for option in range(n_options):
+            if option != chosen:
+                other = max(other, worth[row, option] - price[option])
+        wanted.choice[row] = chosen
+        wanted.margin[row] = worth[row, chosen] - price[chosen] - other
+
+
+@compiled()
+def _fits(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
+    """Return whether moving one customer from option `old` to `new` keeps every limit it adds to."""
+    for limit in range(len(used)):
+        more = bounds.weight[limit, new] - bounds.weight[limit, old]
+        if more > 0.0 and used[limit] + more > bounds.at_most[limit]:
+            return False
+    return True
+
+
+@compiled()
+def _keeps(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
+    """Return whether the move leaves every minimum met that was met, and none further away."""
+    for limit in range(len(used)):
+        less = bounds.weight[limit, old] - bounds.weight[limit, new]
+        if less > 0.0 and used[limit] - less < bounds.at_least[limit]:
+            return False
+    return True
+
+
+@compiled()
+def _move(bounds: LimitMatrix, used: Array, old: int, new: int) -> None:
+    for limit in range(len(used)):
+        used[limit] += bounds.weight[limit, new] - bounds.weight[limit, old]
+
+
+@compiled()
+def choose_within_limits(worth: Array, price: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> None:
+    """Replace, in the order given, each customer's choice that no longer fits by the best that does at the prices.
+
+    What the choices take is added to `taken.used`, which comes without them.
+    """
+    for at in range(len(order)):
+        row = order[at]
+        wanted = taken.choice[row]
+        if not _fits(bounds, taken.used, 0, wanted):
+            wanted, best = 0, worth[row, 0] - price[0]
+            for option in range(1, len(price)):
+                kept = worth[row, option] - price[option]
+                if kept > best and _fits(bounds, taken.used, 0, option):
+                    wanted, best = option, kept
+        taken.choice[row] = wanted
+        _move(bounds, taken.used, 0, wanted)
+
+
+@compiled()
+def cheapest(worth: Array, choice: Array, wants: Array, option: Array, loss: Array) -> None:
+    """Fill, for customers whose choice adds nothing to a limit, the option that does at the least loss (inf: none).
+
+    `wants` (n_options,) is what each option adds to the limit.
+    """
+    for row in range(len(worth)):
+        option[row], loss[row] = 0, np.inf
+        if wants[choice[row]] <= 0.0:
+            for other in range(1, len(wants)):
+                if wants[other] > 0.0 and worth[row, other] > -np.inf:
+                    gives = worth[row, choice[row]] - worth[row, other]
+                    if gives < loss[row]:
+                        option[row], loss[row] = other, gives
+
+
+@compiled()
+def meet(limit: int, order: Array, option: Array, bounds: LimitMatrix, taken: Taken) -> None:
+    """Move customers in the order given to the option that adds to the limit, until its minimum is met."""
+    for at in range(len(order)):
+        if taken.used[limit] >= bounds.at_least[limit]:
+            break
+        row = order[at]
+        old, new = taken.choice[row], option[row]
+        if _fits(bounds, taken.used, old, new) and _keeps(bounds, taken.used, old, new):
+            taken.choice[row] = new
+            _move(bounds, taken.used, old, new)
+
+
+@compiled()
+def improve(worth: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> int:
+    """Return how many customers, in the order given, moved to the most worthy option that still fits."""
+    moved = 0
+    for at in range(len(order)):
+        row = order[at]
+        old = taken.choice[row]
+        new, best = old, worth[row, old]
+        for option in range(worth.shape[1]):
+            if (
+                worth[row, option] > best
+                and _fits(bounds, taken.used, old, option)
+                and _keeps(bounds, taken.used, old, option)
+            ):
+                new, best = option, worth[row, option]
+        if new != old:
+            taken.choice[row] = new
+            _move(bounds, taken.used, old, new)
+            moved += 1
+    return moved

@@ -1,0 +1,1 @@
+"""A task's rows, models, calibration and tuning."""

@@ -1,0 +1,38 @@
+"""Models: trained tasks, how they are fitted, and the shared bins that folds and trials grow on."""
+
+from sintonia.training.models.boosting import (
+    Binned,
+    BoostedTrees,
+    FitRows,
+    TreeObjective,
+    bin_rows,
+    grow_trees,
+    regrow,
+)
+from sintonia.training.models.fitting import fit_model
+from sintonia.training.models.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
+from sintonia.training.models.model import LightGBMModel, OutcomeModel
+from sintonia.training.models.own import OwnModel, own_estimator, validate_own
+from sintonia.training.models.protocol import Model
+
+__all__ = [
+    "Binned",
+    "BinnedFolds",
+    "BoostedTrees",
+    "Explain",
+    "FitRows",
+    "FoldResult",
+    "LightGBMModel",
+    "Model",
+    "OutcomeModel",
+    "OwnModel",
+    "TreeObjective",
+    "bin_folds",
+    "bin_rows",
+    "fit_model",
+    "grow_trees",
+    "own_estimator",
+    "regrow",
+    "validate",
+    "validate_own",
+]

@@ -1,0 +1,119 @@
+"""Whether there is enough to learn from: history, rows of each outcome, and the fields a task lives on.
+
+Counted before anything is computed, so that thin data costs a second and not an evening. A figure below its need is
+a refusal that says what is missing and what to do; `task.force=true` goes on, and the run is marked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sintonia.core.config import TaskConfig
+from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.timeline import Split
+from sintonia.data.store import Store
+from sintonia.training import tasks
+
+KEY_FIELDS = ("amount", "category")
+"""What purchases are read for: their money, and where a task asks for it, what was bought."""
+
+READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
+
+
+@dataclass(frozen=True)
+class Sufficiency:
+    """What there is to learn from, and what of it is too little.
+
+    Attributes
+    ----------
+    history_days
+        From the first interaction of the label's kinds to where the last silo that tells of them ends.
+    rows
+        Training and validation rows by outcome: 'yes' and 'no'.
+    missing
+        Key field to the share of the purchases that lack it.
+    lacks
+        What is too little, one sentence each, with what to do; none when there is enough.
+    """
+
+    history_days: float
+    rows: Mapping[str, int]
+    missing: Mapping[str, float]
+    lacks: tuple[str, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Sufficiency:
+    """Return what the store holds for a task at the dates that train and validate.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When something is too little, and the task does not say `force`.
+    """
+    kinds = tasks.label_kinds(task)
+    history_days = (store.data_until(kinds) - store.data_from(kinds)).total_seconds() / 86400
+    rows, missing = _count(store, (*split.train, *split.valid), task)
+    lacks = (*_history(history_days, task), *_outcomes(rows, task), *_fields(missing, task))
+    if lacks and not task.force:
+        raise NotEnoughDataError(
+            f"Too little data for task '{task.name}': {'; '.join(lacks)}. "
+            f"Or train all the same with task.force=true: the run is marked."
+        )
+    return Sufficiency(round(history_days, 2), rows, missing, lacks)
+
+
+def _count(
+    store: Store, dates: tuple[datetime, ...], task: TaskConfig
+) -> tuple[dict[str, int], dict[str, float]]:
+    """Return rows by outcome, and by key field the share of the purchases without it."""
+    merges = store.read_merges()
+    fields = [name for name in KEY_FIELDS if name != "category" or tasks.find_task(task).by_category]
+    rows, told, absent = {"yes": 0, "no": 0}, 0, dict.fromkeys(fields, 0)
+    for path in store.buckets:
+        interactions = store.read_bucket(path, columns=READ)
+        label = np.asarray(tasks.label_rows(interactions, dates, task, merges)["label"].to_numpy())
+        rows["yes"] += int((label > 0).sum())
+        rows["no"] += int((label <= 0).sum())
+        counted = interactions.filter(pc.equal(interactions["kind"].cast(pa.string()), "purchase"))
+        told += len(counted)
+        for name in fields:
+            absent[name] += counted[name].null_count
+    return rows, {name: round(count / max(told, 1), 6) for name, count in absent.items()}
+
+
+def _history(days: float, task: TaskConfig) -> list[str]:
+    need = task.history_horizons * task.horizon_days
+    if days >= need:
+        return []
+    return [
+        f"{days:.0f} days of history where {task.history_horizons:g} times the horizon are {need:.0f} "
+        "(bring older data, or shorten task.horizon_days)"
+    ]
+
+
+def _outcomes(rows: Mapping[str, int], task: TaskConfig) -> list[str]:
+    said = {"yes": "with the outcome", "no": "without the outcome"}
+    return [
+        f"{count:,} training rows {said[name]} where {task.class_rows:,} are needed "
+        "(bring more customers, or raise split.snapshots)"
+        for name, count in rows.items()
+        if count < task.class_rows
+    ]
+
+
+def _fields(missing: Mapping[str, float], task: TaskConfig) -> list[str]:
+    return [
+        f"{share:.0%} of the purchases have no {name} where {task.missing_share:.0%} may lack it "
+        f"(map {name} in the source)"
+        for name, share in missing.items()
+        if share > task.missing_share
+    ]

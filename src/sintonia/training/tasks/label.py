@@ -1,0 +1,185 @@
+"""Eligibility and labels of customers at as-of dates, from whole customers' interactions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sintonia.core.arrays import Ints
+from sintonia.core.config import TaskConfig
+from sintonia.core.timeline import label_span
+from sintonia.training.tasks.task import Task, find_task
+
+
+def label_rows(
+    interactions: pa.Table,
+    as_ofs: Sequence[datetime],
+    config: TaskConfig,
+    merges: pa.Table | None = None,
+    task: Task | None = None,
+) -> pa.Table:
+    """Return who is eligible when, with the label: one row per eligible (customer_id, as_of).
+
+    Columns: `customer_id`, `as_of` and `label` (int8, 1 = it happens; or int64 cents). A task by category has a row
+    per (customer_id, as_of, category) and the column `category` (int16), the place in `config.categories`.
+    Eligibility sees what is visible at as_of, an interaction in (as_of - active_days, as_of]; the label sees all of
+    (as_of + gap, as_of + gap + horizon], whenever it became known, for it is the truth and not a feature. Where the
+    horizon is not over yet the label tells only of what has happened so far.
+
+    Parameters
+    ----------
+    interactions
+        Whole customers in the order of the contract.
+    merges
+        Customers that became part of others, in the contract's columns. Until its merge such a customer is one of
+        its own, and what its person does counts for it; from then on it is no customer any more.
+    task
+        Another question about the configuration's dates and days, as `spending` makes it.
+    """
+    task = task or find_task(config)
+    seen = _see(interactions, config, merges, task)
+    tables = []
+    for as_of in as_ofs:
+        now, since = _micro(as_of), _micro(as_of - timedelta(days=config.active_days))
+        start, end = _micro(as_of + timedelta(days=config.gap_days)), _micro(as_of + label_span(config))
+        rows = np.flatnonzero(seen.eligible(since, now) & (now < seen.merged_at))
+        label = seen.label(task, start, end)[seen.person[rows]]
+        tables.append(_table(seen.customers, rows, now, label))
+    keys = [("customer_id", "ascending"), ("as_of", "ascending")]
+    # Categories stay in their order: the sort is stable.
+    return pa.concat_tables(tables).sort_by(keys + [("category", "ascending")] * task.by_category)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Interactions as arrays: whose, when, whether they make or end eligibility and whether they count.
+
+    `category` is the place among the categories asked about, -1 for another, and `n_categories` is 0 where no
+    category is asked about; `cents` is empty unless amounts are.
+    """
+
+    customers: pa.Array
+    codes: Ints
+    person: Ints
+    merged_at: Ints
+    occurred: Ints
+    visible: Ints
+    starts: NDArray[np.bool_]
+    ends: NDArray[np.bool_]
+    counts: NDArray[np.bool_]
+    cents: Ints
+    category: Ints
+    n_categories: int
+
+    def eligible(self, since: int, now: int) -> NDArray[np.bool_]:
+        """Return who has a start in (since, now] and no later end, as visible now.  # (n_customers,)"""
+        shown = self.visible <= now
+        started = _any(self.codes, self.starts & shown & (self.occurred > since), len(self.customers))
+        if not self.ends.any():
+            return started
+        last = np.full((2, len(self.customers)), np.iinfo(np.int64).min)
+        for row, which in enumerate((self.starts, self.ends)):
+            chosen = which & shown
+            np.maximum.at(last[row], self.codes[chosen], self.occurred[chosen])
+        running: NDArray[np.bool_] = started & (last[0] > last[1])
+        return running
+
+    def label(self, task: Task, start: int, end: int) -> NDArray[Any]:
+        """Return what happens to each person in (start, end].  # (n_customers,), or (n_customers, n_categories)"""
+        rows = self.counts & (self.occurred > start) & (self.occurred <= end)
+        whose, n_customers = self.person[self.codes], len(self.customers)
+        if task.label == "amount":
+            cents = np.zeros(n_customers, np.int64)
+            np.add.at(cents, whose[rows], self.cents[rows])
+            return np.maximum(cents, 0)
+        if task.by_category:
+            rows &= self.category >= 0
+            cells = whose * self.n_categories + self.category
+            happened = _any(cells, rows, n_customers * self.n_categories)
+            return happened.reshape(n_customers, self.n_categories).astype(np.int8)
+        return (_any(whose, rows, n_customers) ^ task.absence).astype(np.int8)
+
+
+def _see(interactions: pa.Table, config: TaskConfig, merges: pa.Table | None, task: Task) -> _Seen:
+    customers, codes = _codes(interactions)
+    person, merged_at = _persons(customers, merges)
+    occurred = _micros(interactions, "occurred_at")
+    none = np.empty(0, np.int64)
+    return _Seen(
+        customers=customers,
+        codes=codes,
+        person=person,
+        merged_at=merged_at,
+        occurred=occurred,
+        visible=np.maximum(occurred, _micros(interactions, "known_at")),
+        starts=_is_kind(interactions, task.eligible_kinds),
+        ends=_is_kind(interactions, task.ending_kinds),
+        counts=_is_kind(interactions, task.label_kinds),
+        cents=pc.fill_null(interactions["amount"], 0).to_numpy() if task.label == "amount" else none,
+        category=_places(interactions["category"].cast(pa.string()), pa.array(config.categories, pa.string()))
+        if task.by_category
+        else none,
+        n_categories=len(config.categories) if task.by_category else 0,
+    )
+
+
+def _table(customers: pa.Array, rows: Ints, now: int, label: NDArray[Any]) -> pa.Table:
+    """Return one as-of date's rows; labels of several categories are laid out one row each."""
+    per_row = label.shape[1] if label.ndim == 2 else 1
+    at = pa.array(np.full(len(rows) * per_row, now), pa.int64()).cast(pa.timestamp("us"))
+    columns = {"customer_id": customers.take(pa.array(np.repeat(rows, per_row))), "as_of": at}
+    if label.ndim == 2:
+        columns["category"] = pa.array(np.tile(np.arange(per_row, dtype=np.int16), len(rows)))
+    return pa.table({**columns, "label": label.ravel()})
+
+
+def _codes(interactions: pa.Table) -> tuple[pa.Array, Ints]:
+    """Return the customers in order of appearance and each row's number among them."""
+    encoded = interactions["customer_id"].combine_chunks().cast(pa.string()).dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _persons(customers: pa.Array, merges: pa.Table | None) -> tuple[Ints, Ints]:
+    """Return for each customer the number of the one it belongs to now, and when it stopped being one."""
+    person = np.arange(len(customers))
+    merged_at = np.full(len(customers), np.iinfo(np.int64).max)
+    if merges is None or not merges.num_rows:
+        return person, merged_at
+    rows = _places(customers, merges["customer_id"])
+    gone = np.flatnonzero(rows >= 0)
+    merged_at[gone] = _micros(merges, "merged_at")[rows[gone]]
+    into = _places(merges["merged_into"].take(pa.array(rows[gone])), customers)
+    # A successor that is not among these customers has done nothing that could count here.
+    person[gone] = np.where(into >= 0, into, gone)
+    return person, merged_at
+
+
+def _places(values: Any, among: Any) -> Ints:  # noqa: ANN401  Arrow has no types of its own
+    """Return the place of each value among others, -1 for none."""
+    found = pc.fill_null(pc.index_in(values, among, skip_nulls=True), -1)
+    return np.asarray(found, np.int64)
+
+
+def _micros(interactions: pa.Table, column: str) -> Ints:
+    found: Ints = interactions[column].cast(pa.int64()).to_numpy()
+    return found
+
+
+def _micro(moment: datetime) -> int:
+    return int(np.datetime64(moment, "us").astype(np.int64))
+
+
+def _is_kind(interactions: pa.Table, kinds: Sequence[str]) -> NDArray[np.bool_]:
+    column: Any = interactions["kind"].cast(pa.string())
+    found: NDArray[np.bool_] = pc.is_in(column, pa.array(kinds, pa.string())).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _any(codes: Ints, rows: NDArray[np.bool_], n_codes: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = np.bincount(codes[rows], minlength=n_codes) > 0
+    return found

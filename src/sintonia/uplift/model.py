@@ -1,0 +1,207 @@
+"""A learned policy on disk: trees as LightGBM's text, everything else as JSON, nothing pickled."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from sintonia.core.arrays import Bools, Floats, Floats32
+from sintonia.core.config import EffectsConfig, FeaturesConfig, TaskConfig
+from sintonia.core.config.convert import convert
+from sintonia.core.config.earlier import effects_settings
+from sintonia.features import Feature, Fitted, History, catalogue, compute_features
+from sintonia.training.dataset import Dataset
+from sintonia.training.models.protocol import read_document, write_document
+from sintonia.training.profile import TrainingProfile
+from sintonia.training.tasks import NEXT_BEST_ACTION
+from sintonia.uplift.effects import Effects
+from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.forests import OutcomeTrees
+from sintonia.uplift.logged import Actions
+from sintonia.uplift.policies import gains
+from sintonia.uplift.slopes import Linear
+from sintonia.uplift.study import policy_probabilities
+
+SLOPES = ("columns", "center", "spread", "coefficients")
+NUMBERS = ("constants", "means", "weights")
+
+
+@dataclass(frozen=True)
+class PolicyModel:
+    """A policy as it is registered: the effects, whether they passed the gate, and what they read.
+
+    `place` is the best constant action's; `observational` says that logging propensities were estimated.
+    """
+
+    effects: Effects
+    passed: bool
+    place: int
+    config: EffectsConfig
+    features: FeaturesConfig
+    fitted: Fitted
+    names: tuple[str, ...]
+    source: str
+    fingerprint: str
+    observational: bool
+    task: TaskConfig = field(default_factory=lambda: TaskConfig(name=NEXT_BEST_ACTION))
+    reference: TrainingProfile | None = None
+
+    KIND = "policy"
+
+    @property
+    def own_code(self) -> str:
+        """No code but ours."""
+        return ""
+
+    @cached_property
+    def names_used(self) -> tuple[str, ...]:
+        """The features that any of its forests splits on, or any of its slopes is of."""
+        used: set[int] = set()
+        for opinion in (self.effects.whole, *self.effects.without):
+            used |= set(opinion.linear.columns.tolist())
+            for forest in (opinion.outcome, opinion.second):
+                if forest.trees is not None:
+                    used |= set(np.flatnonzero(forest.booster.feature_importance("split")).tolist())
+        return tuple(name for place, name in enumerate(self.names) if place in used)
+
+    @cached_property
+    def catalogue(self) -> tuple[Feature, ...]:
+        """The features it reads, as they are made now."""
+        return tuple(catalogue(self.features, self.fitted))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The columns MLflow's users get: the gain of each action, in euros or in whatever the reward counts."""
+        return tuple(f"gain_{name}" for name in self.effects.actions.names)
+
+    def predict(self, values: Floats32) -> Floats:
+        """Return the gain of each action: its effect in worth, less its cost.  # (n, n_actions)"""
+        if not len(values):
+            return np.empty((0, len(self.outputs)))
+        return gains(self.effects.predict(values), self.effects.actions)
+
+    def contributions(self, values: Floats32) -> None:
+        """Return nothing: it has a score an action; `review.effects.moved_by` takes one action's effects apart."""
+
+    def rows_at(self, history: History, as_of: datetime) -> Dataset:
+        """Return a row for each customer of the histories: a decision can be taken for everybody."""
+        computed = compute_features(history, [as_of], self.catalogue)
+        return Dataset(
+            customer_id=np.array(computed["customer_id"].cast(pa.string()).to_pylist(), object),
+            as_of=computed["as_of"].to_numpy().astype("datetime64[us]"),
+            values=np.column_stack([computed[name].to_numpy() for name in self.names]),
+            label=np.zeros(len(computed), np.int8),
+            names=self.names,
+        )
+
+    def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
+        """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
+        return policy_probabilities(
+            self.effects, self.place if not self.passed else None, values, eligible, self.config, seed
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `model.json` and one text for each forest into the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        effects, actions = self.effects, self.effects.actions
+        opinions = [effects.whole, *effects.without]
+        document = {
+            "task": asdict(self.task),
+            "passed": self.passed,
+            "place": self.place,
+            "observational": self.observational,
+            "config": asdict(self.config),
+            "features": asdict(self.features),
+            "fitted": self.fitted.as_plain(),
+            "names": list(self.names),
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "actions": {
+                "names": list(actions.names),
+                "costs": actions.costs.tolist(),
+                "attributes": actions.attributes.tolist(),
+                "attribute_names": list(actions.attribute_names),
+            },
+            "errors": [float(error) if np.isfinite(error) else None for error in effects.errors],
+            "mixing": effects.mixing.tolist(),
+            "unexplained": effects.unexplained.tolist(),
+            "opinions": [
+                _member_document(opinion, folder, number) for number, opinion in enumerate(opinions)
+            ],
+        }
+        write_document(folder, self.KIND, document)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Return the policy that `save` wrote.
+
+        Raises
+        ------
+        InputError
+            When the folder holds none.
+        UnsupportedModelError
+            When another version of sintonia wrote it, or it holds another model.
+        """
+        document = read_document(folder, [cls.KIND])
+        actions = document["actions"]
+        whole, *without = [_opinion(one, folder) for one in document["opinions"]]
+        shape = (len(actions["names"]), len(actions["attribute_names"]))
+        effects = Effects(
+            whole=whole,
+            without=tuple(without),
+            actions=Actions(
+                tuple(actions["names"]),
+                np.array(actions["costs"], np.float64),
+                np.array(actions["attributes"], np.float64).reshape(shape),
+                tuple(actions["attribute_names"]),
+            ),
+            errors=np.array([np.inf if error is None else error for error in document["errors"]]),
+            mixing=np.array(document["mixing"], np.float64),
+            unexplained=np.array(document["unexplained"], np.float64),
+        )
+        return cls(
+            effects=effects,
+            passed=document["passed"],
+            place=document["place"],
+            config=convert(EffectsConfig, effects_settings({"effects": document["config"]}), "effects"),
+            features=convert(FeaturesConfig, document["features"], "features"),
+            fitted=Fitted.from_plain(document["fitted"]),
+            names=tuple(document["names"]),
+            source=document["source"],
+            fingerprint=document["fingerprint"],
+            observational=document["observational"],
+            task=convert(TaskConfig, document["task"], "task")
+            if "task" in document
+            else TaskConfig(name=NEXT_BEST_ACTION),
+        )
+
+
+def _member_document(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
+    """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
+    files = {}
+    for name in ("outcome", "second"):
+        forest: OutcomeTrees = getattr(opinion, name)
+        files[name] = None if forest.trees is None else f"{name}-{number}.txt"
+        if forest.trees is not None:
+            (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
+    numbers = {name: getattr(opinion, name).tolist() for name in NUMBERS}
+    slopes = {name: getattr(opinion.linear, name).tolist() for name in SLOPES}
+    return {**files, **numbers, "linear": slopes, "floor": opinion.floor}
+
+
+def _opinion(document: dict[str, Any], folder: Path) -> Opinion:
+    outcome, second = (
+        OutcomeTrees(
+            None if document[name] is None else (folder / document[name]).read_text(encoding="utf-8")
+        )
+        for name in ("outcome", "second")
+    )
+    numbers = {name: np.array(document[name], np.float64) for name in NUMBERS}
+    slopes = document["linear"]
+    center, spread, coefficients = (np.array(slopes[name], np.float64) for name in SLOPES[1:])
+    linear = Linear(np.array(slopes["columns"], np.int64), center, spread, coefficients)
+    return Opinion(outcome, linear, second, floor=document["floor"], **numbers)

@@ -1,0 +1,273 @@
+"""Single effects: slopes found one after the other, each on one feature, for one action or for some together.
+
+A sum of single effects (SuSiE: Wang and others 2020): of each it stays open which feature and which actions it
+belongs to, as far as the data leave it open. How large slopes are is estimated, and a single effect that is no likelier
+than none ends the search.
+
+Effects as shares of what a customer would bring anyway, in slopes on the few features that tell.
+
+What an action changes is hidden in the noise of rewards: of hundreds of features only a few tell it surely enough.
+Slopes on all of them would add up their errors, so a sum of *single effects* is learned (`single_effects`). Each is
+one slope on one feature, for one action, for all, or for those that share an attribute.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sintonia.core.arrays import Bools, Floats, Floats32, Ints
+from sintonia.uplift.logged import Actions, Logged
+
+MOST = 100
+"""Features looked at closely: those that move most with what actions change."""
+
+EFFECTS = 10
+"""Single effects at most."""
+
+ROUNDS = 2
+"""Times that all single effects are revised when one is added: those of correlated features share what they explain."""
+
+SPREADS = np.geomspace(0.01, 1.0, 15)
+"""Standard deviations of slopes that are tried, as shares of what a customer would bring anyway."""
+
+FAINT = 1e-4
+"""Slopes, as shares for a standard deviation of the feature, below which they are left out."""
+
+LEAST_KNOWN = 0.05
+"""Features of which the log knows less than this, against the median, are left alone: a few rows would tell it all."""
+
+
+class Slopes:
+    """Single effects of some rows, found one after the other.
+
+    Of the slope of each pattern of actions on each feature, (n_patterns, n_features): `center` is taken off the
+    feature, `known` is the information of the rows, `variance` the slope's own, `usable` says where enough is known.
+    """
+
+    def __init__(self, apart: Floats32, told: Floats, left: Floats, patterns: Floats) -> None:
+        """Take features on one scale, what tells of each action, and what is left of the rewards to explain."""
+        self.patterns, self.told, self.left = patterns, told, left
+        self.means = np.linalg.pinv(told.T @ told) @ told.T  # (n_actions, n)
+        self.features = apart.shape[1]
+        rest = left - told @ (self.means @ left)
+        center, usable, known, variance = self._known(apart, rest)
+        self.candidates = int(usable.sum())
+        moments = _moments(told * rest[:, None] @ patterns.T, apart, center)
+        strength = np.where(usable, moments**2 / (variance * known**2), 0.0).max(axis=0)
+        self.columns = np.sort(np.argsort(-strength, kind="stable")[:MOST])
+        self.apart = np.ascontiguousarray(apart[:, self.columns])
+        self.center, self.usable = center[:, self.columns], usable[:, self.columns]
+        self.known, self.variance = known[:, self.columns], variance[:, self.columns]
+
+    def learn(self) -> Floats:
+        """Return each action's slopes, the mean's first.  # (n_actions, 1 + n_features)"""
+        found: list[Floats] = []
+        while len(found) < EFFECTS and self.usable.any():
+            new = self._single(self._rest(found))
+            if not new.any():
+                break
+            found.append(new)
+            for _ in range(ROUNDS if len(found) > 1 else 0):
+                for place in range(len(found)):
+                    found[place] = self._single(self._rest(found[:place] + found[place + 1 :]))
+        together = self._together(found)
+        together[np.abs(together) < FAINT] = 0.0
+        slopes = np.zeros((self.patterns.shape[1], 1 + self.features))
+        slopes[:, 1 + self.columns] = self.patterns.T @ together
+        slopes[:, 0] = self.means @ (self.left - self._explained(together))
+        slopes[:, 0] -= self.patterns.T @ (together * self.center).sum(axis=1)
+        slopes[~self.told.any(axis=0)] = 0.0  # an action nobody could get learns nothing from the others
+        return slopes
+
+    def _known(self, apart: Floats32, rest: Floats) -> tuple[Floats, Bools, Floats, Floats]:
+        """Return center, usable, known and variance of every slope on its own."""
+        weights = (self.told @ self.patterns.T) ** 2  # (n, n_patterns)
+        total = np.maximum(weights.sum(axis=0), 1e-12)[:, None]
+        center = _products(weights, apart) / total
+        known = _products(weights, apart, square=True) - center**2 * total
+        typical = float(np.median(known[known > 0])) if (known > 0).any() else 0.0
+        usable = known > max(LEAST_KNOWN * typical, 1e-9)
+        known = np.where(usable, known, 1.0)
+        doubtful = weights * rest[:, None] ** 2
+        spread = _products(doubtful, apart, square=True) - 2 * center * _products(doubtful, apart)
+        spread += center**2 * doubtful.sum(axis=0)[:, None]
+        # Of the textbook's variance and the one that holds for any noise (White 1980), the larger.
+        return center, usable, known, np.maximum(spread / known**2, rest @ rest / len(rest) / known)
+
+    def _together(self, found: list[Floats]) -> Floats:
+        return np.sum(found, axis=0) if found else np.zeros(self.known.shape)
+
+    def _explained(self, together: Floats) -> Floats:
+        """Return what slopes say of each row, the mean effects aside.  # (n,)"""
+        said = self.apart @ (self.patterns.T @ together).T.astype(np.float32)
+        said = said - self.patterns.T @ (together * self.center).sum(axis=1)
+        return np.asarray((self.told * said).sum(axis=1), np.float64)
+
+    def _rest(self, found: list[Floats]) -> Floats:
+        """Return what other single effects and the mean effects leave.  # (n,)"""
+        rest = self.left - self._explained(self._together(found))
+        return np.asarray(rest - self.told @ (self.means @ rest), np.float64)
+
+    def _single(self, rest: Floats) -> Floats:
+        """Return one single effect: slopes times the probability of each; 0 where none at all is as likely."""
+        slope = _moments(self.told * rest[:, None] @ self.patterns.T, self.apart, self.center) / self.known
+        priors = SPREADS**2
+        prior = priors[int(np.argmax([self._evidence(slope, one)[0] for one in priors]))]
+        weight, chances = self._evidence(slope, prior)
+        if weight <= 0:
+            return np.zeros(slope.shape)
+        return np.asarray(chances * slope * prior / (prior + self.variance), np.float64)
+
+    def _evidence(self, slope: Floats, prior: float) -> tuple[float, Floats]:
+        """Return how much likelier one slope of this prior variance is than none (log), and the chances of each."""
+        shrunk = prior / (prior + self.variance)
+        log_odds = 0.5 * np.log1p(-shrunk) + 0.5 * slope**2 / self.variance * shrunk
+        log_odds = np.where(self.usable, log_odds, -np.inf)
+        largest = float(log_odds.max())
+        odds = np.exp(log_odds - largest)
+        return largest + float(np.log(odds.sum() / self.candidates)), odds / odds.sum()
+
+
+def _moments(weights: Floats, apart: Floats32, center: Floats) -> Floats:
+    """Return what weights and features, their centers taken off, have in common.  # (n_patterns, n_features)"""
+    found: Floats = _products(weights, apart) - center * weights.sum(axis=0)[:, None]
+    return found
+
+
+def _products(weights: Floats, apart: Floats32, square: bool = False) -> Floats:
+    """Return sums over rows of a weight and a feature, or its square, without a second table of features."""
+    found = np.zeros((weights.shape[1], apart.shape[1]))
+    for begin in range(0, len(apart), 8192):
+        block = apart[begin : begin + 8192]
+        found += weights[begin : begin + 8192].astype(np.float32).T @ (block * block if square else block)
+    return found
+
+
+FARTHEST = 3.0
+"""Standard deviations beyond which a value counts as no farther: no slope is known out there."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Slopes of each action on some features, whose places are `columns`; the first coefficient is the mean's."""
+
+    columns: Ints  # (n_used,)
+    center: Floats  # (n_used,)
+    spread: Floats  # (n_used,)
+    coefficients: Floats  # (n_actions, 1 + n_used)
+
+    def predict(self, values: Floats32) -> Floats:
+        """Return each action's effect as a share of the measure.  # (n, n_actions)"""
+        apart = _apart(values[:, self.columns], self.center, self.spread)
+        found: Floats = apart @ self.coefficients[:, 1:].T + self.coefficients[:, 0]
+        return found
+
+
+@dataclass(frozen=True)
+class CrossFittedSlopes:
+    """Slopes from everybody, slopes without each fold, and what the latter say of the fold.  # unseen (n, n_actions)"""
+
+    whole: Linear
+    without: tuple[Linear, ...]
+    unseen: Floats
+
+    def losses(
+        self, log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+    ) -> Floats:
+        """Return the squared error of what is said of each unseen customer's reward, as 1 / variance.  # (n,)"""
+        told, left = residuals(log, expected, measure, variance)
+        found: Floats = (left - (told * self.unseen[:, 1:]).sum(axis=1)) ** 2
+        return found
+
+
+def fit_linear(
+    log: Logged, expected: Floats, measure: Floats, fold: Ints, variance: Floats | None = None
+) -> CrossFittedSlopes:
+    """Return the slopes of what is left of rewards when the expected ones are taken off.
+
+    Assignment less its logging propensity has nothing to do with what customers bring anyway, so the rest of the reward
+    moves with it by the effects alone (Robinson 1988; the R-learner of Nie and Wager 2021).
+
+    Parameters
+    ----------
+    expected
+        Expected reward of each action, from others than the customer.  # (n, n_actions)
+    measure
+        What effects are shares of, above 0.  # (n,)
+    variance
+        What the variance of a reward is taken to grow with; None for the measure.  # (n,)
+    """
+    told, left = residuals(log, expected, measure, variance)
+    center, spread = _scale(log.values)
+    apart = _apart(log.values, center, spread)
+    patterns = patterns_of(log.actions)
+
+    def one(rows: Ints) -> Linear:
+        slopes = Slopes(apart[rows], told[rows], left[rows], patterns).learn()
+        columns = np.flatnonzero(slopes[:, 1:].any(axis=0))
+        kept = slopes[:, np.concatenate([[0], 1 + columns])]
+        coefficients = np.vstack([np.zeros(kept.shape[1]), kept])
+        return Linear(columns, center[columns], spread[columns], coefficients)
+
+    whole = one(np.arange(len(log)))
+    without = tuple(one(np.flatnonzero(fold != place)) for place in range(int(fold.max()) + 1))
+    unseen = np.zeros(expected.shape)
+    for place, linear in enumerate(without):
+        unseen[fold == place] = linear.predict(log.values[fold == place])
+    return CrossFittedSlopes(whole, without, unseen)
+
+
+def residuals(
+    log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,).
+
+    Effects, as shares of the measure, times what tells of them, summed over actions, are what they say of what is left;
+    a decision counts as 1 / variance, by default as 1 / measure.
+    """
+    root = np.sqrt(measure if variance is None else variance)
+    assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
+    left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
+    return assigned[:, 1:] * (measure / root)[:, None], left
+
+
+def patterns_of(actions: Actions) -> Floats:
+    """Return which actions may share a slope, and in which proportion: each alone, all, and those of each attribute.
+
+    Examples
+    --------
+    >>> kinds = np.array([[0.0], [1.0], [1.0], [0.0]])
+    >>> patterns_of(Actions(("none", "mail", "letter", "call"), np.zeros(4), kinds, ("written",))).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 0.0]]
+    """
+    count = len(actions) - 1
+    largest = np.abs(actions.attributes[1:]).max(axis=0, initial=0.0)
+    shared = (actions.attributes[1:, largest > 0] / largest[largest > 0]).T
+    found: dict[tuple[float, ...], None] = {}
+    for pattern in (*np.eye(count), np.ones(count), *shared):
+        found.setdefault(tuple(pattern.tolist()))
+    return np.array(list(found))
+
+
+def _scale(values: Floats32) -> tuple[Floats, Floats]:
+    """Return where each feature lies and how wide, on the scale of `_scaled`; infinitely where all are alike."""
+    center, spread = np.zeros(values.shape[1]), np.full(values.shape[1], np.inf)
+    for place in range(values.shape[1]):
+        scaled = _scaled(values[:, place]).astype(np.float64)
+        known = scaled[np.isfinite(scaled)]
+        if len(known) and known.std() > 1e-6:
+            center[place], spread[place] = known.mean(), known.std()
+    return center, spread
+
+
+def _apart(values: Floats32, center: Floats, spread: Floats) -> Floats32:
+    """Return the features on one scale, 0 (their mean) where nothing is known.  # (n, n_features)"""
+    apart = (_scaled(values) - center.astype(np.float32)) / spread.astype(np.float32)
+    found: Floats32 = np.nan_to_num(apart.clip(-FARTHEST, FARTHEST), nan=0.0)
+    return found
+
+
+def _scaled(values: Floats32) -> Floats32:
+    """Return counts and amounts by their orders of magnitude: log(1 + x), the sign kept."""
+    found: Floats32 = np.sign(values) * np.log1p(np.abs(values))
+    return found

@@ -1,0 +1,79 @@
+"""Histories that come as a frame are the tables of the contract."""
+
+from datetime import datetime
+
+import pandas as pd
+import pytest
+
+from sintonia.core.errors import InputError
+from sintonia.features.from_frames import history_of, is_history
+
+
+def frame(*rows):
+    return pd.DataFrame([{"customer_id": "ann", "kind": "purchase", **row} for row in rows])
+
+
+def test_rows_come_in_the_order_of_the_store_and_are_known_when_they_occur():
+    told = frame(
+        {"occurred_at": "2025-01-02T10:00:00Z"}, {"occurred_at": "2025-01-01T12:00:00+02:00", "amount": 250}
+    )
+    found = history_of(told)
+    assert found.interactions["occurred_at"].to_pylist() == [
+        datetime(2025, 1, 1, 10),
+        datetime(2025, 1, 2, 10),
+    ]
+    assert found.interactions["known_at"].to_pylist() == found.interactions["occurred_at"].to_pylist()
+    assert found.interactions["amount"].to_pylist() == [250, None]
+    assert (len(found.attributes), len(found.links)) == (0, 0)
+
+
+def test_the_first_row_of_a_thread_and_kind_to_be_known_opens_it():
+    told = frame(
+        {"occurred_at": "2025-01-01", "known_at": "2025-01-09", "thread_id": "t", "interaction_id": "late"},
+        {"occurred_at": "2025-01-02", "known_at": "2025-01-02", "thread_id": "t", "interaction_id": "first"},
+        {"occurred_at": "2025-01-02", "known_at": "2025-01-02", "thread_id": "t", "interaction_id": "same"},
+        {"occurred_at": "2025-01-03", "known_at": "2025-01-03", "kind": "view", "interaction_id": "alone"},
+    )
+    found = history_of(told).interactions
+    opens = dict(zip(found["interaction_id"].to_pylist(), found["opens_thread"].to_pylist(), strict=True))
+    assert opens == {"late": False, "first": True, "same": False, "alone": True}
+    said = history_of(told.assign(opens_thread=True)).interactions
+    assert said["opens_thread"].to_pylist() == [True] * 4
+
+
+def test_a_row_is_of_the_table_it_names():
+    told = frame(
+        {"occurred_at": "2025-01-01", "table": None},
+        {
+            "occurred_at": "2025-01-01",
+            "table": "attributes",
+            "name": "region",
+            "value": "Lazio",
+            "kind": None,
+        },
+        {"linked_at": "2025-01-05", "table": "links", "source": "card", "kind": None},
+    )
+    found = history_of(told)
+    assert len(found.interactions) == 1
+    assert found.attributes["value"].to_pylist() == ["Lazio"]
+    assert found.links["linked_at"].to_pylist() == [datetime(2025, 1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"occurred_at": None}, "1 rows of the interactions have no 'occurred_at'"),
+        ({"occurred_at": "yesterday"}, "'occurred_at' cannot be read as timestamp"),
+        ({"occurred_at": "2025-01-01", "amount": 1.5}, "'amount' cannot be read as int64"),
+        ({"occurred_at": "2025-01-01", "table": "interaction"}, "did you mean 'interactions'"),
+    ],
+)
+def test_what_cannot_be_read_is_said(row, message):
+    with pytest.raises(InputError, match=message) as caught:
+        history_of(frame(row))
+    assert "\n" not in str(caught.value)
+
+
+def test_features_are_no_history():
+    assert is_history(frame({"occurred_at": "2025-01-01"}).columns)
+    assert not is_history(pd.DataFrame({"customer_id": ["ann"], "rfm__orders__30d": [1.0]}).columns)
