@@ -19,9 +19,9 @@ WINGS = [
 ROOMS = {
     "data": ["sources", "consent", "identity", "store", "privacy"],
     "features": [
-        "sql",
-        "measures",
         "combine",
+        "measures",
+        "sql",
         "kernel",
         "history",
         "clv",
@@ -29,7 +29,6 @@ ROOMS = {
         "families",
         "fitting",
         "table",
-        "cache",
     ],
     "serving": ["scoring", "expectation", "decisions", "lists"],
 }

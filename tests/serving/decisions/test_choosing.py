@@ -25,7 +25,7 @@ ACTIONS = {
 MONDAY = datetime(2026, 6, 29)
 
 
-def case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=None, sent=None) -> Case:
+def round_case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=None, sent=None) -> Case:
     rng = np.random.default_rng(seed)
     if allowed is None:
         allowed = rng.random((n, 5)) < 0.7
@@ -76,7 +76,7 @@ def test_no_decision_breaks_a_rule_a_capacity_a_day_or_the_budget(
         send=SEND,
         **SHARES,
     )
-    case = case(n, policy, seed, sent=[0, *sent])
+    case = round_case(n, policy, seed, sent=[0, *sent])
     found = choose(case, ACTIONS, policy, "r1")
     rows = np.arange(n)
     assert case.allowed[rows, found.action].all()
@@ -96,7 +96,7 @@ def test_no_decision_breaks_a_rule_a_capacity_a_day_or_the_budget(
 
 def test_a_policy_s_customers_get_the_best_when_nothing_is_scarce():
     policy = EngagementConfig(holdout_share=0, explore_share=0)
-    case = case(300, policy)
+    case = round_case(300, policy)
     found = choose(case, ACTIONS, policy, "r1")
     worth = 2 * case.factors.effect * [0, 1, 1.5, 1, 1] - [0, 0.02, 0.02, 0.07, 3.5]
     assert found.action.tolist() == np.where(case.allowed, worth, -np.inf).argmax(axis=1).tolist()
@@ -140,7 +140,7 @@ def test_who_gets_nothing_falls_back_as_far_as_the_limits_let_them():
 
 def test_a_round_repeats_to_the_last_bit_and_another_one_explores_others():
     policy = EngagementConfig(budget=50, **SHARES)
-    case = case(2000, policy)
+    case = round_case(2000, policy)
     one, again, other = (
         choose(case, ACTIONS, policy, name, threads) for name, threads in (("r1", 1), ("r1", 2), ("r2", 1))
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serving.decisions.test_choosing import case
+from serving.decisions.test_choosing import round_case
 from sintonia.core.config import ActionConfig as Action
 from sintonia.core.config import CapacityConfig, EngagementConfig
 from sintonia.serving.decisions.choosing import choose
@@ -22,7 +22,7 @@ POLICY = EngagementConfig(holdout_share=0, explore_share=0)
 def _why(effects, policy=POLICY):
     effect = np.array(effects, np.float32)
     allowed = np.isfinite(effect)
-    case = case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect))
+    case = round_case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect))
     chosen = choose(case, ACTIONS, policy, "r1")
     refusals = Refusals.none(len(effect), 5)
     refusals.refuse(RefusalRule("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
