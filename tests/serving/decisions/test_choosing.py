@@ -118,7 +118,7 @@ def test_a_policy_s_customers_get_the_best_when_nothing_is_scarce():
 def test_each_factor_counts_unless_it_is_left_out(factors, best):
     policy = EngagementConfig(factors=factors, holdout_share=0, explore_share=0)
     effect = np.array([[0, 1, 2, 0, 4]], np.float32)
-    found = choose(case(1, policy, allowed=np.ones((1, 5), bool), effect=effect), ACTIONS, policy, "r1")
+    found = choose(round_case(1, policy, allowed=np.ones((1, 5), bool), effect=effect), ACTIONS, policy, "r1")
     assert found.options.actions[found.action[0]] == best
 
 
@@ -133,7 +133,7 @@ def test_who_gets_nothing_falls_back_as_far_as_the_limits_let_them():
     effect[:, 1] = [-5, -1, -2, -3, -9]
     allowed = np.ones((5, 5), bool)
     allowed[1, 1] = False
-    found = choose(case(5, policy, allowed=allowed, effect=effect), ACTIONS, policy, "r1")
+    found = choose(round_case(5, policy, allowed=allowed, effect=effect), ACTIONS, policy, "r1")
     assert found.action.tolist() == [1, 0, 1, 1, 0]
     assert found.fallback.tolist() == [True, False, True, True, False]
 
@@ -152,7 +152,7 @@ def test_a_round_repeats_to_the_last_bit_and_another_one_explores_others():
 
 def test_explorers_leave_their_probabilities_and_the_policy_is_certain():
     policy = EngagementConfig(**SHARES)
-    found = choose(case(500, policy), ACTIONS, policy, "r1")
+    found = choose(round_case(500, policy), ACTIONS, policy, "r1")
     certain = found.propensities.max(axis=1) == 1
     assert certain[found.arm == POLICY].all()
     assert certain[found.arm == HOLDOUT].all()
