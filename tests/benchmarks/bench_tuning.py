@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sintonia.core.config import ModelConfig, TaskConfig, TrainSettings, TuneConfig, conf_dir
+from sintonia.core.config.convert import from_plain
 from sintonia.core.timeline import rolling_folds
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import bin_folds, validate

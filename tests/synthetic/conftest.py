@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sintonia.core.config import SiloConfig, SimulateSettings, SourceConfig, conf_dir
+from sintonia.core.config.convert import from_plain
 from sintonia.synthetic import SimulationSummary, simulate
 
 CUSTOMERS = 2000
