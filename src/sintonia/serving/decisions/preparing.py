@@ -16,8 +16,7 @@ from sintonia.core.errors import ConfigError
 from sintonia.core.memory import release
 from sintonia.core.progress import log, step
 from sintonia.data.store import Store
-from sintonia.features.sql.expressions import evaluate
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells, evaluate
 from sintonia.serving.decisions.choosing import Case
 from sintonia.serving.decisions.contacts import complaining, open_tables
 from sintonia.serving.decisions.effects import effects_matrix, read_effects

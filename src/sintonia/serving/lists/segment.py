@@ -14,8 +14,7 @@ from sintonia.core.errors import ConfigError, InputError, hint
 from sintonia.data.consent import PREFIX
 from sintonia.data.store import Store
 from sintonia.features.history import SCALE, thousandths
-from sintonia.features.sql.expressions import evaluate, names
-from sintonia.features.sql.operations import Cells, or_not
+from sintonia.features.sql import Cells, evaluate, names, or_not
 from sintonia.serving.lists.keys import CUSTOMER, quoted
 from sintonia.serving.lists.read import CustomerList, read_list
 
