@@ -15,7 +15,7 @@ from sintonia.core.errors import InputError
 from sintonia.data.privacy.tombstones import entomb
 from sintonia.data.store.store import bucket_of
 from sintonia.serving.lists import chunks
-from sintonia.serving.lists.cells import tamed
+from sintonia.serving.lists.cells import escape_formula
 from sintonia.serving.lists.rows import chunk_sizes
 from sintonia.serving.scoring import percentiles, score_customers
 from sintonia.training.forest import Forest, engine
@@ -278,7 +278,7 @@ def test_chunks_are_whole_buckets_or_equal_parts_of_one():
 
 @pytest.mark.parametrize("text", ["-1", "+1.5e10", "-3 %", "+39 (0)2/123", "1+1", "a=b", ""])
 def test_what_is_no_formula_is_not_touched(text):
-    assert tamed(text) == text
+    assert escape_formula(text) == text
 
 
 def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand, write):

@@ -10,7 +10,7 @@ from sintonia.core.engine import connect
 from sintonia.data.store import open_store
 from sintonia.registry import models as registry
 from sintonia.serving.decisions.decide import decide_round, propose
-from sintonia.serving.decisions.explain import told_of
+from sintonia.serving.decisions.explanations import explain_decision
 from sintonia.serving.lists import TaskModel, open_list, score_list
 from sintonia.serving.scoring import scoring_date
 from sintonia.training.models import OutcomeModel
@@ -58,6 +58,6 @@ def decide(settings: DecideSettings) -> Figures:
     """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
     store = open_store(settings.paths.root)
     if settings.customer is not None:
-        return told_figures(told_of(store, settings.customer, settings.round), store.currency)
+        return told_figures(explain_decision(store, settings.customer, settings.round), store.currency)
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")

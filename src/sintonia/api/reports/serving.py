@@ -9,13 +9,13 @@ import numpy as np
 from sintonia.api.reports.figures import Figures, file_lines, json_value, texts
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.decide import RoundResult
-from sintonia.serving.decisions.explain import lines_of
+from sintonia.serving.decisions.explanations import explanation_lines
 from sintonia.serving.expectation import expected_total
-from sintonia.serving.lists import Scored
+from sintonia.serving.lists import ScoredList
 from sintonia.serving.lists.rows import STATUSES
 
 
-def score_figures(scored: Scored) -> Figures:
+def score_figures(scored: ScoredList) -> Figures:
     """Return what became of the list's rows: every row has one status, and one for each task."""
     totals, located = scored.totals, scored.located
     told = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
@@ -66,7 +66,7 @@ def score_figures(scored: Scored) -> Figures:
     }
 
 
-def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
+def with_watched(figures: Figures, listed: ScoredList, force: bool) -> Figures:
     """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
     tasks, say = dict(figures["tasks"]), []
     for one in listed.models:
@@ -155,4 +155,4 @@ def decide_figures(decided: RoundResult) -> Figures:
 
 def told_figures(row: dict[str, Any], currency: str) -> Figures:
     """Return why one customer got what it got."""
-    return {**json_value(row), "files": [], "say": lines_of(row, currency)}
+    return {**json_value(row), "files": [], "say": explanation_lines(row, currency)}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats, Floats32, Ints
 from sintonia.core.errors import ConfigError
 from sintonia.serving.decisions import kernels
-from sintonia.serving.decisions.kernels import BestChoices, LimitMatrix, Taken
+from sintonia.serving.decisions.kernels import Assigned, BestChoices, LimitMatrix
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ T = TypeVar("T")
 CUSTOMERS_PER_SUM = (
     1 << 16
 )  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
-SAMPLE = 1 << 16  # customers that find the prices roughly
+SAMPLE_CUSTOMERS = 1 << 16  # customers that find the prices roughly
 COOLING = 0.3
 COLDEST = 1e-4  # of the mean gain: there, a soft maximum is a maximum but for ties
-STEPS = 60
-TRUSTED = 8.0  # temperatures of price that a first step may go
+MAX_STEPS = 60
+TRUST_REGION = 8.0  # temperatures of price that a first step may go
 PRECISION = 1e-7  # of the dual's value that a further step must promise
 CEILING = 50.0  # price, in largest gains: a minimum that cannot be met must not cost more
 
 
 @dataclass(frozen=True)
-class Side:
+class LimitSide:
     """One side of a limit as the dual has it: price >= 0, `weight` (n_options,) times choices <= `bound`.
 
     A minimum is a maximum with both signs turned.
@@ -96,14 +96,14 @@ class Prices:
     bound: float
 
 
-def sides(limits: Sequence["Limit"]) -> list[Side]:
+def limit_sides(limits: Sequence["Limit"]) -> list[LimitSide]:
     """Return the sides of limits that can bind, a maximum and a minimum being one each."""
     found = []
     for at, limit in enumerate(limits):
         if np.isfinite(limit.at_most):
-            found.append(Side(at, 1.0, limit.weight, limit.at_most))
+            found.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
         if limit.at_least > 0:
-            found.append(Side(at, -1.0, -limit.weight, -limit.at_least))
+            found.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
     return found
 
 
@@ -119,18 +119,18 @@ def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) ->
     threads
         Speed and nothing else.
     """
-    some, n_limits = sides(limits), len(limits)
-    scale, ceiling = _scales(worth)
+    some, n_limits = limit_sides(limits), len(limits)
+    scale, ceiling = _worth_scales(worth)
     coldest = COLDEST * scale
     price = np.zeros(len(some))
     if some and len(worth):
-        sampled = worth[:: -(-len(worth) // SAMPLE)]
+        sampled = worth[:: -(-len(worth) // SAMPLE_CUSTOMERS)]
         temperature = scale
         while True:
             last = temperature * COOLING <= coldest
             rough = sampled if len(sampled) < len(worth) and not last else worth
-            dual = _Dual(rough, some, len(rough) / len(worth), threads)
-            price = _minimise(dual, price, temperature, CEILING * ceiling)
+            dual = _DualProblem(rough, some, len(rough) / len(worth), threads)
+            price = _minimise_dual(dual, price, temperature, CEILING * ceiling)
             if last:
                 break
             temperature *= COOLING
@@ -139,11 +139,11 @@ def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) ->
     for side, found in zip(some, price, strict=True):
         of_limit[side.limit] += side.sign * found
         of_minimum[side.limit] += found * (side.sign < 0)
-    dual = _Dual(worth, some, 1.0, threads)
+    dual = _DualProblem(worth, some, 1.0, threads)
     return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
 
 
-def _scales(worth: Floats32) -> tuple[float, float]:
+def _worth_scales(worth: Floats32) -> tuple[float, float]:
     """Return the mean gain over doing nothing of those who have one, and the largest difference in worth."""
     best = worth.max(axis=1, initial=-np.inf) - worth[:, 0] if len(worth) else np.zeros(0)
     gains = best[best > 0].astype(np.float64)
@@ -153,9 +153,9 @@ def _scales(worth: Floats32) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class _Dual:
+class _DualProblem:
     worth: Floats32
-    sides: list[Side]
+    sides: list[LimitSide]
     part: float
     threads: int
 
@@ -203,15 +203,15 @@ class _Dual:
         return value + float(price @ bound), bound - weight @ demand, curvature
 
 
-def _minimise(dual: _Dual, price: Floats, temperature: float, ceiling: float) -> Floats:
+def _minimise_dual(dual: _DualProblem, price: Floats, temperature: float, ceiling: float) -> Floats:
     """Return the prices in [0, ceiling] of the smoothed dual's minimum, by Newton steps within a trusted box.
 
     Shares change their shape within a few temperatures of price, and so far a quadratic model can be trusted.
     """
     largest = np.array([np.abs(side.weight).max() for side in dual.sides])
-    reach = np.full(len(price), TRUSTED * temperature) / largest
+    reach = np.full(len(price), TRUST_REGION * temperature) / largest
     value, gradient, curvature = dual.smooth(price, temperature)
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         step = np.zeros(len(price))
         low, high = np.maximum(-price, -reach), np.minimum(ceiling / largest - price, reach)
         kernels.step_within(curvature, gradient, low, high, step)
@@ -226,8 +226,11 @@ def _minimise(dual: _Dual, price: Floats, temperature: float, ceiling: float) ->
     return price
 
 
-TRIES, FEW = 16, 100_000  # draws tried, if there are so few customers: one in a hundred matters among them
-ROUNDS = 4  # of improving: each finds what the moves of the one before made room for
+TRIES, TRIES_TIMES_CUSTOMERS = (
+    16,
+    100_000,
+)  # draws tried, if there are so few customers: one in a hundred matters among them
+IMPROVEMENT_ROUNDS = 4  # of improving: each finds what the moves of the one before made room for
 
 
 @dataclass(frozen=True)
@@ -279,16 +282,20 @@ def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: i
     assert worth.ndim == 2
     assert worth.shape[1] > 0
     bounds, prices = bounds_of(limits, worth.shape[1]), find_prices(worth, limits, threads)
-    tries = max(3, min(TRIES, FEW // max(len(worth), 1)))
-    found = [_round(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)]
-    taken = max(found, key=lambda one: _value(worth, one))
-    value = _value(worth, taken)
+    tries = max(3, min(TRIES, TRIES_TIMES_CUSTOMERS // max(len(worth), 1)))
+    found = [
+        _round_to_choices(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)
+    ]
+    taken = max(found, key=lambda one: _total_worth(worth, one))
+    value = _total_worth(worth, taken)
     # Against what was possible: a minimum that could not be met is taken as low as it was.
     bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - taken.used, 0))
     return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
 
 
-def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator) -> Taken:
+def _round_to_choices(
+    worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator
+) -> Assigned:
     """Return one choice a customer, and what the choices take of each limit.
 
     What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
@@ -296,38 +303,40 @@ def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.
     """
     n = len(worth)
     wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
-    kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
-    taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
+    kernels.draw_choices(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
+    taken = Assigned(wanted.choice, np.zeros(len(bounds.at_most)))
     kernels.choose_within_limits(
         worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
     )
     _meet_minima(worth, bounds, taken)
-    for _ in range(ROUNDS):
-        gain = _best(worth) - _chosen(worth, taken.choice)
+    for _ in range(IMPROVEMENT_ROUNDS):
+        gain = _best_worth(worth) - _choice_worth(worth, taken.choice)
         hopeful = np.flatnonzero(gain > 0)
-        if not kernels.improve(worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken):
+        if not kernels.improve_choices(
+            worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken
+        ):
             break
     return taken
 
 
-def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Taken) -> None:
+def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Assigned) -> None:
     """Move customers, those who lose the least first, to options of which a minimum is not met."""
     option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
     for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():
-        kernels.cheapest(worth, taken.choice, bounds.weight[limit], option, loss)
+        kernels.cheapest_switch(worth, taken.choice, bounds.weight[limit], option, loss)
         able = np.flatnonzero(np.isfinite(loss))
-        kernels.meet(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
+        kernels.meet_minimum(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
 
 
-def _value(worth: Floats32, taken: Taken) -> float:
-    return float(_chosen(worth, taken.choice).sum(dtype=np.float64))
+def _total_worth(worth: Floats32, taken: Assigned) -> float:
+    return float(_choice_worth(worth, taken.choice).sum(dtype=np.float64))
 
 
-def _best(worth: Floats32) -> Floats32:
+def _best_worth(worth: Floats32) -> Floats32:
     best: Floats32 = worth.max(axis=1, initial=-np.inf)
     return best
 
 
-def _chosen(worth: Floats32, choice: Ints) -> Floats32:
+def _choice_worth(worth: Floats32, choice: Ints) -> Floats32:
     chosen: Floats32 = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
     return chosen

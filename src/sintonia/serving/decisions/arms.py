@@ -16,7 +16,7 @@ import pyarrow as pa
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.serving.decisions import kernels
 from sintonia.serving.decisions.allocation import Limit, bounds_of
-from sintonia.serving.decisions.kernels import LimitMatrix, Taken
+from sintonia.serving.decisions.kernels import Assigned, LimitMatrix
 
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)
@@ -24,11 +24,11 @@ POLICY, EXPLORE, HOLDOUT = range(3)
 CUSTOMERS_PER_DRAW = 1 << 15
 """Customers whose ids are texts of Python's at a time."""
 
-SURE = 5.0
+SURE_DEVIATIONS = 5.0
 """Standard deviations that chance may bring above the mean: more happens once in three million rounds."""
 
 
-def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
+def hashed_uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
 
     Examples
@@ -63,7 +63,7 @@ class Exploration:
     turned_away: int
 
 
-def explore(
+def draw_exploration(
     allowed: Bools, limits: Sequence[Limit], share: float, chance: Floats, order: Floats
 ) -> Exploration:
     """Return what explorers draw among what they are allowed, within a share of every maximum.
@@ -84,19 +84,19 @@ def explore(
     rarer = np.ones(allowed.shape[1])
     asked = bounds.weight @ fair.sum(axis=0)
     for limit, wanted, most in zip(bounds.weight, asked, bounds.at_most, strict=True):
-        may = min(share * most, _surely(most, limit.max(initial=0)))
+        may = min(share * most, _mean_surely_below(most, limit.max(initial=0)))
         if wanted > may:
             rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
     propensities = fair * rarer
     propensities[:, 0] += 1 - propensities.sum(axis=1)
     reached = propensities.cumsum(axis=1)
     choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
-    taken = Taken(choice.astype(np.int64), np.zeros(len(limits)))
+    taken = Assigned(choice.astype(np.int64), np.zeros(len(limits)))
     keep_within(bounds, np.argsort(order, kind="stable"), taken)
     return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
 
 
-def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
+def keep_within(bounds: LimitMatrix, order: Ints, taken: Assigned) -> None:
     """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
     n_options = bounds.weight.shape[1]
     nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
@@ -104,7 +104,7 @@ def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
     kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
-def _surely(most: float, heaviest: float) -> float:
+def _mean_surely_below(most: float, heaviest: float) -> float:
     """Return the mean load that stays below `most` but for once in three million rounds.
 
     A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
@@ -112,6 +112,6 @@ def _surely(most: float, heaviest: float) -> float:
     """
     if not np.isfinite(most):
         return most
-    spread = SURE * np.sqrt(heaviest)
+    spread = SURE_DEVIATIONS * np.sqrt(heaviest)
     root = (-spread + np.sqrt(spread**2 + 4 * most)) / 2
     return float(root**2)

@@ -1,13 +1,18 @@
-"""A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most."""
+"""What can be done as options, an action on a day where capacities count days, and what limits them together.
 
-from collections.abc import Mapping
+A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from sintonia.core.arrays import Bools, Floats, Floats32, Ints
 from sintonia.core.config import NONE, ActionConfig, EngagementConfig
+from sintonia.core.config.engagement import AllocationRules
 from sintonia.serving.decisions.allocation import Allocation, Limit, allocate, bounds_of
 from sintonia.serving.decisions.arms import (
     EXPLORE,
@@ -15,17 +20,128 @@ from sintonia.serving.decisions.arms import (
     POLICY,
     Exploration,
     draw_arms,
-    explore,
+    draw_exploration,
+    hashed_uniforms,
     keep_within,
-    uniforms,
 )
-from sintonia.serving.decisions.kernels import LimitMatrix, Taken
-from sintonia.serving.decisions.options import Factors, Options
-from sintonia.serving.decisions.timing import Hours
+from sintonia.serving.decisions.kernels import Assigned, LimitMatrix
+from sintonia.serving.decisions.timing import SendHours
+
+CENTS = 100
+BUDGET = "budget (cents)"
 
 
 @dataclass(frozen=True)
-class Case:
+class Factors:
+    """What worth is made of: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
+
+    value: Floats
+    effect: NDArray[np.float32]
+    lever: Floats
+    cost: Floats
+
+    @classmethod
+    def of(
+        cls,
+        configured: Mapping[str, ActionConfig],
+        used: Collection[str],
+        value: Floats,
+        effect: NDArray[np.float32],
+    ) -> "Factors":
+        """Return the factors that are used; the others count as 1, the cost as 0."""
+        actions = list(configured.values())
+        ones = np.ones(len(actions) + 1)
+        lever = np.array([1.0, *(action.lever for action in actions)])
+        cost = np.array([0.0, *(action.cost or 0.0 for action in actions)])
+        return cls(
+            value if "value" in used else np.ones_like(value),
+            effect if "effect" in used else np.ones_like(effect),
+            lever if "lever" in used else ones,
+            cost if "cost" in used else 0 * cost,
+        )
+
+    def part(self, rows: slice) -> "Factors":
+        """Return the factors of customers who follow one another."""
+        return Factors(self.value[rows], self.effect[rows], self.lever, self.cost)
+
+    def worth(self, action: int, lessened: Floats | float = 1.0) -> Floats32:
+        """Return an action's worth for each customer in currency; `lessened` is what a day leaves of its effect."""
+        gain = self.value * self.effect[:, action] * self.lever[action] * lessened
+        worth: Floats32 = (gain - self.cost[action]).astype(np.float32)
+        return worth
+
+
+@dataclass(frozen=True)
+class Options:
+    """`action` and `day` (n_options,) of each option; option 0 is doing nothing, day -1 the customer's best one.
+
+    `actions`, `channels` and `cost_cents` are those of the actions, doing nothing first.
+    """
+
+    actions: tuple[str, ...]
+    channels: tuple[str, ...]
+    cost_cents: Floats
+    action: Ints
+    day: Ints
+
+    @classmethod
+    def of(
+        cls, configured: Mapping[str, ActionConfig], rules: AllocationRules, within_days: int
+    ) -> "Options":
+        """Return the options: one an action, or one an action and day if a capacity counts days."""
+        by_day = any(capacity.per == "day" for capacity in rules.capacities.values())
+        days = np.arange(within_days) if by_day else np.array([-1])
+        count = len(configured)
+        return cls(
+            actions=(NONE, *configured),
+            channels=("", *(action.channel for action in configured.values())),
+            cost_cents=np.array([0.0, *((action.cost or 0.0) * CENTS for action in configured.values())]),
+            action=np.r_[0, np.repeat(np.arange(1, count + 1), len(days))],
+            day=np.r_[-1, np.tile(days, count)],
+        )
+
+    def worth(
+        self, factors: Factors, allowed: Bools, hours: SendHours, day_lever: float
+    ) -> tuple[Floats32, NDArray[np.bool_]]:
+        """Return each option's worth, minus infinity where it is not allowed, and where it is; both (n, n_options)."""
+        worth = np.full((len(allowed), len(self.action)), -np.inf, np.float32)
+        worth[:, 0] = 0
+        for option in range(1, len(self.action)):
+            action, day = int(self.action[option]), int(self.day[option])
+            may, lessened = allowed[:, action], np.ones(len(allowed))
+            if day >= 0:
+                use = hours.uses[self.channels[action]]
+                may = may & (hours.hour[:, use, day] >= 0)
+                share = hours.share[:, use]
+                lessened = 1 - day_lever * (1 - share[:, day] / np.maximum(share.max(axis=1), 1e-12))
+            worth[may, option] = factors.worth(action, lessened)[may]
+        return worth, np.isfinite(worth)
+
+    def limits(self, rules: AllocationRules) -> list[Limit]:
+        """Return the capacities, one a day where they count days, and the budget."""
+        found = []
+        for name, capacity in rules.capacities.items():
+            counts = np.ones(len(self.action), bool)
+            counts[0] = False
+            if capacity.channel is not None:
+                counts &= np.array([self.channels[action] == capacity.channel for action in self.action])
+            if capacity.action is not None:
+                counts &= self.action == self.actions.index(capacity.action)
+            most = np.inf if capacity.at_most is None else float(capacity.at_most)
+            days = np.unique(self.day[1:]) if capacity.per == "day" else [None]
+            for day in days:
+                named = name if day is None else f"{name}, day {day}"
+                that_day = np.ones_like(counts) if day is None else self.day == day
+                found.append(
+                    Limit(named, (counts & that_day).astype(np.float64), most, float(capacity.at_least))
+                )
+        if rules.budget is not None:
+            found.append(Limit(BUDGET, self.cost_cents[self.action], rules.budget * CENTS))
+        return found
+
+
+@dataclass(frozen=True)
+class DecisionCase:
     """What a round decides on: customers' ids, in their order, and for each what is allowed, worth and when.
 
     `allowed` is (n_customers, n_actions), action 0 being nothing; `sent` (n_actions,) counts what the round has sent
@@ -35,18 +151,20 @@ class Case:
     ids: pa.Array
     allowed: Bools
     factors: Factors
-    hours: Hours
+    hours: SendHours
     sent: Ints
 
-    def part(self, rows: slice) -> "Case":
+    def part(self, rows: slice) -> "DecisionCase":
         """Return what a round decides on for customers who follow one another."""
         first, last, _ = rows.indices(len(self.ids))
         ids = self.ids.slice(first, last - first)
-        return Case(ids, self.allowed[rows], self.factors.part(rows), self.hours.part(rows), self.sent)
+        return DecisionCase(
+            ids, self.allowed[rows], self.factors.part(rows), self.hours.part(rows), self.sent
+        )
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Choices:
     """What was chosen: `arm`, `option` and `action` (n,), and `propensities` (n, n_actions) within the arm.
 
     `worth` (n, n_options) and the allocation of the policy's arm stay for explaining; `fallback` marks who had it.
@@ -63,7 +181,7 @@ class Chosen:
     exploration: Exploration
     fallback: Bools
 
-    def part(self, rows: slice) -> "Chosen":
+    def part(self, rows: slice) -> "Choices":
         """Return what was chosen for customers who follow one another; what is of all of them stays."""
         names = ("arm", "option", "propensities", "worth", "fallback")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
@@ -76,12 +194,12 @@ class Chosen:
 
 
 def choose(
-    case: Case,
+    case: DecisionCase,
     actions: Mapping[str, ActionConfig],
     engagement: EngagementConfig,
     round_id: str,
     threads: int = 1,
-) -> Chosen:
+) -> Choices:
     """Return what is done for whom in a round; the same case, configuration and round give the same to the last bit.
 
     The logging propensities are each customer's own within its arm. A policy's choice is certain, but for what
@@ -90,46 +208,46 @@ def choose(
     send, rules, shares = engagement.send, engagement.allocation, engagement.arms
     options = Options.of(actions, rules, send.within_days)
     worth, allowed = options.worth(case.factors, case.allowed, case.hours, send.day_lever)
-    limits = [_left(limit, options, case.sent) for limit in options.limits(rules)]
-    sticky = uniforms(f"holdout {shares.salt}", case.ids)[:, 0]
-    fresh = uniforms(f"round {shares.salt} {round_id}", case.ids, 3)
+    limits = [_remaining_after_sent(limit, options, case.sent) for limit in options.limits(rules)]
+    sticky = hashed_uniforms(f"holdout {shares.salt}", case.ids)[:, 0]
+    fresh = hashed_uniforms(f"round {shares.salt} {round_id}", case.ids, 3)
     arm = draw_arms(sticky, fresh[:, 0], shares.holdout, shares.explore)
     option = np.zeros(len(arm), np.int64)
     propensities = np.zeros(case.allowed.shape)
     propensities[arm == HOLDOUT, 0] = 1
 
     explorers = np.flatnonzero(arm == EXPLORE)
-    may = _one_day(allowed[explorers], options, case.hours, explorers)
-    drawn = explore(may, limits, shares.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
+    may = _best_day_only(allowed[explorers], options, case.hours, explorers)
+    drawn = draw_exploration(may, limits, shares.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
     option[explorers] = drawn.choice
     for place, action in enumerate(options.action):
         propensities[explorers, action] += drawn.propensities[:, place]
 
     chosen = np.flatnonzero(arm == POLICY)
-    left = [_less(limit, used) for limit, used in zip(limits, drawn.used, strict=True)]
+    left = [_reduced(limit, used) for limit, used in zip(limits, drawn.used, strict=True)]
     found = allocate(worth[chosen], left, threads)
     option[chosen] = found.choice
     used = drawn.used + found.used
     fallback = np.zeros(len(arm), np.bool_)
     if rules.fallback != NONE:
         may = allowed & (options.action == options.actions.index(rules.fallback)) & (arm == POLICY)[:, None]
-        fallback = _fall_back(worth, may, bounds_of(limits, worth.shape[1]), Taken(option, used))
+        fallback = _assign_fallback(worth, may, bounds_of(limits, worth.shape[1]), Assigned(option, used))
     propensities[chosen, options.action[option[chosen]]] = 1
-    return Chosen(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)
+    return Choices(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)
 
 
-def _left(limit: Limit, options: Options, sent: Ints) -> Limit:
+def _remaining_after_sent(limit: Limit, options: Options, sent: Ints) -> Limit:
     """Return what the messages sent already leave of a limit; as they may be of any day, each day counts them."""
     heaviest = [limit.weight[options.action == action].max() for action in range(len(sent))]
-    return _less(limit, float(np.array(heaviest) @ sent))
+    return _reduced(limit, float(np.array(heaviest) @ sent))
 
 
-def _less(limit: Limit, used: float) -> Limit:
+def _reduced(limit: Limit, used: float) -> Limit:
     most = max(limit.at_most - used, 0.0)
     return replace(limit, at_most=most, at_least=min(max(limit.at_least - used, 0.0), most))
 
 
-def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bools:
+def _best_day_only(allowed: Bools, options: Options, hours: SendHours, rows: Ints) -> Bools:
     """Return the options explorers draw among: of an action's days each customer's best."""
     if options.day.max(initial=-1) < 0:
         return allowed
@@ -141,13 +259,13 @@ def _one_day(allowed: Bools, options: Options, hours: Hours, rows: Ints) -> Bool
     return kept
 
 
-def _fall_back(worth: Floats32, may: Bools, bounds: LimitMatrix, taken: Taken) -> Bools:
+def _assign_fallback(worth: Floats32, may: Bools, bounds: LimitMatrix, taken: Assigned) -> Bools:
     """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
     mark = np.zeros(len(worth), np.bool_)
     for place in np.flatnonzero(may.any(axis=0)).tolist():
         idle = np.flatnonzero((taken.choice == 0) & may[:, place])
         order = np.argsort(-worth[idle, place], kind="stable")
-        tried = Taken(np.full(len(idle), place), taken.used)
+        tried = Assigned(np.full(len(idle), place), taken.used)
         keep_within(bounds, order, tried)
         taken.choice[idle] = tried.choice
         mark[idle] = tried.choice > 0

@@ -34,7 +34,7 @@ def open_tables(
     connection.execute(f"""
         CREATE TEMP VIEW seen AS SELECT * FROM interactions ANTI JOIN merges USING (customer_id)
         WHERE occurred_at {before} AND known_at {before}""")
-    _gather_decided(connection, store)
+    _create_decided(connection, store)
     connection.execute(f"""
         CREATE TEMP {"TABLE" if often else "VIEW"} contacted AS
         WITH sends AS NOT MATERIALIZED (
@@ -48,7 +48,7 @@ def open_tables(
         FROM sends UNION ALL FROM logged""")
 
 
-def _gather_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
+def _create_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
     """Fill `decided`; what a silo says of a decision of ours (that it was sent) wins over what we planned."""
     columns = ", ".join(f"{column.name} {column.sql_type}" for column in DECISIONS.columns)
     connection.execute(f"CREATE TEMP TABLE told ({columns})")
@@ -68,11 +68,12 @@ def over_limit(
 ) -> "pa.Array":
     """Return the customers who had as many contacts as the limit allows in its period, (begin, decided_at)."""
     begin = period_begin(limit, decided_at, zone)
+    channel = _channel_condition(limit.channel)
     everybody = "SELECT customer_id FROM customers" if limit.at_most == 0 else None
-    return _ids(
+    return _customer_ids(
         connection,
         everybody
-        or f"""SELECT customer_id FROM contacted WHERE made_at > TIMESTAMP '{begin}' AND {_on(limit.channel)}
+        or f"""SELECT customer_id FROM contacted WHERE made_at > TIMESTAMP '{begin}' AND {channel}
                GROUP BY customer_id HAVING COUNT(*) >= {limit.at_most}""",
     )
 
@@ -102,9 +103,9 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
 
     The pause begins when the last of them becomes a refusal, and ends `days` later.
     """
-    now, answers = f"TIMESTAMP '{decided_at}'", _listed(pause.answers)
+    now, answers = f"TIMESTAMP '{decided_at}'", _sql_list(pause.answers)
     given = f"INTERVAL {pause.unanswered_days} DAY"
-    return _ids(
+    return _customer_ids(
         connection,
         f"""
         WITH answers AS (
@@ -121,7 +122,7 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
             LEFT JOIN answered AS one ON contacted.customer_id = one.customer_id AND contacted.thread = one.thread
             LEFT JOIN answered AS other
               ON contacted.customer_id = other.customer_id AND contacted.decision_id = other.thread
-            WHERE made_at + {given} <= {now} AND {_on(pause.channel)}
+            WHERE made_at + {given} <= {now} AND {_channel_condition(pause.channel)}
         )
         SELECT customer_id FROM judged WHERE back <= {pause.after_refusals} GROUP BY customer_id
         HAVING COUNT(*) = {pause.after_refusals} AND NOT BOOL_OR(answered)
@@ -129,10 +130,10 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
     )
 
 
-def complaining(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
+def open_complaints(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
     """Return the customers with a complaint whose case nothing resolved."""
     case = "customer_id, COALESCE(thread_id, interaction_id) AS thread"
-    return _ids(
+    return _customer_ids(
         connection,
         f"""SELECT DISTINCT customer_id FROM (
             SELECT {case}, MAX(occurred_at) AS last FROM seen WHERE kind = 'complaint' GROUP BY ALL
@@ -143,13 +144,13 @@ def complaining(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
     )
 
 
-def _on(channel: str | None) -> str:
-    return "true" if channel is None else f"channel = {_listed([channel])}"
+def _channel_condition(channel: str | None) -> str:
+    return "true" if channel is None else f"channel = {_sql_list([channel])}"
 
 
-def _listed(values: Sequence[str]) -> str:
+def _sql_list(values: Sequence[str]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values) or "NULL"
 
 
-def _ids(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.Array":
+def _customer_ids(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.Array":
     return connection.sql(query).to_arrow_table()["customer_id"].combine_chunks()

@@ -1,37 +1,174 @@
-"""A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down."""
+"""Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when.
+
+A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from sintonia.core.config import ActionConfig, DecideSettings, EngagementConfig
-from sintonia.core.errors import unknown
-from sintonia.core.progress import step
+from sintonia.core.config import NONE, ActionConfig, DecideSettings, EngagementConfig
+from sintonia.core.config.engagement import WorthRule
+from sintonia.core.engine import connect
+from sintonia.core.errors import ConfigError, unknown
+from sintonia.core.memory import release
+from sintonia.core.progress import log, step
 from sintonia.data.store import Store
+from sintonia.features.sql import Cells, evaluate
 from sintonia.registry.models import Registered, find_model, tracking
 from sintonia.serving.decisions.arms import ARMS
-from sintonia.serving.decisions.choosing import Chosen, choose
-from sintonia.serving.decisions.effects import intervals_of
+from sintonia.serving.decisions.choosing import Choices, DecisionCase, Factors, choose
+from sintonia.serving.decisions.contacts import open_complaints, open_tables
+from sintonia.serving.decisions.effects import effect_intervals, effects_matrix, read_effects
+from sintonia.serving.decisions.eligibility import Refusals, check_actions, names_in_rules, refuse_unknown
 from sintonia.serving.decisions.explanations import why_table
-from sintonia.serving.decisions.preparing import Prepared, prepare
-from sintonia.serving.decisions.refusals import Refusals
+from sintonia.serving.decisions.facts import CustomersAtDate, is_among, read_attribute, read_facts
 from sintonia.serving.decisions.rounds import (
-    Round,
+    RoundSpec,
     channels_of,
     decisions_table,
-    round_of,
+    live_decisions,
+    round_spec,
     send_times,
+    sent_decisions,
     write_list,
     write_round,
 )
+from sintonia.serving.decisions.timing import (
+    SendHours,
+    VisitRequest,
+    find_send_hours,
+    read_visits,
+    segment_codes,
+)
 from sintonia.training.tasks import NEXT_BEST_ACTION
+from sintonia.uplift.effects_table import effects_table
 from sintonia.uplift.model import PolicyModel
 
-CUSTOMER = "customer_id"
-AT_ONCE = 1 << 16
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class PreparedRound:
+    """What may be done to whom, the rows of who was reached already, and what is in flight.
+
+    `effects` is the table they came from, for their intervals; of a proposal, which tells none, it has no rows.
+    """
+
+    refusals: Refusals
+    case: DecisionCase
+    sent: pa.Table
+    live: pa.Array
+    effects: pa.Table
+
+
+def prepare_round(
+    store: Store,
+    settings: DecideSettings,
+    one: RoundSpec,
+    learned: PolicyModel | None,
+    customers: pa.Array | None,
+) -> PreparedRound:
+    """Return everything a round of these customers, by default of all, is decided on.
+
+    `learned` is the registered policy, None where the settings name a table of effects.
+    """
+    actions, engagement = settings.actions, settings.engagement
+    with connect(settings.engine, store.rounds.parent) as connection:
+        with step("Looking at contacts and consents"):
+            open_tables(
+                connection, store, one.decided_at, bool(engagement.contact_limits or engagement.pauses)
+            )
+            sent = sent_decisions(connection, one.round_id)
+            ids = _register_customers(connection, store, sent["customer_id"], customers)
+        with step("Checking what may be done"):
+            table, origin = _load_effects(store, learned, settings, one)
+            effects = effects_matrix(table, ids, [NONE, *actions], origin)
+            if customers is not None:
+                table = table.schema.empty_table()
+            release()
+            known = CustomersAtDate(connection, ids, one.as_of, is_among(ids, open_complaints(connection)))
+            facts = read_facts(
+                known, store, settings.features, names_in_rules(engagement.rules, engagement.value)
+            )
+            hours = _best_hours(known, store, settings, one)
+            refusals = check_actions(
+                connection, actions, engagement.eligibility, engagement.contacts, ids, facts, one.decided_at
+            )
+            refuse_unknown(refusals, actions, effects, hours)
+            live = live_decisions(connection, ids, one)
+    value = _value_of_effect(engagement.worth, facts, len(ids))
+    factors = Factors.of(actions, engagement.factors, value, np.nan_to_num(effects))
+    case = DecisionCase(ids, refusals.allowed, factors, hours, _count_sent(sent, actions))
+    return PreparedRound(refusals, case, sent, live, table)
+
+
+def _load_effects(
+    store: Store, learned: PolicyModel | None, settings: DecideSettings, one: RoundSpec
+) -> tuple[pa.Table, str]:
+    """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
+    if learned is None:
+        path = Path(str(settings.effects_table))
+        return read_effects(path), f"'{path}'"
+    if learned.observational:
+        log.warning("The effects come from a log that was not randomised: what they say may be bias.")
+    return effects_table(store, learned, one.as_of, settings.engine), "The registered policy"
+
+
+def _register_customers(
+    connection: "duckdb.DuckDBPyConnection",
+    store: Store,
+    sent: pa.ChunkedArray,
+    some: pa.Array | None,
+) -> pa.Array:
+    """Return the customers to decide for, by id; the connection gets them as `customers`."""
+    connection.register("reached", pa.table({"customer_id": sent}))
+    connection.register("given", pa.table({"customer_id": some if some is not None else sent.slice(0, 0)}))
+    path = str(store.paths.crosswalk).replace("'", "''")
+    ids = connection.sql(f"""
+        SELECT DISTINCT customer_id FROM read_parquet('{path}')
+        {"" if some is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)
+        WHERE unlinked_at IS NULL ORDER BY customer_id""").to_arrow_table()
+    for name in ("reached", "given"):
+        connection.unregister(name)
+    connection.register("customers", ids)
+    return ids["customer_id"].combine_chunks()
+
+
+def _best_hours(known: CustomersAtDate, store: Store, settings: DecideSettings, one: RoundSpec) -> SendHours:
+    send, n = settings.engagement.send, len(known.ids)
+    like = [read_attribute(known, name) for name in send.people_like]
+    asked = VisitRequest(known.ids, one.decided_at, send.time_zone)
+    clocks = read_visits(known.connection, store, asked, settings.engine.threads)
+    channels = list(dict.fromkeys(action.channel for action in settings.actions.values()))
+    return find_send_hours(clocks, segment_codes(like, n), channels, send, one.decided_at)
+
+
+def _value_of_effect(worth: WorthRule, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
+    """Return what a unit of effect is worth for each customer; where it is not known, nothing."""
+    found = evaluate(worth.value, facts.__getitem__, "value")
+    if found.labels is not None:
+        raise ConfigError(
+            f"engagement.value={worth.value} gives a text; give a number, or an expression of numbers."
+        )
+    known = np.where(np.asarray(False) if found.missing is None else found.missing, 0, found.values)
+    return np.broadcast_to(known, n_customers).astype(np.float64)
+
+
+def _count_sent(sent: pa.Table, actions: Mapping[str, ActionConfig]) -> NDArray[np.int64]:
+    """Return how often the round has sent each action already."""
+    told = sent["action_id"].to_pylist()
+    return np.array([told.count(action) for action in [NONE, *actions]], np.int64)
+
+
+CUSTOMER_ID = "customer_id"
+CUSTOMERS_PER_TABLE = 1 << 16
 """Customers whose proposals are spelt out at a time: what is known of each is a few numbers."""
 
 
@@ -42,11 +179,11 @@ class RoundResult:
     `kept` rows were reached by the round before, `listed` is how many customers the list names.
     """
 
-    round: Round
+    round: RoundSpec
     actions: Mapping[str, ActionConfig]
     engagement: EngagementConfig
     refusals: Refusals
-    chosen: Chosen
+    chosen: Choices
     kept: int
     listed: int
     files: tuple[Path, Path, Path]
@@ -59,14 +196,14 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
     Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
     effects' rows, threads, memory and buckets change nothing.
     """
-    found = _decide(store, settings)
+    found = _draft_round(store, settings)
     one, prepared, chosen = found.round, found.prepared, found.chosen
-    keys = _keys(store, settings.key)
+    keys = _customer_keys(store, settings.key)
     with step("Writing the round"):
         decisions, why = found.tables()
         files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
         path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
-        listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys, store.currency)
+        listed = write_list(path, decisions, why, settings.key or CUSTOMER_ID, keys, store.currency)
     return RoundResult(
         round=one,
         actions=settings.actions,
@@ -89,18 +226,18 @@ def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iter
     whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
     decided on together: what is scarce goes to where it is worth the most among all of them.
     """
-    found = _decide(store, settings, customers)
-    for first in range(0, max(len(found.prepared.case.ids), 1), AT_ONCE):
-        yield found.proposed(slice(first, first + AT_ONCE))
+    found = _draft_round(store, settings, customers)
+    for first in range(0, max(len(found.prepared.case.ids), 1), CUSTOMERS_PER_TABLE):
+        yield found.proposed(slice(first, first + CUSTOMERS_PER_TABLE))
 
 
 @dataclass(frozen=True)
-class _Found:
+class _RoundDraft:
     """A round as it was decided, before anything is written."""
 
-    round: Round
-    prepared: Prepared
-    chosen: Chosen
+    round: RoundSpec
+    prepared: PreparedRound
+    chosen: Choices
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Return the decisions in the columns of the contract, and why they were taken with when to send."""
@@ -108,7 +245,7 @@ class _Found:
         decisions = decisions_table(self.round, case, chosen, prepared.live)
         why = why_table(case, chosen, prepared.refusals)
         why = why.append_column("decision_id", decisions["decision_id"])
-        bounds = intervals_of(prepared.effects, case.ids, chosen.action, chosen.options.actions)
+        bounds = effect_intervals(prepared.effects, case.ids, chosen.action, chosen.options.actions)
         for name, bound in bounds.items():
             why = why.append_column(name, bound)
         for name, times in send_times(chosen, case).items():
@@ -131,29 +268,29 @@ class _Found:
         )
 
 
-def _decide(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _Found:
+def _draft_round(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _RoundDraft:
     """Return the round decided for these customers, by default for all of the store's."""
     place = tracking(settings.tracking, store.rounds.parent)
     learned = None if settings.effects_table else find_model(place, NEXT_BEST_ACTION, PolicyModel)
-    origin = Path(settings.effects_table).name if settings.effects_table else _named(learned)
-    one = round_of(store, settings, origin)
-    prepared = prepare(store, settings, one, None if learned is None else learned[0], customers)
+    origin = Path(settings.effects_table).name if settings.effects_table else _model_version(learned)
+    one = round_spec(store, settings, origin)
+    prepared = prepare_round(store, settings, one, None if learned is None else learned[0], customers)
     with step("Deciding"):
         chosen = choose(
             prepared.case, settings.actions, settings.engagement, one.round_id, settings.engine.threads
         )
-        return _Found(one, prepared, chosen)
+        return _RoundDraft(one, prepared, chosen)
 
 
-def _named(learned: tuple[PolicyModel, Registered] | None) -> str:
+def _model_version(learned: tuple[PolicyModel, Registered] | None) -> str:
     return "" if learned is None else f"{learned[1].name} v{learned[1].version}"
 
 
-def _keys(store: Store, key: str | None) -> dict[str, str] | None:
+def _customer_keys(store: Store, key: str | None) -> dict[str, str] | None:
     """Return by customer its identifier of a type, the first of several in their own order; None for customer_id."""
-    if key in (None, CUSTOMER):
+    if key in (None, CUSTOMER_ID):
         return None
     if key not in store.key_types():
-        raise unknown("key", str(key), [CUSTOMER, *store.key_types()])
+        raise unknown("key", str(key), [CUSTOMER_ID, *store.key_types()])
     known = store.read_crosswalk(str(key)).sort_by([("source_key", "descending")])
     return dict(zip(known["customer_id"].to_pylist(), known["source_key"].to_pylist(), strict=True))

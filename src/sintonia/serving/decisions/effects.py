@@ -14,7 +14,7 @@ from sintonia.core.config import NONE
 from sintonia.core.errors import InputError, hint
 
 EFFECT_COLUMNS = ("customer_id", "action_id", "effect")
-INTERVAL = ("effect_low", "effect_high")
+INTERVAL_COLUMNS = ("effect_low", "effect_high")
 
 
 def effects_matrix(
@@ -33,7 +33,7 @@ def effects_matrix(
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():
         raise InputError(f"{origin} holds effects that are no numbers; leave out what is not known.")
-    known, cell = _cells(table, ids, actions)
+    known, cell = _matrix_cells(table, ids, actions)
     if not len(known):
         found = ", ".join(sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8])
         raise InputError(
@@ -48,7 +48,7 @@ def effects_matrix(
     return matrix
 
 
-def intervals_of(
+def effect_intervals(
     table: pa.Table, ids: pa.Array, action: NDArray[np.int64], actions: Sequence[str]
 ) -> dict[str, pa.Array]:
     """Return `effect_low` and `effect_high` of the action of each customer, null where the table tells none.
@@ -58,11 +58,11 @@ def intervals_of(
     action
         The place among `actions` of what each customer gets.  # (n_customers,)
     """
-    known, cell = _cells(table, ids, actions)
+    known, cell = _matrix_cells(table, ids, actions)
     asked = action[cell // len(actions)] == cell % len(actions)
     rows, places = known[asked], cell[asked] // len(actions)
     found = {}
-    for name in INTERVAL:
+    for name in INTERVAL_COLUMNS:
         bound = np.full(len(ids), np.nan)
         if name in table.column_names:
             bound[places] = table[name].to_numpy()[rows]
@@ -70,7 +70,7 @@ def intervals_of(
     return found
 
 
-def _cells(
+def _matrix_cells(
     table: pa.Table, ids: pa.Array, actions: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which rows are asked about, and where each belongs: customer's place x number of actions + action's."""
@@ -97,7 +97,7 @@ def read_effects(path: Path) -> pa.Table:
             if name not in table.column_names:
                 raise InputError(f"'{path}' has no column '{name}'; {hint(name, table.column_names)}")
         types = {"customer_id": pa.string(), "action_id": pa.string(), "effect": pa.float64()}
-        types |= {name: pa.float64() for name in INTERVAL if name in table.column_names}
+        types |= {name: pa.float64() for name in INTERVAL_COLUMNS if name in table.column_names}
         return table.select(list(types)).cast(pa.schema(list(types.items())))
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0]

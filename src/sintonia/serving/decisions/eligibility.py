@@ -1,6 +1,10 @@
-"""Every check of a policy, in its order: consent, the rules stage by stage, the contact policy, what is not known."""
+"""What may not be done to whom, and why: every check of consent, rules and contact policy, bit by bit.
+
+Every check of a policy, in its order: consent, the rules stage by stage, the contact policy, what is not known.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,27 +13,147 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Bools
-from sintonia.core.config import NONE, ActionConfig
+from sintonia.core.config import NONE, ActionConfig, RuleConfig
 from sintonia.core.config.engagement import STAGES, ContactRules, EligibilityRules
+from sintonia.core.errors import ConfigError
 from sintonia.data.consent import consents
-from sintonia.features.sql import Cells
+from sintonia.features.sql import Cells, evaluate, names, or_not
 from sintonia.serving.decisions.contacts import over_limit, paused
-from sintonia.serving.decisions.facts import OPEN_COMPLAINT, marked
-from sintonia.serving.decisions.refusals import (
-    POLICY,
-    RefusalRule,
-    Refusals,
-    refuse_by_rules,
-    refuse_without_consent,
-)
-from sintonia.serving.decisions.timing import Hours
+from sintonia.serving.decisions.facts import OPEN_COMPLAINT, is_among
+from sintonia.serving.decisions.timing import SendHours
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 
-def check(
+Bits = NDArray[np.uint64]
+
+CONSENT, POLICY = "consent", "contact policy"
+MAX_CHECKS = 64
+"""Checks a policy may have: one bit each."""
+
+
+@dataclass(frozen=True)
+class RefusalRule:
+    """One reason to refuse: its name, the stage it stands in, and the reason in words."""
+
+    name: str
+    stage: str
+    because: str
+
+
+@dataclass
+class Refusals:
+    """Which checks each customer's actions fail. Column 0, doing nothing, fails none.
+
+    `failed` (n_customers, n_actions) holds one bit a check, the first check being the lowest; `applies` says of each
+    check which actions (n_actions,) are put to it.
+    """
+
+    failed: Bits
+    checks: list[RefusalRule] = field(default_factory=list)
+    applies: list[Bools] = field(default_factory=list)
+
+    @classmethod
+    def none(cls, n_customers: int, n_actions: int) -> "Refusals":
+        """Return refusals in which everything is allowed."""
+        return cls(np.zeros((n_customers, n_actions), np.uint64))
+
+    def refuse(self, check: RefusalRule, customers: Bools, actions: Bools) -> None:
+        """Refuse these actions to these customers, (n_customers,) or by action (n_customers, n_actions).
+
+        Raises
+        ------
+        ConfigError
+            When a policy has more checks than we can tell apart.
+        """
+        if len(self.checks) == MAX_CHECKS:
+            raise ConfigError(
+                f"The policy makes more than {MAX_CHECKS} checks; leave out some rules or limits."
+            )
+        bit = np.uint64(1) << np.uint64(len(self.checks))
+        self.checks.append(check)
+        self.applies.append(actions)
+        for action in np.flatnonzero(actions[1:]) + 1:
+            fails = customers if customers.ndim == 1 else customers[:, action]
+            self.failed[fails, action] |= bit
+
+    def part(self, rows: slice) -> "Refusals":
+        """Return the refusals of customers who follow one another."""
+        return Refusals(self.failed[rows], self.checks, self.applies)
+
+    @property
+    def allowed(self) -> Bools:
+        """What may be done, (n_customers, n_actions)."""
+        return np.asarray(self.failed == 0)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many (customer, action) pairs each check was the first to refuse.
+
+        With those allowed they add up to all pairs.
+        """
+        lowest = self.failed & (~self.failed + np.uint64(1))
+        return {
+            check.name: int(np.count_nonzero(lowest == np.uint64(1) << np.uint64(at)))
+            for at, check in enumerate(self.checks)
+        }
+
+    def reasons(self, bits: int) -> list[RefusalRule]:
+        """Return the checks that a cell of `failed` stands for."""
+        return [check for at, check in enumerate(self.checks) if int(bits) >> at & 1]
+
+
+def names_in_rules(rules: Mapping[str, RuleConfig], *others: str) -> list[str]:
+    """Return what the rules, and other expressions, ask about."""
+    asked = [names(rule.where, "rule") for rule in rules.values()] + [names(text, "rule") for text in others]
+    return list(dict.fromkeys(name for some in asked for name in some))
+
+
+def condition_holds(where: str, facts: Mapping[str, Cells], n_customers: int) -> Bools:
+    """Return of whom a rule's condition is true; unknown is not true.
+
+    Examples
+    --------
+    >>> age = Cells(np.array([20, 17, 0]), np.array([False, False, True]))
+    >>> holds("age >= 18", {"age": age}, 3).tolist()
+    [True, False, False]
+    """
+    found = evaluate(where, facts.__getitem__, "rule")
+    if found.labels is not None:
+        raise ConfigError(f"The rule {where!r} gives a text; write a condition, as {where} = '...'.")
+    return np.broadcast_to((found.values != 0) & or_not(found.missing), n_customers)
+
+
+def refuse_by_rules(
+    refusals: Refusals,
+    rules: Mapping[str, RuleConfig],
+    stages: Sequence[str],
+    actions: Sequence[str],
+    facts: Mapping[str, Cells],
+) -> None:
+    """Refuse what the rules do, stage by stage."""
+    for stage in stages:
+        for name, rule in rules.items():
+            if rule.stage == stage:
+                meant = np.array([not rule.actions or action in rule.actions for action in actions])
+                because = rule.because or f"only where {rule.where}"
+                fails = ~condition_holds(rule.where, facts, len(refusals.failed))
+                refusals.refuse(RefusalRule(name, stage, because), fails, meant)
+
+
+def refuse_without_consent(
+    refusals: Refusals, actions: Sequence[ActionConfig | None], consenting: Mapping[str, Bools]
+) -> None:
+    """Refuse actions that need it to those who did not consent to their channel; silence is no."""
+    for channel, agreed in consenting.items():
+        meant = np.array([bool(one and one.needs_consent and one.channel == channel) for one in actions])
+        if meant.any():
+            said = f"no consent to {channel}"
+            refusals.refuse(RefusalRule(f"consent_{channel}", CONSENT, said), ~agreed, meant)
+
+
+def check_actions(
     connection: "duckdb.DuckDBPyConnection",
     configured: Mapping[str, ActionConfig],
     eligibility: EligibilityRules,
@@ -45,15 +169,15 @@ def check(
     agreed = told.filter(told["allowed"])
     channels = dict.fromkeys(action.channel for action in configured.values())
     by_channel = {name: agreed.filter(pc.equal(agreed["channel"], name))["customer_id"] for name in channels}
-    consenting = {name: marked(ids, some.combine_chunks()) for name, some in by_channel.items()}
+    consenting = {name: is_among(ids, some.combine_chunks()) for name, some in by_channel.items()}
     refuse_without_consent(refusals, actions, consenting)
     refuse_by_rules(refusals, eligibility.rules, STAGES, names, facts)
     for name, limit in contacts.limits.items():
-        reached = marked(ids, over_limit(connection, limit, decided_at, contacts.time_zone))
-        refusals.refuse(_contact(name), reached, _on(actions, limit.channel))
+        reached = is_among(ids, over_limit(connection, limit, decided_at, contacts.time_zone))
+        refusals.refuse(_contact_rule(name), reached, _actions_on_channel(actions, limit.channel))
     for name, pause in contacts.pauses.items():
-        resting = marked(ids, paused(connection, pause, decided_at))
-        refusals.refuse(_contact(name), resting, _on(actions, pause.channel))
+        resting = is_among(ids, paused(connection, pause, decided_at))
+        refusals.refuse(_contact_rule(name), resting, _actions_on_channel(actions, pause.channel))
     if eligibility.complaint_stops_selling:
         sells = np.array([action is not None and action.selling for action in actions])
         waiting = RefusalRule("open_complaint", POLICY, "a complaint is open")
@@ -62,7 +186,7 @@ def check(
 
 
 def refuse_unknown(
-    refusals: Refusals, configured: Mapping[str, ActionConfig], effects: NDArray[np.float32], hours: Hours
+    refusals: Refusals, configured: Mapping[str, ActionConfig], effects: NDArray[np.float32], hours: SendHours
 ) -> None:
     """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
     every = np.arange(effects.shape[1]) > 0
@@ -76,9 +200,9 @@ def refuse_unknown(
     )
 
 
-def _contact(name: str) -> RefusalRule:
+def _contact_rule(name: str) -> RefusalRule:
     return RefusalRule(name, POLICY, name.replace("_", " "))
 
 
-def _on(actions: Sequence[ActionConfig | None], channel: str | None) -> Bools:
+def _actions_on_channel(actions: Sequence[ActionConfig | None], channel: str | None) -> Bools:
     return np.array([action is not None and channel in (None, action.channel) for action in actions])

@@ -1,17 +1,30 @@
-"""Why and why not: a decision's factors, what came next and by how much, what would turn it, what was refused."""
+"""Why and why not: a decision's factors, what came next and by how much, what would turn it, what was refused.
+
+Why one customer got what it got in a round that was decided, read from what the round left.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.core.config import NONE
+from sintonia.core.errors import InputError, NotBuiltError, hint
+from sintonia.core.intervals import Estimate
+from sintonia.data.store import Store
 from sintonia.serving.decisions.arms import POLICY
-from sintonia.serving.decisions.choosing import Case, Chosen
-from sintonia.serving.decisions.refusals import Refusals, numbered
+from sintonia.serving.decisions.choosing import Choices, DecisionCase
+from sintonia.serving.decisions.eligibility import Refusals
+from sintonia.serving.decisions.facts import row_codes
 
-ROWS_PER_BLOCK = 1 << 17
+REASONS_FOLDER = "why"
+"""The folder, within that of the rounds, of why each decision was taken."""
+
+CUSTOMERS_PER_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,7 @@ class RunnerUp:
     margin: Floats
 
 
-def runner_up(chosen: Chosen) -> RunnerUp:
+def runner_up(chosen: Choices) -> RunnerUp:
     """Return what came next after each customer's choice, at the prices of what is scarce.
 
     A margin below nothing says that the better option was no longer to be had.
@@ -30,8 +43,8 @@ def runner_up(chosen: Chosen) -> RunnerUp:
     n = len(chosen.option)
     option, margin = np.empty(n, np.int64), np.empty(n)
     price = chosen.allocation.prices.of_option
-    for first in range(0, n, ROWS_PER_BLOCK):
-        rows = slice(first, first + ROWS_PER_BLOCK)
+    for first in range(0, n, CUSTOMERS_PER_BLOCK):
+        rows = slice(first, first + CUSTOMERS_PER_BLOCK)
         kept = chosen.worth[rows] - price
         own = chosen.option[rows, np.newaxis]
         won = np.take_along_axis(kept, own, axis=1)[:, 0]
@@ -44,7 +57,7 @@ def runner_up(chosen: Chosen) -> RunnerUp:
     return RunnerUp(np.where(np.isfinite(margin), option, -1), np.where(np.isfinite(margin), margin, np.nan))
 
 
-def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
+def why_table(case: DecisionCase, chosen: Choices, refusals: Refusals) -> pa.Table:
     """Return a row a customer: the winner's factors, the runner-up, the margin, what would turn it, what was refused.
 
     Columns: customer_id; action_id; worth, value, effect, lever, cost of the action and price, what
@@ -78,15 +91,15 @@ def why_table(case: Case, chosen: Chosen, refusals: Refusals) -> pa.Table:
             "margin": pa.array(second.margin, mask=~weighed),
             "runner_up_effect_needed": pa.array(needed, mask=~weighed | np.isnan(needed) | (other == 0)),
             "runner_up_cheaper_by": pa.array(second.margin, mask=~weighed | (other == 0)),
-            "passed": _passed(refusals, chosen).take(pa.array(action)),
-            "refused": refused(refusals, chosen.options.actions),
+            "passed": _passed_checks(refusals, chosen).take(pa.array(action)),
+            "refused": refused_texts(refusals, chosen.options.actions),
         }
     )
 
 
-def refused(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
+def refused_texts(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
     """Return by customer which actions were refused, each with the checks it failed: 'call: no consent; mail: ...'."""
-    number = numbered(refusals.failed.T)
+    number = row_codes(refusals.failed.T)
     _, first, place = np.unique(number, return_index=True, return_inverse=True)
     patterns = refusals.failed[first]
     texts = [
@@ -100,7 +113,7 @@ def refused(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(texts, pa.string()))
 
 
-def _passed(refusals: Refusals, chosen: Chosen) -> pa.Array:
+def _passed_checks(refusals: Refusals, chosen: Choices) -> pa.Array:
     """Return by action the names of the checks it is put to."""
     applies = refusals.applies
     named = [
@@ -110,7 +123,7 @@ def _passed(refusals: Refusals, chosen: Chosen) -> pa.Array:
     return pa.array(named, pa.string())
 
 
-def sentence(row: dict[str, object], currency: str) -> str:
+def reason_sentence(row: dict[str, object], currency: str) -> str:
     """Return a row of the table as a sentence, for the list; amounts are in the currency."""
     if row["margin"] is None:
         return "drawn by chance, to learn"
@@ -121,3 +134,85 @@ def sentence(row: dict[str, object], currency: str) -> str:
     if row["runner_up"] == NONE:
         return f"{told}; doing nothing is {row['margin']:.2f} {currency} behind"
     return f"{told}; {row['runner_up']} is {row['margin']:.2f} {currency} behind"
+
+
+DECISION_COLUMNS = ("arm", "channel", "decided_at", "sent_at")
+
+
+def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[str, Any]:
+    """Return a customer's row of the reasons of a round, the newest when none is named, with arm, channel and times.
+
+    Raises
+    ------
+    NotBuiltError
+        When no round of that name was decided.
+    InputError
+        When the round did not decide on the customer.
+    """
+    names = {path.stem: path for path in store.rounds.glob("*.parquet")}
+    newest = max(names, key=lambda name: (names[name].stat().st_mtime_ns, name), default=None)
+    name = round_id or newest
+    if name not in names:
+        raise NotBuiltError(f"No round '{name}' was decided in '{store.rounds}'; {hint(str(name), names)}")
+    merges = store.read_merges()
+    now = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
+    asked = {customer, now.get(customer, customer)}
+    rows, reasons = (
+        pq.read_table(names[name]),
+        pq.read_table(store.rounds / REASONS_FOLDER / f"{name}.parquet"),
+    )
+    of = [
+        one.filter(pc.is_in(one["customer_id"], pc.cast(sorted(asked), "string"))) for one in (rows, reasons)
+    ]
+    if not of[0].num_rows:
+        raise InputError(
+            f"Round '{name}' decided nothing on a customer '{customer}'; give an id of the store."
+        )
+    (decided, *_), told = of[0].to_pylist(), of[1].to_pylist()
+    # Rounds decided before columns lost the suffix of their currency are read as well.
+    why = {key.removesuffix("_eur"): value for key, value in told[0].items()} if told else {}
+    return {
+        **why,
+        **{key: decided[key] for key in ("round_id", "customer_id", "action_id", *DECISION_COLUMNS)},
+    }
+
+
+def explanation_lines(row: dict[str, Any], currency: str) -> list[str]:
+    """Return the row as lines of text; amounts are in the currency."""
+    lines = [f"Round {row['round_id']}, customer {row['customer_id']}, arm {row['arm']}: {row['action_id']}"]
+    if row.get("send_at_local"):
+        lines.append(
+            f"  on {row['channel']}, at {row['send_at_local']:%Y-%m-%d %H:%M} by the customer's clock"
+        )
+    if row["sent_at"]:
+        lines.append(f"  sent {row['sent_at']:%Y-%m-%d %H:%M} UTC")
+    if row["action_id"] != NONE and "worth" in row:
+        lines.append(
+            f"  worth {row['worth']:.2f} {currency} = value {row['value']:.2f} x effect {_effect_text(row)} x lever "
+            f"{row['lever']:.2f} - cost {row['cost']:.2f}; it takes {row['price']:.2f} {currency} of what is scarce"
+        )
+    if row.get("runner_up"):
+        lines.append(
+            f"  next best: {row['runner_up']}, {row['margin']:.2f} {currency} behind at these prices"
+        )
+    if row.get("runner_up_effect_needed") is not None:
+        lines.append(
+            f"    it would have won with an effect of {row['runner_up_effect_needed']:.4f}, "
+            f"or {row['runner_up_cheaper_by']:.2f} {currency} cheaper"
+        )
+    if row.get("passed"):
+        lines.append(f"  passed: {row['passed']}")
+    return lines + [f"  refused {one}" for one in (row.get("refused") or "").split("; ") if one]
+
+
+def _effect_text(row: dict[str, Any]) -> str:
+    """Return the effect with its 95 % interval, where the round has kept one.
+
+    Examples
+    --------
+    >>> _effect({"effect": 5.0, "effect_low": 3.25, "effect_high": 6.75})
+    '5.0000 [3.2500, 6.7500]'
+    """
+    if row.get("effect_low") is None:
+        return f"{row['effect']:.4f}"
+    return Estimate(row["effect"], row["effect_low"], row["effect_high"]).text(digits=4)

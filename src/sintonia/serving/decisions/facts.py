@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sintonia.core.arrays import Bools
 from sintonia.core.config import FeaturesConfig
@@ -37,7 +38,25 @@ class CustomersAtDate:
     complaining: Bools
 
 
-def marked(ids: "pa.Array", some: "pa.Array") -> Bools:
+def row_codes(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return a number for each row, the same for rows that are the same in all the columns.
+
+    Examples
+    --------
+    >>> numbered([np.array([3, 3, 1]), np.array([0.5, 0.5, 0.5])]).tolist()
+    [1, 1, 0]
+    """
+    number = None
+    for column in columns:
+        values, code = np.unique(column, return_inverse=True)
+        if number is None:
+            number = code
+        elif len(values) > 1:
+            _, number = np.unique(number * len(values) + code, return_inverse=True)
+    return np.zeros(0, np.int64) if number is None else number.astype(np.int64)
+
+
+def is_among(ids: "pa.Array", some: "pa.Array") -> Bools:
     """Return which of the customers are among some."""
     import pyarrow.compute as pc
 
@@ -80,7 +99,7 @@ def read_features(
     for name in wanted:
         if name not in made:
             raise ConfigError(f"A rule asks for the feature '{name}'; {hint(name, made)}")
-    tables = _computed(store, [made[name] for name in wanted], known.as_of)
+    tables = _compute_by_bucket(store, [made[name] for name in wanted], known.as_of)
     columns = {name: np.full(len(known.ids), np.nan, np.float32) for name in wanted}
     import pyarrow.compute as pc
 
@@ -93,7 +112,7 @@ def read_features(
     return {name: Cells(column, np.isnan(column)) for name, column in columns.items()}
 
 
-def _computed(store: Store, features: Sequence[Feature], as_of: datetime) -> "Iterator[pa.Table]":
+def _compute_by_bucket(store: Store, features: Sequence[Feature], as_of: datetime) -> "Iterator[pa.Table]":
     """Yield the features of the store's customers as of a date, bucket by bucket."""
     made = plan(features)
     for path in store.buckets:

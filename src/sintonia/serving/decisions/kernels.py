@@ -23,7 +23,7 @@ class Visits(NamedTuple):
     weight: Array
 
 
-class Lean(NamedTuple):
+class SegmentPrior(NamedTuple):
     """What visits lean on: the profile (n_segments, 168) of each customer's segment, as if on so many visits."""
 
     profile: Array
@@ -31,7 +31,7 @@ class Lean(NamedTuple):
     strength: float
 
 
-class Ahead(NamedTuple):
+class OpenHours(NamedTuple):
     """The hours to come, `slot` (n_slots, 3): hour of the week, day, hour of the day; those each use allows.
 
     `opens` (n_uses, n_slots) has the places of these, -1 after the last.
@@ -41,7 +41,7 @@ class Ahead(NamedTuple):
     opens: Array
 
 
-class Best(NamedTuple):
+class BestHours(NamedTuple):
     """By customer, use and day the best hour of the day, -1 for none, and its share of the visits."""
 
     hour: Array
@@ -49,7 +49,7 @@ class Best(NamedTuple):
 
 
 @compiled()
-def best_hours(visits: Visits, lean: Lean, rows: Array, ahead: Ahead, best: Best) -> None:
+def best_hours(visits: Visits, lean: SegmentPrior, rows: Array, ahead: OpenHours, best: BestHours) -> None:
     """Fill for these customers, by use and day, the hour with most of the customer's visits, and their share.
 
     A visit counts half at its hour and a quarter at those beside it. A day without an allowed hour keeps -1 and a
@@ -85,7 +85,7 @@ class LimitMatrix(NamedTuple):
     at_least: Array
 
 
-class Taken(NamedTuple):
+class Assigned(NamedTuple):
     """Each customer's option, (n_customers,), and what all of them take of each limit, (n_limits,)."""
 
     choice: Array
@@ -173,7 +173,7 @@ def step_within(curvature: Array, gradient: Array, low: Array, high: Array, step
 
 
 @compiled()
-def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: BestChoices) -> None:
+def draw_choices(worth: Array, price: Array, temperature: float, chance: Array, wanted: BestChoices) -> None:
     """Fill each customer's option, drawn from its softmax by `chance` in [0, 1), and its lead over the next best.
 
     Customers who are not near a tie draw their best; those who are share themselves out as the prices ask.
@@ -202,7 +202,7 @@ def draw(worth: Array, price: Array, temperature: float, chance: Array, wanted: 
 
 
 @compiled()
-def _fits(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
+def _fits_maxima(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
     """Return whether moving one customer from option `old` to `new` keeps every limit it adds to."""
     for limit in range(len(used)):
         more = bounds.weight[limit, new] - bounds.weight[limit, old]
@@ -212,7 +212,7 @@ def _fits(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
 
 
 @compiled()
-def _keeps(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
+def _keeps_minima(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
     """Return whether the move leaves every minimum met that was met, and none further away."""
     for limit in range(len(used)):
         less = bounds.weight[limit, old] - bounds.weight[limit, new]
@@ -222,13 +222,15 @@ def _keeps(bounds: LimitMatrix, used: Array, old: int, new: int) -> bool:
 
 
 @compiled()
-def _move(bounds: LimitMatrix, used: Array, old: int, new: int) -> None:
+def _move_customer(bounds: LimitMatrix, used: Array, old: int, new: int) -> None:
     for limit in range(len(used)):
         used[limit] += bounds.weight[limit, new] - bounds.weight[limit, old]
 
 
 @compiled()
-def choose_within_limits(worth: Array, price: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> None:
+def choose_within_limits(
+    worth: Array, price: Array, order: Array, bounds: LimitMatrix, taken: Assigned
+) -> None:
     """Replace, in the order given, each customer's choice that no longer fits by the best that does at the prices.
 
     What the choices take is added to `taken.used`, which comes without them.
@@ -236,18 +238,18 @@ def choose_within_limits(worth: Array, price: Array, order: Array, bounds: Limit
     for at in range(len(order)):
         row = order[at]
         wanted = taken.choice[row]
-        if not _fits(bounds, taken.used, 0, wanted):
+        if not _fits_maxima(bounds, taken.used, 0, wanted):
             wanted, best = 0, worth[row, 0] - price[0]
             for option in range(1, len(price)):
                 kept = worth[row, option] - price[option]
-                if kept > best and _fits(bounds, taken.used, 0, option):
+                if kept > best and _fits_maxima(bounds, taken.used, 0, option):
                     wanted, best = option, kept
         taken.choice[row] = wanted
-        _move(bounds, taken.used, 0, wanted)
+        _move_customer(bounds, taken.used, 0, wanted)
 
 
 @compiled()
-def cheapest(worth: Array, choice: Array, wants: Array, option: Array, loss: Array) -> None:
+def cheapest_switch(worth: Array, choice: Array, wants: Array, option: Array, loss: Array) -> None:
     """Fill, for customers whose choice adds nothing to a limit, the option that does at the least loss (inf: none).
 
     `wants` (n_options,) is what each option adds to the limit.
@@ -263,20 +265,20 @@ def cheapest(worth: Array, choice: Array, wants: Array, option: Array, loss: Arr
 
 
 @compiled()
-def meet(limit: int, order: Array, option: Array, bounds: LimitMatrix, taken: Taken) -> None:
+def meet_minimum(limit: int, order: Array, option: Array, bounds: LimitMatrix, taken: Assigned) -> None:
     """Move customers in the order given to the option that adds to the limit, until its minimum is met."""
     for at in range(len(order)):
         if taken.used[limit] >= bounds.at_least[limit]:
             break
         row = order[at]
         old, new = taken.choice[row], option[row]
-        if _fits(bounds, taken.used, old, new) and _keeps(bounds, taken.used, old, new):
+        if _fits_maxima(bounds, taken.used, old, new) and _keeps_minima(bounds, taken.used, old, new):
             taken.choice[row] = new
-            _move(bounds, taken.used, old, new)
+            _move_customer(bounds, taken.used, old, new)
 
 
 @compiled()
-def improve(worth: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> int:
+def improve_choices(worth: Array, order: Array, bounds: LimitMatrix, taken: Assigned) -> int:
     """Return how many customers, in the order given, moved to the most worthy option that still fits."""
     moved = 0
     for at in range(len(order)):
@@ -286,12 +288,12 @@ def improve(worth: Array, order: Array, bounds: LimitMatrix, taken: Taken) -> in
         for option in range(worth.shape[1]):
             if (
                 worth[row, option] > best
-                and _fits(bounds, taken.used, old, option)
-                and _keeps(bounds, taken.used, old, option)
+                and _fits_maxima(bounds, taken.used, old, option)
+                and _keeps_minima(bounds, taken.used, old, option)
             ):
                 new, best = option, worth[row, option]
         if new != old:
             taken.choice[row] = new
-            _move(bounds, taken.used, old, new)
+            _move_customer(bounds, taken.used, old, new)
             moved += 1
     return moved

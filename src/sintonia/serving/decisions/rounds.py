@@ -20,18 +20,15 @@ from sintonia.core.schema import DECISIONS, KINDS
 from sintonia.core.timeline import midnight
 from sintonia.data.store import Store
 from sintonia.serving.decisions.arms import ARMS
-from sintonia.serving.decisions.choosing import Case, Chosen
-from sintonia.serving.decisions.explanations import sentence
+from sintonia.serving.decisions.choosing import Choices, DecisionCase
+from sintonia.serving.decisions.explanations import REASONS_FOLDER, reason_sentence
 
 if TYPE_CHECKING:
     import duckdb
 
-REASONS_FOLDER = "why"
-"""The folder, within that of the rounds, of why each decision was taken."""
-
 
 @dataclass(frozen=True)
-class Round:
+class RoundSpec:
     """When a round is decided, as of when features are taken, by which policy, and until when outcomes count."""
 
     round_id: str
@@ -41,7 +38,7 @@ class Round:
     reward_days: int
 
 
-def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
+def round_spec(store: Store, settings: DecideSettings, origin: str) -> RoundSpec:
     """Return the round that is asked for: by default as of the last midnight with complete data, and at that moment.
 
     `origin` says where the effects come from; with the engagement policy it makes the version.
@@ -67,7 +64,7 @@ def round_of(store: Store, settings: DecideSettings, origin: str) -> Round:
     configured = {name: asdict(action) for name, action in settings.actions.items()}
     written = json.dumps([asdict(settings.engagement), configured, origin], sort_keys=True)
     version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
-    return Round(name, decided_at, as_of, version, settings.engagement.reward_days)
+    return RoundSpec(name, decided_at, as_of, version, settings.engagement.reward_days)
 
 
 def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
@@ -81,7 +78,7 @@ def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
     )
 
 
-def decisions_table(one: Round, case: Case, chosen: Chosen, live: pa.Array) -> pa.Table:
+def decisions_table(one: RoundSpec, case: DecisionCase, chosen: Choices, live: pa.Array) -> pa.Table:
     """Return the decisions of a round, a row a customer, with the columns of the contract; nothing is sent yet."""
     names, n = pa.array(chosen.options.actions), len(case.ids)
     rows, action = np.nonzero(case.allowed)
@@ -89,12 +86,12 @@ def decisions_table(one: Round, case: Case, chosen: Chosen, live: pa.Array) -> p
     cents = np.round(chosen.options.cost_cents).astype(np.int64)
     columns: dict[str, Any] = {
         "decision_id": decision_ids(one.round_id, case.ids),
-        "round_id": _all(one.round_id, n),
+        "round_id": _repeat(one.round_id, n),
         "customer_id": case.ids,
         "unit": pa.nulls(n, pa.string()),
-        "decided_at": _all(one.decided_at, n),
-        "as_of": _all(one.as_of, n),
-        "policy_version": _all(one.policy_version, n),
+        "decided_at": _repeat(one.decided_at, n),
+        "as_of": _repeat(one.as_of, n),
+        "policy_version": _repeat(one.policy_version, n),
         "eligible_actions": pa.ListArray.from_arrays(ends, names.take(pa.array(action))),
         "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(chosen.propensities[rows, action])),
         "action_id": names.take(pa.array(chosen.action)),
@@ -103,22 +100,22 @@ def decisions_table(one: Round, case: Case, chosen: Chosen, live: pa.Array) -> p
         "cost": pa.array(cents[chosen.action]),
         "sent_at": pa.nulls(n, pa.timestamp("us")),
         "live_decision_ids": live,
-        "reward_until": _all(one.decided_at + timedelta(days=one.reward_days), n),
+        "reward_until": _repeat(one.decided_at + timedelta(days=one.reward_days), n),
     }
     return pa.table(columns).select(DECISIONS.names).cast(DECISIONS.arrow())
 
 
-def channels_of(chosen: Chosen) -> pa.Array:
+def channels_of(chosen: Choices) -> pa.Array:
     """Return by customer the channel of its action, null where nothing is done."""
     channels = pa.array([channel or None for channel in chosen.options.channels], pa.string())
     return channels.take(pa.array(chosen.action))
 
 
-def _all(value: object, n: int) -> pa.Array:
+def _repeat(value: object, n: int) -> pa.Array:
     return pa.array([value]).take(pa.array(np.zeros(n, np.int32)))
 
 
-def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: Round) -> pa.Array:
+def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: RoundSpec) -> pa.Array:
     """Return by customer the decisions that were sent and whose outcome still counts; an empty list for none."""
     now = f"TIMESTAMP '{one.decided_at}'"
     found = connection.sql(f"""
@@ -129,7 +126,7 @@ def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: 
     return lists.take(pc.fill_null(place, len(lists) - 1))
 
 
-def send_times(chosen: Chosen, case: Case) -> dict[str, pa.Array]:
+def send_times(chosen: Choices, case: DecisionCase) -> dict[str, pa.Array]:
     """Return by customer when to send, `send_at` in UTC and `send_at_local` by its own clock; null where nothing is."""
     rows = np.flatnonzero(chosen.option)
     use_of = np.array([case.hours.uses[name] if name else -1 for name in chosen.options.channels])
@@ -140,7 +137,7 @@ def send_times(chosen: Chosen, case: Case) -> dict[str, pa.Array]:
     return {"send_at": pa.array(utc), "send_at_local": pa.array(local)}
 
 
-def sent_rows(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Table:
+def sent_decisions(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Table:
     """Return the round's decisions that have reached their customers, with when they did: these stay as they are."""
     names = ", ".join(DECISIONS.names)
     found = connection.sql(f"""
@@ -186,7 +183,7 @@ def write_list(
     named = done["customer_id"].to_pylist()
     if keys is not None:
         named = [keys.get(customer) for customer in named]
-    sentences = [sentence(row, currency) for row in told.to_pylist()]
+    sentences = [reason_sentence(row, currency) for row in told.to_pylist()]
     table = pa.table(
         {
             key: pa.array(named, pa.string()),

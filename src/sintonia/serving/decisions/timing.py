@@ -21,8 +21,8 @@ from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.data.store import Store
 from sintonia.data.store.gather import BUCKET
 from sintonia.features.sql import Cells, or_none
-from sintonia.serving.decisions.kernels import Ahead, Best, Lean, Visits, best_hours
-from sintonia.serving.decisions.refusals import numbered
+from sintonia.serving.decisions.facts import row_codes
+from sintonia.serving.decisions.kernels import BestHours, OpenHours, SegmentPrior, Visits, best_hours
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 WEEK = 168  # hours
 MINUTE = 60_000_000  # microseconds
-READ = ("customer_id", "kind", "occurred_at", "known_at", "utc_offset_minutes", "opens_thread")
+VISIT_COLUMNS = ("customer_id", "kind", "occurred_at", "known_at", "utc_offset_minutes", "opens_thread")
 
 
 @dataclass(frozen=True)
-class VisitsOfCustomers:
+class VisitBlock:
     """The visits of some customers: their places among all, and to which hours of the week they came how often.
 
     `hour` and `weight` are as narrow as numbers allow: a customer comes at a few dozen hours, and all are kept.
@@ -51,18 +51,18 @@ class VisitsOfCustomers:
 
 
 @dataclass(frozen=True)
-class Clocks:
+class CustomerVisits:
     """When customers came, by their own clock, and by how many minutes (n_customers,) it is ahead of the brand's.
 
     The difference, and not the offset, is kept, for it stays when both change to summer time.
     """
 
-    parts: Sequence[VisitsOfCustomers]
+    parts: Sequence[VisitBlock]
     relative: Ints
 
 
 @dataclass(frozen=True)
-class Visiting:
+class VisitRequest:
     """Who is looked at before when: the customers' ids, in their order, and the moment, by the brand's clock `zone`."""
 
     ids: pa.Array
@@ -71,35 +71,31 @@ class Visiting:
 
 
 def read_visits(
-    connection: "duckdb.DuckDBPyConnection", store: Store, asked: Visiting, threads: int = 1
-) -> Clocks:
+    connection: "duckdb.DuckDBPyConnection", store: Store, asked: VisitRequest, threads: int = 1
+) -> CustomerVisits:
     """Return the visits of the customers; the connection knows `merges`, who became part of another.
 
     A visit is a thread the customer began; what the brand sent is none. Rows without an offset have no local time.
     """
-    buckets, whose = store.buckets, _buckets(connection, asked.ids, len(store.buckets))
+    buckets, whose = store.buckets, _bucket_numbers(connection, asked.ids, len(store.buckets))
     order = np.argsort(whose, kind="stable")
     ends = np.searchsorted(whose[order], np.arange(len(buckets) + 1))
 
-    def one(at: int) -> "tuple[VisitsOfCustomers, Times, Ints]":
-        return _read(store, buckets[at], order[ends[at] : ends[at + 1]], asked)
+    def one(at: int) -> "tuple[VisitBlock, Times, Ints]":
+        return _read_block(store, buckets[at], order[ends[at] : ends[at + 1]], asked)
 
     last = np.full(len(asked.ids), np.datetime64("NaT", "us"))
     offset = np.zeros(len(asked.ids), np.int64)
     nowhere = order[: ends[0]]
-    parts = [
-        VisitsOfCustomers(
-            nowhere, Visits(np.zeros(len(nowhere) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2)
-        )
-    ]
+    parts = [VisitBlock(nowhere, Visits(np.zeros(len(nowhere) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2))]
     with ThreadPoolExecutor(threads) as pool:
         for part, when, minutes in pool.map(one, np.flatnonzero(np.diff(ends)).tolist()):
             last[part.rows], offset[part.rows] = when, minutes
             parts.append(part)
-    return Clocks(parts, _relative(connection, last, offset, asked.zone))
+    return CustomerVisits(parts, _clock_offsets(connection, last, offset, asked.zone))
 
 
-def _buckets(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int) -> Ints:
+def _bucket_numbers(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int) -> Ints:
     """Return each customer's bucket; -1 for one that has become part of another, whose visits are that other's."""
     connection.register("asked", pa.table({"person_id": ids}))
     told = connection.sql(f"SELECT {BUCKET.format(buckets=count)} AS bucket FROM asked").to_arrow_table()
@@ -109,10 +105,10 @@ def _buckets(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int)
     return np.where(merged, -1, told["bucket"].to_numpy()).astype(np.int64)
 
 
-def _read(store: Store, path: Path, rows: Ints, asked: Visiting) -> tuple[VisitsOfCustomers, Times, Ints]:
+def _read_block(store: Store, path: Path, rows: Ints, asked: VisitRequest) -> tuple[VisitBlock, Times, Ints]:
     """Return the visits in a bucket of the customers in these places, when each came last, and its offset then."""
     mine = asked.ids.take(pa.array(rows))
-    table = store.read_customers(path, mine.to_pylist(), READ)
+    table = store.read_customers(path, mine.to_pylist(), VISIT_COLUMNS)
     before = pa.scalar(asked.decided_at, pa.timestamp("us"))
     came = pc.and_(pc.less(table["occurred_at"], before), pc.less(table["known_at"], before))
     came = pc.and_(came, pc.and_(table["opens_thread"], pc.is_valid(table["utc_offset_minutes"])))
@@ -122,12 +118,12 @@ def _read(store: Store, path: Path, rows: Ints, asked: Visiting) -> tuple[Visits
     who = place[ids.indices.to_numpy()[came]].astype(np.int64)
     at = table["occurred_at"].to_numpy()[came].astype("M8[us]")
     minutes = table["utc_offset_minutes"].fill_null(0).to_numpy()[came].astype(np.int64)
-    return VisitsOfCustomers(rows, _weekly(who, at, minutes, len(rows))), *_newest(
+    return VisitBlock(rows, _weekly_visits(who, at, minutes, len(rows))), *_last_visits(
         who, at, minutes, len(rows)
     )
 
 
-def _weekly(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:
+def _weekly_visits(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:
     """Return how often each of n customers came at which hours of its week."""
     hours = (at.astype(np.int64) + minutes * MINUTE) // (60 * MINUTE)
     # The first hour of 1970 was a Thursday's, and a week begins on Monday.
@@ -137,7 +133,7 @@ def _weekly(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:
     return Visits(start, (key % WEEK).astype(np.uint8), count.astype(narrow))
 
 
-def _newest(who: Ints, at: Times, minutes: Ints, n: int) -> tuple[Times, Ints]:
+def _last_visits(who: Ints, at: Times, minutes: Ints, n: int) -> tuple[Times, Ints]:
     """Return when each of n customers came last (NaT: never), and the offset of its clock then, of two the larger."""
     moment, offset = at.astype(np.int64), np.full(n, np.iinfo(np.int64).min)
     last = offset.copy()
@@ -148,7 +144,7 @@ def _newest(who: Ints, at: Times, minutes: Ints, n: int) -> tuple[Times, Ints]:
     return last.astype("M8[us]"), offset
 
 
-def _relative(connection: "duckdb.DuckDBPyConnection", last: Times, offset: Ints, zone: str) -> Ints:
+def _clock_offsets(connection: "duckdb.DuckDBPyConnection", last: Times, offset: Ints, zone: str) -> Ints:
     """Return by how many minutes clocks were ahead of the brand's when the customer came last; 0 of who never did."""
     came = np.flatnonzero(~np.isnat(last))
     connection.register("newest_visits", pa.table({"moment": last[came]}))
@@ -161,14 +157,14 @@ def _relative(connection: "duckdb.DuckDBPyConnection", last: Times, offset: Ints
     return relative
 
 
-OpenAt = tuple[int, int, tuple[int, ...]]
+HoursOfUse = tuple[int, int, tuple[int, ...]]
 """The first hour of the day, the first one after the last, and the weekdays, Monday being 0."""
 
-LEAST_RATE = 1e-3  # of an even week: no hour is impossible, and of what nobody knows the earliest is taken
+MIN_RATE = 1e-3  # of an even week: no hour is impossible, and of what nobody knows the earliest is taken
 
 
 @dataclass(frozen=True)
-class Hours:
+class SendHours:
     """By customer, hours of use and day from the decision's on: the best hour (-1: none) and its share of visits.
 
     Both are (n_customers, n_uses, n_days): channels that may be used at the same hours share a place on the second
@@ -182,7 +178,7 @@ class Hours:
     decided_at: datetime
     zone: str
 
-    def part(self, rows: slice) -> "Hours":
+    def part(self, rows: slice) -> "SendHours":
         """Return the hours of customers who follow one another."""
         return replace(self, hour=self.hour[rows], share=self.share[rows], relative=self.relative[rows])
 
@@ -197,7 +193,7 @@ class Hours:
 
     def send_at(self, rows: Ints, use: Ints, day: Ints) -> tuple[Times, Times]:
         """Return the times of these customers' hours of these uses and days: UTC, and by the customer's clock."""
-        zone, base = ZoneInfo(self.zone), _local(self.decided_at, self.zone)
+        zone, base = ZoneInfo(self.zone), _local_time(self.decided_at, self.zone)
         ahead = self.relative[rows].astype("m8[m]")
         today = (np.datetime64(base, "us") + ahead).astype("M8[D]").astype("M8[us]")
         hours = 24 * day + self.hour[rows, use, day].astype(np.int64)
@@ -210,46 +206,52 @@ class Hours:
         return np.array(utc, "M8[us]")[place], brand + ahead
 
 
-def segments(attributes: Sequence[Cells], n_customers: int) -> Ints:
+def segment_codes(attributes: Sequence[Cells], n_customers: int) -> Ints:
     """Return a number for each customer, the same for those with the same values of all the attributes."""
     if not attributes:
         return np.zeros(n_customers, np.int64)
-    return numbered(np.where(or_none(cells), -1, cells.values) for cells in attributes)
+    return row_codes(np.where(or_none(cells), -1, cells.values) for cells in attributes)
 
 
-def find_hours(
-    clocks: Clocks, segment: Ints, channels: Sequence[str], send: SendConfig, decided_at: datetime
-) -> Hours:
+def find_send_hours(
+    clocks: CustomerVisits, segment: Ints, channels: Sequence[str], send: SendConfig, decided_at: datetime
+) -> SendHours:
     """Return the best hours of every customer on every channel and day."""
-    when = [_open_at(send.hours.get(channel, HoursConfig())) for channel in channels]
+    when = [_hours_of_use(send.hours.get(channel, HoursConfig())) for channel in channels]
     uses = {hours: place for place, hours in enumerate(dict.fromkeys(when))}
     shape = (len(clocks.relative), len(uses), send.within_days)
-    best = Best(np.full(shape, -1, np.int8), np.zeros(shape, np.float32))
-    profile = _profiles(clocks, segment, send.like_visits)
+    best = BestHours(np.full(shape, -1, np.int8), np.zeros(shape, np.float32))
+    profile = _segment_profiles(clocks, segment, send.like_visits)
     ahead = {
-        relative: _ahead(_slots(decided_at, send.time_zone, int(relative), send.within_days), list(uses))
+        relative: _open_hours(
+            _hours_ahead(decided_at, send.time_zone, int(relative), send.within_days), list(uses)
+        )
         for relative in np.unique(clocks.relative)
     }
     for part in clocks.parts:
-        _fill(
-            part, Lean(profile, segment[part.rows], send.like_visits), clocks.relative[part.rows], ahead, best
+        _fill_best_hours(
+            part,
+            SegmentPrior(profile, segment[part.rows], send.like_visits),
+            clocks.relative[part.rows],
+            ahead,
+            best,
         )
     own = {channel: uses[hours] for channel, hours in zip(channels, when, strict=True)}
-    return Hours(own, best.hour, best.share, clocks.relative, decided_at, send.time_zone)
+    return SendHours(own, best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
-def _fill(
-    part: VisitsOfCustomers, lean: Lean, relative: Ints, ahead: Mapping[int, Ahead], best: Best
+def _fill_best_hours(
+    part: VisitBlock, lean: SegmentPrior, relative: Ints, ahead: Mapping[int, OpenHours], best: BestHours
 ) -> None:
     """Fill the best hours of a part's customers."""
     visits = part.wide()
-    mine = Best(best.hour[part.rows], best.share[part.rows])
+    mine = BestHours(best.hour[part.rows], best.share[part.rows])
     for one in np.unique(relative):
         best_hours(visits, lean, np.flatnonzero(relative == one), ahead[one], mine)
     best.hour[part.rows], best.share[part.rows] = mine
 
 
-def _profiles(clocks: Clocks, segment: Ints, strength: float) -> Floats:
+def _segment_profiles(clocks: CustomerVisits, segment: Ints, strength: float) -> Floats:
     """Return each segment's hours of the week, (n_segments, 168), each summing to 1: its own leant on everybody's."""
     counts = np.zeros((int(segment.max(initial=0)) + 1, WEEK))
     for part in clocks.parts:
@@ -257,15 +259,15 @@ def _profiles(clocks: Clocks, segment: Ints, strength: float) -> Floats:
         row = np.repeat(part.rows, np.diff(visits.start))
         np.add.at(counts, (segment[row], visits.hour), visits.weight)
     counts = counts / 2 + np.roll(counts, 1, axis=1) / 4 + np.roll(counts, -1, axis=1) / 4
-    brand = counts.sum(axis=0) + LEAST_RATE
-    leant = counts + max(strength, LEAST_RATE) * brand / brand.sum()
+    brand = counts.sum(axis=0) + MIN_RATE
+    leant = counts + max(strength, MIN_RATE) * brand / brand.sum()
     profiles: Floats = leant / leant.sum(axis=1, keepdims=True)
     return profiles
 
 
-def _slots(decided_at: datetime, zone: str, relative: int, days: int) -> Ints:
+def _hours_ahead(decided_at: datetime, zone: str, relative: int, days: int) -> Ints:
     """Return the whole hours to come by a customer's clock: hour of the week, day (0 today), hour of the day."""
-    now = _local(decided_at, zone) + timedelta(minutes=relative)
+    now = _local_time(decided_at, zone) + timedelta(minutes=relative)
     first = now.replace(minute=0, second=0, microsecond=0)
     first += timedelta(hours=first < now)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -273,19 +275,19 @@ def _slots(decided_at: datetime, zone: str, relative: int, days: int) -> Ints:
     return np.column_stack([(today.weekday() * 24 + hours) % WEEK, hours // 24, hours % 24])
 
 
-def _open_at(hours: HoursConfig) -> OpenAt:
+def _hours_of_use(hours: HoursConfig) -> HoursOfUse:
     return hours.from_hour, hours.until_hour, tuple(sorted(set(hours.weekdays)))
 
 
-def _ahead(slot: Ints, uses: Sequence[OpenAt]) -> Ahead:
+def _open_hours(slot: Ints, uses: Sequence[HoursOfUse]) -> OpenHours:
     """Return the hours to come, and for each use the places of those that it allows."""
     opens = np.full((len(uses), len(slot) + 1), -1)
     for place, (begin, end, weekdays) in enumerate(uses):
         inside = (slot[:, 2] >= begin) & (slot[:, 2] < end)
         some = np.flatnonzero(inside & np.isin(slot[:, 0] // 24, weekdays))
         opens[place, : len(some)] = some
-    return Ahead(slot, opens)
+    return OpenHours(slot, opens)
 
 
-def _local(moment: datetime, zone: str) -> datetime:
+def _local_time(moment: datetime, zone: str) -> datetime:
     return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)

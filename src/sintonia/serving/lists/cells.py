@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What the cells begin with that a spreadsheet may run as a formula."""
 
-_HARMLESS = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
 
 
 def python_cells(column: pa.ChunkedArray) -> list[Any]:
@@ -53,11 +53,11 @@ def key_text(cell: Any) -> str:  # noqa: ANN401
     ('@anna', "'t Hooft", '3')
     """
     text = cell_text(cell).replace("\ufeff", "").replace("\x00", "").strip()
-    text = text[1:].strip() if text[:1] == "'" and text[1:2] in RISKY else text
+    text = text[1:].strip() if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def tamed(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Return a cell of text that no spreadsheet runs: what begins like a formula gets an apostrophe, numbers do not.
 
     Examples
@@ -65,6 +65,6 @@ def tamed(text: str) -> str:
     >>> [tamed(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
     ["'=1+1", "'@sum", '-12,50', '+39 333 1234567', "'-2+cmd|' /C calc'!A0", 'Ann']
     """
-    if not text.startswith(RISKY) or _HARMLESS.fullmatch(text):
+    if not text.startswith(FORMULA_STARTS) or _NUMBER.fullmatch(text):
         return text
     return "'" + text

@@ -1,26 +1,32 @@
-"""Chunks of customers scored one after another into the spool; those that are there already are not scored again."""
+"""Chunks of customers scored one after another into the spool; those that are there already are not scored again.
+
+What would be done for a list's customers, under the names of our columns and with its reason in words.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
 from sintonia.core.config import ScoreSettings
+from sintonia.core.memory import release
 from sintonia.core.progress import counter
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts
-from sintonia.explain.reasons import Speaker
+from sintonia.explain.reasons import Speaker, Words, decided, read_words
 from sintonia.registry.models import Registered
-from sintonia.serving.lists.rows import CUSTOMERS
-from sintonia.serving.lists.spool import Spool
+from sintonia.serving.lists.checkpoint import Checkpoint
+from sintonia.serving.lists.rows import CUSTOMERS_FILE
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles
 from sintonia.training import tasks
 from sintonia.training.dataset import assemble, share
@@ -28,7 +34,7 @@ from sintonia.training.in_memory_store import Shared, hold
 from sintonia.training.models import OutcomeModel
 
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
-TALLIES = "sintonia.tallies"
+BIN_COUNTS_KEY = "sintonia.tallies"
 """The key of a file of scores under which it says where its customers lie among those the models learned from."""
 
 
@@ -47,7 +53,7 @@ class TaskModel:
 
 
 @dataclass(frozen=True)
-class Scoring:
+class ChunkScorer:
     """What chunks are scored with: the store, the models, the settings, and the features that models share.
 
     `listed` is how many customers there are to score in all.
@@ -62,7 +68,9 @@ class Scoring:
     listed: int = 0
 
     @classmethod
-    def of(cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int) -> "Scoring":
+    def of(
+        cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int
+    ) -> "ChunkScorer":
         """Return the scoring of so many of a store's customers by these models."""
         speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
         names = [{*one.model.names_used, *speakers[one.task].names_beside} for one in models]
@@ -76,9 +84,9 @@ class Scoring:
         return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
 
 
-def score_chunks(scoring: Scoring, spool: Spool) -> list[str]:
+def score_chunks(scoring: ChunkScorer, spool: Checkpoint) -> list[str]:
     """Return the names of the spool's files of scores, one a chunk, when all of them are there."""
-    with pq.ParquetFile(spool.path(CUSTOMERS)) as file:
+    with pq.ParquetFile(spool.path(CUSTOMERS_FILE)) as file:
         sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
     names = [f"scores-{at:05d}.parquet" for at in range(len(sizes))]
     with (
@@ -88,7 +96,7 @@ def score_chunks(scoring: Scoring, spool: Spool) -> list[str]:
 
         def one(at: int) -> None:
             if not spool.path(names[at]).is_file():
-                with pq.ParquetFile(spool.path(CUSTOMERS)) as file:
+                with pq.ParquetFile(spool.path(CUSTOMERS_FILE)) as file:
                     chunk = file.read_row_group(at)
                 with spool.writing(names[at]) as part:
                     pq.write_table(score_chunk(scoring, chunk), part, compression="zstd")
@@ -99,7 +107,7 @@ def score_chunks(scoring: Scoring, spool: Spool) -> list[str]:
     return names
 
 
-def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
+def score_chunk(scoring: ChunkScorer, chunk: pa.Table) -> pa.Table:
     """Return the scores of a chunk's customers, a row each in their order: `row`, `customer_id`, and for each task
     `<task>__outcome`, and where it has them `__median`, `__category` and `__reason_1` to k; null where not eligible.
     """
@@ -110,13 +118,13 @@ def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
     for one in scoring.models:
         rows = assemble(held, [one.as_of], one.model.catalogue, one.model.task)
         scores = outcomes_of(one.model, rows, scoring.listed)
-        columns |= _columns(scoring.speakers[one.task], scores, ids)
+        columns |= _task_columns(scoring.speakers[one.task], scores, ids)
         if scores.tally is not None:
             counted[one.task] = [counts.tolist() for counts in scores.tally.columns]
-    return pa.table(columns).replace_schema_metadata({TALLIES: json.dumps(counted)})
+    return pa.table(columns).replace_schema_metadata({BIN_COUNTS_KEY: json.dumps(counted)})
 
 
-def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
+def _task_columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
     """Return a task's columns by customer of the chunk, null for those who were not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
     place = pa.array([order.get(customer) for customer in ids], pa.int64())
@@ -132,13 +140,13 @@ def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str
     return {f"{scores.model.task.name}__{name}": values.take(place) for name, values in found.items()}
 
 
-def tallies(spool: Spool, names: Sequence[str], task: str) -> list[BinCounts]:
+def read_bin_counts(spool: Checkpoint, names: Sequence[str], task: str) -> list[BinCounts]:
     """Return where the customers of each chunk lie among those a task's model learned from; none if it does not say."""
-    found = (json.loads(pq.read_schema(spool.path(name)).metadata[TALLIES.encode()]) for name in names)
+    found = (json.loads(pq.read_schema(spool.path(name)).metadata[BIN_COUNTS_KEY.encode()]) for name in names)
     return [BinCounts(tuple(np.array(one) for one in counted[task])) for counted in found if task in counted]
 
 
-def percentile_starts(spool: Spool, names: Sequence[str], task: str) -> tuple[Floats, int]:
+def percentile_starts(spool: Checkpoint, names: Sequence[str], task: str) -> tuple[Floats, int]:
     """Return the lowest outcome of each percentile, 1 to 100, among all customers scored, and how many these are.
 
     Percentiles rise with outcomes, so that a hundred numbers tell everybody's.
@@ -159,3 +167,57 @@ def percentile_starts(spool: Spool, names: Sequence[str], task: str) -> tuple[Fl
 def percentile_of(outcome: Floats, starts: Floats) -> NDArray[np.int64]:
     """Return each outcome's percentile by the lowest outcome of each."""
     return np.searchsorted(starts, outcome, side="right")
+
+
+ACTIONS_FILE = "actions.parquet"
+ProposeActions = Callable[[pa.Array], Iterable[pa.Table]]
+"""From customers to what would be done for each of them, by id, some customers after others."""
+
+
+def write_actions(act: ProposeActions, spool: Checkpoint, language: str, currency: str) -> None:
+    """Write what would be done for whom into the spool, by the customer's row, unless an earlier run did.
+
+    What is scarce goes to where it is worth the most among all customers, so they are decided on together; but for
+    that, some are told after others: sentences take ten times the room of numbers.
+    """
+    if spool.path(ACTIONS_FILE).is_file():
+        return
+    ids, rows = _customers_by_id(spool)
+    release()
+    words, first = read_words(language), 0
+    with spool.writing(ACTIONS_FILE) as part, ExitStack() as stack:
+        file: pq.ParquetWriter | None = None
+        for proposed in act(ids):
+            told = _action_columns(proposed, words, currency)
+            if told.num_rows:
+                # Who was reached already is not proposed to: those there are lie in order, but not side by side.
+                last = pc.index(ids, proposed["customer_id"][-1], start=first).as_py() + 1
+                place = pc.index_in(proposed["customer_id"], ids.slice(first, last - first))
+                told = told.add_column(0, "row", rows.slice(first, last - first).take(place.combine_chunks()))
+                first = last
+            else:
+                told = told.add_column(0, "row", pa.array([], pa.int64()))
+            file = file or stack.enter_context(pq.ParquetWriter(part, told.schema))
+            file.write_table(told)
+
+
+def _customers_by_id(spool: Checkpoint) -> tuple[pa.Array, pa.Array]:
+    """Return the customers that are to be scored, by id, and their rows."""
+    listed = pq.read_table(spool.path(CUSTOMERS_FILE), columns=["customer_id", "row"]).combine_chunks()
+    order = pc.array_sort_indices(listed["customer_id"].combine_chunks())
+    return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
+
+
+def _action_columns(proposed: pa.Table, words: Words, currency: str) -> pa.Table:
+    """Return what is proposed under the names of our columns."""
+    columns = {
+        "next_best_action": proposed["action_id"],
+        "channel": proposed["channel"],
+        "send_at": pc.strftime(proposed["send_at_local"], format="%Y-%m-%d %H:%M"),
+        "effect": proposed["effect"],
+        "runner_up": proposed["runner_up"],
+        "arm": proposed["arm"],
+        "assignment_probability": proposed["assignment_probability"],
+        "next_best_action_reason": pa.array(decided(proposed, words, currency), pa.string()),
+    }
+    return pa.table({f"action__{name}": column for name, column in columns.items()})

@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 
 from sintonia.core.arrays import Floats
 from sintonia.data.store import Store
+from sintonia.serving.lists.checkpoint import Checkpoint, atomic_write
 from sintonia.serving.lists.chunks import OUTCOME, TaskModel, percentile_of
-from sintonia.serving.lists.keys import quoted
-from sintonia.serving.lists.spool import Spool, whole
+from sintonia.serving.lists.rows import quoted
 from sintonia.serving.scoring import band
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = pa.schema(
+HISTORY_SCHEMA = pa.schema(
     [
         ("customer_id", pa.string()),
         ("task", pa.string()),
@@ -65,7 +65,7 @@ def history_path(store: Store, name: str, told: object) -> Path:
 
 def write_history(
     path: Path,
-    spool: Spool,
+    spool: Checkpoint,
     names: Sequence[str],
     models: Sequence[TaskModel],
     starts: Mapping[str, Floats],
@@ -74,7 +74,7 @@ def write_history(
     """Write the scores of a run's chunks, each customer once a task."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     called = [band(percentile, bands) for percentile in range(101)]
-    with whole(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as file:
+    with atomic_write(path) as part, pq.ParquetWriter(part, HISTORY_SCHEMA, compression="zstd") as file:
         for name in names:
             chunk = pq.read_table(spool.path(name))
             for one in models:
@@ -92,13 +92,13 @@ def write_history(
                     pa.array(called, pa.string()).take(percentile),
                 ]
                 if n:
-                    file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
+                    file.write_table(pa.Table.from_arrays(columns, schema=HISTORY_SCHEMA))
 
 
-def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
+def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
     """Return what changed against the last list of the same name, task by task; nothing when there is none."""
     others = [other for other in path.parent.glob("*.parquet") if other != path]
-    dated = [(scored, other) for other in others if (scored := _scored_at(other)) is not None]
+    dated = [(scored, other) for other in others if (scored := _read_scored_at(other)) is not None]
     if not dated:
         return []
     since, before = max(dated)
@@ -115,6 +115,6 @@ def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreCh
     return [ScoreChange(row[0], since, *row[1:]) for row in rows]
 
 
-def _scored_at(path: Path) -> datetime | None:
+def _read_scored_at(path: Path) -> datetime | None:
     found: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
     return found

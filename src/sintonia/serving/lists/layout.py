@@ -11,19 +11,18 @@ import pyarrow as pa
 
 from sintonia.core.config import LayoutConfig
 from sintonia.core.errors import ConfigError, unknown
-from sintonia.serving.lists.answers import STATUS
-from sintonia.serving.lists.form import Form, Writer, cells_of
+from sintonia.serving.lists.output_columns import STATUS, OutputSchema, Writer, column_cells
 from sintonia.serving.lists.rows import STATUSES
-from sintonia.serving.lists.write import ending, writing
+from sintonia.serving.lists.write import format_by_ending, open_writer
 
-KEY = "key"
+KEY_COLUMN = "key"
 """What a layout calls the list's column that says who a row is, whatever its name."""
 
-MOST_FILES = 200
+MAX_FILES = 200
 """Values a list is parted by: each keeps a file open."""
 
 
-def check_layout(layout: LayoutConfig, form: Form) -> None:
+def check_layout(layout: LayoutConfig, form: OutputSchema) -> None:
     """Refuse a layout of columns that the scored list does not have, or of statuses that no row has.
 
     Raises
@@ -32,7 +31,7 @@ def check_layout(layout: LayoutConfig, form: Form) -> None:
         With the nearest right name.
     """
     for column in (*layout.columns, *([layout.by] if layout.by else [])):
-        if column not in (*form.names, KEY):
+        if column not in (*form.names, KEY_COLUMN):
             raise unknown(f"column of the layout '{layout.name}'", column, form.names)
     for status in layout.statuses:
         if status not in STATUSES:
@@ -42,8 +41,10 @@ def check_layout(layout: LayoutConfig, form: Form) -> None:
 class SendFiles:
     """The files of a layout, written beside the scored list; one a value of the column `by`, where it is given."""
 
-    def __init__(self, stack: ExitStack, layout: LayoutConfig, form: Form, out: Path, key: str) -> None:
-        names = {key if name == KEY else name: called for name, called in layout.columns.items()}
+    def __init__(
+        self, stack: ExitStack, layout: LayoutConfig, form: OutputSchema, out: Path, key: str
+    ) -> None:
+        names = {key if name == KEY_COLUMN else name: called for name, called in layout.columns.items()}
         layout = replace(layout, columns=names)
         self._stack, self._layout, self._form = stack, layout, form
         self._out, self._writers = out, dict[str, Writer]()
@@ -51,26 +52,28 @@ class SendFiles:
 
     def write(self, columns: Mapping[str, Any]) -> None:
         """Write the rows that are to be sent; columns are told by their names in the scored list."""
-        statuses = cells_of(columns[STATUS])
+        statuses = column_cells(columns[STATUS])
         places = [at for at, status in enumerate(statuses) if status in self._layout.statuses]
-        by = cells_of(columns[self._layout.by]) if self._layout.by else [""] * len(statuses)
+        by = column_cells(columns[self._layout.by]) if self._layout.by else [""] * len(statuses)
         parts: dict[str, list[int]] = {}
         for at in places:
             parts.setdefault("" if by[at] is None else str(by[at]), []).append(at)
         for value, rows in sorted(parts.items()):
             if not (self._layout.by and not value):
-                self._writer(value).write([_take(columns[name], rows) for name in self._layout.columns])
+                self._writer(value).write([_take_rows(columns[name], rows) for name in self._layout.columns])
 
     def _writer(self, value: str) -> Writer:
         if value not in self._writers:
-            if len(self._writers) == MOST_FILES:
+            if len(self._writers) == MAX_FILES:
                 raise ConfigError(
                     f"The layout '{self._layout.name}' parts the list by '{self._layout.by}', which has more than "
-                    f"{MOST_FILES} values; choose another column."
+                    f"{MAX_FILES} values; choose another column."
                 )
             path = self._path(value)
             self.files.append(path)
-            self._writers[value] = self._stack.enter_context(writing(path, self._own(), ending(path)))
+            self._writers[value] = self._stack.enter_context(
+                open_writer(path, self._own(), format_by_ending(path))
+            )
         return self._writers[value]
 
     def _path(self, value: str) -> Path:
@@ -79,9 +82,9 @@ class SendFiles:
         name = "-".join(part for part in (stem, self._layout.name, slug) if part)
         return self._out.with_name(f"{name}.{self._layout.ending}")
 
-    def _own(self) -> Form:
+    def _own(self) -> OutputSchema:
         places = [self._form.names.index(name) for name in self._layout.columns]
-        return Form(
+        return OutputSchema(
             names=tuple(self._layout.columns.values()),
             types=tuple(self._form.types[at] for at in places),
             decimals=tuple(self._form.decimals[at] for at in places),
@@ -89,7 +92,7 @@ class SendFiles:
         )
 
 
-def _take(column: Any, rows: Sequence[int]) -> Any:  # noqa: ANN401
+def _take_rows(column: Any, rows: Sequence[int]) -> Any:  # noqa: ANN401
     if isinstance(column, pa.ChunkedArray | pa.Array):
         return column.take(pa.array(rows, pa.int64()))
     return [column[at] for at in rows]

@@ -1,17 +1,220 @@
-"""The list that was asked for: a file, a table of PostgreSQL, or everybody of whom a condition is true."""
+"""A table of PostgreSQL as a list, through Arrow; it is copied first, for a table has no order to be read in twice.
 
+A list of all customers for whom a condition over the golden record holds.
+
+The list that was asked for: a file, a table of PostgreSQL, or everybody of whom a condition is true.
+
+A list to try with.
+"""
+
+import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sintonia.core.config import ScoreSettings
 from sintonia.core.engine import connect
-from sintonia.core.errors import ConfigError
-from sintonia.data.store import open_store
-from sintonia.serving.lists.postgres import copy_table, is_table, table_name
+from sintonia.core.errors import ConfigError, InputError, hint
+from sintonia.data.consent import PREFIX
+from sintonia.data.store import Store, open_store
+from sintonia.features.history import SCALE, thousandths
+from sintonia.features.sql import Cells, evaluate, names, or_not
+from sintonia.serving.lists.checkpoint import temporary_folder
 from sintonia.serving.lists.read import CustomerList, read_list
-from sintonia.serving.lists.segment import segment_list, slug
-from sintonia.serving.lists.spool import copies
+from sintonia.serving.lists.rows import CUSTOMER, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+SCHEMES = ("postgresql", "postgres")
+
+
+def is_table(asked: str) -> bool:
+    """Return whether a list is asked for as `postgresql://[user[:password]@]host[:port]/database/[schema.]table`."""
+    return asked.partition("://")[0] in SCHEMES
+
+
+def table_name(asked: str) -> str:
+    """Return the name of the table, without its schema.
+
+    Examples
+    --------
+    >>> table_name("postgresql://ann:secret@db.shop.it:5432/crm/marketing.customers")
+    'customers'
+    """
+    return _split_address(asked)[1][-1]
+
+
+def copy_table(asked: str, folder: Path) -> CustomerList:
+    """Return a list of the table's rows, in the order in which the server has them, copied into the folder.
+
+    Raises
+    ------
+    InputError
+        When the server, the database or the table cannot be read; the message has no password.
+    """
+    import adbc_driver_manager
+    import adbc_driver_postgresql.dbapi as adbc
+
+    uri, names = _split_address(asked)
+    quoted = ".".join('"' + name.replace('"', '""') + '"' for name in names)
+    path = folder / f"{names[-1]}.parquet".replace("/", "_")
+    try:
+        with adbc.connect(uri) as connection, connection.cursor() as cursor:
+            # A scan that joins one at work begins in the middle of the table.
+            cursor.execute("SET synchronize_seqscans = off")
+            cursor.execute(f"SELECT * FROM {quoted}")
+            _write_parquet(cursor.fetch_record_batch(), path)
+    except adbc_driver_manager.Error as error:
+        password = urlsplit(asked).password or ""
+        said = " ".join(str(error).split())
+        said = said.replace(password, "***").replace(unquote(password), "***") if password else said
+        raise InputError(f"The table '{'.'.join(names)}' cannot be read: {said[:300]}") from None
+    return read_list(path)
+
+
+def _split_address(asked: str) -> tuple[str, list[str]]:
+    """Return the address of the database, and the names of schema (if it is given) and table."""
+    parts: SplitResult = urlsplit(asked)
+    database, _, table = parts.path.rpartition("/")
+    if not database.strip("/") or not table:
+        raise InputError(
+            "A list in PostgreSQL is written list=postgresql://USER@HOST/DATABASE/TABLE; database or table is missing."
+        )
+    return urlunsplit(parts._replace(path=database)), unquote(table).split(".", 1)
+
+
+def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> None:
+    """Write the rows with types that Parquet and everybody else knows: numerics of any length as text."""
+    with pq.ParquetWriter(path, _plain_types(pa.table(reader.schema.empty_table())).schema) as file:
+        for batch in reader:
+            file.write_table(_plain_types(pa.Table.from_batches([batch])))
+
+
+def _plain_types(table: pa.Table) -> pa.Table:
+    for at, one in enumerate(table.schema):
+        if isinstance(one.type, pa.BaseExtensionType):
+            stored = pa.chunked_array(
+                [chunk.storage for chunk in table.column(at).chunks], one.type.storage_type
+            )
+            table = table.set_column(at, one.name, stored)
+    return table
+
+
+TENURE = "tenure_days"
+IDENTIFYING_FIELDS = ("first_name", "last_name", "email", "phone", "street", "birth_date")
+"""Fields that name a person: a segment is of people who have something in common."""
+
+
+def segment_list(
+    connection: "duckdb.DuckDBPyConnection", store: Store, asked: str, as_of: str | None, folder: Path
+) -> CustomerList:
+    """Return the list of customers for whom the condition is true, unknown being not true, in the order of their ids.
+
+    It may ask for the golden record's fields (`consent_email`, which is true or false; `city`, `tier`, ...) and for
+    `tenure_days`, the days from the first interaction to `as_of` (or to where the data end).
+
+    Raises
+    ------
+    ConfigError
+        When it cannot be read, or asks for something nobody knows or that names a person.
+    InputError
+        When it is true of nobody.
+    """
+    golden = store.workspace.golden_records
+    crosswalk = quoted(store.paths.crosswalk)
+    ids = connection.sql(
+        f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
+    ).to_arrow_table()
+    fields = _golden_fields(connection, golden)
+    wanted = names(asked, "segment")
+    for name in wanted:
+        if name in IDENTIFYING_FIELDS or name not in fields:
+            raise ConfigError(
+                f"The segment asks for '{name}'; {hint(name, set(fields) - {*IDENTIFYING_FIELDS})}"
+            )
+    connection.register("ids", ids)
+    facts = {
+        name: _read_tenure(connection, store, as_of)
+        if name == TENURE
+        else _read_field(connection, golden, name)
+        for name in wanted
+    }
+    connection.unregister("ids")
+    found = evaluate(asked, facts.__getitem__, "segment")
+    if found.labels is not None:
+        raise ConfigError(f"The segment {asked!r} gives a text; write a condition, as {asked} = '...'.")
+    holds = np.broadcast_to((found.values != 0) & or_not(found.missing), ids.num_rows)
+    if not holds.any():
+        raise InputError(f"The segment {asked!r} is true of none of {ids.num_rows:,} customers.")
+    path = folder / "segment.parquet"
+    pq.write_table(ids.filter(pa.array(holds)).rename_columns([CUSTOMER]), path)
+    return read_list(path)
+
+
+def _golden_fields(connection: "duckdb.DuckDBPyConnection", golden: Path) -> Sequence[str]:
+    if not golden.is_file():
+        return [TENURE]
+    rows = connection.execute(
+        f"SELECT DISTINCT field FROM read_parquet({quoted(golden)}) ORDER BY 1"
+    ).fetchall()
+    return [*(field for (field,) in rows), TENURE]
+
+
+def _read_field(connection: "duckdb.DuckDBPyConnection", golden: Path, name: str) -> Cells:
+    """Return a field of the golden record by customer: consents true or false, numbers if all are, else texts."""
+    told = connection.sql(f"""
+        SELECT TRIM(value) AS value FROM ids LEFT JOIN
+        (SELECT customer_id, value FROM read_parquet({quoted(golden)}) WHERE field = {quoted(name)})
+        USING (customer_id) ORDER BY customer_id""").to_arrow_table()
+    texts = told["value"].to_pylist()
+    missing = np.array([text is None for text in texts], bool)
+    if name.startswith(PREFIX):
+        return Cells(np.array([text == "yes" for text in texts], bool), missing)
+    numbers = {text: thousandths(text) / SCALE for text in {*texts} - {None}}
+    if numbers and not any(number != number for number in numbers.values()):
+        return Cells(np.array([numbers.get(text, 0.0) for text in texts]), missing)
+    labels = sorted(numbers)
+    place = {label: at for at, label in enumerate(labels)}
+    return Cells(np.array([place.get(text, len(labels)) for text in texts], np.int64), None, tuple(labels))
+
+
+def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: str | None) -> Cells:
+    """Return the days from each customer's first interaction to the date."""
+    ends = [silo.data_until for silo in store.silos if silo.data_until is not None]
+    now = datetime.fromisoformat(as_of) if as_of else max(ends)
+    told = connection.sql(f"""
+        WITH seen AS (
+            SELECT COALESCE(merged_into, told.customer_id) AS customer_id, occurred_at
+            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS told
+            LEFT JOIN read_parquet({quoted(store.paths.merges)}) AS merges USING (customer_id)
+            WHERE occurred_at <= TIMESTAMP '{now}')
+        SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
+        FROM ids LEFT JOIN seen USING (customer_id)
+        GROUP BY customer_id ORDER BY customer_id""").to_arrow_table()
+    days = told["days"]
+    missing = days.is_null().to_numpy()
+    return Cells(days.fill_null(0).to_numpy().astype(np.int64), missing)
+
+
+def slug(text: str) -> str:
+    """Return a text as a file's name.
+
+    Examples
+    --------
+    >>> slug("consent_email and tenure_days > 90")
+    'consent_email-and-tenure_days-90'
+    """
+    return re.sub(r"[^\w]+", "-", text).strip("-")[:60]
 
 
 def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, ScoreSettings]:
@@ -32,12 +235,12 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
     if settings.segment is None and not is_table(settings.list):
         return read_list(Path(settings.list), settings.limit), settings
     if settings.segment is None:
-        found = copy_table(settings.list, stack.enter_context(copies(workspace)))
+        found = copy_table(settings.list, stack.enter_context(temporary_folder(workspace)))
         name = table_name(settings.list)
     else:
         store = open_store(workspace)
         with connect(settings.engine, workspace) as connection:
-            folder = stack.enter_context(copies(workspace))
+            folder = stack.enter_context(temporary_folder(workspace))
             found = segment_list(connection, store, settings.segment, settings.as_of, folder)
         name = f"segment-{slug(settings.segment)}"
     part = "scored" if settings.limit is None else "preview"
@@ -45,3 +248,11 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
         found, limit=settings.limit, path=found.path.rename(found.path.with_name(f"{name}.parquet"))
     )
     return named, replace(settings, out=settings.out or str(settings.paths.scored_list(f"{name}-{part}")))
+
+
+def write_sample(store: Store, key_type: str, path: Path, rows: int = 500) -> None:
+    """Write a list as marketing might send it, `<key_type>;note`: keys the store knows, and one it does not."""
+    known = sorted(store.read_crosswalk(key_type)["source_key"].to_pylist())
+    chosen = [*known[:: max(len(known) // rows, 1)][:rows], "nobody"]
+    lines = [f"{key_type};note", *(f"{key};row {at}" for at, key in enumerate(chosen, start=1))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

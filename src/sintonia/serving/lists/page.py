@@ -6,13 +6,13 @@ from typing import Any
 from sintonia.core.html import count, number, template
 from sintonia.core.intervals import Z95
 from sintonia.serving.expectation import expected_total
-from sintonia.serving.lists.answers import Totals
 from sintonia.serving.lists.chunks import TaskModel
 from sintonia.serving.lists.history import ScoreChange
+from sintonia.serving.lists.output_columns import Totals
 from sintonia.serving.lists.rows import STATUSES
 from sintonia.training.tasks import describe
 
-LISTED = 12
+MAX_REASONS = 12
 
 
 def render_list_page(
@@ -32,7 +32,7 @@ def render_list_page(
     statuses = {status: totals.statuses[status] for status in STATUSES if totals.statuses[status]}
     reasons = [
         {"name": status, "why": reason, "count": rows}
-        for (status, reason), rows in totals.reasons.most_common(LISTED)
+        for (status, reason), rows in totals.reasons.most_common(MAX_REASONS)
     ]
     return template("list.html.j2").render(
         name=name,
@@ -43,9 +43,9 @@ def render_list_page(
         reasons=reasons,
         warnings=warnings,
         actions=_bars({" by ".join(filter(None, one)): n for one, n in totals.actions.most_common()}),
-        tasks=[_task(one, totals, currency) for one in models],
+        tasks=[_task_section(one, totals, currency) for one in models],
         changes=[
-            _change(one, amounts={m.task for m in models if m.model.predicts_amounts}) for one in changes
+            _change_row(one, amounts={m.task for m in models if m.model.predicts_amounts}) for one in changes
         ],
     )
 
@@ -57,7 +57,7 @@ def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _task(one: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
+def _task_section(one: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
     bands: Mapping[str, int] = totals.bands.get(one.task, {})
     expected, interval = expectation(one, totals, currency)
     return {
@@ -93,7 +93,7 @@ def expectation(one: TaskModel, totals: Totals, currency: str) -> tuple[str, str
     ), f"{count(max(round(total - half), 0))} to {count(min(round(total + half), customers))}"
 
 
-def _change(one: ScoreChange, amounts: set[str]) -> dict[str, Any]:
+def _change_row(one: ScoreChange, amounts: set[str]) -> dict[str, Any]:
     unit, digits = (100, 2) if one.task in amounts else (1, 4)
     means = {
         name: "" if value is None else number(value / unit, digits)

@@ -1,26 +1,157 @@
-"""A list opened, whatever its format: the header, and its rows chunk by chunk as the file has them."""
+"""Excel files row by row: dates as dates, and numbers that are shown with leading zeros as they are shown.
+
+openpyxl reads in constant memory and tells each cell's format, so that card 7 formatted 00000 is found as 00007;
+calamine is ten times as fast and does not. Of merged cells the first has the value, the others are empty.
+
+JSON Lines: a customer a line, whatever keys each has.
+
+A list opened, whatever its format: the header, and its rows chunk by chunk as the file has them.
+"""
 
 import hashlib
+import io
+import json
+import re
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from sintonia.core.errors import InputError, hint
-from sintonia.serving.lists import json_lines, sheets
 from sintonia.serving.lists.cells import cell_text, python_cells
-from sintonia.serving.lists.dialect import Dialect, delimited_rows, find_dialect
-from sintonia.serving.lists.text import blocks
+from sintonia.serving.lists.text import Dialect, blocks, delimited_rows, find_dialect, open_bytes
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+
+def find_sheet(path: Path) -> tuple[str, list[Any]]:
+    """Return the name and header of the first sheet that has anything in it.
+
+    Raises
+    ------
+    InputError
+        When no sheet has, or the file is damaged.
+    """
+    with _open_workbook(path) as book:
+        names = [sheet.title for sheet in book.worksheets]
+    for name in names:
+        header = next(sheet_rows(path, name), None)
+        if header is not None:
+            return name, header
+    raise InputError(f"The list '{path.name}' has nothing in it; give at least one row.")
+
+
+def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
+    """Yield a sheet's rows from the first that is not blank to the last, blank ones between without cells."""
+    blank, width = 0, 0
+    with _open_workbook(path) as book:
+        page = book[sheet]
+        page.reset_dimensions()  # what the file says of its size may be wrong, and would cut rows
+        for row in page.iter_rows():
+            cells = [_sheet_value(cell) for cell in row]
+            while cells and cells[-1] in (None, ""):
+                cells.pop()
+            if not cells:
+                blank += width > 0
+                continue
+            yield from ([] for _ in range(blank))
+            blank, width = 0, max(width, len(cells))
+            yield cells
+
+
+@contextmanager
+def _open_workbook(path: Path) -> "Iterator[Workbook]":
+    import zipfile
+    from xml.etree.ElementTree import ParseError
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    with warnings.catch_warnings(), path.open("rb") as file:
+        warnings.simplefilter("ignore")
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            yield book
+            book.close()
+        except (InvalidFileException, KeyError, ValueError, OSError, ParseError, zipfile.BadZipFile):
+            raise InputError(
+                f"The list '{path.name}' is no Excel file that can be read; save it as .xlsx or CSV."
+            ) from None
+
+
+def _sheet_value(cell: Any) -> Any:  # noqa: ANN401
+    """Return a cell's value; of a whole number shown with leading zeros the text that is shown."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        shown = str(cell.number_format or "")
+        if re.fullmatch("0{2,}", shown) and float(value).is_integer():
+            return f"{int(value):0{len(shown)}d}"
+    return value
+
+
+NOT_AN_OBJECT = "the line is no JSON object"
+
+
+def is_json_object(line: bytes) -> bool:
+    """Return whether a line is a JSON object."""
+    return isinstance(_parse_object(line.decode("utf-8", "replace")), dict)
+
+
+def json_header(path: Path) -> tuple[str, ...]:
+    """Return all keys of the lines, in the order in which they first appear."""
+    names: dict[str, None] = {}
+    for line in _json_lines(path):
+        names |= dict.fromkeys(_parse_object(line) or {})
+    return tuple(names)
+
+
+def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], str]]:
+    """Yield each line's values by the header, with what is wrong with it; objects and lists stay JSON.
+
+    Of a line that is no object the text stands in the first cell.
+    """
+    for line in _json_lines(path):
+        found = _parse_object(line)
+        if found is None:
+            yield [line.strip("\r\n"), *[None] * (len(header) - 1)], NOT_AN_OBJECT
+        else:
+            yield [_as_cell(found.get(name)) for name in header], ""
+
+
+def json_texts(path: Path) -> Iterator[str]:
+    """Yield the lines as they stand, without their ends."""
+    return (line.rstrip("\r\n") for line in _json_lines(path))
+
+
+def _json_lines(path: Path) -> Iterator[str]:
+    with open_bytes(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace") as text:
+        yield from (line for line in text if line.strip())
+
+
+def _parse_object(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _as_cell(value: Any) -> Any:  # noqa: ANN401
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
 
 Records = Iterator[tuple[Sequence[Any], str]]
 """A list's rows, cells and what is wrong with the row ("" when nothing is)."""
 
-ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".jsonl", ".ndjson")
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+LIST_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".jsonl", ".ndjson")
+OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -82,7 +213,7 @@ class CustomerList:
     def _told(self, records: Records, rows: int) -> Iterator[Chunk]:
         first, width = 0, len(self.header)
         while some := list(islice(records, rows)):
-            fitted = [_fit(cells, wrong, width, self.dialect.delimiter) for cells, wrong in some]
+            fitted = [_fit_to_header(cells, wrong, width, self.dialect.delimiter) for cells, wrong in some]
             wrong = {at: said for at, (_, said) in enumerate(fitted) if said}
             yield Chunk(first, [cells for cells, _ in fitted], wrong)
             first += len(some)
@@ -99,7 +230,9 @@ class CustomerList:
                 first += table.num_rows
 
 
-def _fit(cells: Sequence[Any], wrong: str, width: int, delimiter: str) -> tuple[tuple[Any, ...], str]:
+def _fit_to_header(
+    cells: Sequence[Any], wrong: str, width: int, delimiter: str
+) -> tuple[tuple[Any, ...], str]:
     """Return a row as wide as the header: short ones get empty cells, long ones keep theirs in the last cell."""
     found = len(cells)
     if found == width:
@@ -125,14 +258,14 @@ def read_list(path: Path, limit: int | None = None) -> CustomerList:
     if not path.is_file():
         folder = path.parent
         near = (
-            [entry.name for entry in folder.iterdir() if _named_like_a_list(entry)] if folder.is_dir() else []
+            [entry.name for entry in folder.iterdir() if _has_list_ending(entry)] if folder.is_dir() else []
         )
         raise InputError(f"No list '{path}'; {hint(path.name, near)}")
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(b"PAR1"):
         found = _read_parquet(path, limit)
-    elif head.startswith((b"PK\x03\x04", OLD_OFFICE)):
+    elif head.startswith((b"PK\x03\x04", OLD_OFFICE_MAGIC)):
         found = _read_sheet(path, limit)
     elif _is_json(path):
         found = _read_json(path, limit)
@@ -143,8 +276,8 @@ def read_list(path: Path, limit: int | None = None) -> CustomerList:
     return found
 
 
-def _named_like_a_list(entry: Path) -> bool:
-    return entry.name.removesuffix(".gz").lower().endswith(ENDINGS)
+def _has_list_ending(entry: Path) -> bool:
+    return entry.name.removesuffix(".gz").lower().endswith(LIST_ENDINGS)
 
 
 def _read_text(path: Path, limit: int | None) -> CustomerList:
@@ -162,10 +295,10 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
         raise InputError(
             f"The list '{path.name}' is an old, protected or damaged Excel file; save it as .xlsx without a password."
         )
-    name, header = sheets.find_sheet(path)
+    name, header = find_sheet(path)
 
     def records() -> Records:
-        return islice(((cells, "") for cells in sheets.sheet_rows(path, name)), 1, None)
+        return islice(((cells, "") for cells in sheet_rows(path, name)), 1, None)
 
     whole = tuple(cell_text(cell) for cell in header)
     return CustomerList(
@@ -174,12 +307,12 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
 
 
 def _read_json(path: Path, limit: int | None) -> CustomerList:
-    header = json_lines.find_header(path)
+    header = json_header(path)
     if not header:
         raise InputError(f"The list '{path.name}' has no key in any of its lines; give each customer's.")
 
     def records() -> Records:
-        return json_lines.json_rows(path, header)
+        return json_rows(path, header)
 
     return CustomerList(path, "json", header, digest(path), "JSON Lines", limit=limit, records=records)
 
@@ -210,7 +343,7 @@ def parquet_schema(path: Path) -> pa.Schema:
 def _is_json(path: Path) -> bool:
     """Return whether a file's first line that is not blank is a JSON object."""
     head = next(blocks(path, 1 << 16), b"").lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head.startswith(b"{") and json_lines.is_object(head.split(b"\n", 1)[0])
+    return head.startswith(b"{") and is_json_object(head.split(b"\n", 1)[0])
 
 
 def digest(path: Path) -> str:

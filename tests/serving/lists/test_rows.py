@@ -5,8 +5,7 @@ import pytest
 from serving.lists.small import keys_of, listed, toy_store
 from sintonia.core.errors import InputError
 from sintonia.serving.lists import read_list, write_sample
-from sintonia.serving.lists.keys import find_key, key_columns
-from sintonia.serving.lists.rows import fill_listed, match
+from sintonia.serving.lists.rows import fill_listed, find_key, key_columns, match_keys
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def owners(customers, keys, asked=None):
     """The key of a list, and whether each row's customer is known."""
     key = find_key(customers, keys, asked)
     fill_listed(keys.connection, customers, keys, key, 2)
-    match(keys.connection, keys, key.key_type)
+    match_keys(keys.connection, keys, key.key_type)
     found = keys.connection.execute("SELECT customer_id FROM matched ORDER BY row").fetchall()
     return key, [customer is not None for (customer,) in found]
 

@@ -1,9 +1,13 @@
-"""What is said of every row, in columns of our own: status and reason, then what each task says."""
+"""What is said of every row, in columns of our own: status and reason, then what each task says.
+
+What a written list has: its columns, their types, and how text is written.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +15,14 @@ import pyarrow.compute as pc
 
 from sintonia.core.arrays import Bools, Floats
 from sintonia.core.errors import InputError
+from sintonia.serving.lists.cells import python_cells
 from sintonia.serving.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, TaskModel, percentile_of
 from sintonia.serving.lists.read import CustomerList
+from sintonia.serving.lists.text import Dialect
 from sintonia.serving.scoring import band
 from sintonia.training.tasks import describe
 
-STATUS, WHY = "list_status", "list_reason"
+STATUS, STATUS_REASON = "list_status", "list_reason"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class OutputColumn:
         return {"share": 6, "amount": 2, "effect": 4}.get(self.kind)
 
 
-ACTIONS = {
+ACTION_COLUMNS = {
     "next_best_action": OutputColumn("next_best_action"),
     "channel": OutputColumn("channel"),
     "send_at": OutputColumn("send_at"),
@@ -68,7 +74,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class Answers:
+class OutputColumns:
     """How rows are told: by which models, with which bands and reasons; `starts` as `percentile_starts` gives them."""
 
     models: Sequence[TaskModel]
@@ -82,7 +88,12 @@ class Answers:
     def columns(self) -> list[OutputColumn]:
         """Our columns, in their order."""
         told = [column for one in self.models for column in self._of_task(one)]
-        return [OutputColumn(STATUS), OutputColumn(WHY), *told, *(ACTIONS.values() if self.acts else [])]
+        return [
+            OutputColumn(STATUS),
+            OutputColumn(STATUS_REASON),
+            *told,
+            *(ACTION_COLUMNS.values() if self.acts else []),
+        ]
 
     def _of_task(self, one: TaskModel) -> list[OutputColumn]:
         task = one.task
@@ -117,25 +128,25 @@ class Answers:
 
     def of(self, rows: pa.Table) -> dict[str, pa.Array]:
         """Return our columns for rows with their status, reason and scores (null where there are none)."""
-        status, why = (_whole(rows, name) for name in ("status", "reason"))
+        status, why = (_combined(rows, name) for name in ("status", "reason"))
         told: dict[str, pa.Array] = {}
         scored = np.zeros(len(rows), bool)
         for one in self.models:
-            there = _there(_whole(rows, f"{one.task}__{OUTCOME}"))
+            there = _known(_combined(rows, f"{one.task}__{OUTCOME}"))
             told |= self._task(one, rows, there, status)
             scored |= there
         if self.acts:
-            acted = {name: _whole(rows, f"action__{name}") for name in ACTIONS}
+            acted = {name: _combined(rows, f"action__{name}") for name in ACTION_COLUMNS}
             told |= acted
-            scored |= _there(acted["next_best_action"])
+            scored |= _known(acted["next_best_action"])
             self._count_actions(acted, status)
         only = "; ".join(f"{one.task}: only {describe(one.model.task)[0]}" for one in self.models)
         refused = pc.and_(pc.equal(status, "scored"), pa.array(~scored))
         status, why = pc.if_else(refused, "not eligible", status), pc.if_else(refused, only, why)
-        self.totals.statuses.update(_counts(status))
+        self.totals.statuses.update(_value_counts(status))
         unmet = pc.is_in(status, pa.array(["unknown", "broken", "erased"]))
-        self.totals.reasons.update(_pairs(status.filter(unmet), why.filter(unmet)))
-        return {STATUS: status, WHY: _said(why), **told}
+        self.totals.reasons.update(_pair_counts(status.filter(unmet), why.filter(unmet)))
+        return {STATUS: status, STATUS_REASON: _null_if_empty(why), **told}
 
     def _task(self, one: TaskModel, rows: pa.Table, there: Bools, status: pa.Array) -> dict[str, pa.Array]:
         task, n = one.task, len(status)
@@ -145,7 +156,7 @@ class Answers:
         told[f"{task}_percentile"] = percentile
         told[f"{task}_band"] = pa.array([band(at, self.bands) for at in range(101)]).take(percentile)
         for at in range(1, self.reasons + 1):
-            told[f"{task}_{REASON}_{at}"] = _said(_whole(rows, f"{task}__{REASON}_{at}"))
+            told[f"{task}_{REASON}_{at}"] = _null_if_empty(_combined(rows, f"{task}__{REASON}_{at}"))
         refused = f"not eligible: only {describe(one.model.task)[0]}"
         known = pc.is_in(status, pa.array(["scored", "duplicate"]))
         told[f"{task}_status"] = pc.if_else(pa.array(there), "scored", pc.if_else(known, refused, status))
@@ -167,15 +178,15 @@ class Answers:
         found = {f"{task}_propensity": pa.array(outcome, mask=~there)}
         if not one.model.task.categories:
             return found
-        return {"next_category": _whole(rows, f"{task}__{CATEGORY}"), **found}
+        return {"next_category": _combined(rows, f"{task}__{CATEGORY}"), **found}
 
     def _count(self, one: TaskModel, told: Mapping[str, pa.Array], first: Bools, outcome: Floats) -> None:
         """Count a task's rows by status, and its customers, each once, by band."""
         statuses = self.totals.tasks.setdefault(one.task, Counter())
-        for word, rows in _counts(told[f"{one.task}_status"]).items():
+        for word, rows in _value_counts(told[f"{one.task}_status"]).items():
             statuses["not eligible" if word.startswith("not eligible") else word] += rows
         bands = told[f"{one.task}_band"].filter(pa.array(first))
-        self.totals.bands.setdefault(one.task, Counter()).update(_counts(bands))
+        self.totals.bands.setdefault(one.task, Counter()).update(_value_counts(bands))
         self.totals.sums[one.task] += outcome[first].sum()
         if not one.model.predicts_amounts:
             self.totals.sums[f"{one.task} variance"] += (outcome[first] * (1 - outcome[first])).sum()
@@ -185,30 +196,100 @@ class Answers:
         """Count customers, each once, by what would be done and where."""
         first = pc.and_(pc.equal(status, "scored"), acted["next_best_action"].is_valid())
         action, channel = (acted[name].filter(first) for name in ("next_best_action", "channel"))
-        self.totals.actions.update(_pairs(action, channel.fill_null("")))
+        self.totals.actions.update(_pair_counts(action, channel.fill_null("")))
 
 
-def _whole(rows: pa.Table, name: str) -> pa.Array:
+def _combined(rows: pa.Table, name: str) -> pa.Array:
     return rows[name].combine_chunks()
 
 
-def _there(column: pa.Array) -> Bools:
+def _known(column: pa.Array) -> Bools:
     found: Bools = column.is_valid().to_numpy(zero_copy_only=False)
     return found
 
 
-def _said(texts: pa.Array) -> pa.Array:
+def _null_if_empty(texts: pa.Array) -> pa.Array:
     """Return the texts, null where one says nothing."""
     return pc.if_else(pc.not_equal(texts, ""), texts, pa.scalar(None, pa.string()))
 
 
-def _counts(column: pa.Array) -> dict[Any, int]:
+def _value_counts(column: pa.Array) -> dict[Any, int]:
     """Return how often each value comes, in the order in which they first do."""
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
-def _pairs(one: pa.Array, other: pa.Array) -> dict[tuple[Any, Any], int]:
+def _pair_counts(one: pa.Array, other: pa.Array) -> dict[tuple[Any, Any], int]:
     """Return how often each pair of values comes, in the order in which they first do."""
     table = pa.table({"one": one, "other": other})
     found = table.group_by(["one", "other"], use_threads=False).aggregate([([], "count_all")])
     return {(row["one"], row["other"]): row["count_all"] for row in found.to_pylist()}
+
+
+@dataclass(frozen=True)
+class OutputSchema:
+    """What a file has: names and types of its columns (None: whatever a cell is), and how text is written.
+
+    The first `own` columns are those of the list.
+    """
+
+    names: tuple[str, ...]
+    types: tuple[pa.DataType | None, ...]
+    decimals: tuple[int | None, ...]
+    dialect: Dialect
+    own: int = 0
+
+
+class Writer(Protocol):
+    """What columns, all with as many rows, are given to one after another."""
+
+    def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
+        """Write rows; `lines` are those of the JSON Lines they come from."""
+
+
+def output_schema(customers: CustomerList, columns: Sequence[OutputColumn], out: Path) -> OutputSchema:
+    """Return what the scored list has: the list's own columns and ours behind them."""
+    schema = customers.schema
+    own: tuple[pa.DataType | None, ...] = (
+        tuple(schema.types) if schema is not None else (None,) * len(customers.header)
+    )
+    return OutputSchema(
+        names=(*customers.header, *(column.name for column in columns)),
+        types=(*own, *(column.arrow for column in columns)),
+        decimals=(*[None] * len(customers.header), *(column.decimals for column in columns)),
+        dialect=_output_dialect(customers, out),
+        own=len(customers.header),
+    )
+
+
+def _output_dialect(customers: CustomerList, out: Path) -> Dialect:
+    tabs = out.name.removesuffix(".gz").lower().endswith(".tsv")
+    if customers.format != "csv":
+        return Dialect(delimiter="\t" if tabs else ",")
+    if tabs and not customers.path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return replace(customers.dialect, delimiter="\t", preamble="")
+    return customers.dialect
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return the names, those that come again with a number behind them.
+
+    Examples
+    --------
+    >>> unique(["id", "note", "id", "id"])
+    ['id', 'note', 'id_2', 'id_3']
+    """
+    taken: set[str] = set(names)
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        number, one = 2, name
+        while one in seen or (one != name and one in taken):
+            one, number = f"{name}_{number}", number + 1
+        seen.add(one)
+        found.append(one)
+    return found
+
+
+def column_cells(column: Any) -> Sequence[Any]:  # noqa: ANN401
+    """Return a column's cells as Python's values, whether they lie in Arrow or in a list."""
+    return python_cells(column) if isinstance(column, pa.ChunkedArray | pa.Array) else column

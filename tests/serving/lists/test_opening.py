@@ -12,7 +12,7 @@ import pytest
 from sintonia.core.config import ScoreSettings
 from sintonia.core.errors import InputError
 from sintonia.serving.lists import open_list
-from sintonia.serving.lists.postgres import is_table, table_name
+from sintonia.serving.lists.opening import is_table, table_name
 
 BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/usr/lib/postgresql"))
 

@@ -18,11 +18,11 @@ from uuid import uuid4
 
 from sintonia.core.paths import WorkspacePaths
 
-FORGOTTEN_AFTER_DAYS = 7
+KEPT_FOR_DAYS = 7
 
 
 @dataclass(frozen=True)
-class Spool:
+class Checkpoint:
     """The folder of one run, and what of it is finished."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Spool:
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
         """Yield where to write a file; it is under its name when the block ends well."""
-        with whole(self.folder / name) as part:
+        with atomic_write(self.folder / name) as part:
             yield part
 
     def document(self, name: str) -> Any:  # noqa: ANN401  any JSON value
@@ -52,21 +52,21 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def open_spool(workspace: Path, told: object) -> Spool:
+def open_checkpoint(workspace: Path, told: object) -> Checkpoint:
     """Return the folder of a run that is told by these values, made when there is none; old ones of others go."""
     name = hashlib.sha256(repr(told).encode()).hexdigest()[:20]
-    limit = time.time() - FORGOTTEN_AFTER_DAYS * 86_400
+    limit = time.time() - KEPT_FOR_DAYS * 86_400
     paths = WorkspacePaths(workspace)
     folder = paths.checkpoint(name)
     for other in paths.checkpoints():
         if other != folder and other.stat().st_mtime < limit:
             shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    return Spool(folder)
+    return Checkpoint(folder)
 
 
 @contextmanager
-def copies(workspace: Path) -> Iterator[Path]:
+def temporary_folder(workspace: Path) -> Iterator[Path]:
     """Yield a folder for what has to be copied before it can be read twice; it is gone when the block ends."""
     folder = WorkspacePaths(workspace).checkpoint(f"copy-{uuid4().hex[:12]}")
     folder.mkdir(parents=True)
@@ -77,7 +77,7 @@ def copies(workspace: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield where to write a file that appears under its name when the block ends well, whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
