@@ -8,7 +8,7 @@ from sintonia.training.profile import OutcomeRatio
 NORMAL = 1.96
 
 
-def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
+def expected_total(total: float, observed: OutcomeRatio) -> Estimate:
     """Return the sum of propensities, or of expected amounts, with a 95 % interval for what will come of them.
 
     The interval is about the sum times the ratio at which such sums came true out of time; it joins the error of that
@@ -21,6 +21,6 @@ def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
     >>> round(found.value), round(found.low), round(found.high)
     (100, 80, 120)
     """
-    middle = total * judged.ratio
-    off = NORMAL * float(np.sqrt((total * judged.error) ** 2 + judged.dispersion * middle))
-    return rounded_estimate(total, max(middle - off, 0.0), middle + off)
+    centre = total * observed.ratio
+    half_width = NORMAL * float(np.sqrt((total * observed.error) ** 2 + observed.dispersion * centre))
+    return rounded_estimate(total, max(centre - half_width, 0.0), centre + half_width)

@@ -54,31 +54,31 @@ def score_customers(
     the other customers of the list change it; percentile and band are among the customers scored. Features that the
     model does not use are not computed: they are NaN in `rows`.
     """
-    found = outcomes_of(
+    outcomes = outcomes_of(
         model,
         assemble(
             store, [as_of], model.catalogue, model.task, settings.engine, customers, names=model.names_used
         ),
     )
-    percentile = percentiles(found.outcome)
-    named = tuple(band(int(value), settings.bands) for value in percentile)
-    return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
+    percentile = percentiles(outcomes.outcome)
+    bands = tuple(band(int(value), settings.bands) for value in percentile)
+    return Scores(**vars(outcomes), as_of=as_of, percentile=percentile, band=bands)
 
 
-def outcomes_of(model: OutcomeModel, rows: Dataset, listed: int = 0) -> Outcomes:
-    """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
-    outcome = model.outcomes(rows.values, listed)
-    counted = None
+def outcomes_of(model: OutcomeModel, rows: Dataset, n_listed: int = 0) -> Outcomes:
+    """Return what a model says of eligible rows; `n_listed` is how many there are in all, of which these are some."""
+    outcome = model.outcomes(rows.values, n_listed)
+    tally = None
     if model.reference is not None:
         used = model.columns_used
-        counted = count_bins(model.reference.of_columns(used.tolist()), rows.values[:, used], outcome)
+        tally = count_bins(model.reference.of_columns(used.tolist()), rows.values[:, used], outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))
-        category = tuple(model.task.categories[place] for place in rows.category[best])
+        category = tuple(model.task.categories[index] for index in rows.category[best])
         rows, outcome = rows.take(best), outcome[best]
-    median = model.median_cents(rows.values, listed) if model.predicts_amounts else None
-    return Outcomes(model, rows, outcome, median, category, counted)
+    median = model.median_cents(rows.values, n_listed) if model.predicts_amounts else None
+    return Outcomes(model, rows, outcome, median, category, tally)
 
 
 def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
@@ -87,7 +87,7 @@ def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
     return np.asarray(np.arange(len(table)) * n_categories + table.argmax(axis=1))
 
 
-def scoring_date(asked: str | None, store: Store, model: OutcomeModel) -> datetime:
+def scoring_date(requested: str | None, store: Store, model: OutcomeModel) -> datetime:
     """Return the as-of date to score at: the one asked for, else the last midnight with complete data.
 
     Raises
@@ -96,12 +96,12 @@ def scoring_date(asked: str | None, store: Store, model: OutcomeModel) -> dateti
         When the date asked for lies after the data, so that missing data would be taken for silence.
     """
     newest = store.data_until(label_kinds(model.task))
-    if asked is None:
+    if requested is None:
         return midnight(newest)
-    as_of = iso_time("as_of", asked)
+    as_of = iso_time("as_of", requested)
     if as_of > newest:
         raise ConfigError(
-            f"as_of={asked} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date."
+            f"as_of={requested} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date."
         )
     return as_of
 

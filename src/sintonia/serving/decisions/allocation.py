@@ -98,13 +98,13 @@ class Prices:
 
 def limit_sides(limits: Sequence["Limit"]) -> list[LimitSide]:
     """Return the sides of limits that can bind, a maximum and a minimum being one each."""
-    found = []
+    found_sides = []
     for at, limit in enumerate(limits):
         if np.isfinite(limit.at_most):
-            found.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
+            found_sides.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
         if limit.at_least > 0:
-            found.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
-    return found
+            found_sides.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
+    return found_sides
 
 
 def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
@@ -119,27 +119,27 @@ def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) ->
     threads
         Speed and nothing else.
     """
-    some, n_limits = limit_sides(limits), len(limits)
+    priced_sides, n_limits = limit_sides(limits), len(limits)
     scale, ceiling = _worth_scales(worth)
     coldest = COLDEST * scale
-    price = np.zeros(len(some))
-    if some and len(worth):
+    price = np.zeros(len(priced_sides))
+    if priced_sides and len(worth):
         sampled = worth[:: -(-len(worth) // SAMPLE_CUSTOMERS)]
         temperature = scale
         while True:
             last = temperature * COOLING <= coldest
             rough = sampled if len(sampled) < len(worth) and not last else worth
-            dual = _DualProblem(rough, some, len(rough) / len(worth), threads)
+            dual = _DualProblem(rough, priced_sides, len(rough) / len(worth), threads)
             price = _minimise_dual(dual, price, temperature, CEILING * ceiling)
             if last:
                 break
             temperature *= COOLING
         coldest = temperature
     of_limit, of_minimum = np.zeros(n_limits), np.zeros(n_limits)
-    for side, found in zip(some, price, strict=True):
-        of_limit[side.limit] += side.sign * found
-        of_minimum[side.limit] += found * (side.sign < 0)
-    dual = _DualProblem(worth, some, 1.0, threads)
+    for side, side_price in zip(priced_sides, price, strict=True):
+        of_limit[side.limit] += side.sign * side_price
+        of_minimum[side.limit] += side_price * (side.sign < 0)
+    dual = _DualProblem(worth, priced_sides, 1.0, threads)
     return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
 
 
@@ -215,14 +215,14 @@ def _minimise_dual(dual: _DualProblem, price: Floats, temperature: float, ceilin
         step = np.zeros(len(price))
         low, high = np.maximum(-price, -reach), np.minimum(ceiling / largest - price, reach)
         kernels.step_within(curvature, gradient, low, high, step)
-        promised = -float(gradient @ step + step @ curvature @ step / 2)
-        if promised <= PRECISION * abs(value):
+        predicted_gain = -float(gradient @ step + step @ curvature @ step / 2)
+        if predicted_gain <= PRECISION * abs(value):
             break
-        found = dual.smooth(price + step, temperature)
-        kept = (value - found[0]) / promised
-        if kept > 0:
-            price, (value, gradient, curvature) = price + step, found
-        reach *= 0.3 if kept < 0.25 else 3.0 if kept > 0.6 else 1.0
+        proposal = dual.smooth(price + step, temperature)
+        gain_ratio = (value - proposal[0]) / predicted_gain
+        if gain_ratio > 0:
+            price, (value, gradient, curvature) = price + step, proposal
+        reach *= 0.3 if gain_ratio < 0.25 else 3.0 if gain_ratio > 0.6 else 1.0
     return price
 
 
@@ -283,14 +283,15 @@ def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: i
     assert worth.shape[1] > 0
     bounds, prices = bounds_of(limits, worth.shape[1]), find_prices(worth, limits, threads)
     tries = max(3, min(TRIES, TRIES_TIMES_CUSTOMERS // max(len(worth), 1)))
-    found = [
-        _round_to_choices(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)
+    candidates = [
+        _round_to_choices(worth, prices, bounds, np.random.default_rng([seed, attempt]))
+        for attempt in range(tries)
     ]
-    taken = max(found, key=lambda one: _total_worth(worth, one))
-    value = _total_worth(worth, taken)
+    best = max(candidates, key=lambda attempt: _total_worth(worth, attempt))
+    value = _total_worth(worth, best)
     # Against what was possible: a minimum that could not be met is taken as low as it was.
-    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - taken.used, 0))
-    return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
+    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - best.used, 0))
+    return Allocation(best.choice, value, bound, best.used, prices.of_limit, prices)
 
 
 def _round_to_choices(
@@ -302,11 +303,11 @@ def _round_to_choices(
     next best, and what is then left over goes to whom it is worth the most.
     """
     n = len(worth)
-    wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
-    kernels.draw_choices(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
-    taken = Assigned(wanted.choice, np.zeros(len(bounds.at_most)))
+    drawn = BestChoices(np.empty(n, np.int64), np.empty(n))
+    kernels.draw_choices(worth, prices.of_option, prices.temperature, rng.random(n), drawn)
+    taken = Assigned(drawn.choice, np.zeros(len(bounds.at_most)))
     kernels.choose_within_limits(
-        worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
+        worth, prices.of_option, np.argsort(-drawn.margin, kind="stable"), bounds, taken
     )
     _meet_minima(worth, bounds, taken)
     for _ in range(IMPROVEMENT_ROUNDS):

@@ -34,17 +34,17 @@ def hashed_uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     Examples
     --------
     >>> ids = pa.array(["C1", "C2"])
-    >>> uniforms("a", ids).round(4).tolist() == uniforms("a", ids).round(4).tolist()
+    >>> hashed_uniforms("a", ids).round(4).tolist() == hashed_uniforms("a", ids).round(4).tolist()
     True
     """
     key = blake2b(salt.encode(), digest_size=32).digest()
-    found = np.empty((len(customers), count))
+    uniforms = np.empty((len(customers), count))
     for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
-        some = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
-        raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
-        numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
-        found[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
-    return found
+        ids = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
+        hashes = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in ids])
+        numbers = (np.frombuffer(hashes, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
+        uniforms[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
+    return uniforms
 
 
 def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:
@@ -81,16 +81,18 @@ def draw_exploration(
     """
     fair = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
     bounds = bounds_of(limits, allowed.shape[1])
-    rarer = np.ones(allowed.shape[1])
-    asked = bounds.weight @ fair.sum(axis=0)
-    for limit, wanted, most in zip(bounds.weight, asked, bounds.at_most, strict=True):
-        may = min(share * most, _mean_surely_below(most, limit.max(initial=0)))
-        if wanted > may:
-            rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
-    propensities = fair * rarer
+    scale = np.ones(allowed.shape[1])
+    requested = bounds.weight @ fair.sum(axis=0)
+    for limit, load, at_most in zip(bounds.weight, requested, bounds.at_most, strict=True):
+        max_load = min(share * at_most, _mean_surely_below(at_most, limit.max(initial=0)))
+        if load > max_load:
+            scale = np.where(limit > 0, np.minimum(scale, max_load / load), scale)
+    propensities = fair * scale
     propensities[:, 0] += 1 - propensities.sum(axis=1)
-    reached = propensities.cumsum(axis=1)
-    choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
+    cumulative = propensities.cumsum(axis=1)
+    choice = np.minimum(
+        (cumulative <= chance[:, None] * cumulative[:, -1:]).sum(axis=1), allowed.shape[1] - 1
+    )
     taken = Assigned(choice.astype(np.int64), np.zeros(len(limits)))
     keep_within(bounds, np.argsort(order, kind="stable"), taken)
     return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
@@ -104,14 +106,14 @@ def keep_within(bounds: LimitMatrix, order: Ints, taken: Assigned) -> None:
     kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
-def _mean_surely_below(most: float, heaviest: float) -> float:
-    """Return the mean load that stays below `most` but for once in three million rounds.
+def _mean_surely_below(limit: float, heaviest: float) -> float:
+    """Return the mean load that stays below `limit` but for once in three million rounds.
 
     A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
     solution of m + SURE sqrt(heaviest m) = most.
     """
-    if not np.isfinite(most):
-        return most
+    if not np.isfinite(limit):
+        return limit
     spread = SURE_DEVIATIONS * np.sqrt(heaviest)
-    root = (-spread + np.sqrt(spread**2 + 4 * most)) / 2
+    root = (-spread + np.sqrt(spread**2 + 4 * limit)) / 2
     return float(root**2)

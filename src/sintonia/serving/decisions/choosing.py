@@ -119,25 +119,30 @@ class Options:
 
     def limits(self, rules: AllocationRules) -> list[Limit]:
         """Return the capacities, one a day where they count days, and the budget."""
-        found = []
+        limits = []
         for name, capacity in rules.capacities.items():
-            counts = np.ones(len(self.action), bool)
-            counts[0] = False
+            is_counted = np.ones(len(self.action), bool)
+            is_counted[0] = False
             if capacity.channel is not None:
-                counts &= np.array([self.channels[action] == capacity.channel for action in self.action])
+                is_counted &= np.array([self.channels[action] == capacity.channel for action in self.action])
             if capacity.action is not None:
-                counts &= self.action == self.actions.index(capacity.action)
-            most = np.inf if capacity.at_most is None else float(capacity.at_most)
+                is_counted &= self.action == self.actions.index(capacity.action)
+            at_most = np.inf if capacity.at_most is None else float(capacity.at_most)
             days = np.unique(self.day[1:]) if capacity.per == "day" else [None]
             for day in days:
-                named = name if day is None else f"{name}, day {day}"
-                that_day = np.ones_like(counts) if day is None else self.day == day
-                found.append(
-                    Limit(named, (counts & that_day).astype(np.float64), most, float(capacity.at_least))
+                limit_name = name if day is None else f"{name}, day {day}"
+                that_day = np.ones_like(is_counted) if day is None else self.day == day
+                limits.append(
+                    Limit(
+                        limit_name,
+                        (is_counted & that_day).astype(np.float64),
+                        at_most,
+                        float(capacity.at_least),
+                    )
                 )
         if rules.budget is not None:
-            found.append(Limit(BUDGET, self.cost_cents[self.action], rules.budget * CENTS))
-        return found
+            limits.append(Limit(BUDGET, self.cost_cents[self.action], rules.budget * CENTS))
+        return limits
 
 
 @dataclass(frozen=True)
@@ -209,31 +214,39 @@ def choose(
     options = Options.of(actions, rules, send.within_days)
     worth, allowed = options.worth(case.factors, case.allowed, case.hours, send.day_lever)
     limits = [_remaining_after_sent(limit, options, case.sent) for limit in options.limits(rules)]
-    sticky = hashed_uniforms(f"holdout {shares.salt}", case.ids)[:, 0]
-    fresh = hashed_uniforms(f"round {shares.salt} {round_id}", case.ids, 3)
-    arm = draw_arms(sticky, fresh[:, 0], shares.holdout, shares.explore)
+    holdout_draw = hashed_uniforms(f"holdout {shares.salt}", case.ids)[:, 0]
+    round_draws = hashed_uniforms(f"round {shares.salt} {round_id}", case.ids, 3)
+    arm = draw_arms(holdout_draw, round_draws[:, 0], shares.holdout, shares.explore)
     option = np.zeros(len(arm), np.int64)
     propensities = np.zeros(case.allowed.shape)
     propensities[arm == HOLDOUT, 0] = 1
 
     explorers = np.flatnonzero(arm == EXPLORE)
-    may = _best_day_only(allowed[explorers], options, case.hours, explorers)
-    drawn = draw_exploration(may, limits, shares.explore_capacity, fresh[explorers, 1], fresh[explorers, 2])
-    option[explorers] = drawn.choice
-    for place, action in enumerate(options.action):
-        propensities[explorers, action] += drawn.propensities[:, place]
+    may_have = _best_day_only(allowed[explorers], options, case.hours, explorers)
+    exploration = draw_exploration(
+        may_have, limits, shares.explore_capacity, round_draws[explorers, 1], round_draws[explorers, 2]
+    )
+    option[explorers] = exploration.choice
+    for index, action in enumerate(options.action):
+        propensities[explorers, action] += exploration.propensities[:, index]
 
-    chosen = np.flatnonzero(arm == POLICY)
-    left = [_reduced(limit, used) for limit, used in zip(limits, drawn.used, strict=True)]
-    found = allocate(worth[chosen], left, threads)
-    option[chosen] = found.choice
-    used = drawn.used + found.used
+    policy_rows = np.flatnonzero(arm == POLICY)
+    remaining = [_reduced(limit, used) for limit, used in zip(limits, exploration.used, strict=True)]
+    allocation = allocate(worth[policy_rows], remaining, threads)
+    option[policy_rows] = allocation.choice
+    used = exploration.used + allocation.used
     fallback = np.zeros(len(arm), np.bool_)
     if rules.fallback != NONE:
-        may = allowed & (options.action == options.actions.index(rules.fallback)) & (arm == POLICY)[:, None]
-        fallback = _assign_fallback(worth, may, bounds_of(limits, worth.shape[1]), Assigned(option, used))
-    propensities[chosen, options.action[option[chosen]]] = 1
-    return Choices(options, arm, option, propensities, worth, tuple(limits), used, found, drawn, fallback)
+        may_have = (
+            allowed & (options.action == options.actions.index(rules.fallback)) & (arm == POLICY)[:, None]
+        )
+        fallback = _assign_fallback(
+            worth, may_have, bounds_of(limits, worth.shape[1]), Assigned(option, used)
+        )
+    propensities[policy_rows, options.action[option[policy_rows]]] = 1
+    return Choices(
+        options, arm, option, propensities, worth, tuple(limits), used, allocation, exploration, fallback
+    )
 
 
 def _remaining_after_sent(limit: Limit, options: Options, sent: Ints) -> Limit:
@@ -252,21 +265,21 @@ def _best_day_only(allowed: Bools, options: Options, hours: SendHours, rows: Int
     if options.day.max(initial=-1) < 0:
         return allowed
     best = {channel: hours.best_day(use)[rows] for channel, use in hours.uses.items()}
-    kept = allowed.copy()
+    restricted = allowed.copy()
     for option in range(1, len(options.action)):
         channel = options.channels[options.action[option]]
-        kept[:, option] &= best[channel] == options.day[option]
-    return kept
+        restricted[:, option] &= best[channel] == options.day[option]
+    return restricted
 
 
-def _assign_fallback(worth: Floats32, may: Bools, bounds: LimitMatrix, taken: Assigned) -> Bools:
+def _assign_fallback(worth: Floats32, allowed: Bools, bounds: LimitMatrix, taken: Assigned) -> Bools:
     """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
-    mark = np.zeros(len(worth), np.bool_)
-    for place in np.flatnonzero(may.any(axis=0)).tolist():
-        idle = np.flatnonzero((taken.choice == 0) & may[:, place])
-        order = np.argsort(-worth[idle, place], kind="stable")
-        tried = Assigned(np.full(len(idle), place), taken.used)
-        keep_within(bounds, order, tried)
-        taken.choice[idle] = tried.choice
-        mark[idle] = tried.choice > 0
-    return mark
+    got_fallback = np.zeros(len(worth), np.bool_)
+    for option in np.flatnonzero(allowed.any(axis=0)).tolist():
+        idle = np.flatnonzero((taken.choice == 0) & allowed[:, option])
+        order = np.argsort(-worth[idle, option], kind="stable")
+        attempt = Assigned(np.full(len(idle), option), taken.used)
+        keep_within(bounds, order, attempt)
+        taken.choice[idle] = attempt.choice
+        got_fallback[idle] = attempt.choice > 0
+    return got_fallback

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def open_tables(
-    connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime, often: bool = True
+    connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime, materialise: bool = True
 ) -> None:
     """Give the connection what was seen before the decision: `seen`, `attributes`, `merges`, `decided`, `contacted`.
 
     `seen` are interactions; `decided` the store's decisions and the workspace's rounds, each once, of today's
     customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id. Where these are not
-    asked `often` they are gathered anew each time, not kept: they take more room than all else of a customer.
+    asked `materialise` they are gathered anew each time, not kept: they take more room than all else of a customer.
     """
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
@@ -36,7 +36,7 @@ def open_tables(
         WHERE occurred_at {before} AND known_at {before}""")
     _create_decided(connection, store)
     connection.execute(f"""
-        CREATE TEMP {"TABLE" if often else "VIEW"} contacted AS
+        CREATE TEMP {"TABLE" if materialise else "VIEW"} contacted AS
         WITH sends AS NOT MATERIALIZED (
             SELECT customer_id, channel, occurred_at AS made_at,
                    COALESCE(thread_id, interaction_id) AS thread, decision_id
@@ -92,8 +92,8 @@ def period_begin(limit: ContactLimitConfig, decided_at: datetime, zone: str) -> 
     if limit.rolling_days is not None:
         return decided_at - timedelta(days=limit.rolling_days)
     local = decided_at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
-    back = {"day": 0, "week": local.weekday(), "month": local.day - 1}[str(limit.calendar)]
-    midnight = (local - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
+    days_back = {"day": 0, "week": local.weekday(), "month": local.day - 1}[str(limit.calendar)]
+    midnight = (local - timedelta(days=days_back)).replace(hour=0, minute=0, second=0, microsecond=0)
     # A contact at midnight itself is of the new period, and the period is open at its begin.
     return midnight.astimezone(UTC).replace(tzinfo=None) - timedelta(microseconds=1)
 
@@ -104,7 +104,7 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
     The pause begins when the last of them becomes a refusal, and ends `days` later.
     """
     now, answers = f"TIMESTAMP '{decided_at}'", _sql_list(pause.answers)
-    given = f"INTERVAL {pause.unanswered_days} DAY"
+    grace_period = f"INTERVAL {pause.unanswered_days} DAY"
     return _customer_ids(
         connection,
         f"""
@@ -122,11 +122,11 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
             LEFT JOIN answered AS one ON contacted.customer_id = one.customer_id AND contacted.thread = one.thread
             LEFT JOIN answered AS other
               ON contacted.customer_id = other.customer_id AND contacted.decision_id = other.thread
-            WHERE made_at + {given} <= {now} AND {_channel_condition(pause.channel)}
+            WHERE made_at + {grace_period} <= {now} AND {_channel_condition(pause.channel)}
         )
         SELECT customer_id FROM judged WHERE back <= {pause.after_refusals} GROUP BY customer_id
         HAVING COUNT(*) = {pause.after_refusals} AND NOT BOOL_OR(answered)
-           AND MAX(made_at) + {given} + INTERVAL {pause.days} DAY > {now}""",
+           AND MAX(made_at) + {grace_period} + INTERVAL {pause.days} DAY > {now}""",
     )
 
 

@@ -71,38 +71,43 @@ class PreparedRound:
 def prepare_round(
     store: Store,
     settings: DecideSettings,
-    one: RoundSpec,
-    learned: PolicyModel | None,
+    spec: RoundSpec,
+    policy: PolicyModel | None,
     customers: pa.Array | None,
 ) -> PreparedRound:
     """Return everything a round of these customers, by default of all, is decided on.
 
-    `learned` is the registered policy, None where the settings name a table of effects.
+    `policy` is the registered policy, None where the settings name a table of effects.
     """
     actions, engagement = settings.actions, settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
         with step("Looking at contacts and consents"):
             open_tables(
-                connection, store, one.decided_at, bool(engagement.contact_limits or engagement.pauses)
+                connection, store, spec.decided_at, bool(engagement.contact_limits or engagement.pauses)
             )
-            sent = sent_decisions(connection, one.round_id)
+            sent = sent_decisions(connection, spec.round_id)
             ids = _register_customers(connection, store, sent["customer_id"], customers)
         with step("Checking what may be done"):
-            table, origin = _load_effects(store, learned, settings, one)
+            table, origin = _load_effects(store, policy, settings, spec)
             effects = effects_matrix(table, ids, [NONE, *actions], origin)
             if customers is not None:
                 table = table.schema.empty_table()
             release()
-            known = CustomersAtDate(connection, ids, one.as_of, is_among(ids, open_complaints(connection)))
-            facts = read_facts(
-                known, store, settings.features, names_in_rules(engagement.rules, engagement.value)
+            customers_at_date = CustomersAtDate(
+                connection, ids, spec.as_of, is_among(ids, open_complaints(connection))
             )
-            hours = _best_hours(known, store, settings, one)
+            facts = read_facts(
+                customers_at_date,
+                store,
+                settings.features,
+                names_in_rules(engagement.rules, engagement.value),
+            )
+            hours = _best_hours(customers_at_date, store, settings, spec)
             refusals = check_actions(
-                connection, actions, engagement.eligibility, engagement.contacts, ids, facts, one.decided_at
+                connection, actions, engagement.eligibility, engagement.contacts, ids, facts, spec.decided_at
             )
             refuse_unknown(refusals, actions, effects, hours)
-            live = live_decisions(connection, ids, one)
+            live = live_decisions(connection, ids, spec)
     value = _value_of_effect(engagement.worth, facts, len(ids))
     factors = Factors.of(actions, engagement.factors, value, np.nan_to_num(effects))
     case = DecisionCase(ids, refusals.allowed, factors, hours, _count_sent(sent, actions))
@@ -110,30 +115,32 @@ def prepare_round(
 
 
 def _load_effects(
-    store: Store, learned: PolicyModel | None, settings: DecideSettings, one: RoundSpec
+    store: Store, policy: PolicyModel | None, settings: DecideSettings, spec: RoundSpec
 ) -> tuple[pa.Table, str]:
     """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
-    if learned is None:
+    if policy is None:
         path = Path(str(settings.effects_table))
         return read_effects(path), f"'{path}'"
-    if learned.observational:
+    if policy.observational:
         log.warning("The effects come from a log that was not randomised: what they say may be bias.")
-    return effects_table(store, learned, one.as_of, settings.engine), "The registered policy"
+    return effects_table(store, policy, spec.as_of, settings.engine), "The registered policy"
 
 
 def _register_customers(
     connection: "duckdb.DuckDBPyConnection",
     store: Store,
     sent: pa.ChunkedArray,
-    some: pa.Array | None,
+    subset: pa.Array | None,
 ) -> pa.Array:
     """Return the customers to decide for, by id; the connection gets them as `customers`."""
     connection.register("reached", pa.table({"customer_id": sent}))
-    connection.register("given", pa.table({"customer_id": some if some is not None else sent.slice(0, 0)}))
+    connection.register(
+        "given", pa.table({"customer_id": subset if subset is not None else sent.slice(0, 0)})
+    )
     path = str(store.paths.crosswalk).replace("'", "''")
     ids = connection.sql(f"""
         SELECT DISTINCT customer_id FROM read_parquet('{path}')
-        {"" if some is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)
+        {"" if subset is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)
         WHERE unlinked_at IS NULL ORDER BY customer_id""").to_arrow_table()
     for name in ("reached", "given"):
         connection.unregister(name)
@@ -141,30 +148,32 @@ def _register_customers(
     return ids["customer_id"].combine_chunks()
 
 
-def _best_hours(known: CustomersAtDate, store: Store, settings: DecideSettings, one: RoundSpec) -> SendHours:
-    send, n = settings.engagement.send, len(known.ids)
-    like = [read_attribute(known, name) for name in send.people_like]
-    asked = VisitRequest(known.ids, one.decided_at, send.time_zone)
-    clocks = read_visits(known.connection, store, asked, settings.engine.threads)
+def _best_hours(
+    customers: CustomersAtDate, store: Store, settings: DecideSettings, spec: RoundSpec
+) -> SendHours:
+    send, n = settings.engagement.send, len(customers.ids)
+    similar_by = [read_attribute(customers, name) for name in send.people_like]
+    request = VisitRequest(customers.ids, spec.decided_at, send.time_zone)
+    clocks = read_visits(customers.connection, store, request, settings.engine.threads)
     channels = list(dict.fromkeys(action.channel for action in settings.actions.values()))
-    return find_send_hours(clocks, segment_codes(like, n), channels, send, one.decided_at)
+    return find_send_hours(clocks, segment_codes(similar_by, n), channels, send, spec.decided_at)
 
 
 def _value_of_effect(worth: WorthRule, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
     """Return what a unit of effect is worth for each customer; where it is not known, nothing."""
-    found = evaluate(worth.value, facts.__getitem__, "value")
-    if found.labels is not None:
+    result = evaluate(worth.value, facts.__getitem__, "value")
+    if result.labels is not None:
         raise ConfigError(
             f"engagement.value={worth.value} gives a text; give a number, or an expression of numbers."
         )
-    known = np.where(np.asarray(False) if found.missing is None else found.missing, 0, found.values)
-    return np.broadcast_to(known, n_customers).astype(np.float64)
+    values = np.where(np.asarray(False) if result.missing is None else result.missing, 0, result.values)
+    return np.broadcast_to(values, n_customers).astype(np.float64)
 
 
 def _count_sent(sent: pa.Table, actions: Mapping[str, ActionConfig]) -> NDArray[np.int64]:
     """Return how often the round has sent each action already."""
-    told = sent["action_id"].to_pylist()
-    return np.array([told.count(action) for action in [NONE, *actions]], np.int64)
+    sent_actions = sent["action_id"].to_pylist()
+    return np.array([sent_actions.count(action) for action in [NONE, *actions]], np.int64)
 
 
 CUSTOMER_ID = "customer_id"
@@ -196,20 +205,20 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
     Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
     effects' rows, threads, memory and buckets change nothing.
     """
-    found = _draft_round(store, settings)
-    one, prepared, chosen = found.round, found.prepared, found.chosen
+    draft = _draft_round(store, settings)
+    spec, prepared, choices = draft.round, draft.prepared, draft.chosen
     keys = _customer_keys(store, settings.key)
     with step("Writing the round"):
-        decisions, why = found.tables()
-        files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
-        path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
+        decisions, why = draft.tables()
+        files = write_round(store, spec.round_id, pa.concat_tables([decisions, prepared.sent]), why)
+        path = Path(settings.out) if settings.out else store.rounds / f"{spec.round_id}.csv"
         listed = write_list(path, decisions, why, settings.key or CUSTOMER_ID, keys, store.currency)
     return RoundResult(
-        round=one,
+        round=spec,
         actions=settings.actions,
         engagement=settings.engagement,
         refusals=prepared.refusals,
-        chosen=chosen,
+        chosen=choices,
         kept=len(prepared.sent),
         listed=listed,
         files=(files[0], files[1], path),
@@ -226,9 +235,9 @@ def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iter
     whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
     decided on together: what is scarce goes to where it is worth the most among all of them.
     """
-    found = _draft_round(store, settings, customers)
-    for first in range(0, max(len(found.prepared.case.ids), 1), CUSTOMERS_PER_TABLE):
-        yield found.proposed(slice(first, first + CUSTOMERS_PER_TABLE))
+    draft = _draft_round(store, settings, customers)
+    for first in range(0, max(len(draft.prepared.case.ids), 1), CUSTOMERS_PER_TABLE):
+        yield draft.proposed(slice(first, first + CUSTOMERS_PER_TABLE))
 
 
 @dataclass(frozen=True)
@@ -241,49 +250,49 @@ class _RoundDraft:
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Return the decisions in the columns of the contract, and why they were taken with when to send."""
-        prepared, chosen, case = self.prepared, self.chosen, self.prepared.case
-        decisions = decisions_table(self.round, case, chosen, prepared.live)
-        why = why_table(case, chosen, prepared.refusals)
+        prepared, choices, case = self.prepared, self.chosen, self.prepared.case
+        decisions = decisions_table(self.round, case, choices, prepared.live)
+        why = why_table(case, choices, prepared.refusals)
         why = why.append_column("decision_id", decisions["decision_id"])
-        bounds = effect_intervals(prepared.effects, case.ids, chosen.action, chosen.options.actions)
+        bounds = effect_intervals(prepared.effects, case.ids, choices.action, choices.options.actions)
         for name, bound in bounds.items():
             why = why.append_column(name, bound)
-        for name, times in send_times(chosen, case).items():
+        for name, times in send_times(choices, case).items():
             why = why.append_column(name, times)
         return decisions, why
 
     def proposed(self, rows: slice) -> pa.Table:
         """Return what is proposed to customers who follow one another."""
-        case, chosen = self.prepared.case.part(rows), self.chosen.part(rows)
-        why = why_table(case, chosen, self.prepared.refusals.part(rows))
+        case, choices = self.prepared.case.part(rows), self.chosen.part(rows)
+        why = why_table(case, choices, self.prepared.refusals.part(rows))
         names = ("customer_id", "action_id", "effect", "runner_up", "margin", "worth")
         return pa.table(
             {
                 **{name: why[name] for name in names},
-                "channel": channels_of(chosen),
-                "send_at_local": send_times(chosen, case)["send_at_local"],
-                "arm": pa.array(ARMS).take(pa.array(chosen.arm)),
-                "assignment_probability": chosen.propensities[np.arange(len(case.ids)), chosen.action],
+                "channel": channels_of(choices),
+                "send_at_local": send_times(choices, case)["send_at_local"],
+                "arm": pa.array(ARMS).take(pa.array(choices.arm)),
+                "assignment_probability": choices.propensities[np.arange(len(case.ids)), choices.action],
             }
         )
 
 
 def _draft_round(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _RoundDraft:
     """Return the round decided for these customers, by default for all of the store's."""
-    place = tracking(settings.tracking, store.rounds.parent)
-    learned = None if settings.effects_table else find_model(place, NEXT_BEST_ACTION, PolicyModel)
-    origin = Path(settings.effects_table).name if settings.effects_table else _model_version(learned)
-    one = round_spec(store, settings, origin)
-    prepared = prepare_round(store, settings, one, None if learned is None else learned[0], customers)
+    registry = tracking(settings.tracking, store.rounds.parent)
+    registered = None if settings.effects_table else find_model(registry, NEXT_BEST_ACTION, PolicyModel)
+    origin = Path(settings.effects_table).name if settings.effects_table else _model_version(registered)
+    spec = round_spec(store, settings, origin)
+    prepared = prepare_round(store, settings, spec, None if registered is None else registered[0], customers)
     with step("Deciding"):
         chosen = choose(
-            prepared.case, settings.actions, settings.engagement, one.round_id, settings.engine.threads
+            prepared.case, settings.actions, settings.engagement, spec.round_id, settings.engine.threads
         )
-        return _RoundDraft(one, prepared, chosen)
+        return _RoundDraft(spec, prepared, chosen)
 
 
-def _model_version(learned: tuple[PolicyModel, Registered] | None) -> str:
-    return "" if learned is None else f"{learned[1].name} v{learned[1].version}"
+def _model_version(registered: tuple[PolicyModel, Registered] | None) -> str:
+    return "" if registered is None else f"{registered[1].name} v{registered[1].version}"
 
 
 def _customer_keys(store: Store, key: str | None) -> dict[str, str] | None:
@@ -292,5 +301,5 @@ def _customer_keys(store: Store, key: str | None) -> dict[str, str] | None:
         return None
     if key not in store.key_types():
         raise unknown("key", str(key), [CUSTOMER_ID, *store.key_types()])
-    known = store.read_crosswalk(str(key)).sort_by([("source_key", "descending")])
-    return dict(zip(known["customer_id"].to_pylist(), known["source_key"].to_pylist(), strict=True))
+    crosswalk = store.read_crosswalk(str(key)).sort_by([("source_key", "descending")])
+    return dict(zip(crosswalk["customer_id"].to_pylist(), crosswalk["source_key"].to_pylist(), strict=True))

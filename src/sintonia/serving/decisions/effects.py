@@ -33,17 +33,19 @@ def effects_matrix(
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():
         raise InputError(f"{origin} holds effects that are no numbers; leave out what is not known.")
-    known, cell = _matrix_cells(table, ids, actions)
-    if not len(known):
-        found = ", ".join(sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8])
-        raise InputError(
-            f"{origin} tells of no customer of the store and action of the policy; its actions are {found}."
+    rows_used, cell = _matrix_cells(table, ids, actions)
+    if not len(rows_used):
+        action_names = ", ".join(
+            sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8]
         )
-    found_effects = np.full(len(ids) * len(actions), np.nan, np.float32)
-    found_effects[cell] = effect[known]
-    if np.count_nonzero(~np.isnan(found_effects)) < len(cell):
+        raise InputError(
+            f"{origin} tells of no customer of the store and action of the policy; its actions are {action_names}."
+        )
+    effects = np.full(len(ids) * len(actions), np.nan, np.float32)
+    effects[cell] = effect[rows_used]
+    if np.count_nonzero(~np.isnan(effects)) < len(cell):
         raise InputError(f"{origin} has two effects for one customer and action; give one.")
-    matrix = found_effects.reshape(len(ids), len(actions))
+    matrix = effects.reshape(len(ids), len(actions))
     matrix[:, list(actions).index(NONE)] = 0
     return matrix
 
@@ -58,16 +60,16 @@ def effect_intervals(
     action
         The place among `actions` of what each customer gets.  # (n_customers,)
     """
-    known, cell = _matrix_cells(table, ids, actions)
-    asked = action[cell // len(actions)] == cell % len(actions)
-    rows, places = known[asked], cell[asked] // len(actions)
-    found = {}
+    rows_used, cell = _matrix_cells(table, ids, actions)
+    is_chosen = action[cell // len(actions)] == cell % len(actions)
+    rows, customer_index = rows_used[is_chosen], cell[is_chosen] // len(actions)
+    intervals = {}
     for name in INTERVAL_COLUMNS:
         bound = np.full(len(ids), np.nan)
         if name in table.column_names:
-            bound[places] = table[name].to_numpy()[rows]
-        found[name] = pa.array(bound, mask=~np.isfinite(bound))
-    return found
+            bound[customer_index] = table[name].to_numpy()[rows]
+        intervals[name] = pa.array(bound, mask=~np.isfinite(bound))
+    return intervals
 
 
 def _matrix_cells(
@@ -76,8 +78,8 @@ def _matrix_cells(
     """Return which rows are asked about, and where each belongs: customer's place x number of actions + action's."""
     customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
     action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
-    known = np.flatnonzero((customer >= 0) & (action >= 0))
-    return known, customer[known].astype(np.int64) * len(actions) + action[known]
+    rows_used = np.flatnonzero((customer >= 0) & (action >= 0))
+    return rows_used, customer[rows_used].astype(np.int64) * len(actions) + action[rows_used]
 
 
 def read_effects(path: Path) -> pa.Table:

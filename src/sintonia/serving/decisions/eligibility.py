@@ -106,8 +106,10 @@ class Refusals:
 
 def names_in_rules(rules: Mapping[str, RuleConfig], *others: str) -> list[str]:
     """Return what the rules, and other expressions, ask about."""
-    asked = [names(rule.where, "rule") for rule in rules.values()] + [names(text, "rule") for text in others]
-    return list(dict.fromkeys(name for some in asked for name in some))
+    names_by_rule = [names(rule.where, "rule") for rule in rules.values()] + [
+        names(text, "rule") for text in others
+    ]
+    return list(dict.fromkeys(name for names_of_rule in names_by_rule for name in names_of_rule))
 
 
 def condition_holds(where: str, facts: Mapping[str, Cells], n_customers: int) -> Bools:
@@ -116,13 +118,13 @@ def condition_holds(where: str, facts: Mapping[str, Cells], n_customers: int) ->
     Examples
     --------
     >>> age = Cells(np.array([20, 17, 0]), np.array([False, False, True]))
-    >>> holds("age >= 18", {"age": age}, 3).tolist()
+    >>> condition_holds("age >= 18", {"age": age}, 3).tolist()
     [True, False, False]
     """
-    found = evaluate(where, facts.__getitem__, "rule")
-    if found.labels is not None:
+    result = evaluate(where, facts.__getitem__, "rule")
+    if result.labels is not None:
         raise ConfigError(f"The rule {where!r} gives a text; write a condition, as {where} = '...'.")
-    return np.broadcast_to((found.values != 0) & or_not(found.missing), n_customers)
+    return np.broadcast_to((result.values != 0) & or_not(result.missing), n_customers)
 
 
 def refuse_by_rules(
@@ -136,10 +138,10 @@ def refuse_by_rules(
     for stage in stages:
         for name, rule in rules.items():
             if rule.stage == stage:
-                meant = np.array([not rule.actions or action in rule.actions for action in actions])
+                applies = np.array([not rule.actions or action in rule.actions for action in actions])
                 because = rule.because or f"only where {rule.where}"
                 fails = ~condition_holds(rule.where, facts, len(refusals.failed))
-                refusals.refuse(RefusalRule(name, stage, because), fails, meant)
+                refusals.refuse(RefusalRule(name, stage, because), fails, applies)
 
 
 def refuse_without_consent(
@@ -147,10 +149,12 @@ def refuse_without_consent(
 ) -> None:
     """Refuse actions that need it to those who did not consent to their channel; silence is no."""
     for channel, agreed in consenting.items():
-        meant = np.array([bool(one and one.needs_consent and one.channel == channel) for one in actions])
-        if meant.any():
-            said = f"no consent to {channel}"
-            refusals.refuse(RefusalRule(f"consent_{channel}", CONSENT, said), ~agreed, meant)
+        applies = np.array(
+            [bool(action and action.needs_consent and action.channel == channel) for action in actions]
+        )
+        if applies.any():
+            because = f"no consent to {channel}"
+            refusals.refuse(RefusalRule(f"consent_{channel}", CONSENT, because), ~agreed, applies)
 
 
 def check_actions(
@@ -165,23 +169,26 @@ def check_actions(
     """Return what consent, the rules and the contact policy refuse to whom; `connection` as `open_tables` leaves it."""
     names, actions = [NONE, *configured], [None, *configured.values()]
     refusals = Refusals.none(len(ids), len(names))
-    told = consents(connection, decided_at - timedelta(microseconds=1))
-    agreed = told.filter(told["allowed"])
+    consent_rows = consents(connection, decided_at - timedelta(microseconds=1))
+    agreed = consent_rows.filter(consent_rows["allowed"])
     channels = dict.fromkeys(action.channel for action in configured.values())
     by_channel = {name: agreed.filter(pc.equal(agreed["channel"], name))["customer_id"] for name in channels}
-    consenting = {name: is_among(ids, some.combine_chunks()) for name, some in by_channel.items()}
+    consenting = {
+        name: is_among(ids, customers_of_channel.combine_chunks())
+        for name, customers_of_channel in by_channel.items()
+    }
     refuse_without_consent(refusals, actions, consenting)
     refuse_by_rules(refusals, eligibility.rules, STAGES, names, facts)
     for name, limit in contacts.limits.items():
-        reached = is_among(ids, over_limit(connection, limit, decided_at, contacts.time_zone))
-        refusals.refuse(_contact_rule(name), reached, _actions_on_channel(actions, limit.channel))
+        is_at_limit = is_among(ids, over_limit(connection, limit, decided_at, contacts.time_zone))
+        refusals.refuse(_contact_rule(name), is_at_limit, _actions_on_channel(actions, limit.channel))
     for name, pause in contacts.pauses.items():
-        resting = is_among(ids, paused(connection, pause, decided_at))
-        refusals.refuse(_contact_rule(name), resting, _actions_on_channel(actions, pause.channel))
+        is_paused = is_among(ids, paused(connection, pause, decided_at))
+        refusals.refuse(_contact_rule(name), is_paused, _actions_on_channel(actions, pause.channel))
     if eligibility.complaint_stops_selling:
         sells = np.array([action is not None and action.selling for action in actions])
-        waiting = RefusalRule("open_complaint", POLICY, "a complaint is open")
-        refusals.refuse(waiting, np.asarray(facts[OPEN_COMPLAINT].values, np.bool_), sells)
+        complaint_rule = RefusalRule("open_complaint", POLICY, "a complaint is open")
+        refusals.refuse(complaint_rule, np.asarray(facts[OPEN_COMPLAINT].values, np.bool_), sells)
     return refusals
 
 
@@ -189,14 +196,16 @@ def refuse_unknown(
     refusals: Refusals, configured: Mapping[str, ActionConfig], effects: NDArray[np.float32], hours: SendHours
 ) -> None:
     """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
-    every = np.arange(effects.shape[1]) > 0
+    all_actions = np.arange(effects.shape[1]) > 0
     refusals.refuse(
-        RefusalRule("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), every
+        RefusalRule("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), all_actions
     )
-    places = [hours.uses[action.channel] for action in configured.values()]
-    never = [np.zeros(len(effects), np.bool_), *(~hours.reachable(place) for place in places)]
+    uses = [hours.uses[action.channel] for action in configured.values()]
+    has_no_hour = [np.zeros(len(effects), np.bool_), *(~hours.reachable(use) for use in uses)]
     refusals.refuse(
-        RefusalRule("no_hour", "timing", "no allowed hour comes in time"), np.column_stack(never), every
+        RefusalRule("no_hour", "timing", "no allowed hour comes in time"),
+        np.column_stack(has_no_hour),
+        all_actions,
     )
 
 

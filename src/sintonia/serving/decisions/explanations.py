@@ -35,29 +35,29 @@ class RunnerUp:
     margin: Floats
 
 
-def runner_up(chosen: Choices) -> RunnerUp:
+def runner_up(choices: Choices) -> RunnerUp:
     """Return what came next after each customer's choice, at the prices of what is scarce.
 
     A margin below nothing says that the better option was no longer to be had.
     """
-    n = len(chosen.option)
+    n = len(choices.option)
     option, margin = np.empty(n, np.int64), np.empty(n)
-    price = chosen.allocation.prices.of_option
+    price = choices.allocation.prices.of_option
     for first in range(0, n, CUSTOMERS_PER_BLOCK):
         rows = slice(first, first + CUSTOMERS_PER_BLOCK)
-        kept = chosen.worth[rows] - price
-        own = chosen.option[rows, np.newaxis]
-        won = np.take_along_axis(kept, own, axis=1)[:, 0]
-        np.put_along_axis(kept, own, -np.inf, axis=1)
+        net_worth = choices.worth[rows] - price
+        own = choices.option[rows, np.newaxis]
+        own_worth = np.take_along_axis(net_worth, own, axis=1)[:, 0]
+        np.put_along_axis(net_worth, own, -np.inf, axis=1)
         # Another day of the same action is no other action.
-        same = chosen.options.action[np.newaxis] == chosen.options.action[own]
-        kept[same] = -np.inf
-        option[rows] = kept.argmax(axis=1)
-        margin[rows] = won - kept.max(axis=1)
+        same_action = choices.options.action[np.newaxis] == choices.options.action[own]
+        net_worth[same_action] = -np.inf
+        option[rows] = net_worth.argmax(axis=1)
+        margin[rows] = own_worth - net_worth.max(axis=1)
     return RunnerUp(np.where(np.isfinite(margin), option, -1), np.where(np.isfinite(margin), margin, np.nan))
 
 
-def why_table(case: DecisionCase, chosen: Choices, refusals: Refusals) -> pa.Table:
+def why_table(case: DecisionCase, choices: Choices, refusals: Refusals) -> pa.Table:
     """Return a row a customer: the winner's factors, the runner-up, the margin, what would turn it, what was refused.
 
     Columns: customer_id; action_id; worth, value, effect, lever, cost of the action and price, what
@@ -65,18 +65,18 @@ def why_table(case: DecisionCase, chosen: Choices, refusals: Refusals) -> pa.Tab
     which would turn the decision; `passed`, the checks the action passed; `refused`, what was refused and by what.
     Where the arm is not the policy's, nothing was weighed: margin and what follows from it are null.
     """
-    action, rows = chosen.action, np.arange(len(chosen.option))
-    second = runner_up(chosen)
-    other = np.where(second.option >= 0, chosen.options.action[second.option], 0)
+    action, rows = choices.action, np.arange(len(choices.option))
+    next_best = runner_up(choices)
+    other = np.where(next_best.option >= 0, choices.options.action[next_best.option], 0)
     factors = case.factors
     gain = factors.value * factors.lever[other]
-    weighed = (chosen.arm == POLICY) & (second.option >= 0)
-    needed = np.where(
-        gain > 0, factors.effect[rows, other] + second.margin / np.where(gain > 0, gain, 1), np.nan
+    weighed = (choices.arm == POLICY) & (next_best.option >= 0)
+    effect_needed = np.where(
+        gain > 0, factors.effect[rows, other] + next_best.margin / np.where(gain > 0, gain, 1), np.nan
     )
-    price = chosen.allocation.prices.of_option[chosen.option]
-    names = pa.array(chosen.options.actions)
-    worth = np.take_along_axis(chosen.worth, chosen.option[:, np.newaxis], axis=1)[:, 0]
+    price = choices.allocation.prices.of_option[choices.option]
+    names = pa.array(choices.options.actions)
+    worth = np.take_along_axis(choices.worth, choices.option[:, np.newaxis], axis=1)[:, 0]
     return pa.table(
         {
             "customer_id": case.ids,
@@ -88,19 +88,21 @@ def why_table(case: DecisionCase, chosen: Choices, refusals: Refusals) -> pa.Tab
             "cost": factors.cost[action],
             "price": price,
             "runner_up": names.take(pa.array(other, mask=~weighed)),
-            "margin": pa.array(second.margin, mask=~weighed),
-            "runner_up_effect_needed": pa.array(needed, mask=~weighed | np.isnan(needed) | (other == 0)),
-            "runner_up_cheaper_by": pa.array(second.margin, mask=~weighed | (other == 0)),
-            "passed": _passed_checks(refusals, chosen).take(pa.array(action)),
-            "refused": refused_texts(refusals, chosen.options.actions),
+            "margin": pa.array(next_best.margin, mask=~weighed),
+            "runner_up_effect_needed": pa.array(
+                effect_needed, mask=~weighed | np.isnan(effect_needed) | (other == 0)
+            ),
+            "runner_up_cheaper_by": pa.array(next_best.margin, mask=~weighed | (other == 0)),
+            "passed": _passed_checks(refusals, choices).take(pa.array(action)),
+            "refused": refused_texts(refusals, choices.options.actions),
         }
     )
 
 
 def refused_texts(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
     """Return by customer which actions were refused, each with the checks it failed: 'call: no consent; mail: ...'."""
-    number = row_codes(refusals.failed.T)
-    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    codes = row_codes(refusals.failed.T)
+    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
     patterns = refusals.failed[first]
     texts = [
         "; ".join(
@@ -110,30 +112,30 @@ def refused_texts(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
         )
         for row in patterns
     ]
-    return pa.DictionaryArray.from_arrays(pa.array(place.astype(np.int32)), pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32)), pa.array(texts, pa.string()))
 
 
-def _passed_checks(refusals: Refusals, chosen: Choices) -> pa.Array:
+def _passed_checks(refusals: Refusals, choices: Choices) -> pa.Array:
     """Return by action the names of the checks it is put to."""
     applies = refusals.applies
-    named = [
+    names = [
         ", ".join(check.name for check, meant in zip(refusals.checks, applies, strict=True) if meant[action])
-        for action in range(len(chosen.options.actions))
+        for action in range(len(choices.options.actions))
     ]
-    return pa.array(named, pa.string())
+    return pa.array(names, pa.string())
 
 
 def reason_sentence(row: dict[str, object], currency: str) -> str:
     """Return a row of the table as a sentence, for the list; amounts are in the currency."""
     if row["margin"] is None:
         return "drawn by chance, to learn"
-    told = (
+    worth = (
         f"worth {row['worth']:.2f} {currency} = {row['value']:.2f} x {row['effect']:.4f} x {row['lever']:.2f}"
         f" - {row['cost']:.2f}"
     )
     if row["runner_up"] == NONE:
-        return f"{told}; doing nothing is {row['margin']:.2f} {currency} behind"
-    return f"{told}; {row['runner_up']} is {row['margin']:.2f} {currency} behind"
+        return f"{worth}; doing nothing is {row['margin']:.2f} {currency} behind"
+    return f"{worth}; {row['runner_up']} is {row['margin']:.2f} {currency} behind"
 
 
 DECISION_COLUMNS = ("arm", "channel", "decided_at", "sent_at")
@@ -155,22 +157,23 @@ def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[
     if name not in names:
         raise NotBuiltError(f"No round '{name}' was decided in '{store.rounds}'; {hint(str(name), names)}")
     merges = store.read_merges()
-    now = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
-    asked = {customer, now.get(customer, customer)}
+    merged_into = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
+    ids = {customer, merged_into.get(customer, customer)}
     rows, reasons = (
         pq.read_table(names[name]),
         pq.read_table(store.rounds / REASONS_FOLDER / f"{name}.parquet"),
     )
-    of = [
-        one.filter(pc.is_in(one["customer_id"], pc.cast(sorted(asked), "string"))) for one in (rows, reasons)
+    of_customer = [
+        table.filter(pc.is_in(table["customer_id"], pc.cast(sorted(ids), "string")))
+        for table in (rows, reasons)
     ]
-    if not of[0].num_rows:
+    if not of_customer[0].num_rows:
         raise InputError(
             f"Round '{name}' decided nothing on a customer '{customer}'; give an id of the store."
         )
-    (decided, *_), told = of[0].to_pylist(), of[1].to_pylist()
+    (decided, *_), reason_rows = of_customer[0].to_pylist(), of_customer[1].to_pylist()
     # Rounds decided before columns lost the suffix of their currency are read as well.
-    why = {key.removesuffix("_eur"): value for key, value in told[0].items()} if told else {}
+    why = {key.removesuffix("_eur"): value for key, value in reason_rows[0].items()} if reason_rows else {}
     return {
         **why,
         **{key: decided[key] for key in ("round_id", "customer_id", "action_id", *DECISION_COLUMNS)},
@@ -202,7 +205,7 @@ def explanation_lines(row: dict[str, Any], currency: str) -> list[str]:
         )
     if row.get("passed"):
         lines.append(f"  passed: {row['passed']}")
-    return lines + [f"  refused {one}" for one in (row.get("refused") or "").split("; ") if one]
+    return lines + [f"  refused {refusal}" for refusal in (row.get("refused") or "").split("; ") if refusal]
 
 
 def _effect_text(row: dict[str, Any]) -> str:
@@ -210,7 +213,7 @@ def _effect_text(row: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> _effect({"effect": 5.0, "effect_low": 3.25, "effect_high": 6.75})
+    >>> _effect_text({"effect": 5.0, "effect_low": 3.25, "effect_high": 6.75})
     '5.0000 [3.2500, 6.7500]'
     """
     if row.get("effect_low") is None:

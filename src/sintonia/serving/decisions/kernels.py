@@ -49,7 +49,9 @@ class BestHours(NamedTuple):
 
 
 @compiled()
-def best_hours(visits: Visits, lean: SegmentPrior, rows: Array, ahead: OpenHours, best: BestHours) -> None:
+def best_hours(
+    visits: Visits, prior: SegmentPrior, rows: Array, open_hours: OpenHours, best: BestHours
+) -> None:
     """Fill for these customers, by use and day, the hour with most of the customer's visits, and their share.
 
     A visit counts half at its hour and a quarter at those beside it. A day without an allowed hour keeps -1 and a
@@ -58,22 +60,22 @@ def best_hours(visits: Visits, lean: SegmentPrior, rows: Array, ahead: OpenHours
     rate = np.zeros(168)
     for at in range(len(rows)):
         row = rows[at]
-        total = max(lean.strength, 1e-12)
-        for one in range(168):
-            rate[one] = lean.strength * lean.profile[lean.segment[row], one]
+        total = max(prior.strength, 1e-12)
+        for slot in range(168):
+            rate[slot] = prior.strength * prior.profile[prior.segment[row], slot]
         for entry in range(visits.start[row], visits.start[row + 1]):
             count, hour = visits.weight[entry], visits.hour[entry]
             total += count
             rate[hour] += count / 2.0
             rate[(hour + 1) % 168] += count / 4.0
             rate[(hour + 167) % 168] += count / 4.0
-        for use in range(len(ahead.opens)):
-            for one in ahead.opens[use]:
-                if one < 0:
+        for use in range(len(open_hours.opens)):
+            for slot in open_hours.opens[use]:
+                if slot < 0:
                     break
-                day, visited = ahead.slot[one, 1], np.float32(rate[ahead.slot[one, 0]] / total)
+                day, visited = open_hours.slot[slot, 1], np.float32(rate[open_hours.slot[slot, 0]] / total)
                 if best.hour[row, use, day] < 0 or visited > best.share[row, use, day]:
-                    best.hour[row, use, day] = ahead.slot[one, 2]
+                    best.hour[row, use, day] = open_hours.slot[slot, 2]
                     best.share[row, use, day] = visited
 
 
@@ -112,7 +114,7 @@ def soft_demand(worth: Array, price: Array, temperature: float, demand: Array, p
     """
     n_options = len(price)
     share = np.zeros(n_options)
-    place = np.zeros(n_options, np.int64)
+    option_of = np.zeros(n_options, np.int64)
     total = 0.0
     for row in range(len(worth)):
         best = worth[row, 0] - price[0]
@@ -123,14 +125,14 @@ def soft_demand(worth: Array, price: Array, temperature: float, demand: Array, p
             behind = (best - (worth[row, option] - price[option])) / temperature
             if behind < NEGLIGIBLE:
                 share[count] = exp(-behind)
-                place[count] = option
+                option_of[count] = option
                 mass += share[count]
                 count += 1
         for one in range(count):
             share[one] /= mass
-            demand[place[one]] += share[one]
+            demand[option_of[one]] += share[one]
             for other in range(one + 1):
-                pairs[place[one], place[other]] += share[one] * share[other]
+                pairs[option_of[one], option_of[other]] += share[one] * share[other]
         total += best + temperature * log(mass)
     return total
 
@@ -173,7 +175,7 @@ def step_within(curvature: Array, gradient: Array, low: Array, high: Array, step
 
 
 @compiled()
-def draw_choices(worth: Array, price: Array, temperature: float, chance: Array, wanted: BestChoices) -> None:
+def draw_choices(worth: Array, price: Array, temperature: float, chance: Array, choices: BestChoices) -> None:
     """Fill each customer's option, drawn from its softmax by `chance` in [0, 1), and its lead over the next best.
 
     Customers who are not near a tie draw their best; those who are share themselves out as the prices ask.
@@ -185,20 +187,20 @@ def draw_choices(worth: Array, price: Array, temperature: float, chance: Array, 
             best = max(best, worth[row, option] - price[option])
         for option in range(n_options):
             mass += exp((worth[row, option] - price[option] - best) / temperature)
-        left, chosen = chance[row] * mass, 0
+        remaining, chosen = chance[row] * mass, 0
         for option in range(n_options):
-            part = exp((worth[row, option] - price[option] - best) / temperature)
-            if part > 0.0:
+            weight = exp((worth[row, option] - price[option] - best) / temperature)
+            if weight > 0.0:
                 chosen = option
-                left -= part
-                if left < 0.0:
+                remaining -= weight
+                if remaining < 0.0:
                     break
         other = -np.inf
         for option in range(n_options):
             if option != chosen:
                 other = max(other, worth[row, option] - price[option])
-        wanted.choice[row] = chosen
-        wanted.margin[row] = worth[row, chosen] - price[chosen] - other
+        choices.choice[row] = chosen
+        choices.margin[row] = worth[row, chosen] - price[chosen] - other
 
 
 @compiled()
@@ -237,28 +239,28 @@ def choose_within_limits(
     """
     for at in range(len(order)):
         row = order[at]
-        wanted = taken.choice[row]
-        if not _fits_maxima(bounds, taken.used, 0, wanted):
-            wanted, best = 0, worth[row, 0] - price[0]
+        option_taken = taken.choice[row]
+        if not _fits_maxima(bounds, taken.used, 0, option_taken):
+            option_taken, best = 0, worth[row, 0] - price[0]
             for option in range(1, len(price)):
-                kept = worth[row, option] - price[option]
-                if kept > best and _fits_maxima(bounds, taken.used, 0, option):
-                    wanted, best = option, kept
-        taken.choice[row] = wanted
-        _move_customer(bounds, taken.used, 0, wanted)
+                net_worth = worth[row, option] - price[option]
+                if net_worth > best and _fits_maxima(bounds, taken.used, 0, option):
+                    option_taken, best = option, net_worth
+        taken.choice[row] = option_taken
+        _move_customer(bounds, taken.used, 0, option_taken)
 
 
 @compiled()
-def cheapest_switch(worth: Array, choice: Array, wants: Array, option: Array, loss: Array) -> None:
+def cheapest_switch(worth: Array, choice: Array, adds: Array, option: Array, loss: Array) -> None:
     """Fill, for customers whose choice adds nothing to a limit, the option that does at the least loss (inf: none).
 
-    `wants` (n_options,) is what each option adds to the limit.
+    `adds` (n_options,) is what each option adds to the limit.
     """
     for row in range(len(worth)):
         option[row], loss[row] = 0, np.inf
-        if wants[choice[row]] <= 0.0:
-            for other in range(1, len(wants)):
-                if wants[other] > 0.0 and worth[row, other] > -np.inf:
+        if adds[choice[row]] <= 0.0:
+            for other in range(1, len(adds)):
+                if adds[other] > 0.0 and worth[row, other] > -np.inf:
                     gives = worth[row, choice[row]] - worth[row, other]
                     if gives < loss[row]:
                         option[row], loss[row] = other, gives

@@ -62,8 +62,8 @@ def round_spec(store: Store, settings: DecideSettings, origin: str) -> RoundSpec
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ConfigError(f"round='{name}' cannot name a file; use letters, digits, - and _.")
     configured = {name: asdict(action) for name, action in settings.actions.items()}
-    written = json.dumps([asdict(settings.engagement), configured, origin], sort_keys=True)
-    version = f"{settings.engagement.name}-{sha256(written.encode()).hexdigest()[:8]}"
+    document = json.dumps([asdict(settings.engagement), configured, origin], sort_keys=True)
+    version = f"{settings.engagement.name}-{sha256(document.encode()).hexdigest()[:8]}"
     return RoundSpec(name, decided_at, as_of, version, settings.engagement.reward_days)
 
 
@@ -78,61 +78,61 @@ def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
     )
 
 
-def decisions_table(one: RoundSpec, case: DecisionCase, chosen: Choices, live: pa.Array) -> pa.Table:
+def decisions_table(spec: RoundSpec, case: DecisionCase, choices: Choices, live: pa.Array) -> pa.Table:
     """Return the decisions of a round, a row a customer, with the columns of the contract; nothing is sent yet."""
-    names, n = pa.array(chosen.options.actions), len(case.ids)
+    names, n = pa.array(choices.options.actions), len(case.ids)
     rows, action = np.nonzero(case.allowed)
     ends = pa.array(np.r_[0, np.bincount(rows, minlength=n).cumsum()].astype(np.int32))
-    cents = np.round(chosen.options.cost_cents).astype(np.int64)
+    cents = np.round(choices.options.cost_cents).astype(np.int64)
     columns: dict[str, Any] = {
-        "decision_id": decision_ids(one.round_id, case.ids),
-        "round_id": _repeat(one.round_id, n),
+        "decision_id": decision_ids(spec.round_id, case.ids),
+        "round_id": _repeat(spec.round_id, n),
         "customer_id": case.ids,
         "unit": pa.nulls(n, pa.string()),
-        "decided_at": _repeat(one.decided_at, n),
-        "as_of": _repeat(one.as_of, n),
-        "policy_version": _repeat(one.policy_version, n),
+        "decided_at": _repeat(spec.decided_at, n),
+        "as_of": _repeat(spec.as_of, n),
+        "policy_version": _repeat(spec.policy_version, n),
         "eligible_actions": pa.ListArray.from_arrays(ends, names.take(pa.array(action))),
-        "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(chosen.propensities[rows, action])),
-        "action_id": names.take(pa.array(chosen.action)),
-        "channel": channels_of(chosen),
-        "arm": pa.array(ARMS).take(pa.array(chosen.arm)),
-        "cost": pa.array(cents[chosen.action]),
+        "logging_propensities": pa.ListArray.from_arrays(ends, pa.array(choices.propensities[rows, action])),
+        "action_id": names.take(pa.array(choices.action)),
+        "channel": channels_of(choices),
+        "arm": pa.array(ARMS).take(pa.array(choices.arm)),
+        "cost": pa.array(cents[choices.action]),
         "sent_at": pa.nulls(n, pa.timestamp("us")),
         "live_decision_ids": live,
-        "reward_until": _repeat(one.decided_at + timedelta(days=one.reward_days), n),
+        "reward_until": _repeat(spec.decided_at + timedelta(days=spec.reward_days), n),
     }
     return pa.table(columns).select(DECISIONS.names).cast(DECISIONS.arrow())
 
 
-def channels_of(chosen: Choices) -> pa.Array:
+def channels_of(choices: Choices) -> pa.Array:
     """Return by customer the channel of its action, null where nothing is done."""
-    channels = pa.array([channel or None for channel in chosen.options.channels], pa.string())
-    return channels.take(pa.array(chosen.action))
+    channels = pa.array([channel or None for channel in choices.options.channels], pa.string())
+    return channels.take(pa.array(choices.action))
 
 
 def _repeat(value: object, n: int) -> pa.Array:
     return pa.array([value]).take(pa.array(np.zeros(n, np.int32)))
 
 
-def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, one: RoundSpec) -> pa.Array:
+def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, spec: RoundSpec) -> pa.Array:
     """Return by customer the decisions that were sent and whose outcome still counts; an empty list for none."""
-    now = f"TIMESTAMP '{one.decided_at}'"
-    found = connection.sql(f"""
+    now = f"TIMESTAMP '{spec.decided_at}'"
+    live = connection.sql(f"""
         SELECT customer_id, LIST(decision_id ORDER BY decision_id) AS live FROM decided
         WHERE sent_at < {now} AND reward_until > {now} GROUP BY customer_id""").to_arrow_table()
-    lists = pa.chunked_array([*found["live"].chunks, pa.array([[]], pa.list_(pa.string()))]).combine_chunks()
-    place = pc.index_in(ids, found["customer_id"].combine_chunks())
-    return lists.take(pc.fill_null(place, len(lists) - 1))
+    lists = pa.chunked_array([*live["live"].chunks, pa.array([[]], pa.list_(pa.string()))]).combine_chunks()
+    index = pc.index_in(ids, live["customer_id"].combine_chunks())
+    return lists.take(pc.fill_null(index, len(lists) - 1))
 
 
-def send_times(chosen: Choices, case: DecisionCase) -> dict[str, pa.Array]:
+def send_times(choices: Choices, case: DecisionCase) -> dict[str, pa.Array]:
     """Return by customer when to send, `send_at` in UTC and `send_at_local` by its own clock; null where nothing is."""
-    rows = np.flatnonzero(chosen.option)
-    use_of = np.array([case.hours.uses[name] if name else -1 for name in chosen.options.channels])
-    use, day = use_of[chosen.action[rows]], chosen.options.day[chosen.option[rows]]
+    rows = np.flatnonzero(choices.option)
+    use_of = np.array([case.hours.uses[name] if name else -1 for name in choices.options.channels])
+    use, day = use_of[choices.action[rows]], choices.options.day[choices.option[rows]]
     best = case.hours.share[rows, use].argmax(axis=1)
-    utc, local = (np.full(len(chosen.option), np.datetime64("NaT", "us")) for _ in range(2))
+    utc, local = (np.full(len(choices.option), np.datetime64("NaT", "us")) for _ in range(2))
     utc[rows], local[rows] = case.hours.send_at(rows, use, np.where(day < 0, best, day))
     return {"send_at": pa.array(utc), "send_at_local": pa.array(local)}
 
@@ -140,14 +140,14 @@ def send_times(chosen: Choices, case: DecisionCase) -> dict[str, pa.Array]:
 def sent_decisions(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Table:
     """Return the round's decisions that have reached their customers, with when they did: these stay as they are."""
     names = ", ".join(DECISIONS.names)
-    found = connection.sql(f"""
+    rows = connection.sql(f"""
         SELECT {names} FROM (
             SELECT decided.* REPLACE (COALESCE(sent_at, made_at) AS sent_at) FROM decided
             JOIN (SELECT decision_id, MIN(made_at) AS made_at FROM contacted WHERE decision_id IS NOT NULL GROUP BY 1)
             USING (decision_id)
             WHERE round_id = '{round_id}')
         ORDER BY {", ".join(DECISIONS.order)}""")
-    return found.to_arrow_table().cast(DECISIONS.arrow())
+    return rows.to_arrow_table().cast(DECISIONS.arrow())
 
 
 def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table) -> list[Path]:
@@ -159,9 +159,9 @@ def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table)
     }
     for path, table in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        pq.write_table(table, part, compression="zstd")
-        part.replace(path)
+        partial = path.with_name(f".{path.name}.part")
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
     return list(files)
 
 
@@ -179,25 +179,25 @@ def write_list(
     of identifier whose `keys` are given by customer; who has none is left out, and not counted.
     """
     rows = pc.indices_nonzero(pc.not_equal(decisions["action_id"], NONE))
-    done, told = decisions.take(rows), why.take(rows)
-    named = done["customer_id"].to_pylist()
+    acted, reasons = decisions.take(rows), why.take(rows)
+    keys_listed = acted["customer_id"].to_pylist()
     if keys is not None:
-        named = [keys.get(customer) for customer in named]
-    sentences = [reason_sentence(row, currency) for row in told.to_pylist()]
+        keys_listed = [keys.get(customer) for customer in keys_listed]
+    sentences = [reason_sentence(row, currency) for row in reasons.to_pylist()]
     table = pa.table(
         {
-            key: pa.array(named, pa.string()),
-            "action_id": done["action_id"],
-            "channel": done["channel"],
-            "send_at_local": pc.strftime(told["send_at_local"], format="%Y-%m-%d %H:%M"),
-            "send_at_utc": pc.strftime(told["send_at"], format="%Y-%m-%dT%H:%MZ"),
-            "decision_id": done["decision_id"],
+            key: pa.array(keys_listed, pa.string()),
+            "action_id": acted["action_id"],
+            "channel": acted["channel"],
+            "send_at_local": pc.strftime(reasons["send_at_local"], format="%Y-%m-%d %H:%M"),
+            "send_at_utc": pc.strftime(reasons["send_at"], format="%Y-%m-%dT%H:%MZ"),
+            "decision_id": acted["decision_id"],
             "why": sentences,
         }
     )
     table = table.filter(table[key].is_valid())
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    pyarrow.csv.write_csv(table, part)
-    part.replace(path)
+    partial = path.with_name(f".{path.name}.part")
+    pyarrow.csv.write_csv(table, partial)
+    partial.replace(path)
     return int(table.num_rows)

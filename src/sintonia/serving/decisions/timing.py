@@ -71,53 +71,59 @@ class VisitRequest:
 
 
 def read_visits(
-    connection: "duckdb.DuckDBPyConnection", store: Store, asked: VisitRequest, threads: int = 1
+    connection: "duckdb.DuckDBPyConnection", store: Store, request: VisitRequest, threads: int = 1
 ) -> CustomerVisits:
     """Return the visits of the customers; the connection knows `merges`, who became part of another.
 
     A visit is a thread the customer began; what the brand sent is none. Rows without an offset have no local time.
     """
-    buckets, whose = store.buckets, _bucket_numbers(connection, asked.ids, len(store.buckets))
-    order = np.argsort(whose, kind="stable")
-    ends = np.searchsorted(whose[order], np.arange(len(buckets) + 1))
+    buckets, bucket_of_customer = store.buckets, _bucket_numbers(connection, request.ids, len(store.buckets))
+    order = np.argsort(bucket_of_customer, kind="stable")
+    ends = np.searchsorted(bucket_of_customer[order], np.arange(len(buckets) + 1))
 
-    def one(at: int) -> "tuple[VisitBlock, Times, Ints]":
-        return _read_block(store, buckets[at], order[ends[at] : ends[at + 1]], asked)
+    def read_bucket(at: int) -> "tuple[VisitBlock, Times, Ints]":
+        return _read_block(store, buckets[at], order[ends[at] : ends[at + 1]], request)
 
-    last = np.full(len(asked.ids), np.datetime64("NaT", "us"))
-    offset = np.zeros(len(asked.ids), np.int64)
-    nowhere = order[: ends[0]]
-    parts = [VisitBlock(nowhere, Visits(np.zeros(len(nowhere) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2))]
+    last = np.full(len(request.ids), np.datetime64("NaT", "us"))
+    offset = np.zeros(len(request.ids), np.int64)
+    without_bucket = order[: ends[0]]
+    parts = [
+        VisitBlock(
+            without_bucket, Visits(np.zeros(len(without_bucket) + 1, np.int64), *(np.zeros(0, np.uint8),) * 2)
+        )
+    ]
     with ThreadPoolExecutor(threads) as pool:
-        for part, when, minutes in pool.map(one, np.flatnonzero(np.diff(ends)).tolist()):
+        for part, when, minutes in pool.map(read_bucket, np.flatnonzero(np.diff(ends)).tolist()):
             last[part.rows], offset[part.rows] = when, minutes
             parts.append(part)
-    return CustomerVisits(parts, _clock_offsets(connection, last, offset, asked.zone))
+    return CustomerVisits(parts, _clock_offsets(connection, last, offset, request.zone))
 
 
 def _bucket_numbers(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int) -> Ints:
     """Return each customer's bucket; -1 for one that has become part of another, whose visits are that other's."""
     connection.register("asked", pa.table({"person_id": ids}))
-    told = connection.sql(f"SELECT {BUCKET.format(buckets=count)} AS bucket FROM asked").to_arrow_table()
-    gone = connection.sql("SELECT customer_id FROM merges").to_arrow_table()["customer_id"]
+    numbers = connection.sql(f"SELECT {BUCKET.format(buckets=count)} AS bucket FROM asked").to_arrow_table()
+    merged_ids = connection.sql("SELECT customer_id FROM merges").to_arrow_table()["customer_id"]
     connection.unregister("asked")
-    merged = pc.is_in(ids, gone.cast(ids.type).combine_chunks()).to_numpy(zero_copy_only=False)
-    return np.where(merged, -1, told["bucket"].to_numpy()).astype(np.int64)
+    merged = pc.is_in(ids, merged_ids.cast(ids.type).combine_chunks()).to_numpy(zero_copy_only=False)
+    return np.where(merged, -1, numbers["bucket"].to_numpy()).astype(np.int64)
 
 
-def _read_block(store: Store, path: Path, rows: Ints, asked: VisitRequest) -> tuple[VisitBlock, Times, Ints]:
+def _read_block(
+    store: Store, path: Path, rows: Ints, request: VisitRequest
+) -> tuple[VisitBlock, Times, Ints]:
     """Return the visits in a bucket of the customers in these places, when each came last, and its offset then."""
-    mine = asked.ids.take(pa.array(rows))
-    table = store.read_customers(path, mine.to_pylist(), VISIT_COLUMNS)
-    before = pa.scalar(asked.decided_at, pa.timestamp("us"))
-    came = pc.and_(pc.less(table["occurred_at"], before), pc.less(table["known_at"], before))
-    came = pc.and_(came, pc.and_(table["opens_thread"], pc.is_valid(table["utc_offset_minutes"])))
-    came = pc.and_(came, pc.not_equal(table["kind"], "send")).fill_null(False).to_numpy()
+    ids_in_bucket = request.ids.take(pa.array(rows))
+    table = store.read_customers(path, ids_in_bucket.to_pylist(), VISIT_COLUMNS)
+    before = pa.scalar(request.decided_at, pa.timestamp("us"))
+    is_visit = pc.and_(pc.less(table["occurred_at"], before), pc.less(table["known_at"], before))
+    is_visit = pc.and_(is_visit, pc.and_(table["opens_thread"], pc.is_valid(table["utc_offset_minutes"])))
+    is_visit = pc.and_(is_visit, pc.not_equal(table["kind"], "send")).fill_null(False).to_numpy()
     ids = table["customer_id"].combine_chunks()
-    place = pc.index_in(ids.dictionary, mine).to_numpy(zero_copy_only=False)
-    who = place[ids.indices.to_numpy()[came]].astype(np.int64)
-    at = table["occurred_at"].to_numpy()[came].astype("M8[us]")
-    minutes = table["utc_offset_minutes"].fill_null(0).to_numpy()[came].astype(np.int64)
+    index = pc.index_in(ids.dictionary, ids_in_bucket).to_numpy(zero_copy_only=False)
+    who = index[ids.indices.to_numpy()[is_visit]].astype(np.int64)
+    at = table["occurred_at"].to_numpy()[is_visit].astype("M8[us]")
+    minutes = table["utc_offset_minutes"].fill_null(0).to_numpy()[is_visit].astype(np.int64)
     return VisitBlock(rows, _weekly_visits(who, at, minutes, len(rows))), *_last_visits(
         who, at, minutes, len(rows)
     )
@@ -198,12 +204,12 @@ class SendHours:
         today = (np.datetime64(base, "us") + ahead).astype("M8[D]").astype("M8[us]")
         hours = 24 * day + self.hour[rows, use, day].astype(np.int64)
         brand = today + hours.astype("m8[h]") - ahead
-        moments, place = np.unique(brand, return_inverse=True)
+        moments, index = np.unique(brand, return_inverse=True)
         utc = [
             moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
             for moment in moments.astype(object)
         ]
-        return np.array(utc, "M8[us]")[place], brand + ahead
+        return np.array(utc, "M8[us]")[index], brand + ahead
 
 
 def segment_codes(attributes: Sequence[Cells], n_customers: int) -> Ints:
@@ -217,12 +223,12 @@ def find_send_hours(
     clocks: CustomerVisits, segment: Ints, channels: Sequence[str], send: SendConfig, decided_at: datetime
 ) -> SendHours:
     """Return the best hours of every customer on every channel and day."""
-    when = [_hours_of_use(send.hours.get(channel, HoursConfig())) for channel in channels]
-    uses = {hours: place for place, hours in enumerate(dict.fromkeys(when))}
+    hours_of_channel = [_hours_of_use(send.hours.get(channel, HoursConfig())) for channel in channels]
+    uses = {hours: index for index, hours in enumerate(dict.fromkeys(hours_of_channel))}
     shape = (len(clocks.relative), len(uses), send.within_days)
     best = BestHours(np.full(shape, -1, np.int8), np.zeros(shape, np.float32))
     profile = _segment_profiles(clocks, segment, send.like_visits)
-    ahead = {
+    open_hours = {
         relative: _open_hours(
             _hours_ahead(decided_at, send.time_zone, int(relative), send.within_days), list(uses)
         )
@@ -233,22 +239,26 @@ def find_send_hours(
             part,
             SegmentPrior(profile, segment[part.rows], send.like_visits),
             clocks.relative[part.rows],
-            ahead,
+            open_hours,
             best,
         )
-    own = {channel: uses[hours] for channel, hours in zip(channels, when, strict=True)}
-    return SendHours(own, best.hour, best.share, clocks.relative, decided_at, send.time_zone)
+    use_of_channel = {channel: uses[hours] for channel, hours in zip(channels, hours_of_channel, strict=True)}
+    return SendHours(use_of_channel, best.hour, best.share, clocks.relative, decided_at, send.time_zone)
 
 
 def _fill_best_hours(
-    part: VisitBlock, lean: SegmentPrior, relative: Ints, ahead: Mapping[int, OpenHours], best: BestHours
+    part: VisitBlock,
+    prior: SegmentPrior,
+    relative: Ints,
+    open_hours: Mapping[int, OpenHours],
+    best: BestHours,
 ) -> None:
     """Fill the best hours of a part's customers."""
     visits = part.wide()
-    mine = BestHours(best.hour[part.rows], best.share[part.rows])
-    for one in np.unique(relative):
-        best_hours(visits, lean, np.flatnonzero(relative == one), ahead[one], mine)
-    best.hour[part.rows], best.share[part.rows] = mine
+    best_of_block = BestHours(best.hour[part.rows], best.share[part.rows])
+    for offset in np.unique(relative):
+        best_hours(visits, prior, np.flatnonzero(relative == offset), open_hours[offset], best_of_block)
+    best.hour[part.rows], best.share[part.rows] = best_of_block
 
 
 def _segment_profiles(clocks: CustomerVisits, segment: Ints, strength: float) -> Floats:
@@ -260,8 +270,8 @@ def _segment_profiles(clocks: CustomerVisits, segment: Ints, strength: float) ->
         np.add.at(counts, (segment[row], visits.hour), visits.weight)
     counts = counts / 2 + np.roll(counts, 1, axis=1) / 4 + np.roll(counts, -1, axis=1) / 4
     brand = counts.sum(axis=0) + MIN_RATE
-    leant = counts + max(strength, MIN_RATE) * brand / brand.sum()
-    profiles: Floats = leant / leant.sum(axis=1, keepdims=True)
+    shrunk = counts + max(strength, MIN_RATE) * brand / brand.sum()
+    profiles: Floats = shrunk / shrunk.sum(axis=1, keepdims=True)
     return profiles
 
 
@@ -282,10 +292,10 @@ def _hours_of_use(hours: HoursConfig) -> HoursOfUse:
 def _open_hours(slot: Ints, uses: Sequence[HoursOfUse]) -> OpenHours:
     """Return the hours to come, and for each use the places of those that it allows."""
     opens = np.full((len(uses), len(slot) + 1), -1)
-    for place, (begin, end, weekdays) in enumerate(uses):
+    for index, (begin, end, weekdays) in enumerate(uses):
         inside = (slot[:, 2] >= begin) & (slot[:, 2] < end)
-        some = np.flatnonzero(inside & np.isin(slot[:, 0] // 24, weekdays))
-        opens[place, : len(some)] = some
+        allowed = np.flatnonzero(inside & np.isin(slot[:, 0] // 24, weekdays))
+        opens[index, : len(allowed)] = allowed
     return OpenHours(slot, opens)
 
 

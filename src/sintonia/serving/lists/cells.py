@@ -62,7 +62,7 @@ def escape_formula(text: str) -> str:
 
     Examples
     --------
-    >>> [tamed(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
+    >>> [escape_formula(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
     ["'=1+1", "'@sum", '-12,50', '+39 333 1234567', "'-2+cmd|' /C calc'!A0", 'Ann']
     """
     if not text.startswith(FORMULA_STARTS) or _NUMBER.fullmatch(text):

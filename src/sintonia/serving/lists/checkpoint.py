@@ -52,15 +52,15 @@ class Checkpoint:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def open_checkpoint(workspace: Path, told: object) -> Checkpoint:
+def open_checkpoint(workspace: Path, identity: object) -> Checkpoint:
     """Return the folder of a run that is told by these values, made when there is none; old ones of others go."""
-    name = hashlib.sha256(repr(told).encode()).hexdigest()[:20]
+    name = hashlib.sha256(repr(identity).encode()).hexdigest()[:20]
     limit = time.time() - KEPT_FOR_DAYS * 86_400
     paths = WorkspacePaths(workspace)
     folder = paths.checkpoint(name)
-    for other in paths.checkpoints():
-        if other != folder and other.stat().st_mtime < limit:
-            shutil.rmtree(other, ignore_errors=True)
+    for folder_of_other_run in paths.checkpoints():
+        if folder_of_other_run != folder and folder_of_other_run.stat().st_mtime < limit:
+            shutil.rmtree(folder_of_other_run, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return Checkpoint(folder)
 
@@ -80,11 +80,11 @@ def temporary_folder(workspace: Path) -> Iterator[Path]:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield where to write a file that appears under its name when the block ends well, whole and on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".{path.name}.part")
     try:
-        yield part
-        with part.open("rb+") as file:
+        yield partial
+        with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        partial.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

@@ -84,9 +84,9 @@ class ChunkScorer:
         return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
 
 
-def score_chunks(scoring: ChunkScorer, spool: Checkpoint) -> list[str]:
+def score_chunks(scoring: ChunkScorer, checkpoint: Checkpoint) -> list[str]:
     """Return the names of the spool's files of scores, one a chunk, when all of them are there."""
-    with pq.ParquetFile(spool.path(CUSTOMERS_FILE)) as file:
+    with pq.ParquetFile(checkpoint.path(CUSTOMERS_FILE)) as file:
         sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
     names = [f"scores-{at:05d}.parquet" for at in range(len(sizes))]
     with (
@@ -94,15 +94,15 @@ def score_chunks(scoring: ChunkScorer, spool: Checkpoint) -> list[str]:
         ThreadPoolExecutor(scoring.settings.engine.threads) as pool,
     ):
 
-        def one(at: int) -> None:
-            if not spool.path(names[at]).is_file():
-                with pq.ParquetFile(spool.path(CUSTOMERS_FILE)) as file:
+        def score_one(at: int) -> None:
+            if not checkpoint.path(names[at]).is_file():
+                with pq.ParquetFile(checkpoint.path(CUSTOMERS_FILE)) as file:
                     chunk = file.read_row_group(at)
-                with spool.writing(names[at]) as part:
+                with checkpoint.writing(names[at]) as part:
                     pq.write_table(score_chunk(scoring, chunk), part, compression="zstd")
             count(sizes[at], "")
 
-        for _ in pool.map(one, range(len(sizes))):
+        for _ in pool.map(score_one, range(len(sizes))):
             pass
     return names
 
@@ -112,48 +112,54 @@ def score_chunk(scoring: ChunkScorer, chunk: pa.Table) -> pa.Table:
     `<task>__outcome`, and where it has them `__median`, `__category` and `__reason_1` to k; null where not eligible.
     """
     ids = chunk["customer_id"].to_pylist()
-    held = hold(scoring.store, ids, scoring.shared, scoring.columns)
+    in_memory = hold(scoring.store, ids, scoring.shared, scoring.columns)
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
-    counted: dict[str, list[list[int]]] = {}
+    bin_counts: dict[str, list[list[int]]] = {}
     for one in scoring.models:
-        rows = assemble(held, [one.as_of], one.model.catalogue, one.model.task)
+        rows = assemble(in_memory, [one.as_of], one.model.catalogue, one.model.task)
         scores = outcomes_of(one.model, rows, scoring.listed)
         columns |= _task_columns(scoring.speakers[one.task], scores, ids)
         if scores.tally is not None:
-            counted[one.task] = [counts.tolist() for counts in scores.tally.columns]
-    return pa.table(columns).replace_schema_metadata({BIN_COUNTS_KEY: json.dumps(counted)})
+            bin_counts[one.task] = [counts.tolist() for counts in scores.tally.columns]
+    return pa.table(columns).replace_schema_metadata({BIN_COUNTS_KEY: json.dumps(bin_counts)})
 
 
 def _task_columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
     """Return a task's columns by customer of the chunk, null for those who were not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
-    place = pa.array([order.get(customer) for customer in ids], pa.int64())
-    found = {OUTCOME: pa.array(scores.outcome, pa.float64())}
+    index = pa.array([order.get(customer) for customer in ids], pa.int64())
+    columns = {OUTCOME: pa.array(scores.outcome, pa.float64())}
     if scores.median_cents is not None:
-        found[MEDIAN] = pa.array(scores.median_cents, pa.float64())
+        columns[MEDIAN] = pa.array(scores.median_cents, pa.float64())
     if scores.category is not None:
-        found[CATEGORY] = pa.array(scores.category, pa.string())
-    told = speaker.tell(scores.rows.values, scores.category)
-    found |= {
-        f"{REASON}_{at}": pa.array(column, pa.string()) for at, column in enumerate(told.sentences, start=1)
+        columns[CATEGORY] = pa.array(scores.category, pa.string())
+    reasons = speaker.tell(scores.rows.values, scores.category)
+    columns |= {
+        f"{REASON}_{at}": pa.array(column, pa.string())
+        for at, column in enumerate(reasons.sentences, start=1)
     }
-    return {f"{scores.model.task.name}__{name}": values.take(place) for name, values in found.items()}
+    return {f"{scores.model.task.name}__{name}": values.take(index) for name, values in columns.items()}
 
 
-def read_bin_counts(spool: Checkpoint, names: Sequence[str], task: str) -> list[BinCounts]:
+def read_bin_counts(checkpoint: Checkpoint, names: Sequence[str], task: str) -> list[BinCounts]:
     """Return where the customers of each chunk lie among those a task's model learned from; none if it does not say."""
-    found = (json.loads(pq.read_schema(spool.path(name)).metadata[BIN_COUNTS_KEY.encode()]) for name in names)
-    return [BinCounts(tuple(np.array(one) for one in counted[task])) for counted in found if task in counted]
+    by_file = (
+        json.loads(pq.read_schema(checkpoint.path(name)).metadata[BIN_COUNTS_KEY.encode()]) for name in names
+    )
+    return [
+        BinCounts(tuple(np.array(one) for one in counted[task])) for counted in by_file if task in counted
+    ]
 
 
-def percentile_starts(spool: Checkpoint, names: Sequence[str], task: str) -> tuple[Floats, int]:
+def percentile_starts(checkpoint: Checkpoint, names: Sequence[str], task: str) -> tuple[Floats, int]:
     """Return the lowest outcome of each percentile, 1 to 100, among all customers scored, and how many these are.
 
     Percentiles rise with outcomes, so that a hundred numbers tell everybody's.
     """
     column = f"{task}__{OUTCOME}"
     parts = [
-        pq.read_table(spool.path(name), columns=[column])[column].drop_null().to_numpy() for name in names
+        pq.read_table(checkpoint.path(name), columns=[column])[column].drop_null().to_numpy()
+        for name in names
     ]
     outcome = np.concatenate([np.empty(0), *parts])
     if not len(outcome):
@@ -174,36 +180,38 @@ ProposeActions = Callable[[pa.Array], Iterable[pa.Table]]
 """From customers to what would be done for each of them, by id, some customers after others."""
 
 
-def write_actions(act: ProposeActions, spool: Checkpoint, language: str, currency: str) -> None:
+def write_actions(propose: ProposeActions, checkpoint: Checkpoint, language: str, currency: str) -> None:
     """Write what would be done for whom into the spool, by the customer's row, unless an earlier run did.
 
     What is scarce goes to where it is worth the most among all customers, so they are decided on together; but for
     that, some are told after others: sentences take ten times the room of numbers.
     """
-    if spool.path(ACTIONS_FILE).is_file():
+    if checkpoint.path(ACTIONS_FILE).is_file():
         return
-    ids, rows = _customers_by_id(spool)
+    ids, rows = _customers_by_id(checkpoint)
     release()
     words, first = read_words(language), 0
-    with spool.writing(ACTIONS_FILE) as part, ExitStack() as stack:
+    with checkpoint.writing(ACTIONS_FILE) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
-        for proposed in act(ids):
-            told = _action_columns(proposed, words, currency)
-            if told.num_rows:
+        for proposed in propose(ids):
+            table = _action_columns(proposed, words, currency)
+            if table.num_rows:
                 # Who was reached already is not proposed to: those there are lie in order, but not side by side.
                 last = pc.index(ids, proposed["customer_id"][-1], start=first).as_py() + 1
-                place = pc.index_in(proposed["customer_id"], ids.slice(first, last - first))
-                told = told.add_column(0, "row", rows.slice(first, last - first).take(place.combine_chunks()))
+                index = pc.index_in(proposed["customer_id"], ids.slice(first, last - first))
+                table = table.add_column(
+                    0, "row", rows.slice(first, last - first).take(index.combine_chunks())
+                )
                 first = last
             else:
-                told = told.add_column(0, "row", pa.array([], pa.int64()))
-            file = file or stack.enter_context(pq.ParquetWriter(part, told.schema))
-            file.write_table(told)
+                table = table.add_column(0, "row", pa.array([], pa.int64()))
+            file = file or stack.enter_context(pq.ParquetWriter(part, table.schema))
+            file.write_table(table)
 
 
-def _customers_by_id(spool: Checkpoint) -> tuple[pa.Array, pa.Array]:
+def _customers_by_id(checkpoint: Checkpoint) -> tuple[pa.Array, pa.Array]:
     """Return the customers that are to be scored, by id, and their rows."""
-    listed = pq.read_table(spool.path(CUSTOMERS_FILE), columns=["customer_id", "row"]).combine_chunks()
+    listed = pq.read_table(checkpoint.path(CUSTOMERS_FILE), columns=["customer_id", "row"]).combine_chunks()
     order = pc.array_sort_indices(listed["customer_id"].combine_chunks())
     return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 

@@ -57,15 +57,19 @@ class ScoreChange:
     mean_now: float | None
 
 
-def history_path(store: Store, name: str, told: object) -> Path:
+def history_path(store: Store, name: str, run_identity: object) -> Path:
     """Return where the scores of a run of a list lie: the same run has the same place."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "list"
-    return store.workspace.scores / slug / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.parquet"
+    return (
+        store.workspace.scores
+        / slug
+        / f"{hashlib.sha256(repr(run_identity).encode()).hexdigest()[:16]}.parquet"
+    )
 
 
 def write_history(
     path: Path,
-    spool: Checkpoint,
+    checkpoint: Checkpoint,
     names: Sequence[str],
     models: Sequence[TaskModel],
     starts: Mapping[str, Floats],
@@ -73,23 +77,23 @@ def write_history(
 ) -> None:
     """Write the scores of a run's chunks, each customer once a task."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    called = [band(percentile, bands) for percentile in range(101)]
+    band_names = [band(percentile, bands) for percentile in range(101)]
     with atomic_write(path) as part, pq.ParquetWriter(part, HISTORY_SCHEMA, compression="zstd") as file:
         for name in names:
-            chunk = pq.read_table(spool.path(name))
+            chunk = pq.read_table(checkpoint.path(name))
             for one in models:
                 column = f"{one.task}__{OUTCOME}"
-                there = chunk.filter(chunk[column].is_valid()).select(["customer_id", column])
-                percentile = pa.array(percentile_of(there[column].to_numpy(), starts[one.task]), pa.int64())
-                n = there.num_rows
+                scored = chunk.filter(chunk[column].is_valid()).select(["customer_id", column])
+                percentile = pa.array(percentile_of(scored[column].to_numpy(), starts[one.task]), pa.int64())
+                n = scored.num_rows
                 columns = [
-                    there["customer_id"],
+                    scored["customer_id"],
                     *(pa.repeat(value, n) for value in (one.task,)),
                     *(pa.repeat(pa.scalar(value, pa.timestamp("us")), n) for value in (one.as_of, now)),
                     *(pa.repeat(value, n) for value in (one.registered.name, str(one.registered.version))),
-                    there[column],
+                    scored[column],
                     percentile,
-                    pa.array(called, pa.string()).take(percentile),
+                    pa.array(band_names, pa.string()).take(percentile),
                 ]
                 if n:
                     file.write_table(pa.Table.from_arrays(columns, schema=HISTORY_SCHEMA))
@@ -97,11 +101,11 @@ def write_history(
 
 def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
     """Return what changed against the last list of the same name, task by task; nothing when there is none."""
-    others = [other for other in path.parent.glob("*.parquet") if other != path]
-    dated = [(scored, other) for other in others if (scored := _read_scored_at(other)) is not None]
-    if not dated:
+    earlier_files = [other for other in path.parent.glob("*.parquet") if other != path]
+    previous = [(scored, other) for other in earlier_files if (scored := _read_scored_at(other)) is not None]
+    if not previous:
         return []
-    since, before = max(dated)
+    since, last_file = max(previous)
     rows = connection.execute(f"""
         SELECT task, COUNT(*) FILTER (before.customer_id IS NULL), COUNT(*) FILTER (now.customer_id IS NULL),
                COUNT(*) FILTER (now.band <> before.band AND now.percentile > before.percentile),
@@ -110,11 +114,11 @@ def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[S
                                 AND now.percentile = before.percentile)),
                AVG(before.outcome), AVG(now.outcome)
         FROM read_parquet({quoted(path)}) AS now
-        FULL JOIN read_parquet({quoted(before)}) AS before USING (task, customer_id)
+        FULL JOIN read_parquet({quoted(last_file)}) AS before USING (task, customer_id)
         GROUP BY task ORDER BY task""").fetchall()
     return [ScoreChange(row[0], since, *row[1:]) for row in rows]
 
 
 def _read_scored_at(path: Path) -> datetime | None:
-    found: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
-    return found
+    newest: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
+    return newest

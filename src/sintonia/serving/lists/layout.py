@@ -22,7 +22,7 @@ MAX_FILES = 200
 """Values a list is parted by: each keeps a file open."""
 
 
-def check_layout(layout: LayoutConfig, form: OutputSchema) -> None:
+def check_layout(layout: LayoutConfig, schema: OutputSchema) -> None:
     """Refuse a layout of columns that the scored list does not have, or of statuses that no row has.
 
     Raises
@@ -31,8 +31,8 @@ def check_layout(layout: LayoutConfig, form: OutputSchema) -> None:
         With the nearest right name.
     """
     for column in (*layout.columns, *([layout.by] if layout.by else [])):
-        if column not in (*form.names, KEY_COLUMN):
-            raise unknown(f"column of the layout '{layout.name}'", column, form.names)
+        if column not in (*schema.names, KEY_COLUMN):
+            raise unknown(f"column of the layout '{layout.name}'", column, schema.names)
     for status in layout.statuses:
         if status not in STATUSES:
             raise unknown(f"status of the layout '{layout.name}'", status, STATUSES)
@@ -53,10 +53,10 @@ class SendFiles:
     def write(self, columns: Mapping[str, Any]) -> None:
         """Write the rows that are to be sent; columns are told by their names in the scored list."""
         statuses = column_cells(columns[STATUS])
-        places = [at for at, status in enumerate(statuses) if status in self._layout.statuses]
+        indices = [at for at, status in enumerate(statuses) if status in self._layout.statuses]
         by = column_cells(columns[self._layout.by]) if self._layout.by else [""] * len(statuses)
         parts: dict[str, list[int]] = {}
-        for at in places:
+        for at in indices:
             parts.setdefault("" if by[at] is None else str(by[at]), []).append(at)
         for value, rows in sorted(parts.items()):
             if not (self._layout.by and not value):
@@ -83,11 +83,11 @@ class SendFiles:
         return self._out.with_name(f"{name}.{self._layout.ending}")
 
     def _own(self) -> OutputSchema:
-        places = [self._form.names.index(name) for name in self._layout.columns]
+        indices = [self._form.names.index(name) for name in self._layout.columns]
         return OutputSchema(
             names=tuple(self._layout.columns.values()),
-            types=tuple(self._form.types[at] for at in places),
-            decimals=tuple(self._form.decimals[at] for at in places),
+            types=tuple(self._form.types[at] for at in indices),
+            decimals=tuple(self._form.decimals[at] for at in indices),
             dialect=self._form.dialect,
         )
 

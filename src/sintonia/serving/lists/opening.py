@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 SCHEMES = ("postgresql", "postgres")
 
 
-def is_table(asked: str) -> bool:
+def is_table(address: str) -> bool:
     """Return whether a list is asked for as `postgresql://[user[:password]@]host[:port]/database/[schema.]table`."""
-    return asked.partition("://")[0] in SCHEMES
+    return address.partition("://")[0] in SCHEMES
 
 
-def table_name(asked: str) -> str:
+def table_name(address: str) -> str:
     """Return the name of the table, without its schema.
 
     Examples
@@ -51,10 +51,10 @@ def table_name(asked: str) -> str:
     >>> table_name("postgresql://ann:secret@db.shop.it:5432/crm/marketing.customers")
     'customers'
     """
-    return _split_address(asked)[1][-1]
+    return _split_address(address)[1][-1]
 
 
-def copy_table(asked: str, folder: Path) -> CustomerList:
+def copy_table(address: str, folder: Path) -> CustomerList:
     """Return a list of the table's rows, in the order in which the server has them, copied into the folder.
 
     Raises
@@ -65,9 +65,9 @@ def copy_table(asked: str, folder: Path) -> CustomerList:
     import adbc_driver_manager
     import adbc_driver_postgresql.dbapi as adbc
 
-    uri, names = _split_address(asked)
-    quoted = ".".join('"' + name.replace('"', '""') + '"' for name in names)
-    path = folder / f"{names[-1]}.parquet".replace("/", "_")
+    uri, table_names = _split_address(address)
+    quoted = ".".join('"' + name.replace('"', '""') + '"' for name in table_names)
+    path = folder / f"{table_names[-1]}.parquet".replace("/", "_")
     try:
         with adbc.connect(uri) as connection, connection.cursor() as cursor:
             # A scan that joins one at work begins in the middle of the table.
@@ -75,16 +75,16 @@ def copy_table(asked: str, folder: Path) -> CustomerList:
             cursor.execute(f"SELECT * FROM {quoted}")
             _write_parquet(cursor.fetch_record_batch(), path)
     except adbc_driver_manager.Error as error:
-        password = urlsplit(asked).password or ""
-        said = " ".join(str(error).split())
-        said = said.replace(password, "***").replace(unquote(password), "***") if password else said
-        raise InputError(f"The table '{'.'.join(names)}' cannot be read: {said[:300]}") from None
+        password = urlsplit(address).password or ""
+        message = " ".join(str(error).split())
+        message = message.replace(password, "***").replace(unquote(password), "***") if password else message
+        raise InputError(f"The table '{'.'.join(table_names)}' cannot be read: {message[:300]}") from None
     return read_list(path)
 
 
-def _split_address(asked: str) -> tuple[str, list[str]]:
+def _split_address(address: str) -> tuple[str, list[str]]:
     """Return the address of the database, and the names of schema (if it is given) and table."""
-    parts: SplitResult = urlsplit(asked)
+    parts: SplitResult = urlsplit(address)
     database, _, table = parts.path.rpartition("/")
     if not database.strip("/") or not table:
         raise InputError(
@@ -101,12 +101,12 @@ def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> None:
 
 
 def _plain_types(table: pa.Table) -> pa.Table:
-    for at, one in enumerate(table.schema):
-        if isinstance(one.type, pa.BaseExtensionType):
+    for index, column in enumerate(table.schema):
+        if isinstance(column.type, pa.BaseExtensionType):
             stored = pa.chunked_array(
-                [chunk.storage for chunk in table.column(at).chunks], one.type.storage_type
+                [chunk.storage for chunk in table.column(index).chunks], column.type.storage_type
             )
-            table = table.set_column(at, one.name, stored)
+            table = table.set_column(index, column.name, stored)
     return table
 
 
@@ -116,7 +116,7 @@ IDENTIFYING_FIELDS = ("first_name", "last_name", "email", "phone", "street", "bi
 
 
 def segment_list(
-    connection: "duckdb.DuckDBPyConnection", store: Store, asked: str, as_of: str | None, folder: Path
+    connection: "duckdb.DuckDBPyConnection", store: Store, condition: str, as_of: str | None, folder: Path
 ) -> CustomerList:
     """Return the list of customers for whom the condition is true, unknown being not true, in the order of their ids.
 
@@ -130,53 +130,55 @@ def segment_list(
     InputError
         When it is true of nobody.
     """
-    golden = store.workspace.golden_records
+    golden_record = store.workspace.golden_records
     crosswalk = quoted(store.paths.crosswalk)
     ids = connection.sql(
         f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
     ).to_arrow_table()
-    fields = _golden_fields(connection, golden)
-    wanted = names(asked, "segment")
-    for name in wanted:
+    fields = _golden_fields(connection, golden_record)
+    fields_used = names(condition, "segment")
+    for name in fields_used:
         if name in IDENTIFYING_FIELDS or name not in fields:
             raise ConfigError(
                 f"The segment asks for '{name}'; {hint(name, set(fields) - {*IDENTIFYING_FIELDS})}"
             )
     connection.register("ids", ids)
-    facts = {
+    cells = {
         name: _read_tenure(connection, store, as_of)
         if name == TENURE
-        else _read_field(connection, golden, name)
-        for name in wanted
+        else _read_field(connection, golden_record, name)
+        for name in fields_used
     }
     connection.unregister("ids")
-    found = evaluate(asked, facts.__getitem__, "segment")
-    if found.labels is not None:
-        raise ConfigError(f"The segment {asked!r} gives a text; write a condition, as {asked} = '...'.")
-    holds = np.broadcast_to((found.values != 0) & or_not(found.missing), ids.num_rows)
-    if not holds.any():
-        raise InputError(f"The segment {asked!r} is true of none of {ids.num_rows:,} customers.")
+    result = evaluate(condition, cells.__getitem__, "segment")
+    if result.labels is not None:
+        raise ConfigError(
+            f"The segment {condition!r} gives a text; write a condition, as {condition} = '...'."
+        )
+    is_true = np.broadcast_to((result.values != 0) & or_not(result.missing), ids.num_rows)
+    if not is_true.any():
+        raise InputError(f"The segment {condition!r} is true of none of {ids.num_rows:,} customers.")
     path = folder / "segment.parquet"
-    pq.write_table(ids.filter(pa.array(holds)).rename_columns([CUSTOMER]), path)
+    pq.write_table(ids.filter(pa.array(is_true)).rename_columns([CUSTOMER]), path)
     return read_list(path)
 
 
-def _golden_fields(connection: "duckdb.DuckDBPyConnection", golden: Path) -> Sequence[str]:
-    if not golden.is_file():
+def _golden_fields(connection: "duckdb.DuckDBPyConnection", golden_record: Path) -> Sequence[str]:
+    if not golden_record.is_file():
         return [TENURE]
     rows = connection.execute(
-        f"SELECT DISTINCT field FROM read_parquet({quoted(golden)}) ORDER BY 1"
+        f"SELECT DISTINCT field FROM read_parquet({quoted(golden_record)}) ORDER BY 1"
     ).fetchall()
     return [*(field for (field,) in rows), TENURE]
 
 
-def _read_field(connection: "duckdb.DuckDBPyConnection", golden: Path, name: str) -> Cells:
+def _read_field(connection: "duckdb.DuckDBPyConnection", golden_record: Path, name: str) -> Cells:
     """Return a field of the golden record by customer: consents true or false, numbers if all are, else texts."""
-    told = connection.sql(f"""
+    rows = connection.sql(f"""
         SELECT TRIM(value) AS value FROM ids LEFT JOIN
-        (SELECT customer_id, value FROM read_parquet({quoted(golden)}) WHERE field = {quoted(name)})
+        (SELECT customer_id, value FROM read_parquet({quoted(golden_record)}) WHERE field = {quoted(name)})
         USING (customer_id) ORDER BY customer_id""").to_arrow_table()
-    texts = told["value"].to_pylist()
+    texts = rows["value"].to_pylist()
     missing = np.array([text is None for text in texts], bool)
     if name.startswith(PREFIX):
         return Cells(np.array([text == "yes" for text in texts], bool), missing)
@@ -184,15 +186,15 @@ def _read_field(connection: "duckdb.DuckDBPyConnection", golden: Path, name: str
     if numbers and not any(number != number for number in numbers.values()):
         return Cells(np.array([numbers.get(text, 0.0) for text in texts]), missing)
     labels = sorted(numbers)
-    place = {label: at for at, label in enumerate(labels)}
-    return Cells(np.array([place.get(text, len(labels)) for text in texts], np.int64), None, tuple(labels))
+    code = {label: at for at, label in enumerate(labels)}
+    return Cells(np.array([code.get(text, len(labels)) for text in texts], np.int64), None, tuple(labels))
 
 
 def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: str | None) -> Cells:
     """Return the days from each customer's first interaction to the date."""
     ends = [silo.data_until for silo in store.silos if silo.data_until is not None]
     now = datetime.fromisoformat(as_of) if as_of else max(ends)
-    told = connection.sql(f"""
+    tenures = connection.sql(f"""
         WITH seen AS (
             SELECT COALESCE(merged_into, told.customer_id) AS customer_id, occurred_at
             FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS told
@@ -201,7 +203,7 @@ def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: s
         SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
         FROM ids LEFT JOIN seen USING (customer_id)
         GROUP BY customer_id ORDER BY customer_id""").to_arrow_table()
-    days = told["days"]
+    days = tenures["days"]
     missing = days.is_null().to_numpy()
     return Cells(days.fill_null(0).to_numpy().astype(np.int64), missing)
 
@@ -235,24 +237,26 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
     if settings.segment is None and not is_table(settings.list):
         return read_list(Path(settings.list), settings.limit), settings
     if settings.segment is None:
-        found = copy_table(settings.list, stack.enter_context(temporary_folder(workspace)))
+        customers = copy_table(settings.list, stack.enter_context(temporary_folder(workspace)))
         name = table_name(settings.list)
     else:
         store = open_store(workspace)
         with connect(settings.engine, workspace) as connection:
             folder = stack.enter_context(temporary_folder(workspace))
-            found = segment_list(connection, store, settings.segment, settings.as_of, folder)
+            customers = segment_list(connection, store, settings.segment, settings.as_of, folder)
         name = f"segment-{slug(settings.segment)}"
-    part = "scored" if settings.limit is None else "preview"
-    named = replace(
-        found, limit=settings.limit, path=found.path.rename(found.path.with_name(f"{name}.parquet"))
+    suffix = "scored" if settings.limit is None else "preview"
+    listed = replace(
+        customers,
+        limit=settings.limit,
+        path=customers.path.rename(customers.path.with_name(f"{name}.parquet")),
     )
-    return named, replace(settings, out=settings.out or str(settings.paths.scored_list(f"{name}-{part}")))
+    return listed, replace(settings, out=settings.out or str(settings.paths.scored_list(f"{name}-{suffix}")))
 
 
 def write_sample(store: Store, key_type: str, path: Path, rows: int = 500) -> None:
     """Write a list as marketing might send it, `<key_type>;note`: keys the store knows, and one it does not."""
     known = sorted(store.read_crosswalk(key_type)["source_key"].to_pylist())
-    chosen = [*known[:: max(len(known) // rows, 1)][:rows], "nobody"]
-    lines = [f"{key_type};note", *(f"{key};row {at}" for at, key in enumerate(chosen, start=1))]
+    keys = [*known[:: max(len(known) // rows, 1)][:rows], "nobody"]
+    lines = [f"{key_type};note", *(f"{key};row {at}" for at, key in enumerate(keys, start=1))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -87,29 +87,36 @@ class OutputColumns:
     @property
     def columns(self) -> list[OutputColumn]:
         """Our columns, in their order."""
-        told = [column for one in self.models for column in self._of_task(one)]
+        columns = [column for one in self.models for column in self._of_task(one)]
         return [
             OutputColumn(STATUS),
             OutputColumn(STATUS_REASON),
-            *told,
+            *columns,
             *(ACTION_COLUMNS.values() if self.acts else []),
         ]
 
-    def _of_task(self, one: TaskModel) -> list[OutputColumn]:
-        task = one.task
-        if one.model.predicts_amounts:
-            said = [OutputColumn("expected_value", "amount"), OutputColumn("median_value", "amount")]
+    def _of_task(self, task_model: TaskModel) -> list[OutputColumn]:
+        task = task_model.task
+        if task_model.model.predicts_amounts:
+            outcome_columns = [
+                OutputColumn("expected_value", "amount"),
+                OutputColumn("median_value", "amount"),
+            ]
         else:
-            said = [OutputColumn(f"{task}_propensity", "share")]
-            said = [OutputColumn("next_category"), *said] if one.model.task.categories else said
+            outcome_columns = [OutputColumn(f"{task}_propensity", "share")]
+            outcome_columns = (
+                [OutputColumn("next_category"), *outcome_columns]
+                if task_model.model.task.categories
+                else outcome_columns
+            )
         reasons = [OutputColumn(f"{task}_reason_{at + 1}") for at in range(self.reasons)]
-        more = [OutputColumn(f"{task}_{name}") for name in ("status", "as_of", "model")]
+        details = [OutputColumn(f"{task}_{name}") for name in ("status", "as_of", "model")]
         return [
-            *said,
+            *outcome_columns,
             OutputColumn(f"{task}_percentile", "count"),
             OutputColumn(f"{task}_band"),
             *reasons,
-            *more,
+            *details,
         ]
 
     def check(self, customers: CustomerList) -> None:
@@ -120,82 +127,97 @@ class OutputColumns:
         InputError
             When it has.
         """
-        taken = [column.name for column in self.columns if column.name in customers.header]
-        if taken:
+        clashes = [column.name for column in self.columns if column.name in customers.header]
+        if clashes:
             raise InputError(
-                f"'{customers.path.name}' has a column '{taken[0]}' already; rename or remove it first."
+                f"'{customers.path.name}' has a column '{clashes[0]}' already; rename or remove it first."
             )
 
     def of(self, rows: pa.Table) -> dict[str, pa.Array]:
         """Return our columns for rows with their status, reason and scores (null where there are none)."""
-        status, why = (_combined(rows, name) for name in ("status", "reason"))
-        told: dict[str, pa.Array] = {}
-        scored = np.zeros(len(rows), bool)
+        status, reason = (_combined(rows, name) for name in ("status", "reason"))
+        values: dict[str, pa.Array] = {}
+        is_scored = np.zeros(len(rows), bool)
         for one in self.models:
-            there = _known(_combined(rows, f"{one.task}__{OUTCOME}"))
-            told |= self._task(one, rows, there, status)
-            scored |= there
+            has_score = _known(_combined(rows, f"{one.task}__{OUTCOME}"))
+            values |= self._task(one, rows, has_score, status)
+            is_scored |= has_score
         if self.acts:
-            acted = {name: _combined(rows, f"action__{name}") for name in ACTION_COLUMNS}
-            told |= acted
-            scored |= _known(acted["next_best_action"])
-            self._count_actions(acted, status)
-        only = "; ".join(f"{one.task}: only {describe(one.model.task)[0]}" for one in self.models)
-        refused = pc.and_(pc.equal(status, "scored"), pa.array(~scored))
-        status, why = pc.if_else(refused, "not eligible", status), pc.if_else(refused, only, why)
+            actions = {name: _combined(rows, f"action__{name}") for name in ACTION_COLUMNS}
+            values |= actions
+            is_scored |= _known(actions["next_best_action"])
+            self._count_actions(actions, status)
+        not_eligible_reason = "; ".join(
+            f"{one.task}: only {describe(one.model.task)[0]}" for one in self.models
+        )
+        is_not_eligible = pc.and_(pc.equal(status, "scored"), pa.array(~is_scored))
+        status, reason = (
+            pc.if_else(is_not_eligible, "not eligible", status),
+            pc.if_else(is_not_eligible, not_eligible_reason, reason),
+        )
         self.totals.statuses.update(_value_counts(status))
-        unmet = pc.is_in(status, pa.array(["unknown", "broken", "erased"]))
-        self.totals.reasons.update(_pair_counts(status.filter(unmet), why.filter(unmet)))
-        return {STATUS: status, STATUS_REASON: _null_if_empty(why), **told}
+        unmatched = pc.is_in(status, pa.array(["unknown", "broken", "erased"]))
+        self.totals.reasons.update(_pair_counts(status.filter(unmatched), reason.filter(unmatched)))
+        return {STATUS: status, STATUS_REASON: _null_if_empty(reason), **values}
 
-    def _task(self, one: TaskModel, rows: pa.Table, there: Bools, status: pa.Array) -> dict[str, pa.Array]:
-        task, n = one.task, len(status)
+    def _task(
+        self, task_model: TaskModel, rows: pa.Table, has_score: Bools, status: pa.Array
+    ) -> dict[str, pa.Array]:
+        task, n = task_model.task, len(status)
         outcome = np.nan_to_num(rows[f"{task}__{OUTCOME}"].to_numpy(zero_copy_only=False).astype(float))
-        percentile = pa.array(percentile_of(outcome, self.starts[task]), mask=~there)
-        told = self._values(one, rows, outcome, there)
-        told[f"{task}_percentile"] = percentile
-        told[f"{task}_band"] = pa.array([band(at, self.bands) for at in range(101)]).take(percentile)
+        percentile = pa.array(percentile_of(outcome, self.starts[task]), mask=~has_score)
+        values = self._values(task_model, rows, outcome, has_score)
+        values[f"{task}_percentile"] = percentile
+        values[f"{task}_band"] = pa.array([band(at, self.bands) for at in range(101)]).take(percentile)
         for at in range(1, self.reasons + 1):
-            told[f"{task}_{REASON}_{at}"] = _null_if_empty(_combined(rows, f"{task}__{REASON}_{at}"))
-        refused = f"not eligible: only {describe(one.model.task)[0]}"
-        known = pc.is_in(status, pa.array(["scored", "duplicate"]))
-        told[f"{task}_status"] = pc.if_else(pa.array(there), "scored", pc.if_else(known, refused, status))
-        place = pa.array(np.zeros(n, np.int64), mask=~there)
-        told[f"{task}_as_of"] = pa.array([f"{one.as_of:%Y-%m-%d}"]).take(place)
-        told[f"{task}_model"] = pa.array([f"{one.registered.name} v{one.registered.version}"]).take(place)
-        first = there & pc.equal(status, "scored").to_numpy(zero_copy_only=False)
-        self._count(one, told, first, outcome)
-        return told
+            values[f"{task}_{REASON}_{at}"] = _null_if_empty(_combined(rows, f"{task}__{REASON}_{at}"))
+        not_eligible = f"not eligible: only {describe(task_model.model.task)[0]}"
+        is_known = pc.is_in(status, pa.array(["scored", "duplicate"]))
+        values[f"{task}_status"] = pc.if_else(
+            pa.array(has_score), "scored", pc.if_else(is_known, not_eligible, status)
+        )
+        index = pa.array(np.zeros(n, np.int64), mask=~has_score)
+        values[f"{task}_as_of"] = pa.array([f"{task_model.as_of:%Y-%m-%d}"]).take(index)
+        values[f"{task}_model"] = pa.array(
+            [f"{task_model.registered.name} v{task_model.registered.version}"]
+        ).take(index)
+        first = has_score & pc.equal(status, "scored").to_numpy(zero_copy_only=False)
+        self._count(task_model, values, first, outcome)
+        return values
 
-    def _values(self, one: TaskModel, rows: pa.Table, outcome: Floats, there: Bools) -> dict[str, pa.Array]:
-        task = one.task
-        if one.model.predicts_amounts:
-            expected = {"expected_value": pa.array(outcome / 100, mask=~there)}
+    def _values(
+        self, task_model: TaskModel, rows: pa.Table, outcome: Floats, has_score: Bools
+    ) -> dict[str, pa.Array]:
+        task = task_model.task
+        if task_model.model.predicts_amounts:
+            expected = {"expected_value": pa.array(outcome / 100, mask=~has_score)}
             if f"{task}__{MEDIAN}" not in rows.column_names:
                 return {**expected, "median_value": pa.nulls(len(rows), pa.float64())}
             median = np.nan_to_num(rows[f"{task}__{MEDIAN}"].to_numpy(zero_copy_only=False).astype(float))
-            return {**expected, "median_value": pa.array(median / 100, mask=~there)}
-        found = {f"{task}_propensity": pa.array(outcome, mask=~there)}
-        if not one.model.task.categories:
-            return found
-        return {"next_category": _combined(rows, f"{task}__{CATEGORY}"), **found}
+            return {**expected, "median_value": pa.array(median / 100, mask=~has_score)}
+        values = {f"{task}_propensity": pa.array(outcome, mask=~has_score)}
+        if not task_model.model.task.categories:
+            return values
+        return {"next_category": _combined(rows, f"{task}__{CATEGORY}"), **values}
 
-    def _count(self, one: TaskModel, told: Mapping[str, pa.Array], first: Bools, outcome: Floats) -> None:
+    def _count(
+        self, task_model: TaskModel, values: Mapping[str, pa.Array], first: Bools, outcome: Floats
+    ) -> None:
         """Count a task's rows by status, and its customers, each once, by band."""
-        statuses = self.totals.tasks.setdefault(one.task, Counter())
-        for word, rows in _value_counts(told[f"{one.task}_status"]).items():
-            statuses["not eligible" if word.startswith("not eligible") else word] += rows
-        bands = told[f"{one.task}_band"].filter(pa.array(first))
-        self.totals.bands.setdefault(one.task, Counter()).update(_value_counts(bands))
-        self.totals.sums[one.task] += outcome[first].sum()
-        if not one.model.predicts_amounts:
-            self.totals.sums[f"{one.task} variance"] += (outcome[first] * (1 - outcome[first])).sum()
-        self.totals.sums[f"{one.task} customers"] += int(first.sum())
+        statuses = self.totals.tasks.setdefault(task_model.task, Counter())
+        for status, rows in _value_counts(values[f"{task_model.task}_status"]).items():
+            statuses["not eligible" if status.startswith("not eligible") else status] += rows
+        bands = values[f"{task_model.task}_band"].filter(pa.array(first))
+        self.totals.bands.setdefault(task_model.task, Counter()).update(_value_counts(bands))
+        self.totals.sums[task_model.task] += outcome[first].sum()
+        if not task_model.model.predicts_amounts:
+            self.totals.sums[f"{task_model.task} variance"] += (outcome[first] * (1 - outcome[first])).sum()
+        self.totals.sums[f"{task_model.task} customers"] += int(first.sum())
 
-    def _count_actions(self, acted: Mapping[str, pa.Array], status: pa.Array) -> None:
+    def _count_actions(self, actions: Mapping[str, pa.Array], status: pa.Array) -> None:
         """Count customers, each once, by what would be done and where."""
-        first = pc.and_(pc.equal(status, "scored"), acted["next_best_action"].is_valid())
-        action, channel = (acted[name].filter(first) for name in ("next_best_action", "channel"))
+        first = pc.and_(pc.equal(status, "scored"), actions["next_best_action"].is_valid())
+        action, channel = (actions[name].filter(first) for name in ("next_best_action", "channel"))
         self.totals.actions.update(_pair_counts(action, channel.fill_null("")))
 
 
@@ -204,8 +226,8 @@ def _combined(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _known(column: pa.Array) -> Bools:
-    found: Bools = column.is_valid().to_numpy(zero_copy_only=False)
-    return found
+    is_known: Bools = column.is_valid().to_numpy(zero_copy_only=False)
+    return is_known
 
 
 def _null_if_empty(texts: pa.Array) -> pa.Array:
@@ -218,11 +240,11 @@ def _value_counts(column: pa.Array) -> dict[Any, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
-def _pair_counts(one: pa.Array, other: pa.Array) -> dict[tuple[Any, Any], int]:
+def _pair_counts(left: pa.Array, right: pa.Array) -> dict[tuple[Any, Any], int]:
     """Return how often each pair of values comes, in the order in which they first do."""
-    table = pa.table({"one": one, "other": other})
-    found = table.group_by(["one", "other"], use_threads=False).aggregate([([], "count_all")])
-    return {(row["one"], row["other"]): row["count_all"] for row in found.to_pylist()}
+    table = pa.table({"one": left, "other": right})
+    counts = table.group_by(["one", "other"], use_threads=False).aggregate([([], "count_all")])
+    return {(row["one"], row["other"]): row["count_all"] for row in counts.to_pylist()}
 
 
 @dataclass(frozen=True)
@@ -249,12 +271,12 @@ class Writer(Protocol):
 def output_schema(customers: CustomerList, columns: Sequence[OutputColumn], out: Path) -> OutputSchema:
     """Return what the scored list has: the list's own columns and ours behind them."""
     schema = customers.schema
-    own: tuple[pa.DataType | None, ...] = (
+    own_types: tuple[pa.DataType | None, ...] = (
         tuple(schema.types) if schema is not None else (None,) * len(customers.header)
     )
     return OutputSchema(
         names=(*customers.header, *(column.name for column in columns)),
-        types=(*own, *(column.arrow for column in columns)),
+        types=(*own_types, *(column.arrow for column in columns)),
         decimals=(*[None] * len(customers.header), *(column.decimals for column in columns)),
         dialect=_output_dialect(customers, out),
         own=len(customers.header),
@@ -262,10 +284,10 @@ def output_schema(customers: CustomerList, columns: Sequence[OutputColumn], out:
 
 
 def _output_dialect(customers: CustomerList, out: Path) -> Dialect:
-    tabs = out.name.removesuffix(".gz").lower().endswith(".tsv")
+    is_tsv = out.name.removesuffix(".gz").lower().endswith(".tsv")
     if customers.format != "csv":
-        return Dialect(delimiter="\t" if tabs else ",")
-    if tabs and not customers.path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return Dialect(delimiter="\t" if is_tsv else ",")
+    if is_tsv and not customers.path.name.lower().removesuffix(".gz").endswith(".tsv"):
         return replace(customers.dialect, delimiter="\t", preamble="")
     return customers.dialect
 
@@ -275,19 +297,19 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> unique(["id", "note", "id", "id"])
+    >>> unique_names(["id", "note", "id", "id"])
     ['id', 'note', 'id_2', 'id_3']
     """
-    taken: set[str] = set(names)
-    seen: set[str] = set()
-    found = []
+    all_names: set[str] = set(names)
+    used: set[str] = set()
+    unique = []
     for name in names:
-        number, one = 2, name
-        while one in seen or (one != name and one in taken):
-            one, number = f"{name}_{number}", number + 1
-        seen.add(one)
-        found.append(one)
-    return found
+        number, candidate = 2, name
+        while candidate in used or (candidate != name and candidate in all_names):
+            candidate, number = f"{name}_{number}", number + 1
+        used.add(candidate)
+        unique.append(candidate)
+    return unique
 
 
 def column_cells(column: Any) -> Sequence[Any]:  # noqa: ANN401

@@ -16,7 +16,7 @@ MAX_REASONS = 12
 
 
 def render_list_page(
-    told: tuple[str, str, Sequence[str]],
+    header: tuple[str, str, Sequence[str]],
     models: Sequence[TaskModel],
     totals: Totals,
     changes: Sequence[ScoreChange],
@@ -24,11 +24,11 @@ def render_list_page(
 ) -> str:
     """Return the page as self-contained HTML: no script, no network, nobody's data.
 
-    `told` are the list's name, what its rows are known by, and how far it is from the training, in words. The interval
-    of what is expected is that of `expected_total`; of a model that was never judged out of time, that of independent
+    `header` is the list's name, the column that identifies its rows, and the warnings on drift. The interval of an
+    expected total is that of `expected_total`; for a model without out-of-time evaluation it is that of independent
     outcomes, whose variance is p (1 - p) each.
     """
-    name, key, warnings = told
+    name, key, warnings = header
     statuses = {status: totals.statuses[status] for status in STATUSES if totals.statuses[status]}
     reasons = [
         {"name": status, "why": reason, "count": rows}
@@ -51,52 +51,55 @@ def render_list_page(
 
 
 def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    most = max(counts.values(), default=1)
+    largest = max(counts.values(), default=1)
     return [
-        {"name": name, "count": rows, "length": round(100 * rows / most, 1)} for name, rows in counts.items()
+        {"name": name, "count": rows, "length": round(100 * rows / largest, 1)}
+        for name, rows in counts.items()
     ]
 
 
-def _task_section(one: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
-    bands: Mapping[str, int] = totals.bands.get(one.task, {})
-    expected, interval = expectation(one, totals, currency)
+def _task_section(task_model: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
+    bands: Mapping[str, int] = totals.bands.get(task_model.task, {})
+    expected, interval = expectation(task_model, totals, currency)
     return {
-        "name": one.task,
-        "outcome": describe(one.model.task)[1],
-        "as_of": f"{one.as_of:%Y-%m-%d}",
-        "model": f"{one.registered.name} v{one.registered.version}",
-        "customers": int(totals.sums[f"{one.task} customers"]),
+        "name": task_model.task,
+        "outcome": describe(task_model.model.task)[1],
+        "as_of": f"{task_model.as_of:%Y-%m-%d}",
+        "model": f"{task_model.registered.name} v{task_model.registered.version}",
+        "customers": int(totals.sums[f"{task_model.task} customers"]),
         "expected": expected,
         "interval": interval,
         "bands": _bars(dict(sorted(bands.items(), key=lambda pair: -pair[1]))) if any(bands) else [],
     }
 
 
-def expectation(one: TaskModel, totals: Totals, currency: str) -> tuple[str, str]:
+def expectation(task_model: TaskModel, totals: Totals, currency: str) -> tuple[str, str]:
     """Return what a task expects of the customers scored, and its interval, "" where the model gives none."""
-    total = float(totals.sums[one.task])
-    if one.model.task.categories:
+    total = float(totals.sums[task_model.task])
+    if task_model.model.task.categories:
         return "", ""
-    judged = None if one.model.reference is None else one.model.reference.judged
-    if judged is not None and total:
-        found = expected_total(total, judged)
-        if one.model.predicts_amounts:
-            value, low, high = (number(end / 100, 2) for end in (found.value, found.low, found.high))
+    observed = None if task_model.model.reference is None else task_model.model.reference.judged
+    if observed is not None and total:
+        estimate = expected_total(total, observed)
+        if task_model.model.predicts_amounts:
+            value, low, high = (number(end / 100, 2) for end in (estimate.value, estimate.low, estimate.high))
             return f"{value} {currency}", f"{low} to {high}"
-        return count(round(found.value)), f"{count(max(round(found.low), 0))} to {count(round(found.high))}"
-    if one.model.predicts_amounts:
+        return count(
+            round(estimate.value)
+        ), f"{count(max(round(estimate.low), 0))} to {count(round(estimate.high))}"
+    if task_model.model.predicts_amounts:
         return f"{number(total / 100, 2)} {currency}", ""
-    half = Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
-    customers = int(totals.sums[f"{one.task} customers"])
+    half_width = Z95 * float(totals.sums[f"{task_model.task} variance"]) ** 0.5
+    customers = int(totals.sums[f"{task_model.task} customers"])
     return count(
         round(total)
-    ), f"{count(max(round(total - half), 0))} to {count(min(round(total + half), customers))}"
+    ), f"{count(max(round(total - half_width), 0))} to {count(min(round(total + half_width), customers))}"
 
 
-def _change_row(one: ScoreChange, amounts: set[str]) -> dict[str, Any]:
-    unit, digits = (100, 2) if one.task in amounts else (1, 4)
+def _change_row(change: ScoreChange, amounts: set[str]) -> dict[str, Any]:
+    unit, digits = (100, 2) if change.task in amounts else (1, 4)
     means = {
         name: "" if value is None else number(value / unit, digits)
-        for name, value in (("before", one.mean_before), ("now", one.mean_now))
+        for name, value in (("before", change.mean_before), ("now", change.mean_now))
     }
-    return {**vars(one), **means, "since": f"{one.since:%Y-%m-%d %H:%M} UTC"}
+    return {**vars(change), **means, "since": f"{change.since:%Y-%m-%d %H:%M} UTC"}

@@ -52,9 +52,9 @@ def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
     """Yield a sheet's rows from the first that is not blank to the last, blank ones between without cells."""
     blank, width = 0, 0
     with _open_workbook(path) as book:
-        page = book[sheet]
-        page.reset_dimensions()  # what the file says of its size may be wrong, and would cut rows
-        for row in page.iter_rows():
+        worksheet = book[sheet]
+        worksheet.reset_dimensions()  # what the file says of its size may be wrong, and would cut rows
+        for row in worksheet.iter_rows():
             cells = [_sheet_value(cell) for cell in row]
             while cells and cells[-1] in (None, ""):
                 cells.pop()
@@ -90,9 +90,9 @@ def _sheet_value(cell: Any) -> Any:  # noqa: ANN401
     """Return a cell's value; of a whole number shown with leading zeros the text that is shown."""
     value = cell.value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        shown = str(cell.number_format or "")
-        if re.fullmatch("0{2,}", shown) and float(value).is_integer():
-            return f"{int(value):0{len(shown)}d}"
+        number_format = str(cell.number_format or "")
+        if re.fullmatch("0{2,}", number_format) and float(value).is_integer():
+            return f"{int(value):0{len(number_format)}d}"
     return value
 
 
@@ -118,11 +118,11 @@ def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], 
     Of a line that is no object the text stands in the first cell.
     """
     for line in _json_lines(path):
-        found = _parse_object(line)
-        if found is None:
+        values = _parse_object(line)
+        if values is None:
             yield [line.strip("\r\n"), *[None] * (len(header) - 1)], NOT_AN_OBJECT
         else:
-            yield [_as_cell(found.get(name)) for name in header], ""
+            yield [_as_cell(values.get(name)) for name in header], ""
 
 
 def json_texts(path: Path) -> Iterator[str]:
@@ -137,10 +137,10 @@ def _json_lines(path: Path) -> Iterator[str]:
 
 def _parse_object(line: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _as_cell(value: Any) -> Any:  # noqa: ANN401
@@ -231,18 +231,18 @@ class CustomerList:
 
 
 def _fit_to_header(
-    cells: Sequence[Any], wrong: str, width: int, delimiter: str
+    cells: Sequence[Any], problem: str, width: int, delimiter: str
 ) -> tuple[tuple[Any, ...], str]:
     """Return a row as wide as the header: short ones get empty cells, long ones keep theirs in the last cell."""
-    found = len(cells)
-    if found == width:
-        return tuple(cells), wrong
-    if not found:
+    n_cells = len(cells)
+    if n_cells == width:
+        return tuple(cells), problem
+    if not n_cells:
         return ("",) * width, "the row is empty"
-    if found < width:
-        return (*cells, *[""] * (width - found)), wrong
-    longer = f"{found} cells where the header has {width}"
-    return (*cells[: width - 1], delimiter.join(map(cell_text, cells[width - 1 :]))), wrong or longer
+    if n_cells < width:
+        return (*cells, *[""] * (width - n_cells)), problem
+    too_long = f"{n_cells} cells where the header has {width}"
+    return (*cells[: width - 1], delimiter.join(map(cell_text, cells[width - 1 :]))), problem or too_long
 
 
 def read_list(path: Path, limit: int | None = None) -> CustomerList:
@@ -264,16 +264,16 @@ def read_list(path: Path, limit: int | None = None) -> CustomerList:
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(b"PAR1"):
-        found = _read_parquet(path, limit)
+        customers = _read_parquet(path, limit)
     elif head.startswith((b"PK\x03\x04", OLD_OFFICE_MAGIC)):
-        found = _read_sheet(path, limit)
+        customers = _read_sheet(path, limit)
     elif _is_json(path):
-        found = _read_json(path, limit)
+        customers = _read_json(path, limit)
     else:
-        found = _read_text(path, limit)
-    if next(found.chunks(1), None) is None:
+        customers = _read_text(path, limit)
+    if next(customers.chunks(1), None) is None:
         raise InputError(f"The list '{path.name}' has a header only; give at least one row.")
-    return found
+    return customers
 
 
 def _has_list_ending(entry: Path) -> bool:
@@ -300,9 +300,9 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
     def records() -> Records:
         return islice(((cells, "") for cells in sheet_rows(path, name)), 1, None)
 
-    whole = tuple(cell_text(cell) for cell in header)
+    header_texts = tuple(cell_text(cell) for cell in header)
     return CustomerList(
-        path, "excel", whole, digest(path), f"Excel, sheet '{name}'", limit=limit, records=records
+        path, "excel", header_texts, digest(path), f"Excel, sheet '{name}'", limit=limit, records=records
     )
 
 

@@ -127,7 +127,7 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-def find_key(customers: CustomerList, keys: KeyIndex, asked: str | None) -> KeyColumn:
+def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> KeyColumn:
     """Return the column that says who a row is: the one asked for, one named like a key, or one that holds keys.
 
     Of several the one whose cells are known the most often among the first thousand rows.
@@ -137,28 +137,38 @@ def find_key(customers: CustomerList, keys: KeyIndex, asked: str | None) -> KeyC
     InputError
         When there is no such column, or no column's cells are keys of customers.
     """
-    if asked is not None and asked not in customers.header:
-        raise InputError(f"'{customers.path.name}' has no column '{asked}'; {hint(asked, customers.header)}")
-    named = _columns_named_like_keys(customers.header, keys)
-    if asked is None and named:
-        # A name says more than chance: a column of numbers that happens to hold somebody's card is no column of cards.
-        shares = _known_shares(customers, keys, named.items())
-        place, kind = _most_known(shares, keys)
-        if shares[place, kind]:
-            return KeyColumn(customers.header[place], place, kind, "by its name")
-    places = range(len(customers.header)) if asked is None else [customers.header.index(asked)]
-    pairs = [(at, kind) for at in places for kind in keys.types if named.get(at, kind) == kind]
-    shares = _known_shares(customers, keys, pairs)
-    place, kind = _most_known(shares, keys)
-    if asked is not None:
-        return KeyColumn(asked, place, kind, "as asked")
-    if shares[place, kind] >= MIN_KNOWN_SHARE:
-        return KeyColumn(
-            customers.header[place], place, kind, f"{shares[place, kind]:.0%} of its first cells are known"
+    if column is not None and column not in customers.header:
+        raise InputError(
+            f"'{customers.path.name}' has no column '{column}'; {hint(column, customers.header)}"
         )
-    if named:
-        place, kind = min(named.items())
-        return KeyColumn(customers.header[place], place, kind, "by its name")
+    named_columns = _columns_named_like_keys(customers.header, keys)
+    if column is None and named_columns:
+        # A name says more than chance: a column of numbers that happens to hold somebody's card is no column of cards.
+        shares = _known_shares(customers, keys, named_columns.items())
+        index, key_type = _most_known(shares, keys)
+        if shares[index, key_type]:
+            return KeyColumn(customers.header[index], index, key_type, "by its name")
+    indices = range(len(customers.header)) if column is None else [customers.header.index(column)]
+    candidates = [
+        (at, key_type)
+        for at in indices
+        for key_type in keys.types
+        if named_columns.get(at, key_type) == key_type
+    ]
+    shares = _known_shares(customers, keys, candidates)
+    index, key_type = _most_known(shares, keys)
+    if column is not None:
+        return KeyColumn(column, index, key_type, "as asked")
+    if shares[index, key_type] >= MIN_KNOWN_SHARE:
+        return KeyColumn(
+            customers.header[index],
+            index,
+            key_type,
+            f"{shares[index, key_type]:.0%} of its first cells are known",
+        )
+    if named_columns:
+        index, key_type = min(named_columns.items())
+        return KeyColumn(customers.header[index], index, key_type, "by its name")
     raise _no_key_error(customers, keys)
 
 
@@ -167,7 +177,7 @@ def _most_known(shares: Mapping[tuple[int, str], float], keys: KeyIndex) -> tupl
 
 
 def _no_key_error(customers: CustomerList, keys: KeyIndex) -> InputError:
-    some = ", ".join(repr(name)[1:-1][:40] for name in customers.header[:8])
+    columns = ", ".join(repr(name)[1:-1][:40] for name in customers.header[:8])
     choices = ", ".join(sorted(_key_names(keys))[:12])
     if any(_looks_like_key(cell) for cell in customers.header):
         return InputError(
@@ -175,7 +185,7 @@ def _no_key_error(customers: CustomerList, keys: KeyIndex) -> InputError:
             f"such as {choices}."
         )
     return InputError(
-        f"No column of '{customers.path.name}' says who a row is; it has {some}. "
+        f"No column of '{customers.path.name}' says who a row is; it has {columns}. "
         f"Name one {choices}, or give key=COLUMN."
     )
 
@@ -201,47 +211,47 @@ def _columns_named_like_keys(header: Sequence[str], keys: KeyIndex) -> dict[int,
     """Return the places of columns that are named like a key, with the type of key."""
     names = _key_names(keys) | {word: kind for kind, words in COMMON_NAMES.items() for word in words}
     spelt = {re.sub(r"[\W_]", "", name.lower()): kind for name, kind in names.items()} | names
-    found = {}
-    for place, name in enumerate(header):
-        plain = name.strip().strip("\ufeff").lower()
-        kind = names.get(plain) or spelt.get(re.sub(r"[\W_]", "", plain))
+    key_types = {}
+    for index, name in enumerate(header):
+        spelling = name.strip().strip("\ufeff").lower()
+        kind = names.get(spelling) or spelt.get(re.sub(r"[\W_]", "", spelling))
         if kind is not None:
-            found[place] = kind
-    return found
+            key_types[index] = kind
+    return key_types
 
 
 def _known_shares(
     customers: CustomerList, keys: KeyIndex, pairs: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], float]:
     """Return by column and type of key the share of its different cells, among the first, that are somebody's keys."""
-    found = dict.fromkeys(pairs, 0.0)
-    places = sorted({place for place, _ in found})
+    shares = dict.fromkeys(pairs, 0.0)
+    indices = sorted({index for index, _ in shares})
     # Of a list with thousands of columns fewer rows are looked at, so that guessing stays a matter of a second.
-    chunk = next(customers.chunks(max(20, min(SAMPLE_ROWS, SAMPLE_CELLS // len(places)))))
+    chunk = next(customers.chunks(max(20, min(SAMPLE_ROWS, SAMPLE_CELLS // len(indices)))))
     cells = {
-        place: sorted({text for row in chunk.rows if (text := key_text(row[place]))}) for place in places
+        index: sorted({text for row in chunk.rows if (text := key_text(row[index]))}) for index in indices
     }
-    for kind in dict.fromkeys(kind for _, kind in found):
-        mine = [place for place, other in found if other == kind]
-        found |= {
-            (place, kind): share for place, share in _known_shares_of_type(cells, mine, keys, kind).items()
+    for kind in dict.fromkeys(kind for _, kind in shares):
+        columns = [index for index, other in shares if other == kind]
+        shares |= {
+            (index, kind): share for index, share in _known_shares_of_type(cells, columns, keys, kind).items()
         }
-    return found
+    return shares
 
 
 def _known_shares_of_type(
-    cells: Mapping[int, Sequence[str]], places: Sequence[int], keys: KeyIndex, kind: str
+    cells: Mapping[int, Sequence[str]], indices: Sequence[int], keys: KeyIndex, kind: str
 ) -> dict[int, float]:
     """Return by column the share of its cells that are keys of the type."""
-    texts = pa.array([text for place in places for text in cells[place]], pa.string())
-    owners = pa.array([place for place in places for _ in cells[place]], pa.int32())
+    texts = pa.array([text for index in indices for text in cells[index]], pa.string())
+    column_index = pa.array([index for index in indices for _ in cells[index]], pa.int32())
     if not len(texts):
         return {}
     table = keys.fill(kind)
-    asked = pa.table(
-        {"place": owners, "exact": keys.exact(kind, texts), "standard": keys.standard(kind, texts)}
+    lookups = pa.table(
+        {"place": column_index, "exact": keys.exact(kind, texts), "standard": keys.standard(kind, texts)}
     )
-    keys.connection.register("asked", asked)
+    keys.connection.register("asked", lookups)
     rows = keys.connection.execute(f"""
         SELECT place, AVG(CAST(exact IN (SELECT value FROM {table} WHERE NOT standard)
             OR COALESCE(standard IN (SELECT value FROM {table} WHERE standard), false) AS INT))
@@ -293,10 +303,10 @@ def fill_listed(
     )
     count = 0
     for chunk in customers.chunks(rows):
-        wrong = pa.array([chunk.wrong.get(at, "") for at in range(len(chunk))], pa.string())
-        places = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
+        problems = pa.array([chunk.wrong.get(at, "") for at in range(len(chunk))], pa.string())
+        row_numbers = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
         looked_up = key_columns((row[key.place] for row in chunk.rows), keys, key)
-        connection.register("chunk", pa.table({"row": places, **looked_up, "wrong": wrong}))
+        connection.register("chunk", pa.table({"row": row_numbers, **looked_up, "wrong": problems}))
         connection.execute("INSERT INTO listed SELECT row, exact, standard, wrong FROM chunk")
         connection.unregister("chunk")
         count += len(chunk)
@@ -351,10 +361,10 @@ def locate_rows(
     count = fill_listed(connection, customers, keys, key, chunk_rows)
     match_keys(connection, keys, key.key_type)
     _assign_statuses(connection, key, tombstones, customers.first_number)
-    ((found,),) = connection.execute(
+    ((n_known,),) = connection.execute(
         "SELECT COUNT(*) FROM placed WHERE status NOT IN ('unknown', 'broken')"
     ).fetchall()
-    if not found:
+    if not n_known:
         raise InputError(
             f"Nobody is known by the column '{key.column}' of '{customers.path.name}' ({key.key_type}): 0 of {count:,} "
             f"rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
@@ -363,8 +373,8 @@ def locate_rows(
         connection.execute(f"""
             COPY (SELECT row, IF(status = 'suppressed', NULL, first_row) AS first_row, status, reason
                   FROM placed ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
-    scored = _write_customers(connection, len(keys.store.buckets), spool, chunk_rows)
-    located = LocatedRows(key.column, key.key_type, key.how, count, scored)
+    n_scored = _write_customers(connection, len(keys.store.buckets), spool, chunk_rows)
+    located = LocatedRows(key.column, key.key_type, key.how, count, n_scored)
     spool.keep(LOCATED_FILE, vars(located))
     return located
 
@@ -374,8 +384,8 @@ def _assign_statuses(
 ) -> None:
     """Fill the engine's table `placed`: each row's customer, the first row of that customer, status and reason."""
     connection.register("tombstones", pa.table({"hash": pa.array(list(tombstones.erased_at), pa.string())}))
-    kind = quoted(key.key_type)
-    hashed = f"SHA256({quoted(tombstones.salt)} || {kind} || ':' || exact)"
+    key_type = quoted(key.key_type)
+    hashed = f"SHA256({quoted(tombstones.salt)} || {key_type} || ':' || exact)"
     erased = f"{hashed} IN (SELECT hash FROM tombstones)" if tombstones.erased_at else "false"
     connection.execute(f"""
         CREATE OR REPLACE TABLE placed AS
@@ -384,11 +394,11 @@ def _assign_statuses(
                  WHEN 'duplicate' THEN 'of row ' || (first_row + {first_number})
                  WHEN 'erased' THEN 'the customer asked to be forgotten'
                  WHEN 'unknown' THEN
-                     CASE WHEN exact = '' THEN 'no ' || {kind} || ' given'
-                          WHEN owners > 1 THEN owners || ' customers share this ' || {kind}
+                     CASE WHEN exact = '' THEN 'no ' || {key_type} || ' given'
+                          WHEN owners > 1 THEN owners || ' customers share this ' || {key_type}
                           WHEN REGEXP_FULL_MATCH(exact, '\\d[.,]?\\d*E\\+\\d+')
                               THEN 'a spreadsheet has shortened this number; format its column as text'
-                          ELSE 'nobody has this ' || {kind} END
+                          ELSE 'nobody has this ' || {key_type} END
                  ELSE wrong END AS reason
         FROM (SELECT *,
                 CASE WHEN customer_id IN (SELECT customer_id FROM suppressed) THEN 'suppressed'
@@ -421,8 +431,8 @@ def _write_customers(
     return sum(sizes.values())
 
 
-def chunk_sizes(buckets: list[int], most: int) -> list[int]:
-    """Return how many customers each chunk has: small buckets are joined, large ones cut into equal parts of `most`.
+def chunk_sizes(buckets: list[int], max_rows: int) -> list[int]:
+    """Return the number of customers of each chunk: small buckets are joined, large ones split into parts of `max_rows`.
 
     They are joined up to a `MIN_CHUNKS`th of all, so that threads share what is few as well.
 
@@ -431,19 +441,19 @@ def chunk_sizes(buckets: list[int], most: int) -> list[int]:
     >>> chunk_sizes([3, 4, 2, 25], 10)
     [9, 9, 8, 8]
     """
-    joined = min(most, -(-sum(buckets) // MIN_CHUNKS))
+    target = min(max_rows, -(-sum(buckets) // MIN_CHUNKS))
     sizes: list[int] = []
-    together = 0
+    pending = 0
     for size in buckets:
-        if together and together + size > joined:
-            sizes.append(together)
-            together = 0
-        if size > most:
-            parts = -(-size // most)
+        if pending and pending + size > target:
+            sizes.append(pending)
+            pending = 0
+        if size > max_rows:
+            parts = -(-size // max_rows)
             sizes += [size // parts + (at < size % parts) for at in range(parts)]
         else:
-            together += size
-    return [*sizes, together] if together else sizes
+            pending += size
+    return [*sizes, pending] if pending else sizes
 
 
 def regroup(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator[pa.Table]:
@@ -455,6 +465,6 @@ def regroup(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator[p
             table = pa.Table.from_batches([batches.read_next_batch()])
             waiting.append(table)
             count += table.num_rows
-        whole = pa.concat_tables(waiting)
-        yield whole.slice(0, size)
-        waiting, count = [whole.slice(size)], count - size
+        joined = pa.concat_tables(waiting)
+        yield joined.slice(0, size)
+        waiting, count = [joined.slice(size)], count - size

@@ -80,58 +80,66 @@ def score_list(
     next best actions of the list's customers, all at once, for they share what is scarce.
     """
     out = out_path(customers, settings)
-    kind = format_by_ending(out, customers)
-    blank = OutputColumns(models, settings.bands, settings.reasons.count, {}, act is not None)
-    blank.check(customers)
-    check_layout(settings.layout, output_schema(customers, blank.columns, out))
+    file_format = format_by_ending(out, customers)
+    header_columns = OutputColumns(models, settings.bands, settings.reasons.count, {}, act is not None)
+    header_columns.check(customers)
+    check_layout(settings.layout, output_schema(customers, header_columns.columns, out))
     log.info("'%s' is %s", customers.path.name, customers.told)
-    told = _run_identity(store, customers, models, settings)
-    spool = open_checkpoint(settings.paths.root, (told, settings.chunk_rows))
+    run_identity = _run_identity(store, customers, models, settings)
+    checkpoint = open_checkpoint(settings.paths.root, (run_identity, settings.chunk_rows))
     try:
-        located = _locate(connection, store, customers, settings, spool)
-        check_excel_size(kind, located.rows, len(customers.header) + len(blank.columns))
+        located = _locate(connection, store, customers, settings, checkpoint)
+        check_excel_size(file_format, located.rows, len(customers.header) + len(header_columns.columns))
     except SintoniaError:
-        spool.remove()
+        checkpoint.remove()
         raise
     log.info("%s", located.told)
     drop_tables(connection)
     release()
-    names = score_chunks(ChunkScorer.of(store, models, settings, located.customers), spool) if models else []
+    score_files = (
+        score_chunks(ChunkScorer.of(store, models, settings, located.customers), checkpoint) if models else []
+    )
     release()
     if act is not None:
-        write_actions(act, spool, settings.language, store.currency)
+        write_actions(act, checkpoint, settings.language, store.currency)
         release()
     watched = {
-        one.task: _watch_drift(store, one, read_bin_counts(spool, names, one.task), settings)
+        one.task: _watch_drift(store, one, read_bin_counts(checkpoint, score_files, one.task), settings)
         for one in models
     }
-    starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
+    starts = {one.task: percentile_starts(checkpoint, score_files, one.task)[0] for one in models}
     answers = OutputColumns(models, settings.bands, settings.reasons.count, starts, act is not None)
-    files = _write_outputs(connection, ListToWrite(customers, located, answers, out, kind), settings, spool)
-    changed: list[ScoreChange] = []
+    files = _write_outputs(
+        connection, ListToWrite(customers, located, answers, out, file_format), settings, checkpoint
+    )
+    changes: list[ScoreChange] = []
     if settings.limit is None and models:
-        path = history_path(store, customers.path.name.partition(".")[0], told)
-        write_history(path, spool, names, models, starts, settings.bands)
-        changed, files = score_changes(connection, path), [*files, path]
+        path = history_path(store, customers.path.name.partition(".")[0], run_identity)
+        write_history(path, checkpoint, score_files, models, starts, settings.bands)
+        changes, files = score_changes(connection, path), [*files, path]
     page = out.with_name(f"{split_name(out)[0]}.html")
     with atomic_write(page) as part:
-        warned = [said for one in watched.values() for said in (*one.warnings, *one.refusals)]
-        told_of = (customers.path.name, located.told, warned)
-        part.write_text(render_list_page(told_of, models, answers.totals, changed, store.currency), "utf-8")
-    spool.remove()
+        warnings = [message for one in watched.values() for message in (*one.warnings, *one.refusals)]
+        page_header = (customers.path.name, located.told, warnings)
+        part.write_text(
+            render_list_page(page_header, models, answers.totals, changes, store.currency), "utf-8"
+        )
+    checkpoint.remove()
     return ScoredList(
         customers,
         located,
         models,
         answers.totals,
         (files[0], page, *files[1:]),
-        changed,
+        changes,
         watched,
         store.currency,
     )
 
 
-def _watch_drift(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> Watched:
+def _watch_drift(
+    store: Store, task_model: TaskModel, bin_counts: list[BinCounts], settings: ScoreSettings
+) -> Watched:
     """Return how far a list and its model are from the training, said in the log.
 
     Raises
@@ -139,10 +147,15 @@ def _watch_drift(store: Store, one: TaskModel, counted: list[BinCounts], setting
     DriftError
         When a bound of the settings is passed and nobody insists.
     """
-    newest = store.data_until(label_kinds(one.model.task))
-    watched = watch(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
-    for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
-        log.warning("%s", said)
+    newest = store.data_until(label_kinds(task_model.model.task))
+    watched = watch(
+        task_model.model,
+        drift_of_model(task_model.model, bin_counts),
+        (task_model.as_of, newest),
+        settings.drift,
+    )
+    for message in (*watched.warnings, *(watched.refusals if settings.force else ())):
+        log.warning("%s", message)
     watched.refuse(settings.force)
     return watched
 
@@ -159,27 +172,36 @@ class ListToWrite:
 
 
 def _write_outputs(
-    connection: "duckdb.DuckDBPyConnection", one: ListToWrite, settings: ScoreSettings, spool: Checkpoint
+    connection: "duckdb.DuckDBPyConnection",
+    target: ListToWrite,
+    settings: ScoreSettings,
+    checkpoint: Checkpoint,
 ) -> list[Path]:
     """Return the files that have the list with our columns: itself, and those to be sent by the layout."""
-    customers, answers = one.customers, one.answers
-    form = output_schema(customers, answers.columns, one.out)
+    customers, answers = target.customers, target.answers
+    schema = output_schema(customers, answers.columns, target.out)
     with ExitStack() as stack:
-        writer = stack.enter_context(open_writer(one.out, form, one.kind))
+        writer = stack.enter_context(open_writer(target.out, schema, target.kind))
         layout = settings.layout
-        sent = SendFiles(stack, layout, form, one.out, one.located.column) if layout.columns else None
-        count = stack.enter_context(counter(one.located.rows, "Writing the list"))
-        lines = json_texts(customers.path) if one.kind == customers.format == "json" else None
-        for chunk, rows in _rows_with_scores(connection, customers, spool, settings.chunk_rows):
-            told = answers.of(rows)
-            own = chunk.table.columns if chunk.table is not None else list(zip(*chunk.rows, strict=True))
-            raw = None if lines is None else [next(lines) for _ in range(len(chunk))]
-            writer.write([*own, *told.values()], raw)
-            if sent is not None:
+        send_files = (
+            SendFiles(stack, layout, schema, target.out, target.located.column) if layout.columns else None
+        )
+        count = stack.enter_context(counter(target.located.rows, "Writing the list"))
+        lines = json_texts(customers.path) if target.kind == customers.format == "json" else None
+        for chunk, rows in _rows_with_scores(connection, customers, checkpoint, settings.chunk_rows):
+            values = answers.of(rows)
+            own_columns = (
+                chunk.table.columns if chunk.table is not None else list(zip(*chunk.rows, strict=True))
+            )
+            raw_lines = None if lines is None else [next(lines) for _ in range(len(chunk))]
+            writer.write([*own_columns, *values.values()], raw_lines)
+            if send_files is not None:
                 # Of columns with one name the first is meant.
-                sent.write(dict(reversed([*zip(customers.header, own, strict=True), *told.items()])))
+                send_files.write(
+                    dict(reversed([*zip(customers.header, own_columns, strict=True), *values.items()]))
+                )
             count(len(chunk), "")
-    return [one.out, *(sent.files if sent is not None else [])]
+    return [target.out, *(send_files.files if send_files is not None else [])]
 
 
 def out_path(customers: CustomerList, settings: ScoreSettings) -> Path:
@@ -196,25 +218,42 @@ def split_name(path: Path) -> tuple[str, str]:
 
     Examples
     --------
-    >>> named(Path("clienti.nuovi.csv.gz"))
+    >>> split_name(Path("clienti.nuovi.csv.gz"))
     ('clienti.nuovi', '.csv.gz')
     """
-    packed = ".gz" if path.name.lower().endswith(".gz") else ""
-    plain = Path(path.name[: len(path.name) - len(packed)])
-    return plain.stem, plain.suffix + path.name[len(path.name) - len(packed) :]
+    compression = ".gz" if path.name.lower().endswith(".gz") else ""
+    name = Path(path.name[: len(path.name) - len(compression)])
+    return name.stem, name.suffix + path.name[len(path.name) - len(compression) :]
 
 
 def _run_identity(
     store: Store, customers: CustomerList, models: Sequence[TaskModel], settings: ScoreSettings
 ) -> list[object]:
     """Return all that the scores of a run depend on."""
-    suppressed = digest(Path(settings.suppress)) if settings.suppress else None
-    by = [(one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models]
-    asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
+    suppressed_digest = digest(Path(settings.suppress)) if settings.suppress else None
+    versions = [
+        (one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models
+    ]
+    options = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
     tombstones = settings.paths.tombstones
-    erased = digest(tombstones) if tombstones.is_file() else None
-    acted = (settings.tasks, settings.features, settings.actions, settings.engagement, settings.as_of)
-    return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]
+    erased_digest = digest(tombstones) if tombstones.is_file() else None
+    action_settings = (
+        settings.tasks,
+        settings.features,
+        settings.actions,
+        settings.engagement,
+        settings.as_of,
+    )
+    return [
+        __version__,
+        store.fingerprint,
+        customers.digest,
+        suppressed_digest,
+        versions,
+        options,
+        erased_digest,
+        action_settings,
+    ]
 
 
 def _locate(
@@ -222,12 +261,12 @@ def _locate(
     store: Store,
     customers: CustomerList,
     settings: ScoreSettings,
-    spool: Checkpoint,
+    checkpoint: Checkpoint,
 ) -> LocatedRows:
-    found = spool.document(LOCATED_FILE)
-    if found is not None:
+    located = checkpoint.document(LOCATED_FILE)
+    if located is not None:
         log.info("An earlier run of this list was not finished; going on where it was")
-        return LocatedRows(**found)
+        return LocatedRows(**located)
     keys = KeyIndex(connection, store, settings.source, settings.identity.region)
     key = find_key(customers, keys, settings.key)
     listed = read_list(Path(settings.suppress)) if settings.suppress else None
@@ -235,23 +274,25 @@ def _locate(
     if listed is not None:
         log.info("%s customers are on the suppression list '%s'", f"{suppressed:,}", listed.path.name)
     tombstones = read_tombstones(settings.paths.root)
-    return locate_rows(connection, customers, keys, key, tombstones, spool, settings.chunk_rows)
+    return locate_rows(connection, customers, keys, key, tombstones, checkpoint, settings.chunk_rows)
 
 
 def _rows_with_scores(
-    connection: "duckdb.DuckDBPyConnection", customers: CustomerList, spool: Checkpoint, chunk_rows: int
+    connection: "duckdb.DuckDBPyConnection", customers: CustomerList, checkpoint: Checkpoint, chunk_rows: int
 ) -> Iterator[tuple[Chunk, pa.Table]]:
     """Yield the list chunk by chunk with its rows' status, reason and scores, in the order of the list."""
     joined = ""
-    if any(spool.folder.glob("scores-*.parquet")):
-        scores = f"read_parquet({quoted(spool.path('scores-*.parquet'))})"
-        kept = f"SELECT * EXCLUDE (customer_id) RENAME (row AS first_row) FROM {scores}"
-        joined = f"LEFT JOIN ({kept}) AS scores USING (first_row)"
-    if spool.path(ACTIONS_FILE).is_file():
-        acted = f"SELECT * RENAME (row AS first_row) FROM read_parquet({quoted(spool.path(ACTIONS_FILE))})"
-        joined += f" LEFT JOIN ({acted}) AS acted USING (first_row)"
+    if any(checkpoint.folder.glob("scores-*.parquet")):
+        scores = f"read_parquet({quoted(checkpoint.path('scores-*.parquet'))})"
+        score_query = f"SELECT * EXCLUDE (customer_id) RENAME (row AS first_row) FROM {scores}"
+        joined = f"LEFT JOIN ({score_query}) AS scores USING (first_row)"
+    if checkpoint.path(ACTIONS_FILE).is_file():
+        action_query = (
+            f"SELECT * RENAME (row AS first_row) FROM read_parquet({quoted(checkpoint.path(ACTIONS_FILE))})"
+        )
+        joined += f" LEFT JOIN ({action_query}) AS acted USING (first_row)"
     reader = connection.sql(
-        f"FROM read_parquet({quoted(spool.path(ROWS_FILE))}) AS told {joined} ORDER BY told.row"
+        f"FROM read_parquet({quoted(checkpoint.path(ROWS_FILE))}) AS told {joined} ORDER BY told.row"
     ).to_arrow_reader(1 << 14)
     sizes: list[int] = []
     tables = regroup(reader, iter(sizes.pop, None))

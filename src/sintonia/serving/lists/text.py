@@ -30,8 +30,8 @@ MAX_LINES_PER_CELL, MAX_LETTERS_PER_CELL = 200, 1 << 18
 def open_bytes(path: Path) -> IO[bytes]:
     """Return the file's bytes, unpacked when they are gzip's."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb")
 
 
 def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
@@ -95,34 +95,34 @@ class _PushBackLines:
 
 def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[list[str], str]:
     """Return the record that begins with a line that has quotes; lines that are not its own are put back."""
-    taken = [line]
-    while (found := _parse_record(taken, delimiter)) is None:
-        if not _extend_to_next_quote(taken, source):
+    lines = [line]
+    while (cells_of_record := _parse_record(lines, delimiter)) is None:
+        if not _extend_to_next_quote(lines, source):
             break
-    if found:
-        return found, ""
-    source.put_back(taken[1:])
+    if cells_of_record:
+        return cells_of_record, ""
+    source.put_back(lines[1:])
     (cells,) = csv.reader([line.rstrip("\r\n")], delimiter=delimiter)
     stays_open = _parse_record([line], delimiter) is None
     return cells, "a quote is opened and never closed" if stays_open else ""
 
 
-def _parse_record(taken: list[str], delimiter: str) -> list[str] | None:
+def _parse_record(lines: list[str], delimiter: str) -> list[str] | None:
     """Return the cells of the lines if they are one record; none when they are not, None while a quote is open."""
     try:
-        found = list(csv.reader(taken, delimiter=delimiter, strict=True))
+        parsed = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         return None if "unexpected end" in str(error) else []
-    return found[0] if len(found) == 1 else []
+    return parsed[0] if len(parsed) == 1 else []
 
 
-def _extend_to_next_quote(taken: list[str], source: _PushBackLines) -> bool:
+def _extend_to_next_quote(lines: list[str], source: _PushBackLines) -> bool:
     """Add lines up to the next that has a quote; return False when there is none near."""
-    while len(taken) < MAX_LINES_PER_CELL and sum(map(len, taken)) < MAX_LETTERS_PER_CELL:
+    while len(lines) < MAX_LINES_PER_CELL and sum(map(len, lines)) < MAX_LETTERS_PER_CELL:
         following = next(source, None)
         if following is None:
             return False
-        taken.append(following)
+        lines.append(following)
         if '"' in following:
             return True
     return False
@@ -200,36 +200,38 @@ def find_dialect(path: Path) -> Dialect:
     preamble = re.match(r"sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
     text = text[preamble.end() :] if preamble else text
     lines = io.StringIO(text, newline="").readlines()
-    judged = lines[:-1] if len(sample) == BYTES_PER_BLOCK and len(lines) > 1 else lines
-    delimiter = preamble[1] if preamble else _find_delimiter(judged)
+    complete_lines = lines[:-1] if len(sample) == BYTES_PER_BLOCK and len(lines) > 1 else lines
+    delimiter = preamble[1] if preamble else _find_delimiter(complete_lines)
     return Dialect(
         encoding=encoding,
         errors=errors,
         delimiter=delimiter,
         line_end=_find_line_end(text),
-        quotes_all=_quotes_all(judged, delimiter),
-        decimal=_find_decimal_sign(judged, delimiter),
+        quotes_all=_quotes_all(complete_lines, delimiter),
+        decimal=_find_decimal_sign(complete_lines, delimiter),
         preamble=preamble[0] if preamble else "",
     )
 
 
 def _find_encoding(path: Path, sample: bytes) -> tuple[str, str]:
     """Return the encoding and what is done with bytes that do not fit it, so that they can be written as they came."""
-    for mark, name in _BYTE_ORDER_MARKS:
-        if sample.startswith(mark):
+    for byte_order_mark, name in _BYTE_ORDER_MARKS:
+        if sample.startswith(byte_order_mark):
             return name, "strict" if name == "utf-8-sig" and _decodes(path, name) else _error_handler(name)
     even, odd = sample[:4096:2].count(0), sample[1:4096:2].count(0)
     if max(even, odd) > 0.3 * len(sample[:4096:2]) and min(even, odd) < 0.1 * max(even, odd):
         return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
     if _decodes(path, "utf-8"):
         return "utf-8", "strict"
-    telling = b"\n".join(line for line in sample.splitlines() if max(line, default=0) > 127) or sample
-    told = telling.decode("utf-8", "replace")
-    beyond = sum(letter > "\x7f" for letter in told)
-    if told.count("\ufffd") * 10 < beyond:
+    non_ascii_lines = b"\n".join(line for line in sample.splitlines() if max(line, default=0) > 127) or sample
+    decoded = non_ascii_lines.decode("utf-8", "replace")
+    n_non_ascii = sum(letter > "\x7f" for letter in decoded)
+    if decoded.count("\ufffd") * 10 < n_non_ascii:
         return "utf-8", "surrogateescape"
     return next(
-        name for name in [*_guess_code_page(telling, beyond), "cp1252", "latin-1"] if _decodes(path, name)
+        name
+        for name in [*_guess_code_page(non_ascii_lines, n_non_ascii), "cp1252", "latin-1"]
+        if _decodes(path, name)
     ), "strict"
 
 
@@ -237,13 +239,13 @@ def _error_handler(encoding: str) -> str:
     return "surrogateescape" if encoding == "utf-8-sig" else "replace"
 
 
-def _guess_code_page(telling: bytes, beyond: int) -> list[str]:
+def _guess_code_page(lines: bytes, n_non_ascii: int) -> list[str]:
     """Return the code page that the letters beyond ASCII are most likely of, none when they are few."""
-    if beyond < MIN_NON_ASCII:
+    if n_non_ascii < MIN_NON_ASCII:
         return []
     from charset_normalizer import from_bytes
 
-    best = from_bytes(telling[: 1 << 16], cp_isolation=CODE_PAGES).best()
+    best = from_bytes(lines[: 1 << 16], cp_isolation=CODE_PAGES).best()
     return [] if best is None else [best.encoding]
 
 
@@ -260,32 +262,32 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def _is_binary(text: str) -> bool:
-    odd = sum(letter < " " and letter not in "\t\r\n\x0b\x0c\x1a" for letter in text[:8192])
-    return odd > max(8, 0.05 * len(text[:8192]))
+    n_control = sum(letter < " " and letter not in "\t\r\n\x0b\x0c\x1a" for letter in text[:8192])
+    return n_control > max(8, 0.05 * len(text[:8192]))
 
 
 def _find_delimiter(lines: list[str]) -> str:
     """Return what parts the most rows into as many cells as the header has; of equals, what is rarer inside cells."""
     shares = {}
     for delimiter in DELIMITERS:
-        found = [len(cells) for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS) if cells]
-        if found and found[0] > 1:
-            shares[delimiter] = sum(width == found[0] for width in found) / len(found)
-    told = {one: share for one, share in shares.items() if one not in RARE_DELIMITERS} or shares
-    return max(told, key=lambda one: told[one]) if told else ","
+        widths = [len(cells) for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS) if cells]
+        if widths and widths[0] > 1:
+            shares[delimiter] = sum(width == widths[0] for width in widths) / len(widths)
+    candidates = {one: share for one, share in shares.items() if one not in RARE_DELIMITERS} or shares
+    return max(candidates, key=lambda one: candidates[one]) if candidates else ","
 
 
 def _find_line_end(text: str) -> str:
-    found = re.search(r"\r\n|\n|\r", text)
-    return found[0] if found else "\r\n"
+    match = re.search(r"\r\n|\n|\r", text)
+    return match[0] if match else "\r\n"
 
 
 def _quotes_all(lines: list[str], delimiter: str) -> bool:
-    some = [line.rstrip("\r\n") for line in lines[:SAMPLED_ROWS] if line.strip()]
-    parted = f'"{delimiter}"'
-    width = some[0].count(parted) if some else 0
-    return bool(some) and all(
-        len(line) > 1 and line[0] == line[-1] == '"' and line.count(parted) == width for line in some
+    sampled = [line.rstrip("\r\n") for line in lines[:SAMPLED_ROWS] if line.strip()]
+    boundary = f'"{delimiter}"'
+    width = sampled[0].count(boundary) if sampled else 0
+    return bool(sampled) and all(
+        len(line) > 1 and line[0] == line[-1] == '"' and line.count(boundary) == width for line in sampled
     )
 
 
@@ -294,9 +296,9 @@ def _find_decimal_sign(lines: list[str], delimiter: str) -> str:
     counts = {",": 0, ".": 0}
     for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS):
         for cell in cells:
-            found = re.fullmatch(r"[-+]?\d+([.,])\d+", cell.strip())
-            if found and not re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", cell.strip()):
-                counts[found[1]] += 1
+            match = re.fullmatch(r"[-+]?\d+([.,])\d+", cell.strip())
+            if match and not re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", cell.strip()):
+                counts[match[1]] += 1
     return "," if counts[","] > counts["."] else "."
 
 
@@ -311,11 +313,11 @@ def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], st
     ):
         if dialect.preamble:
             text.readline()
-        blank, begun = 0, False
-        for cells, wrong in records(text, dialect.delimiter):
+        blank, started = 0, False
+        for cells, problem in records(text, dialect.delimiter):
             if not cells:
-                blank += begun
+                blank += started
                 continue
             yield from (([], "") for _ in range(blank))
-            blank, begun = 0, True
-            yield cells, wrong
+            blank, started = 0, True
+            yield cells, problem

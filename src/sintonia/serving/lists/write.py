@@ -57,23 +57,23 @@ def delimited_lines(columns: Sequence[Any], decimals: Sequence[int | None], dial
 
     Examples
     --------
-    >>> delimited([["a;b", "=1"], pa.array([0.5, None])], [None, 2], Dialect(delimiter=";", decimal=","))
+    >>> delimited_lines([["a;b", "=1"], pa.array([0.5, None])], [None, 2], Dialect(delimiter=";", decimal=","))
     '"a;b";0,50\r\n\'=1;\r\n'
     """
-    cells = [_column_cells(column, places, dialect) for column, places in zip(columns, decimals, strict=True)]
-    parted, end, nothing = (
+    cells = [_column_cells(column, digits, dialect) for column, digits in zip(columns, decimals, strict=True)]
+    separator, end, empty = (
         pa.scalar(text, pa.large_string()) for text in (dialect.delimiter, dialect.line_end, "")
     )
-    lines = pc.binary_join_element_wise(*cells, parted, null_handling="replace", null_replacement="")
-    return "".join(pc.binary_join_element_wise(lines, nothing, end).to_pylist())
+    lines = pc.binary_join_element_wise(*cells, separator, null_handling="replace", null_replacement="")
+    return "".join(pc.binary_join_element_wise(lines, empty, end).to_pylist())
 
 
 def column_texts(column: Any, decimals: int | None, sign: str) -> Texts:  # noqa: ANN401
     """Return a column's cells as text, fractions with the list's decimal sign, formulas tamed."""
     cells = column_cells(column)
     if decimals is not None:
-        told = ["" if cell is None else f"{cell:.{decimals}f}" for cell in cells]
-        return [text.replace(".", sign) for text in told] if sign != "." else told
+        numbers = ["" if cell is None else f"{cell:.{decimals}f}" for cell in cells]
+        return [text.replace(".", sign) for text in numbers] if sign != "." else numbers
     texts = [
         "" if cell is None else str(cell) if type(cell) in PLAIN_TYPES else _cell_text_in_dialect(cell, sign)
         for cell in cells
@@ -88,16 +88,16 @@ def _cell_text_in_dialect(cell: Any, sign: str) -> str:  # noqa: ANN401
 
 def _column_cells(column: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # noqa: ANN401
     """Return a column's cells as they stand in a line; null is an empty one."""
-    kind = column.type if isinstance(column, pa.ChunkedArray | pa.Array) else pa.null()
-    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or kind in FLOAT_TYPES):
+    arrow_type = column.type if isinstance(column, pa.ChunkedArray | pa.Array) else pa.null()
+    if not (pa.types.is_string(arrow_type) or pa.types.is_integer(arrow_type) or arrow_type in FLOAT_TYPES):
         return _quoted_array(column, decimals, dialect)
-    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if kind in FLOAT_TYPES:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if arrow_type in FLOAT_TYPES:
         # By their bits: 0.0 equals -0.0, and is written otherwise.
-        each = whole.cast(pa.float64()).view(pa.int64()).dictionary_encode()
-        return _quoted_array(each.dictionary.view(pa.float64()), decimals, dialect).take(each.indices)
-    each = whole.dictionary_encode()
-    return _quoted_array(each.dictionary, decimals, dialect).take(each.indices)
+        encoded = array.cast(pa.float64()).view(pa.int64()).dictionary_encode()
+        return _quoted_array(encoded.dictionary.view(pa.float64()), decimals, dialect).take(encoded.indices)
+    encoded = array.dictionary_encode()
+    return _quoted_array(encoded.dictionary, decimals, dialect).take(encoded.indices)
 
 
 def _quoted_array(cells: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # noqa: ANN401
@@ -107,8 +107,8 @@ def _quoted_array(cells: Any, decimals: int | None, dialect: Dialect) -> pa.Arra
 def _quote_cells(texts: Texts, dialect: Dialect) -> Texts:
     """Return the texts, in quotes where a line needs them."""
     special = {dialect.delimiter, '"', "\r", "\n"}
-    together = "".join(texts)
-    if not any(sign in together for sign in special):
+    joined = "".join(texts)
+    if not any(sign in joined for sign in special):
         return texts
     return [_quoted_cell(text, dialect) if any(sign in text for sign in special) else text for text in texts]
 
@@ -121,9 +121,9 @@ def _quoted_cell(text: str, dialect: Dialect) -> str:
 
 
 @contextmanager
-def _open_output(part: Path, packed: bool) -> Iterator[Any]:
-    with part.open("wb") as file:
-        if not packed:
+def _open_output(partial: Path, gzipped: bool) -> Iterator[Any]:
+    with partial.open("wb") as file:
+        if not gzipped:
             yield file
             return
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as gz:
@@ -131,16 +131,16 @@ def _open_output(part: Path, packed: bool) -> Iterator[Any]:
 
 
 @contextmanager
-def text_writer(part: Path, form: OutputSchema, packed: bool) -> Iterator["_TextWriter"]:
+def text_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_TextWriter"]:
     """Yield a writer of delimited text, packed or not."""
-    dialect = form.dialect
+    dialect = schema.dialect
     # Only what is ours may not fit the list's encoding; the list's own bytes go back as they came.
     errors = dialect.errors if dialect.errors == "surrogateescape" else "backslashreplace"
-    with _open_output(part, packed) as file:
+    with _open_output(partial, gzipped) as file:
         text = io.TextIOWrapper(
             file, encoding=dialect.encoding, errors=errors, newline="", write_through=False
         )
-        yield _TextWriter(text, form)
+        yield _TextWriter(text, schema)
         text.flush()
         text.detach()
 
@@ -173,10 +173,10 @@ class _TextWriter:
 
 
 @contextmanager
-def json_writer(part: Path, form: OutputSchema, packed: bool) -> Iterator["_JsonWriter"]:
+def json_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_JsonWriter"]:
     """Yield a writer of JSON Lines, packed or not."""
-    with _open_output(part, packed) as file:
-        yield _JsonWriter(file, form)
+    with _open_output(partial, gzipped) as file:
+        yield _JsonWriter(file, schema)
 
 
 class _JsonWriter:
@@ -202,14 +202,14 @@ def with_keys_added(line: str, added: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> spliced('{"id": 1.50}', {"band": "high"}), spliced("oops", {"band": None})
+    >>> with_keys_added('{"id": 1.50}', {"band": "high"}), with_keys_added("oops", {"band": None})
     ('{"id": 1.50, "band": "high"}', '{"line": "oops", "band": null}')
     """
     more = json.dumps(added, ensure_ascii=False, default=cell_text)[1:-1]
-    bare = line.strip()
-    if not (bare.startswith("{") and bare.endswith("}") and _is_object(bare)):
+    stripped = line.strip()
+    if not (stripped.startswith("{") and stripped.endswith("}") and _is_object(stripped)):
         return f'{{"line": {json.dumps(line, ensure_ascii=False)}, {more}}}'
-    inside = bare[1:-1].rstrip()
+    inside = stripped[1:-1].rstrip()
     return f"{{{inside}{', ' if inside.strip() else ''}{more}}}"
 
 
@@ -233,11 +233,11 @@ CREATED_AT = datetime(2000, 1, 1)
 
 
 @contextmanager
-def parquet_writer(part: Path, form: OutputSchema, packed: bool) -> Iterator["_ParquetWriter"]:
+def parquet_writer(partial: Path, form: OutputSchema, gzipped: bool) -> Iterator["_ParquetWriter"]:
     """Yield a writer of a Parquet file, which packs its columns itself."""
     types = [kind or pa.string() for kind in form.types]
     schema = pa.schema(list(zip(unique_names(form.names), types, strict=True)))
-    with pq.ParquetWriter(part, schema, compression="zstd") as file:
+    with pq.ParquetWriter(partial, schema, compression="zstd") as file:
         writer = _ParquetWriter(file, schema)
         yield writer
         writer.flush(1)
@@ -266,26 +266,26 @@ class _ParquetWriter:
             self._waiting = [joined.slice(ROW_GROUP)] if count > ROW_GROUP else []
 
 
-def _typed_array(column: Any, kind: pa.DataType) -> Any:  # noqa: ANN401
+def _typed_array(column: Any, arrow_type: pa.DataType) -> Any:  # noqa: ANN401
     if isinstance(column, pa.ChunkedArray | pa.Array):
-        return column.cast(kind)
-    if kind != pa.string():
-        return pa.array(column, kind)
+        return column.cast(arrow_type)
+    if arrow_type != pa.string():
+        return pa.array(column, arrow_type)
     texts = (None if cell is None else cell_text(cell) for cell in column)
     return pa.array(
-        [text if text is None else text.encode("utf-8", "replace").decode() for text in texts], kind
+        [text if text is None else text.encode("utf-8", "replace").decode() for text in texts], arrow_type
     )
 
 
 @contextmanager
-def excel_writer(part: Path, form: OutputSchema, packed: bool) -> Iterator["_ExcelWriter"]:
+def excel_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_ExcelWriter"]:
     """Yield a writer of an Excel file with one sheet, which packs itself."""
     import xlsxwriter
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    book = xlsxwriter.Workbook(str(part), options)
+    book = xlsxwriter.Workbook(str(partial), options)
     book.set_properties({"created": CREATED_AT})
-    yield _ExcelWriter(book, form)
+    yield _ExcelWriter(book, schema)
     book.close()
 
 
@@ -343,7 +343,7 @@ def _column_width(name: str, own: bool, kind: pa.DataType | None) -> int:
 
     Examples
     --------
-    >>> _width("churn_reason_1", False, pa.string()), _width("churn_propensity", False, pa.float64())
+    >>> _column_width("churn_reason_1", False, pa.string()), _column_width("churn_propensity", False, pa.float64())
     (90, 18)
     """
     text = kind in (None, pa.string())
@@ -360,7 +360,7 @@ TEXT_ENDINGS, JSON_ENDINGS = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson")
 MAX_EXCEL_ROWS, MAX_EXCEL_COLUMNS = 1_048_576, 16_384
 
 
-def format_by_ending(path: Path, like: CustomerList | None = None) -> str:
+def format_by_ending(path: Path, customers: CustomerList | None = None) -> str:
     """Return what the file is by its ending: text, excel, parquet or json; one that ends like a list of text is text.
 
     Raises
@@ -369,15 +369,19 @@ def format_by_ending(path: Path, like: CustomerList | None = None) -> str:
         When it ends like nothing we write.
     """
     name = path.name.lower().removesuffix(".gz")
-    for kind, endings in (
+    for file_format, endings in (
         ("text", TEXT_ENDINGS),
         ("json", JSON_ENDINGS),
         ("excel", (".xlsx",)),
         ("parquet", (".parquet",)),
     ):
         if name.endswith(endings):
-            return kind
-    if like is not None and like.format == "csv" and Path(name).suffix == like.path.suffix.lower():
+            return file_format
+    if (
+        customers is not None
+        and customers.format == "csv"
+        and Path(name).suffix == customers.path.suffix.lower()
+    ):
         return "text"
     raise InputError(
         f"Nobody knows how to write '{path.name}'; let it end in .csv, .tsv, .xlsx, .parquet or .jsonl."
@@ -385,20 +389,20 @@ def format_by_ending(path: Path, like: CustomerList | None = None) -> str:
 
 
 @contextmanager
-def open_writer(path: Path, form: OutputSchema, kind: str) -> Iterator[Writer]:
+def open_writer(path: Path, schema: OutputSchema, file_format: str) -> Iterator[Writer]:
     """Yield a writer of a file that appears when the block ends well."""
-    made: dict[str, Callable[..., Any]] = {
+    writers: dict[str, Callable[..., Any]] = {
         "text": text_writer,
         "json": json_writer,
         "excel": excel_writer,
         "parquet": parquet_writer,
     }
     with ExitStack() as stack:
-        part = stack.enter_context(atomic_write(path))
-        yield stack.enter_context(made[kind](part, form, path.name.lower().endswith(".gz")))
+        partial = stack.enter_context(atomic_write(path))
+        yield stack.enter_context(writers[file_format](partial, schema, path.name.lower().endswith(".gz")))
 
 
-def check_excel_size(kind: str, rows: int, columns: int) -> None:
+def check_excel_size(file_format: str, rows: int, columns: int) -> None:
     """Refuse an Excel file that Excel could not open.
 
     Raises
@@ -406,7 +410,7 @@ def check_excel_size(kind: str, rows: int, columns: int) -> None:
     InputError
         When the list is too large for one sheet.
     """
-    if kind == "excel" and (rows >= MAX_EXCEL_ROWS or columns > MAX_EXCEL_COLUMNS):
+    if file_format == "excel" and (rows >= MAX_EXCEL_ROWS or columns > MAX_EXCEL_COLUMNS):
         raise InputError(
             f"Excel holds {MAX_EXCEL_ROWS - 1:,} rows and {MAX_EXCEL_COLUMNS:,} columns, not {rows:,} and {columns:,}; "
             "give out=FILE.csv or FILE.parquet."
