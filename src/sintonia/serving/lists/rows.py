@@ -432,7 +432,7 @@ def _write_customers(
 
 
 def chunk_sizes(buckets: list[int], max_rows: int) -> list[int]:
-    """Return the number of customers of each chunk: small buckets are joined, large ones split into parts of `max_rows`.
+    """Return the number of customers of each chunk: small buckets are joined, large ones are split.
 
     They are joined up to a `MIN_CHUNKS`th of all, so that threads share what is few as well.
 
