@@ -196,7 +196,7 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     )
     with pytest.raises(NotBuiltError, match="did you mean"):
         explain_decision(store, "A", "r1")
-    with pytest.raises(InputError, match="decided nothing on a customer 'B'"):
+    with pytest.raises(InputError, match="has no decision for a customer 'B'"):
         explain_decision(store, "B", "r2")
 
 

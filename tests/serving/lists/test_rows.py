@@ -69,7 +69,7 @@ def test_customer_ids_are_keys_too(tmp_path, store, keys):
 
 
 def test_list_without_a_key_says_what_a_key_may_be_called(tmp_path, keys):
-    with pytest.raises(InputError, match=r"No column .* says who a row is; it has name.*give key=COLUMN"):
+    with pytest.raises(InputError, match=r"No column .* identifies customers; it has name.*give key=COLUMN"):
         find_key(listed(tmp_path, "name\nAnn\n"), keys, None)
     with pytest.raises(InputError, match="has no column 'crad'; did you mean 'card'"):
         find_key(listed(tmp_path, "card\n007\n"), keys, "crad")

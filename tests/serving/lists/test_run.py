@@ -175,7 +175,9 @@ def test_a_preview_is_the_first_rows_in_a_file_of_its_own(brand, write):
 
 def test_column_that_holds_nobody_is_one_clear_line(brand, write):
     path = write("note;card\n7x;zzz\n")
-    with pytest.raises(InputError, match=r"Nobody is known by the column 'card' .* 0 of 1 rows.*key=COLUMN"):
+    with pytest.raises(
+        InputError, match=r"No customer has a key in the column 'card' .* 0 of 1 rows.*key=COLUMN"
+    ):
         brand.score(path)
 
 
@@ -187,7 +189,7 @@ def test_column_that_is_there_already_is_not_overwritten(brand, write):
 
 
 def test_ending_nobody_writes_is_refused_before_anything_is_done(brand, write):
-    with pytest.raises(InputError, match=r"Nobody knows how to write 'x\.pdf'"):
+    with pytest.raises(InputError, match=r"Unknown output format 'x\.pdf'"):
         brand.score(write(f"card\n{brand.cards[0]}\n"), out="x.pdf")
 
 

@@ -1,9 +1,8 @@
-"""Who is left alone to measure by, who draws an action to learn by, and with which probabilities.
+"""The arms of a round: who is held out to measure by, who explores, and with which propensities.
 
-The holdout depends on the salt and the customer alone: it stays the same from round to round. Explorers are drawn
-anew each round, and draw among what they may have, each action as likely as the other, made rarer beforehand where
-all of them together could ask for more than their share of what there is. So each one's probabilities are its own,
-whatever the others draw.
+The holdout depends on the salt and the customer only, so it is the same in every round. Explorers are drawn anew in
+each round; they draw uniformly among the options they are allowed, with lower probabilities where together they would
+exceed their share of a limit. So each customer's propensities do not depend on the others' draws.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ SURE_DEVIATIONS = 5.0
 
 
 def hashed_uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
-    """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
+    """Return `count` reproducible numbers in [0, 1) by customer, (n, count), from a hash of salt and id.
 
     Examples
     --------
@@ -41,21 +40,23 @@ def hashed_uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
     uniforms = np.empty((len(customers), count))
     for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
         ids = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
-        hashes = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in ids])
+        hashes = b"".join(
+            [blake2b(customer.encode(), digest_size=8 * count, key=key).digest() for customer in ids]
+        )
         numbers = (np.frombuffer(hashes, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
         uniforms[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
     return uniforms
 
 
 def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:
-    """Return each customer's arm from two numbers in [0, 1); who is held out explores nothing."""
+    """Return each customer's arm from two numbers in [0, 1); customers held out do not explore."""
     arm = np.where(explore < explore_share, EXPLORE, POLICY)
     return np.where(holdout < holdout_share, HOLDOUT, arm).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), `turned_away` who did not fit."""
+    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), and how many exceeded a limit."""
 
     choice: Ints
     propensities: Floats
@@ -66,7 +67,7 @@ class Exploration:
 def draw_exploration(
     allowed: Bools, limits: Sequence[Limit], share: float, chance: Floats, order: Floats
 ) -> Exploration:
-    """Return what explorers draw among what they are allowed, within a share of every maximum.
+    """Return explorers' draws among their allowed options, within a share of every maximum.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def draw_exploration(
 
 
 def keep_within(bounds: LimitMatrix, order: Ints, taken: Assigned) -> None:
-    """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
+    """Replace by nothing, in this order, the choices that exceed a limit; add what the others use."""
     n_options = bounds.weight.shape[1]
     nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
     worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
@@ -107,10 +108,10 @@ def keep_within(bounds: LimitMatrix, order: Ints, taken: Assigned) -> None:
 
 
 def _mean_surely_below(limit: float, heaviest: float) -> float:
-    """Return the mean load that stays below `limit` but for once in three million rounds.
+    """Return the mean load whose random total exceeds `limit` once in three million rounds.
 
-    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
-    solution of m + SURE sqrt(heaviest m) = most.
+    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m solves m +
+    SURE_DEVIATIONS sqrt(heaviest m) = limit.
     """
     if not np.isfinite(limit):
         return limit

@@ -1,7 +1,4 @@
-"""What can be done as options, an action on a day where capacities count days, and what limits them together.
-
-A round on arrays: arms drawn, explorers first, then what is left of every limit to where it is worth the most.
-"""
+"""A round on arrays: options and their worth, arms, exploration, then the allocation of what remains."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +30,7 @@ BUDGET = "budget (cents)"
 
 @dataclass(frozen=True)
 class Factors:
-    """What worth is made of: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
+    """The factors of worth: value (n,) x effect (n, n_actions) x lever (n_actions,) - cost, in currency."""
 
     value: Floats
     effect: NDArray[np.float32]
@@ -48,7 +45,7 @@ class Factors:
         value: Floats,
         effect: NDArray[np.float32],
     ) -> "Factors":
-        """Return the factors that are used; the others count as 1, the cost as 0."""
+        """Return the configured factors; a factor that is not used is 1, the cost 0."""
         actions = list(configured.values())
         ones = np.ones(len(actions) + 1)
         lever = np.array([1.0, *(action.lever for action in actions)])
@@ -61,11 +58,11 @@ class Factors:
         )
 
     def part(self, rows: slice) -> "Factors":
-        """Return the factors of customers who follow one another."""
+        """Return the factors of consecutive customers."""
         return Factors(self.value[rows], self.effect[rows], self.lever, self.cost)
 
     def worth(self, action: int, lessened: Floats | float = 1.0) -> Floats32:
-        """Return an action's worth for each customer in currency; `lessened` is what a day leaves of its effect."""
+        """Return an action's worth for each customer in currency; `lessened` is the share of its effect on a day."""
         gain = self.value * self.effect[:, action] * self.lever[action] * lessened
         worth: Floats32 = (gain - self.cost[action]).astype(np.float32)
         return worth
@@ -73,7 +70,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class Options:
-    """`action` and `day` (n_options,) of each option; option 0 is doing nothing, day -1 the customer's best one.
+    """The options: `action` and `day` (n_options,) of each; option 0 is doing nothing, day -1 the customer's best day.
 
     `actions`, `channels` and `cost_cents` are those of the actions, doing nothing first.
     """
@@ -103,22 +100,22 @@ class Options:
     def worth(
         self, factors: Factors, allowed: Bools, hours: SendHours, day_lever: float
     ) -> tuple[Floats32, NDArray[np.bool_]]:
-        """Return each option's worth, minus infinity where it is not allowed, and where it is; both (n, n_options)."""
+        """Return each option's worth, minus infinity where not allowed, and where allowed; both (n, n_options)."""
         worth = np.full((len(allowed), len(self.action)), -np.inf, np.float32)
         worth[:, 0] = 0
         for option in range(1, len(self.action)):
             action, day = int(self.action[option]), int(self.day[option])
-            may, lessened = allowed[:, action], np.ones(len(allowed))
+            is_allowed, lessened = allowed[:, action], np.ones(len(allowed))
             if day >= 0:
                 use = hours.uses[self.channels[action]]
-                may = may & (hours.hour[:, use, day] >= 0)
+                is_allowed = is_allowed & (hours.hour[:, use, day] >= 0)
                 share = hours.share[:, use]
                 lessened = 1 - day_lever * (1 - share[:, day] / np.maximum(share.max(axis=1), 1e-12))
-            worth[may, option] = factors.worth(action, lessened)[may]
+            worth[is_allowed, option] = factors.worth(action, lessened)[is_allowed]
         return worth, np.isfinite(worth)
 
     def limits(self, rules: AllocationRules) -> list[Limit]:
-        """Return the capacities, one a day where they count days, and the budget."""
+        """Return the capacities, one a day if they count days, and the budget."""
         limits = []
         for name, capacity in rules.capacities.items():
             is_counted = np.ones(len(self.action), bool)
@@ -147,10 +144,10 @@ class Options:
 
 @dataclass(frozen=True)
 class DecisionCase:
-    """What a round decides on: customers' ids, in their order, and for each what is allowed, worth and when.
+    """The inputs of a round: customers' ids in their order, and for each what is allowed, its worth and hours.
 
-    `allowed` is (n_customers, n_actions), action 0 being nothing; `sent` (n_actions,) counts what the round has sent
-    already, which is taken off the limits.
+    `allowed` is (n_customers, n_actions), action 0 being nothing; `sent` (n_actions,) counts the messages that the
+    round has sent already, which are subtracted from the limits.
     """
 
     ids: pa.Array
@@ -160,7 +157,7 @@ class DecisionCase:
     sent: Ints
 
     def part(self, rows: slice) -> "DecisionCase":
-        """Return what a round decides on for customers who follow one another."""
+        """Return the inputs for consecutive customers."""
         first, last, _ = rows.indices(len(self.ids))
         ids = self.ids.slice(first, last - first)
         return DecisionCase(
@@ -170,9 +167,10 @@ class DecisionCase:
 
 @dataclass(frozen=True)
 class Choices:
-    """What was chosen: `arm`, `option` and `action` (n,), and `propensities` (n, n_actions) within the arm.
+    """The choices of a round: `arm`, `option` and `action` (n,), and `propensities` (n, n_actions) within the arm.
 
-    `worth` (n, n_options) and the allocation of the policy's arm stay for explaining; `fallback` marks who had it.
+    `worth` (n, n_options) and the allocation of the policy's arm are kept for explanations; `fallback` marks customers
+    who got the fallback.
     """
 
     options: Options
@@ -187,13 +185,13 @@ class Choices:
     fallback: Bools
 
     def part(self, rows: slice) -> "Choices":
-        """Return what was chosen for customers who follow one another; what is of all of them stays."""
+        """Return the choices for consecutive customers; what concerns all customers is unchanged."""
         names = ("arm", "option", "propensities", "worth", "fallback")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     @property
     def action(self) -> Ints:
-        """Each customer's action, its place in the options' actions."""
+        """Each customer's action, as an index among the options' actions."""
         action: Ints = self.options.action[self.option]
         return action
 
@@ -205,10 +203,10 @@ def choose(
     round_id: str,
     threads: int = 1,
 ) -> Choices:
-    """Return what is done for whom in a round; the same case, configuration and round give the same to the last bit.
+    """Return the choices of a round; the same case, configuration and round id give the same result to the last bit.
 
-    The logging propensities are each customer's own within its arm. A policy's choice is certain, but for what
-    others leave of the limits: only the exploring arm tells what another action would have brought.
+    The logging propensities are each customer's own within its arm. The policy's choice is deterministic, given what
+    the others leave of the limits: only the exploring arm shows what another action would have caused.
     """
     send, rules, shares = engagement.send, engagement.allocation, engagement.arms
     options = Options.of(actions, rules, send.within_days)
@@ -250,18 +248,19 @@ def choose(
 
 
 def _remaining_after_sent(limit: Limit, options: Options, sent: Ints) -> Limit:
-    """Return what the messages sent already leave of a limit; as they may be of any day, each day counts them."""
+    """Return what the sent messages leave of a limit; their day is unknown, so each day counts them all."""
     heaviest = [limit.weight[options.action == action].max() for action in range(len(sent))]
     return _reduced(limit, float(np.array(heaviest) @ sent))
 
 
 def _reduced(limit: Limit, used: float) -> Limit:
+    """Return the limit reduced by what is used."""
     most = max(limit.at_most - used, 0.0)
     return replace(limit, at_most=most, at_least=min(max(limit.at_least - used, 0.0), most))
 
 
 def _best_day_only(allowed: Bools, options: Options, hours: SendHours, rows: Ints) -> Bools:
-    """Return the options explorers draw among: of an action's days each customer's best."""
+    """Return the options explorers draw among: for each action only the customer's best day."""
     if options.day.max(initial=-1) < 0:
         return allowed
     best = {channel: hours.best_day(use)[rows] for channel, use in hours.uses.items()}
@@ -273,7 +272,7 @@ def _best_day_only(allowed: Bools, options: Options, hours: SendHours, rows: Int
 
 
 def _assign_fallback(worth: Floats32, allowed: Bools, bounds: LimitMatrix, taken: Assigned) -> Bools:
-    """Return who falls back on an option they may, nothing being worth it, within limits; `taken` changes."""
+    """Return which customers without a worthwhile action get an allowed fallback within limits; `taken` is updated."""
     got_fallback = np.zeros(len(worth), np.bool_)
     for option in np.flatnonzero(allowed.any(axis=0)).tolist():
         idle = np.flatnonzero((taken.choice == 0) & allowed[:, option])

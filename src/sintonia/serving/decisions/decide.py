@@ -1,7 +1,4 @@
-"""Everything a round is decided on: who is asked about, what may be done to whom, what it changes, and when.
-
-A round decided on a store: who may have what, what it is worth, who gets it, when and why, all written down.
-"""
+"""A round decided on a store: inputs prepared, choices made, decisions and reasons written."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,9 +53,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreparedRound:
-    """What may be done to whom, the rows of who was reached already, and what is in flight.
+    """The inputs of a round, the decisions already sent, and those still in their reward period.
 
-    `effects` is the table they came from, for their intervals; of a proposal, which tells none, it has no rows.
+    `effects` is the table of effects, for their intervals; empty for a proposal, which has none.
     """
 
     refusals: Refusals
@@ -75,9 +72,9 @@ def prepare_round(
     policy: PolicyModel | None,
     customers: pa.Array | None,
 ) -> PreparedRound:
-    """Return everything a round of these customers, by default of all, is decided on.
+    """Return the inputs of a round of these customers, by default of all.
 
-    `policy` is the registered policy, None where the settings name a table of effects.
+    `policy` is the registered policy, None if the settings name a table of effects.
     """
     actions, engagement = settings.actions, settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
@@ -117,7 +114,7 @@ def prepare_round(
 def _load_effects(
     store: Store, policy: PolicyModel | None, settings: DecideSettings, spec: RoundSpec
 ) -> tuple[pa.Table, str]:
-    """Return what actions change, from the table the settings name, else by the registered policy as of the round."""
+    """Return the effects, from the table in the settings or else by the registered policy, and their origin."""
     if policy is None:
         path = Path(str(settings.effects_table))
         return read_effects(path), f"'{path}'"
@@ -135,14 +132,14 @@ def _register_customers(
     """Return the customers to decide for, by id; the connection gets them as `customers`."""
     connection.register("reached", pa.table({"customer_id": sent}))
     connection.register(
-        "given", pa.table({"customer_id": subset if subset is not None else sent.slice(0, 0)})
+        "requested", pa.table({"customer_id": subset if subset is not None else sent.slice(0, 0)})
     )
     path = str(store.paths.crosswalk).replace("'", "''")
     ids = connection.sql(f"""
         SELECT DISTINCT customer_id FROM read_parquet('{path}')
-        {"" if subset is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)
+        {"" if subset is None else "SEMI JOIN requested USING (customer_id)"} ANTI JOIN reached USING (customer_id)
         WHERE unlinked_at IS NULL ORDER BY customer_id""").to_arrow_table()
-    for name in ("reached", "given"):
+    for name in ("reached", "requested"):
         connection.unregister(name)
     connection.register("customers", ids)
     return ids["customer_id"].combine_chunks()
@@ -151,6 +148,7 @@ def _register_customers(
 def _best_hours(
     customers: CustomersAtDate, store: Store, settings: DecideSettings, spec: RoundSpec
 ) -> SendHours:
+    """Return the best hours of the customers on each channel."""
     send, n = settings.engagement.send, len(customers.ids)
     similar_by = [read_attribute(customers, name) for name in send.people_like]
     request = VisitRequest(customers.ids, spec.decided_at, send.time_zone)
@@ -160,7 +158,7 @@ def _best_hours(
 
 
 def _value_of_effect(worth: WorthRule, facts: Mapping[str, Cells], n_customers: int) -> NDArray[np.float64]:
-    """Return what a unit of effect is worth for each customer; where it is not known, nothing."""
+    """Return the value of a unit of effect for each customer, 0 where it is unknown."""
     result = evaluate(worth.value, facts.__getitem__, "value")
     if result.labels is not None:
         raise ConfigError(
@@ -183,9 +181,9 @@ CUSTOMERS_PER_TABLE = 1 << 16
 
 @dataclass(frozen=True)
 class RoundResult:
-    """A round that was decided: what was refused and chosen, and the files: decisions, reasons, the list.
+    """A decided round: refusals and choices, and its files: decisions, reasons, list.
 
-    `kept` rows were reached by the round before, `listed` is how many customers the list names.
+    `kept` is the number of decisions already sent, `listed` that of customers on the list.
     """
 
     round: RoundSpec
@@ -200,10 +198,10 @@ class RoundResult:
 
 
 def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
-    """Return the round decided on the store's customers and written to the workspace.
+    """Return the round decided for the store's customers and written to the workspace.
 
-    Who was reached by the round's messages already stays as decided; all others are decided anew. The order of the
-    effects' rows, threads, memory and buckets change nothing.
+    Decisions already sent are unchanged; all other customers are decided anew. The result does not depend on the order
+    of the effects' rows, threads, memory or buckets.
     """
     draft = _draft_round(store, settings)
     spec, prepared, choices = draft.round, draft.prepared, draft.chosen
@@ -227,13 +225,13 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
 
 
 def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iterator[pa.Table]:
-    """Yield, for some customers after others, what a round of these alone would decide; nothing is written or sent.
+    """Yield, in blocks of customers, what a round of only these would decide; nothing is written or sent.
 
     One row a customer, by id: customer_id, action_id ('none': nothing is done), channel, send_at_local, effect of the
-    action against doing nothing, runner_up and margin, by how much that is behind (null where nothing was weighed),
-    worth, arm and assignment_probability (that of its action within the arm). Who is held out stays held out,
-    whoever else is asked about; budget and capacities are those of a whole round, which is why the customers are
-    decided on together: what is scarce goes to where it is worth the most among all of them.
+    action against doing nothing, runner_up and its margin (null where nothing was compared), worth, arm and
+    assignment_probability (that of the action within the arm). The holdout is that of every round; budget and
+    capacities are those of a full round, so all customers are decided on together and scarce contacts go where they are
+    worth the most.
     """
     draft = _draft_round(store, settings, customers)
     for first in range(0, max(len(draft.prepared.case.ids), 1), CUSTOMERS_PER_TABLE):
@@ -242,14 +240,14 @@ def propose(store: Store, settings: DecideSettings, customers: pa.Array) -> Iter
 
 @dataclass(frozen=True)
 class _RoundDraft:
-    """A round as it was decided, before anything is written."""
+    """A decided round before it is written."""
 
     round: RoundSpec
     prepared: PreparedRound
     chosen: Choices
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
-        """Return the decisions in the columns of the contract, and why they were taken with when to send."""
+        """Return the decisions with the columns of the contract, and their reasons with the send times."""
         prepared, choices, case = self.prepared, self.chosen, self.prepared.case
         decisions = decisions_table(self.round, case, choices, prepared.live)
         why = why_table(case, choices, prepared.refusals)
@@ -262,7 +260,7 @@ class _RoundDraft:
         return decisions, why
 
     def proposed(self, rows: slice) -> pa.Table:
-        """Return what is proposed to customers who follow one another."""
+        """Return the proposals to consecutive customers."""
         case, choices = self.prepared.case.part(rows), self.chosen.part(rows)
         why = why_table(case, choices, self.prepared.refusals.part(rows))
         names = ("customer_id", "action_id", "effect", "runner_up", "margin", "worth")
@@ -285,18 +283,19 @@ def _draft_round(store: Store, settings: DecideSettings, customers: pa.Array | N
     spec = round_spec(store, settings, origin)
     prepared = prepare_round(store, settings, spec, None if registered is None else registered[0], customers)
     with step("Deciding"):
-        chosen = choose(
+        choices = choose(
             prepared.case, settings.actions, settings.engagement, spec.round_id, settings.engine.threads
         )
-        return _RoundDraft(spec, prepared, chosen)
+        return _RoundDraft(spec, prepared, choices)
 
 
 def _model_version(registered: tuple[PolicyModel, Registered] | None) -> str:
+    """Return the name and version of the registered policy, empty without one."""
     return "" if registered is None else f"{registered[1].name} v{registered[1].version}"
 
 
 def _customer_keys(store: Store, key: str | None) -> dict[str, str] | None:
-    """Return by customer its identifier of a type, the first of several in their own order; None for customer_id."""
+    """Return each customer's identifier of a type, the first of several in order; None for customer_id."""
     if key in (None, CUSTOMER_ID):
         return None
     if key not in store.key_types():

@@ -1,4 +1,4 @@
-"""What actions change for whom, as a matrix: from the registered policy, or from a table that came from elsewhere."""
+"""Effects of actions on customers as a matrix, from the registered policy or from a table of the user's own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ INTERVAL_COLUMNS = ("effect_low", "effect_high")
 def effects_matrix(
     table: pa.Table, ids: pa.Array, actions: Sequence[str], origin: str
 ) -> NDArray[np.float32]:
-    """Return what each action changes for each customer, (n_customers, n_actions); NaN where the table has no row.
+    """Return each action's effect on each customer, (n_customers, n_actions); NaN where the table has no row.
 
-    Doing nothing changes nothing. Rows of customers or actions that are not asked about are left out. `origin` says
-    where the table is from, for messages.
+    The effect of doing nothing is 0. Rows of other customers or actions are ignored. `origin` names the table in
+    messages.
 
     Raises
     ------
@@ -32,14 +32,14 @@ def effects_matrix(
     """
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():
-        raise InputError(f"{origin} holds effects that are no numbers; leave out what is not known.")
+        raise InputError(f"{origin} has effects that are not numbers; leave out unknown ones.")
     rows_used, cell = _matrix_cells(table, ids, actions)
     if not len(rows_used):
         action_names = ", ".join(
             sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8]
         )
         raise InputError(
-            f"{origin} tells of no customer of the store and action of the policy; its actions are {action_names}."
+            f"{origin} has no row of a customer of the store and an action of the brand; its actions are {action_names}."
         )
     effects = np.full(len(ids) * len(actions), np.nan, np.float32)
     effects[cell] = effect[rows_used]
@@ -53,12 +53,12 @@ def effects_matrix(
 def effect_intervals(
     table: pa.Table, ids: pa.Array, action: NDArray[np.int64], actions: Sequence[str]
 ) -> dict[str, pa.Array]:
-    """Return `effect_low` and `effect_high` of the action of each customer, null where the table tells none.
+    """Return `effect_low` and `effect_high` of each customer's action, null where the table has none.
 
     Parameters
     ----------
     action
-        The place among `actions` of what each customer gets.  # (n_customers,)
+        The index among `actions` of each customer's action.  # (n_customers,)
     """
     rows_used, cell = _matrix_cells(table, ids, actions)
     is_chosen = action[cell // len(actions)] == cell % len(actions)
@@ -75,7 +75,7 @@ def effect_intervals(
 def _matrix_cells(
     table: pa.Table, ids: pa.Array, actions: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which rows are asked about, and where each belongs: customer's place x number of actions + action's."""
+    """Return the rows of the table that are used, and their flat index: customer x number of actions + action."""
     customer = pc.fill_null(pc.index_in(table["customer_id"], ids), -1).to_numpy()
     action = pc.fill_null(pc.index_in(table["action_id"], pa.array(actions)), -1).to_numpy()
     rows_used = np.flatnonzero((customer >= 0) & (action >= 0))
@@ -83,7 +83,7 @@ def _matrix_cells(
 
 
 def read_effects(path: Path) -> pa.Table:
-    """Return a table of effects in a Parquet or CSV file: customer_id, action_id, effect, and their interval if told.
+    """Return a table of effects from a Parquet or CSV file: customer_id, action_id, effect, and intervals if present.
 
     Raises
     ------

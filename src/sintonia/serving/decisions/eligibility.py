@@ -1,7 +1,4 @@
-"""What may not be done to whom, and why: every check of consent, rules and contact policy, bit by bit.
-
-Every check of a policy, in its order: consent, the rules stage by stage, the contact policy, what is not known.
-"""
+"""Which actions a customer may get: consent, rules by stage, contact policy, unknown effects; and the reasons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +33,7 @@ MAX_CHECKS = 64
 
 @dataclass(frozen=True)
 class RefusalRule:
-    """One reason to refuse: its name, the stage it stands in, and the reason in words."""
+    """A check that can refuse: its name, its stage, and the reason it gives."""
 
     name: str
     stage: str
@@ -47,8 +44,8 @@ class RefusalRule:
 class Refusals:
     """Which checks each customer's actions fail. Column 0, doing nothing, fails none.
 
-    `failed` (n_customers, n_actions) holds one bit a check, the first check being the lowest; `applies` says of each
-    check which actions (n_actions,) are put to it.
+    `failed` (n_customers, n_actions) has one bit a check, the first check being the lowest; `applies` has for each
+    check the actions (n_actions,) that it applies to.
     """
 
     failed: Bits
@@ -57,7 +54,7 @@ class Refusals:
 
     @classmethod
     def none(cls, n_customers: int, n_actions: int) -> "Refusals":
-        """Return refusals in which everything is allowed."""
+        """Return refusals with everything allowed."""
         return cls(np.zeros((n_customers, n_actions), np.uint64))
 
     def refuse(self, check: RefusalRule, customers: Bools, actions: Bools) -> None:
@@ -80,18 +77,18 @@ class Refusals:
             self.failed[fails, action] |= bit
 
     def part(self, rows: slice) -> "Refusals":
-        """Return the refusals of customers who follow one another."""
+        """Return the refusals of consecutive customers."""
         return Refusals(self.failed[rows], self.checks, self.applies)
 
     @property
     def allowed(self) -> Bools:
-        """What may be done, (n_customers, n_actions)."""
+        """Which actions are allowed, (n_customers, n_actions)."""
         return np.asarray(self.failed == 0)
 
     def counts(self) -> dict[str, int]:
-        """Return how many (customer, action) pairs each check was the first to refuse.
+        """Return the number of (customer, action) pairs that each check was the first to refuse.
 
-        With those allowed they add up to all pairs.
+        Together with the allowed pairs they add up to all pairs.
         """
         lowest = self.failed & (~self.failed + np.uint64(1))
         return {
@@ -100,20 +97,20 @@ class Refusals:
         }
 
     def reasons(self, bits: int) -> list[RefusalRule]:
-        """Return the checks that a cell of `failed` stands for."""
+        """Return the checks whose bits are set in a cell of `failed`."""
         return [check for at, check in enumerate(self.checks) if int(bits) >> at & 1]
 
 
-def names_in_rules(rules: Mapping[str, RuleConfig], *others: str) -> list[str]:
-    """Return what the rules, and other expressions, ask about."""
+def names_in_rules(rules: Mapping[str, RuleConfig], *expressions: str) -> list[str]:
+    """Return the names used in rules and other expressions."""
     names_by_rule = [names(rule.where, "rule") for rule in rules.values()] + [
-        names(text, "rule") for text in others
+        names(text, "rule") for text in expressions
     ]
     return list(dict.fromkeys(name for names_of_rule in names_by_rule for name in names_of_rule))
 
 
 def condition_holds(where: str, facts: Mapping[str, Cells], n_customers: int) -> Bools:
-    """Return of whom a rule's condition is true; unknown is not true.
+    """Return for which customers a condition is true; unknown is not true.
 
     Examples
     --------
@@ -134,7 +131,7 @@ def refuse_by_rules(
     actions: Sequence[str],
     facts: Mapping[str, Cells],
 ) -> None:
-    """Refuse what the rules do, stage by stage."""
+    """Refuse actions by the rules, stage by stage."""
     for stage in stages:
         for name, rule in rules.items():
             if rule.stage == stage:
@@ -147,7 +144,7 @@ def refuse_by_rules(
 def refuse_without_consent(
     refusals: Refusals, actions: Sequence[ActionConfig | None], consenting: Mapping[str, Bools]
 ) -> None:
-    """Refuse actions that need it to those who did not consent to their channel; silence is no."""
+    """Refuse actions that require consent to customers without consent to the channel; no answer is no consent."""
     for channel, agreed in consenting.items():
         applies = np.array(
             [bool(action and action.needs_consent and action.channel == channel) for action in actions]
@@ -166,7 +163,7 @@ def check_actions(
     facts: Mapping[str, Cells],
     decided_at: datetime,
 ) -> Refusals:
-    """Return what consent, the rules and the contact policy refuse to whom; `connection` as `open_tables` leaves it."""
+    """Return the refusals by consent, rules and contact policy; `connection` has the tables of `open_tables`."""
     names, actions = [NONE, *configured], [None, *configured.values()]
     refusals = Refusals.none(len(ids), len(names))
     consent_rows = consents(connection, decided_at - timedelta(microseconds=1))
@@ -195,7 +192,7 @@ def check_actions(
 def refuse_unknown(
     refusals: Refusals, configured: Mapping[str, ActionConfig], effects: NDArray[np.float32], hours: SendHours
 ) -> None:
-    """Refuse actions of which no effect is known, and those for which no allowed hour comes in time."""
+    """Refuse actions without a known effect, and those without an allowed hour in time."""
     all_actions = np.arange(effects.shape[1]) > 0
     refusals.refuse(
         RefusalRule("no_effect", "arbitration", "its effect is not known"), np.isnan(effects), all_actions
@@ -210,8 +207,10 @@ def refuse_unknown(
 
 
 def _contact_rule(name: str) -> RefusalRule:
+    """Return a check of the contact policy."""
     return RefusalRule(name, POLICY, name.replace("_", " "))
 
 
 def _actions_on_channel(actions: Sequence[ActionConfig | None], channel: str | None) -> Bools:
+    """Return which actions are on the channel, all of them for any channel."""
     return np.array([action is not None and channel in (None, action.channel) for action in actions])

@@ -1,7 +1,4 @@
-"""Why and why not: a decision's factors, what came next and by how much, what would turn it, what was refused.
-
-Why one customer got what it got in a round that was decided, read from what the round left.
-"""
+"""Reasons for decisions: factors, runner-up and margin, what would change the decision, refusals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,16 +26,16 @@ CUSTOMERS_PER_BLOCK = 1 << 17
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """By customer: the option that came next (-1: there was none), and by how much in currency, prices taken off."""
+    """By customer: the option that came second (-1: none), and its distance in currency, prices subtracted."""
 
     option: Ints
     margin: Floats
 
 
 def runner_up(choices: Choices) -> RunnerUp:
-    """Return what came next after each customer's choice, at the prices of what is scarce.
+    """Return the second best option of each customer at the prices of what is scarce.
 
-    A margin below nothing says that the better option was no longer to be had.
+    A negative margin means that the better option was no longer available.
     """
     n = len(choices.option)
     option, margin = np.empty(n, np.int64), np.empty(n)
@@ -49,7 +46,7 @@ def runner_up(choices: Choices) -> RunnerUp:
         own = choices.option[rows, np.newaxis]
         own_worth = np.take_along_axis(net_worth, own, axis=1)[:, 0]
         np.put_along_axis(net_worth, own, -np.inf, axis=1)
-        # Another day of the same action is no other action.
+        # The same action on another day is not an alternative.
         same_action = choices.options.action[np.newaxis] == choices.options.action[own]
         net_worth[same_action] = -np.inf
         option[rows] = net_worth.argmax(axis=1)
@@ -58,21 +55,21 @@ def runner_up(choices: Choices) -> RunnerUp:
 
 
 def why_table(case: DecisionCase, choices: Choices, refusals: Refusals) -> pa.Table:
-    """Return a row a customer: the winner's factors, the runner-up, the margin, what would turn it, what was refused.
+    """Return one row a customer: factors of its action, runner-up, margin, what would change the decision, refusals.
 
-    Columns: customer_id; action_id; worth, value, effect, lever, cost of the action and price, what
-    it uses of scarce things; runner_up, margin and runner_up_effect_needed or runner_up_cheaper_by, either of
-    which would turn the decision; `passed`, the checks the action passed; `refused`, what was refused and by what.
-    Where the arm is not the policy's, nothing was weighed: margin and what follows from it are null.
+    Columns: customer_id; action_id; worth, value, effect, lever, cost of the action, and price, that of the scarce
+    resources it uses; runner_up, margin, and runner_up_effect_needed or runner_up_cheaper_by, either of which would
+    change the decision; `passed`, the checks the action passed; `refused`, the refused actions with their reasons. In
+    the other arms nothing was compared: margin and what follows from it are null.
     """
     action, rows = choices.action, np.arange(len(choices.option))
     next_best = runner_up(choices)
-    other = np.where(next_best.option >= 0, choices.options.action[next_best.option], 0)
+    second_action = np.where(next_best.option >= 0, choices.options.action[next_best.option], 0)
     factors = case.factors
-    gain = factors.value * factors.lever[other]
+    gain = factors.value * factors.lever[second_action]
     weighed = (choices.arm == POLICY) & (next_best.option >= 0)
     effect_needed = np.where(
-        gain > 0, factors.effect[rows, other] + next_best.margin / np.where(gain > 0, gain, 1), np.nan
+        gain > 0, factors.effect[rows, second_action] + next_best.margin / np.where(gain > 0, gain, 1), np.nan
     )
     price = choices.allocation.prices.of_option[choices.option]
     names = pa.array(choices.options.actions)
@@ -87,12 +84,12 @@ def why_table(case: DecisionCase, choices: Choices, refusals: Refusals) -> pa.Ta
             "lever": factors.lever[action],
             "cost": factors.cost[action],
             "price": price,
-            "runner_up": names.take(pa.array(other, mask=~weighed)),
+            "runner_up": names.take(pa.array(second_action, mask=~weighed)),
             "margin": pa.array(next_best.margin, mask=~weighed),
             "runner_up_effect_needed": pa.array(
-                effect_needed, mask=~weighed | np.isnan(effect_needed) | (other == 0)
+                effect_needed, mask=~weighed | np.isnan(effect_needed) | (second_action == 0)
             ),
-            "runner_up_cheaper_by": pa.array(next_best.margin, mask=~weighed | (other == 0)),
+            "runner_up_cheaper_by": pa.array(next_best.margin, mask=~weighed | (second_action == 0)),
             "passed": _passed_checks(refusals, choices).take(pa.array(action)),
             "refused": refused_texts(refusals, choices.options.actions),
         }
@@ -100,7 +97,7 @@ def why_table(case: DecisionCase, choices: Choices, refusals: Refusals) -> pa.Ta
 
 
 def refused_texts(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
-    """Return by customer which actions were refused, each with the checks it failed: 'call: no consent; mail: ...'."""
+    """Return by customer the refused actions, each with the checks it failed: 'call: no consent; mail: ...'."""
     codes = row_codes(refusals.failed.T)
     _, first, index = np.unique(codes, return_index=True, return_inverse=True)
     patterns = refusals.failed[first]
@@ -116,7 +113,7 @@ def refused_texts(refusals: Refusals, actions: tuple[str, ...]) -> pa.Array:
 
 
 def _passed_checks(refusals: Refusals, choices: Choices) -> pa.Array:
-    """Return by action the names of the checks it is put to."""
+    """Return by action the names of the checks that apply to it."""
     applies = refusals.applies
     names = [
         ", ".join(check.name for check, meant in zip(refusals.checks, applies, strict=True) if meant[action])
@@ -142,7 +139,7 @@ DECISION_COLUMNS = ("arm", "channel", "decided_at", "sent_at")
 
 
 def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[str, Any]:
-    """Return a customer's row of the reasons of a round, the newest when none is named, with arm, channel and times.
+    """Return a customer's row of a round's reasons, by default the newest round's, with arm, channel and times.
 
     Raises
     ------
@@ -169,10 +166,10 @@ def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[
     ]
     if not of_customer[0].num_rows:
         raise InputError(
-            f"Round '{name}' decided nothing on a customer '{customer}'; give an id of the store."
+            f"Round '{name}' has no decision for a customer '{customer}'; give an id of the store."
         )
     (decided, *_), reason_rows = of_customer[0].to_pylist(), of_customer[1].to_pylist()
-    # Rounds decided before columns lost the suffix of their currency are read as well.
+    # Columns of rounds decided by earlier versions have the suffix `_eur`.
     why = {key.removesuffix("_eur"): value for key, value in reason_rows[0].items()} if reason_rows else {}
     return {
         **why,
@@ -209,7 +206,7 @@ def explanation_lines(row: dict[str, Any], currency: str) -> list[str]:
 
 
 def _effect_text(row: dict[str, Any]) -> str:
-    """Return the effect with its 95 % interval, where the round has kept one.
+    """Return the effect with its 95 % interval, where the round recorded one.
 
     Examples
     --------

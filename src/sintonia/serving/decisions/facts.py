@@ -1,4 +1,4 @@
-"""What rules may ask about: each customer's attributes, features and open complaint, as they were known."""
+"""The inputs of rules: each customer's attributes, features and open complaints, as known at a date."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ OPEN_COMPLAINT = "open_complaint"
 
 @dataclass(frozen=True)
 class CustomersAtDate:
-    """What facts are read from: a connection as `open_tables` leaves it, the customers' ids, and as of when.
+    """The customers that facts are read for: a connection with the tables of `open_tables`, their ids, and the date.
 
-    `complaining` says by customer whether a complaint is open.
+    `complaining` has for each customer whether a complaint is open.
     """
 
     connection: "duckdb.DuckDBPyConnection"
@@ -39,7 +39,7 @@ class CustomersAtDate:
 
 
 def row_codes(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
-    """Return a number for each row, the same for rows that are the same in all the columns.
+    """Return a code for each row, equal for rows that are equal in all columns.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def row_codes(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def is_among(ids: "pa.Array", subset: "pa.Array") -> Bools:
-    """Return which of the customers are among some."""
+    """Return which of the customers are among a subset."""
     import pyarrow.compute as pc
 
     is_member: Bools = pc.is_in(ids, subset.cast(ids.type)).to_numpy(zero_copy_only=False)
@@ -126,9 +126,9 @@ def _compute_by_bucket(store: Store, features: Sequence[Feature], as_of: datetim
 def read_facts(
     customers: CustomersAtDate, store: Store, config: FeaturesConfig, names: Iterable[str]
 ) -> Mapping[str, Cells]:
-    """Return what the names stand for by customer: a feature has `__` in its name, else it is an attribute.
+    """Return the values of the names by customer: a name with `__` is a feature, any other an attribute.
 
-    Contact data (names, addresses, ...) are nobody's attribute: no rule can ask for them.
+    Contact data (names, addresses, ...) are not attributes: no rule can use them.
 
     Raises
     ------
@@ -150,5 +150,6 @@ def read_facts(
 
 
 def _attribute_names(customers: CustomersAtDate) -> list[str]:
+    """Return the names of attributes that a rule may use."""
     rows = customers.connection.execute("SELECT DISTINCT name FROM attributes ORDER BY 1").fetchall()
     return [name for (name,) in rows if name not in CONTACT_FIELDS or name == "sex"]

@@ -1,4 +1,4 @@
-"""A round on disk: its decisions as the contract has them, why each was taken, and the list that is sent out."""
+"""A round on disk: its decisions as in the contract, the reasons, and the list to send."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RoundSpec:
-    """When a round is decided, as of when features are taken, by which policy, and until when outcomes count."""
+    """The id of a round, when it is decided, the date of its features, its policy version, and its reward period."""
 
     round_id: str
     decided_at: datetime
@@ -39,22 +39,24 @@ class RoundSpec:
 
 
 def round_spec(store: Store, settings: DecideSettings, origin: str) -> RoundSpec:
-    """Return the round that is asked for: by default as of the last midnight with complete data, and at that moment.
+    """Return the requested round: by default at, and as of, the last midnight with complete data.
 
-    `origin` says where the effects come from; with the engagement policy it makes the version.
+    `origin` names the effects; with the actions and the engagement policy it determines the policy version.
 
     Raises
     ------
     ConfigError
         When features would be taken after the decision, or after the data.
     """
-    known = [kind for kind in KINDS if kind in store.kinds_from]
-    newest = midnight(store.data_until(known))
+    customers = [kind for kind in KINDS if kind in store.kinds_from]
+    newest = midnight(store.data_until(customers))
     decided_at = iso_time("decided_at", settings.decided_at) if settings.decided_at else newest
     as_of = iso_time("as_of", settings.as_of) if settings.as_of else min(midnight(decided_at), newest)
     if as_of > decided_at:
-        raise ConfigError(f"as_of={as_of} lies after decided_at={decided_at}; nobody decides on the future.")
-    if as_of > store.data_until(known):
+        raise ConfigError(
+            f"as_of={as_of} lies after decided_at={decided_at}; choose a date at or before the decision."
+        )
+    if as_of > store.data_until(customers):
         raise ConfigError(
             f"as_of={settings.as_of} lies after the data, which end {newest:%Y-%m-%d}; choose an earlier date."
         )
@@ -68,7 +70,7 @@ def round_spec(store: Store, settings: DecideSettings, origin: str) -> RoundSpec
 
 
 def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
-    """Return one id a customer and round: the same when the round is decided again."""
+    """Return an id for each customer in a round: the same if the round is decided again."""
     key = blake2b(round_id.encode(), digest_size=32).digest()
     return pa.array(
         [
@@ -79,7 +81,7 @@ def decision_ids(round_id: str, customers: pa.Array) -> pa.Array:
 
 
 def decisions_table(spec: RoundSpec, case: DecisionCase, choices: Choices, live: pa.Array) -> pa.Table:
-    """Return the decisions of a round, a row a customer, with the columns of the contract; nothing is sent yet."""
+    """Return the decisions of a round, one row a customer, with the columns of the contract; nothing is sent yet."""
     names, n = pa.array(choices.options.actions), len(case.ids)
     rows, action = np.nonzero(case.allowed)
     ends = pa.array(np.r_[0, np.bincount(rows, minlength=n).cumsum()].astype(np.int32))
@@ -106,17 +108,18 @@ def decisions_table(spec: RoundSpec, case: DecisionCase, choices: Choices, live:
 
 
 def channels_of(choices: Choices) -> pa.Array:
-    """Return by customer the channel of its action, null where nothing is done."""
+    """Return the channel of each customer's action, null where nothing is done."""
     channels = pa.array([channel or None for channel in choices.options.channels], pa.string())
     return channels.take(pa.array(choices.action))
 
 
 def _repeat(value: object, n: int) -> pa.Array:
+    """Return a value n times."""
     return pa.array([value]).take(pa.array(np.zeros(n, np.int32)))
 
 
 def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, spec: RoundSpec) -> pa.Array:
-    """Return by customer the decisions that were sent and whose outcome still counts; an empty list for none."""
+    """Return by customer the sent decisions whose reward period is not over; an empty list for none."""
     now = f"TIMESTAMP '{spec.decided_at}'"
     live = connection.sql(f"""
         SELECT customer_id, LIST(decision_id ORDER BY decision_id) AS live FROM decided
@@ -127,7 +130,7 @@ def live_decisions(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, spec:
 
 
 def send_times(choices: Choices, case: DecisionCase) -> dict[str, pa.Array]:
-    """Return by customer when to send, `send_at` in UTC and `send_at_local` by its own clock; null where nothing is."""
+    """Return by customer when to send: `send_at` in UTC and `send_at_local` by its own clock; null for no action."""
     rows = np.flatnonzero(choices.option)
     use_of = np.array([case.hours.uses[name] if name else -1 for name in choices.options.channels])
     use, day = use_of[choices.action[rows]], choices.options.day[choices.option[rows]]
@@ -138,7 +141,7 @@ def send_times(choices: Choices, case: DecisionCase) -> dict[str, pa.Array]:
 
 
 def sent_decisions(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa.Table:
-    """Return the round's decisions that have reached their customers, with when they did: these stay as they are."""
+    """Return the round's decisions that reached their customers, with the time of sending; these do not change."""
     names = ", ".join(DECISIONS.names)
     rows = connection.sql(f"""
         SELECT {names} FROM (
@@ -151,7 +154,7 @@ def sent_decisions(connection: "duckdb.DuckDBPyConnection", round_id: str) -> pa
 
 
 def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table) -> list[Path]:
-    """Return the files of a round's decisions and of why they were taken; each appears whole or not at all."""
+    """Return the files of a round's decisions and of their reasons; each is written atomically."""
     order = [(name, "ascending") for name in DECISIONS.order]
     files = {
         store.rounds / f"{round_id}.parquet": decisions.sort_by(order),
@@ -173,10 +176,10 @@ def write_list(
     keys: Mapping[str, str] | None,
     currency: str,
 ) -> int:
-    """Return how many customers the list names: those for whom something is done, each with when and why.
+    """Return the number of customers on the list: those with an action, each with its time and reason.
 
-    They are named by `key`, in a column of this name, so that an erasure finds them: `customer_id`, or another type
-    of identifier whose `keys` are given by customer; who has none is left out, and not counted.
+    They are identified by `key`, in a column of this name, so that an erasure finds them: `customer_id`, or another
+    type of identifier given by customer in `keys`; customers without one are left out and not counted.
     """
     rows = pc.indices_nonzero(pc.not_equal(decisions["action_id"], NONE))
     acted, reasons = decisions.take(rows), why.take(rows)

@@ -1,6 +1,7 @@
-"""When customers came, by their own clock: read bucket by bucket, kept in a few bytes a customer and hour.
+"""When to send: the hours at which customers visit, by their own clock, and the best allowed hour of each.
 
-When to send: each customer's own hours, leant on those of people like them and on the brand's, by their clock.
+Each customer's hours are shrunk towards those of customers with the same attributes, and these towards the brand's.
+Visits are read bucket by bucket and stored in a few bytes a customer and hour.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,16 +36,16 @@ VISIT_COLUMNS = ("customer_id", "kind", "occurred_at", "known_at", "utc_offset_m
 
 @dataclass(frozen=True)
 class VisitBlock:
-    """The visits of some customers: their places among all, and to which hours of the week they came how often.
+    """The visits of some customers: their rows among all customers, and the counts by hour of the week.
 
-    `hour` and `weight` are as narrow as numbers allow: a customer comes at a few dozen hours, and all are kept.
+    `hour` and `weight` have the narrowest types possible, because all customers' visits are in memory.
     """
 
     rows: Ints
     visits: Visits
 
     def wide(self) -> Visits:
-        """Return the visits in the types that the compiled loop takes."""
+        """Return the visits with the types of the compiled loop."""
         return Visits(
             self.visits.start, self.visits.hour.astype(np.int64), self.visits.weight.astype(np.float64)
         )
@@ -52,9 +53,9 @@ class VisitBlock:
 
 @dataclass(frozen=True)
 class CustomerVisits:
-    """When customers came, by their own clock, and by how many minutes (n_customers,) it is ahead of the brand's.
+    """The customers' visits by their own clock, and its difference (n_customers,) to the brand's in minutes.
 
-    The difference, and not the offset, is kept, for it stays when both change to summer time.
+    The difference is stored rather than the offset, because it is unchanged when both switch to summer time.
     """
 
     parts: Sequence[VisitBlock]
@@ -63,7 +64,7 @@ class CustomerVisits:
 
 @dataclass(frozen=True)
 class VisitRequest:
-    """Who is looked at before when: the customers' ids, in their order, and the moment, by the brand's clock `zone`."""
+    """Which customers' visits are read up to when: ids in their order, the moment, and the brand's time zone."""
 
     ids: pa.Array
     decided_at: datetime
@@ -73,9 +74,10 @@ class VisitRequest:
 def read_visits(
     connection: "duckdb.DuckDBPyConnection", store: Store, request: VisitRequest, threads: int = 1
 ) -> CustomerVisits:
-    """Return the visits of the customers; the connection knows `merges`, who became part of another.
+    """Return the visits of the customers; the connection has `merges`, customers that became part of others.
 
-    A visit is a thread the customer began; what the brand sent is none. Rows without an offset have no local time.
+    A visit is a thread that the customer began; messages of the brand are not visits. Rows without an offset have no
+    local time and are ignored.
     """
     buckets, bucket_of_customer = store.buckets, _bucket_numbers(connection, request.ids, len(store.buckets))
     order = np.argsort(bucket_of_customer, kind="stable")
@@ -100,11 +102,13 @@ def read_visits(
 
 
 def _bucket_numbers(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, count: int) -> Ints:
-    """Return each customer's bucket; -1 for one that has become part of another, whose visits are that other's."""
-    connection.register("asked", pa.table({"person_id": ids}))
-    numbers = connection.sql(f"SELECT {BUCKET.format(buckets=count)} AS bucket FROM asked").to_arrow_table()
+    """Return each customer's bucket; -1 for one merged into another, who has the visits."""
+    connection.register("requested", pa.table({"person_id": ids}))
+    numbers = connection.sql(
+        f"SELECT {BUCKET.format(buckets=count)} AS bucket FROM requested"
+    ).to_arrow_table()
     merged_ids = connection.sql("SELECT customer_id FROM merges").to_arrow_table()["customer_id"]
-    connection.unregister("asked")
+    connection.unregister("requested")
     merged = pc.is_in(ids, merged_ids.cast(ids.type).combine_chunks()).to_numpy(zero_copy_only=False)
     return np.where(merged, -1, numbers["bucket"].to_numpy()).astype(np.int64)
 
@@ -112,7 +116,7 @@ def _bucket_numbers(connection: "duckdb.DuckDBPyConnection", ids: pa.Array, coun
 def _read_block(
     store: Store, path: Path, rows: Ints, request: VisitRequest
 ) -> tuple[VisitBlock, Times, Ints]:
-    """Return the visits in a bucket of the customers in these places, when each came last, and its offset then."""
+    """Return the visits of these customers in a bucket, each customer's last visit, and its clock's offset then."""
     ids_in_bucket = request.ids.take(pa.array(rows))
     table = store.read_customers(path, ids_in_bucket.to_pylist(), VISIT_COLUMNS)
     before = pa.scalar(request.decided_at, pa.timestamp("us"))
@@ -130,9 +134,9 @@ def _read_block(
 
 
 def _weekly_visits(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:
-    """Return how often each of n customers came at which hours of its week."""
+    """Return the number of visits of each of n customers by hour of the week."""
     hours = (at.astype(np.int64) + minutes * MINUTE) // (60 * MINUTE)
-    # The first hour of 1970 was a Thursday's, and a week begins on Monday.
+    # 1970 began on a Thursday, and weeks begin on Monday.
     key, count = np.unique(who * WEEK + (hours + 3 * 24) % WEEK, return_counts=True)
     start = np.searchsorted(key, np.arange(n + 1) * WEEK)
     narrow = np.min_scalar_type(count.max(initial=0))
@@ -140,18 +144,18 @@ def _weekly_visits(who: Ints, at: Times, minutes: Ints, n: int) -> Visits:
 
 
 def _last_visits(who: Ints, at: Times, minutes: Ints, n: int) -> tuple[Times, Ints]:
-    """Return when each of n customers came last (NaT: never), and the offset of its clock then, of two the larger."""
+    """Return the time of each of n customers' last visit (NaT: none), and the offset then, of two the larger."""
     moment, offset = at.astype(np.int64), np.full(n, np.iinfo(np.int64).min)
     last = offset.copy()
     np.maximum.at(last, who, moment)
     newest = moment == last[who]
     np.maximum.at(offset, who[newest], minutes[newest])
-    # The smallest of whole numbers is NaT.
+    # The smallest int64 is NaT.
     return last.astype("M8[us]"), offset
 
 
 def _clock_offsets(connection: "duckdb.DuckDBPyConnection", last: Times, offset: Ints, zone: str) -> Ints:
-    """Return by how many minutes clocks were ahead of the brand's when the customer came last; 0 of who never did."""
+    """Return the minutes by which clocks were ahead of the brand's at the last visit; 0 without a visit."""
     came = np.flatnonzero(~np.isnat(last))
     connection.register("newest_visits", pa.table({"moment": last[came]}))
     brand = connection.sql(
@@ -166,15 +170,17 @@ def _clock_offsets(connection: "duckdb.DuckDBPyConnection", last: Times, offset:
 HoursOfUse = tuple[int, int, tuple[int, ...]]
 """The first hour of the day, the first one after the last, and the weekdays, Monday being 0."""
 
-MIN_RATE = 1e-3  # of an even week: no hour is impossible, and of what nobody knows the earliest is taken
+MIN_RATE = (
+    1e-3  # weight of a uniform week: without visits every hour is equally likely, and the earliest is taken
+)
 
 
 @dataclass(frozen=True)
 class SendHours:
-    """By customer, hours of use and day from the decision's on: the best hour (-1: none) and its share of visits.
+    """By customer, use and day from the decision on: the best hour (-1: none) and its share of visits.
 
-    Both are (n_customers, n_uses, n_days): channels that may be used at the same hours share a place on the second
-    axis, and `uses` says each channel's.
+    Both are (n_customers, n_uses, n_days): channels with the same allowed hours share an index on the second axis,
+    given by `uses`.
     """
 
     uses: Mapping[str, int]
@@ -185,20 +191,20 @@ class SendHours:
     zone: str
 
     def part(self, rows: slice) -> "SendHours":
-        """Return the hours of customers who follow one another."""
+        """Return the hours of consecutive customers."""
         return replace(self, hour=self.hour[rows], share=self.share[rows], relative=self.relative[rows])
 
     def best_day(self, use: int) -> Ints:
-        """Return each customer's best day for such a channel, the first of equals."""
+        """Return each customer's best day for a use, the first of ties."""
         day: Ints = self.share[:, use].argmax(axis=1).astype(np.int64)
         return day
 
     def reachable(self, use: int) -> NDArray[np.bool_]:
-        """Return who has an allowed hour on such a channel within the days."""
+        """Return which customers have an allowed hour for a use within the days."""
         return np.asarray((self.hour[:, use] >= 0).any(axis=1))
 
     def send_at(self, rows: Ints, use: Ints, day: Ints) -> tuple[Times, Times]:
-        """Return the times of these customers' hours of these uses and days: UTC, and by the customer's clock."""
+        """Return the times of these customers' hours of these uses and days: in UTC, and by the customer's clock."""
         zone, base = ZoneInfo(self.zone), _local_time(self.decided_at, self.zone)
         ahead = self.relative[rows].astype("m8[m]")
         today = (np.datetime64(base, "us") + ahead).astype("M8[D]").astype("M8[us]")
@@ -213,7 +219,7 @@ class SendHours:
 
 
 def segment_codes(attributes: Sequence[Cells], n_customers: int) -> Ints:
-    """Return a number for each customer, the same for those with the same values of all the attributes."""
+    """Return a code for each customer, equal for customers with equal values of all the attributes."""
     if not attributes:
         return np.zeros(n_customers, np.int64)
     return row_codes(np.where(or_none(cells), -1, cells.values) for cells in attributes)
@@ -253,7 +259,7 @@ def _fill_best_hours(
     open_hours: Mapping[int, OpenHours],
     best: BestHours,
 ) -> None:
-    """Fill the best hours of a part's customers."""
+    """Fill in the best hours of a block of customers."""
     visits = part.wide()
     best_of_block = BestHours(best.hour[part.rows], best.share[part.rows])
     for offset in np.unique(relative):
@@ -262,7 +268,7 @@ def _fill_best_hours(
 
 
 def _segment_profiles(clocks: CustomerVisits, segment: Ints, strength: float) -> Floats:
-    """Return each segment's hours of the week, (n_segments, 168), each summing to 1: its own leant on everybody's."""
+    """Return each segment's profile over the week, (n_segments, 168), rows summing to 1, shrunk to the brand's."""
     counts = np.zeros((int(segment.max(initial=0)) + 1, WEEK))
     for part in clocks.parts:
         visits = part.wide()
@@ -276,7 +282,7 @@ def _segment_profiles(clocks: CustomerVisits, segment: Ints, strength: float) ->
 
 
 def _hours_ahead(decided_at: datetime, zone: str, relative: int, days: int) -> Ints:
-    """Return the whole hours to come by a customer's clock: hour of the week, day (0 today), hour of the day."""
+    """Return the full hours ahead by a customer's clock: hour of the week, day (0 today), hour of the day."""
     now = _local_time(decided_at, zone) + timedelta(minutes=relative)
     first = now.replace(minute=0, second=0, microsecond=0)
     first += timedelta(hours=first < now)
@@ -286,11 +292,12 @@ def _hours_ahead(decided_at: datetime, zone: str, relative: int, days: int) -> I
 
 
 def _hours_of_use(hours: HoursConfig) -> HoursOfUse:
+    """Return the allowed hours of a channel as a key."""
     return hours.from_hour, hours.until_hour, tuple(sorted(set(hours.weekdays)))
 
 
 def _open_hours(slot: Ints, uses: Sequence[HoursOfUse]) -> OpenHours:
-    """Return the hours to come, and for each use the places of those that it allows."""
+    """Return the hours ahead, and for each use the indices of the allowed ones."""
     opens = np.full((len(uses), len(slot) + 1), -1)
     for index, (begin, end, weekdays) in enumerate(uses):
         inside = (slot[:, 2] >= begin) & (slot[:, 2] < end)
@@ -300,4 +307,5 @@ def _open_hours(slot: Ints, uses: Sequence[HoursOfUse]) -> OpenHours:
 
 
 def _local_time(moment: datetime, zone: str) -> datetime:
+    """Return a UTC moment by the clock of a time zone."""
     return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Marketing's own list: read as it is, the customers found, and written back with every row in its place."""
+"""Marketing's own lists: read in any format, matched to customers, scored and written back with every row."""
 
 from sintonia.serving.lists.chunks import TaskModel
 from sintonia.serving.lists.opening import open_list, write_sample

@@ -1,4 +1,4 @@
-"""Cells of a list as texts: as they are written, as they are looked up, and as no spreadsheet runs them."""
+"""Cells as text: as they are written, as they are looked up, and safe from execution as a formula."""
 
 import re
 from datetime import date, datetime, time
@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow as pa
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What the cells begin with that a spreadsheet may run as a formula."""
+"""First characters of cells that a spreadsheet may execute as a formula."""
 
 _NUMBER = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
 
 
 def python_cells(column: pa.ChunkedArray) -> list[Any]:
-    """Return an Arrow column's values as Python's; what Python has no value for (nanoseconds) as text."""
+    """Return an Arrow column's values as Python values; what Python cannot represent (nanoseconds) as text."""
     try:
         return list(column.to_pylist())
     except (ValueError, TypeError, OverflowError, ImportError):
@@ -45,7 +45,7 @@ def cell_text(cell: Any) -> str:  # noqa: ANN401
 
 
 def key_text(cell: Any) -> str:  # noqa: ANN401
-    """Return a cell as it is looked up: trimmed, in valid Unicode, without the apostrophe that tames a formula.
+    """Return a cell as a key to look up: trimmed, valid Unicode, without the apostrophe that escapes a formula.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def key_text(cell: Any) -> str:  # noqa: ANN401
 
 
 def escape_formula(text: str) -> str:
-    """Return a cell of text that no spreadsheet runs: what begins like a formula gets an apostrophe, numbers do not.
+    """Return text that no spreadsheet executes: formulas get an apostrophe before them, numbers do not.
 
     Examples
     --------

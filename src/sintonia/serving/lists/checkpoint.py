@@ -1,7 +1,7 @@
-"""Where a run keeps what is finished: a folder named by what is scored, so that a killed run goes on where it was.
+"""Checkpoints: a folder of finished parts, named by what is scored, from which a killed run resumes.
 
-Files appear whole or not at all, and the folder goes when the list is written. It holds customer ids and, of a table
-or a segment, the rows themselves: `sintonia forget` removes it.
+Files are written atomically, and the folder is removed when the list is written. It contains customer ids and, for a
+table or a segment, the rows themselves; `sintonia forget` removes it.
 """
 
 import hashlib
@@ -23,37 +23,37 @@ KEPT_FOR_DAYS = 7
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The folder of one run, and what of it is finished."""
+    """The folder of one run with its finished files."""
 
     folder: Path
 
     def path(self, name: str) -> Path:
-        """Return where a file of the run lies when it is finished."""
+        """Return the path of a file of the run."""
         return self.folder / name
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """Yield where to write a file; it is under its name when the block ends well."""
+        """Yield a path to write to; the file gets its name when the block ends without an error."""
         with atomic_write(self.folder / name) as part:
             yield part
 
-    def document(self, name: str) -> Any:  # noqa: ANN401  any JSON value
-        """Return a finished JSON file, None when it is not."""
+    def read_json(self, name: str) -> Any:  # noqa: ANN401  any JSON value
+        """Return the content of a finished JSON file, None if there is none."""
         path = self.folder / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
-    def keep(self, name: str, value: object) -> None:
-        """Finish a JSON file."""
+    def write_json(self, name: str, value: object) -> None:
+        """Write a JSON file atomically."""
         with self.writing(name) as part:
             part.write_text(json.dumps(value), encoding="utf-8")
 
     def remove(self) -> None:
-        """Remove the folder: the list is written."""
+        """Remove the folder once the list is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def open_checkpoint(workspace: Path, identity: object) -> Checkpoint:
-    """Return the folder of a run that is told by these values, made when there is none; old ones of others go."""
+    """Return the folder of the run with this identity, created if missing; other runs' old folders are removed."""
     name = hashlib.sha256(repr(identity).encode()).hexdigest()[:20]
     limit = time.time() - KEPT_FOR_DAYS * 86_400
     paths = WorkspacePaths(workspace)
@@ -67,7 +67,7 @@ def open_checkpoint(workspace: Path, identity: object) -> Checkpoint:
 
 @contextmanager
 def temporary_folder(workspace: Path) -> Iterator[Path]:
-    """Yield a folder for what has to be copied before it can be read twice; it is gone when the block ends."""
+    """Yield a folder for copies of what cannot be read twice; it is removed when the block ends."""
     folder = WorkspacePaths(workspace).checkpoint(f"copy-{uuid4().hex[:12]}")
     folder.mkdir(parents=True)
     try:
@@ -78,7 +78,7 @@ def temporary_folder(workspace: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield where to write a file that appears under its name when the block ends well, whole and on disk."""
+    """Yield a path to write to; the file gets its name, complete and on disk, when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     try:

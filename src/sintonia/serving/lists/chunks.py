@@ -1,7 +1,4 @@
-"""Chunks of customers scored one after another into the spool; those that are there already are not scored again.
-
-What would be done for a list's customers, under the names of our columns and with its reason in words.
-"""
+"""Customers scored chunk by chunk, and their next best actions, into the checkpoint; finished chunks are skipped."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,12 +32,12 @@ from sintonia.training.models import OutcomeModel
 
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
 BIN_COUNTS_KEY = "sintonia.tallies"
-"""The key of a file of scores under which it says where its customers lie among those the models learned from."""
+"""The key of a score file's metadata with the counts of its customers in the bins of the training profiles."""
 
 
 @dataclass(frozen=True)
 class TaskModel:
-    """A task's model with its place in the registry, and as of when it scores."""
+    """A task's registered model, and the as-of date at which it scores."""
 
     model: OutcomeModel
     registered: Registered
@@ -54,9 +51,9 @@ class TaskModel:
 
 @dataclass(frozen=True)
 class ChunkScorer:
-    """What chunks are scored with: the store, the models, the settings, and the features that models share.
+    """What all chunks are scored with: the store, the models, the settings, and the features that models share.
 
-    `listed` is how many customers there are to score in all.
+    `listed` is the number of customers to score in the whole list.
     """
 
     store: Store
@@ -71,21 +68,26 @@ class ChunkScorer:
     def of(
         cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int
     ) -> "ChunkScorer":
-        """Return the scoring of so many of a store's customers by these models."""
-        speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
-        names = [{*one.model.names_used, *speakers[one.task].names_beside} for one in models]
+        """Return the scorer of this number of a store's customers with these models."""
+        speakers = {
+            task_model.task: Speaker(task_model.model, settings.reasons, settings.language)
+            for task_model in models
+        }
+        names = [
+            {*task_model.model.names_used, *speakers[task_model.task].names_beside} for task_model in models
+        ]
         shared = share(
             [
-                (one.as_of, one.model.catalogue, one.model.task, some)
-                for one, some in zip(models, names, strict=True)
+                (task_model.as_of, task_model.model.catalogue, task_model.model.task, names_of_model)
+                for task_model, names_of_model in zip(models, names, strict=True)
             ]
         )
-        read = [column for one in models for column in tasks.columns_read(one.model.task)]
+        read = [column for task_model in models for column in tasks.columns_read(task_model.model.task)]
         return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
 
 
 def score_chunks(scoring: ChunkScorer, checkpoint: Checkpoint) -> list[str]:
-    """Return the names of the spool's files of scores, one a chunk, when all of them are there."""
+    """Return the names of the checkpoint's files of scores, one a chunk, once all of them are written."""
     with pq.ParquetFile(checkpoint.path(CUSTOMERS_FILE)) as file:
         sizes = [file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)]
     names = [f"scores-{at:05d}.parquet" for at in range(len(sizes))]
@@ -115,17 +117,17 @@ def score_chunk(scoring: ChunkScorer, chunk: pa.Table) -> pa.Table:
     in_memory = hold(scoring.store, ids, scoring.shared, scoring.columns)
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
     bin_counts: dict[str, list[list[int]]] = {}
-    for one in scoring.models:
-        rows = assemble(in_memory, [one.as_of], one.model.catalogue, one.model.task)
-        scores = outcomes_of(one.model, rows, scoring.listed)
-        columns |= _task_columns(scoring.speakers[one.task], scores, ids)
+    for task_model in scoring.models:
+        rows = assemble(in_memory, [task_model.as_of], task_model.model.catalogue, task_model.model.task)
+        scores = outcomes_of(task_model.model, rows, scoring.listed)
+        columns |= _task_columns(scoring.speakers[task_model.task], scores, ids)
         if scores.tally is not None:
-            bin_counts[one.task] = [counts.tolist() for counts in scores.tally.columns]
+            bin_counts[task_model.task] = [counts.tolist() for counts in scores.tally.columns]
     return pa.table(columns).replace_schema_metadata({BIN_COUNTS_KEY: json.dumps(bin_counts)})
 
 
-def _task_columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
-    """Return a task's columns by customer of the chunk, null for those who were not eligible."""
+def _task_columns(writer: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
+    """Return a task's columns by customer of the chunk, null for those who are not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
     index = pa.array([order.get(customer) for customer in ids], pa.int64())
     columns = {OUTCOME: pa.array(scores.outcome, pa.float64())}
@@ -133,7 +135,7 @@ def _task_columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dic
         columns[MEDIAN] = pa.array(scores.median_cents, pa.float64())
     if scores.category is not None:
         columns[CATEGORY] = pa.array(scores.category, pa.string())
-    reasons = speaker.tell(scores.rows.values, scores.category)
+    reasons = writer.tell(scores.rows.values, scores.category)
     columns |= {
         f"{REASON}_{at}": pa.array(column, pa.string())
         for at, column in enumerate(reasons.sentences, start=1)
@@ -142,19 +144,21 @@ def _task_columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dic
 
 
 def read_bin_counts(checkpoint: Checkpoint, names: Sequence[str], task: str) -> list[BinCounts]:
-    """Return where the customers of each chunk lie among those a task's model learned from; none if it does not say."""
+    """Return the counts of each chunk's customers in the bins of a task's training profile; [] without a profile."""
     by_file = (
         json.loads(pq.read_schema(checkpoint.path(name)).metadata[BIN_COUNTS_KEY.encode()]) for name in names
     )
     return [
-        BinCounts(tuple(np.array(one) for one in counted[task])) for counted in by_file if task in counted
+        BinCounts(tuple(np.array(counts) for counts in counted[task]))
+        for counted in by_file
+        if task in counted
     ]
 
 
 def percentile_starts(checkpoint: Checkpoint, names: Sequence[str], task: str) -> tuple[Floats, int]:
-    """Return the lowest outcome of each percentile, 1 to 100, among all customers scored, and how many these are.
+    """Return the lowest outcome of each percentile, 1 to 100, and the number of customers scored.
 
-    Percentiles rise with outcomes, so that a hundred numbers tell everybody's.
+    Percentiles increase with outcomes, so that a hundred numbers determine everybody's.
     """
     column = f"{task}__{OUTCOME}"
     parts = [
@@ -171,7 +175,7 @@ def percentile_starts(checkpoint: Checkpoint, names: Sequence[str], task: str) -
 
 
 def percentile_of(outcome: Floats, starts: Floats) -> NDArray[np.int64]:
-    """Return each outcome's percentile by the lowest outcome of each."""
+    """Return each outcome's percentile, given the lowest outcome of each."""
     return np.searchsorted(starts, outcome, side="right")
 
 
@@ -181,22 +185,22 @@ ProposeActions = Callable[[pa.Array], Iterable[pa.Table]]
 
 
 def write_actions(propose: ProposeActions, checkpoint: Checkpoint, language: str, currency: str) -> None:
-    """Write what would be done for whom into the spool, by the customer's row, unless an earlier run did.
+    """Write the proposed action of each customer to the checkpoint, by the customer's row, unless already there.
 
-    What is scarce goes to where it is worth the most among all customers, so they are decided on together; but for
-    that, some are told after others: sentences take ten times the room of numbers.
+    Scarce contacts go where they are worth the most among all customers, so all are decided on together; reasons are
+    written in blocks of customers, because sentences take ten times the memory of numbers.
     """
     if checkpoint.path(ACTIONS_FILE).is_file():
         return
     ids, rows = _customers_by_id(checkpoint)
     release()
-    words, first = read_words(language), 0
+    texts, first = read_words(language), 0
     with checkpoint.writing(ACTIONS_FILE) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
         for proposed in propose(ids):
-            table = _action_columns(proposed, words, currency)
+            table = _action_columns(proposed, texts, currency)
             if table.num_rows:
-                # Who was reached already is not proposed to: those there are lie in order, but not side by side.
+                # Customers already contacted have no proposal: the others are in order, but with gaps.
                 last = pc.index(ids, proposed["customer_id"][-1], start=first).as_py() + 1
                 index = pc.index_in(proposed["customer_id"], ids.slice(first, last - first))
                 table = table.add_column(
@@ -210,14 +214,14 @@ def write_actions(propose: ProposeActions, checkpoint: Checkpoint, language: str
 
 
 def _customers_by_id(checkpoint: Checkpoint) -> tuple[pa.Array, pa.Array]:
-    """Return the customers that are to be scored, by id, and their rows."""
+    """Return the customers to score, ordered by id, and their rows."""
     listed = pq.read_table(checkpoint.path(CUSTOMERS_FILE), columns=["customer_id", "row"]).combine_chunks()
     order = pc.array_sort_indices(listed["customer_id"].combine_chunks())
     return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 
 
-def _action_columns(proposed: pa.Table, words: Words, currency: str) -> pa.Table:
-    """Return what is proposed under the names of our columns."""
+def _action_columns(proposed: pa.Table, texts: Words, currency: str) -> pa.Table:
+    """Return the proposals under the names of our columns."""
     columns = {
         "next_best_action": proposed["action_id"],
         "channel": proposed["channel"],
@@ -226,6 +230,6 @@ def _action_columns(proposed: pa.Table, words: Words, currency: str) -> pa.Table
         "runner_up": proposed["runner_up"],
         "arm": proposed["arm"],
         "assignment_probability": proposed["assignment_probability"],
-        "next_best_action_reason": pa.array(decided(proposed, words, currency), pa.string()),
+        "next_best_action_reason": pa.array(decided(proposed, texts, currency), pa.string()),
     }
     return pa.table({f"action__{name}": column for name, column in columns.items()})

@@ -1,4 +1,4 @@
-"""Scores kept in the workspace, a file a list and run, so that outcomes can be joined later; and what has changed."""
+"""Scores stored in the workspace, one file a run of a list, to join outcomes later, and the changes between runs."""
 
 import hashlib
 import re
@@ -40,10 +40,10 @@ HISTORY_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """What changed of a task against the last list of the same name, by customer.
+    """The changes of a task's scores since the last list of the same name, by customer.
 
-    `higher` and `lower` count those of both lists whose band rose or fell, and `same` the others; means are of
-    outcomes.
+    `higher` and `lower` count customers of both lists whose band rose or fell, and `same` the remaining ones; means are
+    of outcomes.
     """
 
     task: str
@@ -58,7 +58,7 @@ class ScoreChange:
 
 
 def history_path(store: Store, name: str, run_identity: object) -> Path:
-    """Return where the scores of a run of a list lie: the same run has the same place."""
+    """Return the path of the scores of a run of a list, the same for the same run."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "list"
     return (
         store.workspace.scores
@@ -75,22 +75,30 @@ def write_history(
     starts: Mapping[str, Floats],
     bands: Mapping[str, int],
 ) -> None:
-    """Write the scores of a run's chunks, each customer once a task."""
+    """Write the scores of a run's chunks, one row a customer and task."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     band_names = [band(percentile, bands) for percentile in range(101)]
     with atomic_write(path) as part, pq.ParquetWriter(part, HISTORY_SCHEMA, compression="zstd") as file:
         for name in names:
             chunk = pq.read_table(checkpoint.path(name))
-            for one in models:
-                column = f"{one.task}__{OUTCOME}"
+            for task_model in models:
+                column = f"{task_model.task}__{OUTCOME}"
                 scored = chunk.filter(chunk[column].is_valid()).select(["customer_id", column])
-                percentile = pa.array(percentile_of(scored[column].to_numpy(), starts[one.task]), pa.int64())
+                percentile = pa.array(
+                    percentile_of(scored[column].to_numpy(), starts[task_model.task]), pa.int64()
+                )
                 n = scored.num_rows
                 columns = [
                     scored["customer_id"],
-                    *(pa.repeat(value, n) for value in (one.task,)),
-                    *(pa.repeat(pa.scalar(value, pa.timestamp("us")), n) for value in (one.as_of, now)),
-                    *(pa.repeat(value, n) for value in (one.registered.name, str(one.registered.version))),
+                    *(pa.repeat(value, n) for value in (task_model.task,)),
+                    *(
+                        pa.repeat(pa.scalar(value, pa.timestamp("us")), n)
+                        for value in (task_model.as_of, now)
+                    ),
+                    *(
+                        pa.repeat(value, n)
+                        for value in (task_model.registered.name, str(task_model.registered.version))
+                    ),
                     scored[column],
                     percentile,
                     pa.array(band_names, pa.string()).take(percentile),
@@ -100,9 +108,9 @@ def write_history(
 
 
 def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
-    """Return what changed against the last list of the same name, task by task; nothing when there is none."""
-    earlier_files = [other for other in path.parent.glob("*.parquet") if other != path]
-    previous = [(scored, other) for other in earlier_files if (scored := _read_scored_at(other)) is not None]
+    """Return the changes since the last list of the same name, by task; [] if there is none."""
+    earlier_files = [file for file in path.parent.glob("*.parquet") if file != path]
+    previous = [(scored, file) for file in earlier_files if (scored := _read_scored_at(file)) is not None]
     if not previous:
         return []
     since, last_file = max(previous)
@@ -120,5 +128,6 @@ def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[S
 
 
 def _read_scored_at(path: Path) -> datetime | None:
+    """Return when the scores in a file were computed."""
     newest: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
     return newest

@@ -1,10 +1,6 @@
-"""A table of PostgreSQL as a list, through Arrow; it is copied first, for a table has no order to be read in twice.
+"""Lists that do not come as a file: a PostgreSQL table, a segment of the golden record, a sample.
 
-A list of all customers for whom a condition over the golden record holds.
-
-The list that was asked for: a file, a table of PostgreSQL, or everybody of whom a condition is true.
-
-A list to try with.
+A table is copied through Arrow first, because a table has no order in which it could be read twice.
 """
 
 import re
@@ -39,7 +35,7 @@ SCHEMES = ("postgresql", "postgres")
 
 
 def is_table(address: str) -> bool:
-    """Return whether a list is asked for as `postgresql://[user[:password]@]host[:port]/database/[schema.]table`."""
+    """Return whether a list is given as `postgresql://[user[:password]@]host[:port]/database/[schema.]table`."""
     return address.partition("://")[0] in SCHEMES
 
 
@@ -55,7 +51,7 @@ def table_name(address: str) -> str:
 
 
 def copy_table(address: str, folder: Path) -> CustomerList:
-    """Return a list of the table's rows, in the order in which the server has them, copied into the folder.
+    """Return a list of the table's rows in the server's order, copied into the folder.
 
     Raises
     ------
@@ -70,7 +66,7 @@ def copy_table(address: str, folder: Path) -> CustomerList:
     path = folder / f"{table_names[-1]}.parquet".replace("/", "_")
     try:
         with adbc.connect(uri) as connection, connection.cursor() as cursor:
-            # A scan that joins one at work begins in the middle of the table.
+            # A synchronised scan would join a running one in the middle of the table.
             cursor.execute("SET synchronize_seqscans = off")
             cursor.execute(f"SELECT * FROM {quoted}")
             _write_parquet(cursor.fetch_record_batch(), path)
@@ -83,7 +79,7 @@ def copy_table(address: str, folder: Path) -> CustomerList:
 
 
 def _split_address(address: str) -> tuple[str, list[str]]:
-    """Return the address of the database, and the names of schema (if it is given) and table."""
+    """Return the address of the database, and the names of the schema (if given) and the table."""
     parts: SplitResult = urlsplit(address)
     database, _, table = parts.path.rpartition("/")
     if not database.strip("/") or not table:
@@ -94,13 +90,14 @@ def _split_address(address: str) -> tuple[str, list[str]]:
 
 
 def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> None:
-    """Write the rows with types that Parquet and everybody else knows: numerics of any length as text."""
+    """Write the rows with types that any reader of Parquet supports: numerics of any precision as text."""
     with pq.ParquetWriter(path, _plain_types(pa.table(reader.schema.empty_table())).schema) as file:
         for batch in reader:
             file.write_table(_plain_types(pa.Table.from_batches([batch])))
 
 
 def _plain_types(table: pa.Table) -> pa.Table:
+    """Return the table with extension types replaced by their storage types."""
     for index, column in enumerate(table.schema):
         if isinstance(column.type, pa.BaseExtensionType):
             stored = pa.chunked_array(
@@ -112,13 +109,13 @@ def _plain_types(table: pa.Table) -> pa.Table:
 
 TENURE = "tenure_days"
 IDENTIFYING_FIELDS = ("first_name", "last_name", "email", "phone", "street", "birth_date")
-"""Fields that name a person: a segment is of people who have something in common."""
+"""Fields that identify a person, which a segment must not use."""
 
 
 def segment_list(
     connection: "duckdb.DuckDBPyConnection", store: Store, condition: str, as_of: str | None, folder: Path
 ) -> CustomerList:
-    """Return the list of customers for whom the condition is true, unknown being not true, in the order of their ids.
+    """Return the list of customers for whom the condition is true (null is not true), ordered by id.
 
     It may ask for the golden record's fields (`consent_email`, which is true or false; `city`, `tier`, ...) and for
     `tenure_days`, the days from the first interaction to `as_of` (or to where the data end).
@@ -164,6 +161,7 @@ def segment_list(
 
 
 def _golden_fields(connection: "duckdb.DuckDBPyConnection", golden_record: Path) -> Sequence[str]:
+    """Return the fields a segment may use: those of the golden record, and the tenure."""
     if not golden_record.is_file():
         return [TENURE]
     rows = connection.execute(
@@ -173,7 +171,7 @@ def _golden_fields(connection: "duckdb.DuckDBPyConnection", golden_record: Path)
 
 
 def _read_field(connection: "duckdb.DuckDBPyConnection", golden_record: Path, name: str) -> Cells:
-    """Return a field of the golden record by customer: consents true or false, numbers if all are, else texts."""
+    """Return a field of the golden record by customer: consents as booleans, numbers if all are, else texts."""
     rows = connection.sql(f"""
         SELECT TRIM(value) AS value FROM ids LEFT JOIN
         (SELECT customer_id, value FROM read_parquet({quoted(golden_record)}) WHERE field = {quoted(name)})
@@ -191,17 +189,17 @@ def _read_field(connection: "duckdb.DuckDBPyConnection", golden_record: Path, na
 
 
 def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: str | None) -> Cells:
-    """Return the days from each customer's first interaction to the date."""
+    """Return the days from each customer's first interaction to `as_of`."""
     ends = [silo.data_until for silo in store.silos if silo.data_until is not None]
     now = datetime.fromisoformat(as_of) if as_of else max(ends)
     tenures = connection.sql(f"""
-        WITH seen AS (
-            SELECT COALESCE(merged_into, told.customer_id) AS customer_id, occurred_at
-            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS told
+        WITH visible AS (
+            SELECT COALESCE(merged_into, interactions.customer_id) AS customer_id, occurred_at
+            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS interactions
             LEFT JOIN read_parquet({quoted(store.paths.merges)}) AS merges USING (customer_id)
             WHERE occurred_at <= TIMESTAMP '{now}')
         SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
-        FROM ids LEFT JOIN seen USING (customer_id)
+        FROM ids LEFT JOIN visible USING (customer_id)
         GROUP BY customer_id ORDER BY customer_id""").to_arrow_table()
     days = tenures["days"]
     missing = days.is_null().to_numpy()
@@ -209,7 +207,7 @@ def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: s
 
 
 def slug(text: str) -> str:
-    """Return a text as a file's name.
+    """Return a text as a file name.
 
     Examples
     --------
@@ -220,7 +218,7 @@ def slug(text: str) -> str:
 
 
 def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, ScoreSettings]:
-    """Return the list, and the settings with a place for what is scored; what had to be copied goes with the stack.
+    """Return the list to score, and the settings with an output path; temporary copies are removed with the stack.
 
     Raises
     ------
@@ -255,7 +253,7 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
 
 
 def write_sample(store: Store, key_type: str, path: Path, rows: int = 500) -> None:
-    """Write a list as marketing might send it, `<key_type>;note`: keys the store knows, and one it does not."""
+    """Write an example list with the columns `<key_type>;note`: keys of the store, and one unknown key."""
     known = sorted(store.read_crosswalk(key_type)["source_key"].to_pylist())
     keys = [*known[:: max(len(known) // rows, 1)][:rows], "nobody"]
     lines = [f"{key_type};note", *(f"{key};row {at}" for at, key in enumerate(keys, start=1))]

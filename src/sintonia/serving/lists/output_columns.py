@@ -1,7 +1,4 @@
-"""What is said of every row, in columns of our own: status and reason, then what each task says.
-
-What a written list has: its columns, their types, and how text is written.
-"""
+"""The columns of a scored list: status and reason of each row, each task's predictions, actions; and their types."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,19 +24,19 @@ STATUS, STATUS_REASON = "list_status", "list_reason"
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One of our columns: its name, and what its values are: text, a whole number, a share, an amount."""
+    """A column that is added to the list: its name and its kind: text, count, share, amount or effect."""
 
     name: str
     kind: str = "text"
 
     @property
     def arrow(self) -> pa.DataType:
-        """Its type where columns have types."""
+        """Its Arrow type."""
         return {"text": pa.string(), "count": pa.int64()}.get(self.kind, pa.float64())
 
     @property
     def decimals(self) -> int | None:
-        """How many decimals its values have as text, None where they are no fractions."""
+        """Its number of decimals as text, None if the values are not fractions."""
         return {"share": 6, "amount": 2, "effect": 4}.get(self.kind)
 
 
@@ -53,12 +50,12 @@ ACTION_COLUMNS = {
     "assignment_probability": OutputColumn("assignment_probability", "effect"),
     "next_best_action_reason": OutputColumn("next_best_action_reason"),
 }
-"""What would be done ('none': nothing), where, when by the customer's clock, and why; empty for who was reached."""
+"""The proposed action ('none': nothing), its channel, time by the customer's clock, and reason; null once contacted."""
 
 
 @dataclass
 class Totals:
-    """What is counted while rows are told: statuses, and by task its own statuses, bands and outcomes."""
+    """Counts of the written rows: statuses, and by task its own statuses, bands and sums of outcomes."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -69,33 +66,37 @@ class Totals:
 
     @property
     def rows(self) -> int:
-        """All rows: every one has one status."""
+        """The number of rows: every one has one status."""
         return self.statuses.total()
 
 
 @dataclass(frozen=True)
 class OutputColumns:
-    """How rows are told: by which models, with which bands and reasons; `starts` as `percentile_starts` gives them."""
+    """The added columns of a list: by these models, with these bands and number of reasons.
+
+    `starts` are those of `percentile_starts`; `totals` is updated as rows are written.
+    """
 
     models: Sequence[TaskModel]
     bands: Mapping[str, int]
     reasons: int
     starts: Mapping[str, Floats]
-    acts: bool = False
+    with_actions: bool = False
     totals: Totals = field(default_factory=Totals)
 
     @property
     def columns(self) -> list[OutputColumn]:
-        """Our columns, in their order."""
-        columns = [column for one in self.models for column in self._of_task(one)]
+        """The added columns in their order."""
+        columns = [column for task_model in self.models for column in self._task_columns(task_model)]
         return [
             OutputColumn(STATUS),
             OutputColumn(STATUS_REASON),
             *columns,
-            *(ACTION_COLUMNS.values() if self.acts else []),
+            *(ACTION_COLUMNS.values() if self.with_actions else []),
         ]
 
-    def _of_task(self, task_model: TaskModel) -> list[OutputColumn]:
+    def _task_columns(self, task_model: TaskModel) -> list[OutputColumn]:
+        """Return the columns of one task."""
         task = task_model.task
         if task_model.model.predicts_amounts:
             outcome_columns = [
@@ -119,8 +120,8 @@ class OutputColumns:
             *details,
         ]
 
-    def check(self, customers: CustomerList) -> None:
-        """Refuse a list that has one of our columns already.
+    def check_header(self, customers: CustomerList) -> None:
+        """Refuse a list whose header contains one of the added columns.
 
         Raises
         ------
@@ -133,22 +134,22 @@ class OutputColumns:
                 f"'{customers.path.name}' has a column '{clashes[0]}' already; rename or remove it first."
             )
 
-    def of(self, rows: pa.Table) -> dict[str, pa.Array]:
-        """Return our columns for rows with their status, reason and scores (null where there are none)."""
+    def values_of(self, rows: pa.Table) -> dict[str, pa.Array]:
+        """Return the values of the added columns for rows with status, reason and scores (null without scores)."""
         status, reason = (_combined(rows, name) for name in ("status", "reason"))
         values: dict[str, pa.Array] = {}
         is_scored = np.zeros(len(rows), bool)
-        for one in self.models:
-            has_score = _known(_combined(rows, f"{one.task}__{OUTCOME}"))
-            values |= self._task(one, rows, has_score, status)
+        for task_model in self.models:
+            has_score = _known(_combined(rows, f"{task_model.task}__{OUTCOME}"))
+            values |= self._task_values(task_model, rows, has_score, status)
             is_scored |= has_score
-        if self.acts:
+        if self.with_actions:
             actions = {name: _combined(rows, f"action__{name}") for name in ACTION_COLUMNS}
             values |= actions
             is_scored |= _known(actions["next_best_action"])
             self._count_actions(actions, status)
         not_eligible_reason = "; ".join(
-            f"{one.task}: only {describe(one.model.task)[0]}" for one in self.models
+            f"{task_model.task}: only {describe(task_model.model.task)[0]}" for task_model in self.models
         )
         is_not_eligible = pc.and_(pc.equal(status, "scored"), pa.array(~is_scored))
         status, reason = (
@@ -160,9 +161,10 @@ class OutputColumns:
         self.totals.reasons.update(_pair_counts(status.filter(unmatched), reason.filter(unmatched)))
         return {STATUS: status, STATUS_REASON: _null_if_empty(reason), **values}
 
-    def _task(
+    def _task_values(
         self, task_model: TaskModel, rows: pa.Table, has_score: Bools, status: pa.Array
     ) -> dict[str, pa.Array]:
+        """Return the values of a task's columns, and count them."""
         task, n = task_model.task, len(status)
         outcome = np.nan_to_num(rows[f"{task}__{OUTCOME}"].to_numpy(zero_copy_only=False).astype(float))
         percentile = pa.array(percentile_of(outcome, self.starts[task]), mask=~has_score)
@@ -188,6 +190,7 @@ class OutputColumns:
     def _values(
         self, task_model: TaskModel, rows: pa.Table, outcome: Floats, has_score: Bools
     ) -> dict[str, pa.Array]:
+        """Return a task's predictions in the units of the list: probabilities, or amounts in currency."""
         task = task_model.task
         if task_model.model.predicts_amounts:
             expected = {"expected_value": pa.array(outcome / 100, mask=~has_score)}
@@ -222,54 +225,56 @@ class OutputColumns:
 
 
 def _combined(rows: pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
     return rows[name].combine_chunks()
 
 
 def _known(column: pa.Array) -> Bools:
+    """Return which values are not null."""
     is_known: Bools = column.is_valid().to_numpy(zero_copy_only=False)
     return is_known
 
 
 def _null_if_empty(texts: pa.Array) -> pa.Array:
-    """Return the texts, null where one says nothing."""
+    """Return the texts, null where they are empty."""
     return pc.if_else(pc.not_equal(texts, ""), texts, pa.scalar(None, pa.string()))
 
 
 def _value_counts(column: pa.Array) -> dict[Any, int]:
-    """Return how often each value comes, in the order in which they first do."""
+    """Return the count of each value, in the order of first appearance."""
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
-def _pair_counts(left: pa.Array, right: pa.Array) -> dict[tuple[Any, Any], int]:
-    """Return how often each pair of values comes, in the order in which they first do."""
-    table = pa.table({"one": left, "other": right})
+def _pair_counts(first: pa.Array, second: pa.Array) -> dict[tuple[Any, Any], int]:
+    """Return the count of each pair of values, in the order of first appearance."""
+    table = pa.table({"one": first, "other": second})
     counts = table.group_by(["one", "other"], use_threads=False).aggregate([([], "count_all")])
     return {(row["one"], row["other"]): row["count_all"] for row in counts.to_pylist()}
 
 
 @dataclass(frozen=True)
 class OutputSchema:
-    """What a file has: names and types of its columns (None: whatever a cell is), and how text is written.
+    """The columns of an output file: names, types (None: the type of each cell), decimals, and the text dialect.
 
-    The first `own` columns are those of the list.
+    The first `n_own` columns are those of the list itself.
     """
 
     names: tuple[str, ...]
     types: tuple[pa.DataType | None, ...]
     decimals: tuple[int | None, ...]
     dialect: Dialect
-    own: int = 0
+    n_own: int = 0
 
 
 class Writer(Protocol):
-    """What columns, all with as many rows, are given to one after another."""
+    """A writer of rows, given as columns of equal length."""
 
     def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
-        """Write rows; `lines` are those of the JSON Lines they come from."""
+        """Write rows; `lines` are the JSON Lines they come from."""
 
 
 def output_schema(customers: CustomerList, columns: Sequence[OutputColumn], out: Path) -> OutputSchema:
-    """Return what the scored list has: the list's own columns and ours behind them."""
+    """Return the schema of the scored list: the list's own columns, then the added ones."""
     schema = customers.schema
     own_types: tuple[pa.DataType | None, ...] = (
         tuple(schema.types) if schema is not None else (None,) * len(customers.header)
@@ -279,11 +284,12 @@ def output_schema(customers: CustomerList, columns: Sequence[OutputColumn], out:
         types=(*own_types, *(column.arrow for column in columns)),
         decimals=(*[None] * len(customers.header), *(column.decimals for column in columns)),
         dialect=_output_dialect(customers, out),
-        own=len(customers.header),
+        n_own=len(customers.header),
     )
 
 
 def _output_dialect(customers: CustomerList, out: Path) -> Dialect:
+    """Return the dialect of a text file: that of the list, with tabs where the output is a .tsv file."""
     is_tsv = out.name.removesuffix(".gz").lower().endswith(".tsv")
     if customers.format != "csv":
         return Dialect(delimiter="\t" if is_tsv else ",")
@@ -293,7 +299,7 @@ def _output_dialect(customers: CustomerList, out: Path) -> Dialect:
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Return the names, those that come again with a number behind them.
+    """Return the names, repeated ones with a number appended.
 
     Examples
     --------
@@ -313,5 +319,5 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def column_cells(column: Any) -> Sequence[Any]:  # noqa: ANN401
-    """Return a column's cells as Python's values, whether they lie in Arrow or in a list."""
+    """Return a column's cells as Python values, whether it is an Arrow array or a list."""
     return python_cells(column) if isinstance(column, pa.ChunkedArray | pa.Array) else column

@@ -1,4 +1,4 @@
-"""The list on one page: what became of its rows, what to expect of its customers, and what has changed."""
+"""The page of a scored list: statuses of its rows, expected outcomes, and changes since the last list."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -51,6 +51,7 @@ def render_list_page(
 
 
 def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return counts with the lengths of their bars in per cent of the largest."""
     largest = max(counts.values(), default=1)
     return [
         {"name": name, "count": rows, "length": round(100 * rows / largest, 1)}
@@ -59,6 +60,7 @@ def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _task_section(task_model: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
+    """Return what the page shows of a task."""
     bands: Mapping[str, int] = totals.bands.get(task_model.task, {})
     expected, interval = expectation(task_model, totals, currency)
     return {
@@ -74,7 +76,7 @@ def _task_section(task_model: TaskModel, totals: Totals, currency: str) -> dict[
 
 
 def expectation(task_model: TaskModel, totals: Totals, currency: str) -> tuple[str, str]:
-    """Return what a task expects of the customers scored, and its interval, "" where the model gives none."""
+    """Return a task's expected total over the customers scored, and its interval; empty for tasks by category."""
     total = float(totals.sums[task_model.task])
     if task_model.model.task.categories:
         return "", ""
@@ -97,6 +99,7 @@ def expectation(task_model: TaskModel, totals: Totals, currency: str) -> tuple[s
 
 
 def _change_row(change: ScoreChange, amounts: set[str]) -> dict[str, Any]:
+    """Return what the page shows of the changes of a task."""
     unit, digits = (100, 2) if change.task in amounts else (1, 4)
     means = {
         name: "" if value is None else number(value / unit, digits)

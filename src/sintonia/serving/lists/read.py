@@ -1,11 +1,7 @@
-"""Excel files row by row: dates as dates, and numbers that are shown with leading zeros as they are shown.
+"""A list opened, whatever its format: its header, and its rows chunk by chunk.
 
-openpyxl reads in constant memory and tells each cell's format, so that card 7 formatted 00000 is found as 00007;
+Excel: openpyxl reads in constant memory and gives each cell's format, so that card 7 shown as 00000 is read as 00007;
 calamine is ten times as fast and does not. Of merged cells the first has the value, the others are empty.
-
-JSON Lines: a customer a line, whatever keys each has.
-
-A list opened, whatever its format: the header, and its rows chunk by chunk as the file has them.
 """
 
 import hashlib
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def find_sheet(path: Path) -> tuple[str, list[Any]]:
-    """Return the name and header of the first sheet that has anything in it.
+    """Return the name and header of the first sheet that is not empty.
 
     Raises
     ------
@@ -49,11 +45,11 @@ def find_sheet(path: Path) -> tuple[str, list[Any]]:
 
 
 def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
-    """Yield a sheet's rows from the first that is not blank to the last, blank ones between without cells."""
+    """Yield a sheet's rows from the first to the last that is not blank; blank rows between have no cells."""
     blank, width = 0, 0
     with _open_workbook(path) as book:
         worksheet = book[sheet]
-        worksheet.reset_dimensions()  # what the file says of its size may be wrong, and would cut rows
+        worksheet.reset_dimensions()  # the size recorded in the file may be wrong, and would truncate rows
         for row in worksheet.iter_rows():
             cells = [_sheet_value(cell) for cell in row]
             while cells and cells[-1] in (None, ""):
@@ -68,6 +64,7 @@ def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
 
 @contextmanager
 def _open_workbook(path: Path) -> "Iterator[Workbook]":
+    """Open a workbook for reading row by row."""
     import zipfile
     from xml.etree.ElementTree import ParseError
 
@@ -82,12 +79,12 @@ def _open_workbook(path: Path) -> "Iterator[Workbook]":
             book.close()
         except (InvalidFileException, KeyError, ValueError, OSError, ParseError, zipfile.BadZipFile):
             raise InputError(
-                f"The list '{path.name}' is no Excel file that can be read; save it as .xlsx or CSV."
+                f"The list '{path.name}' cannot be read as an Excel file; save it as .xlsx or CSV."
             ) from None
 
 
 def _sheet_value(cell: Any) -> Any:  # noqa: ANN401
-    """Return a cell's value; of a whole number shown with leading zeros the text that is shown."""
+    """Return a cell's value; a whole number displayed with leading zeros as the displayed text."""
     value = cell.value
     if isinstance(value, int | float) and not isinstance(value, bool):
         number_format = str(cell.number_format or "")
@@ -105,7 +102,7 @@ def is_json_object(line: bytes) -> bool:
 
 
 def json_header(path: Path) -> tuple[str, ...]:
-    """Return all keys of the lines, in the order in which they first appear."""
+    """Return all keys of the lines, in the order of their first appearance."""
     names: dict[str, None] = {}
     for line in _json_lines(path):
         names |= dict.fromkeys(_parse_object(line) or {})
@@ -113,9 +110,9 @@ def json_header(path: Path) -> tuple[str, ...]:
 
 
 def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], str]]:
-    """Yield each line's values by the header, with what is wrong with it; objects and lists stay JSON.
+    """Yield each line's values in the order of the header, with its problem; objects and lists stay JSON.
 
-    Of a line that is no object the text stands in the first cell.
+    The text of a line that is not an object is put into the first cell.
     """
     for line in _json_lines(path):
         values = _parse_object(line)
@@ -126,16 +123,18 @@ def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], 
 
 
 def json_texts(path: Path) -> Iterator[str]:
-    """Yield the lines as they stand, without their ends."""
+    """Yield the lines unchanged, without their line ends."""
     return (line.rstrip("\r\n") for line in _json_lines(path))
 
 
 def _json_lines(path: Path) -> Iterator[str]:
+    """Yield the lines that are not blank."""
     with open_bytes(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace") as text:
         yield from (line for line in text if line.strip())
 
 
 def _parse_object(line: str) -> dict[str, Any] | None:
+    """Return the object in a line, None if there is none."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -144,6 +143,7 @@ def _parse_object(line: str) -> dict[str, Any] | None:
 
 
 def _as_cell(value: Any) -> Any:  # noqa: ANN401
+    """Return a JSON value as a cell: objects and lists as JSON text."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
@@ -156,14 +156,14 @@ OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0"
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of a list that follow one another: cells as the file has them, and by place what is wrong with a row.
+    """Consecutive rows of a list: cells as in the file, and the problems of rows by their index in the chunk.
 
-    `first` is the place of the first of them in the list, from 0; `table` has them as Arrow when the file does.
+    `first` is the index in the list of the first row, from 0; `table` has the rows as Arrow if the file is columnar.
     """
 
     first: int
     rows: list[tuple[Any, ...]]
-    wrong: dict[int, str] = field(default_factory=dict)
+    problems: dict[int, str] = field(default_factory=dict)
     table: pa.Table | None = None
 
     def __len__(self) -> int:
@@ -172,53 +172,59 @@ class Chunk:
 
 @dataclass(frozen=True)
 class CustomerList:
-    """A list: where it is, its format, its header, a hash of its bytes, and how to read it from the start.
+    """A list: its path, format, header, digest, a description for the log, and how to read it.
 
-    `first_number` is what a person calls the first row: in a spreadsheet the header is row 1.
+    `records` reads the rows from the start, with the problem of each; None for Parquet.
     """
 
     path: Path
     format: str
     header: tuple[str, ...]
     digest: str
-    told: str
+    description: str
     dialect: Dialect = field(default_factory=Dialect)
     limit: int | None = None
     records: Callable[[], Records] | None = None
 
     @property
     def first_number(self) -> int:
-        """What a person calls the first row."""
+        """The number users see for the first row: in spreadsheets and CSV files the header is row 1."""
         return 2 if self.format in ("csv", "excel") else 1
 
     @property
     def schema(self) -> pa.Schema | None:
-        """The types of the list's columns, where its file has such."""
+        """The types of the columns, None where the format has none."""
         return parquet_schema(self.path) if self.format == "parquet" else None
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Yield the rows, so many at a time."""
+        """Yield the rows in chunks of this size."""
         first = 0
-        for chunk in self._typed(rows) if self.records is None else self._told(self.records(), rows):
-            kept = len(chunk) if self.limit is None else min(len(chunk), self.limit - first)
-            if kept < len(chunk):
-                table = None if chunk.table is None else chunk.table.slice(0, kept)
-                chunk = Chunk(first, chunk.rows[:kept], chunk.wrong, table)
-            if kept:
+        for chunk in (
+            self._from_parquet(rows) if self.records is None else self._from_records(self.records(), rows)
+        ):
+            n_rows = len(chunk) if self.limit is None else min(len(chunk), self.limit - first)
+            if n_rows < len(chunk):
+                table = None if chunk.table is None else chunk.table.slice(0, n_rows)
+                chunk = Chunk(first, chunk.rows[:n_rows], chunk.problems, table)
+            if n_rows:
                 yield chunk
-            first += kept
+            first += n_rows
             if self.limit is not None and first >= self.limit:
                 return
 
-    def _told(self, records: Records, rows: int) -> Iterator[Chunk]:
+    def _from_records(self, records: Records, rows: int) -> Iterator[Chunk]:
+        """Yield chunks of rows that are read one by one."""
         first, width = 0, len(self.header)
-        while some := list(islice(records, rows)):
-            fitted = [_fit_to_header(cells, wrong, width, self.dialect.delimiter) for cells, wrong in some]
-            wrong = {at: said for at, (_, said) in enumerate(fitted) if said}
-            yield Chunk(first, [cells for cells, _ in fitted], wrong)
-            first += len(some)
+        while batch := list(islice(records, rows)):
+            fitted = [
+                _fit_to_header(cells, problems, width, self.dialect.delimiter) for cells, problems in batch
+            ]
+            problems = {at: problem for at, (_, problem) in enumerate(fitted) if problem}
+            yield Chunk(first, [cells for cells, _ in fitted], problems)
+            first += len(batch)
 
-    def _typed(self, rows: int) -> Iterator[Chunk]:
+    def _from_parquet(self, rows: int) -> Iterator[Chunk]:
+        """Yield chunks of rows that are read as Arrow batches."""
         import pyarrow.parquet as pq
 
         first = 0
@@ -233,7 +239,7 @@ class CustomerList:
 def _fit_to_header(
     cells: Sequence[Any], problem: str, width: int, delimiter: str
 ) -> tuple[tuple[Any, ...], str]:
-    """Return a row as wide as the header: short ones get empty cells, long ones keep theirs in the last cell."""
+    """Return a row as wide as the header: missing cells are empty, excess cells are joined into the last."""
     n_cells = len(cells)
     if n_cells == width:
         return tuple(cells), problem
@@ -246,7 +252,7 @@ def _fit_to_header(
 
 
 def read_list(path: Path, limit: int | None = None) -> CustomerList:
-    """Return the list in a file, or its first `limit` rows. What it is, its first bytes say, not its name.
+    """Return the list in a file, or its first `limit` rows; its format is detected from its first bytes.
 
     CSV (any delimiter and encoding, gzip too), Excel (.xlsx, its first sheet), Parquet and JSON Lines are read.
 
@@ -277,10 +283,12 @@ def read_list(path: Path, limit: int | None = None) -> CustomerList:
 
 
 def _has_list_ending(entry: Path) -> bool:
+    """Return whether a file is named like a list."""
     return entry.name.removesuffix(".gz").lower().endswith(LIST_ENDINGS)
 
 
 def _read_text(path: Path, limit: int | None) -> CustomerList:
+    """Return the list in a delimited text file."""
     dialect = find_dialect(path)
     header = next(delimited_rows(path, dialect), ([], ""))[0]
 
@@ -291,6 +299,7 @@ def _read_text(path: Path, limit: int | None) -> CustomerList:
 
 
 def _read_sheet(path: Path, limit: int | None) -> CustomerList:
+    """Return the list in an Excel file."""
     if not zipfile.is_zipfile(path):
         raise InputError(
             f"The list '{path.name}' is an old, protected or damaged Excel file; save it as .xlsx without a password."
@@ -307,6 +316,7 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
 
 
 def _read_json(path: Path, limit: int | None) -> CustomerList:
+    """Return the list in a JSON Lines file."""
     header = json_header(path)
     if not header:
         raise InputError(f"The list '{path.name}' has no key in any of its lines; give each customer's.")
@@ -318,6 +328,7 @@ def _read_json(path: Path, limit: int | None) -> CustomerList:
 
 
 def _read_parquet(path: Path, limit: int | None) -> CustomerList:
+    """Return the list in a Parquet file."""
     header = tuple(parquet_schema(path).names)
     return CustomerList(path, "parquet", header, digest(path), "Parquet", limit=limit)
 
@@ -341,12 +352,12 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 
 def _is_json(path: Path) -> bool:
-    """Return whether a file's first line that is not blank is a JSON object."""
+    """Return whether the first non-blank line of a file is a JSON object."""
     head = next(blocks(path, 1 << 16), b"").lstrip(b"\xef\xbb\xbf \t\r\n")
     return head.startswith(b"{") and is_json_object(head.split(b"\n", 1)[0])
 
 
 def digest(path: Path) -> str:
-    """Return a hash of a file's bytes."""
+    """Return the SHA-256 digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,10 +1,8 @@
-"""Whose a row is: the column that says it, what kind of key it holds, and the customer each key belongs to now.
+"""Rows matched to customers: the key column, the customer of each key, the status of each row.
 
-A key is a customer id (a former one too), an identifier of any silo, an e-mail or a telephone number. E-mails and
-numbers are also compared as the golden record compares them: Ann.Rossi+shop@gmail.com is annrossi@gmail.com, and
-333 123 4567 is +39 333 123 4567. What several customers share names none of them.
-
-What becomes of every row: whose it is, and its status; the customers to be scored, chunk by chunk.
+A key is a customer id (a former one too), an identifier of any silo, an e-mail address or a telephone number. E-mail
+addresses and numbers are also compared in the golden record's standard form: Ann.Rossi+shop@gmail.com is
+annrossi@gmail.com, and 333 123 4567 is +39 333 123 4567. A key that several customers share identifies none of them.
 """
 
 import re
@@ -35,29 +33,29 @@ if TYPE_CHECKING:
 CUSTOMER, EMAIL, PHONE = "customer_id", "email", "phone"
 SAMPLE_ROWS, SAMPLE_CELLS = 1000, 200_000
 MIN_KNOWN_SHARE = 0.2
-"""Share of a column's cells that must be somebody's keys for the column to be taken without being named."""
+"""Share of known keys among a column's cells that makes it the key column without a matching name."""
 
 COMMON_NAMES = {
     EMAIL: ("email", "emailaddress", "mail", "indirizzoemail", "posta"),
     PHONE: ("phone", "phonenumber", "telephone", "mobile", "tel", "telefono", "cellulare", "cell"),
     CUSTOMER: ("customerid",),
 }
-"""What columns of keys are often called, without case, spaces and punctuation."""
+"""Common names of key columns, without case, spaces and punctuation."""
 
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """The column that says who a row is, the type of key it holds, and how that was found out."""
+    """The column that identifies the rows, its index, the type of key it holds, and how it was detected."""
 
     column: str
-    place: int
+    index: int
     key_type: str
     how: str
 
 
 @dataclass(frozen=True)
 class KeyIndex:
-    """The keys of a store: how they are spelt, and the engine's table of each type's, filled when it is asked for."""
+    """The keys of a store: their standard forms, and a table in the engine for each type, filled when first needed."""
 
     connection: "duckdb.DuckDBPyConnection"
     store: Store
@@ -67,11 +65,11 @@ class KeyIndex:
 
     @cached_property
     def types(self) -> list[str]:
-        """The types of key there are: customer ids, identifiers, contacts."""
+        """The types of key: customer ids, identifiers, contact data."""
         return list(dict.fromkeys([CUSTOMER, *self.store.key_types(), EMAIL, PHONE]))
 
     def standard(self, key_type: str, cells: pa.Array) -> pa.Array:
-        """Return cells in the spelling of the golden record, null where the type of key has none or they do not fit."""
+        """Return cells in the golden record's standard form, null where the type has none or they are not valid."""
         if key_type == EMAIL:
             return email(cells)
         return (
@@ -81,11 +79,11 @@ class KeyIndex:
         )
 
     def exact(self, key_type: str, cells: pa.Array) -> pa.Array:
-        """Return cells as identifiers are stored: e-mails, for which alone case means nothing, in lower case."""
+        """Return cells as identifiers are stored: e-mail addresses, which alone ignore case, in lower case."""
         return pc.utf8_lower(cells) if key_type == EMAIL else cells
 
     def fill(self, key_type: str) -> str:
-        """Return the engine's table of a type's keys: `standard` or as stored, `value`, `customer_id`, `owners`."""
+        """Return the engine's table of a type's keys: `standard` (or as stored), `value`, `customer_id`, `owners`."""
         name = f"keys_{self.types.index(key_type)}"
         if name in self.filled:
             return name
@@ -93,14 +91,14 @@ class KeyIndex:
             CREATE OR REPLACE TABLE {name} AS
             SELECT false AS standard, {"LOWER(value)" if key_type == EMAIL else "value"} AS value,
                    MIN(customer_id) AS customer_id, COUNT(DISTINCT customer_id) AS owners
-            FROM ({self._own(key_type)}) WHERE value <> '' GROUP BY 2""")
+            FROM ({self._identifier_query(key_type)}) WHERE value <> '' GROUP BY 2""")
         if key_type in (EMAIL, PHONE):
             self._fill_standard(name, key_type)
         self.filled.add(name)
         return name
 
-    def _own(self, key_type: str) -> str:
-        """Return the query of the identifiers of a type with whose they are now: `value`, `customer_id`."""
+    def _identifier_query(self, key_type: str) -> str:
+        """Return the query of the identifiers of a type with their customers of today: `value`, `customer_id`."""
         crosswalk = f"read_parquet({quoted(self.store.paths.crosswalk)}) WHERE unlinked_at IS NULL"
         if key_type != CUSTOMER:
             return f"SELECT source_key AS value, customer_id FROM {crosswalk} AND source = {quoted(key_type)}"
@@ -109,28 +107,30 @@ class KeyIndex:
                    UNION ALL SELECT customer_id, merged_into FROM {merges}"""
 
     def _fill_standard(self, name: str, key_type: str) -> None:
-        """Add the keys in the spelling of the golden record, and those that silos gave as contacts."""
-        told = self.connection.sql(f"""
-            {self._own(key_type)} UNION
+        """Add the keys in standard form, and those that silos gave as contact data."""
+        identifiers = self.connection.sql(f"""
+            {self._identifier_query(key_type)} UNION
             SELECT value, customer_id FROM read_parquet({quoted(self.store.paths.contacts)})
             WHERE field = {quoted(key_type)}""").to_arrow_table()
-        standard = self.standard(key_type, told["value"].combine_chunks().cast(pa.string()))
-        self.connection.register("told", pa.table({"value": standard, "customer_id": told["customer_id"]}))
+        standard = self.standard(key_type, identifiers["value"].combine_chunks().cast(pa.string()))
+        self.connection.register(
+            "identifiers", pa.table({"value": standard, "customer_id": identifiers["customer_id"]})
+        )
         self.connection.execute(f"""
             INSERT INTO {name} SELECT true, value, MIN(customer_id), COUNT(DISTINCT customer_id)
-            FROM told WHERE value IS NOT NULL GROUP BY value""")
-        self.connection.unregister("told")
+            FROM identifiers WHERE value IS NOT NULL GROUP BY value""")
+        self.connection.unregister("identifiers")
 
 
 def quoted(text: object) -> str:
-    """Return a text as SQL writes it."""
+    """Return a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> KeyColumn:
-    """Return the column that says who a row is: the one asked for, one named like a key, or one that holds keys.
+    """Return the column that identifies the rows: the requested one, one named like a key, or one that holds keys.
 
-    Of several the one whose cells are known the most often among the first thousand rows.
+    Of several, the one with the highest share of known keys among the first thousand rows.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> Key
         )
     named_columns = _columns_named_like_keys(customers.header, keys)
     if column is None and named_columns:
-        # A name says more than chance: a column of numbers that happens to hold somebody's card is no column of cards.
+        # A name is better evidence than content: numbers may equal somebody's card number by chance.
         shares = _known_shares(customers, keys, named_columns.items())
         index, key_type = _most_known(shares, keys)
         if shares[index, key_type]:
@@ -173,110 +173,118 @@ def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> Key
 
 
 def _most_known(shares: Mapping[tuple[int, str], float], keys: KeyIndex) -> tuple[int, str]:
+    """Return the column and type of key with the highest share of known keys; of ties the first."""
     return max(shares, key=lambda pair: (shares[pair], -pair[0], -keys.types.index(pair[1])))
 
 
 def _no_key_error(customers: CustomerList, keys: KeyIndex) -> InputError:
+    """Return the error for a list without a key column."""
     columns = ", ".join(repr(name)[1:-1][:40] for name in customers.header[:8])
     choices = ", ".join(sorted(_key_names(keys))[:12])
     if any(_looks_like_key(cell) for cell in customers.header):
         return InputError(
-            f"'{customers.path.name}' begins with a row of data; put a header before it that says what each column is, "
+            f"'{customers.path.name}' begins with a row of data; put a header before it with the names of the columns, "
             f"such as {choices}."
         )
     return InputError(
-        f"No column of '{customers.path.name}' says who a row is; it has {columns}. "
+        f"No column of '{customers.path.name}' identifies customers; it has {columns}. "
         f"Name one {choices}, or give key=COLUMN."
     )
 
 
 def _looks_like_key(cell: str) -> bool:
+    """Return whether a cell of the header looks like an e-mail address or a number, so that the header is missing."""
     return bool(re.fullmatch(r"\s*[^@\s]+@[^@\s]+\.\w+\s*|\s*\+?\d[\d\s./-]{7,}\s*", cell))
 
 
 def _key_names(keys: KeyIndex) -> dict[str, str]:
-    """Return what a key column may be called, in lower case, and the type of key it then holds."""
+    """Return the names of key columns, in lower case, with their type of key."""
     known = keys.store.key_types()
-    names = {kind.lower(): kind for kind in keys.types}
+    names = {key_type.lower(): key_type for key_type in keys.types}
     for silo in keys.source.silos.values():
         names |= {
-            column.lower(): kind
-            for kind, column in silo.identifiers.items()
-            if kind in known and column.isidentifier()
+            column.lower(): key_type
+            for key_type, column in silo.identifiers.items()
+            if key_type in known and column.isidentifier()
         }
     return names
 
 
 def _columns_named_like_keys(header: Sequence[str], keys: KeyIndex) -> dict[int, str]:
-    """Return the places of columns that are named like a key, with the type of key."""
-    names = _key_names(keys) | {word: kind for kind, words in COMMON_NAMES.items() for word in words}
-    spelt = {re.sub(r"[\W_]", "", name.lower()): kind for name, kind in names.items()} | names
+    """Return the indices of columns that are named like a key, with the type of key."""
+    names = _key_names(keys) | {word: key_type for key_type, words in COMMON_NAMES.items() for word in words}
+    by_letters = {re.sub(r"[\W_]", "", name.lower()): key_type for name, key_type in names.items()} | names
     key_types = {}
     for index, name in enumerate(header):
         spelling = name.strip().strip("\ufeff").lower()
-        kind = names.get(spelling) or spelt.get(re.sub(r"[\W_]", "", spelling))
-        if kind is not None:
-            key_types[index] = kind
+        key_type = names.get(spelling) or by_letters.get(re.sub(r"[\W_]", "", spelling))
+        if key_type is not None:
+            key_types[index] = key_type
     return key_types
 
 
 def _known_shares(
     customers: CustomerList, keys: KeyIndex, pairs: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], float]:
-    """Return by column and type of key the share of its different cells, among the first, that are somebody's keys."""
+    """Return by column and type of key the share of distinct cells, in the first rows, that are known keys."""
     shares = dict.fromkeys(pairs, 0.0)
     indices = sorted({index for index, _ in shares})
-    # Of a list with thousands of columns fewer rows are looked at, so that guessing stays a matter of a second.
+    # With thousands of columns fewer rows are read, so that detection takes about a second.
     chunk = next(customers.chunks(max(20, min(SAMPLE_ROWS, SAMPLE_CELLS // len(indices)))))
     cells = {
         index: sorted({text for row in chunk.rows if (text := key_text(row[index]))}) for index in indices
     }
-    for kind in dict.fromkeys(kind for _, kind in shares):
-        columns = [index for index, other in shares if other == kind]
+    for key_type in dict.fromkeys(key_type for _, key_type in shares):
+        columns = [index for index, key_type_of in shares if key_type_of == key_type]
         shares |= {
-            (index, kind): share for index, share in _known_shares_of_type(cells, columns, keys, kind).items()
+            (index, key_type): share
+            for index, share in _known_shares_of_type(cells, columns, keys, key_type).items()
         }
     return shares
 
 
 def _known_shares_of_type(
-    cells: Mapping[int, Sequence[str]], indices: Sequence[int], keys: KeyIndex, kind: str
+    cells: Mapping[int, Sequence[str]], indices: Sequence[int], keys: KeyIndex, key_type: str
 ) -> dict[int, float]:
     """Return by column the share of its cells that are keys of the type."""
     texts = pa.array([text for index in indices for text in cells[index]], pa.string())
     column_index = pa.array([index for index in indices for _ in cells[index]], pa.int32())
     if not len(texts):
         return {}
-    table = keys.fill(kind)
+    table = keys.fill(key_type)
     lookups = pa.table(
-        {"place": column_index, "exact": keys.exact(kind, texts), "standard": keys.standard(kind, texts)}
+        {
+            "column_index": column_index,
+            "exact": keys.exact(key_type, texts),
+            "standard": keys.standard(key_type, texts),
+        }
     )
-    keys.connection.register("asked", lookups)
+    keys.connection.register("lookups", lookups)
     rows = keys.connection.execute(f"""
-        SELECT place, AVG(CAST(exact IN (SELECT value FROM {table} WHERE NOT standard)
+        SELECT column_index, AVG(CAST(exact IN (SELECT value FROM {table} WHERE NOT standard)
             OR COALESCE(standard IN (SELECT value FROM {table} WHERE standard), false) AS INT))
-        FROM asked GROUP BY place""").fetchall()
-    keys.connection.unregister("asked")
+        FROM lookups GROUP BY column_index""").fetchall()
+    keys.connection.unregister("lookups")
     return dict(rows)
 
 
 def key_columns(cells: Iterable[object], keys: KeyIndex, key: KeyColumn) -> dict[str, pa.Array]:
-    """Return a chunk's keys as they are looked up: `exact` and `standard`."""
+    """Return a chunk's keys to look up: `exact` and `standard`."""
     texts = pa.array([key_text(cell) for cell in cells], pa.string())
     return {"exact": keys.exact(key.key_type, texts), "standard": keys.standard(key.key_type, texts)}
 
 
 ROWS_FILE, CUSTOMERS_FILE, LOCATED_FILE = "rows.parquet", "customers.parquet", "located.json"
 STATUSES = ("scored", "duplicate", "not eligible", "suppressed", "erased", "unknown", "broken")
-"""What becomes of a row, best first. A duplicate has its customer's scores too."""
+"""The statuses of rows, best first. A duplicate has its customer's scores too."""
 
 MIN_CHUNKS = 4
-"""How many chunks a list has at least, as long as its customers lie in so many buckets."""
+"""Least number of chunks, if the customers are in as many buckets."""
 
 
 @dataclass(frozen=True)
 class LocatedRows:
-    """What was found out of a list's rows: the key, how many rows there are, and how many customers to score."""
+    """A list's rows matched: its key, the number of rows, and the number of customers to score."""
 
     column: str
     key_type: str
@@ -285,8 +293,8 @@ class LocatedRows:
     customers: int
 
     @property
-    def told(self) -> str:
-        """What the rows are known by, in words."""
+    def description(self) -> str:
+        """The key of the rows, as a sentence for the log and the page."""
         return f"Rows are known by their column '{self.column}' ({self.key_type}, {self.how})"
 
 
@@ -297,39 +305,39 @@ def fill_listed(
     key: KeyColumn,
     rows: int,
 ) -> int:
-    """Return how many rows a list has, now in the engine's table `listed`: row, key as looked up, what is wrong."""
+    """Return the number of rows of a list, and fill the engine's table `listed`: row, keys to look up, problem."""
     connection.execute(
-        "CREATE OR REPLACE TABLE listed (row BIGINT, exact VARCHAR, standard VARCHAR, wrong VARCHAR)"
+        "CREATE OR REPLACE TABLE listed (row BIGINT, exact VARCHAR, standard VARCHAR, problem VARCHAR)"
     )
     count = 0
     for chunk in customers.chunks(rows):
-        problems = pa.array([chunk.wrong.get(at, "") for at in range(len(chunk))], pa.string())
+        problems = pa.array([chunk.problems.get(at, "") for at in range(len(chunk))], pa.string())
         row_numbers = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
-        looked_up = key_columns((row[key.place] for row in chunk.rows), keys, key)
-        connection.register("chunk", pa.table({"row": row_numbers, **looked_up, "wrong": problems}))
-        connection.execute("INSERT INTO listed SELECT row, exact, standard, wrong FROM chunk")
+        looked_up = key_columns((row[key.index] for row in chunk.rows), keys, key)
+        connection.register("chunk", pa.table({"row": row_numbers, **looked_up, "problem": problems}))
+        connection.execute("INSERT INTO listed SELECT row, exact, standard, problem FROM chunk")
         connection.unregister("chunk")
         count += len(chunk)
     return count
 
 
 def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key_type: str) -> None:
-    """Fill the engine's table `matched` from `listed`: `row`, `exact`, `wrong`, `customer_id` and how many `owners`."""
+    """Fill the engine's table `matched` from `listed`: `row`, `exact`, `problem`, `customer_id`, number of `owners`."""
     table = keys.fill(key_type)
     connection.execute(f"""
         CREATE OR REPLACE TABLE matched AS
-        SELECT row, exact, wrong, COALESCE(own.owners, like_it.owners, 0) AS owners,
-               CASE COALESCE(own.owners, like_it.owners)
-                   WHEN 1 THEN COALESCE(own.customer_id, like_it.customer_id) END AS customer_id
+        SELECT row, exact, problem, COALESCE(by_exact.owners, by_standard.owners, 0) AS owners,
+               CASE COALESCE(by_exact.owners, by_standard.owners)
+                   WHEN 1 THEN COALESCE(by_exact.customer_id, by_standard.customer_id) END AS customer_id
         FROM listed
-        LEFT JOIN {table} AS own ON NOT own.standard AND own.value = listed.exact
-        LEFT JOIN {table} AS like_it ON like_it.standard AND like_it.value = listed.standard""")
+        LEFT JOIN {table} AS by_exact ON NOT by_exact.standard AND by_exact.value = listed.exact
+        LEFT JOIN {table} AS by_standard ON by_standard.standard AND by_standard.value = listed.standard""")
 
 
 def fill_suppressed(
     connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, listed: CustomerList | None, rows: int
 ) -> int:
-    """Return how many customers a suppression list names, now in the engine's table `suppressed`."""
+    """Return the number of customers on a suppression list, and fill the engine's table `suppressed`."""
     connection.execute("CREATE OR REPLACE TABLE suppressed (customer_id VARCHAR)")
     if listed is None:
         return 0
@@ -346,12 +354,12 @@ def locate_rows(
     keys: KeyIndex,
     key: KeyColumn,
     tombstones: Tombstones,
-    spool: Checkpoint,
+    checkpoint: Checkpoint,
     chunk_rows: int,
 ) -> LocatedRows:
-    """Return what was found out of the rows, of which the spool now has `rows.parquet` and `customers.parquet`.
+    """Return the rows matched, and write `rows.parquet` and `customers.parquet` to the checkpoint.
 
-    The table `suppressed` says whom to leave out. Customers lie as in the store, a row group for each chunk.
+    The table `suppressed` has the customers to leave out. Customers are in the order of the store, a row group a chunk.
 
     Raises
     ------
@@ -362,33 +370,33 @@ def locate_rows(
     match_keys(connection, keys, key.key_type)
     _assign_statuses(connection, key, tombstones, customers.first_number)
     ((n_known,),) = connection.execute(
-        "SELECT COUNT(*) FROM placed WHERE status NOT IN ('unknown', 'broken')"
+        "SELECT COUNT(*) FROM statuses WHERE status NOT IN ('unknown', 'broken')"
     ).fetchall()
     if not n_known:
         raise InputError(
-            f"Nobody is known by the column '{key.column}' of '{customers.path.name}' ({key.key_type}): 0 of {count:,} "
+            f"No customer has a key in the column '{key.column}' of '{customers.path.name}' ({key.key_type}): 0 of {count:,} "
             f"rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
         )
-    with spool.writing(ROWS_FILE) as part:
+    with checkpoint.writing(ROWS_FILE) as part:
         connection.execute(f"""
             COPY (SELECT row, IF(status = 'suppressed', NULL, first_row) AS first_row, status, reason
-                  FROM placed ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
-    n_scored = _write_customers(connection, len(keys.store.buckets), spool, chunk_rows)
+                  FROM statuses ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
+    n_scored = _write_customers(connection, len(keys.store.buckets), checkpoint, chunk_rows)
     located = LocatedRows(key.column, key.key_type, key.how, count, n_scored)
-    spool.keep(LOCATED_FILE, vars(located))
+    checkpoint.write_json(LOCATED_FILE, vars(located))
     return located
 
 
 def _assign_statuses(
     connection: "duckdb.DuckDBPyConnection", key: KeyColumn, tombstones: Tombstones, first_number: int
 ) -> None:
-    """Fill the engine's table `placed`: each row's customer, the first row of that customer, status and reason."""
+    """Fill the engine's table `statuses`: each row's customer, that customer's first row, status and reason."""
     connection.register("tombstones", pa.table({"hash": pa.array(list(tombstones.erased_at), pa.string())}))
     key_type = quoted(key.key_type)
     hashed = f"SHA256({quoted(tombstones.salt)} || {key_type} || ':' || exact)"
     erased = f"{hashed} IN (SELECT hash FROM tombstones)" if tombstones.erased_at else "false"
     connection.execute(f"""
-        CREATE OR REPLACE TABLE placed AS
+        CREATE OR REPLACE TABLE statuses AS
         SELECT row, customer_id, first_row, status,
             CASE status WHEN 'suppressed' THEN 'on the suppression list'
                  WHEN 'duplicate' THEN 'of row ' || (first_row + {first_number})
@@ -399,13 +407,13 @@ def _assign_statuses(
                           WHEN REGEXP_FULL_MATCH(exact, '\\d[.,]?\\d*E\\+\\d+')
                               THEN 'a spreadsheet has shortened this number; format its column as text'
                           ELSE 'nobody has this ' || {key_type} END
-                 ELSE wrong END AS reason
+                 ELSE problem END AS reason
         FROM (SELECT *,
                 CASE WHEN customer_id IN (SELECT customer_id FROM suppressed) THEN 'suppressed'
                      WHEN row > first_row THEN 'duplicate'
                      WHEN customer_id IS NOT NULL THEN 'scored'
                      WHEN {erased} THEN 'erased'
-                     WHEN wrong <> '' THEN 'broken'
+                     WHEN problem <> '' THEN 'broken'
                      ELSE 'unknown' END AS status
               FROM (SELECT *, IF(customer_id IS NULL, NULL, MIN(row) OVER (PARTITION BY customer_id)) AS first_row
                     FROM matched))""")
@@ -413,19 +421,19 @@ def _assign_statuses(
 
 
 def _write_customers(
-    connection: "duckdb.DuckDBPyConnection", buckets: int, spool: Checkpoint, chunk_rows: int
+    connection: "duckdb.DuckDBPyConnection", buckets: int, checkpoint: Checkpoint, chunk_rows: int
 ) -> int:
-    """Return how many customers are to be scored, written as they lie in the store, a row group a chunk."""
+    """Return the number of customers to score, written in the order of the store, a row group a chunk."""
     bucket = BUCKET.format(buckets=buckets).replace("person_id", "customer_id")
     connection.execute(f"""
-        CREATE OR REPLACE TABLE chosen AS
-        SELECT first_row AS row, customer_id, {bucket} AS bucket FROM placed WHERE status = 'scored'""")
-    sizes = dict(connection.execute("SELECT bucket, COUNT(*) FROM chosen GROUP BY 1 ORDER BY 1").fetchall())
+        CREATE OR REPLACE TABLE to_score AS
+        SELECT first_row AS row, customer_id, {bucket} AS bucket FROM statuses WHERE status = 'scored'""")
+    sizes = dict(connection.execute("SELECT bucket, COUNT(*) FROM to_score GROUP BY 1 ORDER BY 1").fetchall())
     parts = iter(chunk_sizes(list(sizes.values()), chunk_rows))
     reader = connection.sql(
-        "SELECT row, customer_id FROM chosen ORDER BY bucket, customer_id"
+        "SELECT row, customer_id FROM to_score ORDER BY bucket, customer_id"
     ).to_arrow_reader(1 << 16)
-    with spool.writing(CUSTOMERS_FILE) as part, pq.ParquetWriter(part, reader.schema) as file:
+    with checkpoint.writing(CUSTOMERS_FILE) as part, pq.ParquetWriter(part, reader.schema) as file:
         for table in regroup(reader, parts):
             file.write_table(table, row_group_size=max(table.num_rows, 1))
     return sum(sizes.values())
@@ -434,7 +442,7 @@ def _write_customers(
 def chunk_sizes(buckets: list[int], max_rows: int) -> list[int]:
     """Return the number of customers of each chunk: small buckets are joined, large ones are split.
 
-    They are joined up to a `MIN_CHUNKS`th of all, so that threads share what is few as well.
+    They are joined up to a `MIN_CHUNKS`th of all, so that small lists too are divided among threads.
 
     Examples
     --------
@@ -457,7 +465,7 @@ def chunk_sizes(buckets: list[int], max_rows: int) -> list[int]:
 
 
 def regroup(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator[pa.Table]:
-    """Yield what the batches hold in tables of these sizes."""
+    """Yield the rows of the batches in tables of these sizes."""
     waiting: list[pa.Table] = []
     count = 0
     for size in sizes:

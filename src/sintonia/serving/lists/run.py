@@ -1,4 +1,4 @@
-"""A list scored from end to end: rows located, customers scored chunk by chunk, rows written in their places."""
+"""A list scored end to end: rows matched to customers, customers scored by chunks, the list written."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoredList:
-    """A list that was scored: what was found out of its rows, what was counted, what changed, and the files written."""
+    """A scored list: its rows matched, counts, changes since the last list, drift, and the files written."""
 
     customers: CustomerList
     located: LocatedRows
@@ -73,18 +73,18 @@ def score_list(
     settings: ScoreSettings,
     act: ProposeActions | None = None,
 ) -> ScoredList:
-    """Return what became of a list, now written with what each model says of each row.
+    """Return the result of scoring a list, which is written with every model's predictions.
 
-    What is finished of a run that was killed is not done again, as long as list, store, models and settings are the
-    same; the bytes written are those of a run that nobody disturbed, and do not depend on `chunk_rows`. `act` gives the
-    next best actions of the list's customers, all at once, for they share what is scarce.
+    A killed run resumes from its checkpoint if list, store, models and settings are the same; the output has the same
+    bytes as an uninterrupted run's and does not depend on `chunk_rows`. `act` proposes the next best actions of all
+    customers of the list at once, because they share budget and capacities.
     """
     out = out_path(customers, settings)
     file_format = format_by_ending(out, customers)
     header_columns = OutputColumns(models, settings.bands, settings.reasons.count, {}, act is not None)
-    header_columns.check(customers)
+    header_columns.check_header(customers)
     check_layout(settings.layout, output_schema(customers, header_columns.columns, out))
-    log.info("'%s' is %s", customers.path.name, customers.told)
+    log.info("'%s' is %s", customers.path.name, customers.description)
     run_identity = _run_identity(store, customers, models, settings)
     checkpoint = open_checkpoint(settings.paths.root, (run_identity, settings.chunk_rows))
     try:
@@ -93,7 +93,7 @@ def score_list(
     except SintoniaError:
         checkpoint.remove()
         raise
-    log.info("%s", located.told)
+    log.info("%s", located.description)
     drop_tables(connection)
     release()
     score_files = (
@@ -104,13 +104,18 @@ def score_list(
         write_actions(act, checkpoint, settings.language, store.currency)
         release()
     watched = {
-        one.task: _watch_drift(store, one, read_bin_counts(checkpoint, score_files, one.task), settings)
-        for one in models
+        task_model.task: _watch_drift(
+            store, task_model, read_bin_counts(checkpoint, score_files, task_model.task), settings
+        )
+        for task_model in models
     }
-    starts = {one.task: percentile_starts(checkpoint, score_files, one.task)[0] for one in models}
-    answers = OutputColumns(models, settings.bands, settings.reasons.count, starts, act is not None)
+    starts = {
+        task_model.task: percentile_starts(checkpoint, score_files, task_model.task)[0]
+        for task_model in models
+    }
+    output_columns = OutputColumns(models, settings.bands, settings.reasons.count, starts, act is not None)
     files = _write_outputs(
-        connection, ListToWrite(customers, located, answers, out, file_format), settings, checkpoint
+        connection, customers, located, output_columns, out, file_format, settings, checkpoint
     )
     changes: list[ScoreChange] = []
     if settings.limit is None and models:
@@ -119,17 +124,21 @@ def score_list(
         changes, files = score_changes(connection, path), [*files, path]
     page = out.with_name(f"{split_name(out)[0]}.html")
     with atomic_write(page) as part:
-        warnings = [message for one in watched.values() for message in (*one.warnings, *one.refusals)]
-        page_header = (customers.path.name, located.told, warnings)
+        warnings = [
+            message
+            for task_model in watched.values()
+            for message in (*task_model.warnings, *task_model.refusals)
+        ]
+        page_header = (customers.path.name, located.description, warnings)
         part.write_text(
-            render_list_page(page_header, models, answers.totals, changes, store.currency), "utf-8"
+            render_list_page(page_header, models, output_columns.totals, changes, store.currency), "utf-8"
         )
     checkpoint.remove()
     return ScoredList(
         customers,
         located,
         models,
-        answers.totals,
+        output_columns.totals,
         (files[0], page, *files[1:]),
         changes,
         watched,
@@ -140,7 +149,7 @@ def score_list(
 def _watch_drift(
     store: Store, task_model: TaskModel, bin_counts: list[BinCounts], settings: ScoreSettings
 ) -> Watched:
-    """Return how far a list and its model are from the training, said in the log.
+    """Return the drift of a list and its model from the training data, and log the warnings.
 
     Raises
     ------
@@ -160,52 +169,42 @@ def _watch_drift(
     return watched
 
 
-@dataclass(frozen=True)
-class ListToWrite:
-    """What is written where: the list, whose its rows are, what is said of them, the file and its kind."""
-
-    customers: CustomerList
-    located: LocatedRows
-    answers: OutputColumns
-    out: Path
-    kind: str
-
-
 def _write_outputs(
     connection: "duckdb.DuckDBPyConnection",
-    target: ListToWrite,
+    customers: CustomerList,
+    located: LocatedRows,
+    output_columns: OutputColumns,
+    out: Path,
+    file_format: str,
     settings: ScoreSettings,
     checkpoint: Checkpoint,
 ) -> list[Path]:
-    """Return the files that have the list with our columns: itself, and those to be sent by the layout."""
-    customers, answers = target.customers, target.answers
-    schema = output_schema(customers, answers.columns, target.out)
+    """Return the files written: the list with our columns, and the send files of the layout."""
+    schema = output_schema(customers, output_columns.columns, out)
     with ExitStack() as stack:
-        writer = stack.enter_context(open_writer(target.out, schema, target.kind))
+        writer = stack.enter_context(open_writer(out, schema, file_format))
         layout = settings.layout
-        send_files = (
-            SendFiles(stack, layout, schema, target.out, target.located.column) if layout.columns else None
-        )
-        count = stack.enter_context(counter(target.located.rows, "Writing the list"))
-        lines = json_texts(customers.path) if target.kind == customers.format == "json" else None
+        send_files = SendFiles(stack, layout, schema, out, located.column) if layout.columns else None
+        count = stack.enter_context(counter(located.rows, "Writing the list"))
+        lines = json_texts(customers.path) if file_format == customers.format == "json" else None
         for chunk, rows in _rows_with_scores(connection, customers, checkpoint, settings.chunk_rows):
-            values = answers.of(rows)
+            values = output_columns.values_of(rows)
             own_columns = (
                 chunk.table.columns if chunk.table is not None else list(zip(*chunk.rows, strict=True))
             )
             raw_lines = None if lines is None else [next(lines) for _ in range(len(chunk))]
             writer.write([*own_columns, *values.values()], raw_lines)
             if send_files is not None:
-                # Of columns with one name the first is meant.
+                # Of columns with the same name the first is used.
                 send_files.write(
                     dict(reversed([*zip(customers.header, own_columns, strict=True), *values.items()]))
                 )
             count(len(chunk), "")
-    return [target.out, *(send_files.files if send_files is not None else [])]
+    return [out, *(send_files.files if send_files is not None else [])]
 
 
 def out_path(customers: CustomerList, settings: ScoreSettings) -> Path:
-    """Return where the scored list goes: where it is asked to, else beside the list, `-scored` or `-preview`."""
+    """Return the path of the scored list: the requested one, else next to the list, `-scored` or `-preview`."""
     if settings.out:
         return Path(settings.out)
     path = customers.path
@@ -229,10 +228,16 @@ def split_name(path: Path) -> tuple[str, str]:
 def _run_identity(
     store: Store, customers: CustomerList, models: Sequence[TaskModel], settings: ScoreSettings
 ) -> list[object]:
-    """Return all that the scores of a run depend on."""
+    """Return everything that the scores of a run depend on."""
     suppressed_digest = digest(Path(settings.suppress)) if settings.suppress else None
     versions = [
-        (one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models
+        (
+            task_model.registered.name,
+            task_model.registered.version,
+            task_model.registered.run_id,
+            task_model.as_of,
+        )
+        for task_model in models
     ]
     options = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
     tombstones = settings.paths.tombstones
@@ -263,7 +268,8 @@ def _locate(
     settings: ScoreSettings,
     checkpoint: Checkpoint,
 ) -> LocatedRows:
-    located = checkpoint.document(LOCATED_FILE)
+    """Return the rows matched to customers, from the checkpoint of an unfinished run if there is one."""
+    located = checkpoint.read_json(LOCATED_FILE)
     if located is not None:
         log.info("An earlier run of this list was not finished; going on where it was")
         return LocatedRows(**located)
@@ -292,7 +298,7 @@ def _rows_with_scores(
         )
         joined += f" LEFT JOIN ({action_query}) AS acted USING (first_row)"
     reader = connection.sql(
-        f"FROM read_parquet({quoted(checkpoint.path(ROWS_FILE))}) AS told {joined} ORDER BY told.row"
+        f"FROM read_parquet({quoted(checkpoint.path(ROWS_FILE))}) AS listed {joined} ORDER BY listed.row"
     ).to_arrow_reader(1 << 14)
     sizes: list[int] = []
     tables = regroup(reader, iter(sizes.pop, None))

@@ -1,7 +1,4 @@
-"""Text as records: bytes unpacked, lines parted into cells, quotes that are never closed told.
-
-How marketing writes its text: encoding, delimiter, quotes, line ends and decimal sign found out.
-"""
+"""Text files as records: decompression, encoding, delimiter, quotes, line ends and decimal sign."""
 
 import codecs
 import csv
@@ -24,18 +21,18 @@ BYTES_PER_BLOCK = 1 << 20
 
 LINES_PER_BATCH = 4096
 MAX_LINES_PER_CELL, MAX_LETTERS_PER_CELL = 200, 1 << 18
-"""Lines and letters one quoted cell may span; a stray quote must not swallow the rest of the list."""
+"""Limits of one quoted cell, so that a stray quote does not consume the rest of the file."""
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Return the file's bytes, unpacked when they are gzip's."""
+    """Return the file's bytes, decompressed if it is a gzip file."""
     with path.open("rb") as file:
         is_gzip = file.read(2) == b"\x1f\x8b"
     return cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb")
 
 
 def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file block by block.
+    """Yield the decompressed bytes of a file block by block.
 
     Raises
     ------
@@ -53,7 +50,7 @@ def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
 
 
 def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], str]]:
-    r"""Yield records of lines, each with what is wrong with it; a quoted cell may hold line ends.
+    r"""Yield the records of lines, each with its problem, empty for none; a quoted cell may span lines.
 
     Examples
     --------
@@ -76,7 +73,7 @@ def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], s
 
 
 class _PushBackLines:
-    """Lines of which some can be put back."""
+    """An iterator of lines to which lines can be returned."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -89,12 +86,12 @@ class _PushBackLines:
         return self._waiting.popleft() if self._waiting else next(self._lines)
 
     def put_back(self, lines: list[str]) -> None:
-        """Let these lines be the next ones."""
+        """Return these lines to the front, to be read next."""
         self._waiting.extendleft(reversed(lines))
 
 
 def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[list[str], str]:
-    """Return the record that begins with a line that has quotes; lines that are not its own are put back."""
+    """Return the record that begins with a line with quotes; lines that do not belong to it are put back."""
     lines = [line]
     while (cells_of_record := _parse_record(lines, delimiter)) is None:
         if not _extend_to_next_quote(lines, source):
@@ -108,7 +105,7 @@ def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[li
 
 
 def _parse_record(lines: list[str], delimiter: str) -> list[str] | None:
-    """Return the cells of the lines if they are one record; none when they are not, None while a quote is open."""
+    """Return the cells if the lines are one record, [] if they are not, None while a quote is open."""
     try:
         parsed = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -117,7 +114,7 @@ def _parse_record(lines: list[str], delimiter: str) -> list[str] | None:
 
 
 def _extend_to_next_quote(lines: list[str], source: _PushBackLines) -> bool:
-    """Add lines up to the next that has a quote; return False when there is none near."""
+    """Append lines up to the next one with a quote; return False if there is none within the limits."""
     while len(lines) < MAX_LINES_PER_CELL and sum(map(len, lines)) < MAX_LETTERS_PER_CELL:
         following = next(source, None)
         if following is None:
@@ -129,10 +126,10 @@ def _extend_to_next_quote(lines: list[str], source: _PushBackLines) -> bool:
 
 
 DELIMITERS = ("\t", ";", "|", ",", "^", ":")
-"""What may part cells, what is rarer inside them first."""
+"""Possible delimiters, those that are rarer inside cells first."""
 
 RARE_DELIMITERS = ("^", ":")
-"""What parts cells only where nothing else does."""
+"""Delimiters that are used only if no other fits."""
 
 DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "^": "carets", ":": "colons"}
 
@@ -151,7 +148,7 @@ CODE_PAGES = [
     "cp437",
 ]
 MIN_NON_ASCII = 32
-"""Letters beyond ASCII by which one code page can be told from another; with fewer it is Windows' western one."""
+"""Non-ASCII letters needed to distinguish code pages; with fewer, Windows-1252 is assumed."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -164,7 +161,7 @@ _BYTE_ORDER_MARKS = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a list writes its text; `preamble` is a line `sep=;` before the header, for spreadsheets."""
+    """How a text file is written; `preamble` is a line `sep=;` before the header, as spreadsheets write it."""
 
     encoding: str = "utf-8-sig"
     errors: str = "strict"
@@ -175,15 +172,15 @@ class Dialect:
     preamble: str = ""
 
     def __str__(self) -> str:
-        """Return the dialect in words."""
+        """Return the dialect as a phrase for the log."""
         ends = {"\r\n": "Windows", "\n": "Unix", "\r": "old Mac"}[self.line_end]
         name = DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
         sign = "comma" if self.decimal == "," else "point"
-        return f"text in {self.encoding}, cells parted by {name}, {ends} line ends, decimal {sign}"
+        return f"text in {self.encoding}, cells separated by {name}, {ends} line ends, decimal {sign}"
 
 
 def find_dialect(path: Path) -> Dialect:
-    """Return the dialect of a list.
+    """Return the dialect of a list, inferred from its first bytes.
 
     Raises
     ------
@@ -214,7 +211,7 @@ def find_dialect(path: Path) -> Dialect:
 
 
 def _find_encoding(path: Path, sample: bytes) -> tuple[str, str]:
-    """Return the encoding and what is done with bytes that do not fit it, so that they can be written as they came."""
+    """Return the encoding, and the error handler with which undecodable bytes can be written back unchanged."""
     for byte_order_mark, name in _BYTE_ORDER_MARKS:
         if sample.startswith(byte_order_mark):
             return name, "strict" if name == "utf-8-sig" and _decodes(path, name) else _error_handler(name)
@@ -236,11 +233,12 @@ def _find_encoding(path: Path, sample: bytes) -> tuple[str, str]:
 
 
 def _error_handler(encoding: str) -> str:
+    """Return the error handler for an encoding: undecodable bytes of UTF-8 survive, others are replaced."""
     return "surrogateescape" if encoding == "utf-8-sig" else "replace"
 
 
 def _guess_code_page(lines: bytes, n_non_ascii: int) -> list[str]:
-    """Return the code page that the letters beyond ASCII are most likely of, none when they are few."""
+    """Return the most likely code page of lines with non-ASCII letters, [] if these are too few to decide."""
     if n_non_ascii < MIN_NON_ASCII:
         return []
     from charset_normalizer import from_bytes
@@ -250,7 +248,7 @@ def _guess_code_page(lines: bytes, n_non_ascii: int) -> list[str]:
 
 
 def _decodes(path: Path, encoding: str) -> bool:
-    """Return whether all of the file can be read in the encoding."""
+    """Return whether the whole file can be decoded."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for block in blocks(path):
@@ -262,27 +260,32 @@ def _decodes(path: Path, encoding: str) -> bool:
 
 
 def _is_binary(text: str) -> bool:
+    """Return whether the text has more control characters than text files have."""
     n_control = sum(letter < " " and letter not in "\t\r\n\x0b\x0c\x1a" for letter in text[:8192])
     return n_control > max(8, 0.05 * len(text[:8192]))
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """Return what parts the most rows into as many cells as the header has; of equals, what is rarer inside cells."""
+    """Return the delimiter that splits most rows into as many cells as the header; of ties, the rarer one in cells."""
     shares = {}
     for delimiter in DELIMITERS:
         widths = [len(cells) for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS) if cells]
         if widths and widths[0] > 1:
             shares[delimiter] = sum(width == widths[0] for width in widths) / len(widths)
-    candidates = {one: share for one, share in shares.items() if one not in RARE_DELIMITERS} or shares
-    return max(candidates, key=lambda one: candidates[one]) if candidates else ","
+    candidates = {
+        candidate: share for candidate, share in shares.items() if candidate not in RARE_DELIMITERS
+    } or shares
+    return max(candidates, key=lambda candidate: candidates[candidate]) if candidates else ","
 
 
 def _find_line_end(text: str) -> str:
+    """Return the first line end, Windows' if there is none."""
     match = re.search(r"\r\n|\n|\r", text)
     return match[0] if match else "\r\n"
 
 
 def _quotes_all(lines: list[str], delimiter: str) -> bool:
+    """Return whether every cell of the sample is quoted."""
     sampled = [line.rstrip("\r\n") for line in lines[:SAMPLED_ROWS] if line.strip()]
     boundary = f'"{delimiter}"'
     width = sampled[0].count(boundary) if sampled else 0
@@ -292,7 +295,7 @@ def _quotes_all(lines: list[str], delimiter: str) -> bool:
 
 
 def _find_decimal_sign(lines: list[str], delimiter: str) -> str:
-    """Return the decimal sign that more cells of the sample have; a point when none tells."""
+    """Return the decimal sign of most numbers in the sample, a point if there is none."""
     counts = {",": 0, ".": 0}
     for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS):
         for cell in cells:
@@ -303,9 +306,9 @@ def _find_decimal_sign(lines: list[str], delimiter: str) -> str:
 
 
 def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
-    """Yield the list's records, header first: cells, and what is wrong with the record ("" when nothing is).
+    """Yield the list's records, header first: cells, and the problem of the record (empty for none).
 
-    Blank lines between rows are records without cells; those at either end are none.
+    Blank lines between rows are records without cells; those at the start and the end are skipped.
     """
     with (
         open_bytes(path) as file,

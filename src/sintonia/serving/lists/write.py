@@ -1,14 +1,8 @@
-"""Columns as lines of delimited text: each different cell written once, lines joined by Arrow.
+"""Lists written as delimited text, Excel, Parquet or JSON Lines, by the ending of the file.
 
-Rows written as delimited text and as JSON Lines, in the dialect of the list that came.
-
-Rows written as Parquet and as Excel: columns of their own types, text that stays text.
-
-A list written: text in the dialect of the one that came, Excel, Parquet or JSON Lines, by the ending.
-
-What a spreadsheet would run as a formula is tamed: in text by an apostrophe before it, in Excel by the type of its
-cell. Numbers and telephone numbers stay as they are. Files appear whole or not at all, and have the same bytes
-whatever the number of rows that are written at a time.
+Text that a spreadsheet would execute as a formula is escaped: in text by an apostrophe, in Excel by the type of the
+cell. Numbers and telephone numbers are unchanged. Files are written atomically, and their bytes do not depend on the
+number of rows written at a time.
 """
 
 import csv
@@ -41,7 +35,7 @@ Texts = list[str]
 
 
 def delimited_lines(columns: Sequence[Any], decimals: Sequence[int | None], dialect: Dialect) -> str:
-    r"""Return rows as lines, the bytes those of Python's `csv.writer` that quotes as little as it can.
+    r"""Return rows as lines, byte for byte those of Python's `csv.writer` with minimal quoting.
 
     Parameters
     ----------
@@ -69,7 +63,7 @@ def delimited_lines(columns: Sequence[Any], decimals: Sequence[int | None], dial
 
 
 def column_texts(column: Any, decimals: int | None, sign: str) -> Texts:  # noqa: ANN401
-    """Return a column's cells as text, fractions with the list's decimal sign, formulas tamed."""
+    """Return a column's cells as text, with the list's decimal sign and formulas escaped."""
     cells = column_cells(column)
     if decimals is not None:
         numbers = ["" if cell is None else f"{cell:.{decimals}f}" for cell in cells]
@@ -82,18 +76,19 @@ def column_texts(column: Any, decimals: int | None, sign: str) -> Texts:  # noqa
 
 
 def _cell_text_in_dialect(cell: Any, sign: str) -> str:  # noqa: ANN401
+    """Return a cell as text, fractions with the list's decimal sign."""
     text = cell_text(cell)
     return text.replace(".", sign) if isinstance(cell, float) and sign != "." else text
 
 
 def _column_cells(column: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # noqa: ANN401
-    """Return a column's cells as they stand in a line; null is an empty one."""
+    """Return a column's cells as they are written in a line, each distinct cell formatted once; null is empty."""
     arrow_type = column.type if isinstance(column, pa.ChunkedArray | pa.Array) else pa.null()
     if not (pa.types.is_string(arrow_type) or pa.types.is_integer(arrow_type) or arrow_type in FLOAT_TYPES):
         return _quoted_array(column, decimals, dialect)
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if arrow_type in FLOAT_TYPES:
-        # By their bits: 0.0 equals -0.0, and is written otherwise.
+        # By their bits: 0.0 equals -0.0, but is written differently.
         encoded = array.cast(pa.float64()).view(pa.int64()).dictionary_encode()
         return _quoted_array(encoded.dictionary.view(pa.float64()), decimals, dialect).take(encoded.indices)
     encoded = array.dictionary_encode()
@@ -101,11 +96,12 @@ def _column_cells(column: Any, decimals: int | None, dialect: Dialect) -> pa.Arr
 
 
 def _quoted_array(cells: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # noqa: ANN401
+    """Return cells as an array of texts, quoted where necessary."""
     return pa.array(_quote_cells(column_texts(cells, decimals, dialect.decimal), dialect), pa.large_string())
 
 
 def _quote_cells(texts: Texts, dialect: Dialect) -> Texts:
-    """Return the texts, in quotes where a line needs them."""
+    """Return the texts, quoted where a line requires it."""
     special = {dialect.delimiter, '"', "\r", "\n"}
     joined = "".join(texts)
     if not any(sign in joined for sign in special):
@@ -114,7 +110,7 @@ def _quote_cells(texts: Texts, dialect: Dialect) -> Texts:
 
 
 def _quoted_cell(text: str, dialect: Dialect) -> str:
-    """Return one cell as `csv` writes it: what it puts in quotes differs from one Python to the next."""
+    """Return one cell as `csv` writes it; which cells it quotes differs between Python versions."""
     line = io.StringIO()
     csv.writer(line, delimiter=dialect.delimiter, lineterminator=dialect.line_end).writerow([text])
     return line.getvalue().removesuffix(dialect.line_end)
@@ -122,6 +118,7 @@ def _quoted_cell(text: str, dialect: Dialect) -> str:
 
 @contextmanager
 def _open_output(partial: Path, gzipped: bool) -> Iterator[Any]:
+    """Open a file for bytes, gzip-compressed or not."""
     with partial.open("wb") as file:
         if not gzipped:
             yield file
@@ -132,9 +129,9 @@ def _open_output(partial: Path, gzipped: bool) -> Iterator[Any]:
 
 @contextmanager
 def text_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_TextWriter"]:
-    """Yield a writer of delimited text, packed or not."""
+    """Yield a writer of delimited text, compressed or not."""
     dialect = schema.dialect
-    # Only what is ours may not fit the list's encoding; the list's own bytes go back as they came.
+    # Only added text may not fit the list's encoding; the list's own bytes are written unchanged.
     errors = dialect.errors if dialect.errors == "surrogateescape" else "backslashreplace"
     with _open_output(partial, gzipped) as file:
         text = io.TextIOWrapper(
@@ -148,16 +145,16 @@ def text_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator[
 class _TextWriter:
     """Rows as delimited text."""
 
-    def __init__(self, file: Any, form: OutputSchema) -> None:  # noqa: ANN401
-        file.write(form.dialect.preamble)
-        self._file, self._form = file, form
+    def __init__(self, file: Any, schema: OutputSchema) -> None:  # noqa: ANN401
+        file.write(schema.dialect.preamble)
+        self._file, self._form = file, schema
         self._rows = csv.writer(
             file,
-            delimiter=form.dialect.delimiter,
-            lineterminator=form.dialect.line_end,
-            quoting=csv.QUOTE_ALL if form.dialect.quotes_all else csv.QUOTE_MINIMAL,
+            delimiter=schema.dialect.delimiter,
+            lineterminator=schema.dialect.line_end,
+            quoting=csv.QUOTE_ALL if schema.dialect.quotes_all else csv.QUOTE_MINIMAL,
         )
-        self._rows.writerow([escape_formula(name) for name in form.names])
+        self._rows.writerow([escape_formula(name) for name in schema.names])
 
     def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
         """Write rows as text."""
@@ -174,31 +171,31 @@ class _TextWriter:
 
 @contextmanager
 def json_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_JsonWriter"]:
-    """Yield a writer of JSON Lines, packed or not."""
+    """Yield a writer of JSON Lines, compressed or not."""
     with _open_output(partial, gzipped) as file:
         yield _JsonWriter(file, schema)
 
 
 class _JsonWriter:
-    """Rows as JSON Lines; those that were some keep their text, with our keys behind their own."""
+    """Rows as JSON Lines; lines of the list are kept as they are, with our keys appended."""
 
-    def __init__(self, file: Any, form: OutputSchema) -> None:  # noqa: ANN401
-        self._file, self._names, self._own = file, unique_names(form.names), form.own
+    def __init__(self, file: Any, schema: OutputSchema) -> None:  # noqa: ANN401
+        self._file, self._names, self._own = file, unique_names(schema.names), schema.n_own
 
     def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
         """Write rows as objects."""
         cells = [column_cells(column) for column in columns]
         for at, row in enumerate(zip(*cells, strict=True)):
-            told = dict(zip(self._names, row, strict=True))
+            values = dict(zip(self._names, row, strict=True))
             if lines is None:
-                text = json.dumps(told, ensure_ascii=False, default=cell_text)
+                text = json.dumps(values, ensure_ascii=False, default=cell_text)
             else:
-                text = with_keys_added(lines[at], {name: told[name] for name in self._names[self._own :]})
+                text = with_keys_added(lines[at], {name: values[name] for name in self._names[self._own :]})
             self._file.write(text.encode("utf-8", "replace") + b"\n")
 
 
 def with_keys_added(line: str, added: dict[str, Any]) -> str:
-    """Return a JSON object's text with keys added behind its own; of a line that is none, the line under `line`.
+    """Return a JSON object's text with keys appended; a line that is not an object is put under `line`.
 
     Examples
     --------
@@ -214,6 +211,7 @@ def with_keys_added(line: str, added: dict[str, Any]) -> str:
 
 
 def _is_object(text: str) -> bool:
+    """Return whether a text is a JSON object."""
     try:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
@@ -234,7 +232,7 @@ CREATED_AT = datetime(2000, 1, 1)
 
 @contextmanager
 def parquet_writer(partial: Path, form: OutputSchema, gzipped: bool) -> Iterator["_ParquetWriter"]:
-    """Yield a writer of a Parquet file, which packs its columns itself."""
+    """Yield a writer of a Parquet file, which compresses its columns itself."""
     types = [kind or pa.string() for kind in form.types]
     schema = pa.schema(list(zip(unique_names(form.names), types, strict=True)))
     with pq.ParquetWriter(partial, schema, compression="zstd") as file:
@@ -244,7 +242,7 @@ def parquet_writer(partial: Path, form: OutputSchema, gzipped: bool) -> Iterator
 
 
 class _ParquetWriter:
-    """Rows as Parquet, in row groups of one size."""
+    """Rows as Parquet, in row groups of equal size."""
 
     def __init__(self, file: pq.ParquetWriter, schema: pa.Schema) -> None:
         self._file, self._schema = file, schema
@@ -259,7 +257,7 @@ class _ParquetWriter:
         self.flush(ROW_GROUP)
 
     def flush(self, least: int) -> None:
-        """Write what waits, as long as it is at least so many rows."""
+        """Write the buffered rows if there are at least `least`."""
         while (count := sum(table.num_rows for table in self._waiting)) >= least:
             joined = pa.concat_tables(self._waiting)
             self._file.write_table(joined.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
@@ -267,6 +265,7 @@ class _ParquetWriter:
 
 
 def _typed_array(column: Any, arrow_type: pa.DataType) -> Any:  # noqa: ANN401
+    """Return a column as an array of the type."""
     if isinstance(column, pa.ChunkedArray | pa.Array):
         return column.cast(arrow_type)
     if arrow_type != pa.string():
@@ -279,7 +278,7 @@ def _typed_array(column: Any, arrow_type: pa.DataType) -> Any:  # noqa: ANN401
 
 @contextmanager
 def excel_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator["_ExcelWriter"]:
-    """Yield a writer of an Excel file with one sheet, which packs itself."""
+    """Yield a writer of an Excel file with one sheet; the format is compressed already."""
     import xlsxwriter
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -290,9 +289,9 @@ def excel_writer(partial: Path, schema: OutputSchema, gzipped: bool) -> Iterator
 
 
 class _ExcelWriter:
-    """Rows as one Excel sheet: text as text, so that ids keep their zeros and formulas do not run."""
+    """Rows as one Excel sheet: text as text, so that ids keep their zeros and formulas are not executed."""
 
-    def __init__(self, book: Any, form: OutputSchema) -> None:  # noqa: ANN401
+    def __init__(self, book: Any, schema: OutputSchema) -> None:  # noqa: ANN401
         self._sheet = book.add_worksheet("list")
         self._sheet.freeze_panes(1, 0)
         self._day = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -303,13 +302,13 @@ class _ExcelWriter:
             4: book.add_format({"num_format": "0.0000"}),
             6: book.add_format({"num_format": "0.000000"}),
         }
-        self._shapes = [shapes[decimals] for decimals in form.decimals]
+        self._shapes = [shapes[decimals] for decimals in schema.decimals]
         self._next = 1
-        for at, name in enumerate(form.names):
-            # Written row by row, a sheet must know the width before it knows the cells.
-            self._sheet.set_column(at, at, _column_width(name, at < form.own, form.types[at]))
+        for at, name in enumerate(schema.names):
+            # In constant memory, widths must be set before the cells are written.
+            self._sheet.set_column(at, at, _column_width(name, at < schema.n_own, schema.types[at]))
         bold = book.add_format({"bold": True})
-        for at, name in enumerate(form.names):
+        for at, name in enumerate(schema.names):
             self._sheet.write_string(0, at, _excel_text(name), bold)
 
     def write(self, columns: Sequence[Any], lines: Sequence[str] | None = None) -> None:
@@ -321,6 +320,7 @@ class _ExcelWriter:
             self._next += 1
 
     def _cell(self, row: int, at: int, cell: Any) -> None:  # noqa: ANN401
+        """Write one cell with its type; what Excel cannot hold is written as text."""
         if cell is None or cell == "":
             return
         if isinstance(cell, str):
@@ -339,7 +339,7 @@ class _ExcelWriter:
 
 
 def _column_width(name: str, own: bool, kind: pa.DataType | None) -> int:
-    """Return a column's width in letters: room for its name, and for what our columns of that name say.
+    """Return a column's width in characters: enough for its name and its usual values.
 
     Examples
     --------
@@ -347,12 +347,14 @@ def _column_width(name: str, own: bool, kind: pa.DataType | None) -> int:
     (90, 18)
     """
     text = kind in (None, pa.string())
-    told = WIDTH_OWN if own else next((room for part, room in WIDTHS.items() if part in name), WIDTH_SHORT)
-    return min(max(len(name) + 2, told if text else 0), max(WIDTHS.values()))
+    values = (
+        WIDTH_OWN if own else next((room for partial, room in WIDTHS.items() if partial in name), WIDTH_SHORT)
+    )
+    return min(max(len(name) + 2, values if text else 0), max(WIDTHS.values()))
 
 
 def _excel_text(text: str) -> str:
-    """Return the text as an Excel cell can hold it: no longer than that, in valid Unicode."""
+    """Return the text as an Excel cell can hold it: truncated, in valid Unicode."""
     return text[:MAX_EXCEL_LETTERS].encode("utf-8", "replace").decode("utf-8")
 
 
@@ -361,7 +363,7 @@ MAX_EXCEL_ROWS, MAX_EXCEL_COLUMNS = 1_048_576, 16_384
 
 
 def format_by_ending(path: Path, customers: CustomerList | None = None) -> str:
-    """Return what the file is by its ending: text, excel, parquet or json; one that ends like a list of text is text.
+    """Return the format of a file by its ending: text, excel, parquet or json; the ending of a text list is text too.
 
     Raises
     ------
@@ -384,13 +386,13 @@ def format_by_ending(path: Path, customers: CustomerList | None = None) -> str:
     ):
         return "text"
     raise InputError(
-        f"Nobody knows how to write '{path.name}'; let it end in .csv, .tsv, .xlsx, .parquet or .jsonl."
+        f"Unknown output format '{path.name}'; use the ending .csv, .tsv, .xlsx, .parquet or .jsonl."
     )
 
 
 @contextmanager
 def open_writer(path: Path, schema: OutputSchema, file_format: str) -> Iterator[Writer]:
-    """Yield a writer of a file that appears when the block ends well."""
+    """Yield a writer of a file that is complete, under its name, when the block ends without an error."""
     writers: dict[str, Callable[..., Any]] = {
         "text": text_writer,
         "json": json_writer,
