@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from sintonia.core.config import conf_dir
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.config.overrides import (
     config_groups,
     for_hydra,
@@ -96,8 +96,12 @@ def compose(
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = hydra_compose(verb, ready)
         OmegaConf.set_struct(composed, False)
-        plain = _resolved(OmegaConf.merge(composed, keys))
-    settings: Settings = convert(VERBS[verb], plain, "", partial)
+        merged = OmegaConf.merge(composed, keys)
+        missing = sorted(OmegaConf.missing_keys(merged))
+        if missing and not partial:
+            raise ConfigError(f"{missing[0]} must be given: write {missing[0]}=...")
+        plain = _resolved(merged)
+    settings: Settings = from_plain(VERBS[verb], plain, "")
     return settings
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
 from sintonia.core.config import FeaturesConfig, TaskConfig
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import InputError, UnsupportedModelError
 from sintonia.features import Feature, Fitted, History, Plan
 from sintonia.training import forest
@@ -186,8 +186,8 @@ class OutcomeModel:
 def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the fields of an `OutcomeModel` from its folder, as keywords."""
     return {
-        "task": convert(TaskConfig, document["task"], "task"),
-        "features": convert(FeaturesConfig, document["features"], "features"),
+        "task": from_plain(TaskConfig, document["task"], "task"),
+        "features": from_plain(FeaturesConfig, document["features"], "features"),
         "fitted": Fitted.from_plain(document["fitted"]),
         "names": tuple(document["names"]),
         "calibrator": Calibrator.from_json(json.dumps(document["calibrator"])),
