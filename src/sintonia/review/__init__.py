@@ -15,6 +15,7 @@ from sintonia.review.data import (
     read,
 )
 from sintonia.review.page import render_review
+from sintonia.review.sections import Section, own_sections
 
 __all__ = [
     "CatalogueEntry",
@@ -26,8 +27,10 @@ __all__ = [
     "ModelEvidence",
     "PromotionCheck",
     "ReviewData",
+    "Section",
     "drawings",
     "feature_weights",
+    "own_sections",
     "read",
     "render_review",
 ]

@@ -16,6 +16,7 @@ from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
 from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
 from sintonia.review.people import ExampleCustomer, scored
+from sintonia.review.sections import Section
 from sintonia.review.warnings import review_warnings
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
@@ -27,10 +28,11 @@ NO_CELL = ("", "", "", "")
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def render_review(review: ReviewData) -> str:
+def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
     """Return the review as one self-contained HTML page: no network, nobody's name, one script known by its hash.
 
-    The same figures give the same bytes. Without its script the page lacks the search alone.
+    `sections` of the user's own end it. The same figures give the same bytes. Without its script the page lacks the
+    search alone.
     """
     explained = review.evidence is None or bool(review.evidence.stability.as_of)
     own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
@@ -40,7 +42,7 @@ def render_review(review: ReviewData) -> str:
     return template("review.html.j2", {"interval": words.interval_range}).render(
         review=review,
         judged=review.evaluation,
-        findings=words.findings(review),
+        verdict=words.findings(review),
         warnings=review_warnings(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
@@ -58,6 +60,7 @@ def render_review(review: ReviewData) -> str:
         groups=views.group_rows(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),
+        sections=sections,
         **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
     )
 

@@ -15,13 +15,17 @@ from sintonia.review.embedded import Shown
 from sintonia.review.page import SIGNS, explorer, swarm_rows
 from sintonia.review.people import definition, treated
 from sintonia.review.policy import PolicyReview
+from sintonia.review.sections import Section
 from sintonia.review.treated import Swarmed
 
 WIDTH, ROW, LETTER = 460, 26, 6.4
 
 
-def render_policy(review: PolicyReview) -> str:
-    """Return the page as one self-contained HTML file; the same figures give the same bytes."""
+def render_policy(review: PolicyReview, sections: Sequence[Section] = ()) -> str:
+    """Return the page as one self-contained HTML file, which `sections` of the user's own end.
+
+    The same figures give the same bytes.
+    """
     study, of = review.study, review.study["policies"]
     catalogue = {entry["name"]: read(CatalogueEntry, entry_of(entry)) for entry in review.catalogue}
     people = [treated(one) for one in review.customers]
@@ -38,7 +42,7 @@ def render_policy(review: PolicyReview) -> str:
     return template("policy.html.j2", {"told": policy.told}).render(
         review=review,
         study=study,
-        findings=policy.findings(review),
+        verdict=policy.findings(review),
         horizon=policy.horizon(review.policy["reward"]),
         moved="effect",
         signs=SIGNS,
@@ -58,6 +62,7 @@ def render_policy(review: PolicyReview) -> str:
         else policy.rules(review.round["engagement"], review.round["configured_actions"]),
         families=_families(review),
         story=swarm_rows([_swarm(one, catalogue) for one in review.story.features]),
+        sections=sections,
         **explorer(people, catalogue, grid),
     )
 

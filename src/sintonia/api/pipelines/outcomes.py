@@ -29,7 +29,7 @@ from sintonia.registry import artifacts
 from sintonia.registry.models import Registered, Tracking, expect, load
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
-from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
+from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, read, render_review
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.serving.scoring import best_rows, scoring_date
@@ -177,7 +177,7 @@ def review_page(
         gate=checks,
         now=_now(expect(load(place, registered), OutcomeModel), settings),
     )
-    return render_review(review)
+    return render_review(review, own_sections(settings.sections, review))
 
 
 def outcome_card(

@@ -31,7 +31,7 @@ from sintonia.registry.policy_promotion_checks import (
     kept_decisions,
     policy_checks,
 )
-from sintonia.review import PromotionCheck, read
+from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
 from sintonia.review.evidence import Reported, policy_evidence, policy_run
 from sintonia.review.policy import PolicyReview
@@ -201,7 +201,7 @@ def policy_page(
         fingerprint=model.fingerprint,
         gate=checks,
     )
-    return render_policy(review)
+    return render_policy(review, own_sections(settings.sections, review))
 
 
 def card_of_policy(
