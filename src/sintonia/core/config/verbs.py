@@ -12,6 +12,7 @@ The verbs, and the dataclass of settings each takes.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sintonia.core.config.actions import ActionConfig, check_actions
 from sintonia.core.config.checks import at_least, iso_time, one_of
@@ -28,6 +29,7 @@ from sintonia.core.config.learning import (
     TuneConfig,
 )
 from sintonia.core.errors import ConfigError
+from sintonia.core.paths import WorkspacePaths
 
 Names = list[str]
 """A list of names; spelt apart because `ScoreSettings` has a field called list."""
@@ -45,6 +47,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse an output nobody prints."""
         one_of("output", self.output, ("text", "json"))
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        """Where everything of the workspace lies."""
+        return WorkspacePaths(Path(self.workspace))
 
 
 @dataclass(frozen=True)

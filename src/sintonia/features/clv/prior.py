@@ -8,9 +8,9 @@ from sintonia.core.arrays import Floats
 from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import InputError, unknown
 from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
+from sintonia.features.clv.gamma_gamma import GammaGamma, fit_gamma_gamma
 from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from sintonia.features.clv.repeats import Repeats
-from sintonia.features.clv.spend import GammaGamma, fit_gamma_gamma
 
 FITS: Mapping[str, Callable[[Repeats], BgNbd | ParetoNbd]] = {
     "bg_nbd": fit_bg_nbd,

@@ -2,8 +2,8 @@
 
 from sintonia.core.errors import ConfigError, unknown
 from sintonia.core.own_code import own_object
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.measured import readable_columns
+from sintonia.features.families.context import Frame
+from sintonia.features.families.own_measures import readable_columns
 from sintonia.features.kernel.plan import plan
 from sintonia.features.measures import Feature
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.core.arrays import Floats
-from sintonia.features.clv.fitting import Fit, LogLikelihood, MeanLikelihood, maximise, need_repeaters
+from sintonia.features.clv.maximum_likelihood import (
+    Fit,
+    LogLikelihood,
+    MeanLikelihood,
+    maximise,
+    need_repeaters,
+)
 from sintonia.features.clv.repeats import Repeats
 
 NAME = "Gamma-gamma"

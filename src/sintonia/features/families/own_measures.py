@@ -12,8 +12,7 @@ from sintonia.core.schema import INTERACTIONS
 from sintonia.features.combine import itself, ratio
 from sintonia.features.kernel.columns import CLOCK
 from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Term, Total, Value
-from sintonia.features.sql.expressions import evaluate, names
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells, evaluate, names
 
 FAMILY = "own"
 UNREAD = ("customer_id", "interaction_id", "known_at")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.rows import interactions, row, table
 from sintonia.core.errors import ConfigError
 from sintonia.features.kernel.arrow import histories
-from sintonia.features.sql.expressions import evaluate, names
+from sintonia.features.sql import evaluate, names
 
 SAID = [
     "amount",

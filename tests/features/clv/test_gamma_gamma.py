@@ -6,7 +6,7 @@ import pytest
 from features.clv.cohort import GAMMA_GAMMA, cohort, repeats
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.features.clv import GammaGamma, fit_gamma_gamma
-from sintonia.features.clv.spend import spend_likelihood
+from sintonia.features.clv.gamma_gamma import spend_likelihood
 
 
 def test_spend_is_shrunk_the_less_the_more_often_somebody_came_back():

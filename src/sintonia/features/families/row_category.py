@@ -8,8 +8,8 @@ import numpy as np
 
 from sintonia.core.config import FeaturesConfig
 from sintonia.features.combine import ratio
+from sintonia.features.families.context import ORDER
 from sintonia.features.families.rfm import mean_gap, recency_to_mean_gap
-from sintonia.features.families.subsets import ORDER
 from sintonia.features.measures import (
     ROW_CATEGORY,
     DaysSince,
