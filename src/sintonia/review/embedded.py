@@ -14,7 +14,7 @@ UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "
 
 
 @dataclass(frozen=True)
-class Shown:
+class GridFormat:
     """How the script writes what a grid answers, and what it says of a waterfall and (`note`) below a grid.
 
     Answers travel as whole numbers, `parts` to one, and are shown as `scale` times the answer. Of a policy,
@@ -31,33 +31,42 @@ class Shown:
     threshold: float = 0.0
 
 
-PROPENSITY = Shown("What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%")
-AMOUNT = Shown("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
+PROPENSITY = GridFormat(
+    "What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%"
+)
+AMOUNT = GridFormat("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
 
 
-def embedded(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown) -> Markup:
+def embedded_customers(
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], grid_format: GridFormat
+) -> Markup:
     """Return the customers as JSON for a script element: features, channels and kinds as places in lists."""
     features = list(
         dict.fromkeys(
-            name for one in people for name in (*(part.feature for part in one.parts), *one.what_if.features)
+            name
+            for customer in people
+            for name in (*(part.feature for part in customer.parts), *customer.what_if.features)
         )
     )
-    channels = sorted({channel for one in people for channel in one.history.channel})
-    kinds = sorted({kind for one in people for kind in one.history.kind})
-    places = {name: at for at, name in enumerate(features)}
+    channels = sorted({channel for customer in people for channel in customer.history.channel})
+    kinds = sorted({kind for customer in people for kind in customer.history.kind})
+    indices = {name: at for at, name in enumerate(features)}
     return as_script_data(
         {
-            "caption": shown.caption,
-            "scale": shown.scale / shown.parts,
-            "digits": shown.digits,
-            "suffix": shown.suffix,
-            "note": shown.note,
-            "actions": shown.actions,
-            "threshold": shown.threshold,
+            "caption": grid_format.caption,
+            "scale": grid_format.scale / grid_format.parts,
+            "digits": grid_format.digits,
+            "suffix": grid_format.suffix,
+            "note": grid_format.note,
+            "actions": grid_format.actions,
+            "threshold": grid_format.threshold,
             "features": [definition(name, catalogue) for name in features],
             "channels": channels,
             "kinds": kinds,
-            "customers": [_told(one, catalogue, places, (channels, kinds), shown) for one in people],
+            "customers": [
+                _customer_document(customer, catalogue, indices, (channels, kinds), grid_format)
+                for customer in people
+            ],
         }
     )
 
@@ -71,39 +80,39 @@ def as_script_data(value: Any) -> Markup:  # noqa: ANN401  any JSON value
     {"a":"\\u003c/script\\u003e"}
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for letter, escape in UNSAFE.items():
-        text = text.replace(letter, escape)
+    for character, escape in UNSAFE.items():
+        text = text.replace(character, escape)
     return Markup(text)
 
 
-def _told(
-    one: ExampleCustomer,
+def _customer_document(
+    customer: ExampleCustomer,
     catalogue: Mapping[str, Meaning],
-    places: Mapping[str, int],
-    listed: tuple[Sequence[str], Sequence[str]],
-    shown: Shown,
+    indices: Mapping[str, int],
+    listed_names: tuple[Sequence[str], Sequence[str]],
+    grid_format: GridFormat,
 ) -> dict[str, Any]:
-    history, grid = one.history, one.what_if
-    channels, kinds = ({name: at for at, name in enumerate(names)} for names in listed)
+    history, grid = customer.history, customer.what_if
+    channels, kinds = ({name: at for at, name in enumerate(names)} for names in listed_names)
     return {
-        "sample": one.sample,
-        "kind": one.kind,
-        "meaning": one.meaning,
-        "said": one.said,
-        "came": one.came,
-        "facts": list(one.facts.items()),
-        "outcome": one.outcome,
-        "start": one.start,
-        "base": one.base,
+        "sample": customer.sample,
+        "kind": customer.kind,
+        "meaning": customer.meaning,
+        "said": customer.said,
+        "came": customer.came,
+        "facts": list(customer.facts.items()),
+        "outcome": customer.outcome,
+        "start": customer.start,
+        "base": customer.base,
         "parts": [
-            [places[part.feature], value_text(part.feature, part.value, catalogue), part.contribution]
-            for part in one.parts
+            [indices[part.feature], value_text(part.feature, part.value, catalogue), part.contribution]
+            for part in customer.parts
         ],
-        "rest": list(one.rest.items()),
-        "end": one.end,
-        "raw": one.raw,
-        "reasons": list(one.reasons),
-        "gains": [[of.action, of.gain, of.low, of.high, of.able] for of in one.gains],
+        "rest": list(customer.rest.items()),
+        "end": customer.end,
+        "raw": customer.raw,
+        "reasons": list(customer.reasons),
+        "gains": [[gain.action, gain.gain, gain.low, gain.high, gain.able] for gain in customer.gains],
         "history": {
             "days": list(history.days),
             "channel": [channels[name] for name in history.channel],
@@ -112,12 +121,12 @@ def _told(
             "earlier": history.earlier,
         },
         "what_if": {
-            "features": [places[name] for name in grid.features],
+            "features": [indices[name] for name in grid.features],
             "values": [
                 [value_text(name, value, catalogue) for value in values]
                 for name, values in zip(grid.features, grid.values, strict=True)
             ],
-            "outcomes": [round(shown.parts * outcome) for outcome in grid.outcomes],
+            "outcomes": [round(grid_format.parts * outcome) for outcome in grid.outcomes],
             "actions": list(grid.actions),
         },
     }

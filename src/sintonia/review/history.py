@@ -32,14 +32,14 @@ class RecentInteractions:
     earlier: int
 
 
-def histories(store: Store, asked: Sequence[tuple[str, datetime]]) -> list[RecentInteractions]:
+def histories(store: Store, keys: Sequence[tuple[str, datetime]]) -> list[RecentInteractions]:
     """Return the history of each customer as it was visible at the date asked for."""
-    customers = {customer for customer, _ in asked}
-    parts = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
-    rows = pa.concat_tables(parts)
+    customers = {customer for customer, _ in keys}
+    tables = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
+    rows = pa.concat_tables(tables)
     owner = np.asarray(rows["customer_id"].cast(pa.string()).to_pylist(), object)
-    places = {customer: np.flatnonzero(owner == customer) for customer in customers}
-    return [visible(rows.take(pa.array(places[customer])), as_of) for customer, as_of in asked]
+    indices = {customer: np.flatnonzero(owner == customer) for customer in customers}
+    return [visible(rows.take(pa.array(indices[customer])), as_of) for customer, as_of in keys]
 
 
 def visible(rows: pa.Table, as_of: datetime) -> RecentInteractions:
@@ -55,20 +55,20 @@ def visible(rows: pa.Table, as_of: datetime) -> RecentInteractions:
     RecentInteractions(days=(0,), channel=('store',), kind=('purchase',), cents=(1250,), earlier=0)
     """
     limit = pa.scalar(as_of, pa.timestamp("us"))
-    both = pc.and_(pc.less_equal(rows["occurred_at"], limit), pc.less_equal(rows["known_at"], limit))
-    seen = rows.filter(both).sort_by([("occurred_at", "descending")])
-    shown = seen.slice(0, LATEST)
-    passed = np.datetime64(as_of, "us") - shown["occurred_at"].to_numpy().astype("datetime64[us]")
+    is_visible = pc.and_(pc.less_equal(rows["occurred_at"], limit), pc.less_equal(rows["known_at"], limit))
+    known = rows.filter(is_visible).sort_by([("occurred_at", "descending")])
+    latest = known.slice(0, LATEST)
+    elapsed = np.datetime64(as_of, "us") - latest["occurred_at"].to_numpy().astype("datetime64[us]")
     return RecentInteractions(
-        days=tuple((passed // np.timedelta64(1, "D")).astype(int).tolist()),
-        channel=tuple(value or "" for value in shown["channel"].cast(pa.string()).to_pylist()),
-        kind=tuple(value or "" for value in shown["kind"].cast(pa.string()).to_pylist()),
-        cents=tuple(shown["amount"].to_pylist()),
-        earlier=len(seen) - len(shown),
+        days=tuple((elapsed // np.timedelta64(1, "D")).astype(int).tolist()),
+        channel=tuple(value or "" for value in latest["channel"].cast(pa.string()).to_pylist()),
+        kind=tuple(value or "" for value in latest["kind"].cast(pa.string()).to_pylist()),
+        cents=tuple(latest["amount"].to_pylist()),
+        earlier=len(known) - len(latest),
     )
 
 
-def in_words(history: RecentInteractions) -> str:
+def history_text(history: RecentInteractions) -> str:
     """Return a history in a sentence: how much was visible, how lately, and mostly of what kinds."""
     if not history.days:
         return "Nothing was visible at that date."

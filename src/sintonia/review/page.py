@@ -12,12 +12,21 @@ from sintonia.core.html import number, template
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.metrics import Metric
 from sintonia.explain.contributions import Meaning, Swarm
-from sintonia.review import charts, views, words
+from sintonia.review import charts
 from sintonia.review.data import FeatureWeight, ReviewData
-from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
-from sintonia.review.people import ExampleCustomer, scored
+from sintonia.review.embedded import AMOUNT, PROPENSITY, GridFormat, embedded_customers
+from sintonia.review.people import ExampleCustomer, scored_example
 from sintonia.review.sections import Section
+from sintonia.review.views import (
+    catalogue_of,
+    current_score_drift,
+    drift_rows,
+    example_rows,
+    group_rows,
+    importance_rows,
+)
 from sintonia.review.warnings import review_warnings
+from sintonia.review.words import STATES, interval_range, outcome_verdict
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES = 30
@@ -35,46 +44,46 @@ def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
     search alone.
     """
     explained = review.evidence is None or bool(review.evidence.stability.as_of)
-    own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
+    model, catalogue, amount = review.evaluation.model, catalogue_of(review), not review.evaluation.bins
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
-    people = [scored(one, amount) for one in review.customers]
-    return template("review.html.j2", {"interval": words.interval_range}).render(
+    people = [scored_example(customer, amount) for customer in review.customers]
+    return template("review.html.j2", {"interval": interval_range}).render(
         review=review,
         judged=review.evaluation,
-        verdict=words.findings(review),
+        verdict=outcome_verdict(review),
         warnings=review_warnings(review),
         signs=SIGNS,
         metrics=review.evaluation.metrics,
         table=metric_table(review),
-        reliability=charts.reliability(bins) if (bins := review.evaluation.bins.get(own)) else None,
+        reliability=charts.reliability(bins) if (bins := review.evaluation.bins.get(model)) else None,
         gains=charts.gains(review.evaluation),
-        found_at=found_at(review),
+        found_at=gains_at_depths(review),
         story=swarm_rows([(weights[swarm.feature], swarm) for swarm in review.swarms]),
         listed=review.weights[:LISTED_FEATURES],
         unit=unit,
         moved="score",
         evidence=review.evidence,
         explained=explained,
-        told=views.story(review.evidence, catalogue) if review.evidence and explained else None,
-        groups=views.group_rows(review),
-        drift=views.drift(review, catalogue),
-        score_now=views.score_now(review),
+        importance=importance_rows(review.evidence, catalogue) if review.evidence and explained else None,
+        groups=group_rows(review),
+        drift=drift_rows(review, catalogue),
+        score_now=current_score_drift(review),
         sections=sections,
         **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
     )
 
 
 def explorer(
-    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: GridFormat
 ) -> dict[str, Any]:
     """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
     script = (files("sintonia.core") / "templates" / "review.js").read_text(encoding="utf-8")
     return {
-        "examples": views.examples(people, catalogue),
+        "examples": example_rows(people, catalogue),
         "people": people,
         "kinds": dict.fromkeys(one.kind for one in people),
-        "customers": embedded(people, catalogue, shown),
+        "customers": embedded_customers(people, catalogue, shown),
         "caption": shown.caption,
         "script": Markup(script),
         "script_hash": b64encode(sha256(script.encode()).digest()).decode(),
@@ -87,47 +96,54 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
     Every row has a `name`, a `kind` ('own', 'baseline' or 'difference') and `cells` of figure, interval and,
     for a difference, what its interval says.
     """
-    judged = review.evaluation
+    evaluation = review.evaluation
     rows = [
         {
             "name": name,
-            "kind": "own" if name == judged.model else "baseline",
-            "cells": [_cell(metric, of.get(metric.name)) for metric in judged.metrics],
+            "kind": "own" if name == evaluation.model else "baseline",
+            "cells": [_cell(metric, estimates.get(metric.name)) for metric in evaluation.metrics],
         }
-        for name, of in judged.estimates.items()
+        for name, estimates in evaluation.estimates.items()
     ]
-    best = judged.best_baseline()
-    if best is None:
+    baseline = evaluation.best_baseline()
+    if baseline is None:
         return rows
-    gaps = judged.differences[best]
+    differences = evaluation.differences[baseline]
     cells = [
-        _cell(metric, gap, judged.verdict(best, metric.name)) if (gap := gaps.get(metric.name)) else NO_CELL
-        for metric in judged.metrics
+        _cell(metric, difference, evaluation.verdict(baseline, metric.name))
+        if (difference := differences.get(metric.name))
+        else NO_CELL
+        for metric in evaluation.metrics
     ]
-    return [*rows, {"name": f"{judged.model} minus {best}", "kind": "difference", "cells": cells}]
+    return [*rows, {"name": f"{evaluation.model} minus {baseline}", "kind": "difference", "cells": cells}]
 
 
-def _cell(metric: Metric, found: Estimate | None, verdict: str = "") -> tuple[str, str, str, str]:
-    if found is None:
+def _cell(metric: Metric, estimate: Estimate | None, verdict: str = "") -> tuple[str, str, str, str]:
+    if estimate is None:
         return NO_CELL
     digits = 2 if metric.name in TWO_DIGITS else 3
-    state = words.STATES.get(verdict, "open")
-    told = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
+    state = STATES.get(verdict, "open")
+    verdict_text = "unclear" if verdict and state == "open" else verdict.removesuffix(" than")
     signed = bool(verdict)
-    return number(found.value, digits, signed), words.interval_range(found, digits, signed), state, told
+    return (
+        number(estimate.value, digits, signed),
+        interval_range(estimate, digits, signed),
+        state,
+        verdict_text,
+    )
 
 
-def found_at(review: ReviewData) -> list[tuple[float, list[float]]]:
+def gains_at_depths(review: ReviewData) -> list[tuple[float, list[float]]]:
     """Return the shares of outcomes found at some depths, by model in the order of the evaluation."""
     gains = review.evaluation.gains
-    return [(depth, [gains[name][charts.depth_place(depth)] for name in gains]) for depth in _GAINS_AT]
+    return [(depth, [gains[name][charts.depth_index(depth)] for name in gains]) for depth in _GAINS_AT]
 
 
-def swarm_rows(told: Sequence[tuple[FeatureWeight, Swarm]]) -> dict[str, Any]:
+def swarm_rows(weighted_swarms: Sequence[tuple[FeatureWeight, Swarm]]) -> dict[str, Any]:
     """Return the features that have a swarm, the largest first, each with its bar, its swarm and its direction."""
-    moves = [x for _, swarm in told for x in swarm.contributions]
-    low, high = min([*moves, -0.1]), max([*moves, 0.1])
-    largest = max((weight.mean_absolute for weight, _ in told), default=1.0)
+    contributions = [x for _, swarm in weighted_swarms for x in swarm.contributions]
+    low, high = min([*contributions, -0.1]), max([*contributions, 0.1])
+    largest = max((weight.mean_absolute for weight, _ in weighted_swarms), default=1.0)
     rows = [
         {
             "weight": weight,
@@ -135,7 +151,7 @@ def swarm_rows(told: Sequence[tuple[FeatureWeight, Swarm]]) -> dict[str, Any]:
             "swarm": charts.swarm(swarm, low, high),
             "direction": charts.direction(swarm),
         }
-        for weight, swarm in told
+        for weight, swarm in weighted_swarms
     ]
-    sample = len(told[0][1].contributions) if told else 0
+    sample = len(weighted_swarms[0][1].contributions) if weighted_swarms else 0
     return {"rows": rows, "scale": charts.swarm_scale(low, high), "sample": sample}

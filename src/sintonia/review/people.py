@@ -10,7 +10,7 @@ from sintonia.explain.contributions import Meaning, shown
 from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import MEANING, Customer, FeatureContribution
 from sintonia.review.history import RecentInteractions
-from sintonia.review.treated import KINDS, Gain, Treated
+from sintonia.review.treated import KINDS, ExplainedDecision, Gain
 
 START, END = "Where every score starts", "Raw score"
 
@@ -42,74 +42,80 @@ class ExampleCustomer:
     gains: tuple[Gain, ...] = ()
 
 
-def scored(one: Customer, amount: bool) -> ExampleCustomer:
+def scored_example(customer: Customer, amount: bool) -> ExampleCustomer:
     """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in euros."""
-    said = f"{one.outcome / 100:,.2f} EUR" if amount else percent(one.outcome, 1)
-    came = (
-        f"it was {one.label / 100:,.2f} EUR"
+    prediction = f"{customer.outcome / 100:,.2f} EUR" if amount else percent(customer.outcome, 1)
+    observation = (
+        f"it was {customer.label / 100:,.2f} EUR"
         if amount
         else "it happened"
-        if one.label
+        if customer.label
         else "it did not happen"
     )
-    facts = {"As of": one.as_of, "Said": said, "Came true": came}
+    facts = {"As of": customer.as_of, "Said": prediction, "Came true": observation}
     return ExampleCustomer(
-        sample=one.sample,
-        kind=one.kind,
-        meaning=f"Here for {MEANING[one.kind]}.",
-        said=said,
-        came=came,
-        facts={**facts, **({"Category": one.category} if one.category else {}), **one.groups},
-        outcome=one.outcome,
+        sample=customer.sample,
+        kind=customer.kind,
+        meaning=f"Here for {MEANING[customer.kind]}.",
+        said=prediction,
+        came=observation,
+        facts={**facts, **({"Category": customer.category} if customer.category else {}), **customer.groups},
+        outcome=customer.outcome,
         start=START,
-        base=one.base,
-        parts=one.parts,
-        rest={rest_text(family): size for family, size in one.rest.items()},
+        base=customer.base,
+        parts=customer.parts,
+        rest={other_features_text(family): size for family, size in customer.rest.items()},
         end=END,
-        raw=one.raw,
-        reasons=one.reasons,
-        history=one.history,
-        what_if=one.what_if,
+        raw=customer.raw,
+        reasons=customer.reasons,
+        history=customer.history,
+        what_if=customer.what_if,
     )
 
 
-def treated(one: Treated) -> ExampleCustomer:
+def decision_example(decision: ExplainedDecision) -> ExampleCustomer:
     """Return a decision: the gain of the recommended action taken apart, what was given and what came of it."""
-    best = one.gain
-    said = f"{one.recommended} {number(best.gain, 3, signed=True)}"
-    came = f"got {one.given}, {number(one.came, 2)} came ({number(one.expected, 2)} expected)"
+    best = decision.gain
+    prediction = f"{decision.recommended} {number(best.gain, 3, signed=True)}"
+    observation = (
+        f"got {decision.given}, {number(decision.came, 2)} came ({number(decision.expected, 2)} expected)"
+    )
     return ExampleCustomer(
-        sample=one.sample,
-        kind=one.kind,
-        meaning=f"Here because {KINDS[one.kind]}.",
-        said=said,
-        came=came,
+        sample=decision.sample,
+        kind=decision.kind,
+        meaning=f"Here because {KINDS[decision.kind]}.",
+        said=prediction,
+        came=observation,
         facts={
-            "As known on": one.as_of,
-            "Best action": one.recommended,
+            "As known on": decision.as_of,
+            "Best action": decision.recommended,
             "Expected to gain": f"{number(best.gain, 3, signed=True)} ({number(best.low)} to {number(best.high)})",
-            "Got": one.given,
-            "Expected of it": number(one.expected, 2),
-            "Came": number(one.came, 2),
+            "Got": decision.given,
+            "Expected of it": number(decision.expected, 2),
+            "Came": number(decision.came, 2),
         },
         outcome=best.gain,
-        start=f"Mean effect of {one.recommended}",
-        base=one.mean,
-        parts=one.parts,
+        start=f"Mean effect of {decision.recommended}",
+        base=decision.mean,
+        parts=decision.parts,
         rest={
-            **{rest_text(family): size for family, size in one.rest.items()},
-            **{name: size for name, size in (("The action by itself", one.own), ("Cost", -one.cost)) if size},
+            **{other_features_text(family): size for family, size in decision.rest.items()},
+            **{
+                name: size
+                for name, size in (("The action by itself", decision.own), ("Cost", -decision.cost))
+                if size
+            },
         },
         end="Expected gain",
         raw=best.gain,
-        reasons=one.reasons,
-        history=one.history,
-        what_if=one.what_if,
-        gains=one.gains,
+        reasons=decision.reasons,
+        history=decision.history,
+        what_if=decision.what_if,
+        gains=decision.gains,
     )
 
 
-def rest_text(family: str) -> str:
+def other_features_text(family: str) -> str:
     """Return how the features of a family are called that are not listed one by one."""
     return f"Other features of {family}" if family else "All other features"
 
@@ -128,7 +134,7 @@ def definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
 
 
 @dataclass(frozen=True)
-class Fall:
+class WaterfallStep:
     """One step of a waterfall: what it is (start, up, down or end), its size, and its bar in per cent of the width."""
 
     kind: str
@@ -137,26 +143,26 @@ class Fall:
     width: float
 
 
-def waterfall(one: ExampleCustomer) -> list[Fall]:
+def waterfall(example: ExampleCustomer) -> list[WaterfallStep]:
     """Return the steps from the base to a row's raw score: the start, its parts, the rest by family, the end."""
-    sizes = [*(part.contribution for part in one.parts), *one.rest.values()]
-    ends = np.cumsum([one.base, *sizes]).tolist()
+    sizes = [*(part.contribution for part in example.parts), *example.rest.values()]
+    ends = np.cumsum([example.base, *sizes]).tolist()
     low, high = min(0.0, *ends), max(0.0, *ends)
     span = high - low or 1.0
 
-    def fall(kind: str, size: float, start: float, end: float) -> Fall:
+    def step(kind: str, size: float, start: float, end: float) -> WaterfallStep:
         left, width = 100 * (min(start, end) - low) / span, 100 * abs(end - start) / span
-        return Fall(kind, size, round(min(left, 99.6), 2), round(max(width, 0.4), 2))
+        return WaterfallStep(kind, size, round(min(left, 99.6), 2), round(max(width, 0.4), 2))
 
     steps = [
-        fall("down" if size < 0 else "up", size, ends[at], ends[at + 1]) for at, size in enumerate(sizes)
+        step("down" if size < 0 else "up", size, ends[at], ends[at + 1]) for at, size in enumerate(sizes)
     ]
-    return [fall("start", one.base, 0.0, one.base), *steps, fall("end", one.raw, 0.0, ends[-1])]
+    return [step("start", example.base, 0.0, example.base), *steps, step("end", example.raw, 0.0, ends[-1])]
 
 
 def first_of_each_kind(people: Sequence[ExampleCustomer]) -> list[ExampleCustomer]:
     """Return one row of each kind, as the page shows it without its script and on paper."""
     first: dict[str, ExampleCustomer] = {}
-    for one in people:
-        first.setdefault(one.kind, one)
+    for example in people:
+        first.setdefault(example.kind, example)
     return [*first.values()]

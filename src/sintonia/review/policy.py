@@ -6,7 +6,7 @@ from typing import Any
 
 from sintonia.core.html import number, percent
 from sintonia.review.data import PromotionCheck
-from sintonia.review.treated import EffectStory, Treated
+from sintonia.review.treated import EffectDrivers, ExplainedDecision
 from sintonia.review.words import VerdictLine
 
 DO_NOTHING, CHOSEN, PERSONALISED = "nothing", "chosen", "personalised"
@@ -25,61 +25,68 @@ class PolicyReview:
     model_name: str
     model_version: str
     run_id: str
-    story: EffectStory = field(default_factory=lambda: EffectStory(0, (), ()))
-    customers: tuple[Treated, ...] = ()
+    story: EffectDrivers = field(default_factory=lambda: EffectDrivers(0, (), ()))
+    customers: tuple[ExplainedDecision, ...] = ()
     gate: tuple[PromotionCheck, ...] = ()
 
 
-def told(found: Sequence[float | None], digits: int = 3) -> str:
+def estimate_text(estimate: Sequence[float | None], digits: int = 3) -> str:
     """Return an estimate as JSON keeps it, value and interval, in words; nothing for what is no number."""
-    if found is None or found[0] is None:
+    if estimate is None or estimate[0] is None:
         return ""
-    value, low, high = (0.0 if one is None else one for one in found)
+    value, low, high = (0.0 if bound is None else bound for bound in estimate)
     return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
-def horizon(reward: Mapping[str, Any]) -> str:
+def horizon_text(reward: Mapping[str, Any]) -> str:
     """Return for how long a reward counts, in words.
 
     Examples
     --------
-    >>> horizon({"horizon_days": 7, "horizon_hours": 12}), horizon({"horizon_days": 0})
+    >>> horizon_text({"horizon_days": 7, "horizon_hours": 12}), horizon_text({"horizon_days": 0})
     ('for 7 days and 12 hours', 'for as long as the log says')
     """
     days, hours = reward["horizon_days"], reward.get("horizon_hours", 0)
-    told = [f"{count} {unit}" for count, unit in ((days, "days"), (hours, "hours")) if count]
-    return f"for {' and '.join(told)}" if told else "for as long as the log says"
+    durations = [f"{count} {unit}" for count, unit in ((days, "days"), (hours, "hours")) if count]
+    return f"for {' and '.join(durations)}" if durations else "for as long as the log says"
 
 
-def net(one: Mapping[str, Any]) -> list[float | None]:
+def net_effect(effect: Mapping[str, Any]) -> list[float | None]:
     """Return what an action brings a decision when everybody who may have it gets it: observed effect less cost.
 
     Examples
     --------
-    >>> net({"observed": [0.5, 0.25, 0.75], "cost": 0.25}), net({"observed": [None, None, None], "cost": 0.2})
-    ([0.25, 0.0, 0.5], [None, None, None])
+    >>> net_effect({"observed": [0.5, 0.25, 0.75], "cost": 0.25})
+    [0.25, 0.0, 0.5]
+    >>> net_effect({"observed": [None, None, None], "cost": 0.2})
+    [None, None, None]
     """
-    return [None if end is None else end - one["cost"] for end in one["observed"]]
+    return [None if end is None else end - effect["cost"] for end in effect["observed"]]
 
 
-def findings(review: PolicyReview) -> list[VerdictLine]:
+def policy_verdict(review: PolicyReview) -> list[VerdictLine]:
     """Return the verdict: is personalising worth it, is acting, on what evidence, and do gains come true."""
-    return [_personal(review.study), _worth(review.study), _evidence(review.study), _order(review.study)]
+    return [
+        _personalisation(review.study),
+        _value_of_acting(review.study),
+        _evidence(review.study),
+        _gains_come_true(review.study),
+    ]
 
 
-def _personal(study: Mapping[str, Any]) -> VerdictLine:
+def _personalisation(study: Mapping[str, Any]) -> VerdictLine:
     gate = study["gate"]
     if gate["passed"]:
         return VerdictLine("good", "Choosing for each customer is surely worth it", gate["sentence"])
     return VerdictLine("open", f"One action for all: '{gate['constant']}'", gate["sentence"])
 
 
-def _worth(study: Mapping[str, Any]) -> VerdictLine:
+def _value_of_acting(study: Mapping[str, Any]) -> VerdictLine:
     policies = study["policies"]
     chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[DO_NOTHING]["doubly_robust"]
     evidence = (
-        f"A decision is worth {told(chosen)} by what was chosen, {told(nothing)} by doing nothing, costs taken off, "
-        f"on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who taught nothing."
+        f"A decision is worth {estimate_text(chosen)} by what was chosen, {estimate_text(nothing)} by doing nothing, "
+        f"costs taken off, on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who taught nothing."
     )
     if chosen[1] > nothing[2]:
         return VerdictLine("good", "Acting is worth more than doing nothing", evidence)
@@ -98,95 +105,102 @@ def _evidence(study: Mapping[str, Any]) -> VerdictLine:
         return VerdictLine(
             "good", "Learned from what chance decided", f"{size}, each with its logged propensity."
         )
-    said = log["warning"] or "The propensities were estimated."
+    warning = log["warning"] or "The propensities were estimated."
     covered = (
         ""
         if log["covered"] is None
         else f" {percent(log['covered'])} of the decisions could have had every action."
     )
     return VerdictLine(
-        "bad" if log["targeted"] else "open", "Propensities were not logged", f"{size}. {said}{covered}"
+        "bad" if log["targeted"] else "open", "Propensities were not logged", f"{size}. {warning}{covered}"
     )
 
 
-def _order(study: Mapping[str, Any]) -> VerdictLine:
-    held = [
+def _gains_come_true(study: Mapping[str, Any]) -> VerdictLine:
+    covered = [
         low <= fifth["predicted"] <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ]
-    evidence = f"In {sum(held)} of {len(held)} fifths of the predicted gain the observed one holds it in its interval."
-    if all(held) and all(
+    evidence = f"In {sum(covered)} of {len(covered)} fifths of the predicted gain the observed one holds it in its interval."
+    if all(covered) and all(
         low <= 0 <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ):
         evidence += " So would it hold 0 in each: these decisions are too few to tell."
         return VerdictLine("open", "Predicted gains are not tested by this much data", evidence)
-    if all(held):
+    if all(covered):
         return VerdictLine("good", "Predicted gains come true", evidence)
     return VerdictLine("open", "Predicted gains are rough", evidence)
 
 
-def choice(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
+def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
     """Return in words how the policy chooses, from its configuration and what the gate made of it."""
     threshold, floor = policy["threshold"], policy["floor"]
-    ways = {
+    methods = {
         "best_gain": "Each customer gets the action with the highest expected gain",
         "sure_gain": "Each customer gets the action with the highest expected gain among those that surely gain",
         "softmax": "Actions are drawn, the likelier the more they are expected to gain",
         "thompson": "Actions are drawn, each as often as it may be the best",
     }
-    beyond = f"; nothing is done where none gains more than {threshold:g}"
-    found = [f"{ways[policy['name']]}{'' if policy['name'] in ('softmax', 'thompson') else beyond}."]
+    threshold_text = f"; nothing is done where none gains more than {threshold:g}"
+    lines = [
+        f"{methods[policy['name']]}{'' if policy['name'] in ('softmax', 'thompson') else threshold_text}."
+    ]
     if not gate["passed"]:
-        found = [
+        lines = [
             f"Everybody who may have it gets '{gate['constant']}': personal differences did not pass the gate, and are "
             "shown for information."
         ]
     if floor:
-        found.append(
+        lines.append(
             f"Every action that is possible keeps a probability of {percent(floor, 1)}, to learn from."
         )
-    found.append("A gain is the effect on the reward in what it is worth, the cost of the action taken off.")
-    return found
+    lines.append("A gain is the effect on the reward in what it is worth, the cost of the action taken off.")
+    return lines
 
 
-def rules(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rule_texts(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return an engagement policy in words: what it is about, and what it says."""
-    found = [
+    lines = [
         (
             name,
-            f"{one['channel']}, {one['cost'] or 0:.2f} EUR a contact, lever {one['lever']:g}"
-            f"{'' if one['selling'] else ', does not sell'}{'' if one['needs_consent'] else ', needs no consent'}",
+            f"{entry['channel']}, {entry['cost'] or 0:.2f} EUR a contact, lever {entry['lever']:g}"
+            f"{'' if entry['selling'] else ', does not sell'}{'' if entry['needs_consent'] else ', needs no consent'}",
         )
-        for name, one in actions.items()
+        for name, entry in actions.items()
     ]
-    for name, one in engagement["rules"].items():
-        who = ", ".join(one["actions"]) or "all actions"
-        found.append((name, f"{one['stage']}: {who} only where {one['where']}{_because(one['because'])}"))
-    for name, one in engagement["contact_limits"].items():
-        period = f"in {one['rolling_days']} days" if one["rolling_days"] else f"a calendar {one['calendar']}"
-        found.append((name, f"at most {one['at_most']} contacts {period}{_on(one['channel'])}"))
-    for name, one in engagement["pauses"].items():
-        found.append(
+    for name, entry in engagement["rules"].items():
+        who = ", ".join(entry["actions"]) or "all actions"
+        lines.append(
+            (name, f"{entry['stage']}: {who} only where {entry['where']}{_reason_text(entry['because'])}")
+        )
+    for name, entry in engagement["contact_limits"].items():
+        period = (
+            f"in {entry['rolling_days']} days" if entry["rolling_days"] else f"a calendar {entry['calendar']}"
+        )
+        lines.append((name, f"at most {entry['at_most']} contacts {period}{_channel_text(entry['channel'])}"))
+    for name, entry in engagement["pauses"].items():
+        lines.append(
             (
                 name,
-                f"after {one['after_refusals']} unanswered in a row none for {one['days']} days{_on(one['channel'])}",
+                f"after {entry['after_refusals']} unanswered in a row none for {entry['days']} days"
+                f"{_channel_text(entry['channel'])}",
             )
         )
     if engagement["complaint_stops_selling"]:
-        found.append(("complaints", "nothing is sold while a complaint is open"))
-    for name, one in engagement["capacities"].items():
-        most = "" if one["at_most"] is None else f"at most {one['at_most']:,}"
-        least = f"at least {one['at_least']:,}" if one["at_least"] else ""
-        what = one["action"] or one["channel"] or "contacts"
-        found.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {one['per']}"))
+        lines.append(("complaints", "nothing is sold while a complaint is open"))
+    for name, entry in engagement["capacities"].items():
+        most = "" if entry["at_most"] is None else f"at most {entry['at_most']:,}"
+        least = f"at least {entry['at_least']:,}" if entry["at_least"] else ""
+        what = entry["action"] or entry["channel"] or "contacts"
+        lines.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {entry['per']}"))
     if engagement["budget"] is not None:
-        found.append(("budget", f"{engagement['budget']:,.2f} EUR a round"))
+        lines.append(("budget", f"{engagement['budget']:,.2f} EUR a round"))
     holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
-    return [*found, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
+    return [*lines, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
 
 
-def _because(why: str) -> str:
-    return f" ({why})" if why else ""
+def _reason_text(reason: str) -> str:
+    return f" ({reason})" if reason else ""
 
 
-def _on(channel: str | None) -> str:
+def _channel_text(channel: str | None) -> str:
     return f" on {channel}" if channel else ""

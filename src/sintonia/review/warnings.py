@@ -21,81 +21,86 @@ LISTED = 4
 
 def review_warnings(data: ReviewData) -> list[str]:
     """Return what a reviewer should look at before signing; nothing when nothing stands out."""
-    judged = data.evaluation
+    evaluation = data.evaluation
     rates = {part.name: part.label_rate for part in data.parts}
-    before, now = rates.get("train", judged.label_rate), rates.get("test", judged.label_rate)
-    outcomes = round(judged.rows * min(judged.label_rate, 1 - judged.label_rate))
+    train_rate, test_rate = (
+        rates.get("train", evaluation.label_rate),
+        rates.get("test", evaluation.label_rate),
+    )
+    outcomes = round(evaluation.rows * min(evaluation.label_rate, 1 - evaluation.label_rate))
     total = sum(weight.mean_absolute for weight in data.weights)
-    found = []
+    warnings = []
     if outcomes < FEW_OUTCOMES:
-        found.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
+        warnings.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
     if sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
-        found.append(
+        warnings.append(
             "Only one test date: intervals say nothing of how the figures change from month to month."
         )
-    auc = judged.estimates[judged.model].get("auc")
+    auc = evaluation.estimates[evaluation.model].get("auc")
     if auc is not None and auc.value > SUSPICIOUS_AUC:
-        found.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
+        warnings.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
     if data.weights and data.weights[0].mean_absolute > DOMINANT * total:
-        found.append(
+        warnings.append(
             f"More than half of all contributions come from one feature: {data.weights[0].definition}."
         )
-    if abs(now - before) > SHIFT * before:
-        found.append(
-            f"The outcome's rate went from {percent(before, 1)} in training to {percent(now, 1)} in the test."
+    if abs(test_rate - train_rate) > SHIFT * train_rate:
+        warnings.append(
+            f"The outcome's rate went from {percent(train_rate, 1)} in training to {percent(test_rate, 1)} in the test."
         )
-    return [*found, *of_groups(data), *of_data(data)]
+    return [*warnings, *group_warnings(data), *data_warnings(data)]
 
 
-def of_groups(data: ReviewData) -> list[str]:
+def group_warnings(data: ReviewData) -> list[str]:
     """Return for which groups of customers the model is worse, wrong or unfair."""
     if data.evidence is None:
         return []
     groups = data.evidence.groups
-    wrong = [f"{one.by} {one.name}" for one in groups if one.wrong]
-    weak = [f"{one.by} {one.name}" for one in groups if one.weak]
-    found = []
+    wrong = [f"{group.by} {group.name}" for group in groups if group.wrong]
+    weak = [f"{group.by} {group.name}" for group in groups if group.weak]
+    warnings = []
     if wrong:
-        found.append(f"What it says is surely off for {_listed(wrong)}; see the groups below.")
+        warnings.append(f"What it says is surely off for {_listed(wrong)}; see the groups below.")
     if weak:
-        found.append(f"It ranks surely worse than over all for {_listed(weak)}; see the groups below.")
-    found += [
-        f"By {one.by}, the highest tenth reaches one group only {percent(one.ratio)} as often as another."
-        for one in data.evidence.fairness
-        if one.ratio < FOUR_FIFTHS
+        warnings.append(f"It ranks surely worse than over all for {_listed(weak)}; see the groups below.")
+    warnings += [
+        f"By {group.by}, the highest tenth reaches one group only {percent(group.ratio)} as often as another."
+        for group in data.evidence.fairness
+        if group.ratio < FOUR_FIFTHS
     ]
-    return found
+    return warnings
 
 
-def of_data(data: ReviewData) -> list[str]:
+def data_warnings(data: ReviewData) -> list[str]:
     """Return what has moved: distributions in the test or since, and the story the contributions tell."""
     if data.evidence is None:
         return []
-    found = []
-    moved = sum(one.moved.beyond(SHIFTED) for one in data.evidence.profiles)
-    if moved:
-        found.append(
-            f"{moved} of {len(data.evidence.profiles)} features lie elsewhere in the test "
+    warnings = []
+    n_shifted = sum(shift.moved.beyond(SHIFTED) for shift in data.evidence.profiles)
+    if n_shifted:
+        warnings.append(
+            f"{n_shifted} of {len(data.evidence.profiles)} features lie elsewhere in the test "
             f"(PSI above {SHIFTED} by more than chance)."
         )
-    if data.now is not None and (late := [one.name for one in data.now.moved if one.beyond(SHIFTED)]):
-        score = " and the score itself" if SCORE in late else ""
-        found.append(
-            f"{len({*late} - {SCORE})} features{score} lie elsewhere since training, as of {data.now.as_of} "
+    if data.now is not None and (
+        shifted := [shift.name for shift in data.now.moved if shift.beyond(SHIFTED)]
+    ):
+        score = " and the score itself" if SCORE in shifted else ""
+        warnings.append(
+            f"{len({*shifted} - {SCORE})} features{score} lie elsewhere since training, as of {data.now.as_of} "
             f"(PSI above {SHIFTED} by more than chance)."
         )
     lowest = min(data.evidence.stability.rank_correlation, default=1.0)
     if lowest < STEADY:
-        found.append(
+        warnings.append(
             f"What moves the score changes over time: rank correlation down to {number(lowest, 2)} between dates."
         )
-    apart = min(data.evidence.retold.common, default=1.0)
-    if apart < COMMON:
-        found.append(
-            f"What moves the score depends on when the model was taught: as little as {percent(apart)} of the "
+    common = min(data.evidence.retold.common, default=1.0)
+    if common < COMMON:
+        warnings.append(
+            f"What moves the score depends on when the model was taught: as little as {percent(common)} of the "
             "story is the same in an older fold's model."
         )
-    return found
+    return warnings
 
 
 def _listed(names: Sequence[str]) -> str:

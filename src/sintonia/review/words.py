@@ -22,64 +22,71 @@ class VerdictLine:
     evidence: str
 
 
-def interval_range(found: Estimate, digits: int = 3, signed: bool = False) -> str:
+def interval_range(estimate: Estimate, digits: int = 3, signed: bool = False) -> str:
     """Return 'low to high'."""
-    return f"{number(found.low, digits, signed)} to {number(found.high, digits, signed)}"
+    return f"{number(estimate.low, digits, signed)} to {number(estimate.high, digits, signed)}"
 
 
-def findings(data: ReviewData) -> list[VerdictLine]:
+def outcome_verdict(data: ReviewData) -> list[VerdictLine]:
     """Return the verdict: does it rank better than the best baseline, is it calibrated, what does it find."""
-    others = (calibration, reach) if data.evaluation.bins else (total, capture)
-    found = [ranking(data), *(finding(data) for finding in others)]
-    return [*found, gate(data)] if data.gate else found
+    functions = (
+        (calibration_verdict, lift_verdict) if data.evaluation.bins else (total_verdict, capture_verdict)
+    )
+    lines = [ranking_verdict(data), *(function(data) for function in functions)]
+    return [*lines, gate_verdict(data)] if data.gate else lines
 
 
-def gate(data: ReviewData) -> VerdictLine:
+def gate_verdict(data: ReviewData) -> VerdictLine:
     """Return whether the figures would let it become champion, and how it does against the present one."""
-    failed = [one for one in data.gate if not one.passed]
+    failed = [check for check in data.gate if not check.passed]
     if failed:
-        evidence = "; ".join(f"{one.name}: {one.explanation}" for one in failed)
+        evidence = "; ".join(f"{check.name}: {check.explanation}" for check in failed)
         return VerdictLine("bad", "Promotion would stop here", f"{evidence}.")
-    told = {one.name: one.explanation for one in data.gate}
-    evidence = told.get("champion", told.get("naive rule", ""))
+    explanations = {check.name: check.explanation for check in data.gate}
+    evidence = explanations.get("champion", explanations.get("naive rule", ""))
     return VerdictLine("good", "Would pass the gate, once approved", f"{evidence[:1].upper()}{evidence[1:]}.")
 
 
-def ranking(data: ReviewData) -> VerdictLine:
+def ranking_verdict(data: ReviewData) -> VerdictLine:
     """Return how it ranks against the best baseline, decided by the interval of the paired difference."""
-    judged = data.evaluation
-    metric, best = find_metric(judged.headline), judged.best_baseline()
-    own = judged.estimates[judged.model][metric.name]
+    evaluation = data.evaluation
+    metric, best = find_metric(evaluation.headline), evaluation.best_baseline()
+    estimate = evaluation.estimates[evaluation.model][metric.name]
     if best is None:
-        evidence = f"{metric.title} {number(own.value)} (95\u202f% interval {interval_range(own)})."
+        evidence = f"{metric.title} {number(estimate.value)} (95\u202f% interval {interval_range(estimate)})."
         return VerdictLine("open", "Not compared with any baseline", evidence)
-    verdict = judged.verdict(best)
-    gap = judged.differences[best][metric.name]
+    verdict = evaluation.verdict(best)
+    difference = evaluation.differences[best][metric.name]
     state = STATES.get(verdict, "open")
-    many = len(judged.baselines)
-    named = f"the {best}" if many == 1 else f"the best of {many} baselines, the {best}"
+    n_baselines = len(evaluation.baselines)
+    baseline = f"the {best}" if n_baselines == 1 else f"the best of {n_baselines} baselines, the {best}"
     evidence = (
-        f"Out of time, {metric.title} {number(own.value)} against "
-        f"{number(judged.estimates[best][metric.name].value)}: a difference of "
-        f"{number(gap.value, signed=True)} (95\u202f% interval {interval_range(gap, signed=True)})."
+        f"Out of time, {metric.title} {number(estimate.value)} against "
+        f"{number(evaluation.estimates[best][metric.name].value)}: a difference of "
+        f"{number(difference.value, signed=True)} (95\u202f% interval {interval_range(difference, signed=True)})."
     )
     return VerdictLine(
-        state, f"Ranks {verdict} {named}" if state != "open" else f"{verdict.capitalize()} {named}", evidence
+        state,
+        f"Ranks {verdict} {baseline}" if state != "open" else f"{verdict.capitalize()} {baseline}",
+        evidence,
     )
 
 
-def calibration(data: ReviewData) -> VerdictLine:
+def calibration_verdict(data: ReviewData) -> VerdictLine:
     """Return whether propensities can be read as rates: at fault only if the interval lies above 2 points."""
-    judged = data.evaluation
-    error, bins = judged.estimates[judged.model]["calibration_error"], judged.bins[judged.model]
-    said = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
-    off = f"typically {100 * error.value:.1f} points off the observed rates"
+    evaluation = data.evaluation
+    error, bins = (
+        evaluation.estimates[evaluation.model]["calibration_error"],
+        evaluation.bins[evaluation.model],
+    )
+    mean_prediction = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
+    distance = f"typically {100 * error.value:.1f} points off the observed rates"
     if error.value < SHOWN:
-        off = "off the observed rates by no more than chance"
+        distance = "off the observed rates by no more than chance"
     evidence = (
-        f"Propensities are {off} (95\u202f% interval "
-        f"{100 * error.low:.1f} to {100 * error.high:.1f} points); on average {percent(said, 1)} said, "
-        f"{percent(judged.label_rate, 1)} came true."
+        f"Propensities are {distance} (95\u202f% interval "
+        f"{100 * error.low:.1f} to {100 * error.high:.1f} points); on average {percent(mean_prediction, 1)} said, "
+        f"{percent(evaluation.label_rate, 1)} came true."
     )
     if error.low > TOLERANCE:
         return VerdictLine("bad", "Not calibrated", evidence)
@@ -88,13 +95,13 @@ def calibration(data: ReviewData) -> VerdictLine:
     return VerdictLine("good", "Calibrated", evidence)
 
 
-def reach(data: ReviewData) -> VerdictLine:
+def lift_verdict(data: ReviewData) -> VerdictLine:
     """Return how much of the outcome the highest tenth holds."""
-    judged = data.evaluation
-    lift = judged.estimates[judged.model]["lift_top10"]
+    evaluation = data.evaluation
+    lift = evaluation.estimates[evaluation.model]["lift_top10"]
     evidence = (
-        f"{percent(lift.value * judged.label_rate)} of that tenth have the outcome, against "
-        f"{percent(judged.label_rate)} of all {judged.rows:,} test rows "
+        f"{percent(lift.value * evaluation.label_rate)} of that tenth have the outcome, against "
+        f"{percent(evaluation.label_rate)} of all {evaluation.rows:,} test rows "
         f"(95\u202f% interval of the lift {interval_range(lift, 1)})."
     )
     if lift.low <= 1 <= lift.high:
@@ -105,25 +112,25 @@ def reach(data: ReviewData) -> VerdictLine:
     )
 
 
-def total(data: ReviewData) -> VerdictLine:
+def total_verdict(data: ReviewData) -> VerdictLine:
     """Return whether expected amounts add up to what was spent: at fault only if they surely are a tenth off."""
-    found = data.evaluation.estimates[data.evaluation.model]["total_ratio"]
+    ratio = data.evaluation.estimates[data.evaluation.model]["total_ratio"]
     evidence = (
-        f"All expected spend is {percent(found.value)} of what was spent (95\u202f% interval "
-        f"{percent(found.low)} to {percent(found.high)})."
+        f"All expected spend is {percent(ratio.value)} of what was spent (95\u202f% interval "
+        f"{percent(ratio.low)} to {percent(ratio.high)})."
     )
-    if found.low > 1 + TOTAL_OFF or found.high < 1 - TOTAL_OFF:
+    if ratio.low > 1 + TOTAL_OFF or ratio.high < 1 - TOTAL_OFF:
         return VerdictLine("bad", "The total is off", evidence)
-    if abs(found.value - 1) > TOTAL_OFF:
+    if abs(ratio.value - 1) > TOTAL_OFF:
         return VerdictLine("open", "The total is not settled by this much data", evidence)
     return VerdictLine("good", "The total is right", evidence)
 
 
-def capture(data: ReviewData) -> VerdictLine:
+def capture_verdict(data: ReviewData) -> VerdictLine:
     """Return how much of the spend the highest fifth brings."""
-    found = data.evaluation.estimates[data.evaluation.model]["capture_top20"]
+    share = data.evaluation.estimates[data.evaluation.model]["capture_top20"]
     evidence = (
-        f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval_range(found, 2)})."
+        f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval_range(share, 2)})."
     )
-    state = "good" if found.low > VALUE_SHARE else "bad" if found.high < VALUE_SHARE else "open"
-    return VerdictLine(state, f"The highest fifth brings {percent(found.value)} of the spend", evidence)
+    state = "good" if share.low > VALUE_SHARE else "bad" if share.high < VALUE_SHARE else "open"
+    return VerdictLine(state, f"The highest fifth brings {percent(share.value)} of the spend", evidence)

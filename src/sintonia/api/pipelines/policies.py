@@ -35,7 +35,7 @@ from sintonia.review.card import policy_card
 from sintonia.review.evidence import Reported, policy_evidence, policy_run
 from sintonia.review.policy import PolicyReview
 from sintonia.review.policy_page import render_policy
-from sintonia.review.treated import EffectStory, Treated
+from sintonia.review.treated import EffectDrivers, ExplainedDecision
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
@@ -194,8 +194,8 @@ def policy_page(
         _recorded(place, registered),
         catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
         round=None if own is None else _last_round(own),
-        story=read(EffectStory, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
-        customers=tuple(read(Treated, one) for one in customers),
+        story=read(EffectDrivers, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
+        customers=tuple(read(ExplainedDecision, one) for one in customers),
         source=model.source,
         fingerprint=model.fingerprint,
         gate=checks,

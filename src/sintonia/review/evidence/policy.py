@@ -15,7 +15,7 @@ from sintonia.registry.artifacts import CUSTOMERS, REVIEW
 from sintonia.registry.run_logging import Run
 from sintonia.review.evidence.treated import PolicyEvidence
 from sintonia.review.evidence.whole import metric_key, model_run
-from sintonia.review.treated import as_table
+from sintonia.review.treated import decision_table
 from sintonia.uplift.model import PolicyModel
 
 
@@ -72,7 +72,7 @@ def policy_run(
             "study.json": dict(figures),
             REVIEW: json.loads(json.dumps(asdict(evidence.story))),
             CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
-            CONTRIBUTIONS_FILE: as_table(evidence.decided),
+            CONTRIBUTIONS_FILE: decision_table(evidence.decided),
         },
         predictions=decisions,
     )

@@ -30,7 +30,7 @@ from sintonia.explain.contributions import Contributions, contributions, explain
 from sintonia.explain.reasons import Speaker
 from sintonia.explain.what_if import what_ifs
 from sintonia.review import DataPart, FoldFigures, LeakColumn, ModelEvidence, ReviewData, feature_weights
-from sintonia.review.customers import Beside, Customer, choose, tell
+from sintonia.review.customers import Customer, CustomerContext, choose_rows, explained_customers
 from sintonia.review.data import CatalogueEntry
 from sintonia.review.evidence.whole import TrainingResult
 from sintonia.review.history import histories
@@ -41,7 +41,7 @@ from sintonia.training.tasks import define_label, describe, find_task
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
 """What the page tells of a customer, in the language of the page."""
-THIS = "this model"
+THIS_MODEL = "this model"
 UNEXPLAINED = (
     "The model gives no contributions: this page explains no score, and lists scored by it carry no reasons."
 )
@@ -61,7 +61,7 @@ def review_data(training: TrainingResult) -> ReviewData:
         outcome=outcome,
         label=define_label(task),
         limits=_limits(synthetic, training),
-        parts=tuple(part(name, training.rows, dates) for name, dates in _parts(training).items()),
+        parts=tuple(data_part(name, training.rows, dates) for name, dates in _parts(training).items()),
         evaluation=training.judged,
         weights=() if moved is None else feature_weights(moved, meanings),
         swarms=() if moved is None else tuple(swarms(moved, sample.rows.values, seed=training.settings.seed)),
@@ -69,25 +69,27 @@ def review_data(training: TrainingResult) -> ReviewData:
         source=training.store.source,
         synthetic=synthetic,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        evidence=evidence(training),
+        evidence=model_evidence(training),
     )
 
 
-def evidence(training: TrainingResult) -> ModelEvidence:
+def model_evidence(training: TrainingResult) -> ModelEvidence:
     """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
     scored = scored_test_rows(training)
     named = group_names(training, training.model.outcomes(training.test.values))
-    groups = {by: of for by, of in named.items() if by not in ("decile", "category")}
-    moved = sample.found
-    sums = {} if moved is None else family_sums(moved, families)
+    groups = {
+        attribute: values for attribute, values in named.items() if attribute not in ("decile", "category")
+    }
+    shap_values = sample.found
+    sums = {} if shap_values is None else family_sums(shap_values, families)
     return ModelEvidence(
-        families=() if moved is None else family_weights(moved, families),
-        dependences=() if moved is None else feature_dependences(moved, sample.rows.values, seed),
-        stability=DateStability((), (), {}) if moved is None else date_stability(_by_date(training)),
+        families=() if shap_values is None else family_weights(shap_values, families),
+        dependences=() if shap_values is None else feature_dependences(shap_values, sample.rows.values, seed),
+        stability=DateStability((), (), {}) if shap_values is None else date_stability(_by_date(training)),
         retold=FamilyStability((), (), {})
-        if moved is None
+        if shap_values is None
         else family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
         groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
@@ -99,16 +101,17 @@ def evidence(training: TrainingResult) -> ModelEvidence:
             training.model.reference, training.test, training.model.outcomes(training.test.values), seed
         ),
         leaks=tuple(
-            LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
+            LeakColumn(entry.name, entry.source, entry.strength, entry.may_leak, entry.why)
+            for entry in training.leaks
         ),
         catalogue=tuple(
-            CatalogueEntry(one.name, one.family, one.definition, one.unit, one.missing, one.why)
-            for one in training.model.catalogue
+            CatalogueEntry(entry.name, entry.family, entry.definition, entry.unit, entry.missing, entry.why)
+            for entry in training.model.catalogue
         ),
     )
 
 
-def customers(training: TrainingResult) -> tuple[Customer, ...]:
+def customers_of(training: TrainingResult) -> tuple[Customer, ...]:
     """Return the explained rows that were chosen to teach, with history, reasons and what-if.
 
     There are none of a model that gives no contributions.
@@ -116,81 +119,91 @@ def customers(training: TrainingResult) -> tuple[Customer, ...]:
     sample, model = training.sample, training.model
     if sample.found is None:
         return ()
-    chosen = choose(sample, find_task(training.settings.task).label == "amount")
+    chosen = choose_rows(sample, find_task(training.settings.task).label == "amount")
     dates = sample.rows.as_of.astype("datetime64[us]").tolist()
-    asked = [(str(sample.rows.customer_id[at]), dates[at]) for at in chosen]
-    named = group_names(training, model.outcomes(training.test.values))
-    groups = {by: of[sample.place] for by, of in named.items() if by not in ("decile", "category")}
+    keys = [(str(sample.rows.customer_id[at]), dates[at]) for at in chosen]
+    groups_by_attribute = group_names(training, model.outcomes(training.test.values))
+    groups = {
+        attribute: values[sample.place]
+        for attribute, values in groups_by_attribute.items()
+        if attribute not in ("decile", "category")
+    }
     grids = what_ifs(model, sample, [*chosen], [feature.family for feature in model.catalogue])
     meanings = {feature.name: feature for feature in model.catalogue}
-    beside = zip(
+    contexts = zip(
         _categories(training, [*chosen]),
         _reasons(training, [*chosen]),
-        histories(training.store, asked),
+        histories(training.store, keys),
         grids,
         strict=True,
     )
-    return tell(sample, chosen, meanings, groups, [Beside(*told) for told in beside])
+    return explained_customers(
+        sample, chosen, meanings, groups, [CustomerContext(*context) for context in contexts]
+    )
 
 
-def _categories(training: TrainingResult, places: Sequence[int]) -> list[str]:
+def _categories(training: TrainingResult, indices: Sequence[int]) -> list[str]:
     """Return the category of each of these rows of the sample, "" where the task asks about none."""
-    of = training.sample.rows.category
-    return ["" if of is None else training.settings.task.categories[of[at]] for at in places]
+    category = training.sample.rows.category
+    return [
+        "" if category is None else training.settings.task.categories[category[index]] for index in indices
+    ]
 
 
-def _reasons(training: TrainingResult, places: Sequence[int]) -> list[tuple[str, ...]]:
+def _reasons(training: TrainingResult, indices: Sequence[int]) -> list[tuple[str, ...]]:
     """Return the reasons of each of these rows of the sample in sentences, the strongest first."""
-    values = training.sample.rows.values[list(places)]
-    categories = None if training.sample.rows.category is None else _categories(training, places)
-    said = Speaker(training.model, ReasonsConfig(count=REASONS), LANGUAGE).tell(values, categories).sentences
-    return [tuple(text for text in row if text) for row in zip(*said, strict=True)]
+    values = training.sample.rows.values[list(indices)]
+    categories = None if training.sample.rows.category is None else _categories(training, indices)
+    sentences = (
+        Speaker(training.model, ReasonsConfig(count=REASONS), LANGUAGE).tell(values, categories).sentences
+    )
+    return [tuple(text for text in row if text) for row in zip(*sentences, strict=True)]
 
 
-def group_names(training: TrainingResult, said: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
+def group_names(training: TrainingResult, predictions: NDArray[np.float64]) -> dict[str, NDArray[np.str_]]:
     """Return by attribute each test row's group, "" for none: channel, tenure, what the settings name.
 
     # (n_rows,) each
     """
     settings, test = training.settings, training.test
-    asked = dict.fromkeys([*settings.groups, *settings.sensitive])
-    named = segment_names(test, said, settings.task.categories)
-    return {**named, **attribute_names(training.store, test, [*asked])}
+    attributes = dict.fromkeys([*settings.groups, *settings.sensitive])
+    groups = segment_names(test, predictions, settings.task.categories)
+    return {**groups, **attribute_names(training.store, test, [*attributes])}
 
 
 def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     """Return the contributions of some rows of each as-of date, oldest first."""
-    found, rng = {}, np.random.default_rng(training.settings.seed)
+    by_date, rng = {}, np.random.default_rng(training.settings.seed)
     for as_of in training.split.all:
         rows = training.rows.at((as_of,))
         if len(rows):
-            some = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
-            moved = explained(training.model, some.values)
-            assert moved is not None, "a model gives contributions to every row or to none"
-            found[f"{as_of:%Y-%m-%d}"] = moved
-    return found
+            sample = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
+            shap_values = explained(training.model, sample.values)
+            assert shap_values is not None, "a model gives contributions to every row or to none"
+            by_date[f"{as_of:%Y-%m-%d}"] = shap_values
+    return by_date
 
 
 def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
     """Return what says of any trees how far each family moves the scores of the same rows, on average."""
-    some = _some(rows, seed)
-    return lambda trees: _family_sizes(contributions(trees, some.values), families)
+    sample = _sample_rows(rows, seed)
+    return lambda trees: _family_sizes(contributions(trees, sample.values), families)
 
 
-def _some(rows: Dataset, seed: int) -> Dataset:
+def _sample_rows(rows: Dataset, seed: int) -> Dataset:
     return rows.take(np.random.default_rng(seed).permutation(len(rows))[:ROWS_A_DATE])
 
 
-def _family_sizes(moved: Contributions, families: Mapping[str, str]) -> dict[str, float]:
-    return {one.family: one.mean_absolute for one in family_weights(moved, families)}
+def _family_sizes(contributions: Contributions, families: Mapping[str, str]) -> dict[str, float]:
+    return {weight.family: weight.mean_absolute for weight in family_weights(contributions, families)}
 
 
 def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
     """Return the story of each fold's model and of this one, all of the same test rows."""
-    moved = explained(training.model, _some(training.test, training.settings.seed).values)
-    assert moved is not None, "a model gives contributions to every row or to none"
+    shap_values = explained(training.model, _sample_rows(training.test, training.settings.seed).values)
+    assert shap_values is not None, "a model gives contributions to every row or to none"
     folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
-    return {**folds, THIS: _family_sizes(moved, families)}
+    return {**folds, THIS_MODEL: _family_sizes(shap_values, families)}
 
 
 def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
@@ -202,15 +215,15 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
         *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
         *(
-            f"Column {found.name} of silo '{found.source}' may leak: {found.why}."
-            for found in training.leaks
-            if found.may_leak
+            f"Column {finding.name} of silo '{finding.source}' may leak: {finding.why}."
+            for finding in training.leaks
+            if finding.may_leak
         ),
         *(
-            f"Propensities are wrong for {found.by} '{found.name}': {found.gap.value:+.1%} came true "
-            f"[{found.gap.low:+.1%}, {found.gap.high:+.1%}]."
-            for found in segments(training)
-            if found.wrong
+            f"Propensities are wrong for {finding.by} '{finding.name}': {finding.gap.value:+.1%} came true "
+            f"[{finding.gap.low:+.1%}, {finding.gap.high:+.1%}]."
+            for finding in segments(training)
+            if finding.wrong
         ),
         *(() if training.sample.found is not None else (UNEXPLAINED,)),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
@@ -229,9 +242,11 @@ def segments(training: TrainingResult) -> list[GroupResult]:
     scored = scored_test_rows(training)
     if scored.amount:
         return []
-    named = segment_names(training.test, scored.said, training.settings.task.categories)
-    order = list(named)
-    return sorted(judge_groups(scored, named, most=None), key=lambda one: (order.index(one.by), one.name))
+    groups = segment_names(training.test, scored.said, training.settings.task.categories)
+    order = list(groups)
+    return sorted(
+        judge_groups(scored, groups, most=None), key=lambda group: (order.index(group.by), group.name)
+    )
 
 
 def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
@@ -246,13 +261,13 @@ def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
     )
 
 
-def part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
+def data_part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
     """Return the size of the rows of these dates, and their label rate."""
-    mine = rows.at(dates)
+    part_rows = rows.at(dates)
     return DataPart(
         name=name,
         as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
-        rows=len(mine),
-        customers=len(np.unique(mine.customer_id.astype(str))),
-        label_rate=float((mine.label > 0).mean()),
+        rows=len(part_rows),
+        customers=len(np.unique(part_rows.customer_id.astype(str))),
+        label_rate=float((part_rows.label > 0).mean()),
     )

@@ -28,7 +28,9 @@ def training_run(training: TrainingResult) -> Run:
     leaks = leak_figures(training.leaks)
     lacks = list(training.enough.lacks)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
-        f"{metric_key(name)}.{metric}": e.value for name, of in estimates.items() for metric, e in of.items()
+        f"{metric_key(name)}.{metric}": estimate.value
+        for name, of in estimates.items()
+        for metric, estimate in of.items()
     }
     labels_until = f"{_labels_until(training):%Y-%m-%d}"
     return model_run(
@@ -55,10 +57,10 @@ def training_run(training: TrainingResult) -> Run:
             "leaks.json": leaks,
             "sufficiency.json": training.enough.figures(),
             "folds.json": [asdict(fold) for fold in training.validated.folds],
-            **({"tuning.json": asdict(found)} if (found := training.validated.search) else {}),
-            "segments.json": [_segment(one) for one in segments(training)],
+            **({"tuning.json": asdict(search)} if (search := training.validated.search) else {}),
+            "segments.json": [_segment(group) for group in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
-            CUSTOMERS: json.loads(json.dumps([asdict(one) for one in customers(training)])),
+            CUSTOMERS: json.loads(json.dumps([asdict(group) for group in customers(training)])),
             CONTRIBUTIONS_FILE: sample_table(training.sample),
             **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
         },
@@ -68,10 +70,10 @@ def training_run(training: TrainingResult) -> Run:
     )
 
 
-def _segment(one: GroupResult) -> dict[str, Any]:
+def _segment(group: GroupResult) -> dict[str, Any]:
     """Return a segment as the run keeps it."""
-    kept = {"by": one.by, "name": one.name, "rows": one.rows, "predicted": one.predicted}
-    return {**kept, "gap": asdict(one.gap), "fails": one.wrong}
+    document = {"by": group.by, "name": group.name, "rows": group.rows, "predicted": group.predicted}
+    return {**document, "gap": asdict(group.gap), "fails": group.wrong}
 
 
 def _nested(validated: Validated) -> tuple[ChildRun, ...]:
@@ -82,10 +84,10 @@ def _nested(validated: Validated) -> tuple[ChildRun, ...]:
 
 
 def _nested_trial(trial: TuningTrial) -> ChildRun:
-    ended = {} if trial.loss is None else {"relative_loss": trial.loss}
+    metrics = {} if trial.loss is None else {"relative_loss": trial.loss}
     return ChildRun(
         name=f"trial {trial.number}",
-        metrics=ended,
+        metrics=metrics,
         parameters={f"model.{name}": value for name, value in trial.settings.items()},
         tags={"sintonia.trial": "given up" if trial.loss is None else "complete"},
         seconds=trial.seconds,
@@ -121,15 +123,15 @@ def _data(training: TrainingResult) -> tuple[Data, ...]:
     parts = {"train": split.train, "valid": split.valid, "test": split.test}
     data = []
     for name, dates in parts.items():
-        described = part(name, training.rows, dates)
-        digest = short_hash([*described.as_of, *training.rows.names])
+        document = part(name, training.rows, dates)
+        digest = short_hash([*document.as_of, *training.rows.names])
         data.append(
             Data(
                 f"{store.source} {name}",
                 contexts[name],
                 f"{store.fingerprint}-{digest}",
                 store.source,
-                asdict(described),
+                asdict(document),
             )
         )
     return tuple(data)

@@ -13,9 +13,16 @@ from sintonia.evaluation.stability import family_weights
 from sintonia.explain.contributions import importance, swarms
 from sintonia.explain.reasons import Speaker
 from sintonia.explain.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
-from sintonia.review.customers import LISTED, FeatureContribution, rest_of
+from sintonia.review.customers import LISTED, FeatureContribution, other_contributions
 from sintonia.review.history import RecentInteractions, histories
-from sintonia.review.treated import EffectStory, Gain, PolicyExamples, Swarmed, Treated, choose_treated
+from sintonia.review.treated import (
+    EffectDrivers,
+    ExplainedDecision,
+    FeatureSwarm,
+    Gain,
+    PolicyExamples,
+    choose_decisions,
+)
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.decision_points import Points
 from sintonia.uplift.effect_contributions import effect_contributions
@@ -33,12 +40,12 @@ class PolicyEvidence:
     """The evidence on a policy: decisions under sample numbers, those that teach, and what moves effects."""
 
     decided: PolicyExamples
-    customers: tuple[Treated, ...]
-    story: EffectStory
+    customers: tuple[ExplainedDecision, ...]
+    story: EffectDrivers
 
 
 @dataclass(frozen=True)
-class Reported:
+class ReportedDecisions:
     """The report's decisions row by row, as of when each was known, and whose decisions taught the effects."""
 
     points: Points
@@ -47,30 +54,32 @@ class Reported:
     everybody: Ints
 
 
-def policy_evidence(model: PolicyModel, store: Store, reported: Reported, seed: int) -> PolicyEvidence:
+def policy_evidence(
+    model: PolicyModel, store: Store, reported: ReportedDecisions, seed: int
+) -> PolicyEvidence:
     """Return the evidence on a policy, from decisions of customers who did not decide whether it passes."""
-    decided = decide_again(model, reported, seed)
+    examples = policy_examples(model, reported, seed)
     return PolicyEvidence(
-        decided=decided,
-        customers=_customers(model, store, decided),
-        story=effect_story(decided, {one.name: one.family for one in model.catalogue}, seed),
+        decided=examples,
+        customers=_customers(model, store, examples),
+        story=effect_drivers(examples, {feature.name: feature.family for feature in model.catalogue}, seed),
     )
 
 
-def decide_again(model: PolicyModel, reported: Reported, seed: int) -> PolicyExamples:
+def policy_examples(model: PolicyModel, reported: ReportedDecisions, seed: int) -> PolicyExamples:
     """Return a random sample of the decisions, one a customer, as the policy would have it."""
     log, effects = reported.log, model.effects
-    drawn = np.random.default_rng(seed).permutation(len(log))
-    drawn = drawn[np.sort(np.unique(log.customer[drawn], return_index=True)[1])]
-    drawn = drawn[log.eligible[drawn, 1:].any(axis=1)][:EXPLAINED]
-    log, points = log.take(drawn), reported.points.take(drawn)
-    said = model.predict(log.values)
+    indices = np.random.default_rng(seed).permutation(len(log))
+    indices = indices[np.sort(np.unique(log.customer[indices], return_index=True)[1])]
+    indices = indices[log.eligible[indices, 1:].any(axis=1)][:EXPLAINED]
+    log, points = log.take(indices), reported.points.take(indices)
+    predicted_gains = model.predict(log.values)
     low, high = (gains(end, effects.actions) for end in effects.intervals(log.values))
-    recommended, _ = best(said, log.eligible)
+    recommended, _ = best(predicted_gains, log.eligible)
     return PolicyExamples(
         rows=Dataset(
             points.customer_id,
-            reported.as_of[drawn],
+            reported.as_of[indices],
             log.values,
             log.reward * model.config.value,
             model.names,
@@ -80,88 +89,102 @@ def decide_again(model: PolicyModel, reported: Reported, seed: int) -> PolicyExa
         given=log.action,
         recommended=recommended,
         eligible=log.eligible,
-        gains=said,
+        gains=predicted_gains,
         low=low,
         high=high,
-        expected=_unseen(model, log, reported.everybody, seed),
+        expected=_cross_fitted_expectation(model, log, reported.everybody, seed),
         moved=effect_contributions(effects, log.values, recommended),
     )
 
 
-def _unseen(model: PolicyModel, log: Logged, everybody: Ints, seed: int) -> Floats:
+def _cross_fitted_expectation(model: PolicyModel, log: Logged, everybody: Ints, seed: int) -> Floats:
     """Return what trees that have not seen the customer expect of what was given.  # (n,)"""
     folds = fold_of(everybody, model.config.folds, seed)
-    known = dict(zip(everybody.tolist(), folds.tolist(), strict=True))
-    fold = np.array([known[one] for one in log.customer.tolist()], np.int64)
-    found = np.zeros(len(log))
-    for place, opinion in enumerate(model.effects.without):
-        rows = np.flatnonzero(fold == place)
-        said = opinion.outcome.predict(log.values[rows], model.effects.actions)
-        found[rows] = said[np.arange(len(rows)), log.action[rows]]
-    return found
+    fold_of_customer = dict(zip(everybody.tolist(), folds.tolist(), strict=True))
+    fold = np.array([fold_of_customer[customer] for customer in log.customer.tolist()], np.int64)
+    expected = np.zeros(len(log))
+    for index, ensemble in enumerate(model.effects.without):
+        rows = np.flatnonzero(fold == index)
+        predictions = ensemble.outcome.predict(log.values[rows], model.effects.actions)
+        expected[rows] = predictions[np.arange(len(rows)), log.action[rows]]
+    return expected
 
 
-def effect_story(decided: PolicyExamples, families: Mapping[str, str], seed: int) -> EffectStory:
+def effect_drivers(examples: PolicyExamples, families: Mapping[str, str], seed: int) -> EffectDrivers:
     """Return what moves the effects of recommended actions, families and features, largest first."""
-    if not len(decided):
-        return EffectStory(0, (), ())
-    sizes = dict(importance(decided.found))
-    return EffectStory(
-        decisions=len(decided),
-        families=family_weights(decided.found, families),
+    if not len(examples):
+        return EffectDrivers(0, (), ())
+    sizes = dict(importance(examples.found))
+    return EffectDrivers(
+        decisions=len(examples),
+        families=family_weights(examples.found, families),
         features=tuple(
-            Swarmed(one.feature, round(sizes[one.feature], 6), one.contributions, one.ranks)
-            for one in swarms(decided.found, decided.rows.values, seed=seed)
+            FeatureSwarm(swarm.feature, round(sizes[swarm.feature], 6), swarm.contributions, swarm.ranks)
+            for swarm in swarms(examples.found, examples.rows.values, seed=seed)
         ),
     )
 
 
-def _customers(model: PolicyModel, store: Store, decided: PolicyExamples) -> tuple[Treated, ...]:
-    chosen = choose_treated(decided, model.config.threshold)
-    places = [*chosen]
-    dates = decided.rows.as_of.astype("datetime64[us]").tolist()
-    known = histories(store, [(str(decided.rows.customer_id[at]), dates[at]) for at in places])
-    families = [one.family for one in model.catalogue]
-    grids = _what_ifs(model, decided, places, families)
-    reasons = _reasons(model, decided, places)
+def _customers(model: PolicyModel, store: Store, examples: PolicyExamples) -> tuple[ExplainedDecision, ...]:
+    chosen = choose_decisions(examples, model.config.threshold)
+    indices = [*chosen]
+    dates = examples.rows.as_of.astype("datetime64[us]").tolist()
+    histories_of = histories(
+        store, [(str(examples.rows.customer_id[index]), dates[index]) for index in indices]
+    )
+    families = [feature.family for feature in model.catalogue]
+    grids = _what_ifs(model, examples, indices, families)
+    reasons = _reasons(model, examples, indices)
     return tuple(
-        _treated(decided, (at, kind), families, beside)
-        for (at, kind), beside in zip(chosen.items(), zip(reasons, known, grids, strict=True), strict=True)
+        _explained_decision(examples, (index, kind), families, context)
+        for (index, kind), context in zip(
+            chosen.items(), zip(reasons, histories_of, grids, strict=True), strict=True
+        )
     )
 
 
-def _treated(
-    decided: PolicyExamples,
+def _explained_decision(
+    examples: PolicyExamples,
     chosen: tuple[int, str],
     families: Sequence[str],
-    beside: tuple[tuple[str, ...], RecentInteractions, WhatIf],
-) -> Treated:
-    at, kind = chosen
-    rows, moved = decided.rows, decided.moved.values[at]
-    listed = [one for one in np.argsort(-np.abs(moved), kind="stable").tolist()[:LISTED] if moved[one]]
-    ends = np.stack([decided.gains[at], decided.low[at], decided.high[at]], axis=1).round(6).tolist()
-    able = decided.eligible[at].tolist()
-    reasons, history, grid = beside
-    return Treated(
-        sample=at + 1,
+    context: tuple[tuple[str, ...], RecentInteractions, WhatIf],
+) -> ExplainedDecision:
+    index, kind = chosen
+    rows, contributions = examples.rows, examples.moved.values[index]
+    listed = [
+        column
+        for column in np.argsort(-np.abs(contributions), kind="stable").tolist()[:LISTED]
+        if contributions[column]
+    ]
+    ends = (
+        np.stack([examples.gains[index], examples.low[index], examples.high[index]], axis=1).round(6).tolist()
+    )
+    eligible = examples.eligible[index].tolist()
+    reasons, history, grid = context
+    return ExplainedDecision(
+        sample=index + 1,
         kind=kind,
-        as_of=f"{rows.as_of[at].astype('datetime64[D]')}",
-        given=decided.actions[decided.given[at]],
-        recommended=decided.actions[decided.recommended[at]],
-        expected=round(float(decided.expected[at]), 6),
-        came=round(float(rows.label[at]), 6),
+        as_of=f"{rows.as_of[index].astype('datetime64[D]')}",
+        given=examples.actions[examples.given[index]],
+        recommended=examples.actions[examples.recommended[index]],
+        expected=round(float(examples.expected[index]), 6),
+        came=round(float(rows.label[index]), 6),
         gains=tuple(
-            Gain(name, gain, low, high, so)
-            for name, (gain, low, high), so in list(zip(decided.actions, ends, able, strict=True))[1:]
+            Gain(name, gain, low, high, is_eligible)
+            for name, (gain, low, high), is_eligible in list(
+                zip(examples.actions, ends, eligible, strict=True)
+            )[1:]
         ),
-        mean=float(decided.moved.mean[at]),
-        own=float(decided.moved.own[at]),
-        cost=float(decided.costs[decided.recommended[at]]),
+        mean=float(examples.moved.mean[index]),
+        own=float(examples.moved.own[index]),
+        cost=float(examples.costs[examples.recommended[index]]),
         parts=tuple(
-            FeatureContribution(rows.names[one], _value(rows.values[at, one]), float(moved[one]))
-            for one in listed
+            FeatureContribution(
+                rows.names[column], _value(rows.values[index, column]), float(contributions[column])
+            )
+            for column in listed
         ),
-        rest=rest_of(moved, listed, families),
+        rest=other_contributions(contributions, listed, families),
         reasons=reasons,
         history=history,
         what_if=grid,
@@ -169,43 +192,43 @@ def _treated(
 
 
 def _what_ifs(
-    model: PolicyModel, decided: PolicyExamples, places: Sequence[int], families: Sequence[str]
+    model: PolicyModel, examples: PolicyExamples, indices: Sequence[int], families: Sequence[str]
 ) -> list[WhatIf]:
     """Return of each of these decisions which action would be best, and its gain, with other values of features."""
-    told = Explained(decided.rows.names, families, decided.rows.values, decided.moved.values)
-    grids = choose_grids(told, places)
+    explained_rows = Explained(examples.rows.names, families, examples.rows.values, examples.moved.values)
+    grids = choose_grids(explained_rows, indices)
 
-    def one(grid: WhatIfGrid, said: Floats) -> WhatIf:
-        action, gain = best(said, np.tile(decided.eligible[grid.row], (len(said), 1)))
-        return what_if_of(told, grid, gain, action.tolist())
+    def grid_answer(grid: WhatIfGrid, outcomes: Floats) -> WhatIf:
+        action, gain = best(outcomes, np.tile(examples.eligible[grid.row], (len(outcomes), 1)))
+        return what_if_of(explained_rows, grid, gain, action.tolist())
 
-    said = grid_outcomes(model.predict, told, grids)
-    return [one(grid, of) for grid, of in zip(grids, said, strict=True)]
+    outcomes = grid_outcomes(model.predict, explained_rows, grids)
+    return [grid_answer(grid, grid_outcome) for grid, grid_outcome in zip(grids, outcomes, strict=True)]
 
 
-def _reasons(model: PolicyModel, decided: PolicyExamples, places: Sequence[int]) -> list[tuple[str, ...]]:
+def _reasons(model: PolicyModel, examples: PolicyExamples, indices: Sequence[int]) -> list[tuple[str, ...]]:
     """Return what moves the effect of each of these decisions in sentences, the strongest family first."""
-    speaker = Speaker(model, ReasonsConfig(count=REASONS), LANGUAGE)
-    found = []
-    for at in places:
-        row = decided.rows.values[[at]]
-        leading = _leading(decided.moved.values[at], speaker.groups)
-        found.append(
-            tuple(str(speaker.say(column, row, np.array([up]))[0]) for column, up in leading[:REASONS])
+    writer = Speaker(model, ReasonsConfig(count=REASONS), LANGUAGE)
+    reasons = []
+    for index in indices:
+        row = examples.rows.values[[index]]
+        leading = _leading_features(examples.moved.values[index], writer.groups)
+        reasons.append(
+            tuple(str(writer.say(column, row, np.array([raises]))[0]) for column, raises in leading[:REASONS])
         )
-    return found
+    return reasons
 
 
-def _leading(moved: Floats, groups: NDArray[np.int64]) -> list[tuple[int, bool]]:
+def _leading_features(contributions: Floats, groups: NDArray[np.int64]) -> list[tuple[int, bool]]:
     """Return of each family that moves an effect the feature that moves it furthest the family's way, and which way."""
-    found: list[tuple[float, int, bool]] = []
+    leading: list[tuple[float, int, bool]] = []
     for family in np.unique(groups[groups >= 0]).tolist():
-        mine = np.flatnonzero(groups == family)
-        total = float(moved[mine].sum())
+        columns = np.flatnonzero(groups == family)
+        total = float(contributions[columns].sum())
         if total:
-            column = int(mine[np.argmax(moved[mine] * np.sign(total))])
-            found.append((abs(total), column, total > 0))
-    return [(column, up) for _, column, up in sorted(found, key=lambda one: -one[0])]
+            column = int(columns[np.argmax(contributions[columns] * np.sign(total))])
+            leading.append((abs(total), column, total > 0))
+    return [(column, raises) for _, column, raises in sorted(leading, key=lambda item: -item[0])]
 
 
 def _value(value: np.float32) -> float | None:
