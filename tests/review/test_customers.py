@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from review.made import BASE, NAMES, customers, review, sample
+from review.example_review import BASE, NAMES, customers, review, sample
 from sintonia.review import Customer, read
 from sintonia.review.customers import LISTED, QUOTA, choose_rows
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from review.made import HOSTILE, review
-from review.test_policy import policy
+from review.example_review import HOSTILE, review
+from review.test_policy_page import policy
 from sintonia.core.errors import ConfigError, InputError
 from sintonia.review import Section, own_sections, render_review
 from sintonia.review.policy_page import render_policy

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from chromium import chromium
-from review.made import CATALOGUE, HOSTILE, Linear, review, sample
+from review.example_review import CATALOGUE, HOSTILE, Linear, review, sample
 from sintonia.core.html import number, percent
 from sintonia.core.intervals import Estimate
-from sintonia.review import render_review, views, words
+from sintonia.review import page as views
+from sintonia.review import render_review, texts
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.warnings import data_warnings, group_warnings
+from sintonia.review.texts import data_warnings, group_warnings
 
 MEANINGS = {entry.name: entry for entry in CATALOGUE}
 
@@ -52,7 +53,7 @@ def test_every_figure_of_the_metric_table_is_the_evaluations():
         for metric in judged.metrics:
             digits = 2 if metric.name in TWO_DIGITS else 3
             assert (
-                f"<td>{number(of[metric.name].value, digits)}<small>{words.interval_range(of[metric.name], digits)}"
+                f"<td>{number(of[metric.name].value, digits)}<small>{texts.interval_range(of[metric.name], digits)}"
                 in row
             )
 
@@ -62,7 +63,7 @@ def test_figures_of_groups_families_and_drift_are_the_evidences():
     assert evidence.groups
     for one in evidence.groups:
         assert (
-            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{words.interval_range(one.ranking)}"
+            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{texts.interval_range(one.ranking)}"
             in text
         )
         assert f"<td>{percent(one.predicted, 1)}</td><td>{percent(one.observed, 1)}</td>" in text
@@ -117,7 +118,7 @@ def test_links_lead_to_ids_that_are_there_once():
 
 
 def test_the_verdict_names_what_promotion_would_stop_on():
-    (*_, found) = words.outcome_verdict(review())
+    (*_, found) = texts.outcome_verdict(review())
     assert (found.state, found.headline) == ("bad", "Promotion would stop here")
     assert found.evidence.startswith("calibration: ")
 

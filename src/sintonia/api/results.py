@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
-from sintonia.api.reports.figures import FOR_PEOPLE
+from sintonia.api.pipelines.figures import FOR_PEOPLE
 from sintonia.core.config import ReviewSettings, TrackingConfig
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import NotBuiltError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
 from sintonia.api.frames import to_arrow, to_dates, to_native
-from sintonia.api.reports.figures import Figures
+from sintonia.api.pipelines.figures import Figures
 from sintonia.api.results import Build, Check, Comparison, Result, Round, Run
 from sintonia.core.config import VERBS, BuildSettings, FeaturesSettings, TaskConfig, TrainSettings
 from sintonia.core.config.compose import compose

@@ -1,4 +1,4 @@
-"""The review: one self-contained HTML page on which a person can judge a model."""
+"""Reviews: one self-contained HTML page on which a person can judge a model."""
 
 from sintonia.review.charts import drawings
 from sintonia.review.customers import Customer

@@ -1,14 +1,12 @@
-"""The model card of what was promoted: the essentials in Markdown, generated, for people without the page."""
+"""The model card of a promoted version: the essentials of its page in Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.core.html import number
 from sintonia.review.data import PromotionCheck, ReviewData
-from sintonia.review.policy import PolicyReview, estimate_text
-from sintonia.review.policy import outcome_verdict as policy_findings
-from sintonia.review.warnings import review_warnings
-from sintonia.review.words import interval_range, outcome_verdict
+from sintonia.review.policy_page import PolicyReview, estimate_text, policy_verdict
+from sintonia.review.texts import interval_range, outcome_verdict, review_warnings
 
 LISTED = 8
 
@@ -56,7 +54,7 @@ def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: S
         f"Which of {len(review.study['actions'])} actions brings most for each customer?",
         _list(_origin(review.source, review.fingerprint, review.run_id)),
         "## Verdict",
-        _list([f"**{entry.headline}.** {entry.evidence}" for entry in policy_findings(review)]),
+        _list([f"**{entry.headline}.** {entry.evidence}" for entry in policy_verdict(review)]),
         "## Value a decision, costs taken off",
         "\n".join(["| policy | treats | doubly robust | against the constant |", "|---|---|---|---|", *rows]),
         *_gate(gate),

@@ -10,10 +10,10 @@ from typing import Any
 from sintonia.api.pipelines.building import build, features, forget, identity, simulate
 from sintonia.api.pipelines.checking import check
 from sintonia.api.pipelines.demonstration import demo
+from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.reviewing import approve, reject, review
 from sintonia.api.pipelines.serving import decide, score
 from sintonia.api.pipelines.training import compare, promote, train
-from sintonia.api.reports.figures import Figures
 from sintonia.core.config import Settings
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The steps of tasks that predict what happens to a customer: trained, checked for leaks, and shown."""
+"""The steps of tasks that predict an outcome of a customer: training, leakage check, page and model card."""
 
 import logging
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from sintonia.api.pipelines.run_figures import train_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import train_figures
 from sintonia.core import timeline
 from sintonia.core.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
 from sintonia.core.engine import connect

@@ -1,4 +1,4 @@
-"""The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
+"""The steps of the task that estimates what actions change: a policy from logged decisions, its check and its page."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sintonia.api.pipelines.run_figures import policy_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import policy_figures
 from sintonia.core.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
 from sintonia.core.config.earlier import effects_settings
 from sintonia.core.engine import connect
@@ -32,10 +32,9 @@ from sintonia.registry.policy_promotion_checks import (
 )
 from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
-from sintonia.review.evidence import Reported, policy_evidence, policy_run
-from sintonia.review.policy import PolicyReview
-from sintonia.review.policy_page import render_policy
-from sintonia.review.treated import EffectDrivers, ExplainedDecision
+from sintonia.review.evidence import ReportedDecisions, policy_evidence, policy_run
+from sintonia.review.policy_examples import EffectDrivers, ExplainedDecision
+from sintonia.review.policy_page import PolicyReview, render_policy
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
@@ -96,7 +95,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     pq.write_table(table, settings.paths.effects, compression="zstd")
     with step("Explaining decisions"):
         rows = result.report.rows
-        reported = Reported(
+        reported = ReportedDecisions(
             points.take(judged).take(rows),
             feature_moments(points)[judged][rows],
             later.take(rows),

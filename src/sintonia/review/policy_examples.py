@@ -1,7 +1,7 @@
-"""Decisions that teach of a learned policy: what was expected of each action, what was done, and what came of it.
+"""Decisions that explain a learned policy: what each action was expected to bring, what was done, and the reward.
 
-They are decisions of the customers who report: those who did not decide whether the policy passes. Gains are of the
-effects that are to serve. What is set beside what came is expected by trees that have not seen the customer.
+They are of customers on whom the policy is reported, not of those who decided whether it passes. Gains are predicted by
+the effects that will serve; the expectation beside each reward comes from trees fitted without the customer.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from sintonia.evaluation.stability import FamilyWeight
 from sintonia.explain.contributions import Contributions
 from sintonia.explain.sample import CONTRIBUTION, VALUE
 from sintonia.explain.what_if import WhatIf
-from sintonia.review.customers import FeatureContribution
-from sintonia.review.history import RecentInteractions
+from sintonia.review.customers import FeatureContribution, RecentInteractions
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.effect_contributions import EffectContributions
 

@@ -1,4 +1,4 @@
-"""A training with all that came out of it, and what the run of any model records."""
+"""The result of a training, and what the run of any model records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

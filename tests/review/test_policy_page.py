@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from chromium import chromium
-from review.made import HOSTILE
+from review.example_review import HOSTILE
 from sintonia.core.config import (
     ActionConfig,
     CapacityConfig,
@@ -18,18 +18,18 @@ from sintonia.core.config import (
 )
 from sintonia.evaluation.stability import FamilyWeight
 from sintonia.explain.what_if import WhatIf
-from sintonia.review.customers import FeatureContribution
-from sintonia.review.history import RecentInteractions
-from sintonia.review.policy import (
+from sintonia.review.customers import FeatureContribution, RecentInteractions
+from sintonia.review.policy_examples import EffectDrivers, ExplainedDecision, FeatureSwarm, Gain
+from sintonia.review.policy_page import (
     PolicyReview,
     choice_texts,
     estimate_text,
+    interval_plot,
     net_effect,
     policy_verdict,
+    render_policy,
     rule_texts,
 )
-from sintonia.review.policy_page import interval_plot, render_policy
-from sintonia.review.treated import EffectDrivers, ExplainedDecision, FeatureSwarm, Gain
 
 ACTIONS = {
     "mail": ActionConfig("email", 0.1),

@@ -29,8 +29,7 @@ from sintonia.review import (
     ReviewData,
     feature_weights,
 )
-from sintonia.review.customers import CustomerContext, choose_rows, explained_customers
-from sintonia.review.history import RecentInteractions
+from sintonia.review.customers import CustomerContext, RecentInteractions, choose_rows, explained_customers
 from sintonia.training.dataset import Dataset
 from sintonia.training.profile import deciles, fit_training_profile
 

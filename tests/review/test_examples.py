@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from review.made import BASE, customers
-from review.test_policy import teaching
-from sintonia.review.people import decision_example, first_of_each_kind, scored_example, waterfall
+from review.example_review import BASE, customers
+from review.test_policy_page import teaching
+from sintonia.review.examples import decision_example, first_of_each_kind, scored_example, waterfall
 
 
 def test_an_amount_is_said_in_euros_and_a_propensity_in_per_cent():

@@ -1,27 +1,42 @@
-"""What a learned policy leaves behind for its page: explained decisions of customers, and what moves effects."""
+"""The evidence on a learned policy: explained decisions, what drives effects, and its MLflow run."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats, Ints, Times
-from sintonia.core.config import ReasonsConfig
+from sintonia.core.config import ReasonsConfig, TrainSettings
+from sintonia.core.intervals import Estimate
 from sintonia.data.store import Store
 from sintonia.evaluation.stability import family_weights
 from sintonia.explain.contributions import importance, swarms
 from sintonia.explain.reasons import Speaker
+from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.explain.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
-from sintonia.review.customers import LISTED, FeatureContribution, other_contributions
-from sintonia.review.history import RecentInteractions, histories
-from sintonia.review.treated import (
+from sintonia.registry.artifacts import CUSTOMERS, REVIEW
+from sintonia.registry.run_logging import Run
+from sintonia.review.customers import (
+    LISTED,
+    FeatureContribution,
+    RecentInteractions,
+    histories,
+    other_contributions,
+)
+from sintonia.review.evidence.training_result import metric_key, model_run
+from sintonia.review.policy_examples import (
     EffectDrivers,
     ExplainedDecision,
     FeatureSwarm,
     Gain,
     PolicyExamples,
     choose_decisions,
+    decision_table,
 )
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.decision_points import Points
@@ -233,3 +248,62 @@ def _leading_features(contributions: Floats, groups: NDArray[np.int64]) -> list[
 
 def _value(value: np.float32) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def policy_run(
+    settings: TrainSettings,
+    model: PolicyModel,
+    figures: Mapping[str, Any],
+    *,
+    decisions: pa.Table,
+    against_nothing: Estimate,
+    labels_until: datetime,
+    data: str,
+    evidence: PolicyEvidence,
+) -> Run:
+    """Return a learned policy as a run: parameters, values, the resolved configuration, features, figures, evidence.
+
+    Parameters
+    ----------
+    decisions
+        The decisions its worth was reported on.
+    against_nothing
+        What it is worth a decision less what doing nothing is.
+    labels_until
+        When the last reward ends that the policy learnt from.
+    data
+        What the figures rest on: logged propensities, or estimated ones.
+    """
+    values = {
+        f"{metric_key(name)}.doubly_robust": of["doubly_robust"][0]
+        for name, of in figures["policies"].items()
+    }
+    difference, low, high = figures["gate"]["difference"]
+    gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}
+    return model_run(
+        settings,
+        model,
+        groups=("features", "model", "actions", "effects"),
+        metrics={name: value for name, value in {**values, **gate}.items() if value is not None},
+        tags={
+            "sintonia.gate": "personalised" if model.passed else f"constant: {figures['gate']['constant']}",
+            "sintonia.labels_until": f"{labels_until:%Y-%m-%d}",
+            "sintonia.evidence": data,
+        },
+        evaluation={
+            "evidence": data,
+            "labels_until": f"{labels_until:%Y-%m-%d}",
+            "judged_decisions": figures["judged_decisions"],
+            "judged_customers": figures["judged_customers"],
+            "policies": figures["policies"],
+            "against_nothing": asdict(against_nothing),
+            "gate": figures["gate"],
+        },
+        documents={
+            "study.json": dict(figures),
+            REVIEW: json.loads(json.dumps(asdict(evidence.story))),
+            CUSTOMERS: json.loads(json.dumps([asdict(one) for one in evidence.customers])),
+            CONTRIBUTIONS_FILE: decision_table(evidence.decided),
+        },
+        predictions=decisions,
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sintonia.explain.sample import explanation
-from sintonia.review.treated import QUOTA, PolicyExamples, choose_decisions, decision_table
+from sintonia.review.policy_examples import QUOTA, PolicyExamples, choose_decisions, decision_table
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.effect_contributions import EffectContributions
 

@@ -1,12 +1,17 @@
-"""A training as the review page tells it: figures, the evidence behind them, and the customers that teach."""
+"""The evidence on a model that predicts an outcome: what its page shows, and what its MLflow run records."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.core.config import ReasonsConfig
+from sintonia.core.hashes import short_hash
+from sintonia.core.timeline import label_span
 from sintonia.evaluation.attributes import attribute_names
 from sintonia.evaluation.drift_report import feature_shifts, label_rates
 from sintonia.evaluation.groups import (
@@ -17,6 +22,7 @@ from sintonia.evaluation.groups import (
     judge_groups,
     segment_names,
 )
+from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.stability import (
     DateStability,
     FamilyStability,
@@ -28,15 +34,26 @@ from sintonia.evaluation.stability import (
 )
 from sintonia.explain.contributions import Contributions, contributions, explained, swarms
 from sintonia.explain.reasons import Speaker
+from sintonia.explain.sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.explain.what_if import what_ifs
-from sintonia.review import DataPart, FoldFigures, LeakColumn, ModelEvidence, ReviewData, feature_weights
-from sintonia.review.customers import Customer, CustomerContext, choose_rows, explained_customers
+from sintonia.registry.artifacts import CUSTOMERS, REVIEW
+from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.review import (
+    DataPart,
+    FoldFigures,
+    LeakColumn,
+    ModelEvidence,
+    ReviewData,
+    drawings,
+    feature_weights,
+)
+from sintonia.review.customers import Customer, CustomerContext, choose_rows, explained_customers, histories
 from sintonia.review.data import CatalogueEntry
-from sintonia.review.evidence.whole import TrainingResult
-from sintonia.review.history import histories
+from sintonia.review.evidence.training_result import TrainingResult, metric_key, model_run
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import Explain
+from sintonia.training.models import Explain, FoldResult
 from sintonia.training.tasks import define_label, describe, find_task
+from sintonia.training.tuning import TuningTrial, Validated
 
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
@@ -111,7 +128,7 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
     )
 
 
-def customers_of(training: TrainingResult) -> tuple[Customer, ...]:
+def example_customers(training: TrainingResult) -> tuple[Customer, ...]:
     """Return the explained rows that were chosen to teach, with history, reasons and what-if.
 
     There are none of a model that gives no contributions.
@@ -271,3 +288,123 @@ def data_part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
         customers=len(np.unique(part_rows.customer_id.astype(str))),
         label_rate=float((part_rows.label > 0).mean()),
     )
+
+
+def training_run(training: TrainingResult) -> Run:
+    """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
+    estimates = training.judged.estimates
+    leaks = leak_figures(training.leaks)
+    lacks = list(training.enough.lacks)
+    metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
+        f"{metric_key(name)}.{metric}": estimate.value
+        for name, of in estimates.items()
+        for metric, estimate in of.items()
+    }
+    labels_until = f"{_labels_until(training):%Y-%m-%d}"
+    return model_run(
+        training.settings,
+        training.model,
+        groups=("features", "task", "model", "split"),
+        metrics={**metrics, **fold_figures(training.validated.folds)},
+        tags={
+            "sintonia.labels_until": labels_until,
+            "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
+            "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
+            "sintonia.grade": training.judged.grade or "none",
+            **({"forced": "; ".join(lacks)} if lacks else {}),
+        },
+        evaluation={
+            **asdict(training.judged),
+            "grade": training.judged.grade,
+            "evidence": "outcomes that came true",
+            "may_leak": leaks["may_leak"],
+            "lacks": lacks,
+            "labels_until": labels_until,
+        },
+        documents={
+            "leaks.json": leaks,
+            "sufficiency.json": training.enough.figures(),
+            "folds.json": [asdict(fold) for fold in training.validated.folds],
+            **({"tuning.json": asdict(search)} if (search := training.validated.search) else {}),
+            "segments.json": [_segment(group) for group in segments(training)],
+            REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
+            CUSTOMERS: json.loads(json.dumps([asdict(group) for group in example_customers(training)])),
+            CONTRIBUTIONS_FILE: sample_table(training.sample),
+            **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
+        },
+        predictions=training.predictions,
+        data=_data(training),
+        nested=_nested(training.validated),
+    )
+
+
+def _segment(group: GroupResult) -> dict[str, Any]:
+    """Return a segment as the run keeps it."""
+    document = {"by": group.by, "name": group.name, "rows": group.rows, "predicted": group.predicted}
+    return {**document, "gap": asdict(group.gap), "fails": group.wrong}
+
+
+def _nested(validated: Validated) -> tuple[ChildRun, ...]:
+    """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
+    if validated.search is None:
+        return tuple(map(_nested_fold, validated.folds))
+    return tuple(map(_nested_trial, validated.search.trials))
+
+
+def _nested_trial(trial: TuningTrial) -> ChildRun:
+    metrics = {} if trial.loss is None else {"relative_loss": trial.loss}
+    return ChildRun(
+        name=f"trial {trial.number}",
+        metrics=metrics,
+        parameters={f"model.{name}": value for name, value in trial.settings.items()},
+        tags={"sintonia.trial": "given up" if trial.loss is None else "complete"},
+        seconds=trial.seconds,
+        nested=tuple(map(_nested_fold, trial.folds)),
+    )
+
+
+def _nested_fold(fold: FoldResult) -> ChildRun:
+    sizes = {"train_rows": fold.train_rows, "valid_rows": fold.valid_rows, "trees": fold.trees}
+    return ChildRun(
+        f"fold {fold.as_of}",
+        {**fold.figures, **sizes},
+        tags={"sintonia.as_of": fold.as_of},
+        seconds=fold.seconds,
+    )
+
+
+def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
+    """Return the mean of each metric over the folds, and its spread where there are two."""
+    figures = {}
+    for name in folds[0].figures if folds else ():
+        values = [fold.figures[name] for fold in folds]
+        figures[f"folds.{name}"] = float(np.mean(values))
+        if len(values) > 1:
+            figures[f"folds.{name}.sd"] = float(np.std(values, ddof=1))
+    return figures
+
+
+def _data(training: TrainingResult) -> tuple[Data, ...]:
+    """Return the parts as data sets: the digest is the store's fingerprint and a hash of dates and features."""
+    store, split = training.store, training.split
+    contexts = {"train": "training", "valid": "validation", "test": "testing"}
+    parts = {"train": split.train, "valid": split.valid, "test": split.test}
+    data = []
+    for name, dates in parts.items():
+        document = data_part(name, training.rows, dates)
+        digest = short_hash([*document.as_of, *training.rows.names])
+        data.append(
+            Data(
+                f"{store.source} {name}",
+                contexts[name],
+                f"{store.fingerprint}-{digest}",
+                store.source,
+                asdict(document),
+            )
+        )
+    return tuple(data)
+
+
+def _labels_until(training: TrainingResult) -> datetime:
+    """Return when the last label ends that the model learnt from."""
+    return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)
