@@ -47,11 +47,11 @@ class ExampleCustomer:
     gains: tuple[Gain, ...] = ()
 
 
-def scored_example(customer: Customer, amount: bool) -> ExampleCustomer:
-    """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in euros."""
-    prediction = f"{customer.outcome / 100:,.2f} EUR" if amount else percent(customer.outcome, 1)
+def scored_example(customer: Customer, amount: bool, currency: str = "EUR") -> ExampleCustomer:
+    """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in the currency."""
+    prediction = f"{customer.outcome / 100:,.2f} {currency}" if amount else percent(customer.outcome, 1)
     observation = (
-        f"it was {customer.label / 100:,.2f} EUR"
+        f"it was {customer.label / 100:,.2f} {currency}"
         if amount
         else "it happened"
         if customer.label
@@ -197,7 +197,13 @@ class GridFormat:
 PROPENSITY = GridFormat(
     "What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%"
 )
-AMOUNT = GridFormat("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
+
+
+def amounts_in(currency: str) -> GridFormat:
+    """Return how expected amounts are shown: cents in, units of the currency out."""
+    return GridFormat(
+        "What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=f" {currency}"
+    )
 
 
 def embedded_customers(

@@ -20,11 +20,11 @@ from sintonia.review.charts import dependence, sparkline
 from sintonia.review.customers import history_text
 from sintonia.review.data import CatalogueEntry, FeatureWeight, ModelEvidence, ReviewData
 from sintonia.review.examples import (
-    AMOUNT,
     PROPENSITY,
     ExampleCustomer,
     GridFormat,
     WaterfallStep,
+    amounts_in,
     definition,
     embedded_customers,
     first_of_each_kind,
@@ -98,7 +98,7 @@ def _family_shares(evidence: ModelEvidence) -> dict[str, Any] | None:
 
 
 def group_rows(review: ReviewData) -> list[dict[str, Any]]:
-    """Return the groups' rows as text: rate or euros said and come true, ranking and gap with intervals, families."""
+    """Return the groups' rows as text: predicted and observed means, ranking and gap with intervals, families."""
     if review.evidence is None:
         return []
     return [_group(group, not review.evaluation.bins) for group in review.evidence.groups]
@@ -213,7 +213,7 @@ def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
     model, catalogue, amount = review.evaluation.model, catalogue_of(review), not review.evaluation.bins
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
-    people = [scored_example(customer, amount) for customer in review.customers]
+    people = [scored_example(customer, amount, review.currency) for customer in review.customers]
     return template("review.html.j2", {"interval": interval_range}).render(
         review=review,
         judged=review.evaluation,
@@ -236,7 +236,7 @@ def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
         drift=drift_rows(review, catalogue),
         score_now=current_score_drift(review),
         sections=sections,
-        **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
+        **explorer(people, catalogue, amounts_in(review.currency) if amount else PROPENSITY),
     )
 
 

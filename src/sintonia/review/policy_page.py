@@ -35,6 +35,7 @@ class PolicyReview:
     story: EffectDrivers = field(default_factory=lambda: EffectDrivers(0, (), ()))
     customers: tuple[ExplainedDecision, ...] = ()
     gate: tuple[PromotionCheck, ...] = ()
+    currency: str = "EUR"
 
 
 def estimate_text(estimate: Sequence[float | None], digits: int = 3) -> str:
@@ -168,12 +169,14 @@ def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str
     return lines
 
 
-def rule_texts(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rule_texts(
+    engagement: Mapping[str, Any], actions: Mapping[str, Any], currency: str = "EUR"
+) -> list[tuple[str, str]]:
     """Return an engagement policy in words: what it is about, and what it says."""
     lines = [
         (
             name,
-            f"{entry['channel']}, {entry['cost'] or 0:.2f} EUR a contact, lever {entry['lever']:g}"
+            f"{entry['channel']}, {entry['cost'] or 0:.2f} {currency} a contact, lever {entry['lever']:g}"
             f"{'' if entry['selling'] else ', does not sell'}{'' if entry['needs_consent'] else ', needs no consent'}",
         )
         for name, entry in actions.items()
@@ -204,7 +207,7 @@ def rule_texts(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> lis
         what = entry["action"] or entry["channel"] or "contacts"
         lines.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {entry['per']}"))
     if engagement["budget"] is not None:
-        lines.append(("budget", f"{engagement['budget']:,.2f} EUR a round"))
+        lines.append(("budget", f"{engagement['budget']:,.2f} {currency} a round"))
     holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
     return [*lines, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
 
@@ -258,7 +261,7 @@ def render_policy(review: PolicyReview, sections: Sequence[Section] = ()) -> str
         choice=choice_texts(review.policy, study["gate"]),
         rules=None
         if review.round is None
-        else rule_texts(review.round["engagement"], review.round["configured_actions"]),
+        else rule_texts(review.round["engagement"], review.round["configured_actions"], review.currency),
         families=_families(review),
         story=swarm_rows([_swarm(one, catalogue) for one in review.story.features]),
         sections=sections,
