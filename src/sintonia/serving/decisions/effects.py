@@ -39,7 +39,7 @@ def effects_matrix(
             sorted({str(name) for name in pc.unique(table["action_id"]).to_pylist()})[:8]
         )
         raise InputError(
-            f"{origin} has no row of a customer of the store and an action of the brand; its actions are {action_names}."
+            f"{origin} has no row of a known customer and action; its actions are {action_names}."
         )
     effects = np.full(len(ids) * len(actions), np.nan, np.float32)
     effects[cell] = effect[rows_used]

@@ -374,8 +374,8 @@ def locate_rows(
     ).fetchall()
     if not n_known:
         raise InputError(
-            f"No customer has a key in the column '{key.column}' of '{customers.path.name}' ({key.key_type}): 0 of {count:,} "
-            f"rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
+            f"No customer has a key in the column '{key.column}' of '{customers.path.name}' ({key.key_type}): "
+            f"0 of {count:,} rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
         )
     with checkpoint.writing(ROWS_FILE) as part:
         connection.execute(f"""
