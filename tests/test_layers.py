@@ -61,8 +61,10 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "cli/figures.py": "cli/test_cli.py",
     "cli/runs.py": "cli/test_cli.py",
     "core/arrays.py": "core/test_intervals.py",
+    "core/config/actions.py": "core/config/test_engagement.py",
     "core/config/checks.py": "core/config/test_config.py",
     "core/config/data.py": "core/config/test_config.py",
+    "core/config/effects.py": "core/config/test_config.py",
     "core/config/features.py": "core/config/test_config.py",
     "core/config/learning.py": "core/config/test_config.py",
     "core/config/verbs.py": "core/config/test_config.py",
@@ -74,6 +76,17 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "review/evidence/policies.py": "uplift/test_next_best_action.py",
     "review/evidence/training_result.py": "api/test_pipelines.py",
     "review/texts.py": "review/test_page.py",
+    "serving/decisions/facts.py": "serving/decisions/test_decide.py",
+    "serving/decisions/kernels.py": "serving/decisions/test_allocation.py",
+    "serving/decisions/rounds.py": "serving/decisions/test_decide.py",
+    "serving/lists/cells.py": "serving/lists/test_text.py",
+    "serving/lists/checkpoint.py": "serving/lists/test_kill.py",
+    "serving/lists/chunks.py": "serving/lists/test_run.py",
+    "serving/lists/history.py": "serving/lists/test_beside.py",
+    "serving/lists/layout.py": "serving/lists/test_beside.py",
+    "serving/lists/output_columns.py": "serving/lists/test_run.py",
+    "serving/lists/page.py": "serving/lists/test_beside.py",
+    "serving/lists/read.py": "serving/lists/test_hostile.py",
 }
 
 
