@@ -94,7 +94,7 @@ def scoring_date(requested: str | None, store: Store, model: OutcomeModel) -> da
     Raises
     ------
     ConfigError
-        When the date asked for lies after the data, so that missing data would be taken for silence.
+        When the requested date is after the end of the data, because missing data would look like inactivity.
     """
     newest = store.data_until(label_kinds(model.task))
     if requested is None:

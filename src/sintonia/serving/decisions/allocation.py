@@ -98,13 +98,13 @@ class Prices:
 
 def limit_sides(limits: Sequence["Limit"]) -> list[LimitSide]:
     """Return the sides of limits that can bind, a maximum and a minimum being one each."""
-    found_sides = []
+    sides = []
     for at, limit in enumerate(limits):
         if np.isfinite(limit.at_most):
-            found_sides.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
+            sides.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
         if limit.at_least > 0:
-            found_sides.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
-    return found_sides
+            sides.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
+    return sides
 
 
 def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
@@ -171,7 +171,7 @@ class _DualProblem:
         options: Floats = price @ self.weight
         return options
 
-    def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
+    def _map_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
         """Return the results of work on blocks of customers, in order."""
         blocks = [
             self.worth[first : first + CUSTOMERS_PER_SUM]
@@ -185,7 +185,7 @@ class _DualProblem:
     def bound(self, price: Floats) -> float:
         """Return the value of the dual: no allocation within the limits is worth more."""
         options = self.of_options(price)
-        parts = self._of_blocks(lambda block: kernels.hard_demand(block, options))
+        parts = self._map_blocks(lambda block: kernels.hard_demand(block, options))
         paid = price @ np.array([side.bound for side in self.sides])
         return float(sum(parts) + paid * self.part)
 
@@ -197,7 +197,7 @@ class _DualProblem:
             demand, pairs = np.zeros(n), np.zeros((n, n))
             return kernels.soft_demand(block, options, temperature, demand, pairs), demand, pairs
 
-        parts = self._of_blocks(share)
+        parts = self._map_blocks(share)
         value = sum(part[0] for part in parts)
         demand = np.sum([part[1] for part in parts], axis=0)
         pairs = np.sum([part[2] for part in parts], axis=0)

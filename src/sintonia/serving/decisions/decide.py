@@ -22,7 +22,7 @@ from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.choosing import Choices, DecisionCase, Factors, choose
 from sintonia.serving.decisions.contacts import open_complaints, open_tables
 from sintonia.serving.decisions.effects import effect_intervals, effects_matrix, read_effects
-from sintonia.serving.decisions.eligibility import Refusals, check_actions, names_in_rules, refuse_unknown
+from sintonia.serving.decisions.eligibility import Refusals, check_eligibility, names_in_rules, refuse_unknown
 from sintonia.serving.decisions.explanations import why_table
 from sintonia.serving.decisions.facts import CustomersAtDate, is_among, read_attribute, read_facts
 from sintonia.serving.decisions.rounds import (
@@ -100,7 +100,7 @@ def prepare_round(
                 names_in_rules(engagement.rules, engagement.value),
             )
             hours = _best_hours(customers_at_date, store, settings, spec)
-            refusals = check_actions(
+            refusals = check_eligibility(
                 connection, actions, engagement.eligibility, engagement.contacts, ids, facts, spec.decided_at
             )
             refuse_unknown(refusals, actions, effects, hours)
@@ -119,7 +119,7 @@ def _load_effects(
         path = Path(str(settings.effects_table))
         return read_effects(path), f"'{path}'"
     if policy.observational:
-        log.warning("The effects come from a log that was not randomised: what they say may be bias.")
+        log.warning("The effects were learned from a log that was not randomised: they may be biased.")
     return effects_table(store, policy, spec.as_of, settings.engine), "The registered policy"
 
 

@@ -28,7 +28,7 @@ def effects_matrix(
     Raises
     ------
     InputError
-        When it holds an effect that is no number, two for one pair, or none that is asked about.
+        When an effect is not a number, a pair has two, or no row is of a known customer and action.
     """
     effect = table["effect"].to_numpy()
     if not np.isfinite(effect).all():

@@ -63,7 +63,7 @@ class Refusals:
         Raises
         ------
         ConfigError
-            When a policy has more checks than we can tell apart.
+            When there are more checks than bits.
         """
         if len(self.checks) == MAX_CHECKS:
             raise ConfigError(
@@ -154,7 +154,7 @@ def refuse_without_consent(
             refusals.refuse(RefusalRule(f"consent_{channel}", CONSENT, because), ~agreed, applies)
 
 
-def check_actions(
+def check_eligibility(
     connection: "duckdb.DuckDBPyConnection",
     configured: Mapping[str, ActionConfig],
     eligibility: EligibilityRules,

@@ -144,9 +144,9 @@ def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[
     Raises
     ------
     NotBuiltError
-        When no round of that name was decided.
+        When there is no round of that name.
     InputError
-        When the round did not decide on the customer.
+        When the round has no decision for the customer.
     """
     names = {path.stem: path for path in store.rounds.glob("*.parquet")}
     newest = max(names, key=lambda name: (names[name].stat().st_mtime_ns, name), default=None)

@@ -93,7 +93,7 @@ def read_features(
     Raises
     ------
     ConfigError
-        With the nearest right name, for one the configuration has not.
+        Naming the most similar feature, for one that is not configured.
     """
     by_name = {feature.name: feature for feature in catalogue(config, fit(config, store, customers.as_of))}
     for name in names:

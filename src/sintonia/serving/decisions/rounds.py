@@ -46,7 +46,7 @@ def round_spec(store: Store, settings: DecideSettings, origin: str) -> RoundSpec
     Raises
     ------
     ConfigError
-        When features would be taken after the decision, or after the data.
+        When as_of is after the decision or after the end of the data.
     """
     customers = [kind for kind in KINDS if kind in store.kinds_from]
     newest = midnight(store.data_until(customers))

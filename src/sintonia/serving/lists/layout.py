@@ -28,7 +28,7 @@ def check_layout(layout: LayoutConfig, schema: OutputSchema) -> None:
     Raises
     ------
     ConfigError
-        With the nearest right name.
+        Naming the most similar valid name.
     """
     for column in (*layout.columns, *([layout.by] if layout.by else [])):
         if column not in (*schema.names, KEY_COLUMN):

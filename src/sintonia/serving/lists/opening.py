@@ -123,9 +123,9 @@ def segment_list(
     Raises
     ------
     ConfigError
-        When it cannot be read, or asks for something nobody knows or that names a person.
+        When it cannot be read, or uses an unknown field or one that identifies a person.
     InputError
-        When it is true of nobody.
+        When it is true for no customer.
     """
     golden_record = store.workspace.golden_records
     crosswalk = quoted(store.paths.crosswalk)
@@ -225,7 +225,7 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
     InputError
         When it cannot be read, or has no rows.
     ConfigError
-        When none is asked for, or the segment is no condition over the golden record.
+        When neither a list nor a segment is given, or the segment is not a condition over the golden record.
     """
     workspace = settings.paths.root
     if not settings.list and not settings.segment:

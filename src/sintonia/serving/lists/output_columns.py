@@ -126,7 +126,7 @@ class OutputColumns:
         Raises
         ------
         InputError
-            When it has.
+            When it does.
         """
         clashes = [column.name for column in self.columns if column.name in customers.header]
         if clashes:

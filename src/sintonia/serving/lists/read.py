@@ -33,7 +33,7 @@ def find_sheet(path: Path) -> tuple[str, list[Any]]:
     Raises
     ------
     InputError
-        When no sheet has, or the file is damaged.
+        When all sheets are empty, or the file is damaged.
     """
     with _open_workbook(path) as book:
         names = [sheet.title for sheet in book.worksheets]
@@ -259,7 +259,7 @@ def read_list(path: Path, limit: int | None = None) -> CustomerList:
     Raises
     ------
     InputError
-        When the file is missing, cannot be read, or holds no rows.
+        When the file is missing, unreadable or has no rows.
     """
     if not path.is_file():
         folder = path.parent
@@ -339,7 +339,7 @@ def parquet_schema(path: Path) -> pa.Schema:
     Raises
     ------
     InputError
-        When it is none, or cut short.
+        When it is not a Parquet file, or truncated.
     """
     import pyarrow.parquet as pq
 

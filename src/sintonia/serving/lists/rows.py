@@ -364,7 +364,7 @@ def locate_rows(
     Raises
     ------
     InputError
-        When no row is anybody's: the column is surely the wrong one.
+        When no row has a customer, because then the column must be the wrong one.
     """
     count = fill_listed(connection, customers, keys, key, chunk_rows)
     match_keys(connection, keys, key.key_type)

@@ -154,7 +154,7 @@ def _watch_drift(
     Raises
     ------
     DriftError
-        When a bound of the settings is passed and nobody insists.
+        When drift exceeds a bound of the settings, without `force`.
     """
     newest = store.data_until(label_kinds(task_model.model.task))
     watched = watch(

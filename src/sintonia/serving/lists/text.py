@@ -86,7 +86,7 @@ class _PushBackLines:
         return self._waiting.popleft() if self._waiting else next(self._lines)
 
     def put_back(self, lines: list[str]) -> None:
-        """Return these lines to the front, to be read next."""
+        """Put these lines back, to be read next."""
         self._waiting.extendleft(reversed(lines))
 
 
@@ -185,7 +185,7 @@ def find_dialect(path: Path) -> Dialect:
     Raises
     ------
     InputError
-        When it holds nothing, or is no text.
+        When it is empty or not a text file.
     """
     sample = next(blocks(path), b"")
     if not sample.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):

@@ -47,7 +47,7 @@ def delimited_lines(columns: Sequence[Any], decimals: Sequence[int | None], dial
     Raises
     ------
     UnicodeEncodeError
-        When a cell is no valid Unicode.
+        When a cell is not valid Unicode.
 
     Examples
     --------
@@ -368,7 +368,7 @@ def format_by_ending(path: Path, customers: CustomerList | None = None) -> str:
     Raises
     ------
     InputError
-        When it ends like nothing we write.
+        When the ending is that of no supported format.
     """
     name = path.name.lower().removesuffix(".gz")
     for file_format, endings in (
