@@ -82,10 +82,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "serving/lists/cells.py": "serving/lists/test_text.py",
     "serving/lists/checkpoint.py": "serving/lists/test_kill.py",
     "serving/lists/chunks.py": "serving/lists/test_run.py",
-    "serving/lists/history.py": "serving/lists/test_beside.py",
-    "serving/lists/layout.py": "serving/lists/test_beside.py",
     "serving/lists/output_columns.py": "serving/lists/test_run.py",
-    "serving/lists/page.py": "serving/lists/test_beside.py",
     "serving/lists/read.py": "serving/lists/test_hostile.py",
 }
 
