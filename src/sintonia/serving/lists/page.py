@@ -16,19 +16,20 @@ MAX_REASONS = 12
 
 
 def render_list_page(
-    header: tuple[str, str, Sequence[str]],
+    name: str,
+    key: str,
+    warnings: Sequence[str],
     models: Sequence[TaskModel],
     totals: Totals,
     changes: Sequence[ScoreChange],
     currency: str,
 ) -> str:
-    """Return the page as self-contained HTML: no script, no network, nobody's data.
+    """Return the page as self-contained HTML, without scripts, network access or data of individual customers.
 
-    `header` is the list's name, the column that identifies its rows, and the warnings on drift. The interval of an
-    expected total is that of `expected_total`; for a model without out-of-time evaluation it is that of independent
-    outcomes, whose variance is p (1 - p) each.
+    `name` is that of the list, `key` describes the column that identifies its rows. The interval of an expected total
+    is that of `expected_total`; for a model without out-of-time evaluation it is that of independent outcomes, whose
+    variance is p (1 - p) each.
     """
-    name, key, warnings = header
     statuses = {status: totals.statuses[status] for status in STATUSES if totals.statuses[status]}
     reasons = [
         {"name": status, "why": reason, "count": rows}

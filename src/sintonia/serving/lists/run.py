@@ -126,12 +126,20 @@ def score_list(
     with atomic_write(page) as part:
         warnings = [
             message
-            for task_model in watched.values()
-            for message in (*task_model.warnings, *task_model.refusals)
+            for drift in watched.values()
+            for message in (*drift.warnings, *drift.refusals)
         ]
-        page_header = (customers.path.name, located.description, warnings)
         part.write_text(
-            render_list_page(page_header, models, output_columns.totals, changes, store.currency), "utf-8"
+            render_list_page(
+                customers.path.name,
+                located.description,
+                warnings,
+                models,
+                output_columns.totals,
+                changes,
+                store.currency,
+            ),
+            "utf-8",
         )
     checkpoint.remove()
     return ScoredList(
