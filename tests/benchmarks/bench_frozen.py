@@ -136,7 +136,9 @@ COLUMNS: dict[str, dict[str, str]] = {}
 KEYS: dict[str, str] = {}
 """Renamed keys of JSON, parameters and metrics: a regular expression over the new path to what takes its place."""
 
-EXPECTED: tuple[tuple[str, str, str], ...] = ()
+EXPECTED: tuple[tuple[str, str, str], ...] = (
+    ("*/store/current.json", "format", "the store says its format"),
+)
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""
 
 SKIPPED: dict[str, str] = {
@@ -150,6 +152,7 @@ SKIPPED: dict[str, str] = {
     "*/requirements.txt": "MLflow's own",
     "*.key": "random; given to both sides",
     "*/mlflow.db*": "compared as runs.json",
+    "*/workspace.json": "the format of the workspace, which the base does not write",
     "*/tombstones.json": "hashes with a random salt, and the time",
 }
 """Files that are not compared, and why."""

@@ -3,7 +3,7 @@
 Every function returns `Figures`, plain JSON values, with the lines for people under the key `say`.
 """
 
-from sintonia.api.pipelines.building import build, features, forget, identity, simulate
+from sintonia.api.pipelines.building import build, features, forget, identity, simulate, upgrade
 from sintonia.api.pipelines.checking import check
 from sintonia.api.pipelines.demonstration import demo
 from sintonia.api.pipelines.reviewing import approve, reject, review
@@ -26,4 +26,5 @@ __all__ = [
     "score",
     "simulate",
     "train",
+    "upgrade",
 ]

@@ -10,6 +10,7 @@ from sintonia.api.reports.building import (
     forget_figures,
     identity_figures,
     simulate_figures,
+    upgrade_figures,
 )
 from sintonia.api.reports.figures import Figures
 from sintonia.core.config import (
@@ -18,9 +19,12 @@ from sintonia.core.config import (
     ForgetSettings,
     IdentitySettings,
     SimulateSettings,
+    UpgradeSettings,
     iso_time,
 )
 from sintonia.core.engine import connect
+from sintonia.core.errors import NotBuiltError
+from sintonia.core.formats import prepare_workspace, workspace_format, write_workspace_format
 from sintonia.core.progress import step, track
 from sintonia.data.identity.explaining import explain
 from sintonia.data.identity.golden import write_customers
@@ -31,23 +35,26 @@ from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
 from sintonia.data.sources.locate import locate_root
 from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import require_interactions
-from sintonia.data.store import identity_folder, open_store
+from sintonia.data.store import identity_folder, open_store, upgrade_store
 from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
 from sintonia.registry import artifacts, models
+from sintonia.registry.upgrade import upgrade_loaders
 
 
 def simulate(settings: SimulateSettings) -> Figures:
     """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
     from sintonia.synthetic import simulate as write_silos
 
+    prepare_workspace(settings.paths.root)
     return simulate_figures(write_silos(settings, settings.paths.root))
 
 
 def build(settings: BuildSettings) -> Figures:
     """Return what became of every silo's rows, now in the store."""
     workspace, source = settings.paths.root, settings.source
+    prepare_workspace(workspace)
     root = locate_root(source)
     bounds = DateBounds(
         until=iso_time("source.until", source.until) if source.until else None,
@@ -140,3 +147,27 @@ def forget(settings: ForgetSettings) -> Figures:
     with step("Searching every file"):
         searched = search_workspace(search)
     return forget_figures(person, erased, searched)
+
+
+def upgrade(settings: UpgradeSettings) -> Figures:
+    """Return what was upgraded of a workspace that an older version wrote; done again, it changes nothing.
+
+    The workspace's own number comes last: an upgrade that was interrupted is made by the next.
+
+    Raises
+    ------
+    NotBuiltError
+        When there is no workspace.
+    UnsupportedFormatError
+        When a newer version of sintonia wrote the workspace or its store.
+    """
+    workspace = settings.paths.root
+    if not workspace.is_dir():
+        raise NotBuiltError(
+            f"No workspace in '{workspace}'; run `sintonia build workspace={workspace}` first."
+        )
+    before = workspace_format(workspace)
+    store = upgrade_store(workspace)
+    loaders = upgrade_loaders(workspace)
+    manifest = write_workspace_format(workspace)
+    return upgrade_figures(workspace, before, store, loaders, manifest)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.api.reports.figures import Figures, file_lines, json_value, texts
-from sintonia.core.paths import REJECTED
+from sintonia.core.formats import STORE_FORMAT, WORKSPACE_FORMAT
+from sintonia.core.paths import REJECTED, WorkspacePaths
 from sintonia.data.identity.explanation import Explanation, lines
 from sintonia.data.identity.findings import masked_key
 from sintonia.data.identity.page import grouped
@@ -152,5 +153,35 @@ def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figure
         "interactions": store.interactions,
         "fingerprint": store.fingerprint,
         "files": [str(erased.tombstones)],
+        "say": say,
+    }
+
+
+def upgrade_figures(
+    workspace: Path, before: int, store_before: int | None, loaders: Sequence[Path], manifest: Path
+) -> Figures:
+    """Return which formats the workspace and its store had (None without a store) and have now, and what was written.
+
+    `loaders` are the registered models' `MLmodel` files that were rewritten.
+    """
+    changes = []
+    if before != WORKSPACE_FORMAT:
+        changes.append(f"workspace from format {before} to {WORKSPACE_FORMAT}")
+    if store_before not in (None, STORE_FORMAT):
+        changes.append(f"store from format {store_before} to {STORE_FORMAT}")
+    if loaders:
+        changes.append(f"{len(loaders):,} registered models to MLflow's loader of today")
+    pointer = WorkspacePaths(workspace).store_pointer
+    files = [*([pointer] if store_before not in (None, STORE_FORMAT) else []), *loaders]
+    files += [manifest] if before != WORKSPACE_FORMAT else []
+    say = [f"Upgraded {workspace}: {change}" for change in changes]
+    say += file_lines(files) if files else [f"{workspace} has format {before} already; nothing to upgrade"]
+    return {
+        "format_before": before,
+        "format": WORKSPACE_FORMAT,
+        "store_format_before": store_before,
+        "store_format": None if store_before is None else STORE_FORMAT,
+        "loaders": len(loaders),
+        "files": texts(files),
         "say": say,
     }
