@@ -1,4 +1,4 @@
-"""What a review page shows, as plain data that survives JSON: figures and definitions, never a customer."""
+"""What a review page shows, as plain data that survives JSON: figures and definitions, no customer."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -130,6 +130,8 @@ class ReviewData:
         Contributions of a sample of test rows, for the most important features.
     fingerprint, source, synthetic
         Which data, and whether a simulation made them.
+    currency
+        Of amounts; evidence of earlier versions names none.
     created_at
         When the model was trained, ISO.
     evidence, customers
@@ -152,6 +154,7 @@ class ReviewData:
     source: str
     synthetic: bool
     created_at: str
+    currency: str = "EUR"
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""

@@ -26,7 +26,7 @@ class Store:
     """One whole version of the store.
 
     `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint. `kinds_from` is when each kind
-    of interaction starts.
+    of interaction starts, `currency` that of all amounts.
     """
 
     folder: Path
@@ -36,6 +36,7 @@ class Store:
     customers: int
     interactions: int
     silos: tuple[SiloReport, ...]
+    currency: str = "EUR"
 
     @property
     def paths(self) -> StorePaths:
@@ -175,6 +176,7 @@ def open_store(workspace: Path) -> Store:
         customers=metadata["customers"],
         interactions=metadata["interactions"],
         silos=silos,
+        currency=metadata.get("currency", "EUR"),  # stores of earlier versions name none
     )
 
 

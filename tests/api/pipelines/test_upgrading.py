@@ -8,6 +8,7 @@ import pytest
 from builder import build_store
 from sintonia import cli
 from sintonia.api import pipelines
+from sintonia.api.workspace import Workspace
 from sintonia.core.config import SiloConfig, UpgradeSettings
 from sintonia.core.errors import NotBuiltError, UnsupportedFormatError
 from sintonia.core.paths import WorkspacePaths
@@ -110,7 +111,7 @@ def test_an_interrupted_upgrade_is_made_by_the_next(old, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sintonia.api.pipelines.building.upgrade_loaders", interrupted)
+        patch.setattr("sintonia.api.pipelines.upgrading.upgrade_loaders", interrupted)
         with pytest.raises(KeyboardInterrupt):
             _upgrade(old)
     figures = _upgrade(old)
@@ -151,3 +152,7 @@ def test_the_verb_takes_a_workspace_and_prints_what_it_did(old, capsys):
     assert capsys.readouterr().out.splitlines()[0] == f"Upgraded {old}: workspace from format 1 to 2"
     assert cli.main(["upgrade", f"workspace={old}", "output=json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["format_before"] == 2
+
+
+def test_a_workspace_upgrades_itself_in_python(old):
+    assert Workspace(old).upgrade().figures["loaders"] == 2
