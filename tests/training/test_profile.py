@@ -62,7 +62,10 @@ def test_deciles_of_even_values_hold_a_tenth_each():
 def test_a_reference_survives_json():
     found = fit_training_profile(rows([[0.1, NAN], [0.3, NAN], [0.7, 2.5]], ("profile__tenure", "a")), seed=1)
     found = replace(
-        found, until=datetime(2025, 1, 1), outcome=found.columns[0], judged=OutcomeRatio(1.1, 0.1, 2.0)
+        found,
+        until=datetime(2025, 1, 1),
+        prediction_deciles=found.columns[0],
+        outcome_ratio=OutcomeRatio(1.1, 0.1, 2.0),
     )
     again = TrainingProfile.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
     plain = {"medians": np.empty(0)}

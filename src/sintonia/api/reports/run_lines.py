@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sintonia.evaluation.estimates import Evaluation
-from sintonia.training.tuning import Validated
+from sintonia.training.tuning import ChosenSettings
 
 SHORT = {
     "auc": "AUC",
@@ -25,7 +25,7 @@ ACROSS = 4
 """Metrics side by side in a table."""
 
 
-def validation_lines(found: Validated) -> list[str]:
+def validation_lines(found: ChosenSettings) -> list[str]:
     """Return what the rolling folds said, and the search."""
     lines = []
     if (searched := found.search) is not None:

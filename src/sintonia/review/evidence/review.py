@@ -35,7 +35,7 @@ from sintonia.review.data import CatalogueEntry
 from sintonia.review.evidence.whole import TrainingResult
 from sintonia.review.history import histories
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import Explain
+from sintonia.training.models import ExplainFold
 from sintonia.training.tasks import define_label, describe, find_task
 
 CENTS = 100
@@ -94,9 +94,9 @@ def evidence(training: TrainingResult) -> ModelEvidence:
         fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
-        if training.model.reference is None
+        if training.model.profile is None
         else feature_shifts(
-            training.model.reference, training.test, training.model.outcomes(training.test.values), seed
+            training.model.profile, training.test, training.model.outcomes(training.test.values), seed
         ),
         leaks=tuple(
             LeakColumn(one.name, one.source, one.strength, one.may_leak, one.why) for one in training.leaks
@@ -171,7 +171,7 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     return found
 
 
-def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
+def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> ExplainFold:
     """Return what says of any trees how far each family moves the scores of the same rows, on average."""
     some = _some(rows, seed)
     return lambda trees: _family_sizes(contributions(trees, some.values), families)

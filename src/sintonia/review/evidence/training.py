@@ -19,7 +19,7 @@ from sintonia.review import drawings
 from sintonia.review.evidence.review import customers, part, review_data, segments
 from sintonia.review.evidence.whole import TrainingResult, metric_key, model_run
 from sintonia.training.models import FoldResult
-from sintonia.training.tuning import TuningTrial, Validated
+from sintonia.training.tuning import ChosenSettings, TuningTrial
 
 
 def training_run(training: TrainingResult) -> Run:
@@ -74,7 +74,7 @@ def _segment(one: GroupResult) -> dict[str, Any]:
     return {**kept, "gap": asdict(one.gap), "fails": one.wrong}
 
 
-def _nested(validated: Validated) -> tuple[ChildRun, ...]:
+def _nested(validated: ChosenSettings) -> tuple[ChildRun, ...]:
     """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
     if validated.search is None:
         return tuple(map(_nested_fold, validated.folds))
