@@ -70,7 +70,7 @@ def test_a_reference_survives_json():
     again = TrainingProfile.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
     plain = {"medians": np.empty(0)}
     assert replace(again, **plain).as_plain() == replace(found, **plain).as_plain()
-    assert again.judged == found.judged
+    assert again.outcome_ratio == found.outcome_ratio
     np.testing.assert_array_equal(again.medians, found.medians)
     with pytest.raises(InputError, match="train it again"):
         TrainingProfile.from_plain({"rows": 1})
