@@ -25,11 +25,11 @@ from sintonia.core.progress import step, track
 from sintonia.data.identity.explaining import explain
 from sintonia.data.identity.golden import write_customers
 from sintonia.data.identity.page import render_identity_page
-from sintonia.data.identity.report import Report, read_records, report_records, report_store
+from sintonia.data.identity.report import IdentityReport, read_records, report_records, report_store
 from sintonia.data.identity.tying import tie
 from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
 from sintonia.data.sources.locate import locate_root
-from sintonia.data.sources.mapping import Bounds, map_silo
+from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import require_interactions
 from sintonia.data.store import identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
@@ -42,14 +42,14 @@ def simulate(settings: SimulateSettings) -> Figures:
     """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
     from sintonia.synthetic import simulate as write_silos
 
-    return simulate_figures(write_silos(settings, Path(settings.workspace)))
+    return simulate_figures(write_silos(settings, settings.paths.root))
 
 
 def build(settings: BuildSettings) -> Figures:
     """Return what became of every silo's rows, now in the store."""
-    workspace, source = Path(settings.workspace), settings.source
+    workspace, source = settings.paths.root, settings.source
     root = locate_root(source)
-    bounds = Bounds(
+    bounds = DateBounds(
         until=iso_time("source.until", source.until) if source.until else None,
         today=iso_time("source.today", source.today)
         if source.today
@@ -81,7 +81,7 @@ def build(settings: BuildSettings) -> Figures:
 def identity(settings: IdentitySettings) -> Figures:
     """Return how well records became customers, with a page on it; or, with `customer`, why one is a customer."""
     if settings.customer is not None:
-        return explanation_figures(explain(open_store(Path(settings.workspace)).folder, settings.customer))
+        return explanation_figures(explain(open_store(settings.paths.root).folder, settings.customer))
     report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
     page = Path(settings.out) if settings.out else beside
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def identity(settings: IdentitySettings) -> Figures:
     return identity_figures(report, settings.examples, page)
 
 
-def _records_report(settings: IdentitySettings) -> tuple[Report, Path]:
+def _records_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
     """Return the report of a table of person records, and where its page goes: beside the table."""
     path = Path(str(settings.records))
     table = read_records(path)
@@ -98,17 +98,17 @@ def _records_report(settings: IdentitySettings) -> tuple[Report, Path]:
     return report, path.with_name(f"{path.stem}-identity.html")
 
 
-def _store_report(settings: IdentitySettings) -> tuple[Report, Path]:
+def _store_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
     """Return the report of the workspace's store, and where its page goes: beside what its build found."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store, truth = open_store(workspace), Path(settings.truth) if settings.truth else None
     report = report_store(store.folder, workspace, truth, f"{store.source}, store {store.fingerprint}")
-    return report, workspace / "identity" / "report.html"
+    return report, settings.paths.identity_report
 
 
 def features(settings: FeaturesSettings) -> Figures:
     """Return every feature of a configuration on the workspace's store, or of a task's registered model."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     if settings.registered is None:
         store = open_store(workspace)
         with step("Looking at what the brand has"):
@@ -130,7 +130,7 @@ def forget(settings: ForgetSettings) -> Figures:
     from sintonia.data.privacy.person import find_person
     from sintonia.data.privacy.search import plan_search, search_workspace
 
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store = open_store(workspace)
     person = find_person(store, workspace, read_tombstones(workspace), settings.customer)
     sweep(workspace)

@@ -19,7 +19,7 @@ def write_card(
     """Return where the card of a version just promoted is: in the folder of the settings, else in the workspace."""
     history = _history(place, registered)
     text = steps_of(settings.task).card(place, registered, shown_checks(checks), history)
-    folder = Path(settings.cards) if settings.cards else Path(settings.workspace) / "models"
+    folder = Path(settings.cards) if settings.cards else settings.paths.cards
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{registered.name}-v{registered.version}.md"
     path.write_text(text, encoding="utf-8")

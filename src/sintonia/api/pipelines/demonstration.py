@@ -1,7 +1,6 @@
 """All of the road on the synthetic brand."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import TypeVar
 
 from sintonia.api.pipelines.building import build, simulate
@@ -19,9 +18,7 @@ from sintonia.core.config import (
     SimulateSettings,
     TrainSettings,
 )
-from sintonia.core.pseudonyms import KEY_FILE
 from sintonia.data.store import open_store
-from sintonia.explain.sample import SAMPLE_KEYS_FOLDER
 from sintonia.registry import models
 from sintonia.serving.lists import write_sample
 
@@ -30,23 +27,23 @@ S = TypeVar("S", bound=Settings)
 
 def demo(settings: DemoSettings) -> Figures:
     """Return what the whole road gave on a fresh synthetic brand: silos, store, models, a scored list, review pages."""
-    workspace = Path(settings.workspace)
+    paths = settings.paths
     steps = {
         "simulate": simulate(settings_of(SimulateSettings, settings)),
         "build": build(settings_of(BuildSettings, settings)),
     }
     for name, task in settings.tasks.items():
         steps[f"train task={name}"] = train(settings_of(TrainSettings, settings, task=task))
-    path = workspace / "list.csv"
-    write_sample(open_store(workspace), "crm", path)
+    path = paths.sample_list
+    write_sample(open_store(paths.root), "crm", path)
     steps[f"score list={path}"] = score(
         settings_of(ScoreSettings, settings, list=str(path), tasks=list(settings.tasks))
     )
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
-    made = [path, workspace / "mlflow.db", workspace / "mlflow", workspace / KEY_FILE]
-    made += [kept for kept in [workspace / "features", workspace / SAMPLE_KEYS_FOLDER] if kept.is_dir()]
-    return demo_figures(steps, made, models.tracking(settings.tracking, workspace).uri)
+    written = [path, paths.tracking_database, paths.tracking_files, paths.pseudonym_key]
+    written += [folder for folder in [paths.features, paths.samples] if folder.is_dir()]
+    return demo_figures(steps, written, models.tracking(settings.tracking, paths.root).uri)
 
 
 def settings_of(kind: type[S], settings: Settings, **changes: object) -> S:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -53,7 +52,7 @@ log = logging.getLogger("sintonia")
 
 def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     """Return a task's model, and how good it is out of time beside its baselines."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     settings, split = resolve_task(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
@@ -199,7 +198,7 @@ def _recorded(place: Tracking, registered: Registered) -> ReviewData:
 def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
-        store = open_store(Path(settings.workspace))
+        store = open_store(settings.paths.root)
     except NotBuiltError:
         return None
     if store.source != model.source or model.profile is None:

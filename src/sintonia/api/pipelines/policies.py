@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     """
     import pyarrow.parquet as pq
 
-    workspace, config = Path(settings.workspace), settings.effects
+    workspace, config = settings.paths.root, settings.effects
     if settings.model.name != LIGHTGBM:
         raise ConfigError(
             f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
@@ -94,7 +93,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     figures = study_figures(result, logging_policy, points, model.names)
     until = store.data_until(reward_kinds(config.reward))
     table = effects_table(store, model, until, settings.engine)
-    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    pq.write_table(table, settings.paths.effects, compression="zstd")
     with step("Explaining decisions"):
         rows = result.report.rows
         reported = Reported(
@@ -116,7 +115,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         evidence=evidence,
     )
     report = partial(
-        policy_figures, figures, study_lines(result, logging_policy, points), workspace / "effects.parquet"
+        policy_figures, figures, study_lines(result, logging_policy, points), settings.paths.effects
     )
     return Trained(run, evidence.decided.rows, report)
 
@@ -186,7 +185,7 @@ def policy_page(
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
     model = load(place, registered)
     try:
-        store = open_store(Path(settings.workspace))
+        store = open_store(settings.paths.root)
     except NotBuiltError:
         store = None
     own = None if store is None or store.source != model.source else store
@@ -219,6 +218,7 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
         catalogue=(),
         round=None,
         source=config["source"]["name"],
+        currency=config["source"].get("currency", "EUR"),  # runs of earlier versions recorded none
         fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
         model_name=registered.name,
         model_version=registered.version,

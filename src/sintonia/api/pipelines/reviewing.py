@@ -12,14 +12,14 @@ from sintonia.registry import approval, artifacts, models
 
 def review(settings: ReviewSettings) -> Figures:
     """Return where the page on a task's candidate is, written from what its training run recorded."""
-    workspace, steps = Path(settings.workspace), steps_of(settings.task)
+    workspace, steps = settings.paths.root, steps_of(settings.task)
     place = models.tracking(settings.tracking, workspace)
     registered = models.find_candidate(place, settings.task.name, settings.version)
     champion = models.find_alias(place, settings.task.name, models.CHAMPION)
     other = None if champion is None or champion.version == registered.version else champion
     checks = shown_checks(steps.promotion_checks(place, settings, registered, other))
     page = steps.page(place, registered, settings, checks)
-    out = Path(settings.out) if settings.out else workspace / "review" / f"{settings.task.name}.html"
+    out = Path(settings.out) if settings.out else settings.paths.review_page(settings.task.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     artifacts.log_page(place, registered, page)
@@ -37,7 +37,7 @@ def reject(settings: SignSettings) -> Figures:
 
 
 def _sign(settings: SignSettings, action: str) -> Figures:
-    place = models.tracking(settings.tracking, Path(settings.workspace))
+    place = models.tracking(settings.tracking, settings.paths.root)
     registered = models.find_candidate(place, settings.task.name, settings.version)
     decision = approval.sign(place, registered, action, settings.reviewer, settings.remark)
     return sign_figures(registered, decision, approval.decisions(place, registered.name))

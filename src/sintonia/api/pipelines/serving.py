@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 from sintonia.api.reports.figures import Figures, write_report
 from sintonia.api.reports.serving import decide_figures, score_figures, told_figures, with_watched
@@ -20,7 +19,7 @@ from sintonia.training.tasks import task_kind
 
 def score(settings: ScoreSettings) -> Figures:
     """Return what became of a list's rows, written back with the scores of every task asked for."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     with ExitStack() as stack:
         customers, settings = open_list(stack, settings)
         store = open_store(workspace)
@@ -57,8 +56,8 @@ def proposal(settings: ScoreSettings) -> DecideSettings:
 
 def decide(settings: DecideSettings) -> Figures:
     """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
-    store = open_store(Path(settings.workspace))
+    store = open_store(settings.paths.root)
     if settings.customer is not None:
-        return told_figures(told_of(store, settings.customer, settings.round))
+        return told_figures(told_of(store, settings.customer, settings.round), store.currency)
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.api.reports.figures import Figures, file_lines, json_value, texts
+from sintonia.core.paths import REJECTED
 from sintonia.data.identity.explanation import Explanation, lines
 from sintonia.data.identity.findings import masked_key
 from sintonia.data.identity.page import grouped
-from sintonia.data.identity.report import Report
+from sintonia.data.identity.report import IdentityReport
 from sintonia.data.privacy.erase import Erased
-from sintonia.data.privacy.person import Person
+from sintonia.data.privacy.person import DataSubject
 from sintonia.data.store import Store
 from sintonia.synthetic import SimulationSummary
 
@@ -37,7 +38,7 @@ def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
     )
     some = {silo.name for silo in store.silos if silo.rejected}
-    files = [store.folder, *(path for path in beside if path.parent.name != "rejected" or path.stem in some)]
+    files = [store.folder, *(path for path in beside if path.parent.name != REJECTED or path.stem in some)]
     say += file_lines(files)
     return {
         "customers": store.customers,
@@ -60,7 +61,7 @@ def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
     }
 
 
-def identity_figures(report: Report, examples: int, page: Path) -> Figures:
+def identity_figures(report: IdentityReport, examples: int, page: Path) -> Figures:
     """Return sizes, rules, what a person should look at and, against the truth, precision, recall and F1."""
     say = [f"{report.records:,} {report.what}, {report.customers:,} customers"]
     sizes = ", ".join(f"{n:,} of {size}" for size, n in grouped(report.sizes).items())
@@ -121,7 +122,7 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
     }
 
 
-def forget_figures(person: Person, erased: Erased, searched: int) -> Figures:
+def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figures:
     """Return how many rows went from which file, counts of what was entombed, and what was left alone; no value."""
     kinds = person.kinds()
     told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"

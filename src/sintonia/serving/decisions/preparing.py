@@ -109,7 +109,7 @@ def _customers(
     """Return the customers to decide for, by id; the connection gets them as `customers`."""
     connection.register("reached", pa.table({"customer_id": sent}))
     connection.register("given", pa.table({"customer_id": some if some is not None else sent.slice(0, 0)}))
-    path = str(store.folder / "crosswalk.parquet").replace("'", "''")
+    path = str(store.paths.crosswalk).replace("'", "''")
     ids = connection.sql(f"""
         SELECT DISTINCT customer_id FROM read_parquet('{path}')
         {"" if some is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)

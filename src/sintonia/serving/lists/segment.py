@@ -41,8 +41,8 @@ def segment_list(
     InputError
         When it is true of nobody.
     """
-    golden = store.folder.parents[1] / "identity" / "customers.parquet"
-    crosswalk = quoted(store.folder / "crosswalk.parquet")
+    golden = store.workspace.golden_records
+    crosswalk = quoted(store.paths.crosswalk)
     ids = connection.sql(
         f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
     ).to_arrow_table()
@@ -102,8 +102,8 @@ def _tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: str | 
     told = connection.sql(f"""
         WITH seen AS (
             SELECT COALESCE(merged_into, told.customer_id) AS customer_id, occurred_at
-            FROM read_parquet({quoted(store.folder / "interactions/*.parquet")}) AS told
-            LEFT JOIN read_parquet({quoted(store.folder / "merges.parquet")}) AS merges USING (customer_id)
+            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS told
+            LEFT JOIN read_parquet({quoted(store.paths.merges)}) AS merges USING (customer_id)
             WHERE occurred_at <= TIMESTAMP '{now}')
         SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
         FROM ids LEFT JOIN seen USING (customer_id)

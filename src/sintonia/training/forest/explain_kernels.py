@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EXPLAIN_ROWS = 64  # rows of one pass over one tree: their products fit the first-level cache
 
 
-class TreeWalk(NamedTuple):
+class Walk(NamedTuple):
     """What a walk over a tree reads and writes, for one block of rows after another."""
 
     codes: Array  # (n_columns + 1, n_blocks, rows), the last for categorical splits
@@ -45,7 +45,7 @@ def explain(codes: Array, levels: Array, tables: "Tables", points: Array, slot: 
     shape = (nodes.depth.max() + 1, trees.n_points.max(), EXPLAIN_ROWS)
     came, path = np.empty((2, shape[0], EXPLAIN_ROWS)), np.empty(shape[0], np.int64)
     table = np.empty((np.diff(trees.first_node).max(), 10, shape[1]))
-    walk = TreeWalk(codes, levels, slot, phi, table, came, np.ones(shape), np.empty(shape), path)
+    walk = Walk(codes, levels, slot, phi, table, came, np.ones(shape), np.empty(shape), path)
     for t in range(trees.first_node.size - 1):
         first, stop, n = trees.first_node[t], trees.first_node[t + 1], trees.n_points[t]
         if stop > first:
@@ -98,7 +98,7 @@ def _edge(z: float, above: float, again: bool, t: float) -> tuple[float, float, 
 
 
 @compiled(fastmath={"contract"})
-def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Array, walk: TreeWalk) -> None:
+def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Array, walk: Walk) -> None:
     """Add one tree's SHAP values of one block: down in preorder, up whenever a subtree ends.
 
     One function, and no view of an array per node: numba counts the references of a view, which costs as much
