@@ -70,9 +70,9 @@ def outcomes_of(model: OutcomeModel, rows: Dataset, n_listed: int = 0) -> Outcom
     """Return a model's predictions for eligible rows; `n_listed` is the number of rows of the whole list."""
     outcome = model.outcomes(rows.values, n_listed)
     tally = None
-    if model.reference is not None:
+    if model.profile is not None:
         used = model.columns_used
-        tally = count_bins(model.reference.of_columns(used.tolist()), rows.values[:, used], outcome)
+        tally = count_bins(model.profile.of_columns(used.tolist()), rows.values[:, used], outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))

@@ -14,7 +14,7 @@ from sintonia.core.config import NONE, ActionConfig, RuleConfig
 from sintonia.core.config.engagement import STAGES, ContactRules, EligibilityRules
 from sintonia.core.errors import ConfigError
 from sintonia.data.consent import consents
-from sintonia.features.sql import Cells, evaluate, names, or_not
+from sintonia.features.sql import Cells, column_names_of, evaluate, present_mask
 from sintonia.serving.decisions.contacts import over_limit, paused
 from sintonia.serving.decisions.facts import OPEN_COMPLAINT, is_among
 from sintonia.serving.decisions.timing import SendHours
@@ -103,8 +103,8 @@ class Refusals:
 
 def names_in_rules(rules: Mapping[str, RuleConfig], *expressions: str) -> list[str]:
     """Return the names used in rules and other expressions."""
-    names_by_rule = [names(rule.where, "rule") for rule in rules.values()] + [
-        names(text, "rule") for text in expressions
+    names_by_rule = [column_names_of(rule.where, "rule") for rule in rules.values()] + [
+        column_names_of(text, "rule") for text in expressions
     ]
     return list(dict.fromkeys(name for names_of_rule in names_by_rule for name in names_of_rule))
 
@@ -121,7 +121,7 @@ def condition_holds(where: str, facts: Mapping[str, Cells], n_customers: int) ->
     result = evaluate(where, facts.__getitem__, "rule")
     if result.labels is not None:
         raise ConfigError(f"The rule {where!r} gives a text; write a condition, as {where} = '...'.")
-    return np.broadcast_to((result.values != 0) & or_not(result.missing), n_customers)
+    return np.broadcast_to((result.values != 0) & present_mask(result.missing), n_customers)
 
 
 def refuse_by_rules(

@@ -21,7 +21,7 @@ from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.data.store import Store
 from sintonia.data.store.gather import BUCKET
-from sintonia.features.sql import Cells, or_none
+from sintonia.features.sql import Cells, missing_mask
 from sintonia.serving.decisions.facts import row_codes
 from sintonia.serving.decisions.kernels import BestHours, OpenHours, SegmentPrior, Visits, best_hours
 
@@ -222,7 +222,7 @@ def segment_codes(attributes: Sequence[Cells], n_customers: int) -> Ints:
     """Return a code for each customer, equal for customers with equal values of all the attributes."""
     if not attributes:
         return np.zeros(n_customers, np.int64)
-    return row_codes(np.where(or_none(cells), -1, cells.values) for cells in attributes)
+    return row_codes(np.where(missing_mask(cells), -1, cells.values) for cells in attributes)
 
 
 def find_send_hours(

@@ -26,8 +26,8 @@ from sintonia.serving.lists.checkpoint import Checkpoint
 from sintonia.serving.lists.rows import CUSTOMERS_FILE
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles
 from sintonia.training import tasks
-from sintonia.training.dataset import assemble, share
-from sintonia.training.in_memory_store import Shared, hold
+from sintonia.training.dataset import assemble, share_features
+from sintonia.training.in_memory_store import SharedFeatures, load_customers
 from sintonia.training.models import OutcomeModel
 
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
@@ -59,7 +59,7 @@ class ChunkScorer:
     store: Store
     models: Sequence[TaskModel]
     settings: ScoreSettings
-    shared: Sequence[Shared]
+    shared: Sequence[SharedFeatures]
     columns: Sequence[str]
     speakers: Mapping[str, Speaker]
     listed: int = 0
@@ -76,7 +76,7 @@ class ChunkScorer:
         names = [
             {*task_model.model.names_used, *speakers[task_model.task].names_beside} for task_model in models
         ]
-        shared = share(
+        shared = share_features(
             [
                 (task_model.as_of, task_model.model.catalogue, task_model.model.task, names_of_model)
                 for task_model, names_of_model in zip(models, names, strict=True)
@@ -114,7 +114,7 @@ def score_chunk(scoring: ChunkScorer, chunk: pa.Table) -> pa.Table:
     `<task>__outcome`, and where it has them `__median`, `__category` and `__reason_1` to k; null where not eligible.
     """
     ids = chunk["customer_id"].to_pylist()
-    in_memory = hold(scoring.store, ids, scoring.shared, scoring.columns)
+    in_memory = load_customers(scoring.store, ids, scoring.shared, scoring.columns)
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
     bin_counts: dict[str, list[list[int]]] = {}
     for task_model in scoring.models:

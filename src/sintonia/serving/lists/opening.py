@@ -22,7 +22,7 @@ from sintonia.core.errors import ConfigError, InputError, hint
 from sintonia.data.consent import PREFIX
 from sintonia.data.store import Store, open_store
 from sintonia.features.history import SCALE, thousandths
-from sintonia.features.sql import Cells, evaluate, names, or_not
+from sintonia.features.sql import Cells, column_names_of, evaluate, present_mask
 from sintonia.serving.lists.checkpoint import temporary_folder
 from sintonia.serving.lists.read import CustomerList, read_list
 from sintonia.serving.lists.rows import CUSTOMER, quoted
@@ -133,7 +133,7 @@ def segment_list(
         f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
     ).to_arrow_table()
     fields = _golden_fields(connection, golden_record)
-    fields_used = names(condition, "segment")
+    fields_used = column_names_of(condition, "segment")
     for name in fields_used:
         if name in IDENTIFYING_FIELDS or name not in fields:
             raise ConfigError(
@@ -152,7 +152,7 @@ def segment_list(
         raise ConfigError(
             f"The segment {condition!r} gives a text; write a condition, as {condition} = '...'."
         )
-    is_true = np.broadcast_to((result.values != 0) & or_not(result.missing), ids.num_rows)
+    is_true = np.broadcast_to((result.values != 0) & present_mask(result.missing), ids.num_rows)
     if not is_true.any():
         raise InputError(f"The segment {condition!r} is true of none of {ids.num_rows:,} customers.")
     path = folder / "segment.parquet"

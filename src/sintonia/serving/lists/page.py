@@ -81,7 +81,7 @@ def expectation(task_model: TaskModel, totals: Totals, currency: str) -> tuple[s
     total = float(totals.sums[task_model.task])
     if task_model.model.task.categories:
         return "", ""
-    observed = None if task_model.model.reference is None else task_model.model.reference.judged
+    observed = None if task_model.model.profile is None else task_model.model.profile.outcome_ratio
     if observed is not None and total:
         estimate = expected_total(total, observed)
         if task_model.model.predicts_amounts:

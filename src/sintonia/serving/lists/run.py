@@ -124,11 +124,7 @@ def score_list(
         changes, files = score_changes(connection, path), [*files, path]
     page = out.with_name(f"{split_name(out)[0]}.html")
     with atomic_write(page) as part:
-        warnings = [
-            message
-            for drift in watched.values()
-            for message in (*drift.warnings, *drift.refusals)
-        ]
+        warnings = [message for drift in watched.values() for message in (*drift.warnings, *drift.refusals)]
         part.write_text(
             render_list_page(
                 customers.path.name,
