@@ -292,7 +292,7 @@ def test_a_round_that_cannot_be_is_refused_in_words(tmp_path, more, message):
             {"customer_id": ["A"], "action_id": ["mail"], "effect": ["x"]},
             "cannot be read as a table of effects",
         ),
-        ({"customer_id": ["A"], "action_id": ["mail"], "effect": [np.nan]}, "no numbers"),
+        ({"customer_id": ["A"], "action_id": ["mail"], "effect": [np.nan]}, "are not numbers"),
         ({"customer_id": ["A"], "action_id": ["fax"], "effect": [1.0]}, "its actions are fax"),
         ({"customer_id": ["A", "A"], "action_id": ["mail", "mail"], "effect": [1.0, 2.0]}, "two effects"),
     ],
