@@ -130,6 +130,8 @@ class ReviewData:
         Contributions of a sample of test rows, for the most important features.
     fingerprint, source, synthetic
         Which data, and whether a simulation made them.
+    currency
+        Of amounts; evidence of earlier versions names none.
     created_at
         When the model was trained, ISO.
     evidence, customers
@@ -152,6 +154,7 @@ class ReviewData:
     source: str
     synthetic: bool
     created_at: str
+    currency: str = "EUR"
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""

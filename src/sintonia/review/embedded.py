@@ -32,7 +32,11 @@ class Shown:
 
 
 PROPENSITY = Shown("What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%")
-AMOUNT = Shown("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=" EUR")
+
+
+def amounts_in(currency: str) -> Shown:
+    """Return how expected amounts are shown: cents in, units of the currency out."""
+    return Shown("What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=f" {currency}")
 
 
 def embedded(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: Shown) -> Markup:

@@ -14,7 +14,7 @@ from sintonia.evaluation.metrics import Metric
 from sintonia.explain.contributions import Meaning, Swarm
 from sintonia.review import charts, views, words
 from sintonia.review.data import FeatureWeight, ReviewData
-from sintonia.review.embedded import AMOUNT, PROPENSITY, Shown, embedded
+from sintonia.review.embedded import PROPENSITY, Shown, amounts_in, embedded
 from sintonia.review.people import ExampleCustomer, scored
 from sintonia.review.warnings import review_warnings
 
@@ -36,7 +36,7 @@ def render_review(review: ReviewData) -> str:
     own, catalogue, amount = review.evaluation.model, views.catalogue_of(review), not review.evaluation.bins
     unit = "log amounts" if amount else "log-odds"
     weights = {weight.feature: weight for weight in review.weights}
-    people = [scored(one, amount) for one in review.customers]
+    people = [scored(one, amount, review.currency) for one in review.customers]
     return template("review.html.j2", {"interval": words.interval_range}).render(
         review=review,
         judged=review.evaluation,
@@ -58,7 +58,7 @@ def render_review(review: ReviewData) -> str:
         groups=views.group_rows(review),
         drift=views.drift(review, catalogue),
         score_now=views.score_now(review),
-        **explorer(people, catalogue, AMOUNT if amount else PROPENSITY),
+        **explorer(people, catalogue, amounts_in(review.currency) if amount else PROPENSITY),
     )
 
 

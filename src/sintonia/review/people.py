@@ -42,11 +42,11 @@ class ExampleCustomer:
     gains: tuple[Gain, ...] = ()
 
 
-def scored(one: Customer, amount: bool) -> ExampleCustomer:
-    """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in euros."""
-    said = f"{one.outcome / 100:,.2f} EUR" if amount else percent(one.outcome, 1)
+def scored(one: Customer, amount: bool, currency: str = "EUR") -> ExampleCustomer:
+    """Return a row that was scored: propensities and whether it happened, or amounts (`amount`) in the currency."""
+    said = f"{one.outcome / 100:,.2f} {currency}" if amount else percent(one.outcome, 1)
     came = (
-        f"it was {one.label / 100:,.2f} EUR"
+        f"it was {one.label / 100:,.2f} {currency}"
         if amount
         else "it happened"
         if one.label

@@ -28,6 +28,7 @@ class PolicyReview:
     story: EffectStory = field(default_factory=lambda: EffectStory(0, (), ()))
     customers: tuple[Treated, ...] = ()
     gate: tuple[PromotionCheck, ...] = ()
+    currency: str = "EUR"
 
 
 def told(found: Sequence[float | None], digits: int = 3) -> str:
@@ -148,12 +149,14 @@ def choice(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def rules(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tuple[str, str]]:
+def rules(
+    engagement: Mapping[str, Any], actions: Mapping[str, Any], currency: str = "EUR"
+) -> list[tuple[str, str]]:
     """Return an engagement policy in words: what it is about, and what it says."""
     found = [
         (
             name,
-            f"{one['channel']}, {one['cost'] or 0:.2f} EUR a contact, lever {one['lever']:g}"
+            f"{one['channel']}, {one['cost'] or 0:.2f} {currency} a contact, lever {one['lever']:g}"
             f"{'' if one['selling'] else ', does not sell'}{'' if one['needs_consent'] else ', needs no consent'}",
         )
         for name, one in actions.items()
@@ -179,7 +182,7 @@ def rules(engagement: Mapping[str, Any], actions: Mapping[str, Any]) -> list[tup
         what = one["action"] or one["channel"] or "contacts"
         found.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {one['per']}"))
     if engagement["budget"] is not None:
-        found.append(("budget", f"{engagement['budget']:,.2f} EUR a round"))
+        found.append(("budget", f"{engagement['budget']:,.2f} {currency} a round"))
     holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
     return [*found, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
 

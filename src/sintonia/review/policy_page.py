@@ -55,7 +55,7 @@ def render_policy(review: PolicyReview) -> str:
         choice=policy.choice(review.policy, study["gate"]),
         rules=None
         if review.round is None
-        else policy.rules(review.round["engagement"], review.round["configured_actions"]),
+        else policy.rules(review.round["engagement"], review.round["configured_actions"], review.currency),
         families=_families(review),
         story=swarm_rows([_swarm(one, catalogue) for one in review.story.features]),
         **explorer(people, catalogue, grid),

@@ -78,7 +78,7 @@ def _retold(evidence: ModelEvidence) -> dict[str, Any] | None:
 
 
 def group_rows(review: ReviewData) -> list[dict[str, Any]]:
-    """Return the groups' rows as text: rate or euros said and come true, ranking and gap with intervals, families."""
+    """Return the groups' rows as text: predicted and observed means, ranking and gap with intervals, families."""
     if review.evidence is None:
         return []
     return [_group(one, not review.evaluation.bins) for one in review.evidence.groups]

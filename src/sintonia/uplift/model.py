@@ -75,7 +75,7 @@ class PolicyModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The columns MLflow's users get: the gain of each action, in euros or in whatever the reward counts."""
+        """The columns MLflow's users get: the gain of each action, in currency or whatever the reward counts."""
         return tuple(f"gain_{name}" for name in self.effects.actions.names)
 
     def predict(self, values: Floats32) -> Floats:

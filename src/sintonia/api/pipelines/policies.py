@@ -218,6 +218,7 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
         catalogue=(),
         round=None,
         source=config["source"]["name"],
+        currency=config["source"].get("currency", "EUR"),  # runs of earlier versions recorded none
         fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
         model_name=registered.name,
         model_version=registered.version,

@@ -58,6 +58,6 @@ def decide(settings: DecideSettings) -> Figures:
     """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
     store = open_store(settings.paths.root)
     if settings.customer is not None:
-        return told_figures(told_of(store, settings.customer, settings.round))
+        return told_figures(told_of(store, settings.customer, settings.round), store.currency)
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")

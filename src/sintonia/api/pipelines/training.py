@@ -29,7 +29,7 @@ def train(settings: TrainSettings) -> Figures:
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
     place = models.tracking(settings.tracking, settings.paths.root)
-    return compare_figures(compare_runs(place, settings))
+    return compare_figures(compare_runs(place, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:

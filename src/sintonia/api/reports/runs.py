@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from sintonia.api.reports.figures import Figures, file_lines
-from sintonia.api.reports.run_lines import ACROSS, SHORT, grade_line, metric_lines, validation_lines
+from sintonia.api.reports.run_lines import (
+    ACROSS,
+    SHORT,
+    grade_line,
+    metric_lines,
+    short_name,
+    validation_lines,
+)
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.leakage.report import leak_lines
@@ -26,17 +33,18 @@ RECENT = 5
 def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
     settings, split, judged = training.settings, training.split, training.judged
+    currency = training.store.currency
     population, outcome = describe(settings.task)
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
         f"Task {settings.task.name}: of the {population}, who {outcome}?",
         f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
         f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
-        *metric_lines(judged),
+        *metric_lines(judged, currency),
     ]
-    if (line := grade_line(judged)) is not None:
+    if (line := grade_line(judged, currency)) is not None:
         say.append(line)
-    say += validation_lines(training.validated)
+    say += validation_lines(training.validated, currency)
     say += leak_lines(training.leaks)
     say += [f"Forced on too little data: {lack}" for lack in training.enough.lacks]
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
@@ -55,14 +63,14 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         "enough": training.enough.figures(),
         "forced": bool(training.enough.lacks),
         "may_leak": leak_figures(training.leaks)["may_leak"],
-        "row": {SHORT[name]: judged.estimates[judged.model][name].text() for name in names},
+        "row": {short_name(name, currency): judged.estimates[judged.model][name].text() for name in names},
         "say": say,
     }
 
 
-def compare_figures(found: RunComparison) -> Figures:
+def compare_figures(found: RunComparison, currency: str) -> Figures:
     """Return each run's metric and its paired difference to the reference."""
-    reference, title = found.reference, SHORT[found.metric]
+    reference, title = found.reference, short_name(found.metric, currency)
     alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
     say = [
         f"Task {found.task}: runs beside version {reference.registered.version}{alias} by {title}, on the rows that "

@@ -75,7 +75,7 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
         if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
             found = expected_total(total, model.reference.judged)
             unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
-            what = "EUR expected" if model.predicts_amounts else "outcomes expected"
+            what = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
             ends = [figure / unit for figure in (found.value, found.low, found.high)]
             told["expected"] = dict(zip(("value", "low", "high"), ends, strict=True))
             value, low, high = (f"{end:,.{digits}f}" for end in ends)
@@ -108,7 +108,7 @@ def decide_figures(decided: RoundResult) -> Figures:
             else ""
         ),
         "Actions: " + ", ".join(f"{n:,} {name}" for name, n in actions.most_common()),
-        f"Worth {worth:,.2f} EUR by the effects given; the policy's part is at most "
+        f"Worth {worth:,.2f} {decided.currency} by the effects given; the policy's part is at most "
         f"{chosen.allocation.gap:.3%} short of the best there is",
         f"{pairs:,} pairs of customer and action = {allowed:,} allowed + {pairs - allowed:,} refused, first by",
         *(f"  {count:>10,}  {name}" for name, count in counts.items() if count),
@@ -124,7 +124,9 @@ def decide_figures(decided: RoundResult) -> Figures:
         }
         most = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
         short = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
-        say.append(f"  {limit.name}: {used:,.0f}{most}{short}; one more would bring {price:,.4f} EUR")
+        say.append(
+            f"  {limit.name}: {used:,.0f}{most}{short}; one more would bring {price:,.4f} {decided.currency}"
+        )
     if chosen.exploration.turned_away:
         say.append(f"{chosen.exploration.turned_away:,} explorers drew what was no longer to be had")
     say.append(f"{decided.listed:,} customers on the list")
@@ -151,6 +153,6 @@ def decide_figures(decided: RoundResult) -> Figures:
     }
 
 
-def told_figures(row: dict[str, Any]) -> Figures:
+def told_figures(row: dict[str, Any], currency: str) -> Figures:
     """Return why one customer got what it got."""
-    return {**json_value(row), "files": [], "say": lines_of(row)}
+    return {**json_value(row), "files": [], "say": lines_of(row, currency)}

@@ -14,7 +14,7 @@ The verbs, and the dataclass of settings each takes.
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sintonia.core.config.actions import ActionConfig, check_actions
+from sintonia.core.config.actions import NEXT_BEST_ACTION, ActionConfig, check_actions
 from sintonia.core.config.checks import at_least, iso_time, one_of
 from sintonia.core.config.data import EngineConfig, IdentityConfig, SourceConfig
 from sintonia.core.config.effects import EffectsConfig
@@ -337,7 +337,7 @@ class ScoreSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse two lists, and bands that leave somebody out."""
+        """Refuse two lists, bands that leave customers out, and an engagement policy that the actions do not fit."""
         super().__post_init__()
         if self.list and self.segment:
             raise ConfigError("list= and segment= each say who is scored; give one of them.")
@@ -351,6 +351,8 @@ class ScoreSettings(Settings):
             raise ConfigError(
                 f"bands={self.bands} leaves the lowest percentiles without a band; start one at 1."
             )
+        if NEXT_BEST_ACTION in self.tasks:
+            check_engagement(self.engagement, self.actions)
 
 
 @dataclass(frozen=True)
@@ -380,10 +382,6 @@ class DecideSettings(Settings):
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:
                 iso_time(key, text)
-        if not self.actions:
-            raise ConfigError(
-                "The group actions names no action; give actions=synthetic, or one of your own."
-            )
         check_engagement(self.engagement, self.actions)
 
 

@@ -25,7 +25,7 @@ class Store:
     """One whole version of the store.
 
     `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint. `kinds_from` is when each kind
-    of interaction starts.
+    of interaction starts, `currency` that of all amounts.
     """
 
     folder: Path
@@ -35,6 +35,7 @@ class Store:
     customers: int
     interactions: int
     silos: tuple[SiloReport, ...]
+    currency: str = "EUR"
 
     @property
     def paths(self) -> StorePaths:
@@ -172,6 +173,7 @@ def open_store(workspace: Path) -> Store:
         customers=found["customers"],
         interactions=found["interactions"],
         silos=silos,
+        currency=found.get("currency", "EUR"),  # stores of earlier versions name none
     )
 
 

@@ -63,7 +63,7 @@ def write_store(
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
             _write(connection, table, query, paths.table(table.name))
         write_identity(connection, paths.identity)
-        _make_current(connection, workspace, folder, source.name, silos)
+        _make_current(connection, workspace, folder, source.name, source.currency, silos)
     store = open_store(workspace)
     _remove_others(workspace, store.folder)
     return store
@@ -85,7 +85,7 @@ def rewrite_store(
             "interactions"
         )
         connection.read_parquet(str(StorePaths(folder).merges)).create_view("merges")
-        _make_current(connection, workspace, folder, store.source, store.silos)
+        _make_current(connection, workspace, folder, store.source, store.currency, store.silos)
     now = open_store(workspace)
     _remove_others(workspace, now.folder)
     return now
@@ -122,6 +122,7 @@ def _make_current(
     workspace: Path,
     folder: Path,
     source: str,
+    currency: str,
     silos: Sequence[SiloReport],
 ) -> None:
     interactions, customers = fetch_row(
@@ -133,6 +134,7 @@ def _make_current(
     manifest = {
         "version": folder.name,
         "source": source,
+        "currency": currency,
         "fingerprint": fingerprint(
             sorted([*folder.glob("*.parquet"), *folder.glob("interactions/*.parquet")])
         ),

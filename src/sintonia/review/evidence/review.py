@@ -68,6 +68,7 @@ def review_data(training: TrainingResult) -> ReviewData:
         fingerprint=training.store.fingerprint,
         source=training.store.source,
         synthetic=synthetic,
+        currency=training.store.currency,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         evidence=evidence(training),
     )

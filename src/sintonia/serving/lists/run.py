@@ -47,6 +47,7 @@ class Scored:
     files: tuple[Path, ...]
     changes: Sequence[ScoreChange] = ()
     watched: Mapping[str, Watched] = field(default_factory=dict)
+    currency: str = "EUR"
 
 
 def score_list(
@@ -83,7 +84,7 @@ def score_list(
     names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
     release()
     if act is not None:
-        write_actions(act, spool, settings.language)
+        write_actions(act, spool, settings.language, store.currency)
         release()
     watched = {one.task: _watch(store, one, tallies(spool, names, one.task), settings) for one in models}
     starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
@@ -98,9 +99,18 @@ def score_list(
     with whole(page) as part:
         warned = [said for one in watched.values() for said in (*one.warnings, *one.refusals)]
         told_of = (customers.path.name, located.told, warned)
-        part.write_text(render_list_page(told_of, models, answers.totals, changed), "utf-8")
+        part.write_text(render_list_page(told_of, models, answers.totals, changed, store.currency), "utf-8")
     spool.remove()
-    return Scored(customers, located, models, answers.totals, (files[0], page, *files[1:]), changed, watched)
+    return Scored(
+        customers,
+        located,
+        models,
+        answers.totals,
+        (files[0], page, *files[1:]),
+        changed,
+        watched,
+        store.currency,
+    )
 
 
 def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> Watched:
