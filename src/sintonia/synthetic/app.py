@@ -185,7 +185,7 @@ def app_events(world: World) -> SiloRows:
 
 
 def _owners(sessions: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, Ints]:
-    """Return devices and their owners; a tablet belongs to whoever first logged in on it, or first used it."""
+    """Return devices and their owners; a tablet belongs to the first person who logged in on it, or else used it."""
     visible = sessions.iloc[np.unique(rows["visit"])]
     visible = visible.assign(unnamed=visible["account"].isna()).sort_values(["unnamed", "at"], kind="stable")
     visible = visible.drop_duplicates("device")

@@ -27,7 +27,7 @@ def permute_bits(numbers: Ints, salt: int, bits: int) -> Ints:
 
     Examples
     --------
-    >>> sorted(shuffled(np.arange(8), salt=1, bits=3).tolist())
+    >>> sorted(permute_bits(np.arange(8), salt=1, bits=3).tolist())
     [0, 1, 2, 3, 4, 5, 6, 7]
     """
     mask = np.uint64((1 << bits) - 1)

@@ -115,7 +115,7 @@ def _registrations(world: World, rng: np.random.Generator) -> pd.DataFrame:
 
 def _yes_no(consents: Texts) -> pd.DataFrame:
     texts = np.where(consents, "yes", "no")
-    return pd.DataFrame({name: texts[:, place] for place, name in enumerate(_CONSENTS)})
+    return pd.DataFrame({name: texts[:, column] for column, name in enumerate(_CONSENTS)})
 
 
 def typed_names(rng: np.random.Generator, first: Texts, last: Texts) -> tuple[Texts, Texts]:
@@ -156,7 +156,7 @@ def _addresses(world: World, rng: np.random.Generator, person: Ints) -> pd.DataF
     street = np.where(moved, other_street, details.street[person])
     street[slip] = [add_typo(rng, text) for text in street[slip]]
     street[empty] = None
-    towns = [TOWNS[place] for place in details.town[person].tolist()]
+    towns = [TOWNS[town_index] for town_index in details.town[person].tolist()]
     return pd.DataFrame(
         {
             "street": street,

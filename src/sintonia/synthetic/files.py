@@ -17,7 +17,7 @@ def iso_utc(times: Times) -> Texts:
 
     Examples
     --------
-    >>> iso_z(np.array(["2026-03-02T06:14:31", "NaT"], "M8[us]")).tolist()
+    >>> iso_utc(np.array(["2026-03-02T06:14:31", "NaT"], "M8[us]")).tolist()
     ['2026-03-02T06:14:31Z', None]
     """
     texts = np.datetime_as_string(times, unit="s").tolist()
@@ -29,7 +29,7 @@ def italian_dates(times: Times) -> tuple[Texts, Texts]:
 
     Examples
     --------
-    >>> [column.tolist() for column in italian(np.array(["2026-03-02T06:14:31"], "M8[us]"))]
+    >>> [column.tolist() for column in italian_dates(np.array(["2026-03-02T06:14:31"], "M8[us]"))]
     [['02/03/2026'], ['06:14']]
     """
     texts = np.datetime_as_string(times, unit="m").tolist()
@@ -42,7 +42,7 @@ def decimal_comma(cents: Ints) -> Texts:
 
     Examples
     --------
-    >>> comma(np.array([-1250, 5])).tolist()
+    >>> decimal_comma(np.array([-1250, 5])).tolist()
     ['-12,50', '0,05']
     """
     return object_array([f"{value / 100:.2f}".replace(".", ",") for value in cents.tolist()])

@@ -43,7 +43,7 @@ class InterestRates:
 def draw_interest_rates(
     rng: np.random.Generator, people: SyntheticPeople, calendar: Calendar
 ) -> InterestRates:
-    """Return the rates of people: nobody orders before registering, or where they are not registered."""
+    """Return the rates of people: 0 before registration, and in channels without a registration."""
     weeks_simulated = calendar.weeks + EFFECT_WEEKS
     # Column j is the interest of week j - LAG_WEEKS.
     factors = _draw_interest_factors(rng, len(people), weeks_simulated + LAG_WEEKS)
@@ -286,7 +286,7 @@ def _concatenate_sends(sends: list[Sends]) -> Sends:
 SALE_DISCOUNTS = np.array([0.10, 0.20, 0.30])
 RETURN_RATE = 0.04
 PRIZE_RATE = 0.5
-"""Share of orders on which somebody with `collector` = 1 takes a prize for points."""
+"""Share of orders on which a person with `collector` = 1 takes a prize for points."""
 
 _RETURN_DAYS = (2, 12)
 

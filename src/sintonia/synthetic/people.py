@@ -271,21 +271,21 @@ class SyntheticPeople:
 def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> SyntheticPeople:
     """Return people with the given numbers."""
     n = len(numbers)
-    place = rng.choice(3, size=n, p=[0.24, 0.18, 0.58])
-    age = np.clip(rng.normal(np.where(place == STORE, 54, 42), 14, n), 18, 88).astype(np.int64)
+    shops_in = rng.choice(3, size=n, p=[0.24, 0.18, 0.58])
+    age = np.clip(rng.normal(np.where(shops_in == STORE, 54, 42), 14, n), 18, 88).astype(np.int64)
     young = np.clip((60 - age) / 40, 0, 1)
-    first_week, second_week = _registration_weeks(rng, place, calendar)
+    first_week, second_week = _registration_weeks(rng, shops_in, calendar)
     order_rate = np.minimum(0.22 * np.exp(rng.normal(-0.85, 1.3, n)), 0.8)
     return SyntheticPeople(
         number=numbers,
-        place=place,
+        place=shops_in,
         birth_year=calendar.end.astype("M8[Y]").astype(np.int64) + 1970 - age,
         female=rng.random(n) < 0.58,
         order_rate=order_rate,
         browse_rate=np.where(
-            place == STORE, 0.0, (0.01 + 1.1 * order_rate) * np.exp(rng.normal(-0.1, 0.4, n))
+            shops_in == STORE, 0.0, (0.01 + 1.1 * order_rate) * np.exp(rng.normal(-0.1, 0.4, n))
         ),
-        web_share=np.where(place == BOTH, rng.beta(1.5, 1.5, n), np.where(place == WEB, 1.0, 0.0)),
+        web_share=np.where(shops_in == BOTH, rng.beta(1.5, 1.5, n), np.where(shops_in == WEB, 1.0, 0.0)),
         card_use=rng.beta(8, 1.2, n),
         basket=0.2 + rng.gamma(2.0, 0.2, n),
         price_sensitivity=_draw_polarised_trait(rng, n),
@@ -297,19 +297,19 @@ def draw_people(rng: np.random.Generator, numbers: Ints, calendar: Calendar) -> 
         favourites=rng.permuted(np.tile(np.arange(len(CATEGORIES)), (n, 1)), axis=1)[:, :3],
         first_week=first_week,
         second_week=second_week,
-        second_online=np.where(place == BOTH, rng.random(n) < 0.65, place == WEB),
+        second_online=np.where(shops_in == BOTH, rng.random(n) < 0.65, shops_in == WEB),
         consent=rng.random((n, 4)) < np.array([0.78, 0.55, 0.5, 0.6]),
-        **_app_and_service_traits(rng, place, young, order_rate),
+        **_app_and_service_traits(rng, shops_in, young, order_rate),
     )
 
 
 def _app_and_service_traits(
-    rng: np.random.Generator, place: Ints, young: Floats, order_rate: Floats
+    rng: np.random.Generator, shops_in: Ints, young: Floats, order_rate: Floats
 ) -> dict[str, Any]:
     """Return the traits of the app, of service and of social media, drawn after all other traits."""
-    n = len(place)
+    n = len(shops_in)
     activity = order_rate / (order_rate + 0.1)
-    has_app = (place != STORE) & (rng.random(n) < 0.15 + 0.3 * young + 0.25 * activity)
+    has_app = (shops_in != STORE) & (rng.random(n) < 0.15 + 0.3 * young + 0.25 * activity)
     return {
         "app_share": np.where(has_app, rng.beta(2, 2, n), 0.0),
         "app_wait": rng.exponential(30, n).astype(np.int64),
@@ -325,12 +325,12 @@ def _draw_polarised_trait(rng: np.random.Generator, n: int) -> Floats:
     return np.where(rng.random(n) < 0.4, rng.beta(8, 2, n), rng.beta(1.2, 7, n))
 
 
-def _registration_weeks(rng: np.random.Generator, place: Ints, calendar: Calendar) -> tuple[Ints, Ints]:
+def _registration_weeks(rng: np.random.Generator, shops_in: Ints, calendar: Calendar) -> tuple[Ints, Ints]:
     """Return the weeks of first and second registrations; 55 % of first registrations precede the history."""
-    n = len(place)
+    n = len(shops_in)
     before = rng.random(n) < 0.55
     first = np.where(before, -rng.integers(1, 260, n), rng.integers(0, max(1, int(0.8 * calendar.weeks)), n))
-    registers_twice = (place == BOTH) | (rng.random(n) < 0.45)
+    registers_twice = (shops_in == BOTH) | (rng.random(n) < 0.45)
     latest = max(1, calendar.weeks - 4)
     later = first + 1 + (rng.random(n) * np.maximum(1, latest - first - 1)).astype(np.int64)
     return first, np.where(registers_twice & (later < latest), later, NEVER)
@@ -399,7 +399,7 @@ def draw_personal_details(rng: np.random.Generator, people: SyntheticPeople) -> 
     street = rng.choice(object_array(STREETS), n) + object_array([f" {number}" for number in door.tolist()])
     suffixes = rng.integers(10, 60, n).tolist()
     postcode = object_array(
-        [TOWNS[place][3] + str(end) for place, end in zip(town.tolist(), suffixes, strict=True)]
+        [TOWNS[town_index][3] + str(end) for town_index, end in zip(town.tolist(), suffixes, strict=True)]
     )
     last_names = rng.choice(object_array(LAST_NAMES), n)
     return PersonalDetails(
@@ -485,7 +485,9 @@ def _phones(rng: np.random.Generator, people: SyntheticPeople) -> Texts:
     second_style = (style + rng.integers(1, 4, n)) % 4
     styles = ("+39{0}{1:07d}", "{0} {1:07d}", "{0}/{1:07d}", "0039 {0} {1:07d}")
     phones = [
-        [styles[one].format(p, r), styles[two].format(p, r)]
-        for one, two, p, r in zip(style.tolist(), second_style.tolist(), prefix, digits, strict=True)
+        [styles[first_style].format(p, r), styles[other_style].format(p, r)]
+        for first_style, other_style, p, r in zip(
+            style.tolist(), second_style.tolist(), prefix, digits, strict=True
+        )
     ]
     return np.array(phones, dtype=object)

@@ -146,7 +146,7 @@ def _platforms(world: World, rng: np.random.Generator, person: Ints) -> Ints:
 
 def _post_texts(rng: np.random.Generator, sentiment: Floats) -> Texts:
     level = np.searchsorted([-0.25, 0.25], sentiment)
-    return np.choose(level, [rng.choice(words, len(sentiment)) for words in _POST_TEXTS])
+    return np.choose(level, [rng.choice(texts, len(sentiment)) for texts in _POST_TEXTS])
 
 
 def _scores(rng: np.random.Generator, sentiment: Floats) -> Texts:

@@ -45,7 +45,7 @@ def record_table(world: World, owners: list[dict[str, tuple[Texts, Ints]]]) -> p
     owned_keys = [(kind, *pair) for silo in owners for kind, pair in silo.items()]
     owner = np.concatenate([whose for _, _, whose in owned_keys])
     registered = person_ids(world.people.number[np.maximum(owner, 0)])
-    anonymous = object_array([f"S{world.block:05d}-{-place:06d}" for place in owner.tolist()])
+    anonymous = object_array([f"S{world.block:05d}-{-index:06d}" for index in owner.tolist()])
     columns = {
         "source": object_array([kind for kind, keys, _ in owned_keys for _ in keys]),
         "source_key": np.concatenate([keys for _, keys, _ in owned_keys]),
