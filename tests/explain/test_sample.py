@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from review.made import BASE, NAMES, sample
+from review.example_review import BASE, NAMES, sample
 from sintonia.core.paths import WorkspacePaths
 from sintonia.explain.sample import explanation, sample_table, write_key
 

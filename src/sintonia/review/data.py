@@ -1,4 +1,4 @@
-"""What a review page shows, as plain data that survives JSON: figures and definitions, never a customer."""
+"""What a review page shows, as plain data that survives JSON: figures and definitions, no customer."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,7 @@
-"""Whether anything peeks: features on the user's own data, and columns that may tell of the future."""
+"""The leakage check: features on the user's own data, and columns that may depend on the future."""
 
+from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.steps_by_task import steps_of
-from sintonia.api.reports.figures import Figures
 from sintonia.core.config import CheckSettings
 from sintonia.core.engine import connect
 from sintonia.core.progress import step

@@ -1,14 +1,15 @@
-"""All of the road on the synthetic brand."""
+"""Every step on the synthetic brand, and what it reports."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TypeVar
 
 from sintonia.api.pipelines.building import build, simulate
+from sintonia.api.pipelines.figures import FOR_PEOPLE, Figures, file_lines, texts
 from sintonia.api.pipelines.reviewing import review
 from sintonia.api.pipelines.serving import score
 from sintonia.api.pipelines.training import train
-from sintonia.api.reports.demonstration import demo_figures
-from sintonia.api.reports.figures import Figures
 from sintonia.core.config import (
     BuildSettings,
     DemoSettings,
@@ -21,6 +22,32 @@ from sintonia.core.config import (
 from sintonia.data.store import open_store
 from sintonia.registry import models
 from sintonia.serving.lists import write_sample
+
+
+def demo_figures(steps: dict[str, Figures], made: Sequence[Path], tracking_uri: str) -> Figures:
+    """Return every step's figures, all files, and what to open next."""
+    say = []
+    for name, figures in steps.items():
+        lines = figures["say"]
+        say += [f"--- sintonia {name}", *(lines[: lines.index("Files:")] if "Files:" in lines else lines)]
+    files = list(
+        dict.fromkeys([*(file for figures in steps.values() for file in figures["files"]), *texts(made)])
+    )
+    say += ["", *file_lines([Path(file) for file in files])]
+    say += ["", "Open next:"]
+    for file in (file for file in files if file.endswith(".html")):
+        what = "the list on one page" if file.endswith("-scored.html") else "the review"
+        say.append(f"  {file:<44} {what}, in a browser")
+    say += [
+        f"  {file:<44} the scored list, in a spreadsheet" for file in files if file.endswith("-scored.csv")
+    ]
+    say += [f"  mlflow ui --backend-store-uri {tracking_uri}   the runs and models"]
+    told = {
+        name: {key: value for key, value in figures.items() if key not in FOR_PEOPLE}
+        for name, figures in steps.items()
+    }
+    return {"steps": told, "files": files, "say": say}
+
 
 S = TypeVar("S", bound=Settings)
 

@@ -1,4 +1,4 @@
-"""The steps of tasks that predict what happens to a customer: trained, checked for leaks, and shown."""
+"""The steps of tasks that predict an outcome of a customer: training, leakage check, page and model card."""
 
 import logging
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from sintonia.api.pipelines.run_figures import train_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import train_figures
 from sintonia.core import timeline
 from sintonia.core.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
 from sintonia.core.engine import connect
@@ -28,7 +28,7 @@ from sintonia.registry import artifacts
 from sintonia.registry.models import Registered, Tracking, expect, load
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
-from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
+from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, read, render_review
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.serving.scoring import best_rows, scoring_date
@@ -176,7 +176,7 @@ def review_page(
         gate=checks,
         now=_now(expect(load(place, registered), OutcomeModel), settings),
     )
-    return render_review(review)
+    return render_review(review, own_sections(settings.sections, review))
 
 
 def outcome_card(

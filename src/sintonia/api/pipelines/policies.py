@@ -1,4 +1,4 @@
-"""The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
+"""The steps of the task that estimates what actions change: a policy from logged decisions, its check and its page."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sintonia.api.pipelines.run_figures import policy_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import policy_figures
 from sintonia.core.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
 from sintonia.core.config.earlier import effects_settings
 from sintonia.core.engine import connect
@@ -30,12 +30,11 @@ from sintonia.registry.policy_promotion_checks import (
     kept_decisions,
     policy_checks,
 )
-from sintonia.review import PromotionCheck, read
+from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
-from sintonia.review.evidence import Reported, policy_evidence, policy_run
-from sintonia.review.policy import PolicyReview
-from sintonia.review.policy_page import render_policy
-from sintonia.review.treated import EffectStory, Treated
+from sintonia.review.evidence import ReportedDecisions, policy_evidence, policy_run
+from sintonia.review.policy_examples import EffectDrivers, ExplainedDecision
+from sintonia.review.policy_page import PolicyReview, render_policy
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
@@ -96,7 +95,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     pq.write_table(table, settings.paths.effects, compression="zstd")
     with step("Explaining decisions"):
         rows = result.report.rows
-        reported = Reported(
+        reported = ReportedDecisions(
             points.take(judged).take(rows),
             feature_moments(points)[judged][rows],
             later.take(rows),
@@ -194,13 +193,13 @@ def policy_page(
         _recorded(place, registered),
         catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
         round=None if own is None else _last_round(own),
-        story=read(EffectStory, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
-        customers=tuple(read(Treated, one) for one in customers),
+        story=read(EffectDrivers, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
+        customers=tuple(read(ExplainedDecision, one) for one in customers),
         source=model.source,
         fingerprint=model.fingerprint,
         gate=checks,
     )
-    return render_policy(review)
+    return render_policy(review, own_sections(settings.sections, review))
 
 
 def card_of_policy(

@@ -1,11 +1,11 @@
-"""Histories to registered models, their comparison and promotion: one road for every task."""
+"""Training, comparison and promotion, the same for every task."""
 
 from pathlib import Path
 
-from sintonia.api.pipelines.cards import write_card
+from sintonia.api.pipelines.figures import Figures
+from sintonia.api.pipelines.reviewing import write_card
+from sintonia.api.pipelines.run_figures import compare_figures, promote_figures
 from sintonia.api.pipelines.steps_by_task import steps_of
-from sintonia.api.reports.figures import Figures
-from sintonia.api.reports.runs import compare_figures, promote_figures
 from sintonia.core.config import CompareSettings, PromoteSettings, TrainSettings
 from sintonia.core.progress import step
 from sintonia.data.store import open_store

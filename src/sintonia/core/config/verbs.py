@@ -211,11 +211,15 @@ class CompareSettings(Settings):
 
 @dataclass(frozen=True)
 class ReviewSettings(Settings):
-    """`sintonia review`: one page for one task's model, the candidate or the version named."""
+    """`sintonia review`: one page for one task's model, the candidate or the version named.
+
+    `sections` are functions of the user's own, `folder/file.py:name`, each from the page's data to a last section.
+    """
 
     seed: int = 7
     out: str | None = None
     version: str | None = None
+    sections: list[str] = field(default_factory=list)
     task: TaskConfig = field(default_factory=TaskConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 

@@ -1,7 +1,7 @@
-"""Decisions that teach of a learned policy: what was expected of each action, what was done, and what came of it.
+"""Decisions that explain a learned policy: what each action was expected to bring, what was done, and the reward.
 
-They are decisions of the customers who report: those who did not decide whether the policy passes. Gains are of the
-effects that are to serve. What is set beside what came is expected by trees that have not seen the customer.
+They are of customers on whom the policy is reported, not of those who decided whether it passes. Gains are predicted by
+the effects that will serve; the expectation beside each reward comes from trees fitted without the customer.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from sintonia.evaluation.stability import FamilyWeight
 from sintonia.explain.contributions import Contributions
 from sintonia.explain.sample import CONTRIBUTION, VALUE
 from sintonia.explain.what_if import WhatIf
-from sintonia.review.customers import FeatureContribution
-from sintonia.review.history import RecentInteractions
+from sintonia.review.customers import FeatureContribution, RecentInteractions
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.effect_contributions import EffectContributions
 
@@ -100,7 +99,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Treated:
+class ExplainedDecision:
     """A decision under a sample number: why it is here, what each action would bring, what was done, what came.
 
     `mean`, `own`, the contributions of `parts` and those of `rest` add up to the effect of the recommended action; less
@@ -131,7 +130,7 @@ class Treated:
 
 
 @dataclass(frozen=True)
-class Swarmed:
+class FeatureSwarm:
     """A feature that moves effects: its definition, its mean size and its swarm, as JSON keeps it."""
 
     feature: str
@@ -141,55 +140,55 @@ class Swarmed:
 
 
 @dataclass(frozen=True)
-class EffectStory:
+class EffectDrivers:
     """What moves the effects of recommended actions, over so many decisions: families, and features with swarms."""
 
     decisions: int
     families: tuple[FamilyWeight, ...]
-    features: tuple[Swarmed, ...]
+    features: tuple[FeatureSwarm, ...]
 
 
-def choose_treated(decided: PolicyExamples, threshold: float) -> dict[int, str]:
+def choose_decisions(examples: PolicyExamples, threshold: float) -> dict[int, str]:
     """Return the places of the decisions that teach, each with its kind; a gain must exceed the threshold to count."""
-    best, second = decided.best, decided.second
-    less = decided.expected - np.asarray(decided.rows.label, np.float64)
-    confident = (decided.given == decided.recommended) & (best > threshold) & (best >= np.median(best))
+    best, second = examples.best, examples.second
+    shortfall = examples.expected - np.asarray(examples.rows.label, np.float64)
+    confident = (examples.given == examples.recommended) & (best > threshold) & (best >= np.median(best))
     order = {
         "sleeping dogs": np.where(best < 0, best, np.inf),
-        "confident and wrong": np.where(confident & (less > 0), -less, np.inf),
+        "confident and wrong": np.where(confident & (shortfall > 0), -shortfall, np.inf),
         "gains most": -best,
         "borderline": np.abs(best - threshold),
         "torn": np.where((best > threshold) & np.isfinite(second), best - second, np.inf),
-        "confident and right": np.where(confident, np.abs(less), np.inf),
+        "confident and right": np.where(confident, np.abs(shortfall), np.inf),
         "typical": np.abs(best - np.median(best)),
         "at random": np.arange(len(best), dtype=np.float64),
     }
-    found: dict[int, str] = {}
+    kinds: dict[int, str] = {}
     for kind, by in order.items():
-        able = [at for at in np.argsort(by, kind="stable").tolist() if np.isfinite(by[at])]
-        found |= dict.fromkeys([at for at in able if at not in found][: QUOTA[kind]], kind)
-    return found
+        candidates = [at for at in np.argsort(by, kind="stable").tolist() if np.isfinite(by[at])]
+        kinds |= dict.fromkeys([at for at in candidates if at not in kinds][: QUOTA[kind]], kind)
+    return kinds
 
 
-def as_table(decided: PolicyExamples) -> pa.Table:
+def decision_table(examples: PolicyExamples) -> pa.Table:
     """Return one row a sample number: as_of, what was given and recommended, what was expected and came, two a feature.
 
     `base` and the columns `contribution.NAME` add up to `raw_score`, the effect of the recommended action.
     """
-    rows, moved = decided.rows, decided.moved
-    names = np.array(decided.actions, object)
+    rows, decomposition = examples.rows, examples.moved
+    names = np.array(examples.actions, object)
     return pa.table(
         {
-            "sample": np.arange(1, len(decided) + 1),
+            "sample": np.arange(1, len(examples) + 1),
             "as_of": pa.array(rows.as_of, pa.timestamp("us")),
-            "given": pa.array(names[decided.given], pa.string()),
-            "recommended": pa.array(names[decided.recommended], pa.string()),
-            "expected": decided.expected,
+            "given": pa.array(names[examples.given], pa.string()),
+            "recommended": pa.array(names[examples.recommended], pa.string()),
+            "expected": examples.expected,
             "label": rows.label,
-            "outcome": decided.best,
-            "raw_score": moved.effect,
-            "base": moved.mean + moved.own,
+            "outcome": examples.best,
+            "raw_score": decomposition.effect,
+            "base": decomposition.mean + decomposition.own,
             **{f"{VALUE}{name}": rows.values[:, at] for at, name in enumerate(rows.names)},
-            **{f"{CONTRIBUTION}{name}": moved.values[:, at] for at, name in enumerate(rows.names)},
+            **{f"{CONTRIBUTION}{name}": decomposition.values[:, at] for at, name in enumerate(rows.names)},
         }
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sintonia.api.reports.building import simulate_figures
+from sintonia.api.pipelines.building import simulate_figures
 from sintonia.synthetic.simulate import SimulationSummary
 
 

@@ -1,4 +1,4 @@
-"""A training with all that came out of it, and what the run of any model records."""
+"""The result of a training, and what the run of any model records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -76,7 +76,7 @@ def model_run(
     entries = described(model.catalogue)
     return Run(
         task=settings.task.name,
-        parameters={"seed": settings.seed, "source": model.source, **flat(resolved, groups)},
+        parameters={"seed": settings.seed, "source": model.source, **run_parameters(resolved, groups)},
         metrics=metrics,
         tags={
             "sintonia.version": __version__,
@@ -101,7 +101,7 @@ def model_run(
     )
 
 
-def flat(resolved: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+def run_parameters(resolved: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
     """Return the parameters of the groups that a training depends on, as `group.key`."""
     return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
 

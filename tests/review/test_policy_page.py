@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from chromium import chromium
-from review.made import HOSTILE
+from review.example_review import HOSTILE
 from sintonia.core.config import (
     ActionConfig,
     CapacityConfig,
@@ -18,11 +18,18 @@ from sintonia.core.config import (
 )
 from sintonia.evaluation.stability import FamilyWeight
 from sintonia.explain.what_if import WhatIf
-from sintonia.review.customers import FeatureContribution
-from sintonia.review.history import RecentInteractions
-from sintonia.review.policy import PolicyReview, choice, findings, net, rules, told
-from sintonia.review.policy_page import interval_plot, render_policy
-from sintonia.review.treated import EffectStory, Gain, Swarmed, Treated
+from sintonia.review.customers import FeatureContribution, RecentInteractions
+from sintonia.review.policy_examples import EffectDrivers, ExplainedDecision, FeatureSwarm, Gain
+from sintonia.review.policy_page import (
+    PolicyReview,
+    choice_texts,
+    estimate_text,
+    interval_plot,
+    net_effect,
+    policy_verdict,
+    render_policy,
+    rule_texts,
+)
 
 ACTIONS = {
     "mail": ActionConfig("email", 0.1),
@@ -123,7 +130,7 @@ def study(**changes):
 
 def teaching(sample, kind="sleeping dogs", mail=-0.2, call=-0.1):
     """A decision whose best action is the call: 0.1 on average, what the days do, what else of the family, a cost."""
-    return Treated(
+    return ExplainedDecision(
         sample=sample,
         kind=kind,
         as_of="2026-03-01",
@@ -164,10 +171,10 @@ def policy(**changes):
         },
         catalogue=[{"name": "rfm__days", "definition": "Days since the last order", "unit": "days"}],
         round=json.loads(json.dumps(round_)),
-        story=EffectStory(
+        story=EffectDrivers(
             decisions=900,
             families=(FamilyWeight("rfm", 1, 0.125),),
-            features=(Swarmed("rfm__days", 0.125, (-0.25, 0.0, 0.125), (0.0, None, 1.0)),),
+            features=(FeatureSwarm("rfm__days", 0.125, (-0.25, 0.0, 0.125), (0.0, None, 1.0)),),
         ),
         customers=(teaching(7), teaching(8, "gains most", mail=0.1, call=0.4), teaching(9, "torn")),
         source="shop",
@@ -179,7 +186,7 @@ def policy(**changes):
 
 
 def states(**changes):
-    return [one.state for one in findings(policy(**changes))]
+    return [one.state for one in policy_verdict(policy(**changes))]
 
 
 def test_a_good_study_is_called_good_all_over():
@@ -194,7 +201,7 @@ def test_acting_is_worth_it_only_when_intervals_part(value, state):
 
 def test_a_policy_that_did_not_pass_is_said_to_be_one_action_for_all():
     gate = study()["gate"] | {"passed": False}
-    assert findings(policy(gate=gate))[0].headline == "One action for all: 'mail'"
+    assert policy_verdict(policy(gate=gate))[0].headline == "One action for all: 'mail'"
 
 
 def test_estimated_propensities_are_open_and_targeted_ones_bad():
@@ -207,35 +214,35 @@ def test_estimated_propensities_are_open_and_targeted_ones_bad():
     }
     assert states(logging_propensities=log)[2] == "open"
     assert states(logging_propensities=log | {"targeted": True})[2] == "bad"
-    assert "Careful." in findings(policy(logging_propensities=log))[2].evidence
+    assert "Careful." in policy_verdict(policy(logging_propensities=log))[2].evidence
 
 
 def test_gains_that_do_not_come_true_are_rough():
     fifths = [{"predicted": 2.0, "observed": [0.1, 0.0, 1.0]}] * 5
-    assert findings(policy(fifths=fifths))[3].headline == "Predicted gains are rough"
+    assert policy_verdict(policy(fifths=fifths))[3].headline == "Predicted gains are rough"
 
 
 def test_gains_that_might_as_well_be_none_are_not_called_true():
     fifths = [{"predicted": 0.2, "observed": [0.2, -1.0, 1.0]}] * 5
-    found = findings(policy(fifths=fifths))[3]
+    found = policy_verdict(policy(fifths=fifths))[3]
     assert (found.state, found.headline) == ("open", "Predicted gains are not tested by this much data")
 
 
 def test_how_the_policy_chooses_is_told_with_its_threshold_and_what_the_gate_made_of_it():
     asked = {"name": "sure_gain", "threshold": 0.5, "floor": 0.02}
-    first, second, _ = choice(asked, {"passed": True})
+    first, second, _ = choice_texts(asked, {"passed": True})
     assert first == (
         "Each customer gets the action with the highest expected gain among those that surely gain; "
         "nothing is done where none gains more than 0.5."
     )
     assert "2.0\u202f%" in second
-    assert choice(asked, {"passed": False, "constant": "mail"})[0].startswith(
+    assert choice_texts(asked, {"passed": False, "constant": "mail"})[0].startswith(
         "Everybody who may have it gets 'mail'"
     )
 
 
 def test_rules_are_told_as_a_campaign_manager_would():
-    said = dict(rules(asdict(ENGAGEMENT), {name: asdict(action) for name, action in ACTIONS.items()}))
+    said = dict(rule_texts(asdict(ENGAGEMENT), {name: asdict(action) for name, action in ACTIONS.items()}))
     assert said["mail"] == "email, 0.10 EUR a contact, lever 1"
     assert said["call"] == "phone, 2.00 EUR a contact, lever 1.5, does not sell"
     assert said["adults"] == "eligibility: mail only where birth_year <= 2007 (the law)"
@@ -261,7 +268,7 @@ def test_figures_and_prices_are_on_the_page_and_text_from_outside_is_escaped():
     text = render_policy(policy(actions=["none", "mail", "call", HOSTILE]))
     for figure in (
         "0.210 (0.110 to 0.310)",
-        told(net({"observed": [0.21, 0.11, 0.31], "cost": 0.1})),
+        estimate_text(net_effect({"observed": [0.21, 0.11, 0.31], "cost": 0.1})),
         "400 of 1,000",
         "0.300, 0.320, 0.400",
         "Days since the last order",
@@ -290,7 +297,7 @@ def test_what_moves_the_gain_adds_up_on_the_page():
 
 
 def test_without_differences_that_others_confirm_nothing_moves_effects():
-    text = render_policy(replace(policy(), story=EffectStory(900, (), ())))
+    text = render_policy(replace(policy(), story=EffectDrivers(900, (), ())))
     assert "no difference between customers was confirmed" in text
 
 

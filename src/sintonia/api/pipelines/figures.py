@@ -1,4 +1,4 @@
-"""Figures of a verb, and what all of them do with files."""
+"""The figures that a verb reports, and how all of them list files."""
 
 import json
 from collections.abc import Sequence

@@ -29,8 +29,7 @@ from sintonia.review import (
     ReviewData,
     feature_weights,
 )
-from sintonia.review.customers import Beside, choose, tell
-from sintonia.review.history import RecentInteractions
+from sintonia.review.customers import CustomerContext, RecentInteractions, choose_rows, explained_customers
 from sintonia.training.dataset import Dataset
 from sintonia.training.profile import deciles, fit_training_profile
 
@@ -101,12 +100,14 @@ def history(at):
 
 
 def customers():
-    chosen = choose(sample(), amount=False)
+    chosen = choose_rows(sample(), amount=False)
     region = np.array(["north", "south", ""])[np.arange(len(sample())) % 3]
     grids = what_ifs(Linear(), sample(), [*chosen], [FAMILIES[name] for name in NAMES])
     reasons = ("Bought 40 days ago, which raises the risk", HOSTILE)
-    beside = [Beside("", reasons, history(at), grid) for at, grid in enumerate(grids)]
-    return tell(sample(), chosen, {entry.name: entry for entry in CATALOGUE}, {"region": region}, beside)
+    beside = [CustomerContext("", reasons, history(at), grid) for at, grid in enumerate(grids)]
+    return explained_customers(
+        sample(), chosen, {entry.name: entry for entry in CATALOGUE}, {"region": region}, beside
+    )
 
 
 def evidence():

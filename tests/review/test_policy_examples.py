@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sintonia.explain.sample import explanation
-from sintonia.review.treated import QUOTA, PolicyExamples, as_table, choose_treated
+from sintonia.review.policy_examples import QUOTA, PolicyExamples, choose_decisions, decision_table
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.effect_contributions import EffectContributions
 
@@ -45,14 +45,14 @@ def places(chosen, kind):
 
 
 def test_about_two_hundred_are_chosen_each_of_the_first_kind_it_fits():
-    chosen = choose_treated(decided(), 0.0)
+    chosen = choose_decisions(decided(), 0.0)
     assert len(chosen) == sum(QUOTA.values()) == 200
     assert all((list(chosen.values()).count(kind)) == quota for kind, quota in QUOTA.items())
 
 
 def test_the_kinds_are_what_they_say():
     told = decided()
-    chosen, best = choose_treated(told, 0.0), told.best
+    chosen, best = choose_decisions(told, 0.0), told.best
     dogs = places(chosen, "sleeping dogs")
     assert (best[dogs] < 0).all()
     assert best[dogs].max() <= np.sort(best)[len(dogs) - 1]
@@ -66,18 +66,18 @@ def test_the_kinds_are_what_they_say():
     assert np.abs(best[places(chosen, "borderline")]).max() < 0.1
     torn = places(chosen, "torn")
     assert (best - told.second)[torn].max() < np.median(best - told.second)
-    assert choose_treated(told, 0.0) == chosen
+    assert choose_decisions(told, 0.0) == chosen
 
 
 def test_a_threshold_moves_who_is_borderline():
     told = decided()
-    edge = places(choose_treated(told, 0.5), "borderline")
+    edge = places(choose_decisions(told, 0.5), "borderline")
     assert np.abs(told.best[edge] - 0.5).max() < 0.1
 
 
 def test_one_action_alone_leaves_nobody_torn():
     told = decided(np.linspace(-1, 1, 50)[:, None])
-    assert "torn" not in choose_treated(told, 0.0).values()
+    assert "torn" not in choose_decisions(told, 0.0).values()
 
 
 def test_an_action_that_was_not_possible_is_no_second():
@@ -89,7 +89,7 @@ def test_an_action_that_was_not_possible_is_no_second():
 @pytest.mark.filterwarnings("ignore")  # those of shap's own imports
 def test_the_table_adds_up_is_a_shap_explanation_and_names_nobody():
     told = decided()
-    table = as_table(told)
+    table = decision_table(told)
     found = explanation(table)
     assert found.base_values + found.values.sum(axis=1) == pytest.approx(
         table["raw_score"].to_numpy(), abs=1e-9
