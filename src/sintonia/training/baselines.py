@@ -1,4 +1,4 @@
-"""What a model has to beat: rules on recency, logistic regressions on a few numbers, and the behavioural prior."""
+"""Baselines: rules on recency, regressions on a few features, and the behavioural prior."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Predict: TypeAlias = Callable[[Dataset], Floats]
 
 
 def add_baseline_features(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
-    """Return the features with what the baselines need beside them."""
+    """Return the features, followed by those that only the baselines need."""
     present = {feature.name for feature in features}
     needed = [
         one

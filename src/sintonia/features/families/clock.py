@@ -130,7 +130,7 @@ def index_of_highest(*counts: Ints) -> Floats:
 
 
 def best_hour(*counts: Ints) -> Floats:
-    """Return the hour with the most interactions around it, its own counted twice; the earliest of equals, NaN for none.
+    """Return the hour with the most interactions around it, its own counted twice; the earliest of equals, or NaN.
 
     One visit at a chance hour must not win against several in the hours next to each other.
     """
