@@ -103,7 +103,7 @@ def _amounts(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     )
     tweedie.fit(columns(rows), rows.label / unit)
     baselines = {
-        "spend so far": _scaled(rows, _pace(rows)),
+        "spend so far": _scaled(rows, _daily_spend(rows)),
         "RFM Tweedie": _scaled(rows, lambda new_rows: np.asarray(tweedie.predict(columns(new_rows)) * unit)),
     }
     value = _prior_feature_names(task)[1]
@@ -156,8 +156,8 @@ def _logistic(rows: Dataset, columns: Callable[[Dataset], Floats]) -> Predict:
     return lambda new_rows: np.asarray(fitted.predict_proba(columns(new_rows))[:, 1], np.float64)
 
 
-def _pace(rows: Dataset) -> Predict:
-    """Return what was spent a day since the first purchase, or in the last year if that is longer ago."""
+def _daily_spend(rows: Dataset) -> Predict:
+    """Return the money spent per day since the first purchase, over the last year at most."""
 
     def pace(new_rows: Dataset) -> Floats:
         amount, first = _feature_columns(new_rows, (RFM[2], RFM[3])).T
