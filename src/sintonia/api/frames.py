@@ -146,13 +146,13 @@ def interactions_history(frame: Any) -> History:  # noqa: ANN401  any data frame
             raise InputError(f"The interactions have no column '{name}'; {hint(name, table.column_names)}")
     schema, columns = INTERACTIONS.arrow(), {}
     for column in INTERACTIONS.columns:
-        kind = schema.field(column.name).type
+        arrow_type = schema.field(column.name).type
         if column.name in table.column_names:
-            columns[column.name] = _cast(table[column.name].combine_chunks(), column.name, kind)
+            columns[column.name] = _cast(table[column.name].combine_chunks(), column.name, arrow_type)
         elif column.name == "interaction_id":
             columns[column.name] = pa.array([f"{row:012d}" for row in range(len(table))], pa.string())
         else:
-            columns[column.name] = pa.nulls(len(table), kind)
+            columns[column.name] = pa.nulls(len(table), arrow_type)
     columns["known_at"] = pc.coalesce(columns["known_at"], columns["occurred_at"])
     for name in (*REQUIRED, "interaction_id"):
         if columns[name].null_count:
@@ -161,21 +161,22 @@ def interactions_history(frame: Any) -> History:  # noqa: ANN401  any data frame
             )
     _refuse_unknown(columns["kind"], "kind", KINDS)
     _refuse_unknown(columns["channel"], "channel", CHANNELS)
-    made = pa.table(columns, schema=schema)
-    counts = made.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
-    twice = counts.filter(pc.greater(counts["count_all"], 1))
-    if len(twice):
-        customer, interaction = twice["customer_id"][0].as_py(), twice["interaction_id"][0].as_py()
+    interactions = pa.table(columns, schema=schema)
+    counts = interactions.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
+    duplicates = counts.filter(pc.greater(counts["count_all"], 1))
+    if len(duplicates):
+        customer, interaction = duplicates["customer_id"][0].as_py(), duplicates["interaction_id"][0].as_py()
         raise InputError(
-            f"{len(twice):,} interaction_id appear more than once, first '{interaction}' of customer '{customer}'; "
+            f"{len(duplicates):,} interaction_id appear more than once, first '{interaction}' of customer "
+            f"'{customer}'; "
             'drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
         )
-    ordered = with_openings(made).sort_by([(name, "ascending") for name in INTERACTIONS.order])
+    ordered = with_openings(interactions).sort_by([(name, "ascending") for name in INTERACTIONS.order])
     empty = ATTRIBUTES.arrow().empty_table(), LINKS.arrow().empty_table()
     return History(ordered, *empty)
 
 
-def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  Arrow arrays
+def _cast(values: Any, name: str, arrow_type: "pa.DataType") -> Any:  # noqa: ANN401  Arrow arrays
     """Return a column in its contract's type: categories as texts, zoned times in UTC, whole numbers checked."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -183,28 +184,28 @@ def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     try:
-        if pa.types.is_timestamp(kind):
+        if pa.types.is_timestamp(arrow_type):
             if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
                 values = _times(values)
             if pa.types.is_timestamp(values.type) and values.type.tz is not None:
                 values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(
                     pa.timestamp(values.type.unit)
                 )
-            return values.cast(kind, safe=False)
+            return values.cast(arrow_type, safe=False)
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), None, values)
-            if pa.types.is_integer(kind) or pa.types.is_string(kind):
-                whole = pc.all(pc.equal(values, pc.round(values))).as_py()
-                if whole is False and name == "amount":
+            if pa.types.is_integer(arrow_type) or pa.types.is_string(arrow_type):
+                is_whole = pc.all(pc.equal(values, pc.round(values))).as_py()
+                if is_whole is False and name == "amount":
                     raise InputError(
                         "The column 'amount' has fractions, but amounts are whole minor units (cents); convert them: "
                         'df["amount"] = (df["amount"] * 100).round().astype("int64").'
                     )
-                values = values.cast("int64") if whole is not False else values
-        return values.cast(kind)
+                values = values.cast("int64") if is_whole is not False else values
+        return values.cast(arrow_type)
     except (ValueError, TypeError, NotImplementedError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
-        raise InputError(f"The column '{name}' cannot be read as {kind}: {reason}.") from None
+        raise InputError(f"The column '{name}' cannot be read as {arrow_type}: {reason}.") from None
 
 
 def _times(texts: Any) -> Any:  # noqa: ANN401  Arrow arrays
