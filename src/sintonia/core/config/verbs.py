@@ -304,9 +304,8 @@ class ScoreSettings(Settings):
 
     With next_best_action among the tasks, each customer's action by the engagement policy; `features` are its rules'.
     With `segment` the list is every customer for whom that condition is true. `limit` previews the first rows.
-    With next_best_action among the tasks, each customer gets an action by the engagement policy; `features` are those
-    of its rules.
-    memory and changes nothing else.
+    `suppress` is a list of customers to leave out. `chunk_rows` rows, or customers, are in memory at a time: this
+    bounds memory and changes nothing else.
     """
 
     list: str = ""
