@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
-from sintonia.api.frames import to_arrow, to_dates, to_native
+from sintonia.api.frames import to_dates, to_native
 from sintonia.api.pipelines.figures import Figures
 from sintonia.api.results import Build, Check, Comparison, Result, Round, Run
 from sintonia.core.config import VERBS, BuildSettings, FeaturesSettings, TaskConfig, TrainSettings
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import InputError, unknown
 from sintonia.data.store import open_store
+from sintonia.features.from_frames import to_arrow
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from sintonia.core.arrays import Floats32, Ints
 from sintonia.core.config import FeaturesConfig
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
-from sintonia.features.history import History, alongside, of_table
+from sintonia.features.history import History, histories_of_rows, rows_of_table
 from sintonia.features.kernel.arrow import histories
 from sintonia.features.kernel.compute import Results, compute_terms
 from sintonia.features.kernel.histories import Grid, Histories, grid
@@ -107,7 +107,7 @@ def compute_features(
     )
     fill(whole, made)
     for table, other in made.others.items():
-        fill(alongside(of_table(table, given), ids, whole.visible, other.columns), other)
+        fill(histories_of_rows(rows_of_table(table, given), ids, whole.visible, other.columns), other)
     return _table(ids, moments, first_seen, made.names, room)
 
 

@@ -17,15 +17,20 @@ from sintonia.core.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.core.progress import track
 from sintonia.data.store import Store
 from sintonia.features import Feature, Fitted, History, Plan
-from sintonia.features.cache import kept, prune, table_folder, tell
+from sintonia.features.cache import feature_text, prune, read_or_compute, table_folder
 from sintonia.features.families.context import column_names
-from sintonia.features.families.row_category import PLACE, in_category, of_row_category, row_category_features
+from sintonia.features.families.row_category import (
+    CATEGORY_INDEX,
+    bind_category,
+    is_row_category,
+    row_category_features,
+)
 from sintonia.training import tasks
-from sintonia.training.in_memory_store import Held, Shared
+from sintonia.training.in_memory_store import InMemoryStore, SharedFeatures
 
 ROW_KEYS = ("customer_id", "as_of")
-BESIDE_CATEGORY = ("rfm", "prior")
-ALONE = EngineConfig(threads=1, feature_cache_gib=0)
+CUSTOMER_FAMILIES = ("rfm", "prior")
+SINGLE_THREAD = EngineConfig(threads=1, feature_cache_gib=0)
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,8 @@ class Dataset:
 
     def select(self, names: Sequence[str]) -> "Dataset":
         """Return the rows with these features only, in this order."""
-        places = [self.names.index(name) for name in names]
-        return replace(self, values=self.values[:, places], names=tuple(names))
+        columns = [self.names.index(name) for name in names]
+        return replace(self, values=self.values[:, columns], names=tuple(names))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -75,10 +80,13 @@ def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> li
     With these go, of the customer's own, only the families that tell how much and how lately somebody buys: they
     are the same for all categories, and a row a category repeats them.
     """
-    made = features.catalogue(config, fitted)
+    catalogue = features.catalogue(config, fitted)
     if not tasks.find_task(task).by_category:
-        return made
-    return [*(one for one in made if one.family in BESIDE_CATEGORY), *row_category_features(config)]
+        return catalogue
+    return [
+        *(feature for feature in catalogue if feature.family in CUSTOMER_FAMILIES),
+        *row_category_features(config),
+    ]
 
 
 def assemble(
@@ -86,7 +94,7 @@ def assemble(
     as_ofs: Sequence[datetime],
     catalogue: Sequence[Feature],
     task: TaskConfig,
-    engine: EngineConfig = ALONE,
+    engine: EngineConfig = SINGLE_THREAD,
     customers: Collection[str] | None = None,
     names: Collection[str] | None = None,
 ) -> Dataset:
@@ -98,26 +106,28 @@ def assemble(
     Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
     features of everybody are kept on disk within the engine's `feature_cache_gib`.
     """
-    if isinstance(store, Held) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
+    if isinstance(store, InMemoryStore) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
         labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
         return label_features(ready, labelled, catalogue, task)
-    wide = _wide(_named(catalogue, names), task)
-    made, merges = features.plan(wide), store.read_merges()
+    wide = _computed_features(_select_features(catalogue, names), task)
+    plan, merges = features.plan(wide), store.read_merges()
     keep = customers is None and engine.feature_cache_gib > 0
     folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
 
-    def one(path: Path) -> Dataset:
+    def assemble_bucket(path: Path) -> Dataset:
         file = None if folder is None else folder / path.name
-        there = file is not None and file.is_file()
-        columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read(task)])
+        is_cached = file is not None and file.is_file()
+        columns = dict.fromkeys([*(() if is_cached else plan.reads), *tasks.columns_read(task)])
         interactions = store.read_bucket(path, customers, columns)
-        beside = {} if there else {name: store.read_beside(name, path, customers) for name in made.others}
-        history = History(interactions, **beside) if beside else interactions
-        computed = kept(file, lambda: features.compute_features(history, as_ofs, made))
+        tables = {} if is_cached else {name: store.read_beside(name, path, customers) for name in plan.others}
+        history = History(interactions, **tables) if tables else interactions
+        computed = read_or_compute(file, lambda: features.compute_features(history, as_ofs, plan))
         return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges), catalogue, task)
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        parts = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
+        parts = list(
+            track(pool.map(assemble_bucket, store.buckets), "Computing features", total=len(store.buckets))
+        )
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
     return concatenate(parts)
@@ -125,15 +135,15 @@ def assemble(
 
 def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> NDArray[np.int64]:
     """Return what was spent in the horizon of each row that `assemble` makes at these dates, in cents.  # (n_rows,)"""
-    asked, merges = tasks.spending(task), store.read_merges()
-    tables = (store.read_bucket(path, columns=asked.columns_read) for path in store.buckets)
-    parts = [tasks.label_rows(table, as_ofs, task, merges, asked)["label"].to_numpy() for table in tables]
+    spend, merges = tasks.spend_task(task), store.read_merges()
+    tables = (store.read_bucket(path, columns=spend.columns_read) for path in store.buckets)
+    parts = [tasks.label_rows(table, as_ofs, task, merges, spend)["label"].to_numpy() for table in tables]
     return np.concatenate(parts)
 
 
 def plan_for(catalogue: Sequence[Feature], task: TaskConfig, names: Collection[str] | None = None) -> Plan:
     """Return the plan of a catalogue's features, or of those with these names, as they are computed for a task."""
-    return features.plan(_wide(_named(catalogue, names), task))
+    return features.plan(_computed_features(_select_features(catalogue, names), task))
 
 
 def history_rows(
@@ -152,9 +162,9 @@ def history_rows(
     return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
 
 
-def share(
+def share_features(
     requests: Sequence[tuple[datetime, Sequence[Feature], TaskConfig, Collection[str] | None]],
-) -> list[Shared]:
+) -> list[SharedFeatures]:
     """Return the features of several catalogues, each at its date and for its task, as few times as can be.
 
     Of each catalogue those with these names, or all.
@@ -163,17 +173,22 @@ def share(
     """
     groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
     for as_of, catalogue, task, names in requests:
-        wide = {feature.name: (tell(feature), feature) for feature in _wide(_named(catalogue, names), task)}
-        for moment, there, catalogues in groups:
-            if moment == as_of and all(there.get(name, one)[0] == one[0] for name, one in wide.items()):
-                there |= wide
+        computed = {
+            feature.name: (feature_text(feature), feature)
+            for feature in _computed_features(_select_features(catalogue, names), task)
+        }
+        for moment, shared, catalogues in groups:
+            if moment == as_of and all(
+                shared.get(name, entry)[0] == entry[0] for name, entry in computed.items()
+            ):
+                shared |= computed
                 catalogues.append(catalogue)
                 break
         else:
-            groups.append((as_of, wide, [catalogue]))
+            groups.append((as_of, computed, [catalogue]))
     return [
-        Shared(as_of, features.plan([feature for _, feature in there.values()]), tuple(catalogues))
-        for as_of, there, catalogues in groups
+        SharedFeatures(as_of, features.plan([feature for _, feature in shared.values()]), tuple(catalogues))
+        for as_of, shared, catalogues in groups
     ]
 
 
@@ -186,15 +201,17 @@ def label_features(
     """
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
-    asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    table = _beside(asked.select(ROW_KEYS), computed)
+    keys = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
+    table = _align_to_keys(keys.select(ROW_KEYS), computed)
     # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
     assert len(table) * per_key == len(labelled)
     values = np.empty((len(labelled), len(catalogue)), np.float32)
     computed_names = set(computed.column_names)
     for at, feature in enumerate(catalogue):
-        there = computed_names.issuperset(one.name for one in _wide([feature], task))
-        values[:, at] = _column(table, feature, task) if there else np.nan
+        is_computed = computed_names.issuperset(
+            computed_feature.name for computed_feature in _computed_features([feature], task)
+        )
+        values[:, at] = _feature_values(table, feature, task) if is_computed else np.nan
     return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
@@ -205,46 +222,46 @@ def label_features(
     )
 
 
-def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
+def _align_to_keys(keys: pa.Table, computed: pa.Table) -> pa.Table:
     """Return the computed rows of the keys that are asked for, in their order."""
     if len(pc.unique(computed["as_of"])) == 1:
-        there = computed["customer_id"].combine_chunks()
-        return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
-    joined = asked.join(computed, list(ROW_KEYS), join_type="inner")
+        customer_ids = computed["customer_id"].combine_chunks()
+        return computed.take(pc.index_in(keys["customer_id"].combine_chunks(), customer_ids))
+    joined = keys.join(computed, list(ROW_KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
 
 
-def _named(catalogue: Sequence[Feature], names: Collection[str] | None) -> Sequence[Feature]:
+def _select_features(catalogue: Sequence[Feature], names: Collection[str] | None) -> Sequence[Feature]:
     """Return the features with these names, or all."""
     return catalogue if names is None else [feature for feature in catalogue if feature.name in {*names}]
 
 
-def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
+def _computed_features(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
     """Return the features as they are computed: once a customer, and once a customer and category."""
-    made = [feature for feature in catalogue if not of_row_category(feature)]
+    computed = [feature for feature in catalogue if not is_row_category(feature)]
     for feature in catalogue:
-        if of_row_category(feature) and feature.name != PLACE:
-            made += _spread(feature, task)
-    return made
+        if is_row_category(feature) and feature.name != CATEGORY_INDEX:
+            computed += _per_category(feature, task)
+    return computed
 
 
-def _spread(feature: Feature, task: TaskConfig) -> list[Feature]:
+def _per_category(feature: Feature, task: TaskConfig) -> list[Feature]:
     """Return a feature of the row's category as one a category, each under a name of its own."""
     return [
-        replace(in_category(feature, category), measure=f"{feature.measure}_of_{name}")
+        replace(bind_category(feature, category), measure=f"{feature.measure}_of_{name}")
         for category, name in zip(task.categories, column_names(task.categories), strict=True)
     ]
 
 
-def _column(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]:
+def _feature_values(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]:
     """Return a feature's values, laid out by customer and then by category where the task has categories."""
     if not tasks.find_task(task).by_category:
         return np.asarray(table[feature.name].to_numpy())
-    if feature.name == PLACE:
+    if feature.name == CATEGORY_INDEX:
         return np.tile(np.arange(len(task.categories)), len(table))
-    if not of_row_category(feature):
+    if not is_row_category(feature):
         return np.repeat(table[feature.name].to_numpy(), len(task.categories))
-    columns = [table[one.name].to_numpy() for one in _spread(feature, task)]
+    columns = [table[computed.name].to_numpy() for computed in _per_category(feature, task)]
     return np.stack(columns, axis=1).ravel()
 
 

@@ -14,7 +14,7 @@ INTERACTIONS = "interactions"
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedFeatures:
     """Features at a date that the catalogues of some models, as they are computed, all are part of."""
 
     as_of: datetime
@@ -23,11 +23,11 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Held(Store):
+class InMemoryStore(Store):
     """A store of some customers that lies in memory: one bucket, and tables of features that are ready."""
 
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
-    ready: tuple[tuple[Shared, pa.Table], ...] = ()
+    ready: tuple[tuple[SharedFeatures, pa.Table], ...] = ()
 
     @property
     def buckets(self) -> list[Path]:
@@ -48,34 +48,39 @@ class Held(Store):
     def features_of(self, catalogue: Sequence[Feature], as_of: datetime) -> pa.Table | None:
         """Return a table that has a catalogue's features at a date, and perhaps others; None when none is ready."""
         for shared, table in self.ready:
-            if shared.as_of == as_of and any(catalogue is one for one in shared.catalogues):
+            if shared.as_of == as_of and any(
+                catalogue is shared_catalogue for shared_catalogue in shared.catalogues
+            ):
                 return table
         return None
 
 
-def hold(store: Store, customers: Collection[str], shared: Sequence[Shared], columns: Iterable[str]) -> Held:
+def load_customers(
+    store: Store, customers: Collection[str], shared: Sequence[SharedFeatures], columns: Iterable[str]
+) -> InMemoryStore:
     """Return these customers of the store, their features ready; the interactions keep these columns, keys included."""
-    wanted = dict.fromkeys([*(name for one in shared for name in one.plan.reads), *columns])
+    columns_read = dict.fromkeys([*(name for request in shared for name in request.plan.reads), *columns])
     paths = store.holding(customers)
-    others = list(dict.fromkeys(name for one in shared for name in one.plan.others))
+    other_tables = list(dict.fromkeys(name for request in shared for name in request.plan.others))
     parts: list[list[pa.Table]] = [[] for _ in shared]
-    kept = []
+    tables_read = []
     for path in paths:
         # One bucket after the other: its rows lie in order, those of several do not.
-        interactions = store.read_customers(path, customers, wanted)
-        beside = {name: store.read_beside(name, path, customers) for name in others}
-        for one, part in zip(shared, parts, strict=True):
-            asked = {name: beside[name] for name in one.plan.others}
-            history = History(interactions, **asked) if asked else interactions
-            part.append(compute_features(history, [one.as_of], one.plan))
-        kept.append((interactions.select(list(columns)), *beside.values()))
-    names = (INTERACTIONS, *others)
+        interactions = store.read_customers(path, customers, columns_read)
+        bucket_tables = {name: store.read_beside(name, path, customers) for name in other_tables}
+        for request, part in zip(shared, parts, strict=True):
+            tables_needed = {name: bucket_tables[name] for name in request.plan.others}
+            history = History(interactions, **tables_needed) if tables_needed else interactions
+            part.append(compute_features(history, [request.as_of], request.plan))
+        tables_read.append((interactions.select(list(columns)), *bucket_tables.values()))
+    names = (INTERACTIONS, *other_tables)
     tables = {
-        name: pa.concat_tables(some).unify_dictionaries()
-        for name, some in zip(names, zip(*kept, strict=True), strict=True)
+        name: pa.concat_tables(pieces).unify_dictionaries()
+        for name, pieces in zip(names, zip(*tables_read, strict=True), strict=True)
     }
     ready = tuple(
-        (one, pa.concat_tables(part).combine_chunks()) for one, part in zip(shared, parts, strict=True)
+        (request, pa.concat_tables(part).combine_chunks())
+        for request, part in zip(shared, parts, strict=True)
     )
-    own = {one.name: getattr(store, one.name) for one in fields(Store)}
-    return Held(**own, tables=tables, ready=ready)
+    own = {request.name: getattr(store, request.name) for request in fields(Store)}
+    return InMemoryStore(**own, tables=tables, ready=ready)

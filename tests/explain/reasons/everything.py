@@ -63,7 +63,7 @@ def model_of(task="churn", features=FEATURES, reference=None):
         calibrator=Calibrator("sigmoid"),
         source="toy",
         fingerprint="0",
-        reference=reference,
+        profile=reference,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from features.families.family_features import brand, made, names
 from features.rows import row
-from sintonia.features.families.clock import best_hour, best_hour_share, clock, most
+from sintonia.features.families.clock import best_hour, best_hour_share, clock, index_of_highest
 
 
 def at(number, hour, minute=0, offset=60, kind="view", **more):
@@ -56,7 +56,7 @@ def test_hours_beside_each_other_win_against_a_chance_hour_round_midnight_too():
     hours[23], hours[1], hours[0], hours[15] = (np.array([n]) for n in (2, 2, 1, 2))
     assert best_hour(*hours) == 0  # 2 + 2 * 1 + 2 around midnight
     assert best_hour_share(*hours) == 5 / 7
-    assert most(*hours) == 1
+    assert index_of_highest(*hours) == 1
 
 
 def test_an_order_of_many_lines_is_one_and_the_brands_sends_are_none():

@@ -6,7 +6,7 @@ import pytest
 from features.families.family_features import brand, made, names
 from features.rows import row
 from sintonia.core.schema import KINDS
-from sintonia.features.families.engagement import AGAINST, FOR, engagement
+from sintonia.features.families.engagement import NEGATIVE_WEIGHTS, POSITIVE_WEIGHTS, engagement
 
 ANN = [row("ann", 1, "view"), row("ann", 31, "purchase"), row("ann", 31, "complaint")]
 FADED = 2 ** (-30 / 180)
@@ -57,8 +57,8 @@ def test_a_moment_counts_from_when_it_is_known_faded_since_it_happened(as_of, sc
 
 
 def test_every_kind_that_a_customer_does_has_a_weight():
-    assert set(FOR) | set(AGAINST) | {"send", "resolve"} == set(KINDS)
-    assert not set(FOR) & set(AGAINST)
+    assert set(POSITIVE_WEIGHTS) | set(NEGATIVE_WEIGHTS) | {"send", "resolve"} == set(KINDS)
+    assert not set(POSITIVE_WEIGHTS) & set(NEGATIVE_WEIGHTS)
 
 
 def test_a_brand_without_friction_has_no_share_of_it():

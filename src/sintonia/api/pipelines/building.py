@@ -33,7 +33,7 @@ from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import require_interactions
 from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
-from sintonia.features import as_csv, catalogue, described, fit
+from sintonia.features import as_csv, catalogue, feature_entries, fit
 from sintonia.features.cache import prune
 from sintonia.registry import artifacts, models
 from sintonia.synthetic import SimulationSummary
@@ -263,7 +263,7 @@ def features(settings: FeaturesSettings) -> Figures:
         store = open_store(workspace)
         with step("Looking at what the brand has"):
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
-        subject, entries = store.source, described(catalogue(settings.features, fitted))
+        subject, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:
         tracking = models.tracking(settings.tracking, workspace)
         registered = models.find_registered(tracking, settings.registered)

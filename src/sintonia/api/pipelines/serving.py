@@ -88,8 +88,8 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
     for task_model in listed.models:
         model, name, total = task_model.model, task_model.task, float(listed.totals.sums[task_model.task])
         watched_figures = {"drift": listed.watched[name].figures(force)}
-        if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
-            expected = expected_total(total, model.reference.judged)
+        if model.profile is not None and model.profile.outcome_ratio is not None and tasks[name]["customers"]:
+            expected = expected_total(total, model.profile.outcome_ratio)
             unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
             unit_text = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
             bounds = [figure / unit for figure in (expected.value, expected.low, expected.high)]

@@ -15,7 +15,7 @@ from sintonia.features.measures import Filter
 
 
 @dataclass(frozen=True)
-class Frame:
+class FamilyContext:
     """The windows and half-lives of a configuration, ascending, and what was fitted before the first as_of."""
 
     windows_days: tuple[int, ...]
@@ -63,16 +63,16 @@ def slugs(values: Iterable[str]) -> tuple[str, ...]:
     >>> slugs(["Emilia Romagna", "Forlì", "26-40", "forli", "?"])
     ('emilia_romagna', 'forli', '26_40', 'forli_2', 'value')
     """
-    made: list[str] = []
+    names: list[str] = []
     for value in values:
         plain = unicodedata.normalize("NFKD", value.casefold()).encode("ascii", "ignore").decode()
         slug = name = re.sub(r"[^0-9a-z]+", "_", plain).strip("_") or "value"
         number = 1
-        while name in made:
+        while name in names:
             number += 1
             name = f"{slug}_{number}"
-        made.append(name)
-    return tuple(made)
+        names.append(name)
+    return tuple(names)
 
 
 DAY = 86_400  # seconds
@@ -84,16 +84,16 @@ BY_BRAND = ("send", "resolve")
 """Kinds that the brand does; all others the customer does."""
 
 
-def known(frame: Frame, label: str, *wanted: str) -> tuple[str, ...]:
+def levels_present(context: FamilyContext, label: str, *values: str) -> tuple[str, ...]:
     """Return those of the wanted values of a label that the brand has, in the order given."""
-    return tuple(value for value in wanted if value in frame.levels(label))
+    return tuple(value for value in values if value in context.levels(label))
 
 
-def own_kinds(frame: Frame) -> tuple[str, ...]:
+def own_kinds(context: FamilyContext) -> tuple[str, ...]:
     """Return the kinds of interaction that the customer does, in the order of their letters."""
-    return tuple(sorted(set(frame.levels("kind")) - set(BY_BRAND)))
+    return tuple(sorted(set(context.levels("kind")) - set(BY_BRAND)))
 
 
-def habit_windows(frame: Frame) -> tuple[int, ...]:
+def habit_windows(context: FamilyContext) -> tuple[int, ...]:
     """Return the two longest windows: a habit or a share needs months to show, and a year to be compared with."""
-    return frame.windows_days[-2:]
+    return context.windows_days[-2:]

@@ -27,7 +27,7 @@ from sintonia.features.kernel.scans import (
     whole_numbers,
 )
 from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
-from sintonia.features.sql import Cells, evaluate, maker, names, or_not
+from sintonia.features.sql import Cells, column_names_of, compile_expression, evaluate, present_mask
 
 MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
@@ -141,7 +141,7 @@ class Steps:
         mask, cells = self.mask(where), self.cells(column)
         key = ("texts", where, column)
         return self._step(
-            key, lambda on: on.made[mask] & or_not(as_text(on.made[cells], column).gone()), mask, cells
+            key, lambda on: on.made[mask] & present_mask(as_text(on.made[cells], column).gone()), mask, cells
         )
 
     def levels(self, axis: Axis) -> int:
@@ -191,7 +191,7 @@ class Steps:
 
     def _expression(self, column: Expression) -> int:
         bound = dict(column.names)
-        needed = {name: self._named(name, bound) for name in names(column.sql)}
+        needed = {name: self._named(name, bound) for name in column_names_of(column.sql)}
         if column.sql in needed:
             return needed[column.sql]
         if len(needed) == 1 and not bound and {*needed} <= TEXTS:
@@ -201,7 +201,7 @@ class Steps:
             number = needed[name]
             return lambda on: on.made[number]
 
-        return self._step(column, maker(column.sql, of), *needed.values())
+        return self._step(column, compile_expression(column.sql, of), *needed.values())
 
     def _of_text(self, column: Expression, name: str) -> int:
         """Return the number of an expression of one text, which is worked out once for every text there may be."""
