@@ -51,3 +51,8 @@ def listed(folder: Path, raw: str | bytes, name: str = "clienti, è nuovi (1).cs
 def rows(customers: CustomerList, at_a_time: int = 3) -> list[tuple[object, ...]]:
     """Return all rows of a list, read a few at a time."""
     return [row for chunk in customers.chunks(at_a_time) for row in chunk.rows]
+
+
+def cards_csv(cards):
+    """Return a list of cards as CSV."""
+    return "card\n" + "".join(f"{card}\n" for card in cards)

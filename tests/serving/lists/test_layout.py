@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from serving.lists.small import listed
+from serving.lists.small import cards_csv
 from sintonia.core.config import LayoutConfig
 from sintonia.core.errors import ConfigError
 
@@ -31,5 +31,5 @@ def test_a_layout_with_an_unknown_column_is_refused(brand, write):
     with pytest.raises(
         ConfigError, match="Unknown column of the layout 'mailing' 'expected_vale'; did you mean 'expected_v"
     ):
-        brand.score(write(listed(brand.cards[:3])), layout=layout)
+        brand.score(write(cards_csv(brand.cards[:3])), layout=layout)
     assert not list(brand.workspace.glob("*.part"))

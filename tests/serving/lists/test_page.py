@@ -4,11 +4,11 @@ import csv
 import io
 import re
 
-from serving.lists.small import listed
+from serving.lists.small import cards_csv
 
 
 def test_the_page_shows_counts_and_expected_outcomes_but_no_customer(brand, write):
-    scored = brand.score(write(listed([*brand.cards, "zzz"])))
+    scored = brand.score(write(cards_csv([*brand.cards, "zzz"])))
     page = scored.files[1].read_text(encoding="utf-8")
     assert scored.files[1].name == "list-scored.html"
     assert f"{scored.totals.rows:,} rows" in page
