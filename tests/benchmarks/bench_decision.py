@@ -55,7 +55,7 @@ from sintonia.serving.decisions.refusals import RefusalRule, Refusals
 from sintonia.serving.decisions.rounds import Round, decisions_table, send_times
 from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours
 from sintonia.uplift.dataset import features_of, logged_of
-from sintonia.uplift.decision_points import read_points
+from sintonia.uplift.decision_log import read_points
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
 

@@ -42,17 +42,17 @@ from sintonia.uplift.dataset import (
     logged_of,
     split_points,
 )
-from sintonia.uplift.decision_points import read_points
-from sintonia.uplift.ensemble import against_none
+from sintonia.uplift.decision_log import read_points
+from sintonia.uplift.effects import against_none
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.forests import Examples, grow_outcome_trees, tree_inputs
 from sintonia.uplift.learning import learn_effects, unseen
+from sintonia.uplift.off_policy import difference, doubly_robust, scores
 from sintonia.uplift.policies import best_gain, constant, gains
 from sintonia.uplift.study import study
 from sintonia.uplift.texts import study_lines
-from sintonia.uplift.values import difference, doubly_robust, scores
 from uplift.planted import planted
-from uplift.test_values import coverage
+from uplift.test_off_policy import coverage
 
 DATA = Path(os.environ.get("SINTONIA_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 FAMILIES = FeaturesConfig(families=["rfm", "kinds", "profile", "response"], windows_days=[7, 30])

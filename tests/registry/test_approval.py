@@ -8,9 +8,9 @@ import pytest
 from sintonia.core.config import SignSettings, TrackingConfig
 from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.registry.approval import TAG, Decision, decisions, last_on, objection, sign
-from sintonia.registry.artifacts import log_page
-from sintonia.registry.models import Registered, Tracking, tracking
 from sintonia.registry.promotion_checks import is_approved
+from sintonia.registry.runs import log_page
+from sintonia.registry.tracking import Registered, Tracking, tracking
 
 NAME = "shop-churn"
 

@@ -9,7 +9,6 @@ import pytest
 from sintonia.core.errors import NotBuiltError
 from sintonia.core.pseudonyms import COLUMN
 from sintonia.registry import policy_promotion_checks
-from sintonia.registry.models import Registered
 from sintonia.registry.policy_promotion_checks import (
     against_nothing,
     aligned,
@@ -17,6 +16,7 @@ from sintonia.registry.policy_promotion_checks import (
     is_randomised,
     policy_checks,
 )
+from sintonia.registry.tracking import Registered
 
 RNG = np.random.default_rng(3)
 DAY = np.datetime64("2026-01-01", "us")

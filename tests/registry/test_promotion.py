@@ -6,17 +6,10 @@ import pytest
 
 from sintonia.core.config import PromoteSettings, TrackingConfig
 from sintonia.core.errors import ConfigError, GateError, NotBuiltError
-from sintonia.registry.models import (
-    CHAMPION,
-    Registered,
-    Tracking,
-    find_alias,
-    find_candidate,
-    tracking,
-    versions,
-)
+from sintonia.registry.models import CHAMPION, find_alias, find_candidate, versions
 from sintonia.registry.promotion import history, promote, roll_back
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking, tracking
 
 GOOD = Requirement("champion", True, "better than the champion")
 BAD = Requirement("calibration", False, "error 0.060 [0.030, 0.080]")

@@ -9,9 +9,8 @@ import pytest
 
 from sintonia.core.config import TaskConfig
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.registry import promotion_checks
-from sintonia.registry.models import Registered
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import (
     beats_champion,
@@ -20,6 +19,7 @@ from sintonia.registry.promotion_checks import (
     is_clean,
     other_question,
 )
+from sintonia.registry.tracking import Registered
 from sintonia.training.dataset import Dataset
 
 RNG = np.random.default_rng(6)

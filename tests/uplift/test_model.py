@@ -8,8 +8,8 @@ import pytest
 from sintonia.core.config import EffectsConfig, FeaturesConfig, ModelConfig, RewardConfig
 from sintonia.core.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
+from sintonia.registry.models import load_model
 from sintonia.registry.pyfunc import _load_pyfunc
-from sintonia.registry.saved_models import load_model
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.model import PolicyModel

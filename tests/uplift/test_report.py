@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.effects import Effects, Opinion
 from sintonia.uplift.forests import OutcomeTrees
 from sintonia.uplift.logged import Actions, Logged
 from sintonia.uplift.policies import constant

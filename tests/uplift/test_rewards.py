@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from sintonia.core.config import RewardConfig
-from sintonia.uplift.decision_points import literal, reward_kinds, reward_sql
+from sintonia.uplift.decision_log import literal, reward_kinds, reward_sql
 
 EVENTS = """
     SELECT {'kind': kind, 'amount': amount, 'discount': discount, 'action_id': action_id} AS event,

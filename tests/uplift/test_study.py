@@ -4,10 +4,10 @@ import pytest
 from sintonia.core.config import EffectsConfig, ModelConfig
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.uplift import report, study
-from sintonia.uplift.gate import best_constant, judge
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import best_gain, constant
+from sintonia.uplift.study import best_constant, judge
 from uplift.planted import planted
 
 LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}

@@ -11,7 +11,8 @@ from sintonia.core.config import ReviewSettings, TrackingConfig
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import NotBuiltError
 from sintonia.explain.sample import CONTRIBUTION, CONTRIBUTIONS_FILE, explanation
-from sintonia.registry import artifacts, models
+from sintonia.registry import runs as artifacts
+from sintonia.registry.tracking import tracking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ class Run(Result):
         NotBuiltError
             When the model gives no contributions of its features.
         """
-        registry = models.tracking(self._tracking, self._workspace)
+        registry = tracking(self._tracking, self._workspace)
         table = artifacts.read_table(registry, self.run_id, CONTRIBUTIONS_FILE)
         if not any(name.startswith(CONTRIBUTION) for name in table.column_names):
             raise NotBuiltError(

@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sintonia.core.config.convert import from_plain
-from sintonia.registry.artifacts import page_of
-from sintonia.registry.models import Registered, Tracking, model_files
+from sintonia.registry.models import model_files
+from sintonia.registry.runs import page_of
+from sintonia.registry.tracking import Registered, Tracking
 
-TAG = "sintonia.registry.approval."
+TAG = "sintonia.approval."
 APPROVE, REJECT = "approve", "reject"
 
 

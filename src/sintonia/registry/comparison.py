@@ -9,10 +9,11 @@ import pyarrow as pa
 from sintonia.core.config import CompareSettings
 from sintonia.core.errors import InputError, NotBuiltError, unknown
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.registry.artifacts import read_table
-from sintonia.registry.models import CHAMPION, Registered, Tracking, versions
+from sintonia.evaluation.evaluate import Evaluation
+from sintonia.registry.models import CHAMPION, versions
 from sintonia.registry.predictions import PREDICTIONS_FILE, judge_together
+from sintonia.registry.runs import read_table
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.tasks import find_task
 
 UNLISTED = ("seed", "task.force")

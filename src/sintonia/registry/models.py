@@ -1,31 +1,52 @@
-"""MLflow: one run a training, the model with its signature in the registry, and the way back to both."""
+"""Every kind of model there is, by the name that its folder's `model.json` carries.
 
-import logging
-import os
+MLflow: one run a training, the model with its signature in the registry, and the way back to both.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
-from sintonia.core.paths import WorkspacePaths
-from sintonia.registry.run_logging import FILES, Run, log_data, log_files, log_model, log_nested
-from sintonia.registry.saved_models import kind_of, load_model
-from sintonia.training.models import Model
+from sintonia.registry.runs import FILES, Run, log_data, log_files, log_model, log_nested
+from sintonia.registry.tracking import Registered, Tracking, silence_mlflow
+from sintonia.training.models import LightGBMModel, Model, OwnModel
+from sintonia.training.models.protocol import read_document
 from sintonia.training.tasks import TASKS
+from sintonia.uplift.model import PolicyModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# MLflow reads these once, as it is imported (which happens in the functions below): this program tells nobody
-# what it does, and a progress bar over one file is noise.
-for _name, _value in (
-    ("MLFLOW_DISABLE_TELEMETRY", "true"),
-    ("DO_NOT_TRACK", "true"),
-    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-):
-    os.environ.setdefault(_name, _value)
+
+KINDS: dict[str, type[Model]] = {one.KIND: one for one in (LightGBMModel, OwnModel, PolicyModel)}
+
+
+def kind_of(folder: Path) -> type[Model]:
+    """Return the class of a folder's model, which its `model.json` names.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no model.
+    UnsupportedModelError
+        When another version of sintonia wrote it.
+    """
+    return KINDS[read_document(folder, list(KINDS))["kind"]]
+
+
+def load_model(folder: Path) -> Model:
+    """Return the model of a folder, of whatever kind it is.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no model.
+    UnsupportedModelError
+        When another version of sintonia wrote it.
+    """
+    return kind_of(folder).load(folder)
+
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 TRAINING = "sintonia.training"
@@ -35,50 +56,11 @@ TRAINING = "sintonia.training"
 M = TypeVar("M", bound=Model)
 
 
-@dataclass(frozen=True)
-class Tracking:
-    """An MLflow server or a SQLite file, and the names this brand goes by there."""
-
-    uri: str
-    artifacts: str | None
-    prefix: str
-
-    def name(self, task: str) -> str:
-        """The experiment's and the registered model's name of a task."""
-        return f"{self.prefix}-{task}"
-
-    @property
-    def client(self) -> "MlflowClient":
-        """A client of the store; opened by need, for MLflow costs seconds to load."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A model in the registry: its name, version, alias and the run that made it."""
-
-    name: str
-    version: str
-    alias: str
-    run_id: str
-
-
-def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
-    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace."""
-    if config.uri is not None:
-        return Tracking(config.uri, None, config.prefix)
-    workspace.mkdir(parents=True, exist_ok=True)
-    paths = WorkspacePaths(workspace.resolve())
-    return Tracking(f"sqlite:///{paths.tracking_database}", paths.tracking_files.as_uri(), config.prefix)
-
-
 def register(place: Tracking, run: Run) -> Registered:
     """Return the registered model of a training, now logged as a run and carrying the alias `candidate`."""
     import mlflow
 
-    _hush()
+    silence_mlflow()
     mlflow.set_tracking_uri(place.uri)
     mlflow.set_registry_uri(place.uri)
     name = place.name(run.task)
@@ -184,7 +166,7 @@ def find_alias(place: Tracking, task: str, alias: str) -> Registered | None:
     """Return the task's model that bears an alias; None when there is none."""
     from mlflow.exceptions import MlflowException
 
-    _hush()
+    silence_mlflow()
     name = place.name(task)
     try:
         version = place.client.get_model_version_by_alias(name, alias)
@@ -214,7 +196,7 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
 
 def own_tasks(place: Tracking) -> list[str]:
     """Return the tasks with a registered model that do not ship with the package, by name."""
-    _hush()
+    silence_mlflow()
     names = [model.name for model in place.client.search_registered_models()]
     tasks = sorted(name.removeprefix(place.name("")) for name in names if name.startswith(place.name("")))
     return [task for task in tasks if task not in TASKS]
@@ -230,7 +212,7 @@ def versions(place: Tracking, task: str) -> list[Registered]:
     """Return every version of a task's model, oldest first, each with its alias (the champion's before others)."""
     from mlflow.exceptions import MlflowException
 
-    _hush()
+    silence_mlflow()
     name = place.name(task)
     try:
         aliases = place.client.get_registered_model(name).aliases
@@ -262,9 +244,3 @@ def _new_version(client: "MlflowClient", name: str, source: dict[str, str]) -> s
     version = str(client.create_model_version(name, **source).version)
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
-
-
-def _hush() -> None:
-    """Silence what MLflow and the database migrations say on each use; errors still come through."""
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)

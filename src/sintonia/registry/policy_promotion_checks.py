@@ -18,12 +18,13 @@ from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.core.pseudonyms import COLUMN, pseudonyms
 from sintonia.data.store import open_store
 from sintonia.features import catalogue
-from sintonia.registry.artifacts import read_document, read_table
-from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry.models import expect, load
 from sintonia.registry.predictions import PREDICTIONS_FILE
 from sintonia.registry.promotion_checks import Requirement, read_evaluation
+from sintonia.registry.runs import read_document, read_table
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.uplift.dataset import features_of, numbered, split_points
-from sintonia.uplift.decision_points import Points, newest, read_points
+from sintonia.uplift.decision_log import Points, newest, read_points
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.model import PolicyModel
 from sintonia.uplift.study import REPORT, Study

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from sintonia.core.errors import InputError
 from sintonia.core.pseudonyms import COLUMN, pseudonyms
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.evaluation.evaluate import Evaluation, evaluate, evaluate_amounts
 from sintonia.training.dataset import Dataset
 
 PREDICTIONS_FILE = "predictions.parquet"

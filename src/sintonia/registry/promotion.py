@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import GateError, NotBuiltError
-from sintonia.registry.models import CHAMPION, Registered, Tracking
+from sintonia.registry.models import CHAMPION
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking
 
-TAG = "sintonia.registry.promotion."
+TAG = "sintonia.promotion."
 
 
 @dataclass(frozen=True)

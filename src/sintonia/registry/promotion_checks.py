@@ -14,11 +14,12 @@ from sintonia.core.config import PromoteSettings, ReviewSettings, TaskConfig
 from sintonia.core.errors import NotBuiltError
 from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import open_store
-from sintonia.evaluation.estimates import TOLERANCE, TOTAL_OFF, Evaluation
+from sintonia.evaluation.evaluate import TOLERANCE, TOTAL_OFF, Evaluation
 from sintonia.registry.approval import decisions, last_on, objection
-from sintonia.registry.artifacts import EVALUATION, read_document, read_table
-from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry.models import expect, load
 from sintonia.registry.predictions import PREDICTIONS_FILE, covers, judge_together, predictions_of
+from sintonia.registry.runs import EVALUATION, read_document, read_table
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.dataset import assemble
 from sintonia.training.models import OutcomeModel
 from sintonia.training.tasks import find_task

@@ -13,7 +13,7 @@ import numpy as np
 from sintonia.core.config import iso_time
 from sintonia.core.errors import InputError, hint
 from sintonia.features.from_frames import history_from_frame, is_history
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
 from sintonia.training.models import Model
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sintonia.core.html import number, percent
-from sintonia.evaluation.estimates import Bin, Evaluation
-from sintonia.evaluation.evaluate import DEPTHS
+from sintonia.evaluation.evaluate import DEPTHS, Bin, Evaluation
 from sintonia.evaluation.stability import Dependence
 from sintonia.explain.contributions import Swarm, shown
 

@@ -7,7 +7,7 @@ from sintonia.core.html import number, percent
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.drift import SCORE
 from sintonia.evaluation.drift_report import SHIFTED
-from sintonia.evaluation.estimates import TOLERANCE, TOTAL_OFF
+from sintonia.evaluation.evaluate import TOLERANCE, TOTAL_OFF
 from sintonia.evaluation.metrics import VALUE_SHARE, find_metric
 from sintonia.review.data import ReviewData
 

@@ -5,9 +5,8 @@ whom; `study.study` decides whether that earns a policy of its own, and says wha
 """
 
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.gate import Gate
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import NONE, Actions, Logged
-from sintonia.uplift.study import Study
+from sintonia.uplift.study import Gate, Study
 
 __all__ = ["NONE", "Actions", "Effects", "Gate", "Logged", "Study", "learn_effects"]

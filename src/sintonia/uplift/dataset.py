@@ -15,7 +15,7 @@ from sintonia.core.errors import NotEnoughDataError, unknown
 from sintonia.core.progress import track
 from sintonia.data.store import Store
 from sintonia.features import Feature, History
-from sintonia.uplift.decision_points import Points
+from sintonia.uplift.decision_log import Points
 from sintonia.uplift.logged import NONE, Actions, Logged
 from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging
 

@@ -1,6 +1,6 @@
 """What moves an effect: how far each feature of a customer takes an action's effect from its mean.
 
-An effect is the action's mean effect and weighted differences by three opinions (`sintonia.uplift.ensemble`). Two are
+An effect is the action's mean effect and weighted differences by three opinions (`sintonia.uplift.effects`). Two are
 forests, whose SHAP contributions are exact: of the first forest those of the action less those of doing nothing. The
 third is a sum of slopes, each of one feature, times what the customer would bring anyway: a feature's part is what
 the sum loses without it. What the forests split by the action, and what centres them, is the action's own.
@@ -14,8 +14,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Floats32, Ints
 from sintonia.explain.contributions import contributions
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import Opinion, scale_of
+from sintonia.uplift.effects import Effects, Opinion, scale_of
 from sintonia.uplift.forests import tree_inputs
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.slopes import Linear

@@ -21,14 +21,13 @@ from sintonia.core.config import ModelConfig
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.intervals import clustered_mean
 from sintonia.uplift.denoised_rewards import steadied
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import SMALL, Opinion, against_none, candidates, scale_of
+from sintonia.uplift.effects import SMALL, Effects, Opinion, against_none, candidates, scale_of
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.forests import CrossFittedTrees, Examples, grow_outcome_trees, tree_inputs
 from sintonia.uplift.logged import Logged
+from sintonia.uplift.off_policy import scores
 from sintonia.uplift.shrinkage import constants, earned, leaned, means_of, unexplained
 from sintonia.uplift.slopes import CrossFittedSlopes, fit_linear, residuals
-from sintonia.uplift.values import scores
 
 LEAST = 50
 """Fewest decisions with `none`, and in all with other actions, that an effect can be learned from."""

@@ -18,8 +18,7 @@ from sintonia.training.dataset import Dataset
 from sintonia.training.models.protocol import read_document, write_document
 from sintonia.training.profile import TrainingProfile
 from sintonia.training.tasks import NEXT_BEST_ACTION
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.effects import Effects, Opinion
 from sintonia.uplift.forests import OutcomeTrees
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import gains

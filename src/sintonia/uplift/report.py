@@ -8,11 +8,19 @@ import numpy as np
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.evaluation.metrics import equal_mass_bins
-from sintonia.uplift.curves import Curve, gain_curve
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.logged import Logged
+from sintonia.uplift.off_policy import (
+    Curve,
+    difference,
+    doubly_robust,
+    gain_curve,
+    ips,
+    overlap,
+    scores,
+    snips,
+)
 from sintonia.uplift.policies import at_random, best, constant, gains, ranked
-from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 
 PERSONALISED, CHOSEN, RESPONSE = "personalised", "chosen", "response score"
 SEGMENTED, PARTS = 3, 3

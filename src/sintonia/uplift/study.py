@@ -1,4 +1,9 @@
-"""One study of a log: effects learned from some customers, gated by others, reported on a third part.
+"""The gate: a personalised policy replaces the best constant one only where it is surely better.
+
+The customers that judge are not those that taught. On their decisions the doubly robust value of the personalised
+policy less that of the constant one has a 95 % interval; the policy passes when all of it lies above 0.
+
+One study of a log: effects learned from some customers, gated by others, reported on a third part.
 
 What each part does is kept apart on purpose. Customers that teach would flatter the policy; customers that decide
 whether it passes would flatter the one that did. So the values reported come from customers that did neither.
@@ -6,18 +11,70 @@ whether it passes would flatter the one that did. So the values reported come fr
 
 from dataclasses import dataclass, replace
 
-from sintonia.core.arrays import Bools, Floats, Floats32
+import numpy as np
+
+from sintonia.core.arrays import Bools, Floats, Floats32, Ints
 from sintonia.core.config import EffectsConfig, ModelConfig
 from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.intervals import Estimate
 from sintonia.core.progress import step
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.folds import part_of
-from sintonia.uplift.gate import Gate, best_constant, judge
 from sintonia.uplift.learning import LEAST, learn_effects
-from sintonia.uplift.logged import Logged, joined
+from sintonia.uplift.logged import Actions, Logged, joined
+from sintonia.uplift.off_policy import difference, scores
 from sintonia.uplift.policies import best_gain, constant, gains, softmax, sure_gain, thompson, with_floor
 from sintonia.uplift.report import PolicyReport, report
-from sintonia.uplift.values import scores
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What the gate found: the best constant action, by how much the personalised policy is better, and the answer."""
+
+    constant: str
+    difference: Estimate
+    passed: bool
+    decisions: int
+    customers: int
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words.
+
+        Examples
+        --------
+        >>> Gate("mail", Estimate(0.2, -0.1, 0.5), False, 100, 90).sentence
+        "Not personalised: 0.200 [-0.100, 0.500] a decision against always 'mail', not surely better; 'mail' for all."
+        """
+        found = f"{self.difference.text()} a decision"
+        if self.passed:
+            return f"Personalised: {found} better than always '{self.constant}'."
+        return (
+            f"Not personalised: {found} against always '{self.constant}', not surely better; "
+            f"'{self.constant}' for all."
+        )
+
+
+def best_constant(gains: Floats, eligible: Bools) -> int:
+    """Return the place of the action worth most when always taken, `none` where it is not eligible.
+
+    `gains` are the mean gains of the actions where they are eligible, learned from the customers that teach.
+    # (n_actions,)
+    """
+    return int((gains * eligible.mean(axis=0)).argmax())
+
+
+def judge(
+    scores: Floats, personalised: Floats, place: int, eligible: Bools, customer: Ints, actions: Actions
+) -> Gate:
+    """Return whether the personalised policy passes against the constant one, on decisions that taught neither.
+
+    `scores` are doubly robust, `place` is the action of the constant policy.
+    """
+    fixed = constant(eligible, place)
+    found = difference(scores, personalised, fixed, customer)
+    return Gate(actions.names[place], found, found.low > 0, len(scores), len(np.unique(customer)))
+
 
 TEACH, GATE, REPORT = range(3)
 

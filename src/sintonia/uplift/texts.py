@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sintonia.core.intervals import Estimate
-from sintonia.uplift.decision_points import Points
+from sintonia.uplift.decision_log import Points
 from sintonia.uplift.logging_policy import LoggingPolicy
 from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, EffectSegment
 from sintonia.uplift.study import Study

@@ -20,14 +20,14 @@ from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
 from sintonia.evaluation.classification import Stakes
 from sintonia.evaluation.drift_report import CurrentShift, current_shift
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.evaluation.evaluate import Evaluation, evaluate, evaluate_amounts
 from sintonia.evaluation.leakage import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
 from sintonia.features import fit
-from sintonia.registry import artifacts
-from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry import runs
+from sintonia.registry.models import expect, load
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, read, render_review
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
@@ -173,7 +173,7 @@ def review_page(
     place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
-    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    customers = runs.read_document(place, registered.run_id, runs.CUSTOMERS)
     review = replace(
         _recorded(place, registered),
         customers=tuple(read(Customer, one) for one in customers),
@@ -191,7 +191,7 @@ def outcome_card(
 
 
 def _recorded(place: Tracking, registered: Registered) -> ReviewData:
-    review = ReviewData.from_plain(artifacts.read_document(place, registered.run_id, artifacts.REVIEW))
+    review = ReviewData.from_plain(runs.read_document(place, registered.run_id, runs.REVIEW))
     return review.named(registered.name, registered.version, registered.run_id)
 
 

@@ -21,8 +21,8 @@ from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
 from sintonia.evaluation.leakage import Question, choose_dates
 from sintonia.features import Feature, catalogue, fit
-from sintonia.registry import artifacts
-from sintonia.registry.models import Registered, Tracking, load
+from sintonia.registry import runs
+from sintonia.registry.models import load
 from sintonia.registry.policy_promotion_checks import (
     LOGGED,
     OBSERVATIONAL,
@@ -30,6 +30,7 @@ from sintonia.registry.policy_promotion_checks import (
     kept_decisions,
     policy_checks,
 )
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
 from sintonia.review.evidence import ReportedDecisions, policy_evidence, policy_run
@@ -44,7 +45,7 @@ from sintonia.uplift.dataset import (
     logged_of,
     split_points,
 )
-from sintonia.uplift.decision_points import Points, newest, read_points, reward_kinds
+from sintonia.uplift.decision_log import Points, newest, read_points, reward_kinds
 from sintonia.uplift.effects_table import effects_table
 from sintonia.uplift.model import PolicyModel
 from sintonia.uplift.study import study
@@ -188,12 +189,12 @@ def policy_page(
     except NotBuiltError:
         store = None
     own = None if store is None or store.source != model.source else store
-    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    customers = runs.read_document(place, registered.run_id, runs.CUSTOMERS)
     review = replace(
         _recorded(place, registered),
-        catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
+        catalogue=runs.read_document(place, registered.run_id, runs.CATALOGUE),
         round=None if own is None else _last_round(own),
-        story=read(EffectDrivers, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
+        story=read(EffectDrivers, runs.read_document(place, registered.run_id, runs.REVIEW)),
         customers=tuple(read(ExplainedDecision, one) for one in customers),
         source=model.source,
         fingerprint=model.fingerprint,
@@ -210,9 +211,9 @@ def card_of_policy(
 
 
 def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
-    config = artifacts.read_document(place, registered.run_id, "config.json")
+    config = runs.read_document(place, registered.run_id, "config.json")
     return PolicyReview(
-        study=artifacts.read_document(place, registered.run_id, "study.json"),
+        study=runs.read_document(place, registered.run_id, "study.json"),
         policy=effects_settings(config),
         catalogue=(),
         round=None,

@@ -7,14 +7,15 @@ from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.run_figures import review_figures, sign_figures
 from sintonia.api.pipelines.steps_by_task import steps_of
 from sintonia.core.config import PromoteSettings, ReviewSettings, SignSettings
-from sintonia.registry import approval, artifacts, models, promotion
+from sintonia.registry import approval, models, promotion, runs
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking, tracking
 from sintonia.review import PromotionCheck
 
 
 def write_card(
-    place: models.Tracking,
-    registered: models.Registered,
+    place: Tracking,
+    registered: Registered,
     settings: PromoteSettings,
     checks: Sequence[Requirement],
 ) -> Path:
@@ -25,7 +26,7 @@ def write_card(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{registered.name}-v{registered.version}.md"
     path.write_text(text, encoding="utf-8")
-    place.client.log_text(registered.run_id, text, artifacts.CARD)
+    place.client.log_text(registered.run_id, text, runs.CARD)
     return path
 
 
@@ -34,7 +35,7 @@ def shown_checks(checks: Sequence[Requirement]) -> tuple[PromotionCheck, ...]:
     return tuple(PromotionCheck(one.name, one.passed, one.explanation) for one in checks)
 
 
-def _history(place: models.Tracking, registered: models.Registered) -> list[str]:
+def _history(place: Tracking, registered: Registered) -> list[str]:
     """Return who decided what on the version, and when it became champion, oldest first."""
     version = registered.version
     signed = [
@@ -61,7 +62,7 @@ def _force(one: promotion.ChampionChange) -> str:
 def review(settings: ReviewSettings) -> Figures:
     """Return where the page on a task's candidate is, written from what its training run recorded."""
     workspace, steps = settings.paths.root, steps_of(settings.task)
-    place = models.tracking(settings.tracking, workspace)
+    place = tracking(settings.tracking, workspace)
     registered = models.find_candidate(place, settings.task.name, settings.version)
     champion = models.find_alias(place, settings.task.name, models.CHAMPION)
     other = None if champion is None or champion.version == registered.version else champion
@@ -70,7 +71,7 @@ def review(settings: ReviewSettings) -> Figures:
     out = Path(settings.out) if settings.out else settings.paths.review_page(settings.task.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    artifacts.log_page(place, registered, page)
+    runs.log_page(place, registered, page)
     return review_figures(registered, out)
 
 
@@ -85,7 +86,7 @@ def reject(settings: SignSettings) -> Figures:
 
 
 def _sign(settings: SignSettings, action: str) -> Figures:
-    place = models.tracking(settings.tracking, settings.paths.root)
+    place = tracking(settings.tracking, settings.paths.root)
     registered = models.find_candidate(place, settings.task.name, settings.version)
     decision = approval.sign(place, registered, action, settings.reviewer, settings.remark)
     return sign_figures(registered, decision, approval.decisions(place, registered.name))

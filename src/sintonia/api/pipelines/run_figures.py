@@ -7,14 +7,14 @@ from typing import Any
 
 from sintonia.api.pipelines.figures import Figures, file_lines
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.leakage.report import leak_lines
 from sintonia.registry.approval import Decision
 from sintonia.registry.comparison import Compared, RunComparison
-from sintonia.registry.models import Registered
 from sintonia.registry.promotion import ChampionChange
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered
 from sintonia.review.evidence import TrainingResult
 from sintonia.training.tasks import NEXT_BEST_ACTION, describe
 from sintonia.training.tuning import ChosenSettings, TuningResult

@@ -9,9 +9,9 @@ from sintonia.api.pipelines.figures import Figures
 from sintonia.core.config import CheckSettings, PromoteSettings, ReviewSettings, TrainSettings
 from sintonia.data.store import Store
 from sintonia.evaluation.leakage import Question
-from sintonia.registry.models import Registered, Tracking
 from sintonia.registry.promotion_checks import Requirement
-from sintonia.registry.run_logging import Run
+from sintonia.registry.runs import Run
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import PromotionCheck
 from sintonia.training.dataset import Dataset
 

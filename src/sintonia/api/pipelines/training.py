@@ -13,6 +13,7 @@ from sintonia.explain.sample import write_key
 from sintonia.registry import models, promotion
 from sintonia.registry.comparison import compare_runs
 from sintonia.registry.promotion_checks import Requirement, is_approved
+from sintonia.registry.tracking import tracking
 
 
 def train(settings: TrainSettings) -> Figures:
@@ -20,7 +21,7 @@ def train(settings: TrainSettings) -> Figures:
     workspace = settings.paths.root
     trained = steps_of(settings.task).train(open_store(workspace), settings)
     with step("Registering the model"):
-        place = models.tracking(settings.tracking, workspace)
+        place = tracking(settings.tracking, workspace)
         registered = models.register(place, trained.run)
         write_key(trained.explained, settings.paths.sample(registered.run_id))
     return trained.figures(registered)
@@ -28,13 +29,13 @@ def train(settings: TrainSettings) -> Figures:
 
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
-    place = models.tracking(settings.tracking, settings.paths.root)
+    place = tracking(settings.tracking, settings.paths.root)
     return compare_figures(compare_runs(place, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:
     """Return which requirements the task's candidate meets, now champion; or who is champion again."""
-    place = models.tracking(settings.tracking, settings.paths.root)
+    place = tracking(settings.tracking, settings.paths.root)
     champion = models.find_alias(place, settings.task.name, models.CHAMPION)
     name = place.name(settings.task.name)
     checks: list[Requirement] = []

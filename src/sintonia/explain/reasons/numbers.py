@@ -23,7 +23,7 @@ def figures(values: NDArray[Any], unit: str, words: Words) -> Texts:
 
     Examples
     --------
-    >>> from sintonia.explain.contributions.reasons.texts import read_words
+    >>> from sintonia.explain.reasons.texts import read_words
     >>> figures(np.array([123456.0]), "cents", read_words("it")).tolist()
     ['1.234,56']
     >>> figures(np.array([0.347, 0.004]), "share", read_words("en")).tolist()
@@ -42,7 +42,7 @@ def with_unit(numbers: Texts, unit: str, words: Words) -> Texts:
 
     Examples
     --------
-    >>> from sintonia.explain.contributions.reasons.texts import read_words
+    >>> from sintonia.explain.reasons.texts import read_words
     >>> with_unit(np.array(["1", "2,5"], object), "days", read_words("it")).tolist()
     ['1 giorno', '2,5 giorni']
     """

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from sintonia.core.config import ReasonsConfig
 from sintonia.core.hashes import short_hash
 from sintonia.core.timeline import label_span
-from sintonia.evaluation.attributes import attribute_names
 from sintonia.evaluation.drift_report import feature_shifts, label_rates
 from sintonia.evaluation.groups import (
     ExplainedRows,
     GroupResult,
     ScoredTestRows,
+    attribute_names,
     judge_fairness,
     judge_groups,
     segment_names,
@@ -36,8 +36,7 @@ from sintonia.explain.contributions import Contributions, contributions, explain
 from sintonia.explain.reasons import Speaker
 from sintonia.explain.sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.explain.what_if import what_ifs
-from sintonia.registry.artifacts import CUSTOMERS, REVIEW
-from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.registry.runs import CUSTOMERS, REVIEW, ChildRun, Data, Run
 from sintonia.review import (
     DataPart,
     FoldFigures,

@@ -19,8 +19,7 @@ from sintonia.explain.contributions import importance, swarms
 from sintonia.explain.reasons import Speaker
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.explain.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
-from sintonia.registry.artifacts import CUSTOMERS, REVIEW
-from sintonia.registry.run_logging import Run
+from sintonia.registry.runs import CUSTOMERS, REVIEW, Run
 from sintonia.review.customers import (
     LISTED,
     FeatureContribution,
@@ -39,7 +38,7 @@ from sintonia.review.policy_examples import (
     decision_table,
 )
 from sintonia.training.dataset import Dataset
-from sintonia.uplift.decision_points import Points
+from sintonia.uplift.decision_log import Points
 from sintonia.uplift.effect_contributions import effect_contributions
 from sintonia.uplift.folds import fold_of
 from sintonia.uplift.logged import Logged

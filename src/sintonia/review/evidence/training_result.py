@@ -12,12 +12,11 @@ from sintonia.core.config import TrainSettings
 from sintonia.core.hashes import code_hash, config_hash
 from sintonia.core.timeline import Split
 from sintonia.data.store import Store
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import LeakFinding
 from sintonia.explain.sample import Sample, draw_sample
 from sintonia.features import as_csv, feature_entries
-from sintonia.registry.artifacts import CATALOGUE, EVALUATION
-from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.registry.runs import CATALOGUE, EVALUATION, ChildRun, Data, Run
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import Model, OutcomeModel
 from sintonia.training.sufficiency import Sufficiency

@@ -11,7 +11,8 @@ from sintonia.core.config import ActionConfig, DecideSettings, EngagementConfig
 from sintonia.core.errors import unknown
 from sintonia.core.progress import step
 from sintonia.data.store import Store
-from sintonia.registry.models import Registered, find_model, tracking
+from sintonia.registry.models import find_model
+from sintonia.registry.tracking import Registered, tracking
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.choosing import Chosen, choose
 from sintonia.serving.decisions.effects import intervals_of

@@ -18,7 +18,7 @@ from sintonia.core.progress import counter
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts
 from sintonia.explain.reasons import Speaker
-from sintonia.registry.models import Registered
+from sintonia.registry.tracking import Registered
 from sintonia.serving.lists.rows import CUSTOMERS
 from sintonia.serving.lists.spool import Spool
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles

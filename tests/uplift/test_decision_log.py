@@ -28,7 +28,7 @@ from sintonia.uplift.dataset import (
     numbered,
     split_points,
 )
-from sintonia.uplift.decision_points import read_points
+from sintonia.uplift.decision_log import read_points
 
 EVENTS = """card,at,kind,amount,discount,action
 A,2025-03-01T10:00,purchase,40.00,0,
