@@ -1,4 +1,4 @@
-"""Evaluation: intervals over customers, paired differences, honest bins. Intervals and calibration bins, against worked examples; grades."""
+"""Evaluation: intervals over customers, paired differences, calibration bins by worked examples, grades."""
 
 import json
 from dataclasses import replace

@@ -28,7 +28,7 @@ def policy():
     return PolicyModel(
         effects=effects.with_actions(Actions.of([*NAMES, "letter"])),
         passed=True,
-        place=1,
+        constant_action=1,
         config=EffectsConfig(name="thompson", floor=0.01, reward=RewardConfig(horizon_days=7)),
         features=FeaturesConfig(families=["rfm"], windows_days=[7]),
         fitted=Fitted(datetime(2025, 1, 1), {}),

@@ -12,7 +12,7 @@ from sintonia.core.config import TrackingConfig
 from sintonia.core.html import number
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.registry import models, runs
-from sintonia.registry.tracking import tracking
+from sintonia.registry.tracking import open_tracking
 from sintonia.review.evidence.training_result import metric_key
 from sintonia.uplift.model import PolicyModel
 
@@ -129,7 +129,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     mail = effects.filter(np.array(effects["action_id"].to_pylist()) == "mail")["effect"].to_numpy()
     assert len(mail) == 1500
     assert sorted([np.quantile(mail, 0.1), np.quantile(mail, 0.9)]) == pytest.approx([-6, 6], abs=2)
-    place = tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
+    place = open_tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
     policy, registered = models.find_model(place, "next_best_action", PolicyModel)
     assert (policy.passed, registered.version) == (True, "1")
     assert not re.search(r"uplift", json.dumps(figures["policies"]["response score"]))

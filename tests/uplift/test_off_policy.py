@@ -7,12 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.logged import Actions, Logged
-from sintonia.uplift.off_policy import difference, doubly_robust, gain_curve, ips, overlap, scores, snips
+from sintonia.uplift.logged import Actions, LoggedDecisions
+from sintonia.uplift.off_policy import (
+    difference,
+    doubly_robust,
+    doubly_robust_scores,
+    gain_curve,
+    ips,
+    overlap,
+    snips,
+)
 from sintonia.uplift.policies import best_gain, with_floor
 from uplift.planted import planted
 
-LOG = Logged(
+LOG = LoggedDecisions(
     values=np.zeros((4, 1), np.float32),
     action=np.array([0, 1, 1, 0]),
     reward=np.array([1.0, 4.0, 2.0, 0.0]),
@@ -31,7 +39,7 @@ def test_inverse_propensity_scores_worked_by_hand():
 
 def test_doubly_robust_scores_worked_by_hand():
     expected = np.array([[1.0, 2.0]] * 4)
-    found = scores(LOG, expected)
+    found = doubly_robust_scores(LOG, expected)
     assert found.tolist() == [[1.0, 1.0], [1.0, 2 + 2 / 0.25 - 1], [1.0, 1.0], [1 - 1 / 0.5, 1.0]]
     assert doubly_robust(found, ALWAYS_MAIL, LOG.customer).value == pytest.approx((1 + 9 + 1 + 1) / 4)
 
@@ -43,7 +51,7 @@ def logs(draw):
     shares = rng.dirichlet(np.ones(k), n) * 0.9 + 0.1 / k
     action = np.array([rng.choice(k, p=row) for row in shares])
     actions = Actions.of(["none", "a", "b", "c"][:k], np.r_[0, rng.random(k - 1)])
-    log = Logged(
+    log = LoggedDecisions(
         np.zeros((n, 1), np.float32), action, rng.normal(size=n), shares, rng.integers(0, 5, n), actions
     )
     return log, rng.dirichlet(np.ones(k), n), rng.normal(size=(n, k))
@@ -66,7 +74,7 @@ def test_values_and_intervals_agree_with_a_brute_force_implementation(made):
         robust.append(value + weights[-1] * (float(log.reward[row]) - float(expected[row, done])))
     for found, values in (
         (ips(log, policy), weighed),
-        (doubly_robust(scores(log, expected), policy, log.customer), robust),
+        (doubly_robust(doubly_robust_scores(log, expected), policy, log.customer), robust),
     ):
         mean = math.fsum(values) / len(values)
         assert found.value == pytest.approx(mean, abs=1e-9)
@@ -115,7 +123,7 @@ def coverage(replications, seed, customers=400, decisions=3):
     for replication in range(replications):
         log, _ = planted(customers, 0.5, seed=seed + replication, decisions=decisions)
         own, other = _floored(log, 0.0), _floored(log, 0.5)
-        brings = scores(log, _regression(log))
+        brings = doubly_robust_scores(log, _regression(log))
         found = (
             doubly_robust(brings, own, log.customer),
             difference(brings, own, other, log.customer),

@@ -17,8 +17,14 @@ from sintonia.core.arrays import Floats, Ints
 from sintonia.core.errors import InputError, NotEnoughDataError, unknown
 from sintonia.core.intervals import DIGITS, Estimate, cluster_variance, rounded_estimate, wilson
 from sintonia.evaluation.classification import NO_STAKES, Stakes, WeightedPropensities
-from sintonia.evaluation.metrics import Metric, captured, equal_mass_bins, find_metric, resampled
-from sintonia.evaluation.regression import JudgedAmounts
+from sintonia.evaluation.metrics import (
+    Metric,
+    bootstrap_weights,
+    captured_shares,
+    equal_mass_bins,
+    find_metric,
+)
+from sintonia.evaluation.regression import WeightedAmounts
 
 TOLERANCE = 0.02
 """Calibration error that is still calibrated: at fault is only what surely lies above."""
@@ -27,7 +33,7 @@ TOTAL_OFF = 0.1
 
 
 @dataclass(frozen=True)
-class Bin:
+class CalibrationBin:
     """One calibration bin: rows of similar propensity, what was said and what came true."""
 
     rows: int
@@ -59,7 +65,7 @@ class Evaluation:
     label_rate: float
     estimates: dict[str, dict[str, Estimate]]
     differences: dict[str, dict[str, Estimate]]
-    bins: dict[str, tuple[Bin, ...]]
+    bins: dict[str, tuple[CalibrationBin, ...]]
     gains: dict[str, tuple[float, ...]]
 
     @property
@@ -99,11 +105,11 @@ class Evaluation:
 
     def best_baseline(self, metric: str | None = None) -> str | None:
         """Return the baseline with the best value of the metric, the first of equals; None without any."""
-        asked = find_metric(metric or self.headline)
-        sign = 1 if asked.higher_is_better else -1
+        chosen = find_metric(metric or self.headline)
+        sign = 1 if chosen.higher_is_better else -1
 
         def worth(name: str) -> float:
-            return sign * float(asked.gain(np.array(self.estimates[name][asked.name].value)))
+            return sign * float(chosen.gain(np.array(self.estimates[name][chosen.name].value)))
 
         return max(self.baselines, key=worth, default=None)
 
@@ -115,11 +121,11 @@ class Evaluation:
         ConfigError
             For a metric or a baseline that was not judged.
         """
-        asked = find_metric(metric or self.headline)
-        higher_is_better = asked.higher_is_better
+        chosen = find_metric(metric or self.headline)
+        higher_is_better = chosen.higher_is_better
         if baseline not in self.differences:
             raise unknown("baseline", baseline, self.baselines)
-        gap = self.differences[baseline][asked.name]
+        gap = self.differences[baseline][chosen.name]
         if gap.low <= 0 <= gap.high:
             return "not distinguishable from"
         return "better than" if (gap.low > 0) == higher_is_better else "worse than"
@@ -128,10 +134,10 @@ class Evaluation:
     def from_plain(cls, plain: Mapping[str, Any]) -> "Evaluation":
         """Return what `dataclasses.asdict` or `figures` gave of an evaluation, also after a journey through JSON."""
 
-        def by_metric(of: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
+        def by_metric(by_model: Mapping[str, Any]) -> dict[str, dict[str, Estimate]]:
             return {
                 name: {metric: Estimate(**value) for metric, value in values.items()}
-                for name, values in of.items()
+                for name, values in by_model.items()
             }
 
         return cls(
@@ -141,7 +147,10 @@ class Evaluation:
             estimates=by_metric(plain["estimates"]),
             differences=by_metric(plain["differences"]),
             bins={
-                name: tuple(Bin(**{**one, "observed": Estimate(**one["observed"])}) for one in bins)
+                name: tuple(
+                    CalibrationBin(**{**bin_figures, "observed": Estimate(**bin_figures["observed"])})
+                    for bin_figures in bins
+                )
                 for name, bins in plain.get("bins", {}).items()
             },
             gains={name: tuple(shares) for name, shares in plain.get("gains", {}).items()},
@@ -149,12 +158,12 @@ class Evaluation:
 
     def figures(self) -> dict[str, Any]:
         """Return sizes, metrics of every model and differences to the baselines as plain JSON values."""
-        told = asdict(self)
-        del told["bins"], told["gains"]
-        return {**told, "grade": self.grade}
+        plain = asdict(self)
+        del plain["bins"], plain["gains"]
+        return {**plain, "grade": self.grade}
 
 
-def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[Bin, ...]:
+def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> tuple[CalibrationBin, ...]:
     """Return ten bins of equal mass (fewer with many ties), lowest propensities first.
 
     The interval is Wilson's, on as many rows as the bin would be worth were every row another customer (its
@@ -169,8 +178,8 @@ def calibration_bins(labels: Floats, propensities: Floats, customers: Ints) -> t
     worth = np.divide(single, variance, out=sizes.astype(np.float64), where=variance > 0)
     worth = np.minimum(worth, sizes)
     return tuple(
-        Bin(int(n), round(float(said), DIGITS), wilson(float(rate), float(effective)))
-        for n, said, rate, effective in zip(sizes, predicted, observed, worth, strict=True)
+        CalibrationBin(int(n), round(float(mean_propensity), DIGITS), wilson(float(rate), float(effective)))
+        for n, mean_propensity, rate, effective in zip(sizes, predicted, observed, worth, strict=True)
     )
 
 
@@ -218,15 +227,15 @@ def evaluate(
     0.75
     """
     truth = np.asarray(labels, dtype=np.float64)
-    said = {name: np.asarray(values, dtype=np.float64) for name, values in propensities.items()}
+    by_model = {name: np.asarray(values, dtype=np.float64) for name, values in propensities.items()}
     names, codes = np.unique(np.asarray(customers), return_inverse=True)
-    _check(truth, said, codes)
-    judged = {
-        name: WeightedPropensities.prepare(truth, values, codes, stakes) for name, values in said.items()
+    _check_propensities(truth, by_model, codes)
+    prepared = {
+        name: WeightedPropensities.prepare(truth, values, codes, stakes) for name, values in by_model.items()
     }
-    told = _judge(judged, len(names), draws, seed)
-    bins = {name: calibration_bins(truth, values, codes) for name, values in said.items()}
-    return Evaluation(len(truth), len(names), round(float(truth.mean()), DIGITS), bins=bins, **told)
+    figures = _figures_of_models(prepared, len(names), draws, seed)
+    bins = {name: calibration_bins(truth, values, codes) for name, values in by_model.items()}
+    return Evaluation(len(truth), len(names), round(float(truth.mean()), DIGITS), bins=bins, **figures)
 
 
 def evaluate_amounts(
@@ -267,82 +276,88 @@ def evaluate_amounts(
     1.0
     """
     truth = np.asarray(amounts, dtype=np.float64)
-    said = {name: np.asarray(values, dtype=np.float64) for name, values in expected.items()}
-    middle = {name: np.asarray(values, dtype=np.float64) for name, values in (medians or {}).items()}
+    by_model = {name: np.asarray(values, dtype=np.float64) for name, values in expected.items()}
+    median_by_model = {name: np.asarray(values, dtype=np.float64) for name, values in (medians or {}).items()}
     names, codes = np.unique(np.asarray(customers), return_inverse=True)
-    _check_amounts(truth, said | {f"median of {name}": values for name, values in middle.items()}, codes)
-    judged = {
-        name: JudgedAmounts.prepare(truth, values, codes, middle.get(name)) for name, values in said.items()
+    _check_amounts(
+        truth, by_model | {f"median of {name}": values for name, values in median_by_model.items()}, codes
+    )
+    prepared = {
+        name: WeightedAmounts.prepare(truth, values, codes, median_by_model.get(name))
+        for name, values in by_model.items()
     }
-    told = _judge(judged, len(names), draws, seed)
-    return Evaluation(len(truth), len(names), round(float((truth > 0).mean()), DIGITS), bins={}, **told)
+    figures = _figures_of_models(prepared, len(names), draws, seed)
+    return Evaluation(len(truth), len(names), round(float((truth > 0).mean()), DIGITS), bins={}, **figures)
 
 
-def _judge(
-    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+def _figures_of_models(
+    prepared: Mapping[str, WeightedPropensities] | Mapping[str, WeightedAmounts],
     customers: int,
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
     """Return estimates, differences of the first to the others, and gains of models prepared on the same rows."""
     everyone = np.ones((1, customers))
-    drawn = _draw(judged, customers, draws, seed)
-    values = {name: rows.measure(everyone)[:, 0] for name, rows in judged.items()}
-    model, *baselines = judged
-    metrics = {name: rows.metrics for name, rows in judged.items()}
-    curves = {name: captured(*rows.curve(everyone), DEPTHS)[0] for name, rows in judged.items()}
+    drawn = _bootstrap_metrics(prepared, customers, draws, seed)
+    values = {name: rows.measure(everyone)[:, 0] for name, rows in prepared.items()}
+    model, *baselines = prepared
+    metrics = {name: rows.metrics for name, rows in prepared.items()}
+    curves = {name: captured_shares(*rows.curve(everyone), DEPTHS)[0] for name, rows in prepared.items()}
     return {
-        "estimates": {name: _estimates(metrics[name], values[name], drawn[name]) for name in judged},
+        "estimates": {name: _with_intervals(metrics[name], values[name], drawn[name]) for name in prepared},
         "differences": {
-            name: _differences(metrics[model], metrics[name], (values, drawn), (model, name))
+            name: _paired_differences(metrics[model], metrics[name], (values, drawn), (model, name))
             for name in baselines
         },
         "gains": {name: tuple(curve.round(DIGITS).tolist()) for name, curve in curves.items()},
     }
 
 
-def _draw(
-    judged: Mapping[str, WeightedPropensities] | Mapping[str, JudgedAmounts],
+def _bootstrap_metrics(
+    prepared: Mapping[str, WeightedPropensities] | Mapping[str, WeightedAmounts],
     customers: int,
     draws: int,
     seed: int,
 ) -> dict[str, Floats]:
     """Each model's metrics under the same draws of customers.  # (n_metrics, n_draws) each"""
-    drawn: dict[str, list[Floats]] = {name: [] for name in judged}
-    for weights in resampled(customers, draws, seed):
-        for name, rows in judged.items():
+    drawn: dict[str, list[Floats]] = {name: [] for name in prepared}
+    for weights in bootstrap_weights(customers, draws, seed):
+        for name, rows in prepared.items():
             drawn[name].append(rows.measure(weights, noises=2))
     return {name: np.concatenate(parts, axis=1) for name, parts in drawn.items()}
 
 
-def _estimates(metrics: Sequence[Metric], values: Floats, drawn: Floats) -> dict[str, Estimate]:
+def _with_intervals(metrics: Sequence[Metric], values: Floats, drawn: Floats) -> dict[str, Estimate]:
     low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
-    each = zip(metrics, values.tolist(), low.tolist(), high.tolist(), strict=True)
-    return {metric.name: rounded_estimate(value, low, high) for metric, value, low, high in each}
+    rows = zip(metrics, values.tolist(), low.tolist(), high.tolist(), strict=True)
+    return {metric.name: rounded_estimate(value, low, high) for metric, value, low, high in rows}
 
 
-def _differences(
+def _paired_differences(
     metrics: Sequence[Metric],
-    others: Sequence[Metric],
+    baseline_metrics: Sequence[Metric],
     figures: tuple[Mapping[str, Floats], Mapping[str, Floats]],
     names: tuple[str, str],
 ) -> dict[str, Estimate]:
     """The model's figures minus the baseline's, for what both are judged by, with paired intervals."""
-    both = [metric for metric in metrics if metric in others]
-    own, other = [metrics.index(metric) for metric in both], [others.index(metric) for metric in both]
+    shared = [metric for metric in metrics if metric in baseline_metrics]
+    model_index, baseline_index = (
+        [metrics.index(metric) for metric in shared],
+        [baseline_metrics.index(metric) for metric in shared],
+    )
     gaps = [
         np.stack(
             [
-                m.gain(of[names[0]][i]) - m.gain(of[names[1]][j])
-                for m, i, j in zip(both, own, other, strict=True)
+                m.gain(values[names[0]][i]) - m.gain(values[names[1]][j])
+                for m, i, j in zip(shared, model_index, baseline_index, strict=True)
             ]
         )
-        for of in figures
+        for values in figures
     ]
-    return _estimates(both, *gaps)
+    return _with_intervals(shared, *gaps)
 
 
-def _check(labels: Floats, propensities: Mapping[str, Floats], customers: Ints) -> None:
+def _check_propensities(labels: Floats, propensities: Mapping[str, Floats], customers: Ints) -> None:
     for name, values in propensities.items():
         if not len(values) == len(labels) == len(customers):
             raise InputError(

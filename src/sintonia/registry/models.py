@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
-from sintonia.registry.runs import FILES, Run, log_data, log_files, log_model, log_nested
+from sintonia.registry.runs import MODEL_FOLDER, RunRecord, log_data, log_files, log_model, log_nested
 from sintonia.registry.tracking import Registered, Tracking, silence_mlflow
 from sintonia.training.models import LightGBMModel, Model, OwnModel
 from sintonia.training.models.protocol import read_document
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-KINDS: dict[str, type[Model]] = {one.KIND: one for one in (LightGBMModel, OwnModel, PolicyModel)}
+MODEL_CLASSES: dict[str, type[Model]] = {one.KIND: one for one in (LightGBMModel, OwnModel, PolicyModel)}
 
 
-def kind_of(folder: Path) -> type[Model]:
+def model_class(folder: Path) -> type[Model]:
     """Return the class of a folder's model, which its `model.json` names.
 
     Raises
@@ -32,7 +32,7 @@ def kind_of(folder: Path) -> type[Model]:
     UnsupportedModelError
         When another version of sintonia wrote it.
     """
-    return KINDS[read_document(folder, list(KINDS))["kind"]]
+    return MODEL_CLASSES[read_document(folder, list(MODEL_CLASSES))["kind"]]
 
 
 def load_model(folder: Path) -> Model:
@@ -45,39 +45,39 @@ def load_model(folder: Path) -> Model:
     UnsupportedModelError
         When another version of sintonia wrote it.
     """
-    return kind_of(folder).load(folder)
+    return model_class(folder).load(folder)
 
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-TRAINING = "sintonia.training"
+TRAINING_TAG = "sintonia.training"
 """The tag that sets a training apart from the folds and trials nested in one."""
 
 
 M = TypeVar("M", bound=Model)
 
 
-def register(place: Tracking, run: Run) -> Registered:
+def register(tracking: Tracking, run: RunRecord) -> Registered:
     """Return the registered model of a training, now logged as a run and carrying the alias `candidate`."""
     import mlflow
 
     silence_mlflow()
-    mlflow.set_tracking_uri(place.uri)
-    mlflow.set_registry_uri(place.uri)
-    name = place.name(run.task)
-    experiment_id = _experiment(place, name)
-    with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING: "true"}) as active:
+    mlflow.set_tracking_uri(tracking.uri)
+    mlflow.set_registry_uri(tracking.uri)
+    name = tracking.name(run.task)
+    experiment_id = _experiment(tracking, name)
+    with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING_TAG: "true"}) as active:
         run_id = active.info.run_id
         mlflow.log_params(dict(run.parameters))
         mlflow.log_metrics(dict(run.metrics))
-        log_files(place.client, run_id, run)
-        log_data(place.client, run_id, run.data)
+        log_files(tracking.client, run_id, run)
+        log_data(tracking.client, run_id, run.data)
         model_id, uri = log_model(run.model)
-        log_nested(place.client, experiment_id, run_id, run.nested)
-    version = _new_version(place.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
+        log_nested(tracking.client, experiment_id, run_id, run.nested)
+    version = _new_version(tracking.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
     return Registered(name, version, CANDIDATE, run_id)
 
 
-def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tuple[M, Registered]]:
+def find_models(tracking: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tuple[M, Registered]]:
     """Return each task's registered model, the champion where there is one, else the candidate.
 
     Of no tasks, those of all tasks of the kind that have a model.
@@ -89,17 +89,26 @@ def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tu
     UnsupportedModelError
         When a named task's model is of another kind.
     """
-    registered = {task: _find(place, task) for task in tasks or [*TASKS, *own_tasks(place)]}
-    missing = [task for task, one in registered.items() if one is None]
+    registered = {
+        task: _champion_or_candidate(tracking, task) for task in tasks or [*TASKS, *own_tasks(tracking)]
+    }
+    missing = [task for task, found_model in registered.items() if found_model is None]
     if missing and (tasks or len(missing) == len(registered)):
-        raise _not_trained(place, missing[0])
-    there = [one for one in registered.values() if one is not None]
+        raise _not_trained(tracking, missing[0])
+    available = [found_model for found_model in registered.values() if found_model is not None]
     if not tasks:
-        there = [one for one in there if issubclass(kind_of(model_files(place, one)), kind)]
-    return [(expect(load(place, one), kind), one) for one in there]
+        available = [
+            found_model
+            for found_model in available
+            if issubclass(model_class(model_files(tracking, found_model)), kind)
+        ]
+    return [
+        (require_class(load_registered(tracking, found_model), kind), found_model)
+        for found_model in available
+    ]
 
 
-def find_model(place: Tracking, task: str, kind: type[M]) -> tuple[M, Registered]:
+def find_model(tracking: Tracking, task: str, kind: type[M]) -> tuple[M, Registered]:
     """Return a task's registered model, the champion where there is one, else the candidate.
 
     Raises
@@ -109,16 +118,16 @@ def find_model(place: Tracking, task: str, kind: type[M]) -> tuple[M, Registered
     UnsupportedModelError
         When it is of another kind.
     """
-    (only,) = find_models(place, [task], kind)
-    return only
+    (model_and_version,) = find_models(tracking, [task], kind)
+    return model_and_version
 
 
-def load(place: Tracking, registered: Registered) -> Model:
+def load_registered(tracking: Tracking, registered: Registered) -> Model:
     """Return a registered model, of whatever kind it is."""
-    return load_model(model_files(place, registered))
+    return load_model(model_files(tracking, registered))
 
 
-def expect(model: Model, kind: type[M]) -> M:
+def require_class(model: Model, kind: type[M]) -> M:
     """Return the model as one of the kind.
 
     Raises
@@ -133,17 +142,17 @@ def expect(model: Model, kind: type[M]) -> M:
     return model
 
 
-def model_files(place: Tracking, registered: Registered) -> Path:
+def model_files(tracking: Tracking, registered: Registered) -> Path:
     """Return the folder of what was saved of a registered model."""
     import mlflow
 
-    mlflow.set_tracking_uri(place.uri)
-    mlflow.set_registry_uri(place.uri)
+    mlflow.set_tracking_uri(tracking.uri)
+    mlflow.set_registry_uri(tracking.uri)
     uri = f"models:/{registered.name}/{registered.version}"
-    return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES
+    return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / MODEL_FOLDER
 
 
-def find_registered(place: Tracking, task: str) -> Registered:
+def find_registered(tracking: Tracking, task: str) -> Registered:
     """Return a task's champion, else its candidate.
 
     Raises
@@ -151,31 +160,31 @@ def find_registered(place: Tracking, task: str) -> Registered:
     NotBuiltError
         When the task has no model.
     """
-    registered = _find(place, task)
+    registered = _champion_or_candidate(tracking, task)
     if registered is None:
-        raise _not_trained(place, task)
+        raise _not_trained(tracking, task)
     return registered
 
 
-def _find(place: Tracking, task: str) -> Registered | None:
-    by_alias = (find_alias(place, task, alias) for alias in (CHAMPION, CANDIDATE))
+def _champion_or_candidate(tracking: Tracking, task: str) -> Registered | None:
+    by_alias = (find_by_alias(tracking, task, alias) for alias in (CHAMPION, CANDIDATE))
     return next((registered for registered in by_alias if registered is not None), None)
 
 
-def find_alias(place: Tracking, task: str, alias: str) -> Registered | None:
+def find_by_alias(tracking: Tracking, task: str, alias: str) -> Registered | None:
     """Return the task's model that bears an alias; None when there is none."""
     from mlflow.exceptions import MlflowException
 
     silence_mlflow()
-    name = place.name(task)
+    name = tracking.name(task)
     try:
-        version = place.client.get_model_version_by_alias(name, alias)
+        version = tracking.client.get_model_version_by_alias(name, alias)
     except MlflowException:
         return None
     return Registered(name, str(version.version), alias, str(version.run_id))
 
 
-def find_candidate(place: Tracking, task: str, version: str | None) -> Registered:
+def find_candidate(tracking: Tracking, task: str, version: str | None) -> Registered:
     """Return the task's candidate, or this version of its model.
 
     Raises
@@ -185,52 +194,56 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
     ConfigError
         When there is no such version.
     """
-    known = {one.version: one for one in versions(place, task)}
-    candidate = find_alias(place, task, CANDIDATE)
+    known = {registered.version: registered for registered in list_versions(tracking, task)}
+    candidate = find_by_alias(tracking, task, CANDIDATE)
     if candidate is None or not known:
-        raise _not_trained(place, task)
+        raise _not_trained(tracking, task)
     if version is not None and version not in known:
-        raise unknown(f"version of {place.name(task)}", version, known)
+        raise unknown(f"version of {tracking.name(task)}", version, known)
     return candidate if version is None else known[version]
 
 
-def own_tasks(place: Tracking) -> list[str]:
+def own_tasks(tracking: Tracking) -> list[str]:
     """Return the tasks with a registered model that do not ship with the package, by name."""
     silence_mlflow()
-    names = [model.name for model in place.client.search_registered_models()]
-    tasks = sorted(name.removeprefix(place.name("")) for name in names if name.startswith(place.name("")))
+    names = [model.name for model in tracking.client.search_registered_models()]
+    tasks = sorted(
+        name.removeprefix(tracking.name("")) for name in names if name.startswith(tracking.name(""))
+    )
     return [task for task in tasks if task not in TASKS]
 
 
-def _not_trained(place: Tracking, task: str) -> NotBuiltError:
-    known = [*TASKS, *own_tasks(place)]
+def _not_trained(tracking: Tracking, task: str) -> NotBuiltError:
+    known = [*TASKS, *own_tasks(tracking)]
     advice = f"run `sintonia train task={task}` first." if task in known else hint(task, known)
-    return NotBuiltError(f"No model for task '{task}' in {place.uri}; {advice}")
+    return NotBuiltError(f"No model for task '{task}' in {tracking.uri}; {advice}")
 
 
-def versions(place: Tracking, task: str) -> list[Registered]:
+def list_versions(tracking: Tracking, task: str) -> list[Registered]:
     """Return every version of a task's model, oldest first, each with its alias (the champion's before others)."""
     from mlflow.exceptions import MlflowException
 
     silence_mlflow()
-    name = place.name(task)
+    name = tracking.name(task)
     try:
-        aliases = place.client.get_registered_model(name).aliases
+        aliases = tracking.client.get_registered_model(name).aliases
     except MlflowException:
         return []
     alias_of: dict[str, str] = {}
     for alias, version in sorted(aliases.items(), key=lambda pair: pair[0] == CHAMPION):
         alias_of[str(version)] = alias
-    stored = place.client.search_model_versions(f"name='{name}'")
-    each = sorted((int(one.version), str(one.run_id)) for one in stored)
-    return [Registered(name, str(number), alias_of.get(str(number), ""), run_id) for number, run_id in each]
+    stored = tracking.client.search_model_versions(f"name='{name}'")
+    numbered = sorted((int(model_version.version), str(model_version.run_id)) for model_version in stored)
+    return [
+        Registered(name, str(number), alias_of.get(str(number), ""), run_id) for number, run_id in numbered
+    ]
 
 
-def _experiment(place: Tracking, name: str) -> str:
-    experiment = place.client.get_experiment_by_name(name)
+def _experiment(tracking: Tracking, name: str) -> str:
+    experiment = tracking.client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    return str(place.client.create_experiment(name, artifact_location=place.artifacts))
+    return str(tracking.client.create_experiment(name, artifact_location=tracking.artifacts))
 
 
 def _new_version(client: "MlflowClient", name: str, source: dict[str, str]) -> str:

@@ -52,7 +52,7 @@ class Registered:
     run_id: str
 
 
-def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
+def open_tracking(config: TrackingConfig, workspace: Path) -> Tracking:
     """Return where runs go: the configured server, else a SQLite file and a folder in the workspace."""
     if config.uri is not None:
         return Tracking(config.uri, None, config.prefix)

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sintonia.core.html import number, percent
-from sintonia.explain.contributions import Meaning, shown
+from sintonia.explain.contributions import FeatureMeaning, format_value
 from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import MEANING, Customer, FeatureContribution, RecentInteractions
 from sintonia.review.policy_examples import KINDS, ExplainedDecision, Gain
@@ -125,15 +125,15 @@ def other_features_text(family: str) -> str:
     return f"Other features of {family}" if family else "All other features"
 
 
-def value_text(name: str, value: float | None, catalogue: Mapping[str, Meaning]) -> str:
+def value_text(name: str, value: float | None, catalogue: Mapping[str, FeatureMeaning]) -> str:
     """Return a feature's value as people write it; of a missing one, what that says."""
     meaning = catalogue.get(name)
     if value is None:
         return meaning.missing if meaning else "missing"
-    return shown(value, meaning.unit if meaning else "")
+    return format_value(value, meaning.unit if meaning else "")
 
 
-def definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
+def definition(name: str, catalogue: Mapping[str, FeatureMeaning]) -> str:
     """Return what a feature measures, in words; its name where the catalogue does not know it."""
     return catalogue[name].definition if name in catalogue else name
 
@@ -207,7 +207,7 @@ def amounts_in(currency: str) -> GridFormat:
 
 
 def embedded_customers(
-    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], grid_format: GridFormat
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, FeatureMeaning], grid_format: GridFormat
 ) -> Markup:
     """Return the customers as JSON for a script element: features, channels and kinds as places in lists."""
     features = list(
@@ -256,7 +256,7 @@ def as_script_data(value: Any) -> Markup:  # noqa: ANN401  any JSON value
 
 def _customer_document(
     customer: ExampleCustomer,
-    catalogue: Mapping[str, Meaning],
+    catalogue: Mapping[str, FeatureMeaning],
     indices: Mapping[str, int],
     listed_names: tuple[Sequence[str], Sequence[str]],
     grid_format: GridFormat,

@@ -19,10 +19,10 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.core.intervals import Estimate, clustered_mean
-from sintonia.uplift.logged import Logged
+from sintonia.uplift.logged import LoggedDecisions
 
 
-def scores(log: Logged, expected: Floats) -> Floats:
+def doubly_robust_scores(log: LoggedDecisions, expected: Floats) -> Floats:
     """Return doubly robust scores: an unbiased guess of what each action would have brought.  # (n, n_actions)
 
     The expected reward, plus, for the action that was taken, its error over its logging propensity, less the
@@ -35,39 +35,39 @@ def scores(log: Logged, expected: Floats) -> Floats:
         Expected reward of each action at each decision, costs not taken off.  # (n, n_actions)
     """
     rows = np.arange(len(log))
-    found = expected - log.actions.costs
+    values = expected - log.actions.costs
     error = log.reward - expected[rows, log.action]
-    found[rows, log.action] += error / log.taken_propensities
-    return np.asarray(found, np.float64)
+    values[rows, log.action] += error / log.taken_propensities
+    return np.asarray(values, np.float64)
 
 
-def weights(log: Logged, policy: Floats) -> Floats:
+def importance_weights(log: LoggedDecisions, policy: Floats) -> Floats:
     """Return how many decisions of the policy each logged one stands for.  # (n,)"""
-    found: Floats = policy[np.arange(len(log)), log.action] / log.taken_propensities
-    return found
+    ratios: Floats = policy[np.arange(len(log)), log.action] / log.taken_propensities
+    return ratios
 
 
-def net_reward(log: Logged) -> Floats:
+def net_reward(log: LoggedDecisions) -> Floats:
     """Return the reward less the cost of what was done.  # (n,)"""
-    found: Floats = log.reward - log.actions.costs[log.action]
-    return found
+    net: Floats = log.reward - log.actions.costs[log.action]
+    return net
 
 
-def ips(log: Logged, policy: Floats) -> Estimate:
+def ips(log: LoggedDecisions, policy: Floats) -> Estimate:
     """Return the value by inverse propensity scores (Horvitz and Thompson 1952)."""
-    return clustered_mean(weights(log, policy) * net_reward(log), log.customer)
+    return clustered_mean(importance_weights(log, policy) * net_reward(log), log.customer)
 
 
-def snips(log: Logged, policy: Floats) -> Estimate:
+def snips(log: LoggedDecisions, policy: Floats) -> Estimate:
     """Return the value by inverse propensity scores over their sum (Swaminathan and Joachims 2015).
 
     The interval is that of a ratio, linearised. NaN when the policy never did what was logged.
     """
-    weighed, reward = weights(log, policy), net_reward(log)
-    if not weighed.sum():
+    ratios, reward = importance_weights(log, policy), net_reward(log)
+    if not ratios.sum():
         return Estimate(float("nan"), float("nan"), float("nan"))
-    value = float(weighed @ reward / weighed.sum())
-    errors = clustered_mean(weighed * (reward - value) / weighed.mean(), log.customer)
+    value = float(ratios @ reward / ratios.sum())
+    errors = clustered_mean(ratios * (reward - value) / ratios.mean(), log.customer)
     return Estimate(value, value + errors.low - errors.value, value + errors.high - errors.value)
 
 
@@ -89,15 +89,15 @@ class Overlap:
     largest: float
 
 
-def overlap(log: Logged, policy: Floats) -> Overlap:
+def overlap(log: LoggedDecisions, policy: Floats) -> Overlap:
     """Return Kish's effective number of decisions under the policy's weights, and the largest weight."""
-    found = weights(log, policy)
-    squares = float((found**2).sum())
-    return Overlap(float(found.sum()) ** 2 / squares if squares else 0.0, float(found.max(initial=0.0)))
+    ratios = importance_weights(log, policy)
+    squares = float((ratios**2).sum())
+    return Overlap(float(ratios.sum()) ** 2 / squares if squares else 0.0, float(ratios.max(initial=0.0)))
 
 
 @dataclass(frozen=True)
-class Curve:
+class GainCurve:
     """A gain curve: shares treated, gain a decision at each; its areas and its gain at each tenth, with intervals."""
 
     share: Floats  # (n_points,)
@@ -111,7 +111,7 @@ class Curve:
         return np.interp(shares, self.share, self.gain)
 
 
-def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints) -> Curve:
+def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints) -> GainCurve:
     """Return the gain curve of a ranking, by per-decision guesses of what each action would have brought.
 
     Parameters
@@ -121,7 +121,7 @@ def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints)
     recommended
         Place of the action each would get; 0 where there is nothing to give.  # (n,)
     scores
-        Doubly robust scores of `values.scores`; with an expectation of 0 they are inverse propensity scores.
+        Doubly robust scores of `doubly_robust_scores`; with an expectation of 0 they are inverse propensity scores.
         # (n, n_actions)
 
     Examples
@@ -132,21 +132,21 @@ def gain_curve(score: Floats, recommended: Ints, scores: Floats, customer: Ints)
     ([0.0, 0.5, 1.0], [0.0, 2.0, 2.0], 1.5, 0.5)
     """
     n = len(score)
-    brings = scores[np.arange(n), recommended] - scores[:, 0]
+    added = scores[np.arange(n), recommended] - scores[:, 0]
     order = np.argsort(-score, kind="stable")
     ends = np.flatnonzero(np.diff(score[order], append=np.nan) != 0) + 1
-    reached = np.concatenate([[0], ends])
-    gain = np.concatenate([[0.0], brings[order].cumsum()[ends - 1]]) / n
+    ends_from_zero = np.concatenate([[0], ends])
+    gain = np.concatenate([[0.0], added[order].cumsum()[ends - 1]]) / n
     # A decision adds what it brings to all of the curve after its turn: on average over equals, the middle of theirs.
     after, begin, size = np.empty(n), np.empty(n), np.empty(n)
-    after[order] = np.repeat(1 - (reached[:-1] + reached[1:]) / 2 / n, np.diff(reached))
-    begin[order] = np.repeat(reached[:-1], np.diff(reached))
-    size[order] = np.repeat(np.diff(reached), np.diff(reached))
+    after[order] = np.repeat(1 - (ends_from_zero[:-1] + ends_from_zero[1:]) / 2 / n, np.diff(ends_from_zero))
+    begin[order] = np.repeat(ends_from_zero[:-1], np.diff(ends_from_zero))
+    size[order] = np.repeat(np.diff(ends_from_zero), np.diff(ends_from_zero))
     treated = (np.clip((tenth / 10 * n - begin) / size, 0, 1) for tenth in range(1, 11))
-    return Curve(
-        share=reached / n,
+    return GainCurve(
+        share=ends_from_zero / n,
         gain=gain,
-        auuc=clustered_mean(after * brings, customer),
-        qini=clustered_mean((after - 0.5) * brings, customer),
-        deciles=tuple(clustered_mean(share * brings, customer) for share in treated),
+        auuc=clustered_mean(after * added, customer),
+        qini=clustered_mean((after - 0.5) * added, customer),
+        deciles=tuple(clustered_mean(share * added, customer) for share in treated),
     )

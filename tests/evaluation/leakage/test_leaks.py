@@ -1,4 +1,4 @@
-"""Which columns are called to account, and which are left alone. The AUC of one column: its value, its interval, and what it does with gaps and texts."""
+"""Which columns may leak and which may not; the AUC of one column, its interval, gaps and texts."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from brand import TASK
 from evaluation.leakage.profile import build_profiled, moments_for, split_of
 from sintonia.core.config import EngineConfig
 from sintonia.core.engine import connect
-from sintonia.evaluation.leakage import LeakRules, at, find_leaks, leak_figures
-from sintonia.evaluation.leakage.leaks import auc, binned, strength
+from sintonia.evaluation.leakage import LeakRules, find_leaks, leak_figures, moments_at
+from sintonia.evaluation.leakage.leaks import auc, bin_values, strength
 from sintonia.evaluation.leakage.report import finding_lines, leak_lines
 
 
@@ -23,7 +23,7 @@ def store(tmp_path_factory):
 
 def leaks(store, workspace, rules=None):
     with connect(EngineConfig(), workspace) as connection:
-        moments = at(moments_for(store), split_of(store).test)
+        moments = moments_at(moments_for(store), split_of(store).test)
         return find_leaks(connection, store, moments, TASK, rules or LeakRules())
 
 
@@ -125,7 +125,7 @@ def test_the_interval_covers_the_truth_nineteen_times_in_twenty():
 
 def test_numbers_are_binned_by_the_quantiles_of_the_teaching_rows_and_none_is_a_bin_of_its_own():
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan, np.nan, 99.0])
-    bins = binned(values, TEACH)
+    bins = bin_values(values, TEACH)
     assert bins[5] == bins[6] == 0
     assert bins[7] == bins[4]
     assert sorted(bins[:5].tolist()) == bins[:5].tolist()
@@ -134,7 +134,7 @@ def test_numbers_are_binned_by_the_quantiles_of_the_teaching_rows_and_none_is_a_
 
 def test_texts_are_binned_by_name_and_unheard_ones_together():
     values = np.array(["a", "a", "b", None, "b", "a", "new", None], object)
-    bins = binned(values, TEACH)
+    bins = bin_values(values, TEACH)
     assert bins.tolist() == [1, 1, 2, 0, 2, 1, 3, 0]
 
 

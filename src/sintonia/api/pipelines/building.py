@@ -36,7 +36,7 @@ from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, feature_entries, fit
 from sintonia.features.cache import prune
 from sintonia.registry import models, runs
-from sintonia.registry.tracking import tracking
+from sintonia.registry.tracking import open_tracking
 from sintonia.synthetic import SimulationSummary
 
 
@@ -256,7 +256,7 @@ def features(settings: FeaturesSettings) -> Figures:
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
         of, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:
-        place = tracking(settings.tracking, workspace)
+        place = open_tracking(settings.tracking, workspace)
         registered = models.find_registered(place, settings.registered)
         of = f"{registered.name} version {registered.version}"
         entries = runs.read_document(place, registered.run_id, runs.CATALOGUE)

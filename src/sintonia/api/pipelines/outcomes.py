@@ -21,10 +21,18 @@ from sintonia.data.store import Store, open_store
 from sintonia.evaluation.classification import Stakes
 from sintonia.evaluation.drift_report import CurrentShift, current_shift
 from sintonia.evaluation.evaluate import Evaluation, evaluate, evaluate_amounts
-from sintonia.evaluation.leakage import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
+from sintonia.evaluation.leakage import (
+    InvarianceQuestion,
+    LeakRules,
+    choose_dates,
+    dataset_moments,
+    find_leaks,
+    label_moments,
+    moments_at,
+)
 from sintonia.features import fit
 from sintonia.registry import runs
-from sintonia.registry.models import expect, load
+from sintonia.registry.models import load_registered, require_class
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
 from sintonia.registry.tracking import Registered, Tracking
@@ -86,7 +94,7 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, profile=profile)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
-        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+        leaks = find_leaks(connection, store, dataset_moments(test), task, LeakRules(seed=settings.seed))
     training = TrainingResult(
         settings=settings,
         store=store,
@@ -163,10 +171,10 @@ def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leak check looks at: who is asked about when, and the test dates, which outcome_ratio."""
     settings, split = resolve_task(settings, store)
     with step("Looking up who is asked about"):
-        moments = ask(store, split, settings.task, settings.rows)
+        moments = label_moments(store, split, settings.task, settings.rows)
     dates = choose_dates(moments, settings.dates)
-    question = Question(settings.features, settings.task, dates, settings.customers, settings.seed)
-    return Suspects(settings, question, moments, at(moments, split.test))
+    question = InvarianceQuestion(settings.features, settings.task, dates, settings.customers, settings.seed)
+    return Suspects(settings, question, moments, moments_at(moments, split.test))
 
 
 def review_page(
@@ -178,7 +186,7 @@ def review_page(
         _recorded(place, registered),
         customers=tuple(read(Customer, one) for one in customers),
         gate=checks,
-        now=_now(expect(load(place, registered), OutcomeModel), settings),
+        now=_now(require_class(load_registered(place, registered), OutcomeModel), settings),
     )
     return render_review(review, own_sections(settings.sections, review))
 

@@ -19,15 +19,15 @@ from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.core.progress import log, step
 from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
-from sintonia.evaluation.leakage import Question, choose_dates
+from sintonia.evaluation.leakage import InvarianceQuestion, choose_dates
 from sintonia.features import Feature, catalogue, fit
 from sintonia.registry import runs
-from sintonia.registry.models import load
+from sintonia.registry.models import load_registered
 from sintonia.registry.policy_promotion_checks import (
-    LOGGED,
-    OBSERVATIONAL,
-    against_nothing,
-    kept_decisions,
+    LOGGED_PROPENSITIES,
+    OBSERVATIONAL_DATA,
+    decisions_table,
+    difference_to_nothing,
     policy_checks,
 )
 from sintonia.registry.tracking import Registered, Tracking
@@ -39,13 +39,13 @@ from sintonia.review.policy_page import PolicyReview, render_policy
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
+    decision_features,
     feature_moments,
-    features_for,
-    features_of,
-    logged_of,
-    split_points,
+    split_decisions,
+    to_logged_decisions,
+    usable_features,
 )
-from sintonia.uplift.decision_log import Points, newest, read_points, reward_kinds
+from sintonia.uplift.decision_log import DecisionLog, most_recent_decisions, read_decision_log, reward_kinds
 from sintonia.uplift.effects_table import effects_table
 from sintonia.uplift.model import PolicyModel
 from sintonia.uplift.study import study
@@ -66,21 +66,21 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
             f"give model.name={LIGHTGBM}."
         )
     points = newest_decisions(store, settings)
-    past, judged = split_points(points, config.judge_from)
+    past, judged = split_decisions(points, config.judge_from)
     features = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
         fitted = fit(features, store, feature_moments(points)[judged].min().item())
     feature_list = catalogue(features, fitted)
-    values = features_of(store, points, feature_list, settings.engine)
+    values = decision_features(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
-        logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
+        logged, logging_policy = to_logged_decisions(points, values, config, settings.actions, settings.seed)
     before = logged.take(past)
     later = before if (past == judged).all() else logged.take(judged)
     result = study(before, later, settings.model, config, settings.seed)
     model = PolicyModel(
         effects=result.effects,
         passed=result.gate.passed,
-        place=result.place,
+        constant_action=result.constant_action,
         config=config,
         features=features,
         fitted=fitted,
@@ -103,15 +103,15 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
             logged.customer[past | judged],
         )
         evidence = policy_evidence(model, store, reported, settings.seed)
-    decisions = kept_decisions(result, points.take(judged), workspace_key(workspace))
+    decisions = decisions_table(result, points.take(judged), workspace_key(workspace))
     run = policy_run(
         settings,
         model,
         figures,
         decisions=decisions,
-        against_nothing=against_nothing(decisions),
+        against_nothing=difference_to_nothing(decisions),
         labels_until=points.until.max().item(),
-        data=OBSERVATIONAL if model.observational else LOGGED,
+        data=OBSERVATIONAL_DATA if model.observational else LOGGED_PROPENSITIES,
         evidence=evidence,
     )
     report = partial(
@@ -120,12 +120,12 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     return Trained(run, evidence.decided.rows, report)
 
 
-def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
+def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> DecisionLog:
     """Return the newest decision points of the store, as many as the policy looks at."""
     config = settings.effects
     with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
-        points = read_points(connection, store, config)
-    found = newest(points, config.most_decisions)
+        points = read_decision_log(connection, store, config)
+    found = most_recent_decisions(points, config.most_decisions)
     if len(found) < len(points):
         log.info(
             "Looking at the newest %s of %s decisions (effects.most_decisions)",
@@ -136,11 +136,11 @@ def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> P
 
 
 def features_at_decisions(
-    store: Store, taught: Points, settings: TrainSettings | CheckSettings
+    store: Store, taught: DecisionLog, settings: TrainSettings | CheckSettings
 ) -> FeaturesConfig:
     """Return the features a policy learns from; said is which windows history is too short for."""
     days = days_of_history(store, taught)
-    found = features_for(settings.features, settings.effects, days)
+    found = usable_features(settings.features, settings.effects, days)
     missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
     if missing:
         log.info(
@@ -166,16 +166,16 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
     def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
         there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
         rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
-        values = features_of(some, rows, made, settings.engine)
+        values = decision_features(some, rows, made, settings.engine)
         names = tuple(feature.name for feature in made)
         return Dataset(
             rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
         )
 
-    past, judged = split_points(points, settings.effects.judge_from)
+    past, judged = split_decisions(points, settings.effects.judge_from)
     chosen = features_at_decisions(store, points.take(past), settings)
     dates = choose_dates(asked, settings.dates)
-    question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
+    question = InvarianceQuestion(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
     return Suspects(settings, question, asked, asked.filter(pa.array(judged)))
 
 
@@ -183,7 +183,7 @@ def policy_page(
     place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
-    model = load(place, registered)
+    model = load_registered(place, registered)
     try:
         store = open_store(settings.paths.root)
     except NotBuiltError:

@@ -9,7 +9,7 @@ from sintonia.api.pipelines.steps_by_task import steps_of
 from sintonia.core.config import PromoteSettings, ReviewSettings, SignSettings
 from sintonia.registry import approval, models, promotion, runs
 from sintonia.registry.promotion_checks import Requirement
-from sintonia.registry.tracking import Registered, Tracking, tracking
+from sintonia.registry.tracking import Registered, Tracking, open_tracking
 from sintonia.review import PromotionCheck
 
 
@@ -44,12 +44,12 @@ def _history(place: Tracking, registered: Registered) -> list[str]:
             f"{one.at[:16]} {one.action} by {one.reviewer}{': ' if one.remark else ''}{one.remark} "
             f"(model `{one.model_digest[:16]}`, page `{one.page_digest[:16]}`)",
         )
-        for one in approval.decisions(place, registered.name)
+        for one in approval.review_decisions(place, registered.name)
         if one.version == version
     ]
     moved = [
         (one.at, f"{one.at[:16]} {one.action}{_force(one)}")
-        for one in promotion.history(place, registered.name)
+        for one in promotion.champion_history(place, registered.name)
         if one.version == version
     ]
     return [line for _, line in sorted([*signed, *moved])]
@@ -62,9 +62,9 @@ def _force(one: promotion.ChampionChange) -> str:
 def review(settings: ReviewSettings) -> Figures:
     """Return where the page on a task's candidate is, written from what its training run recorded."""
     workspace, steps = settings.paths.root, steps_of(settings.task)
-    place = tracking(settings.tracking, workspace)
+    place = open_tracking(settings.tracking, workspace)
     registered = models.find_candidate(place, settings.task.name, settings.version)
-    champion = models.find_alias(place, settings.task.name, models.CHAMPION)
+    champion = models.find_by_alias(place, settings.task.name, models.CHAMPION)
     other = None if champion is None or champion.version == registered.version else champion
     checks = shown_checks(steps.promotion_checks(place, settings, registered, other))
     page = steps.page(place, registered, settings, checks)
@@ -86,7 +86,7 @@ def reject(settings: SignSettings) -> Figures:
 
 
 def _sign(settings: SignSettings, action: str) -> Figures:
-    place = tracking(settings.tracking, settings.paths.root)
+    place = open_tracking(settings.tracking, settings.paths.root)
     registered = models.find_candidate(place, settings.task.name, settings.version)
-    decision = approval.sign(place, registered, action, settings.reviewer, settings.remark)
-    return sign_figures(registered, decision, approval.decisions(place, registered.name))
+    decision = approval.sign_decision(place, registered, action, settings.reviewer, settings.remark)
+    return sign_figures(registered, decision, approval.review_decisions(place, registered.name))

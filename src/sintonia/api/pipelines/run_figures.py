@@ -10,8 +10,8 @@ from sintonia.core.intervals import Estimate
 from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.leakage.report import leak_lines
-from sintonia.registry.approval import Decision
-from sintonia.registry.comparison import Compared, RunComparison
+from sintonia.registry.approval import ReviewDecision
+from sintonia.registry.comparison import ComparedRun, RunComparison
 from sintonia.registry.promotion import ChampionChange
 from sintonia.registry.promotion_checks import Requirement
 from sintonia.registry.tracking import Registered
@@ -180,7 +180,7 @@ def compare_figures(found: RunComparison, currency: str) -> Figures:
     }
 
 
-def _changed(one: Compared) -> str:
+def _changed(one: ComparedRun) -> str:
     """Return the settings in which a run differs from the reference, as they would be typed."""
     if not one.changed:
         return ""
@@ -222,7 +222,7 @@ def promote_figures(
     }
 
 
-def sign_figures(registered: Registered, decision: Decision, made: Sequence[Decision]) -> Figures:
+def sign_figures(registered: Registered, decision: ReviewDecision, made: Sequence[ReviewDecision]) -> Figures:
     """Return the decision just taken, and every one on the model's versions so far."""
     what = {"approve": "approved", "reject": "rejected"}[decision.action]
     say = [

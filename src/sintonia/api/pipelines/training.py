@@ -13,7 +13,7 @@ from sintonia.explain.sample import write_key
 from sintonia.registry import models, promotion
 from sintonia.registry.comparison import compare_runs
 from sintonia.registry.promotion_checks import Requirement, is_approved
-from sintonia.registry.tracking import tracking
+from sintonia.registry.tracking import open_tracking
 
 
 def train(settings: TrainSettings) -> Figures:
@@ -21,7 +21,7 @@ def train(settings: TrainSettings) -> Figures:
     workspace = settings.paths.root
     trained = steps_of(settings.task).train(open_store(workspace), settings)
     with step("Registering the model"):
-        place = tracking(settings.tracking, workspace)
+        place = open_tracking(settings.tracking, workspace)
         registered = models.register(place, trained.run)
         write_key(trained.explained, settings.paths.sample(registered.run_id))
     return trained.figures(registered)
@@ -29,14 +29,14 @@ def train(settings: TrainSettings) -> Figures:
 
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
-    place = tracking(settings.tracking, settings.paths.root)
+    place = open_tracking(settings.tracking, settings.paths.root)
     return compare_figures(compare_runs(place, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:
     """Return which requirements the task's candidate meets, now champion; or who is champion again."""
-    place = tracking(settings.tracking, settings.paths.root)
-    champion = models.find_alias(place, settings.task.name, models.CHAMPION)
+    place = open_tracking(settings.tracking, settings.paths.root)
+    champion = models.find_by_alias(place, settings.task.name, models.CHAMPION)
     name = place.name(settings.task.name)
     checks: list[Requirement] = []
     card: Path | None = None
@@ -48,4 +48,4 @@ def promote(settings: PromoteSettings) -> Figures:
         checks = [*required, is_approved(place, candidate)]
         entry = promotion.promote(place, candidate, champion, checks, force=settings.force)
         card = write_card(place, candidate, settings, checks)
-    return promote_figures(name, entry, checks, promotion.history(place, name), card)
+    return promote_figures(name, entry, checks, promotion.champion_history(place, name), card)

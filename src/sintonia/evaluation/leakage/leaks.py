@@ -34,15 +34,15 @@ from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.intervals import Estimate, normal_interval
 from sintonia.data.store import Store
 
-Values = NDArray[Any]
+ColumnValues = NDArray[Any]
 """Floats with NaN for none, or texts with None for none."""
 
 BINS, CATEGORIES, PRIOR_ROWS = 20, 50, 20
-FEWEST = 10
+MIN_OUTCOMES = 10
 """Outcomes of either sort that it takes for an interval to mean anything."""
 
 
-def strength(values: Values, label: NDArray[np.int8], half: NDArray[np.bool_]) -> Estimate | None:
+def strength(values: ColumnValues, label: NDArray[np.int8], half: NDArray[np.bool_]) -> Estimate | None:
     """Return the AUC of the values, either half judged by what the other taught; None with few of either outcome.
 
     Examples
@@ -53,19 +53,21 @@ def strength(values: Values, label: NDArray[np.int8], half: NDArray[np.bool_]) -
     >>> strength(np.ones(400), label, half).value
     0.5
     """
-    found = []
-    for judged in (half, ~half):
-        if np.bincount(label[judged], minlength=2).min() < FEWEST:
+    halves = []
+    for tested in (half, ~half):
+        if np.bincount(label[tested], minlength=2).min() < MIN_OUTCOMES:
             return None
-        found.append(auc(label[judged], _rates(values, label, ~judged)[judged]))
-    value = sum(auc for auc, _ in found) / 2
-    error = float(np.sqrt(sum(variance for _, variance in found))) / 2
+        halves.append(auc(label[tested], _bin_rates(values, label, ~tested)[tested]))
+    value = sum(auc for auc, _ in halves) / 2
+    error = float(np.sqrt(sum(variance for _, variance in halves))) / 2
     return normal_interval(value, error, least=0.0, most=1.0)
 
 
-def _rates(values: Values, label: NDArray[np.int8], teach: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _bin_rates(
+    values: ColumnValues, label: NDArray[np.int8], teach: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return for each value the label's rate among the teaching rows of its bin."""
-    bins = binned(values, teach)
+    bins = bin_values(values, teach)
     rows = np.bincount(bins[teach], minlength=bins.max() + 1)
     hits = np.bincount(bins[teach], label[teach], minlength=bins.max() + 1)
     # Few rows say little: a bin's rate is drawn towards that of all, as if by PRIOR_ROWS more rows.
@@ -73,19 +75,19 @@ def _rates(values: Values, label: NDArray[np.int8], teach: NDArray[np.bool_]) ->
     return rates[bins]
 
 
-def binned(values: Values, teach: NDArray[np.bool_]) -> NDArray[np.int64]:
+def bin_values(values: ColumnValues, teach: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return each value's bin, 0 for none: numbers by quantiles of the teaching rows, texts by their commonest."""
     if values.dtype.kind == "f":
-        there = ~np.isnan(values)
-        known = values[there & teach]
+        known_rows = ~np.isnan(values)
+        known = values[known_rows & teach]
         edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS)) if len(known) else np.empty(0)
-        return np.where(there, np.searchsorted(edges, values, side="right") + 1, 0)
-    there = np.array([value is not None for value in values])
-    names, counts = np.unique(values[there & teach].astype(str), return_counts=True)
-    kept = names[np.argsort(-counts, kind="stable")[:CATEGORIES]]
-    places = {name: place for place, name in enumerate(kept.tolist(), start=1)}
-    rest = len(places) + 1
-    return np.array([0 if value is None else places.get(str(value), rest) for value in values], np.int64)
+        return np.where(known_rows, np.searchsorted(edges, values, side="right") + 1, 0)
+    known_rows = np.array([value is not None for value in values])
+    names, counts = np.unique(values[known_rows & teach].astype(str), return_counts=True)
+    common = names[np.argsort(-counts, kind="stable")[:CATEGORIES]]
+    bin_of = {name: number for number, name in enumerate(common.tolist(), start=1)}
+    other_bin = len(bin_of) + 1
+    return np.array([0 if value is None else bin_of.get(str(value), other_bin) for value in values], np.int64)
 
 
 def auc(label: NDArray[np.int8], score: NDArray[np.float64]) -> tuple[float, float]:
@@ -98,8 +100,8 @@ def auc(label: NDArray[np.int8], score: NDArray[np.float64]) -> tuple[float, flo
     >>> auc(np.array([0, 0, 1, 1], np.int8), np.array([0.1, 0.3, 0.2, 0.9]))
     (0.75, 0.125)
     """
-    _, place = np.unique(score, return_inverse=True)
-    hits, rows = np.bincount(place, label), np.bincount(place)
+    _, group = np.unique(score, return_inverse=True)
+    hits, rows = np.bincount(group, label), np.bincount(group)
     misses = rows - hits
     positives, negatives = hits.sum(), misses.sum()
     below = (np.cumsum(misses) - misses / 2) / negatives  # negatives below a score, ties by half
@@ -127,8 +129,8 @@ class ColumnAtMoments:
     what: str
     source: str
     column: str
-    then: Values  # (n_moments,)
-    now: Values
+    then: ColumnValues  # (n_moments,)
+    now: ColumnValues
     after_days: NDArray[np.float64]
     lag_days: tuple[float, float]
     rows_each: float
@@ -152,16 +154,18 @@ def columns_at(
                GREATEST(occurred_at, known_at) AS visible_at, as_of, visible_at <= as_of AS known
         FROM {parquet(buckets)} JOIN moments USING (customer_id)
         WHERE occurred_at <= as_of AND occurred_at > as_of - INTERVAL {active_days} DAY""")
-    times = _times(connection, "attribute", "name", attributes)
-    times |= _times(connection, "count", "kind", "seen")
-    times |= _times(connection, "mean", "'any'", "seen")
+    times = _column_times(connection, "attribute", "name", attributes)
+    times |= _column_times(connection, "count", "kind", "seen")
+    times |= _column_times(connection, "mean", "'any'", "seen")
     for what, query in (
         ("attribute", _ATTRIBUTES.format(parquet([attributes_file]))),
         ("count", _COUNTS),
         *_means(),
     ):
-        for found in _by_column(connection, query, n_moments):
-            yield ColumnAtMoments(what, *found, *times[what, found[0], "any" if what == "mean" else found[1]])
+        for column in _by_column(connection, query, n_moments):
+            yield ColumnAtMoments(
+                what, *column, *times[what, column[0], "any" if what == "mean" else column[1]]
+            )
 
 
 _ATTRIBUTES = """
@@ -200,40 +204,43 @@ def _means() -> Iterator[tuple[str, str]]:
 
 def _by_column(
     connection: duckdb.DuckDBPyConnection, query: str, n_moments: int
-) -> Iterator[tuple[str, str, Values, Values, NDArray[np.float64]]]:
+) -> Iterator[tuple[str, str, ColumnValues, ColumnValues, NDArray[np.float64]]]:
     """Yield (source, column, then, now, after_days) of a query whose rows come ordered by source and column."""
     table = connection.execute(query).df()
     for (source, column), rows in table.groupby(["source", "column"], sort=True):
-        place = rows["row"].to_numpy()
+        rows_with_value = rows["row"].to_numpy()
         numbers = [
-            _spread(rows[f"{side}_number"].to_numpy(np.float64), place, n_moments) for side in ("then", "now")
+            _by_moment(rows[f"{side}_number"].to_numpy(np.float64), rows_with_value, n_moments)
+            for side in ("then", "now")
         ]
-        after = _spread(rows["after"].to_numpy(np.float64) / DAY_US, place, n_moments)
+        after = _by_moment(rows["after"].to_numpy(np.float64) / DAY_US, rows_with_value, n_moments)
         for values in numbers:
             values[~np.isfinite(values)] = np.nan
         then, now = numbers
-        if "now_" in rows and np.isfinite(now[place]).mean() < NUMERIC_SHARE:
-            then, now = (_texts(rows[f"{side}_"], place, n_moments) for side in ("then", "now"))
+        if "now_" in rows and np.isfinite(now[rows_with_value]).mean() < NUMERIC_SHARE:
+            then, now = (
+                _texts_by_moment(rows[f"{side}_"], rows_with_value, n_moments) for side in ("then", "now")
+            )
         yield str(source), str(column), then, now, after
 
 
-def _spread(values: NDArray[np.float64], place: NDArray[np.int64], n_moments: int) -> NDArray[np.float64]:
+def _by_moment(values: NDArray[np.float64], rows: NDArray[np.int64], n_moments: int) -> NDArray[np.float64]:
     spread = np.full(n_moments, np.nan)
-    spread[place] = values
+    spread[rows] = values
     return spread
 
 
-def _texts(values: Any, place: NDArray[np.int64], n_moments: int) -> Values:  # noqa: ANN401  a pandas column
+def _texts_by_moment(values: Any, rows: NDArray[np.int64], n_moments: int) -> ColumnValues:  # noqa: ANN401  a pandas column
     spread = np.full(n_moments, None, object)
-    spread[place] = values.astype(object).where(values.notna(), None)
+    spread[rows] = values.astype(object).where(values.notna(), None)
     return spread
 
 
-def _times(
+def _column_times(
     connection: duckdb.DuckDBPyConnection, what: str, column: str, relation: str
 ) -> dict[tuple[str, str, str], tuple[tuple[float, float], float, str, float]]:
     """Return ((median lag, 95th percentile), rows a customer, commonest day, its share) by (what, source, column)."""
-    found = connection.execute(f"""
+    times = connection.execute(f"""
         WITH dated AS (
             SELECT source, {column} AS "column", customer_id, EPOCH_US(known_at) - EPOCH_US(occurred_at) AS lag,
                    CAST(GREATEST(occurred_at, known_at) AS DATE) AS day
@@ -244,8 +251,13 @@ def _times(
                ANY_VALUE(most.day), ANY_VALUE(most.n / common.n)
         FROM dated JOIN common USING (source, "column") GROUP BY source, "column" """).fetchall()
     return {
-        (what, source, name): ((lags[0] / DAY_US, lags[1] / DAY_US), each, f"{day:%Y-%m-%d}", share)
-        for source, name, lags, each, day, share in found
+        (what, source, name): (
+            (lags[0] / DAY_US, lags[1] / DAY_US),
+            rows_per_customer,
+            f"{day:%Y-%m-%d}",
+            share,
+        )
+        for source, name, lags, rows_per_customer, day, share in times
     }
 
 
@@ -259,8 +271,8 @@ Outcomes = tuple[NDArray[np.int8], NDArray[np.bool_]]
 """The label of each moment, and whether its customer is of the first half."""
 
 KNOWN_SHARE = 0.5
-ONE_DAY = 0.9
-SERIES = 1.1
+ONE_DAY_SHARE = 0.9
+MIN_ROWS_OF_EVENTS = 1.1
 """Rows a customer from which a silo is a log of events, each at its time, and no table overwritten in place."""
 
 
@@ -316,27 +328,30 @@ def find_leaks(
         first counts, for whoever counts twice makes every interval too narrow; `rules.rows` of these are drawn,
         from as few buckets as hold them.
     """
-    buckets = _draw(connection, store, moments, rules)
+    buckets = _draw_moments(connection, store, moments, rules)
     drawn = connection.execute("SELECT label, half FROM moments ORDER BY row").fetchnumpy()
     outcomes = np.asarray(drawn["label"], np.int8), np.asarray(drawn["half"], bool)
     own = {silo.name: silo.own_known_at for silo in store.silos}
-    found = [
-        _judge(told, outcomes, own.get(told.source, False), rules)
-        for told in columns_at(connection, store.paths.attributes, buckets, task.active_days)
+    findings = [
+        _column_finding(column, outcomes, own.get(column.source, False), rules)
+        for column in columns_at(connection, store.paths.attributes, buckets, task.active_days)
     ]
-    return sorted(found, key=lambda one: (not one.may_leak, -(one.strength.value if one.strength else 0)))
+    return sorted(
+        findings,
+        key=lambda finding: (not finding.may_leak, -(finding.strength.value if finding.strength else 0)),
+    )
 
 
 def leak_figures(findings: Sequence[LeakFinding]) -> dict[str, Any]:
     """Return the findings as plain JSON values: how many columns, which may leak, and each of them."""
     return {
         "columns": len(findings),
-        "may_leak": [f"{found.source}: {found.name}" for found in findings if found.may_leak],
-        "findings": [{"name": found.name, **asdict(found)} for found in findings],
+        "may_leak": [f"{finding.source}: {finding.name}" for finding in findings if finding.may_leak],
+        "findings": [{"name": finding.name, **asdict(finding)} for finding in findings],
     }
 
 
-def _draw(
+def _draw_moments(
     connection: duckdb.DuckDBPyConnection, store: Store, moments: pa.Table, rules: LeakRules
 ) -> list[Path]:
     """Return the buckets to read; the table `moments` (row, customer_id, as_of, label, half) is their draw."""
@@ -359,57 +374,59 @@ def _draw(
     return buckets
 
 
-def _judge(told: ColumnAtMoments, outcomes: Outcomes, own_known_at: bool, rules: LeakRules) -> LeakFinding:
+def _column_finding(
+    column: ColumnAtMoments, outcomes: Outcomes, own_known_at: bool, rules: LeakRules
+) -> LeakFinding:
     """Return the verdict on one column."""
-    late = told.after_days[told.after_days > 0]
-    (valued,) = np.isfinite(told.after_days).nonzero()
+    late = column.after_days[column.after_days > 0]
+    (valued,) = np.isfinite(column.after_days).nonzero()
     known_share = 1 - len(late) / len(valued)
-    found = strength(told.then if known_share >= KNOWN_SHARE else told.now, *outcomes)
+    auc_alone = strength(column.then if known_share >= KNOWN_SHARE else column.now, *outcomes)
     finding = LeakFinding(
-        what=told.what,
-        source=told.source,
-        column=told.column,
-        strength=found,
+        what=column.what,
+        source=column.source,
+        column=column.column,
+        strength=auc_alone,
         own_known_at=own_known_at,
-        lag_days=told.lag_days,
+        lag_days=column.lag_days,
         known_share=known_share,
         late_days=float(np.median(late)) if len(late) else None,
         may_leak=False,
         why="",
     )
-    may_leak, why = _verdict(finding, told, rules.strong_auc)
+    may_leak, why = _verdict(finding, column, rules.strong_auc)
     return replace(finding, may_leak=may_leak, why=why)
 
 
-def _verdict(found: LeakFinding, told: ColumnAtMoments, strong_auc: float) -> tuple[bool, str]:
+def _verdict(finding: LeakFinding, column: ColumnAtMoments, strong_auc: float) -> tuple[bool, str]:
     """Return whether the column may leak, and why or why not."""
-    if found.strength is None:
+    if finding.strength is None:
         return False, "too few outcomes to say how strong it is"
-    if found.strength.low < strong_auc:
+    if finding.strength.low < strong_auc:
         return False, f"not strong: its AUC may be below {strong_auc:g}"
-    if found.known_share < KNOWN_SHARE:
+    if finding.known_share < KNOWN_SHARE:
         why = (
-            f"strong, but known only after the moment of decision: {1 - found.known_share:.0%} of the decisions had no "
-            f"value yet, which came {in_words(found.late_days or 0)} later (median)"
+            f"strong, but known only after the moment of decision: {1 - finding.known_share:.0%} of the decisions had "
+            f"no value yet, which came {duration_text(finding.late_days or 0)} later (median)"
         )
-        if told.day_share >= ONE_DAY:
+        if column.day_share >= ONE_DAY_SHARE:
             why += (
-                f"; {told.day_share:.0%} of its values bear one date, {told.day}, as those of an extract do, "
+                f"; {column.day_share:.0%} of its values bear one date, {column.day}, as those of an extract do, "
                 "and tell of that day"
             )
         return True, why
-    if found.what == "count" or (found.what == "mean" and told.rows_each > SERIES):
+    if finding.what == "count" or (finding.what == "mean" and column.rows_each > MIN_ROWS_OF_EVENTS):
         return False, "strong, and every event it is made of carries its own time"
-    if not found.own_known_at:
+    if not finding.own_known_at:
         return True, (
-            f"strong, and silo '{found.source}' maps no known_at: a value counts as known since occurred_at, "
+            f"strong, and silo '{finding.source}' maps no known_at: a value counts as known since occurred_at, "
             "even if it was written or overwritten later; map the time it reached you as known_at, "
             "or leave the column out"
         )
     return False, "strong, and known before the decision by a known_at of its own"
 
 
-def in_words(days: float) -> str:
+def duration_text(days: float) -> str:
     """Return a time in the unit people would use.
 
     Examples
@@ -419,6 +436,6 @@ def in_words(days: float) -> str:
     """
     for unit, size in (("day", 1.0), ("hour", 1 / 24), ("minute", 1 / 1440)):
         if days >= size:
-            many = round(days / size)
-            return f"{many} {unit}{'s' if many > 1 else ''}"
+            count = round(days / size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
     return "less than a minute"
