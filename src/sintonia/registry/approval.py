@@ -63,9 +63,7 @@ def review_decisions(tracking: Tracking, name: str) -> list[ReviewDecision]:
     tags: Mapping[str, str] = tracking.client.get_registered_model(name).tags
     lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
     remedy = f"mend the tags {TAG}* of the registered model {name}"
-    return [
-        from_plain(ReviewDecision, line, "the review_decisions on a model", remedy=remedy) for line in lines
-    ]
+    return [from_plain(ReviewDecision, line, "the decisions on a model", remedy=remedy) for line in lines]
 
 
 def latest_decision(decisions_made: Sequence[ReviewDecision], version: str) -> ReviewDecision | None:

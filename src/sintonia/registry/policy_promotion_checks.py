@@ -5,7 +5,9 @@ action, and with which probability the policy that was chosen takes it. So two p
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,7 @@ from sintonia.data.store import open_store
 from sintonia.features import catalogue
 from sintonia.registry.models import load_registered, require_class
 from sintonia.registry.predictions import PREDICTIONS_FILE
-from sintonia.registry.promotion_checks import Requirement, read_evaluation
+from sintonia.registry.promotion_checks import Requirement, evaluation_tags, read_evaluation
 from sintonia.registry.runs import read_document, read_table
 from sintonia.registry.tracking import Registered, Tracking
 from sintonia.uplift.dataset import customer_codes, decision_features, split_decisions
@@ -68,11 +70,21 @@ def policy_checks(
     champion: Registered | None,
 ) -> list[Requirement]:
     """Return whether a policy meets each requirement of a promotion, in the order of the report."""
-    evaluation = read_evaluation(tracking, candidate)
+    evaluation = _read_policy_evaluation(tracking, candidate)
     checks = [beats_nothing(Estimate(**evaluation["against_nothing"]), evaluation["judged_decisions"])]
     if champion is not None:
         checks.append(_against_champion(tracking, settings, candidate, champion))
     return [*checks, is_randomised(evaluation["evidence"])]
+
+
+def _read_policy_evaluation(tracking: Tracking, registered: Registered) -> dict[str, Any]:
+    """Return a policy run's `evaluation.json`; of a run from before it had one, the same from the decisions it kept."""
+    try:
+        return read_evaluation(tracking, registered)
+    except NotBuiltError:
+        rows = read_table(tracking, registered.run_id, PREDICTIONS_FILE)
+    figures = {"against_nothing": asdict(difference_to_nothing(rows)), "judged_decisions": len(rows)}
+    return {**evaluation_tags(tracking, registered), **figures}
 
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:

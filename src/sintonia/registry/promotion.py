@@ -89,8 +89,7 @@ def champion_history(tracking: Tracking, name: str) -> list[ChampionChange]:
     records = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
     remedy = f"mend the tags {TAG}* of the registered model {name}"
     return [
-        from_plain(ChampionChange, record, "the champion_history of champions", remedy=remedy)
-        for record in records
+        from_plain(ChampionChange, record, "the history of champions", remedy=remedy) for record in records
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sintonia.core.config import TrackingConfig
+from sintonia.core.formats import workspace_format
 from sintonia.core.paths import WorkspacePaths
 
 if TYPE_CHECKING:
@@ -53,7 +54,14 @@ class Registered:
 
 
 def open_tracking(config: TrackingConfig, workspace: Path) -> Tracking:
-    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace."""
+    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When a newer version of sintonia wrote the workspace.
+    """
+    workspace_format(workspace)
     if config.uri is not None:
         return Tracking(config.uri, None, config.prefix)
     workspace.mkdir(parents=True, exist_ok=True)

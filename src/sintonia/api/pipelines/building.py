@@ -16,6 +16,7 @@ from sintonia.core.config import (
     iso_time,
 )
 from sintonia.core.engine import connect
+from sintonia.core.formats import prepare_workspace
 from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
 from sintonia.data.identity.explaining import explain
@@ -183,12 +184,14 @@ def simulate(settings: SimulateSettings) -> Figures:
     """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
     from sintonia.synthetic import simulate as write_silos
 
+    prepare_workspace(settings.paths.root)
     return simulate_figures(write_silos(settings, settings.paths.root))
 
 
 def build(settings: BuildSettings) -> Figures:
     """Return what became of every silo's rows, now in the store."""
     workspace, source = settings.paths.root, settings.source
+    prepare_workspace(workspace)
     root = locate_root(source)
     bounds = DateBounds(
         until=iso_time("source.until", source.until) if source.until else None,
