@@ -13,7 +13,7 @@ from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.history import History, alongside, of_table
 from sintonia.features.kernel.arrow import histories
-from sintonia.features.kernel.compute import Results, compute_terms
+from sintonia.features.kernel.compute import TermBuffers, compute_terms
 from sintonia.features.kernel.histories import Grid, Histories, grid
 from sintonia.features.kernel.order import shared
 from sintonia.features.kernel.plan import Plan, plan
@@ -119,7 +119,7 @@ def _fill_columns(
     blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(moments))))
 
     def share(number: int) -> None:
-        results = Results(made)
+        results = TermBuffers(made)
         for first, last in blocks[number::threads]:
             if starts[first] < starts[last]:
                 block = whole.block(first, last, made.in_time)
@@ -149,13 +149,14 @@ def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
     return blocks
 
 
-def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
+def _fill(block: Histories, line: Grid, buffers: TermBuffers, columns: Floats32) -> None:
     """Fill the features' columns for a block of customers."""
-    plan, rows = results.plan, columns.shape[1]
-    results.hold(rows)
-    compute_terms(block, line, results, columns)
-    for column, combine, terms in plan.combinations:
-        columns[column] = combine(*(results.terms[kind][row, :rows] for kind, row in terms))
+    plan, rows = buffers.plan, columns.shape[1]
+    buffers.reserve(rows)
+    compute_terms(block, line, buffers, columns)
+    terms = buffers.whole, buffers.floats
+    for column, combine, arguments in plan.combinations:
+        columns[column] = combine(*(terms[kind][row, :rows] for kind, row in arguments))
 
 
 def _table(
