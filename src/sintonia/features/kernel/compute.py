@@ -170,4 +170,6 @@ def _classes(levels: Levels, classes: Ints, rows: RowColumns) -> Ints:
 
 def _values(columns: Columns, missing: int, rows: RowColumns) -> Ints:
     """Return the values of columns (n_columns, n_rows), with a number in place of missing ones."""
-    return whole_numbers([(rows.computed[number], column) for number, column in columns], missing, rows.n_rows)
+    return whole_numbers(
+        [(rows.computed[number], column) for number, column in columns], missing, rows.n_rows
+    )

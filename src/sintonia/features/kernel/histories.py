@@ -146,7 +146,18 @@ def customer_segments(block: Histories, grid: Grid) -> Segments:
     first = np.searchsorted(grid.as_ofs, block.visible)
     last = np.full(len(block), len(grid.as_ofs), np.int64)
     out = np.concatenate([[0], np.cumsum(last - first)])
-    return Segments(block.starts[:-1], block.starts[1:], first, last, out, slices, seen, block.occurred_at, block.cells, late)
+    return Segments(
+        block.starts[:-1],
+        block.starts[1:],
+        first,
+        last,
+        out,
+        slices,
+        seen,
+        block.occurred_at,
+        block.cells,
+        late,
+    )
 
 
 def _slices(occurred_at: Ints, grid: Grid) -> Ints:

@@ -102,7 +102,9 @@ def totals(
         n_slices = window_end[last[w] - 1] + 2
         for m in range(n_slices * n_accumulators):
             sums[m] = 0
-        _add(begin[w], end[w], offsets, nothing, plus, sums, classes, class_start, accumulator, column, values)
+        _add(
+            begin[w], end[w], offsets, nothing, plus, sums, classes, class_start, accumulator, column, values
+        )
         for j in range(1, n_slices):
             this, before = np.uint64(j * n_accumulators), np.uint64((j - 1) * n_accumulators)
             for m in range(cells):
@@ -119,7 +121,17 @@ def totals(
                     r = unseen[q, 0]
                     shift = filled * width + unseen[q, 1] * n_accumulators - offsets[r]
                     _add(
-                        r, r + 1, offsets, shift, minus, tile, classes, class_start, accumulator, column, values
+                        r,
+                        r + 1,
+                        offsets,
+                        shift,
+                        minus,
+                        tile,
+                        classes,
+                        class_start,
+                        accumulator,
+                        column,
+                        values,
                     )
             filled += 1
             output += 1

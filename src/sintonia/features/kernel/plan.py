@@ -131,9 +131,15 @@ def _plan(features: Mapping[int, Feature]) -> Plan:
         totals=totals([term for term in sums if not planned.is_in_time(term)]),
         sequels=planned.carried(totals([term for term in sums if planned.is_in_time(term)]), steps),
         positions=planned.positions(floats, steps),
-        distinct=planned.distinct([term for term in whole if isinstance(term, Distinct)], rows, windows, steps),
-        extremes=planned.extremes([term for term in floats if isinstance(term, Extreme)], rows, windows, steps),
-        decayed=planned.decayed_sums([term for term in floats if isinstance(term, Decayed)], rows, DAY, steps),
+        distinct=planned.distinct(
+            [term for term in whole if isinstance(term, Distinct)], rows, windows, steps
+        ),
+        extremes=planned.extremes(
+            [term for term in floats if isinstance(term, Extreme)], rows, windows, steps
+        ),
+        decayed=planned.decayed_sums(
+            [term for term in floats if isinstance(term, Decayed)], rows, DAY, steps
+        ),
     )
 
 
