@@ -13,10 +13,18 @@ def build_store(
     silos: Mapping[str, SiloConfig],
     until: str | None = None,
     identity: IdentityConfig | None = None,
+    currency: str = "EUR",
     **engine: int,
 ) -> Store:
     """Return the store of silos whose files lie in `root`, built in the workspace `root/workspace`."""
-    source = SourceConfig(name="toy", root=str(root), until=until, today="2026-01-01", silos=dict(silos))
+    source = SourceConfig(
+        name="toy",
+        root=str(root),
+        until=until,
+        today="2026-01-01",
+        currency=currency,
+        silos=dict(silos),
+    )
     workspace = root / "workspace"
     build(
         BuildSettings(

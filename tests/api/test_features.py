@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pandas as pd
+import polars
 import pyarrow as pa
 import pytest
 
@@ -72,3 +73,11 @@ def test_a_wrong_frame_is_refused_in_one_line(frame, message):
     with pytest.raises(sn.SintoniaError, match=message) as error:
         sn.compute_features(frame, as_of="2026-06-30")
     assert "\n" not in str(error.value)
+
+
+def test_a_frame_of_polars_gives_a_frame_of_polars_with_the_same_features():
+    x = sn.compute_features(polars.from_pandas(FRAME), as_of="2026-06-30", **RFM)
+    assert isinstance(x, polars.DataFrame)
+    expected = sn.compute_features(FRAME, as_of="2026-06-30", **RFM)
+    assert x.columns == list(expected.columns)
+    assert x["rfm__orders__30d"].to_list() == expected["rfm__orders__30d"].tolist()

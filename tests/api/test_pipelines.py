@@ -36,8 +36,9 @@ from sintonia.core.config import (
 )
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import GateError, NotBuiltError, NotEnoughDataError
+from sintonia.core.paths import WorkspacePaths
 from sintonia.data.store import open_store
-from sintonia.explain.sample import CONTRIBUTIONS_FILE, key_path
+from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.registry import artifacts, models, predictions, promotion_checks
 from sintonia.review.page import TWO_DIGITS
 from sintonia.training.models import OutcomeModel
@@ -333,7 +334,7 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
         parts = sum(part[2] for part in one["parts"]) + sum(size for _, size in one["rest"])
         assert one["base"] + parts == pytest.approx(one["raw"], abs=1e-6)
         assert one["outcome"] == pytest.approx(float(model.outcomes(values)[0]), abs=1e-5)
-    key = pq.read_table(key_path(workspace, run_id)).to_pylist()
+    key = pq.read_table(WorkspacePaths(workspace).sample(run_id)).to_pylist()
     assert {row["sample"] for row in key} == set(kept)
     store = open_store(workspace)
     ids = store.customer_ids() | set(store.read_merges()["customer_id"].to_pylist())

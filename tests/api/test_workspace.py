@@ -8,6 +8,8 @@ import pytest
 
 import sintonia as sn
 from brand import build_brand
+from sintonia.api import pipelines
+from sintonia.core.config import VERBS
 from sintonia.data.store import open_store
 
 SOURCE = """
@@ -66,7 +68,7 @@ def test_features_are_fitted_at_the_first_date(shop):
 def test_a_run_shows_its_metrics_and_its_model_scores_a_frame(shop, orders):
     task = {"active_days": 56, "horizon_days": 28, "class_rows": 20}
     model = {"num_leaves": 7, "max_trees": 30, "min_data_in_leaf": 20, "threads": 1}
-    run = shop.train("churn", features="basic", task_settings=task, model=model, split=SMALL)
+    run = shop.train("churn", features="basic", model=model, split=SMALL, **task)
     assert 0 < run.metrics["auc"] < 1
     assert run.shap().values.shape[1] > 10
     assert Path(run.page()).read_text().startswith("<!")
@@ -74,6 +76,30 @@ def test_a_run_shows_its_metrics_and_its_model_scores_a_frame(shop, orders):
     scored = shop.score(frame, tasks=["churn"], key="card")
     assert scored.index.equals(frame.index)
     assert scored["churn_propensity"].dropna().between(0, 1).all()
+
+
+def test_every_verb_of_the_command_line_is_a_method():
+    methods = {"features": "catalogue"}
+    assert {verb for verb in VERBS if not hasattr(sn.Workspace, methods.get(verb, verb))} == set()
+    assert set(pipelines.PIPELINES) == set(VERBS)
+
+
+def test_a_keyword_that_only_the_task_has_is_a_key_of_it(shop, monkeypatch):
+    settings = []
+    monkeypatch.setattr(pipelines, "run", lambda verb, composed: settings.append(composed) or {})
+    with pytest.raises(KeyError):  # there are no figures
+        shop.train("purchase", horizon_days=14, seed=11)
+    assert (settings[0].task.name, settings[0].task.horizon_days, settings[0].seed) == ("purchase", 14, 11)
+    assert settings[0].workspace == str(shop.path)
+    with pytest.raises(sn.SintoniaError, match=r"did you mean 'task\.horizon_days'"):
+        shop.train("purchase", horizn_days=14)
+
+
+def test_the_catalogue_says_what_each_feature_means(shop):
+    catalogue = shop.catalogue(families=["rfm"], windows_days=[30])
+    entry = catalogue.set_index("name").loc["rfm__orders__30d"]
+    assert entry["family"] == "rfm"
+    assert "30 days" in entry["definition"]
 
 
 def test_frames_that_do_not_fit_the_source_are_refused(shop, orders):

@@ -133,10 +133,26 @@ Names are those under which files are put aside: `shop/store/VERSION/crosswalk.p
 COLUMNS: dict[str, dict[str, str]] = {}
 """Base's file (a pattern) to its renamed columns, new name to the base's: {"*/effects.parquet": {"new": "base"}}."""
 
-KEYS: dict[str, str] = {}
+KEYS: dict[str, str] = {
+    r"(^|\.)effects\.(?!parquet)": r"\1policy.",
+    r"(^|\.)policy\.reward\.cap$": r"\1policy.reward.cap_eur",
+    r"(^|\.)profit\.(customer_value|incentive)$": r"\1profit.\2_eur",
+    r"(^|\.)profit\.contact_cost$": r"\1profit.contact_eur",
+}
 """Renamed keys of JSON, parameters and metrics: a regular expression over the new path to what takes its place."""
 
-EXPECTED: tuple[tuple[str, str, str], ...] = ()
+EXPECTED: tuple[tuple[str, str, str], ...] = (
+    ("*/runs.json", "*sintonia.code", "the code is other code"),
+    ("*/runs.json", "*sintonia.config", "settings have other names"),
+    ("*/config.json", "*actions*", "actions are configured once, apart from how effects are learned"),
+    ("*/config.json", "task.question", "a task of the user's own has a question"),
+    ("*/config.json", "source.currency", "money is in the brand's currency"),
+    ("*/evaluation.json", "*", "all that a promotion asks stands here now"),
+    ("*/model.json", "format", "a model of another family can be registered since format 4"),
+    ("*/model.json", "kind", "a model's file names its family since format 4"),
+    ("*/model.json", "task.question", "a task of the user's own has a question"),
+    ("*/features.json", "currency", "money is in the brand's currency"),
+)
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""
 
 SKIPPED: dict[str, str] = {
@@ -214,13 +230,6 @@ def first_of(*addresses):
     raise SystemExit("none of these can be imported: " + ", ".join(addresses))
 
 
-def by_workspace():
-    import sintonia
-
-    frame = sintonia.Workspace(workspace).features(as_of=as_ofs, families=families)
-    return pa.Table.from_pandas(frame, preserve_index=frame.index.names != [None])
-
-
 def by_parts():
     config_class = first_of("sintonia.config:FeaturesConfig", "sintonia.core.config:FeaturesConfig")
     open_store = first_of(
@@ -239,10 +248,7 @@ def by_parts():
     return pa.concat_tables(parts)
 
 
-import sintonia
-
-has_door = hasattr(sintonia, "Workspace")
-table = by_workspace() if has_door else by_parts()
+table = by_parts()
 columns = {"customer_id": pa.string(), "as_of": pa.timestamp("us")}
 fields = [pa.field(name, columns.get(name, pa.float32())) for name in table.column_names]
 table = table.replace_schema_metadata(None).cast(pa.schema(fields))

@@ -28,8 +28,8 @@ from sintonia.evaluation.evaluate import evaluate
 from sintonia.explain import sample as sample_of
 from sintonia.explain.sample import sample_table
 from sintonia.review import CatalogueEntry, Customer, ReviewData, read, render_review
-from sintonia.review.evidence import review as evidence_of
-from sintonia.review.evidence.whole import TrainingResult
+from sintonia.review.evidence import outcomes as evidence_of
+from sintonia.review.evidence.training_result import TrainingResult
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import FoldResult
 from sintonia.training.profile import fit_training_profile

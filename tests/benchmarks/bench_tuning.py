@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from sintonia.core.config import ModelConfig, TaskConfig, TrainSettings, TuneConfig, conf_dir
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.timeline import rolling_folds
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import bin_folds, validate
@@ -95,7 +95,7 @@ def main() -> None:
     rows = made(options.rows)
     config = replace(ModelConfig(), threads=options.threads)
     plain = yaml.safe_load((conf_dir() / "tune" / "optuna.yaml").read_text(encoding="utf-8"))
-    tune = replace(convert(TuneConfig, plain, "tune"), trials=options.trials)
+    tune = replace(from_plain(TuneConfig, plain, "tune"), trials=options.trials)
     settings = TrainSettings(task=TaskConfig(name="purchase"), model=config, tune=tune)
     folds = rolling_folds(DATES, SPAN, 5)
     print(

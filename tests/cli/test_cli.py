@@ -53,6 +53,7 @@ def pipelines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespac
 
     for verb in VERBS:
         setattr(fake, verb, keep)
+    fake.run = lambda verb, settings: getattr(fake, verb)(settings)
     monkeypatch.setitem(sys.modules, "sintonia.api.pipelines", fake)
     monkeypatch.setattr(sintonia, "pipelines", fake, raising=False)
     monkeypatch.chdir(tmp_path)

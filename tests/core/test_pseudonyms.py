@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.pseudonyms import known_as, pseudonyms, workspace_key
 from sintonia.data.privacy.files import remove_rows
-from sintonia.data.privacy.person import Person
+from sintonia.data.privacy.person import DataSubject
 from sintonia.data.privacy.search import structure
 
 
@@ -28,6 +28,6 @@ def test_rows_of_a_forgotten_customer_go_from_the_predictions_of_every_run(tmp_p
     path = tmp_path / "mlflow" / "predictions.parquet"
     path.parent.mkdir()
     pq.write_table(pa.table({"customer_hash": [*names, names[0]], "label": [0, 1, 1]}), path)
-    traces = structure(Person(ids=frozenset({"C1"}), own=frozenset()), tmp_path)
+    traces = structure(DataSubject(ids=frozenset({"C1"}), own=frozenset()), tmp_path)
     assert remove_rows(path, traces) == 2
     assert pq.read_table(path)["customer_hash"].to_pylist() == [names[1]]

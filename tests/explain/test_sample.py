@@ -4,8 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from review.made import BASE, NAMES, sample
-from sintonia.explain.sample import explanation, key_path, sample_table, write_key
+from review.example_review import BASE, NAMES, sample
+from sintonia.core.paths import WorkspacePaths
+from sintonia.explain.sample import explanation, sample_table, write_key
 
 
 def test_the_table_has_values_and_contributions_that_add_up_and_nobody():
@@ -27,7 +28,7 @@ def test_a_shap_explanation_comes_back_from_the_file(tmp_path):
 
 
 def test_the_key_alone_says_who_is_who(tmp_path):
-    path = key_path(tmp_path, "run")
+    path = WorkspacePaths(tmp_path).sample("run")
     write_key(sample().rows, path)
     rows = pq.read_table(path).to_pylist()
     assert rows[0] == {"sample": 1, "customer_id": sample().rows.customer_id[0]}

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from review.made import FAMILIES, NAMES, Linear, sample
+from review.example_review import FAMILIES, NAMES, Linear, sample
 from sintonia.explain.what_if import FEATURES, what_ifs
 
 GRIDS = what_ifs(Linear(), sample(), [0, 5, 9], [FAMILIES[name] for name in NAMES])

@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from review.made import HOSTILE, review
-from review.test_policy import policy
+from review.example_review import HOSTILE, review
+from review.test_policy_page import policy
 from sintonia.core.html import number
 from sintonia.review import PromotionCheck
 from sintonia.review.card import model_card, policy_card

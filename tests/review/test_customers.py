@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from review.made import BASE, NAMES, customers, review, sample
+from review.example_review import BASE, NAMES, customers, review, sample
 from sintonia.review import Customer, read
-from sintonia.review.customers import LISTED, QUOTA, choose
+from sintonia.review.customers import LISTED, QUOTA, choose_rows
 
-CHOSEN = choose(sample(), amount=False)
+CHOSEN = choose_rows(sample(), amount=False)
 
 
 def test_each_kind_has_its_quota_and_nobody_is_chosen_twice():

@@ -16,9 +16,9 @@ from sintonia.core.errors import InputError
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
 from sintonia.explain.contributions import Contributions, Swarm, swarms
-from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, words
+from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, texts
 from sintonia.review.page import metric_table
-from sintonia.review.warnings import review_warnings
+from sintonia.review.texts import review_warnings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -211,7 +211,7 @@ def test_text_and_marks_stand_out_in_light_and_dark():
     ],
 )
 def test_the_verdict_follows_the_paired_interval(gap, state, headline):
-    found = words.ranking(against(difference=gap))
+    found = texts.ranking_verdict(against(difference=gap))
     assert (found.state, found.headline) == (state, headline)
 
 
@@ -219,7 +219,7 @@ def test_a_model_without_baselines_is_said_to_be_compared_with_none():
     judged = review().evaluation
     alone = replace(judged, differences={}, estimates={"model": judged.estimates["model"]})
     data = replace(review(), evaluation=replace(alone, gains={"model": judged.gains["model"]}))
-    assert words.ranking(data).headline == "Not compared with any baseline"
+    assert texts.ranking_verdict(data).headline == "Not compared with any baseline"
     assert "Not compared with any baseline" in render_review(data)
 
 
@@ -233,18 +233,18 @@ def test_a_model_without_baselines_is_said_to_be_compared_with_none():
     ],
 )
 def test_calibration_is_called_good_only_where_the_data_can_tell(error, state):
-    assert words.calibration(against({"calibration_error": error})).state == state
+    assert texts.calibration_verdict(against({"calibration_error": error})).state == state
 
 
 @pytest.mark.parametrize(
     ("low", "high", "state"), [(1.2, 2.0, "good"), (0.8, 1.5, "open"), (0.3, 0.9, "bad")]
 )
 def test_the_highest_tenth_is_called_richer_only_when_it_surely_is(low, high, state):
-    assert words.reach(against({"lift_top10": Estimate((low + high) / 2, low, high)})).state == state
+    assert texts.lift_verdict(against({"lift_top10": Estimate((low + high) / 2, low, high)})).state == state
 
 
 def test_an_error_that_chance_explains_is_not_called_zero():
-    told = words.calibration(against({"calibration_error": Estimate(0.0, 0.0, 0.02)})).evidence
+    told = texts.calibration_verdict(against({"calibration_error": Estimate(0.0, 0.0, 0.02)})).evidence
     assert told.startswith("Propensities are off the observed rates by no more than chance (95")
     assert "0.0 to 2.0 points" in told
 
@@ -374,7 +374,7 @@ def amounts():
 
 def test_a_page_on_amounts_says_total_and_capture_and_shows_no_calibration():
     page = render_review(amounts())
-    headlines = [finding.headline for finding in words.findings(amounts())]
+    headlines = [finding.headline for finding in texts.outcome_verdict(amounts())]
     assert headlines[0] == "Ranks better than the spend so far"
     assert headlines[1] == "The total is right"
     assert headlines[2].startswith("The highest fifth brings")
@@ -389,7 +389,7 @@ def test_a_total_is_bad_only_when_it_is_surely_a_tenth_off():
         own = {"total_ratio": Estimate((low + high) / 2, low, high)}
         judged = amounts().evaluation
         of = judged.estimates | {"model": judged.estimates["model"] | own}
-        found = words.total(replace(amounts(), evaluation=replace(judged, estimates=of)))
+        found = texts.total_verdict(replace(amounts(), evaluation=replace(judged, estimates=of)))
         states[low, high] = found.state
     assert list(states.values()) == ["bad", "bad", "open", "good"]
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from chromium import chromium
-from review.made import CATALOGUE, HOSTILE, Linear, review, sample
+from review.example_review import CATALOGUE, HOSTILE, Linear, review, sample
 from sintonia.core.html import number, percent
 from sintonia.core.intervals import Estimate
-from sintonia.review import render_review, views, words
+from sintonia.review import page as views
+from sintonia.review import render_review, texts
 from sintonia.review.page import TWO_DIGITS
-from sintonia.review.warnings import of_data, of_groups
+from sintonia.review.texts import data_warnings, group_warnings
 
 MEANINGS = {entry.name: entry for entry in CATALOGUE}
 
@@ -52,7 +53,7 @@ def test_every_figure_of_the_metric_table_is_the_evaluations():
         for metric in judged.metrics:
             digits = 2 if metric.name in TWO_DIGITS else 3
             assert (
-                f"<td>{number(of[metric.name].value, digits)}<small>{words.interval_range(of[metric.name], digits)}"
+                f"<td>{number(of[metric.name].value, digits)}<small>{texts.interval_range(of[metric.name], digits)}"
                 in row
             )
 
@@ -62,17 +63,17 @@ def test_figures_of_groups_families_and_drift_are_the_evidences():
     assert evidence.groups
     for one in evidence.groups:
         assert (
-            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{words.interval_range(one.ranking)}"
+            f"<td>{one.rows:,}</td><td>{number(one.ranking.value)}<small>{texts.interval_range(one.ranking)}"
             in text
         )
         assert f"<td>{percent(one.predicted, 1)}</td><td>{percent(one.observed, 1)}</td>" in text
     for one in evidence.families:
         assert f"{one.family}</th><td>{one.features}</td><td>{number(one.mean_absolute, 2)}</td>" in text
-    for row in views.drift(review(), MEANINGS):
+    for row in views.drift_rows(review(), MEANINGS):
         for figure, far in (row["test"], row["now"]):
             assert f"<td><b>{figure}</b></td>" in text if far else f"<td>{figure}</td>" in text
     assert "At least 75\u202f% of the story is the same" in text
-    assert f"their scores against the test's: {views.score_now(review())[0]}." in text
+    assert f"their scores against the test's: {views.current_score_drift(review())[0]}." in text
 
 
 def test_what_a_silo_wrote_cannot_become_markup():
@@ -117,7 +118,7 @@ def test_links_lead_to_ids_that_are_there_once():
 
 
 def test_the_verdict_names_what_promotion_would_stop_on():
-    (*_, found) = words.findings(review())
+    (*_, found) = texts.outcome_verdict(review())
     assert (found.state, found.headline) == ("bad", "Promotion would stop here")
     assert found.evidence.startswith("calibration: ")
 
@@ -135,7 +136,7 @@ def test_warnings_name_groups_that_are_off_and_features_that_moved():
     apart = replace(told.evidence.retold, common=(0.6, 1.0))
     other = replace(told.evidence, groups=(off,), profiles=moved, stability=steady, fairness=fairness)
     other = replace(other, retold=apart)
-    found = [*of_groups(replace(told, evidence=other)), *of_data(replace(told, evidence=other))]
+    found = [*group_warnings(replace(told, evidence=other)), *data_warnings(replace(told, evidence=other))]
     assert [line for line in found if "surely off for region south" in line]
     assert [line for line in found if "ranks surely worse than over all for region south" in line]
     assert [line for line in found if line.startswith("By sex, the highest tenth reaches one group only 50")]

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sintonia.core.config import SiloConfig, SimulateSettings, SourceConfig, conf_dir
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.synthetic import SimulationSummary, simulate
 
 CUSTOMERS = 2000
@@ -61,7 +61,7 @@ def source() -> SourceConfig:
     """Return the source as `conf/source/synthetic.yaml` describes it."""
     group = OmegaConf.load(conf_dir() / "source" / "synthetic.yaml")
     raw = OmegaConf.to_container(OmegaConf.create({"workspace": "w", "source": group}), resolve=True)
-    return convert(SourceConfig, raw["source"], "source")
+    return from_plain(SourceConfig, raw["source"], "source")
 
 
 @pytest.fixture(scope="session")

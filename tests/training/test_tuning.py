@@ -8,10 +8,11 @@ import pytest
 
 from sintonia.core.config import ModelConfig, RangeConfig, TaskConfig, TrainSettings, TuneConfig
 from sintonia.core.errors import ConfigError, NotEnoughDataError
+from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import Split, rolling_folds
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import bin_folds, validate
-from sintonia.training.tuning import TUNING_FILE, search, validated
+from sintonia.training.tuning import search, validated
 
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * step) for step in range(4)]
 FOLDS = rolling_folds(DATES, timedelta(days=28), 2)
@@ -146,7 +147,7 @@ def test_search_finds_better_settings_than_it_started_from_and_goes_on_where_it_
     assert again.best == found.best
     other = search(binned, replace(SETTINGS, tune=replace(SETTINGS.tune, trials=1)), tmp_path, "newer data")
     assert len(other.trials) == 1
-    assert (tmp_path / TUNING_FILE).is_file()
+    assert WorkspacePaths(tmp_path).tuning.is_file()
 
 
 def test_trials_worse_than_half_of_those_before_are_given_up(tmp_path):

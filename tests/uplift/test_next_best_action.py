@@ -12,7 +12,7 @@ from sintonia.core.config import TrackingConfig
 from sintonia.core.html import number
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.registry import artifacts, models
-from sintonia.review.evidence.whole import metric_key
+from sintonia.review.evidence.training_result import metric_key
 from sintonia.uplift.model import PolicyModel
 
 SOURCE = """name: shop

@@ -29,6 +29,7 @@ def test_hillstroms_policy_is_never_surely_worse_than_the_best_constant(
         monkeypatch,
         real_data_dir,
         "hillstrom",
+        "actions=hillstrom",
         "effects=hillstrom",
         "features.families=[rfm,profile]",
     )

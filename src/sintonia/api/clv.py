@@ -13,11 +13,11 @@ from sintonia.api.frames import to_arrow
 from sintonia.core.arrays import Floats
 from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
 from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.fitting import Fit
+from sintonia.features.clv.gamma_gamma import GammaGamma as SpendModel
+from sintonia.features.clv.gamma_gamma import fit_gamma_gamma
+from sintonia.features.clv.maximum_likelihood import Fit
 from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from sintonia.features.clv.repeats import Repeats
-from sintonia.features.clv.spend import GammaGamma as SpendModel
-from sintonia.features.clv.spend import fit_gamma_gamma
 
 __all__ = ["BGNBD", "GammaGamma", "ParetoNBD"]
 

@@ -1,4 +1,4 @@
-"""What the verbs of a workspace give back: a build, a run, a round; each shows itself well in a notebook."""
+"""What the verbs of a workspace give back; each result shows itself well in a notebook."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
-from sintonia.api.reports.figures import FOR_PEOPLE
+from sintonia.api.pipelines.figures import FOR_PEOPLE
 from sintonia.core.config import ReviewSettings, TrackingConfig
 from sintonia.core.config.compose import compose
-from sintonia.explain.sample import CONTRIBUTIONS_FILE, explanation
+from sintonia.core.errors import NotBuiltError
+from sintonia.explain.sample import CONTRIBUTION, CONTRIBUTIONS_FILE, explanation
 from sintonia.registry import artifacts, models
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     import shap
 
 
-class _Result:
-    """Figures of a verb, and the lines the command line shows."""
+class Result:
+    """The figures of a verb, plain JSON values, those of `output=json`; as text, the lines of the command line."""
 
     def __init__(self, figures: Mapping[str, Any]) -> None:
         self.figures = {key: value for key, value in figures.items() if key not in FOR_PEOPLE}
         self._lines: list[str] = list(figures["say"])
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that were written."""
+        return [Path(file) for file in self.figures["files"]]
 
     def __str__(self) -> str:
         """Return the lines that the command line shows."""
@@ -32,15 +38,37 @@ class _Result:
         return f"<pre>{escape(str(self))}</pre>"
 
 
-class Build(_Result):
-    """What became of every silo's rows; `figures` are plain JSON values."""
+class Build(Result):
+    """What became of every silo's rows."""
 
 
-class Run(_Result):
-    """A training: its model's figures, and the evidence that is kept beside it.
+class Check(Result):
+    """Whether a feature reads the future, and which columns may leak."""
 
-    `figures` are plain JSON values, those of `output=json`.
-    """
+    @property
+    def passed(self) -> bool:
+        """Whether no feature and no column was found to."""
+        return bool(self.figures["passed"])
+
+
+class Comparison(Result):
+    """A task's runs, compared with one of them on the same test rows."""
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per run: `version`, `alias`, `grade`, `rows`, `value` of the metric, `difference`, `verdict`."""
+        import pandas as pd
+
+        runs = [
+            {**run, **{name: (run[name] or {}).get("value") for name in ("value", "difference")}}
+            for run in self.figures["runs"]
+        ]
+        columns = ["version", "alias", "grade", "rows", "value", "difference", "verdict"]
+        return pd.DataFrame(runs, columns=columns)
+
+
+class Run(Result):
+    """A training: its model's figures, and the evidence that its run keeps."""
 
     def __init__(self, workspace: Path, tracking: TrackingConfig, figures: Mapping[str, Any]) -> None:
         super().__init__(figures)
@@ -52,28 +80,46 @@ class Run(_Result):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The model's metrics out of time, by name; their intervals and the baselines' are in `figures`."""
-        estimates = self.figures["estimates"]["model"]
-        return {
-            name: float(of["value"] if isinstance(of, Mapping) else of[0]) for name, of in estimates.items()
-        }
+        """The out-of-time metrics by name; their intervals and the baselines' are in `figures`.
+
+        Of a policy they are the values per decision of what it chooses, in units of the reward, and `treated`, the
+        share of decisions for which it chooses an action.
+        """
+        if "policies" in self.figures:
+            estimates = self.figures["policies"]["chosen"]
+        else:
+            estimates = self.figures["estimates"]["model"]
+        values = {name: _value(estimate) for name, estimate in estimates.items()}
+        return {name: float(value) for name, value in values.items() if value is not None}
 
     def shap(self) -> "shap.Explanation":
-        """Return the contributions to the scores of a sample of the test rows, for shap's plots."""
-        place = models.tracking(self._tracking, self._workspace)
-        return explanation(artifacts.read_table(place, self.run_id, CONTRIBUTIONS_FILE))
+        """Return the contributions to the scores of a sample of the test rows, for shap's plots.
 
-    def page(self) -> Path:
-        """Return where the review page of this version is, now written."""
+        Raises
+        ------
+        NotBuiltError
+            When the model gives no contributions of its features.
+        """
+        registry = models.tracking(self._tracking, self._workspace)
+        table = artifacts.read_table(registry, self.run_id, CONTRIBUTIONS_FILE)
+        if not any(name.startswith(CONTRIBUTION) for name in table.column_names):
+            raise NotBuiltError(
+                f"{self.name} version {self.version} gives no contributions of its features, so there is nothing to "
+                "plot; train with model=lightgbm, or give your model the method contributions."
+            )
+        return explanation(table)
+
+    def page(self, **settings: Any) -> Path:  # noqa: ANN401
+        """Return the path of this version's review page, written now; `settings` are those of `sintonia review`."""
         overrides: dict[str, Any] = {
             "task": self.task,
             "version": self.version,
             "workspace": str(self._workspace),
+            "tracking.uri": self._tracking.uri,
+            "tracking.prefix": self._tracking.prefix,
+            **settings,
         }
-        if self._tracking.uri is not None:
-            overrides["tracking.uri"] = self._tracking.uri
-        overrides["tracking.prefix"] = self._tracking.prefix
-        figures = pipelines.review(cast(ReviewSettings, compose("review", overrides)))
+        figures = pipelines.run("review", cast(ReviewSettings, compose("review", overrides)))
         return Path(figures["files"][0])
 
     def __repr__(self) -> str:
@@ -81,8 +127,14 @@ class Run(_Result):
         return f"Run({self.name!r}, version {self.version})"
 
 
-class Round(_Result):
-    """One application of the policy: what each customer gets."""
+def _value(estimate: Any) -> Any:  # noqa: ANN401  a number, [value, low, high] or {"value": ...}
+    if isinstance(estimate, Mapping):
+        return estimate["value"]
+    return estimate[0] if isinstance(estimate, list | tuple) else estimate
+
+
+class Round(Result):
+    """One application of the policy: which action each customer gets."""
 
     def __init__(self, figures: Mapping[str, Any]) -> None:
         super().__init__(figures)

@@ -1,7 +1,8 @@
-"""A brand's workspace: the verbs of the command line as methods, on data frames."""
+"""A brand's workspace: every verb of the command line as a method, on data frames."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
 from sintonia.api.frames import to_arrow, to_dates, to_native
-from sintonia.api.results import Build, Round, Run
-from sintonia.core.config import BuildSettings, DecideSettings, FeaturesSettings, ScoreSettings, TrainSettings
+from sintonia.api.pipelines.figures import Figures
+from sintonia.api.results import Build, Check, Comparison, Result, Round, Run
+from sintonia.core.config import VERBS, BuildSettings, FeaturesSettings, TaskConfig, TrainSettings
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import InputError, unknown
 from sintonia.data.store import open_store
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 class Workspace:
     """The folder of one brand: its store, features, models, scores and rounds.
 
-    Nothing is read or written before a method is called. Every method takes the settings of its verb by keyword, an
-    option by its name or its keys as a mapping: ``shop.train("churn", model={"num_leaves": 15}, split="monthly")``.
+    Nothing is read or written before a method is called. Every method is a verb of the command line and takes its
+    settings by keyword: an option by its name, keys as a mapping, `shop.train("churn", model={"num_leaves": 15},
+    split="monthly")`. A key of the task is a keyword too: `shop.train("churn", horizon_days=30)`.
 
     Examples
     --------
@@ -33,12 +36,16 @@ class Workspace:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        """Keep where the workspace is; `build` makes it."""
+        """Keep the folder's path; `build` creates it."""
         self.path = Path(path)
 
     def __repr__(self) -> str:
-        """Return how the workspace is written in Python."""
+        """Return the workspace as it is written in Python."""
         return f"Workspace('{self.path}')"
+
+    def simulate(self, **settings: Any) -> Result:  # noqa: ANN401
+        """Return how many rows each silo of a synthetic brand has, written to this folder for `build("synthetic")`."""
+        return Result(self._run("simulate", settings))
 
     def build(
         self,
@@ -62,12 +69,52 @@ class Workspace:
             When the source or its files cannot be read, or a frame is missing.
         """
         with ExitStack() as stack:
-            overrides = {**settings, "source": source, **self._workspace}
+            overrides = {**settings, "source": source}
             if frames is not None:
                 folder = stack.enter_context(TemporaryDirectory(prefix="sintonia-frames-"))
-                silos = cast(BuildSettings, compose("build", overrides)).source.silos
-                overrides |= _written(frames, silos, Path(folder))
-            return Build(pipelines.build(cast(BuildSettings, compose("build", overrides))))
+                composed = cast(BuildSettings, compose("build", {**overrides, **self._workspace}))
+                overrides |= _written(frames, composed.source.silos, Path(folder))
+            return Build(self._run("build", overrides))
+
+    def identity(self, **settings: Any) -> Result:  # noqa: ANN401
+        """Return how well records became customers, with a page on it; with `customer`, why records are that customer.
+
+        Raises
+        ------
+        SintoniaError
+            Without a store, and for an unknown customer.
+        """
+        return Result(self._run("identity", settings))
+
+    def check(self, task: str = "churn", **settings: Any) -> Check:  # noqa: ANN401
+        """Return whether a feature reads what was not yet known, and which columns may leak the task's outcome.
+
+        Raises
+        ------
+        SintoniaError
+            Without a store, and for an unknown setting.
+        """
+        return Check(self._run("check", {**self._brand, **_task("check", task, settings)}))
+
+    def catalogue(self, registered: str | None = None, **features: Any) -> "pd.DataFrame":  # noqa: ANN401
+        """Return what each feature means, one row each: `name`, `family`, `definition`, `unit`, `missing`, `why`.
+
+        Parameters
+        ----------
+        registered
+            The task whose registered model's features are described, in place of those of the settings.
+        features
+            Keys of the group `features`, as `families` and `windows_days`.
+
+        Raises
+        ------
+        SintoniaError
+            Without a store or a registered model, and for an unknown family.
+        """
+        import pandas as pd
+
+        overrides = {**self._brand, "registered": registered, "features": features}
+        return pd.DataFrame(self._run("features", overrides)["features"])
 
     def features(
         self,
@@ -78,8 +125,8 @@ class Workspace:
     ) -> "pd.DataFrame":
         """Return the features of every customer at each as-of date: one row per (customer_id, as_of), in that order.
 
-        Families are fitted at the first as_of. Other keywords are keys of the group `features`, as `windows_days`. Who
-        had become part of another customer by as_of has no row.
+        Families are fitted at the first as_of. Other keywords are keys of the group `features`, as `windows_days`. A
+        customer who had become part of another one by as_of has no row.
 
         Raises
         ------
@@ -106,24 +153,81 @@ class Workspace:
             parts.append(compute(history, as_ofs, settings.features, fitted, threads).to_pandas())
         table = pd.concat(parts, ignore_index=True)
         merges = store.read_merges()
-        moments = dict(zip(merges["customer_id"].to_pylist(), merges["merged_at"].to_pylist(), strict=True))
-        merged_at = pd.to_datetime(pd.Series([moments.get(customer) for customer in table["customer_id"]]))
+        merged = dict(zip(merges["customer_id"].to_pylist(), merges["merged_at"].to_pylist(), strict=True))
+        merged_at = pd.to_datetime(pd.Series([merged.get(customer) for customer in table["customer_id"]]))
         table = table[~(merged_at <= table["as_of"])]
         ordered: pd.DataFrame = table.sort_values(["customer_id", "as_of"], ignore_index=True)
         return ordered
 
     def train(self, task: str = "churn", **settings: Any) -> Run:  # noqa: ANN401
-        """Return the run of a task's model: trained, judged out of time and registered as candidate.
+        """Return the run of a task's model: trained, evaluated out of time and registered as candidate.
+
+        Parameters
+        ----------
+        task
+            The name of a task that ships, or the YAML file of your own.
+        settings
+            Groups and keys of `sintonia train`, as `model`, `features`, `split`, and keys of the task, as
+            `horizon_days`.
 
         Raises
         ------
         SintoniaError
             Without a store, with too little to learn from, and for an unknown setting.
         """
-        options = settings.pop("task_settings", {})
-        overrides = {"task": task, **{f"task.{key}": value for key, value in options.items()}}
-        chosen = cast(TrainSettings, compose("train", {**self._brand, **overrides, **settings}))
-        return Run(self.path, chosen.tracking, pipelines.train(chosen))
+        overrides = {**self._brand, **_task("train", task, settings)}
+        composed = cast(TrainSettings, compose("train", {**overrides, **self._workspace}))
+        return Run(self.path, composed.tracking, pipelines.run("train", composed))
+
+    def compare(self, task: str = "churn", **settings: Any) -> Comparison:  # noqa: ANN401
+        """Return a task's runs with paired differences to one of them, on the test rows that both predicted.
+
+        Raises
+        ------
+        SintoniaError
+            Without runs to compare.
+        """
+        return Comparison(self._run("compare", {**self._brand, **_task("compare", task, settings)}))
+
+    def review(self, task: str = "churn", **settings: Any) -> Path:  # noqa: ANN401
+        """Return the path of the review page of a task's candidate (or of `version`), written now.
+
+        Raises
+        ------
+        SintoniaError
+            Without a candidate.
+        """
+        return Path(self._run("review", {**self._brand, **_task("review", task, settings)})["files"][0])
+
+    def approve(self, task: str = "churn", *, reviewer: str, remark: str = "", **settings: Any) -> Result:  # noqa: ANN401
+        """Return a reviewer's approval of a task's candidate and its page, recorded in the registry.
+
+        Raises
+        ------
+        SintoniaError
+            Without a candidate, or before it has a page.
+        """
+        return self._sign("approve", task, reviewer, remark, settings)
+
+    def reject(self, task: str = "churn", *, reviewer: str, remark: str = "", **settings: Any) -> Result:  # noqa: ANN401
+        """Return a reviewer's rejection of a task's candidate, recorded in the registry.
+
+        Raises
+        ------
+        SintoniaError
+            Without a candidate, or before it has a page.
+        """
+        return self._sign("reject", task, reviewer, remark, settings)
+
+    def promote(self, task: str = "churn", **settings: Any) -> Result:  # noqa: ANN401
+        """Return which requirements a task's candidate meets; it is champion now. With `rollback`, the one before is.
+
+        Raises
+        ------
+        SintoniaError
+            Without a candidate, and when a requirement is not met, unless `force`.
+        """
+        return Result(self._run("promote", {**self._brand, **_task("promote", task, settings)}))
 
     def score(
         self,
@@ -156,12 +260,19 @@ class Workspace:
             path, out = Path(folder) / "frame.parquet", Path(folder) / "frame-scored.parquet"
             pq.write_table(to_arrow(customers, "customers"), path)
             overrides = {"tasks": list(tasks), "key": key, **settings, "list": path, "out": out}
-            pipelines.score(cast(ScoreSettings, compose("score", {**self._brand, **overrides})))
+            self._run("score", {**self._brand, **overrides})
             scored = to_native(pq.read_table(out), customers)
         index = getattr(customers, "index", None)
         return scored if index is None or not hasattr(scored, "set_index") else scored.set_index(index)
 
-    def decide(self, round: str, *, budget: float | None = None, **settings: Any) -> Round:  # noqa: A002, ANN401
+    def decide(
+        self,
+        round: str,  # noqa: A002
+        *,
+        budget: float | None = None,
+        effects_table: Any = None,  # noqa: ANN401  a path or any data frame
+        **settings: Any,  # noqa: ANN401
+    ) -> Round:
         """Return a round of decisions: one action for each customer, with its hour and reasons.
 
         Parameters
@@ -170,25 +281,73 @@ class Workspace:
             The round's name; a round that is decided again replaces what was planned for it.
         budget
             The most that the round's actions may cost together, in the brand's currency.
+        effects_table
+            What each action changes against doing nothing: `customer_id`, `action_id`, `effect`, in a file or a frame;
+            if not given, the registered policy predicts it.
 
         Raises
         ------
         SintoniaError
             Without effects to choose by, and for rules that cannot be kept.
         """
-        overrides: dict[str, Any] = {**self._brand, "round": round, **settings}
-        if budget is not None:
-            overrides["engagement.budget"] = budget
-        return Round(pipelines.decide(cast(DecideSettings, compose("decide", overrides))))
+        import pyarrow.parquet as pq
+
+        with ExitStack() as stack:
+            overrides = {**self._brand, "round": round, **settings}
+            if budget is not None:
+                overrides["engagement.budget"] = budget
+            if isinstance(effects_table, str | PathLike):
+                overrides["effects_table"] = effects_table
+            elif effects_table is not None:
+                folder = stack.enter_context(TemporaryDirectory(prefix="sintonia-effects-"))
+                overrides["effects_table"] = Path(folder) / "effects.parquet"
+                pq.write_table(to_arrow(effects_table, "effects_table"), overrides["effects_table"])
+            return Round(self._run("decide", overrides))
+
+    def forget(self, customer: str, source: str | PathLike[str], **settings: Any) -> Result:  # noqa: ANN401
+        """Return how many rows of a customer were removed from every file of the workspace, for good.
+
+        Parameters
+        ----------
+        customer
+            A customer id, also one from before a merge, or an identifier with its type, as `email:ADDRESS`.
+        source
+            The source that `build` read: rows of it about the customer are refused from now on.
+
+        Raises
+        ------
+        SintoniaError
+            Without a store, and for an unknown customer.
+        """
+        return Result(self._run("forget", {**settings, "source": source, "customer": customer}))
+
+    def demo(self, **settings: Any) -> Result:  # noqa: ANN401
+        """Return every step's figures on the synthetic brand: silos, store, models, a scored list, review pages."""
+        return Result(self._run("demo", settings))
+
+    def _sign(self, verb: str, task: str, reviewer: str, remark: str, settings: Mapping[str, Any]) -> Result:
+        signature = {"reviewer": reviewer, "remark": remark}
+        return Result(self._run(verb, {**self._brand, **signature, **_task(verb, task, settings)}))
+
+    def _run(self, verb: str, overrides: Mapping[str, Any]) -> Figures:
+        return pipelines.run(verb, compose(verb, {**overrides, **self._workspace}))
 
     @property
     def _brand(self) -> dict[str, str]:
         """The settings that name the brand of the store, for models are registered under its name."""
-        return {**self._workspace, "source.name": open_store(self.path).source}
+        return {"source.name": open_store(self.path).source}
 
     @property
     def _workspace(self) -> dict[str, str]:
         return {"workspace": str(self.path)}
+
+
+def _task(verb: str, task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides of a verb on a task: keywords that only the task has are keys of it."""
+    known = {field.name for field in fields(VERBS[verb])}
+    of_task = {field.name for field in fields(TaskConfig)} - known
+    renamed = {f"task.{key}" if key in of_task else key: value for key, value in settings.items()}
+    return {"task": task, **renamed}
 
 
 def _written(frames: Mapping[str, Any], silos: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ the comment after a key says what the key is for. Help answers at once: nothing 
 """
 
 import re
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from sintonia.core.config import VERBS, conf_dir
@@ -99,7 +99,7 @@ def _key_lines(verb: str) -> list[str]:
     for group, option in config_groups(verb).items():
         name, _, place = group.partition("@")
         place = place or name
-        if place.partition(".")[0] in known:
+        if place.partition(".")[0] in known and is_dataclass(kind_of(verb, place)):
             text = _read(f"{name}/{option}.yaml")
             lines += [_key_line(found, text, f"{place}.") for found in fields(kind_of(verb, place))]
     entered = {line.split()[0].partition(".")[0] for line in lines}

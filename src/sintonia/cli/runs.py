@@ -66,10 +66,9 @@ def _parser() -> ArgumentParser:
 
 def figures_of(verb: str, settings: Settings) -> Figures:
     """Return what the verb gives for these settings."""
-    from sintonia.api import pipelines
+    from sintonia.api.pipelines import run
 
-    figures: Figures = getattr(pipelines, verb)(settings)
-    return figures
+    return run(verb, settings)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from sintonia.core.config import EngineConfig
+from sintonia.core.paths import SCRATCH_PREFIX, scratch_database
 
 DIALECT = "duckdb"
 
@@ -22,9 +23,9 @@ def connect(config: EngineConfig, workspace: Path) -> Iterator[duckdb.DuckDBPyCo
     session speaks UTC, so that no time depends on where the machine stands.
     """
     workspace.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=workspace))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=workspace))
     try:
-        with duckdb.connect(str(scratch / "scratch.duckdb")) as connection:
+        with duckdb.connect(str(scratch_database(scratch))) as connection:
             connection.execute(f"SET threads = {config.threads}")
             connection.execute(f"SET memory_limit = '{config.memory_gib}GiB'")
             connection.execute("SET temp_directory = ?", [str(scratch)])

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sintonia.core.paths import StorePaths
+
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
@@ -57,14 +59,15 @@ def read_consents(store: Path, as_of: datetime | None = None) -> "pa.Table":
     """Return the consents (see `consents`) of a version of the store, from its folder."""
     import duckdb
 
+    paths = StorePaths(store)
     tables = {
-        "attributes": "attributes.parquet",
-        "interactions": "interactions/*.parquet",
-        "merges": "merges.parquet",
+        "attributes": paths.attributes,
+        "interactions": paths.interactions / "*.parquet",
+        "merges": paths.merges,
     }
     with duckdb.connect() as connection:
         for name, files in tables.items():
-            connection.read_parquet(str(store / files)).create_view(name)
+            connection.read_parquet(str(files)).create_view(name)
         return consents(connection, as_of)
 
 

@@ -19,7 +19,7 @@ def attribute_names(store: Store, rows: Dataset, names: Sequence[str]) -> dict[s
 
     `generation` is told by the birth year. Of customers who are now one, the values of the one they are now.
     """
-    path = store.folder / "attributes.parquet"
+    path = store.paths.attributes
     if not names or not path.is_file():
         return {}
     read = {BIRTH_YEAR if name == GENERATION else name: name for name in names}

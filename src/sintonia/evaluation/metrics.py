@@ -47,7 +47,7 @@ PROFIT = Metric(
     "expected_profit",
     "Expected maximum profit",
     True,
-    "most that a campaign against the outcome may earn, a customer, in euros, under the assumptions of the run",
+    "most that a campaign against the outcome may earn, a customer, in currency, under the assumptions of the run",
 )
 PROPENSITY_METRICS = (
     Metric("auc", "AUC", True, "chance that a customer with the outcome is ranked above one without"),
@@ -75,13 +75,19 @@ AMOUNT_METRICS = (
         "total_ratio", "Total", False, "expected spend of all over their true spend; 1 is right", target=1.0
     ),
     Metric(
-        "tweedie_deviance", "Tweedie deviance", False, "misfit of expected spend, of power 1.5, in root euros"
+        "tweedie_deviance",
+        "Tweedie deviance",
+        False,
+        "misfit of expected spend, of power 1.5, in root currency",
     ),
 )
 """What every expected amount is judged by, in the order in which it is shown; `MEDIAN_ERROR` may follow."""
 
 MEDIAN_ERROR = Metric(
-    "median_error", "Error of the median", False, "mean absolute distance of median and true spend, in euros"
+    "median_error",
+    "Error of the median",
+    False,
+    "mean absolute distance of median and true spend, in currency",
 )
 
 METRICS = (*PROPENSITY_METRICS, PROFIT, *AMOUNT_METRICS, MEDIAN_ERROR)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 CONTRIBUTIONS_FILE = "contributions.parquet"
 EXPLAINED_ROWS = 2000
-SAMPLE_KEYS_FOLDER = "samples"
-"""The workspace's folder of who stands behind the sample numbers of each run."""
 VALUE, CONTRIBUTION = "value.", "contribution."
 
 
@@ -97,11 +95,6 @@ def explanation(table: pa.Table) -> "shap.Explanation":
     found = shap_explanation(Contributions(tuple(names), moved, 0.0), values)
     found.base_values = table["base"].to_numpy()
     return found
-
-
-def key_path(workspace: Path, run_id: str) -> Path:
-    """Return where the key to the sample numbers of a run lies."""
-    return workspace / SAMPLE_KEYS_FOLDER / f"{run_id}.parquet"
 
 
 def write_key(rows: Dataset, path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sintonia.core.errors import InputError
+from sintonia.core.config.convert import from_plain
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Fitted:
         return asdict(self) | {"until": self.until.isoformat(), "levels": levels}
 
     @classmethod
-    def from_plain(cls, found: Mapping[str, Any]) -> "Fitted":
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Fitted":
         """Return what `as_plain` gave.
 
         Raises
@@ -44,14 +44,5 @@ class Fitted:
         >>> Fitted.from_plain(fitted.as_plain()) == fitted
         True
         """
-        try:
-            return cls(
-                until=datetime.fromisoformat(found["until"]),
-                levels={name: tuple(values) for name, values in found["levels"].items()},
-                means=dict(found["means"]),
-                prior=found["prior"],
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"What the features were fitted to is not readable: {error!r}; train again."
-            ) from None
+        fitted: Fitted = from_plain(cls, plain, "what the features were fitted to", remedy="train again")
+        return fitted

@@ -18,7 +18,7 @@ from sintonia.data.consent import PREFIX, YES
 from sintonia.features.kernel.arrow import column_array, times, to_cells
 from sintonia.features.kernel.histories import DAY, Histories
 from sintonia.features.kernel.plan import UNSUBSCRIBED
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from sintonia.core.config.convert import from_plain
 from sintonia.registry.artifacts import page_of
 from sintonia.registry.models import Registered, Tracking, model_files
 
@@ -57,7 +58,9 @@ def sign(place: Tracking, registered: Registered, action: str, reviewer: str, re
 def decisions(place: Tracking, name: str) -> list[Decision]:
     """Return every decision on a registered model's versions, oldest first."""
     tags: Mapping[str, str] = place.client.get_registered_model(name).tags
-    return [Decision(**json.loads(tags[key])) for key in sorted(tags) if key.startswith(TAG)]
+    lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
+    remedy = f"mend the tags {TAG}* of the registered model {name}"
+    return [from_plain(Decision, line, "the decisions on a model", remedy=remedy) for line in lines]
 
 
 def last_on(decided: Sequence[Decision], version: str) -> Decision | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
+from sintonia.core.paths import WorkspacePaths
 from sintonia.registry.run_logging import FILES, Run, log_data, log_files, log_model, log_nested
 from sintonia.registry.saved_models import kind_of, load_model
 from sintonia.training.models import Model
@@ -69,8 +70,8 @@ def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
     if config.uri is not None:
         return Tracking(config.uri, None, config.prefix)
     workspace.mkdir(parents=True, exist_ok=True)
-    folder = workspace.resolve()
-    return Tracking(f"sqlite:///{folder / 'mlflow.db'}", (folder / "mlflow").as_uri(), config.prefix)
+    paths = WorkspacePaths(workspace.resolve())
+    return Tracking(f"sqlite:///{paths.tracking_database}", paths.tracking_files.as_uri(), config.prefix)
 
 
 def register(place: Tracking, run: Run) -> Registered:

@@ -6,7 +6,6 @@ action, and with which probability the policy that was chosen takes it. So two p
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -154,7 +153,7 @@ def _champion_probabilities(
 def _made_now(
     settings: PromoteSettings | ReviewSettings, candidate: PolicyModel, champion: PolicyModel, seed: int
 ) -> Floats:
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store, config = open_store(workspace), candidate.config
     if store.fingerprint != candidate.fingerprint:
         raise NotBuiltError(

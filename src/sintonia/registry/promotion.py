@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import GateError, NotBuiltError
 from sintonia.registry.models import CHAMPION, Registered, Tracking
 from sintonia.registry.promotion_checks import Requirement
@@ -81,11 +81,8 @@ def history(place: Tracking, name: str) -> list[ChampionChange]:
     except MlflowException:
         return []
     lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
-    return [_entry(line) for line in lines]
-
-
-def _entry(line: dict[str, Any]) -> ChampionChange:
-    return ChampionChange(**{**line, "failed": tuple(line["failed"])})
+    remedy = f"mend the tags {TAG}* of the registered model {name}"
+    return [from_plain(ChampionChange, line, "the history of champions", remedy=remedy) for line in lines]
 
 
 def _earlier(entries: Sequence[ChampionChange]) -> list[str]:

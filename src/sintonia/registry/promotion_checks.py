@@ -6,7 +6,6 @@ They are read from the `evaluation.json` that its training wrote, and from no pa
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -145,7 +144,7 @@ def _champion_predictions(
             f"the champion, version {champion.version}, has learnt from labels until {learnt or 'an unknown day'}, "
             f"the candidate is judged from {dates[0]:%Y-%m-%d}: train it with a later split.test_as_of"
         )
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     asked = assemble(open_store(workspace), dates, model.catalogue, model.task, settings.engine)
     return predictions_of(asked, {"model": model.outcomes(asked.values)}, workspace_key(workspace))
 

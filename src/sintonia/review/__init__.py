@@ -1,4 +1,4 @@
-"""The review: one self-contained HTML page on which a person can judge a model."""
+"""Reviews: one self-contained HTML page on which a person can judge a model."""
 
 from sintonia.review.charts import drawings
 from sintonia.review.customers import Customer
@@ -15,6 +15,7 @@ from sintonia.review.data import (
     read,
 )
 from sintonia.review.page import render_review
+from sintonia.review.sections import Section, own_sections
 
 __all__ = [
     "CatalogueEntry",
@@ -26,8 +27,10 @@ __all__ = [
     "ModelEvidence",
     "PromotionCheck",
     "ReviewData",
+    "Section",
     "drawings",
     "feature_weights",
+    "own_sections",
     "read",
     "render_review",
 ]

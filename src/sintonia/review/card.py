@@ -1,27 +1,25 @@
-"""The model card of what was promoted: the essentials in Markdown, generated, for people without the page."""
+"""The model card of a promoted version: the essentials of its page in Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sintonia.core.html import number
 from sintonia.review.data import PromotionCheck, ReviewData
-from sintonia.review.policy import PolicyReview, told
-from sintonia.review.policy import findings as policy_findings
-from sintonia.review.warnings import review_warnings
-from sintonia.review.words import findings, interval_range
+from sintonia.review.policy_page import PolicyReview, estimate_text, policy_verdict
+from sintonia.review.texts import interval_range, outcome_verdict, review_warnings
 
 LISTED = 8
 
 
 def model_card(review: ReviewData, history: Sequence[str]) -> str:
     """Return the card of a propensity or amount model; `history` says who approved and promoted it, a line each."""
-    judged, best = review.evaluation, review.evaluation.best_baseline()
-    own = judged.estimates[judged.model]
+    evaluation, best = review.evaluation, review.evaluation.best_baseline()
+    estimates = evaluation.estimates[evaluation.model]
     head = f"| metric | model | 95 % interval |{'' if best is None else f' {best} |'}"
     rows = [
-        f"| {metric.title} | {number(own[metric.name].value)} | {interval_range(own[metric.name])} |"
-        + ("" if best is None else f" {_other(judged.estimates[best], metric.name)} |")
-        for metric in judged.metrics
+        f"| {metric.title} | {number(estimates[metric.name].value)} | {interval_range(estimates[metric.name])} |"
+        + ("" if best is None else f" {_other(evaluation.estimates[best], metric.name)} |")
+        for metric in evaluation.metrics
     ]
     families = [] if review.evidence is None else review.evidence.families[:LISTED]
     origin = _origin(review.source, review.fingerprint, review.run_id)
@@ -32,12 +30,12 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
         "## Limits",
         _list(review.limits),
         "## Verdict",
-        _list([f"**{one.headline}.** {one.evidence}" for one in findings(review)]),
-        *(("## Look at", _list(noted)) if (noted := review_warnings(review)) else ()),
-        f"## Out of time, {judged.rows:,} rows of {judged.customers:,} customers",
+        _list([f"**{entry.headline}.** {entry.evidence}" for entry in outcome_verdict(review)]),
+        *(("## Look at", _list(warnings)) if (warnings := review_warnings(review)) else ()),
+        f"## Out of time, {evaluation.rows:,} rows of {evaluation.customers:,} customers",
         "\n".join([head, "|---" * (head.count("|") - 1) + "|", *rows]),
         "## What moves the score",
-        _list([f"{one.family}: {number(one.mean_absolute, 2)}" for one in families]),
+        _list([f"{entry.family}: {number(entry.mean_absolute, 2)}" for entry in families]),
         *_gate(review.gate),
         "## Decisions",
         _list(history),
@@ -47,15 +45,16 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
 def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: Sequence[str]) -> str:
     """Return the card of a learned policy."""
     rows = [
-        f"| {_plain(name)} | {one['treated']:.0%} | {told(one['doubly_robust'])} | {told(one['against_constant'])} |"
-        for name, one in review.study["policies"].items()
+        f"| {_plain(name)} | {entry['treated']:.0%} | {estimate_text(entry['doubly_robust'])} | "
+        f"{estimate_text(entry['against_constant'])} |"
+        for name, entry in review.study["policies"].items()
     ]
     return _lines(
         f"# {review.model_name}, version {review.model_version}",
         f"Which of {len(review.study['actions'])} actions brings most for each customer?",
         _list(_origin(review.source, review.fingerprint, review.run_id)),
         "## Verdict",
-        _list([f"**{one.headline}.** {one.evidence}" for one in policy_findings(review)]),
+        _list([f"**{entry.headline}.** {entry.evidence}" for entry in policy_verdict(review)]),
         "## Value a decision, costs taken off",
         "\n".join(["| policy | treats | doubly robust | against the constant |", "|---|---|---|---|", *rows]),
         *_gate(gate),
@@ -64,20 +63,25 @@ def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: S
     )
 
 
-def _other(of: Mapping[str, Any], name: str) -> str:
-    return number(of[name].value) if name in of else ""
+def _other(estimates: Mapping[str, Any], name: str) -> str:
+    return number(estimates[name].value) if name in estimates else ""
 
 
 def _origin(source: str, fingerprint: str, run_id: str) -> list[str]:
     return [f"Data: {_plain(source)}, fingerprint `{fingerprint}`", f"Run `{run_id}`"]
 
 
-def _gate(gate: Sequence[PromotionCheck]) -> tuple[str, ...]:
-    if not gate:
+def _gate(checks: Sequence[PromotionCheck]) -> tuple[str, ...]:
+    if not checks:
         return ()
     return (
         "## Gate",
-        _list([f"{one.name}: {'passed' if one.passed else 'FAILED'}, {one.explanation}" for one in gate]),
+        _list(
+            [
+                f"{check.name}: {'passed' if check.passed else 'FAILED'}, {check.explanation}"
+                for check in checks
+            ]
+        ),
     )
 
 

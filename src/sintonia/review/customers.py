@@ -1,17 +1,90 @@
-"""About two hundred explained rows that teach: usual ones and doubtful ones, right ones and wrong ones."""
+"""About two hundred explained test rows, chosen to be typical, doubtful, right and wrong, with what was known of them.
 
+A history shows whole days before the as-of date, channel, kind and amount. Items, categories and threads are left out:
+a page is passed on, and nobody should be identified by it.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
+from sintonia.data.store import Store
 from sintonia.explain.contributions import Meaning
 from sintonia.explain.sample import Sample
 from sintonia.explain.what_if import WhatIf
-from sintonia.review.history import RecentInteractions
+
+LATEST = 150
+HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
+
+
+@dataclass(frozen=True)
+class RecentInteractions:
+    """The latest interactions visible at a date, newest first, in columns; `earlier` counts those left out.
+
+    `days` are whole days before the date, `channel` and `kind` their names, `cents` the amount (None without one).
+    """
+
+    days: tuple[int, ...]
+    channel: tuple[str, ...]
+    kind: tuple[str, ...]
+    cents: tuple[int | None, ...]
+    earlier: int
+
+
+def histories(store: Store, keys: Sequence[tuple[str, datetime]]) -> list[RecentInteractions]:
+    """Return the history of each customer as it was visible at the date asked for."""
+    customers = {customer for customer, _ in keys}
+    tables = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
+    rows = pa.concat_tables(tables)
+    owner = np.asarray(rows["customer_id"].cast(pa.string()).to_pylist(), object)
+    indices = {customer: np.flatnonzero(owner == customer) for customer in customers}
+    return [visible(rows.take(pa.array(indices[customer])), as_of) for customer, as_of in keys]
+
+
+def visible(rows: pa.Table, as_of: datetime) -> RecentInteractions:
+    """Return one customer's history from its interactions, in any order.
+
+    Examples
+    --------
+    >>> at = datetime(2026, 1, 10)
+    >>> rows = pa.table({"occurred_at": pa.array([at, at], pa.timestamp("us")), "amount": [1250, None],
+    ...     "known_at": pa.array([at, datetime(2026, 1, 11)], pa.timestamp("us")),
+    ...     "channel": ["store", "web"], "kind": ["purchase", "view"]})
+    >>> visible(rows, at)
+    RecentInteractions(days=(0,), channel=('store',), kind=('purchase',), cents=(1250,), earlier=0)
+    """
+    limit = pa.scalar(as_of, pa.timestamp("us"))
+    is_visible = pc.and_(pc.less_equal(rows["occurred_at"], limit), pc.less_equal(rows["known_at"], limit))
+    known = rows.filter(is_visible).sort_by([("occurred_at", "descending")])
+    latest = known.slice(0, LATEST)
+    elapsed = np.datetime64(as_of, "us") - latest["occurred_at"].to_numpy().astype("datetime64[us]")
+    return RecentInteractions(
+        days=tuple((elapsed // np.timedelta64(1, "D")).astype(int).tolist()),
+        channel=tuple(value or "" for value in latest["channel"].cast(pa.string()).to_pylist()),
+        kind=tuple(value or "" for value in latest["kind"].cast(pa.string()).to_pylist()),
+        cents=tuple(latest["amount"].to_pylist()),
+        earlier=len(known) - len(latest),
+    )
+
+
+def history_text(history: RecentInteractions) -> str:
+    """Return a history in a sentence: how much was visible, how lately, and mostly of what kinds."""
+    if not history.days:
+        return "Nothing was visible at that date."
+    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(history.kind).most_common(4))
+    return (
+        f"{len(history.days) + history.earlier} interactions were visible, the last {min(history.days)} days before; "
+        f"of the latest {len(history.days)}: {kinds}."
+    )
+
 
 LISTED, FAMILIES = 10, 5
 REACHED = 0.1
@@ -79,7 +152,7 @@ class Customer:
 
 
 @dataclass(frozen=True)
-class Beside:
+class CustomerContext:
     """What is told of a row beside its score: its category ("" without), reasons in sentences, history, what-if."""
 
     category: str
@@ -88,11 +161,11 @@ class Beside:
     what_if: WhatIf
 
 
-def choose(sample: Sample, amount: bool) -> dict[int, str]:
+def choose_rows(sample: Sample, amount: bool) -> dict[int, str]:
     """Return the places in the sample of the chosen rows, each with its kind; of a customer one row only."""
     outcome, label = sample.outcome, np.asarray(sample.rows.label, np.float64)
-    first = np.zeros(len(sample), bool)
-    first[np.unique(sample.rows.customer_id.astype(str), return_index=True)[1]] = True
+    first_of_customer = np.zeros(len(sample), bool)
+    first_of_customer[np.unique(sample.rows.customer_id.astype(str), return_index=True)[1]] = True
     error = np.abs(np.log1p(label) - np.log1p(outcome)) if amount else np.abs(label - outcome)
     apart = np.abs(outcome - np.median(outcome))
     edge = np.quantile(outcome, 1 - REACHED)
@@ -106,34 +179,38 @@ def choose(sample: Sample, amount: bool) -> dict[int, str]:
         "typical": apart,
         "at random": np.arange(len(sample), dtype=np.float64),
     }
-    found: dict[int, str] = {}
+    kinds: dict[int, str] = {}
     for kind, by in order.items():
-        able = [at for at in np.argsort(by, kind="stable").tolist() if first[at] and np.isfinite(by[at])]
-        taken = [at for at in able if at not in found][: QUOTA[kind]]
-        found |= dict.fromkeys(taken, kind)
-    return found
+        candidates = [
+            at
+            for at in np.argsort(by, kind="stable").tolist()
+            if first_of_customer[at] and np.isfinite(by[at])
+        ]
+        chosen = [at for at in candidates if at not in kinds][: QUOTA[kind]]
+        kinds |= dict.fromkeys(chosen, kind)
+    return kinds
 
 
-def tell(
+def explained_customers(
     sample: Sample,
     chosen: Mapping[int, str],
     catalogue: Mapping[str, CatalogueFeature],
     groups: Mapping[str, NDArray[np.str_]],
-    beside: Sequence[Beside],
+    contexts: Sequence[CustomerContext],
 ) -> tuple[Customer, ...]:
     """Return the chosen rows, the order of `chosen` kept.
 
-    `groups` has by attribute a value for each row of the sample, `beside` what is told of each chosen row.
+    `groups` has by attribute a value for each row of the sample, `contexts` what is told of each chosen row.
     """
     return tuple(
         _customer(
             sample,
-            (place, kind),
+            (index, kind),
             catalogue,
-            {by: str(of[place]) for by, of in groups.items() if of[place]},
-            told,
+            {attribute: str(values[index]) for attribute, values in groups.items() if values[index]},
+            context,
         )
-        for (place, kind), told in zip(chosen.items(), beside, strict=True)
+        for (index, kind), context in zip(chosen.items(), contexts, strict=True)
     )
 
 
@@ -142,42 +219,44 @@ def _customer(
     chosen: tuple[int, str],
     catalogue: Mapping[str, CatalogueFeature],
     groups: dict[str, str],
-    beside: Beside,
+    context: CustomerContext,
 ) -> Customer:
-    place, kind = chosen
+    index, kind = chosen
     assert sample.found is not None, "the rows that teach are explained"
-    moved, names = sample.found.values[place], sample.found.names
-    order = np.argsort(-np.abs(moved), kind="stable").tolist()
-    listed = [at for at in order[:LISTED] if moved[at]]
-    values = {at: _value(sample.rows.values[place, at]) for at in listed}
+    contributions, names = sample.found.values[index], sample.found.names
+    order = np.argsort(-np.abs(contributions), kind="stable").tolist()
+    listed = [at for at in order[:LISTED] if contributions[at]]
+    values = {at: _value(sample.rows.values[index, at]) for at in listed}
     return Customer(
-        sample=place + 1,
+        sample=index + 1,
         kind=kind,
-        as_of=f"{sample.rows.as_of[place].astype('datetime64[D]')}",
-        category=beside.category,
-        outcome=round(float(sample.outcome[place]), 6),
-        label=float(sample.rows.label[place]),
-        raw=float(sample.raw[place]),
+        as_of=f"{sample.rows.as_of[index].astype('datetime64[D]')}",
+        category=context.category,
+        outcome=round(float(sample.outcome[index]), 6),
+        label=float(sample.rows.label[index]),
+        raw=float(sample.raw[index]),
         base=sample.found.base,
-        parts=tuple(FeatureContribution(names[at], values[at], float(moved[at])) for at in listed),
-        rest=rest_of(moved, listed, [catalogue[name].family for name in names]),
+        parts=tuple(FeatureContribution(names[at], values[at], float(contributions[at])) for at in listed),
+        rest=other_contributions(contributions, listed, [catalogue[name].family for name in names]),
         groups=groups,
-        reasons=beside.reasons,
-        history=beside.history,
-        what_if=beside.what_if,
+        reasons=context.reasons,
+        history=context.history,
+        what_if=context.what_if,
     )
 
 
-def rest_of(moved: Floats, listed: Sequence[int], families: Sequence[str]) -> dict[str, float]:
+def other_contributions(
+    contributions: Floats, listed: Sequence[int], families: Sequence[str]
+) -> dict[str, float]:
     """Return what all other features together move a score by, family by family, the largest first."""
     sums: dict[str, float] = {}
     for at, family in enumerate(families):
-        if at not in listed and moved[at]:
-            sums[family] = sums.get(family, 0.0) + float(moved[at])
+        if at not in listed and contributions[at]:
+            sums[family] = sums.get(family, 0.0) + float(contributions[at])
     order = sorted(sums, key=lambda family: -abs(sums[family]))
-    found = {family: sums[family] for family in order[:FAMILIES]}
+    largest = {family: sums[family] for family in order[:FAMILIES]}
     small = [sums[family] for family in order[FAMILIES:]]
-    return {**found, "": sum(small)} if small else found
+    return {**largest, "": sum(small)} if small else largest
 
 
 def _value(value: np.float32) -> float | None:

@@ -1,12 +1,10 @@
-"""What a review page shows, as plain data that survives JSON: figures and definitions, never a customer."""
+"""What a review page shows, as plain data that survives JSON: figures and definitions, no customer."""
 
-import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass, replace
-from functools import cache
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, TypeVar
 
-from sintonia.core.errors import InputError
+from sintonia.core.config.convert import from_plain
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.drift_report import CurrentShift, FeatureShift, LabelRate
 from sintonia.evaluation.estimates import Evaluation
@@ -132,6 +130,8 @@ class ReviewData:
         Contributions of a sample of test rows, for the most important features.
     fingerprint, source, synthetic
         Which data, and whether a simulation made them.
+    currency
+        Of amounts; evidence of earlier versions names none.
     created_at
         When the model was trained, ISO.
     evidence, customers
@@ -154,6 +154,7 @@ class ReviewData:
     source: str
     synthetic: bool
     created_at: str
+    currency: str = "EUR"
     model_name: str = ""
     model_version: str = ""
     run_id: str = ""
@@ -182,10 +183,7 @@ class ReviewData:
         return read(cls, plain)
 
 
-_hints = cache(get_type_hints)
-
-
-def read(kind: type[T], value: Any) -> T:  # noqa: ANN401  any JSON value
+def read(kind: type[T], plain: object) -> T:
     """Return a JSON value as a dataclass of this kind.
 
     Raises
@@ -193,25 +191,8 @@ def read(kind: type[T], value: Any) -> T:  # noqa: ANN401  any JSON value
     InputError
         When a figure is missing or has another shape: another version wrote it.
     """
-    try:
-        return _read(kind, value)  # type: ignore[no-any-return]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"The review's figures cannot be read ({error}); train the model again.") from None
-
-
-def _read(kind: Any, value: Any) -> Any:  # noqa: ANN401  the kind decides what comes back
-    """Return a JSON value as the type annotation says: dataclasses, tuples and mappings of them."""
-    if is_dataclass(kind):
-        hints = _hints(kind)  # type: ignore[arg-type]
-        return kind(**{name: _read(hints[name], item) for name, item in value.items()})  # type: ignore[operator]
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is tuple:
-        return tuple(_read(args[0], item) for item in value)
-    if origin is dict:
-        return {key: _read(args[1], item) for key, item in value.items()}
-    if origin in (Union, types.UnionType):
-        return None if value is None else _read(args[0], value)
-    return kind(value)
+    document: T = from_plain(kind, plain, "the review's figures", remedy="train the model again")
+    return document
 
 
 def feature_weights(found: Contributions, catalogue: Mapping[str, Described]) -> tuple[FeatureWeight, ...]:

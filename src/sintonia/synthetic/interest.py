@@ -32,7 +32,9 @@ class InterestRates:
     web_share: Floats
 
 
-def draw_drift(rng: np.random.Generator, people: SyntheticPeople, calendar: Calendar) -> InterestRates:
+def draw_interest_rates(
+    rng: np.random.Generator, people: SyntheticPeople, calendar: Calendar
+) -> InterestRates:
     """Return the rates of people: nobody orders before registering, or where they are not registered."""
     last = calendar.weeks + EFFECT_WEEKS
     warmth = _warmth(rng, len(people), last + LAG_WEEKS)  # column j is the warmth of week j - lag

@@ -8,7 +8,7 @@ from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.synthetic import actions
 from sintonia.synthetic.arrays import pick_rows
 from sintonia.synthetic.clock import EFFECT_WEEKS, Calendar
-from sintonia.synthetic.interest import InterestRates, draw_drift
+from sintonia.synthetic.interest import InterestRates, draw_interest_rates
 from sintonia.synthetic.people import NEVER, SyntheticPeople
 from sintonia.synthetic.registrations import Registrations
 
@@ -97,7 +97,7 @@ def live(
     rng: np.random.Generator, people: SyntheticPeople, registrations: Registrations, calendar: Calendar
 ) -> Journeys:
     """Return the journeys of people: weekly, first decisions or mailings, then orders, then complaints."""
-    life = _Life(rng, people, draw_drift(rng, people, calendar))
+    life = _Life(rng, people, draw_interest_rates(rng, people, calendar))
     orders = np.zeros((len(people), calendar.weeks), dtype=np.int64)
     rounds: list[SimulatedRound] = []
     decision_weeks = set(calendar.rounds.tolist())

@@ -31,10 +31,10 @@ def draw_sessions(world: World, rng: np.random.Generator) -> pd.DataFrame:
     Columns: person (place in the block, negative for strangers), at, purpose, ref (the order, or the place among the
     sends, it is about), device, device_id, owner (whose the device is), account (None: not logged in), session_id.
     """
-    parts = [_idle(world, rng), _orders(world), _pushed(world, rng), _strangers(world, rng)]
+    parts = [_idle(world, rng), _orders(world), _pushed_sessions(world, rng), _strangers(world, rng)]
     sessions = pd.concat(parts, ignore_index=True).sort_values(["person", "at", "purpose"], ignore_index=True)
     person, at = sessions["person"].to_numpy(), sessions["at"].to_numpy()
-    sessions["owner"] = _owners(world, rng, person)
+    sessions["owner"] = _app_owners(world, rng, person)
     sessions["device"] = _devices(world, sessions)
     sessions["device_id"] = hex_ids(sessions["device"].to_numpy(), SALT_DEVICE)
     logged = _logged_in(world, rng, sessions)
@@ -56,7 +56,7 @@ def _orders(world: World) -> pd.DataFrame:
     return _session(world.orders.person[placed], world.orders.at[placed], ORDER, placed)
 
 
-def _pushed(world: World, rng: np.random.Generator) -> pd.DataFrame:
+def _pushed_sessions(world: World, rng: np.random.Generator) -> pd.DataFrame:
     """Return the sessions that a push opened: collectors tap on their points, where the app is installed."""
     sends, people = world.journeys.sends, world.people
     push = np.flatnonzero(sends.action == actions.POINTS_PUSH)
@@ -75,7 +75,7 @@ def _strangers(world: World, rng: np.random.Generator) -> pd.DataFrame:
     return _session(person, world.calendar.moment(rng, week, rng.uniform(8, 24, len(person))), BROWSE)
 
 
-def _owners(world: World, rng: np.random.Generator, person: Ints) -> Ints:
+def _app_owners(world: World, rng: np.random.Generator, person: Ints) -> Ints:
     """Return whose device each session is on: one's own, or now and then the family's tablet.
 
     A tablet belongs to the first of two who live together and both have the app.

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.core.config import SimulateSettings
+from sintonia.core.paths import WorkspacePaths
 from sintonia.core.progress import track
 from sintonia.synthetic import truth
 from sintonia.synthetic.app import app_events
@@ -53,7 +54,7 @@ def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
     silo table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier
     run left in the two folders is replaced.
     """
-    silos, known = folder / "silos", folder / "truth"
+    silos, known = WorkspacePaths(folder).silos, WorkspacePaths(folder).truth
     for old in (silos, known):
         shutil.rmtree(old, ignore_errors=True)
     known.mkdir(parents=True)

@@ -36,7 +36,7 @@ def draw_visits(world: World, rng: np.random.Generator) -> pd.DataFrame:
     devices = _devices(world, rng, visits)
     visits["cookie"] = cookies(world, person, at, devices)
     visits["cookie_id"] = hex_ids(visits["cookie"].to_numpy(), SALT_COOKIE)
-    visits["log_in"] = _log_ins(rng, visits)
+    visits["log_in"] = _visit_log_ins(rng, visits)
     visits["blocked"] = ~visits["log_in"] & (rng.random(len(visits)) < _NO_COOKIE)
     visits["session_id"] = hex_ids(world.numbers(len(visits)), _SALT_SESSION, "s")
     return visits
@@ -143,7 +143,7 @@ def second_account(world: World, person: Ints, at: Times) -> Bools:
     return second
 
 
-def _log_ins(rng: np.random.Generator, visits: pd.DataFrame) -> Bools:
+def _visit_log_ins(rng: np.random.Generator, visits: pd.DataFrame) -> Bools:
     """Return who logs in; nearly every cookie that could does so at least once."""
     can = visits["account"].notna()
     known = can & (_MUST_LOG_IN[visits["purpose"]] | (rng.random(len(visits)) < _LOG_IN))

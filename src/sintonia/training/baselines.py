@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats
 from sintonia.core.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature, Fitted, catalogue
-from sintonia.features.families.by_category import FAMILY, PLACE
+from sintonia.features.families.row_category import FAMILY, PLACE
 from sintonia.training.dataset import Dataset
 from sintonia.training.tasks import find_task
 

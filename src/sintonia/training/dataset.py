@@ -18,8 +18,8 @@ from sintonia.core.progress import track
 from sintonia.data.store import Store
 from sintonia.features import Feature, Fitted, History, Plan
 from sintonia.features.cache import kept, prune, table_folder, tell
-from sintonia.features.families.by_category import PLACE, in_category, of_row_category, row_category_features
-from sintonia.features.families.frame import column_names
+from sintonia.features.families.context import column_names
+from sintonia.features.families.row_category import PLACE, in_category, of_row_category, row_category_features
 from sintonia.training import tasks
 from sintonia.training.in_memory_store import Held, Shared
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sintonia.core.config import LIGHTGBM, ModelConfig, RangeConfig, TrainSettings, TuneConfig
 from sintonia.core.errors import ConfigError, NotEnoughDataError, unknown
 from sintonia.core.hashes import config_hash, short_hash
+from sintonia.core.paths import WorkspacePaths
 from sintonia.core.progress import counter
 from sintonia.core.timeline import Split
 from sintonia.training.dataset import Dataset
@@ -21,7 +22,6 @@ from sintonia.training.models import BinnedFolds, Explain, FoldResult, bin_folds
 if TYPE_CHECKING:
     import optuna
 
-TUNING_FILE = "tuning.db"
 PACE = "pace"
 """The trial's attribute that holds the losses all others are relative to."""
 FOLDS = "folds"
@@ -162,7 +162,7 @@ def _study(settings: TrainSettings, workspace: Path, fingerprint: str, binned: B
     dates = [str(fold) for fold in binned.folds]
     name = f"{settings.task.name}-{short_hash([asked, fingerprint, *binned.names, *dates])}"
     study = optuna.create_study(
-        storage=f"sqlite:///{(workspace / TUNING_FILE).resolve()}",
+        storage=f"sqlite:///{WorkspacePaths(workspace).tuning.resolve()}",
         study_name=name,
         load_if_exists=True,
         pruner=optuna.pruners.PercentilePruner(KEPT, settings.tune.startup_trials, n_min_trials=3),

@@ -144,7 +144,7 @@ def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
     """
     columns = """decision_id, round_id, customer_id, decided_at, as_of, eligible_actions, logging_propensities,
                  COALESCE(action_id, 'none') AS action_id, channel, cost, reward_until, false AS assumed"""
-    decisions, sends = literal(str(store.folder / "decisions.parquet")), _interactions(store)
+    decisions, sends = literal(str(store.paths.decisions)), _interactions(store)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE logged AS SELECT {columns} FROM read_parquet({decisions})
             WHERE COALESCE(arm, 'explore') = 'explore'"""
@@ -250,10 +250,10 @@ def _points(
 
 
 def _interactions(store: Store) -> str:
-    return f"FROM read_parquet({literal(str(store.folder / 'interactions' / '*.parquet'))})"
+    return f"FROM read_parquet({literal(str(store.paths.interactions / '*.parquet'))})"
 
 
 def _merges(store: Store) -> str:
     """Return who stopped being a customer, and whom they belong to now."""
-    path = literal(str(store.folder / "merges.parquet"))
+    path = literal(str(store.paths.merges))
     return f"SELECT customer_id AS former, merged_into AS belongs_to FROM read_parquet({path})"

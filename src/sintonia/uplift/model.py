@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sintonia.core.arrays import Bools, Floats, Floats32
 from sintonia.core.config import EffectsConfig, FeaturesConfig, TaskConfig
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.config.earlier import effects_settings
 from sintonia.features import Feature, Fitted, History, catalogue, compute_features
 from sintonia.training.dataset import Dataset
@@ -75,7 +75,7 @@ class PolicyModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The columns MLflow's users get: the gain of each action, in euros or in whatever the reward counts."""
+        """The columns MLflow's users get: the gain of each action, in currency or whatever the reward counts."""
         return tuple(f"gain_{name}" for name in self.effects.actions.names)
 
     def predict(self, values: Floats32) -> Floats:
@@ -167,14 +167,14 @@ class PolicyModel:
             effects=effects,
             passed=document["passed"],
             place=document["place"],
-            config=convert(EffectsConfig, effects_settings({"effects": document["config"]}), "effects"),
-            features=convert(FeaturesConfig, document["features"], "features"),
+            config=from_plain(EffectsConfig, effects_settings({"effects": document["config"]}), "effects"),
+            features=from_plain(FeaturesConfig, document["features"], "features"),
             fitted=Fitted.from_plain(document["fitted"]),
             names=tuple(document["names"]),
             source=document["source"],
             fingerprint=document["fingerprint"],
             observational=document["observational"],
-            task=convert(TaskConfig, document["task"], "task")
+            task=from_plain(TaskConfig, document["task"], "task")
             if "task" in document
             else TaskConfig(name=NEXT_BEST_ACTION),
         )

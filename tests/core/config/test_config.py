@@ -7,12 +7,15 @@ import pytest
 from sintonia.cli.manual import examples
 from sintonia.core.config import (
     VERBS,
+    ActionConfig,
     CheckSettings,
     DecideSettings,
+    EngagementConfig,
     EngineConfig,
     ForgetSettings,
     ScoreSettings,
     SimulateSettings,
+    SourceConfig,
     SplitConfig,
     TaskConfig,
     conf_dir,
@@ -28,6 +31,8 @@ NEEDED |= {verb: ["reviewer=risk"] for verb in ("approve", "reject")}
 OPTIONS = [
     (verb, group, option) for verb in VERBS for group in config_groups(verb) for option in options(group)
 ]
+BRAND_ACTIONS = ["hillstrom", "starbucks_offers"]
+"""Actions that the rules of the synthetic brand do not fit."""
 
 
 def _settings(verb: str, *words: str) -> object:
@@ -41,7 +46,13 @@ def test_a_verb_composes_by_default(verb: str):
 
 @pytest.mark.parametrize(("verb", "group", "option"), OPTIONS)
 def test_every_option_of_every_group_composes(verb: str, group: str, option: str):
-    assert type(_settings(verb, f"{group}={option}")) is VERBS[verb]
+    if verb == "decide" and option == "logged":
+        with pytest.raises(ConfigError, match="names no action"):
+            _settings(verb, "actions=logged")
+        return
+    fitting = ["engagement=unrestricted"] if group == "actions" and option in BRAND_ACTIONS else []
+    words = [f"{group}={option}", *(fitting if verb in ("score", "decide") else [])]
+    assert type(_settings(verb, *words)) is VERBS[verb]
 
 
 def test_every_yaml_file_is_a_primary_or_an_option_of_a_primary():
@@ -73,6 +84,23 @@ def test_the_workspace_is_named_after_the_source():
         (lambda: CheckSettings(strong_auc=70), "strong_auc=70 is no such AUC; give 0.5 <= strong_auc < 1."),
         (lambda: ScoreSettings(list="a.csv", segment="tier = 1"), "each say who is scored; give one of them"),
         (lambda: DecideSettings(), "names no action; give actions=synthetic"),
+        (
+            lambda: ScoreSettings(list="a.csv", tasks=["churn", "next_best_action"]),
+            "names no action; give actions=synthetic",
+        ),
+        (
+            lambda: ScoreSettings(
+                list="a.csv",
+                tasks=["next_best_action"],
+                actions={"mail": ActionConfig("email")},
+                engagement=EngagementConfig(fallback="sms"),
+            ),
+            "Unknown action in engagement.fallback: 'sms'",
+        ),
+        (
+            lambda: SourceConfig(currency="eur"),
+            "source.currency='eur' is not a currency code; write three capital letters, as EUR.",
+        ),
         (lambda: ForgetSettings(customer=" "), "forget needs a customer"),
         (lambda: ScoreSettings(list="a.csv", bands={"high": 91}), "leaves the lowest percentiles without"),
         (lambda: ScoreSettings(list="a.csv", output="xml"), "Unknown output 'xml'"),

@@ -10,6 +10,8 @@ from sintonia.core.config.compose import compose
 from sintonia.core.config.renamed import new_name
 from sintonia.core.errors import ConfigError
 
+TABLE = dict(renamed.RENAMED_KEYS)
+
 
 @pytest.fixture(autouse=True)
 def table(monkeypatch: pytest.MonkeyPatch):
@@ -87,3 +89,112 @@ def test_a_name_of_today_keeps_its_meaning():
 
 def test_a_table_that_goes_round_in_circles_ends():
     assert new_name("a.x", {"a": "b", "b": "a"}) is None
+
+
+OLD_KEYS = [
+    ("train", "policy=margin", "policy is called effects now; write effects=margin"),
+    ("train", "policy.folds=3", "policy.folds is called effects.folds now; write effects.folds=3"),
+    (
+        "train",
+        "policy.reward.cap_eur=200",
+        "policy.reward.cap_eur is called effects.reward.cap now; write effects.reward.cap=200",
+    ),
+    (
+        "train",
+        "policy.actions.mail.cost_eur=0.1",
+        "policy.actions.mail.cost_eur is called actions.mail.cost now; write actions.mail.cost=0.1",
+    ),
+    (
+        "decide",
+        "engagement.actions.mail.cost_eur=0.1",
+        "engagement.actions.mail.cost_eur is called actions.mail.cost now; write actions.mail.cost=0.1",
+    ),
+    (
+        "decide",
+        "engagement.budget_eur=500",
+        "engagement.budget_eur is called engagement.budget now; write engagement.budget=500",
+    ),
+    (
+        "train",
+        "profit.customer_value_eur=90",
+        "profit.customer_value_eur is called profit.customer_value now; write profit.customer_value=90",
+    ),
+    (
+        "train",
+        "profit.contact_eur=1",
+        "profit.contact_eur is called profit.contact_cost now; write profit.contact_cost=1",
+    ),
+]
+
+
+@pytest.fixture
+def todays_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(renamed, "RENAMED_KEYS", TABLE)
+
+
+@pytest.mark.usefixtures("todays_table")
+@pytest.mark.parametrize(("verb", "word", "message"), OLD_KEYS)
+def test_an_old_key_of_actions_effects_and_amounts_answers_with_its_name_of_today(
+    verb: str, word: str, message: str, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main([verb, word]) == 2
+    assert capsys.readouterr().err == f"{message}\n"
+
+
+@pytest.mark.usefixtures("todays_table")
+@pytest.mark.parametrize(
+    ("verb", "overrides", "message"),
+    [
+        ("train", {"policy": "margin"}, "policy is called effects now; write effects=margin"),
+        ("train", {"policy": {"folds": 3}}, "policy is called effects now; write effects=..."),
+        (
+            "train",
+            {"effects": {"reward": {"cap_eur": 200}}},
+            "effects.reward.cap_eur is called effects.reward.cap now; write effects.reward.cap=200",
+        ),
+        (
+            "decide",
+            {"engagement": {"actions": {"mail": {"cost_eur": 0.1}}}},
+            "engagement.actions is called actions now; write actions=...",
+        ),
+        (
+            "decide",
+            {"actions": {"mail": {"channel": "email", "cost_eur": 0.1}}},
+            "actions.mail.cost_eur is called actions.mail.cost now; write actions.mail.cost=0.1",
+        ),
+    ],
+)
+def test_an_old_key_in_python_answers_with_its_name_of_today(verb: str, overrides: object, message: str):
+    with pytest.raises(ConfigError) as raised:
+        compose(verb, overrides)
+    assert str(raised.value) == message
+
+
+@pytest.mark.usefixtures("todays_table")
+@pytest.mark.parametrize(
+    ("group", "text", "message"),
+    [
+        (
+            "engagement",
+            "budget_eur: 500\n",
+            "engagement.budget_eur is called engagement.budget now; write engagement.budget=500",
+        ),
+        (
+            "engagement",
+            "actions: {mail: {channel: email}}\n",
+            "engagement.actions is called actions now; write actions=...",
+        ),
+        (
+            "actions",
+            "mail: {channel: email, cost_eur: 0.1}\n",
+            "actions.mail.cost_eur is called actions.mail.cost now; write actions.mail.cost=0.1",
+        ),
+    ],
+)
+def test_an_old_key_in_yaml_is_one_line_and_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], group: str, text: str, message: str
+):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert cli.main(["decide", f"{group}={path}"]) == 2
+    assert capsys.readouterr().err == f"{message}\n"

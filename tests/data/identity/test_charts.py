@@ -7,7 +7,7 @@ import pytest
 
 from sintonia.data.identity.charts import JudgedPair, Matcher, splink_charts, vega
 from sintonia.data.identity.comparisons import comparisons
-from sintonia.data.identity.findings import Agreement
+from sintonia.data.identity.findings import FieldAgreement
 from sintonia.data.identity.training import Weights
 
 COMPARED = comparisons(["sex", "city"])
@@ -24,8 +24,8 @@ PAIR = JudgedPair(
     match_weight=-3.0,
     match_probability=1 / 9,
     agreements=(
-        Agreement("sex", "different", 1, float(np.log2(0.2)), "m", "f"),
-        Agreement("city", "same", 0, 2.0, "b***", "b***"),
+        FieldAgreement("sex", "different", 1, float(np.log2(0.2)), "m", "f"),
+        FieldAgreement("city", "same", 0, 2.0, "b***", "b***"),
     ),
 )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from builder import build_store
 from sintonia.core.config import SiloConfig
-from sintonia.data.identity.crosswalk import Memberships, cluster
+from sintonia.data.identity.crosswalk import Memberships, link_over_time
 
 
 def ints(*values: int) -> np.ndarray:
@@ -22,12 +22,12 @@ def rows(found: Memberships) -> list[tuple[int, int, int, int]]:
 
 
 def test_identifiers_never_seen_together_stay_apart():
-    assert rows(cluster(ints(1, 2), ints(), ints(), ints())) == [(0, 0, 1, -1), (1, 1, 2, -1)]
+    assert rows(link_over_time(ints(1, 2), ints(), ints(), ints())) == [(0, 0, 1, -1), (1, 1, 2, -1)]
 
 
 def test_tie_is_dated_by_the_last_evidence_on_the_best_path():
     # 0-1 on day 8 directly, but on day 5 by way of 2: the detour was known first.
-    found = cluster(ints(1, 2, 3), ints(0, 0, 1), ints(1, 2, 2), ints(8, 5, 4))
+    found = link_over_time(ints(1, 2, 3), ints(0, 0, 1), ints(1, 2, 2), ints(8, 5, 4))
     assert rows(found) == [
         (0, 0, 1, -1),
         (1, 1, 2, 5),
@@ -39,12 +39,12 @@ def test_tie_is_dated_by_the_last_evidence_on_the_best_path():
 
 
 def test_identifier_tied_as_it_first_arrives_was_never_a_customer_of_its_own():
-    assert rows(cluster(ints(1, 2), ints(0), ints(1), ints(2))) == [(0, 0, 1, -1), (1, 0, 2, -1)]
+    assert rows(link_over_time(ints(1, 2), ints(0), ints(1), ints(2))) == [(0, 0, 1, -1), (1, 0, 2, -1)]
 
 
 def test_a_row_is_as_weak_as_the_weakest_tie_behind_it():
     # 3 joins 2 on day 5, both join 0 by way of 1 on day 7; 0 and 1 were tied on day 6 by a weaker tie.
-    found = cluster(ints(1, 2, 3, 4), ints(2, 0, 1), ints(3, 1, 3), ints(5, 6, 7), ints(1, 4, 2))
+    found = link_over_time(ints(1, 2, 3, 4), ints(2, 0, 1), ints(3, 1, 3), ints(5, 6, 7), ints(1, 4, 2))
     assert list(zip(found.node.tolist(), found.root.tolist(), found.weakness.tolist(), strict=True)) == [
         (0, 0, -1),
         (1, 1, -1),
@@ -60,7 +60,7 @@ def test_a_row_is_as_weak_as_the_weakest_tie_behind_it():
 def test_more_changes_than_identifiers_are_all_kept():
     # Customers are taken over from the youngest to the oldest, so that each tie moves all who are younger.
     days = np.arange(9)
-    found = cluster(np.zeros(10, np.int64), days[::-1].copy(), days[::-1] + 1, days + 1)
+    found = link_over_time(np.zeros(10, np.int64), days[::-1].copy(), days[::-1] + 1, days + 1)
     assert len(found.node) == 10 + 45
     assert found.root[found.until < 0].tolist() == [0] * 10
 
@@ -81,7 +81,7 @@ def memberships(n_nodes: int, ties: dict[tuple[int, int], int]) -> list[tuple[in
     pairs = list(ties)
     seen = np.full(n_nodes, -1)
     left, right = ints(*(a for a, _ in pairs)), ints(*(b for _, b in pairs))
-    return rows(cluster(seen, left, right, ints(*(ties[pair] for pair in pairs))))
+    return rows(link_over_time(seen, left, right, ints(*(ties[pair] for pair in pairs))))
 
 
 @given(GRAPHS)

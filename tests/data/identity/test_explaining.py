@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sintonia.api.reports.building import explanation_figures
+from sintonia.api.pipelines.building import explanation_figures
 from sintonia.core.errors import InputError, NotBuiltError
 from sintonia.data.identity.comparisons import comparisons
 from sintonia.data.identity.explaining import explain

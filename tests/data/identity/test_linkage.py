@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.data.identity.linkage import MOST_BITS, Before, Pairs, link_around, link_as_known, ruled
+from sintonia.data.identity.linkage import MOST_BITS, Pairs, PreviousGroups, link_around, link_as_known, ruled
 
 RECORDS = 7
 PAIRS = st.dictionaries(
@@ -66,21 +66,21 @@ def test_records_that_arrive_later_change_no_merge_known_before(arrived, pairs, 
 
 def test_old_groups_stand_and_their_pairs_count():
     # On day 9 record 3 matches 0 well; 1 and 2 joined 0 earlier, and what they said with 3 counts as against.
-    before = Before(np.array([0, 0, 0, 3]), columns({(0, 1): (9.0, False), (1, 2): (1.0, False)}))
+    before = PreviousGroups(np.array([0, 0, 0, 3]), columns({(0, 1): (9.0, False), (1, 2): (1.0, False)}))
     assert link([1, 2, 3, 9], {(0, 3): (9.0, False)}, before) == []
     more = {(0, 3): (9.0, False), (1, 3): (9.0, False), (2, 3): (9.0, False)}
     assert link([1, 2, 3, 9], more, before) == [(0, 3, 9, 9.0, False)]
 
 
 def test_old_pairs_merge_nothing_until_a_new_record_speaks():
-    before = Before(np.arange(3), columns({(0, 1): (5.0, False)}))
+    before = PreviousGroups(np.arange(3), columns({(0, 1): (5.0, False)}))
     assert link([7, 7, 3], {}, before) == []
     # The third arrived on day 3; the evidence for the other two, on day 7.
     assert link([7, 7, 3], {(1, 2): (4.0, False)}, before) == [(1, 2, 7, 4.0, False)]
 
 
 def test_what_was_held_before_is_not_held_again():
-    before = Before(np.arange(3), columns({(0, 1): (9.0, True)}))
+    before = PreviousGroups(np.arange(3), columns({(0, 1): (9.0, True)}))
     found = link([1, 2, 3], {(0, 2): (9.0, False), (1, 2): (9.0, False)}, before)
     assert found == [(0, 2, 3, 9.0, False)]
 
@@ -106,7 +106,7 @@ def test_two_steps_of_arrivals_merge_what_one_does(arrived, pairs, day):
     first, group = link(arrived, early), np.arange(12)
     for one, other in ((group[left], group[right]) for left, right, *_, held in first if not held):
         group[(group == one) | (group == other)] = min(one, other)
-    then = link(arrived, late, Before(group, columns(early)))
+    then = link(arrived, late, PreviousGroups(group, columns(early)))
     assert [*first, *then] == link(arrived, pairs)
 
 
@@ -122,7 +122,7 @@ def test_from_the_pairs_around_new_ones_follows_what_does_from_all(arrived, mate
         group[record] = group[min(mates[record], record)]
     old = {pair: told for pair, told in pairs.items() if max(pair) < new_from}
     new = {pair: told for pair, told in pairs.items() if max(pair) >= new_from}
-    before = Before(group, columns(old))
+    before = PreviousGroups(group, columns(old))
     whole = link_as_known(np.array(arrived), columns(new), 0.0, before)
     assert rows_of(link_around(np.array(arrived), columns(new), 0.0, before)) == rows_of(whole)
 

@@ -12,7 +12,7 @@ from sintonia.api.pipelines import identity
 from sintonia.core.config import IdentityConfig, IdentitySettings
 from sintonia.data.identity.page import agreement, bars, render_identity_page, tied, waiting
 from sintonia.data.identity.quality import quality
-from sintonia.data.identity.report import Example, Report
+from sintonia.data.identity.report import Example, IdentityReport
 
 FIRST = ("Maria", "Luca", "Giorgia", "Paolo", "Chiara", "Dario", "Elena", "Franco", "Ida", "Nicola")
 LAST = ("Rossi", "Bianchi", "Barbieri", "Gallo", "Marchetti", "Serra", "Fontana")
@@ -38,8 +38,10 @@ def written(tmp_path_factory):
     return identity(IdentitySettings(records=str(path), truth="who", identity=IdentityConfig())), path
 
 
-def plain(**changes) -> Report:
-    return Report(**{"source": "toy", "what": "identifiers", "records": 7, "sizes": {1: 2, 5: 1}, **changes})
+def plain(**changes) -> IdentityReport:
+    return IdentityReport(
+        **{"source": "toy", "what": "identifiers", "records": 7, "sizes": {1: 2, 5: 1}, **changes}
+    )
 
 
 def test_the_page_lies_beside_the_records_and_is_named(written):

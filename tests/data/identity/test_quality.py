@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sintonia.core.errors import InputError
-from sintonia.data.identity.quality import Agreement, quality
+from sintonia.data.identity.quality import PrecisionRecall, quality
 
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=15)
 
@@ -15,7 +15,7 @@ LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, m
 def test_one_wrong_and_one_missing_pair_are_counted_by_hand():
     # clusters {1,2,3} {4}; people {1,2} {3,4}: found 12, 13, 23, right 12; true 12, 34
     found = quality([7, 7, 7, 8], ["p", "p", "q", "q"])
-    assert found.pairwise == Agreement(1 / 3, 1 / 2)
+    assert found.pairwise == PrecisionRecall(1 / 3, 1 / 2)
     assert found.pairwise.f1 == pytest.approx(2 / 5)
     assert found.b_cubed.precision == pytest.approx((2 / 3 + 2 / 3 + 1 / 3 + 1) / 4)
     assert found.b_cubed.recall == pytest.approx((1 + 1 + 1 / 2 + 1 / 2) / 4)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sintonia.api.reports.building import identity_figures
+from sintonia.api.pipelines.building import identity_figures
 from sintonia.core.config import IdentityConfig
 from sintonia.core.errors import InputError
 from sintonia.data.identity.report import read_records, report_records, report_store

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sintonia.data.identity.training import Evidence, kinds, learn
+from sintonia.data.identity.training import FieldPairs, kinds, learn
 
 STRANGERS, HOUSEHOLDS, MATCHES = 200_000, 400, 500
 M = {"first_name": [0.9, 0.1], "birth_date": [0.95, 0.05], "street": [0.8, 0.2], "phone": [0.9, 0.1]}
@@ -27,7 +27,7 @@ def drawn(seed=3):
         level[rng.random(len(kind)) < 0.1] = 2  # missing
         known = level < 2
         chance = np.bincount(level[known], minlength=2) / known.sum()
-        evidence[name] = Evidence(level, np.full(len(kind), np.nan), chance, float(known.sum()), household)
+        evidence[name] = FieldPairs(level, np.full(len(kind), np.nan), chance, float(known.sum()), household)
     return evidence, len(kind)
 
 
@@ -50,14 +50,14 @@ def test_a_table_without_duplicates_has_next_to_no_matches():
     rng = np.random.default_rng(1)
     level = (rng.random((4, 50_000)) >= 0.01).astype(np.int64)
     evidence = {
-        name: Evidence(row, np.full(50_000, np.nan), np.array([0.01, 0.99]), 50_000.0, False)
+        name: FieldPairs(row, np.full(50_000, np.nan), np.array([0.01, 0.99]), 50_000.0, False)
         for name, row in zip("abcd", level, strict=True)
     }
     assert learn(evidence, 50_000.0, 1.0).match_share * 50_000 < 20
 
 
 def test_no_candidates_at_all_leave_weights_that_can_still_score():
-    empty = Evidence(np.empty(0, np.int64), np.empty(0), np.array([0.01, 0.99]), 1000.0, False)
+    empty = FieldPairs(np.empty(0, np.int64), np.empty(0), np.array([0.01, 0.99]), 1000.0, False)
     weights = learn({"email": empty}, 1000.0, 1.0)
     assert weights.match_share < 0.01
     assert weights.m["email"][0] > weights.u["email"][0]

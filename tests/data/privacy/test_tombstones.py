@@ -8,7 +8,8 @@ import pytest
 
 from sintonia.core.config import SiloConfig
 from sintonia.core.errors import InputError
-from sintonia.data.privacy.tombstones import TOMBSTONES_FILE, entomb, read_tombstones, refuse_erased
+from sintonia.core.paths import WorkspacePaths
+from sintonia.data.privacy.tombstones import entomb, read_tombstones, refuse_erased
 from sintonia.data.sources.report import SiloReport
 
 SILO = SiloConfig(
@@ -93,6 +94,6 @@ def test_the_file_holds_salted_hashes_and_times_that_stay(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"salt": "x"}'])
 def test_a_file_that_cannot_be_read_stops_a_build(tmp_path, text):
-    (tmp_path / TOMBSTONES_FILE).write_text(text)
+    WorkspacePaths(tmp_path).tombstones.write_text(text)
     with pytest.raises(InputError, match="restore it from a backup before building"):
         read_tombstones(tmp_path)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sintonia.core.config import CsvConfig, EngineConfig, JoinConfig, SiloConfig
 from sintonia.core.engine import connect
 from sintonia.core.errors import ConfigError, InputError
-from sintonia.data.sources.mapping import Bounds, map_silo
+from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import SiloReport
 
-BOUNDS = Bounds(until=None, today=datetime(2026, 1, 1))
+BOUNDS = DateBounds(until=None, today=datetime(2026, 1, 1))
 TICKETS = SiloConfig(
     path="tickets.csv",
     csv=CsvConfig(delimiter=";", decimal=","),
@@ -32,7 +32,7 @@ HEADER = "Data;Ora;Tessera;Importo\n"
 
 
 def mapped(
-    tmp_path: Path, text: str, silo: SiloConfig = TICKETS, bounds: Bounds = BOUNDS
+    tmp_path: Path, text: str, silo: SiloConfig = TICKETS, bounds: DateBounds = BOUNDS
 ) -> tuple[SiloReport, list]:
     (tmp_path / silo.path).write_text(text, encoding="utf-8")
     with connect(EngineConfig(), tmp_path / "workspace") as connection:
@@ -164,7 +164,7 @@ def test_row_never_arrives_before_it_occurred(tmp_path):
 
 
 def test_rows_after_until_are_not_read_and_stand_apart(tmp_path):
-    bounds = Bounds(until=datetime(2025, 7, 1), today=datetime(2026, 1, 1))
+    bounds = DateBounds(until=datetime(2025, 7, 1), today=datetime(2026, 1, 1))
     text = HEADER + "30/06/2025;10:30;77;1,00\n15/07/2025;10:30;77;1,00\n"
     report, _ = mapped(tmp_path, text, bounds=bounds)
     assert (report.rows, report.stored, report.rejected, report.after_until) == (1, 1, 0, 1)
@@ -172,7 +172,7 @@ def test_rows_after_until_are_not_read_and_stand_apart(tmp_path):
 
 
 def test_until_is_not_believed_when_the_data_end_long_before(tmp_path):
-    bounds = Bounds(until=datetime(2025, 12, 1), today=datetime(2026, 1, 1))
+    bounds = DateBounds(until=datetime(2025, 12, 1), today=datetime(2026, 1, 1))
     report, _ = mapped(tmp_path, HEADER + "15/06/2025;10:30;77;1,00\n", bounds=bounds)
     assert report.data_until == datetime(2025, 6, 15, 8, 30)
 

@@ -187,3 +187,14 @@ def test_silos_that_name_the_same_threads_share_a_case(tmp_path):
         "closed": "cases:K1",
         "apart": "apart:K1",
     }
+
+
+def test_the_store_has_the_currency_of_its_source_and_euros_where_an_older_one_names_none(tmp_path):
+    (tmp_path / "tickets.csv").write_text(TEXT)
+    store = build_store(tmp_path, {"tickets": TICKETS}, currency="CHF")
+    workspace = store.workspace.root
+    assert store.currency == open_store(workspace).currency == "CHF"
+    manifest = json.loads(store.workspace.store_pointer.read_text())
+    del manifest["currency"]
+    store.workspace.store_pointer.write_text(json.dumps(manifest))
+    assert open_store(workspace).currency == "EUR"

@@ -26,7 +26,7 @@ def proposal(rows):
 
 
 def test_each_case_is_told_in_its_own_sentence():
-    assert decided(proposal(ROWS.values()), read_words("en")).tolist() == [
+    assert decided(proposal(ROWS.values()), read_words("en"), "EUR").tolist() == [
         "Worth about 1,234.50 EUR after its cost; next best is care call, 2.50 EUR behind",
         "Worth about 7.50 EUR after its cost: 7.50 EUR better than doing nothing",
         "Worth about 7.50 EUR after its cost; care call would be better, but no more of it is left",
@@ -39,7 +39,7 @@ def test_each_case_is_told_in_its_own_sentence():
 
 
 def test_italian_writes_its_own_numbers():
-    (said,) = decided(proposal([ROWS["best"]]), read_words("it")).tolist()
+    (said,) = decided(proposal([ROWS["best"]]), read_words("it"), "EUR").tolist()
     assert said == "Vale circa 1.234,50 EUR oltre il suo costo; segue care call, 2,50 EUR più indietro"
 
 
@@ -56,6 +56,6 @@ def test_every_language_has_every_sentence_with_the_same_names(language):
 
 
 def test_a_row_is_told_alike_beside_any_others():
-    whole = decided(proposal([*ROWS.values()] * 2), read_words("en")).tolist()
-    alone = [decided(proposal([row]), read_words("en")).tolist()[0] for row in ROWS.values()]
+    whole = decided(proposal([*ROWS.values()] * 2), read_words("en"), "EUR").tolist()
+    alone = [decided(proposal([row]), read_words("en"), "EUR").tolist()[0] for row in ROWS.values()]
     assert whole == alone * 2

@@ -13,7 +13,7 @@ from scipy.special import roots_genlaguerre, roots_jacobi
 from features.clv.cohort import BG_NBD, HORIZON_DAYS, PARETO_NBD, cohort, repeats
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.features.clv import BgNbd, ParetoNbd, Repeats, bg_nbd, fit_bg_nbd, fit_pareto_nbd, pareto_nbd
-from sintonia.features.clv.fitting import SEARCHED, MeanLikelihood, maximise, tally
+from sintonia.features.clv.maximum_likelihood import SEARCHED, MeanLikelihood, maximise, tally
 
 MODELS = {
     "bg_nbd": (fit_bg_nbd, BG_NBD, BgNbd, bg_nbd.bg_nbd_likelihood),
@@ -102,7 +102,7 @@ def test_equal_customers_weigh_as_often_as_they_stand_there(name, world, fitted)
 
 
 def test_search_on_some_customers_ends_where_one_on_all_does(name, world, fitted, monkeypatch):
-    monkeypatch.setattr("sintonia.features.clv.fitting.SEARCHED", 500)
+    monkeypatch.setattr("sintonia.features.clv.maximum_likelihood.SEARCHED", 500)
     searched = MODELS[name][0](world[0])
     assert fitted.fit.customers < SEARCHED
     assert searched.fit.log_likelihood == pytest.approx(fitted.fit.log_likelihood, abs=1e-3)

@@ -63,7 +63,7 @@ def test_unknown_model_and_foreign_json_are_refused_in_words(prior):
         {**prior.as_json(), "name": "x"},
         {**prior.as_json(), "coming_back": {"r": 1, "fit": None}},
     ):
-        with pytest.raises(InputError, match="no behavioural prior"):
+        with pytest.raises(InputError, match="Cannot read the behavioural prior"):
             BehaviouralPrior.from_json(foreign)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from features.made import brand, made, names
+from features.families.family_features import brand, made, names
 from features.rows import row
 from sintonia.features.families.clock import best_hour, best_hour_share, clock, most
 

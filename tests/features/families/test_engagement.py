@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.made import brand, made, names
+from features.families.family_features import brand, made, names
 from features.rows import row
 from sintonia.core.schema import KINDS
 from sintonia.features.families.engagement import AGAINST, FOR, engagement

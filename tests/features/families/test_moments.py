@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.made import brand, made, names
+from features.families.family_features import brand, made, names
 from features.rows import row
 from sintonia.features.families.moments import moments
 

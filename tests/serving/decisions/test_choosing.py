@@ -25,7 +25,9 @@ ACTIONS = {
 MONDAY = datetime(2026, 6, 29)
 
 
-def round_case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=None, sent=None) -> Case:
+def round_case(
+    n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=None, sent=None, actions=None
+) -> Case:
     rng = np.random.default_rng(seed)
     if allowed is None:
         allowed = rng.random((n, 5)) < 0.7
@@ -41,7 +43,7 @@ def round_case(n: int, policy: EngagementConfig, seed: int = 0, allowed=None, ef
         policy.send,
         MONDAY,
     )
-    factors = Factors.of(ACTIONS, policy.factors, np.full(n, 2.0), effect)
+    factors = Factors.of(actions or ACTIONS, policy.factors, np.full(n, 2.0), effect)
     sent = np.zeros(5, np.int64) if sent is None else np.array(sent)
     return Case(pa.array([f"C{at:05d}" for at in range(n)], pa.string()), allowed, factors, hours, sent)
 

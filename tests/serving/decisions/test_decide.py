@@ -179,7 +179,7 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     policy = EngagementConfig(**{**vars(POLICY), "rules": {}})
     path = effects_file(tmp_path / "effects.parquet", {"A": {"mail": 5, "call": 7}})
     decide_round(store, _settings(path, policy))
-    assert lines_of(told_of(store, "OLD", None)) == [
+    assert lines_of(told_of(store, "OLD", None), "EUR") == [
         "Round r2, customer A, arm policy: mail",
         "  on email, at 2026-07-05 20:00 by the customer's clock",  # the Sunday: it came on a Sunday at 20
         "  worth 4.98 EUR = value 1.00 x effect 5.0000 x lever 1.00 - cost 0.02; it takes 0.00 EUR of what is scarce",
@@ -191,7 +191,7 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     bounds = {"effect_low": [-1.5, float("-inf")], "effect_high": [8.0, 9.0]}
     pq.write_table(pa.table({**{name: table[name] for name in table.column_names}, **bounds}), path)
     decide_round(store, _settings(path, policy, round="r3"))
-    assert "effect 5.0000 [-1.5000, 8.0000] x" in lines_of(told_of(store, "A", "r3"))[2]
+    assert "effect 5.0000 [-1.5000, 8.0000] x" in lines_of(told_of(store, "A", "r3"), "EUR")[2]
     with pytest.raises(NotBuiltError, match="did you mean"):
         told_of(store, "A", "r1")
     with pytest.raises(InputError, match="decided nothing on a customer 'B'"):

@@ -22,7 +22,7 @@ POLICY = EngagementConfig(holdout_share=0, explore_share=0)
 def _why(effects, policy=POLICY):
     effect = np.array(effects, np.float32)
     allowed = np.isfinite(effect)
-    case = round_case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect))
+    case = round_case(len(effect), policy, allowed=allowed, effect=np.nan_to_num(effect), actions=ACTIONS)
     chosen = choose(case, ACTIONS, policy, "r1")
     refusals = Refusals.none(len(effect), 5)
     refusals.refuse(RefusalRule("no_effect", "arbitration", "unknown"), ~allowed, np.arange(5) > 0)
@@ -43,7 +43,7 @@ def test_the_margin_is_the_difference_in_worth_and_what_would_turn_it_follows():
     assert (row["runner_up"], row["margin"]) == ("text", pytest.approx(2.5))
     assert row["runner_up_effect_needed"] == pytest.approx(4.25)  # 2 x 4.25 - 1 = 7.5
     assert row["runner_up_cheaper_by"] == pytest.approx(2.5)
-    assert sentence(row) == "worth 7.50 EUR = 2.00 x 4.0000 x 1.00 - 0.50; text is 2.50 EUR behind"
+    assert sentence(row, "EUR") == "worth 7.50 EUR = 2.00 x 4.0000 x 1.00 - 0.50; text is 2.50 EUR behind"
 
 
 @pytest.mark.parametrize(("effect_of_text", "best"), [(4.26, "text"), (4.24, "mail")])
@@ -56,7 +56,7 @@ def test_the_runner_up_may_be_nothing_or_nobody():
     _, (only, nothing) = _why([[0, 4, np.nan, np.nan, np.nan], [0, -4, np.nan, np.nan, np.nan]])
     assert (only["runner_up"], only["margin"]) == ("none", pytest.approx(7.5))
     assert only["runner_up_effect_needed"] is None
-    assert sentence(only).endswith("; doing nothing is 7.50 EUR behind")
+    assert sentence(only, "CHF").endswith("; doing nothing is 7.50 CHF behind")
     assert (nothing["action_id"], nothing["runner_up"]) == ("none", "mail")
     _, (alone,) = _why([[0, np.nan, np.nan, np.nan, np.nan]])
     assert (alone["runner_up"], alone["margin"]) == (None, None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sintonia.core.config import ActionConfig as Action
 from sintonia.core.config import RuleConfig
 from sintonia.core.errors import ConfigError
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 from sintonia.serving.decisions.refusals import (
     RefusalRule,
     Refusals,

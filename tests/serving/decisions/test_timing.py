@@ -7,7 +7,7 @@ import pytest
 
 from serving.decisions.small import NOON
 from sintonia.core.config import HoursConfig, SendConfig
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 from sintonia.serving.decisions.kernels import Visits
 from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours, segments
 

@@ -26,7 +26,7 @@ def test_scores_are_kept_once_a_run_and_changes_are_told_against_the_last_list_o
     assert first.changes == []
     (kept,) = [path for path in first.files if path.suffix == ".parquet"]
     table = pq.read_table(kept)
-    assert kept.parent == brand.store.scores / "june"
+    assert kept.parent == brand.store.workspace.scores / "june"
     assert table.num_rows == sum(first.totals.sums[f"{one.task} customers"] for one in brand.models)
     assert table.select(["customer_id", "task"]).to_pandas().duplicated().sum() == 0
     assert set(table["task"].to_pylist()) == {"churn", "value", "category"}

@@ -12,7 +12,7 @@ import pytest
 RUN = """
 import sys
 from pathlib import Path
-from sintonia.config import EngineConfig, ReasonsConfig, ScoreSettings
+from sintonia.core.config import EngineConfig, ReasonsConfig, ScoreSettings
 from sintonia.core.engine import connect
 from sintonia.data.store import open_store
 from sintonia.registry.saved_models import load_model

@@ -19,7 +19,7 @@ from sintonia.serving.lists.cells import tamed
 from sintonia.serving.lists.rows import chunk_sizes
 from sintonia.serving.scoring import percentiles, score_customers
 from sintonia.training.forest import Forest, engine
-from sintonia.training.models import model
+from sintonia.training.models import lightgbm_model
 
 
 def told(path, delimiter=";"):
@@ -151,7 +151,7 @@ def test_a_run_that_was_stopped_goes_on_at_the_chunk_it_had_reached(brand, write
 def test_a_list_long_enough_for_the_compiled_forest_has_the_same_bytes(brand, write, monkeypatch):
     path = write("card\n" + "".join(f"{card}\n" for card in brand.cards))
     plain = brand.score(path).files[0].read_bytes()
-    for module in (model, engine):
+    for module in (lightgbm_model, engine):
         monkeypatch.setattr(module, "ROWS_TO_SCORE", 1)
     fresh = replace(brand, models=[replace(one, model=replace(one.model)) for one in brand.models])
     assert fresh.score(path).files[0].read_bytes() == plain

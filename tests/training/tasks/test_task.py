@@ -10,7 +10,7 @@ from brand import FEATURES, MODEL, SPLIT, build_brand
 from sintonia.api import pipelines
 from sintonia.core.config import QuestionConfig, ScoreSettings, TaskConfig, TrackingConfig, TrainSettings
 from sintonia.core.config.compose import compose
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.training.tasks import define_label, describe, find_task, label_rows
 
@@ -65,7 +65,7 @@ def test_its_label_is_what_its_question_says():
 def test_a_model_brings_the_question_back_from_its_file():
     question = QuestionConfig(["purchase"], ["purchase", "return"], "buyers", "spends", label="amount")
     config = TaskConfig(name="spend_soon", question=question)
-    assert convert(TaskConfig, asdict(config), "task") == config
+    assert from_plain(TaskConfig, asdict(config), "task") == config
     assert find_task(config).label == "amount"
 
 

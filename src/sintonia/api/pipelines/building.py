@@ -1,17 +1,12 @@
-"""Silos to store, what is known of customers and features, and a customer out of it all again."""
+"""From silos to a store, its report of identities, its features, the removal of a customer, and what each reports."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sintonia.api.reports.building import (
-    build_figures,
-    explanation_figures,
-    features_figures,
-    forget_figures,
-    identity_figures,
-    simulate_figures,
-)
-from sintonia.api.reports.figures import Figures
+from sintonia.api.pipelines.figures import Figures, file_lines, json_value, texts
 from sintonia.core.config import (
     BuildSettings,
     FeaturesSettings,
@@ -21,35 +16,180 @@ from sintonia.core.config import (
     iso_time,
 )
 from sintonia.core.engine import connect
+from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
 from sintonia.data.identity.explaining import explain
+from sintonia.data.identity.explanation import Explanation, lines
+from sintonia.data.identity.findings import masked_key
 from sintonia.data.identity.golden import write_customers
-from sintonia.data.identity.page import render_identity_page
-from sintonia.data.identity.report import Report, read_records, report_records, report_store
+from sintonia.data.identity.page import grouped, render_identity_page
+from sintonia.data.identity.report import IdentityReport, read_records, report_records, report_store
 from sintonia.data.identity.tying import tie
+from sintonia.data.privacy.erase import Erased
+from sintonia.data.privacy.person import DataSubject
 from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
 from sintonia.data.sources.locate import locate_root
-from sintonia.data.sources.mapping import Bounds, map_silo
+from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import require_interactions
-from sintonia.data.store import identity_folder, open_store
+from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, described, fit
 from sintonia.features.cache import prune
 from sintonia.registry import artifacts, models
+from sintonia.synthetic import SimulationSummary
+
+
+def simulate_figures(summary: SimulationSummary) -> Figures:
+    """Return how many rows each silo of the synthetic brand has, and where they are."""
+    say = [f"Synthetic brand: {summary.customers:,} customers in {len(summary.rows)} silos"]
+    say += [f"  {name:<20} {rows:>10,} rows" for name, rows in summary.rows.items()]
+    files = [*summary.files, summary.truth]
+    say += file_lines(files)
+    return {"customers": summary.customers, "rows": dict(summary.rows), "files": texts(files), "say": say}
+
+
+def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
+    """Return, silo by silo, rows in = rows stored + rejected, with the reasons; `beside` are files beside the store."""
+    say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
+    for silo in store.silos:
+        say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
+        say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
+        if silo.after_until:
+            say.append(f"    {silo.after_until:>8,}  not read: after source.until")
+    say.append(
+        f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
+    )
+    some = {silo.name for silo in store.silos if silo.rejected}
+    files = [store.folder, *(path for path in beside if path.parent.name != REJECTED or path.stem in some)]
+    say += file_lines(files)
+    return {
+        "customers": store.customers,
+        "interactions": store.interactions,
+        "fingerprint": store.fingerprint,
+        "store": str(store.folder),
+        "silos": {
+            silo.name: {
+                "rows": silo.rows,
+                "stored": silo.stored,
+                "rejected": silo.rejected,
+                "after_until": silo.after_until,
+                "reasons": dict(silo.reasons),
+                "data_until": str(silo.data_until) if silo.data_until else None,
+            }
+            for silo in store.silos
+        },
+        "files": texts(files),
+        "say": say,
+    }
+
+
+def identity_figures(report: IdentityReport, examples: int, page: Path) -> Figures:
+    """Return sizes, rules, what a person should look at and, against the truth, precision, recall and F1."""
+    say = [f"{report.records:,} {report.what}, {report.customers:,} customers"]
+    sizes = ", ".join(f"{n:,} of {size}" for size, n in grouped(report.sizes).items())
+    say.append(f"Customers by records: {sizes}")
+    say.append("Ties by rule: " + ", ".join(f"{rule} {count:,}" for rule, count in report.rules.items()))
+    agreement = {}
+    if report.quality is not None:
+        for name in ("pairwise", "b_cubed"):
+            found = getattr(report.quality, name)
+            agreement[name] = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
+            told = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
+            say.append(f"Against the truth, {name.replace('_', '-'):<9} {told}")
+    shown = {name: list(map(str, found[:examples])) for name, found in report.examples.items()}
+    for name, examples_of in shown.items():
+        many = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
+        say += [f"{many}, to look at:", *(f"  {line}" for line in examples_of)]
+    return {
+        "what": report.what,
+        "records": report.records,
+        "customers": report.customers,
+        "sizes": {str(size): count for size, count in report.sizes.items()},
+        "rules": dict(report.rules),
+        "findings": dict(report.findings),
+        "examples": shown,
+        **agreement,
+        "files": [str(page)],
+        "say": say + file_lines([page]),
+    }
+
+
+def explanation_figures(found: Explanation) -> Figures:
+    """Return why a customer is one: identifiers, ties and what was kept apart, each with its time and masked."""
+    return {**json_value(asdict(found)), "asked": masked_key(found.asked), "files": [], "say": lines(found)}
+
+
+def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None) -> Figures:
+    """Return the features, one entry each; for people, family by family with what each means."""
+    say = [f"{len(entries):,} features of {of}"]
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    family = None
+    for entry in entries:
+        if entry["family"] != family:
+            family = entry["family"]
+            say += ["", family]
+        missing = (
+            entry["missing"]
+            if entry["missing"].startswith("never missing")
+            else f"missing: {entry['missing']}"
+        )
+        unit = f"{entry['unit']}; {missing}"
+        say.append(f"  {entry['name']:<{width}}  {entry['definition']} ({unit}). {entry['why']}.")
+    files = [] if out is None else [Path(out)]
+    return {
+        "of": of,
+        "features": list(entries),
+        "files": texts(files),
+        "say": say + (file_lines(files) if files else []),
+    }
+
+
+def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figures:
+    """Return how many rows went from which file, counts of what was entombed, and what was left alone; no value."""
+    kinds = person.kinds()
+    told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
+    say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({told})"]
+    if person.shared:
+        say.append(f"{len(person.shared):,} of them others use too: these go on for the others")
+    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or [
+        "Nothing was left of it"
+    ]
+    say.append(
+        f"{len(person.entombed):,} tombstones in {erased.tombstones} keep them from returning; "
+        f"{searched:,} files decoded and searched, no trace left"
+    )
+    say += [f"Left alone, for it is outside the workspace: {place}" for place in erased.outside]
+    store = erased.store
+    say.append(
+        f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
+    )
+    return {
+        "customer_ids": len(person.ids),
+        "identifiers": kinds,
+        "shared_identifiers": len(person.shared),
+        "removed": dict(erased.removed),
+        "searched_files": searched,
+        "left_alone": texts(erased.outside),
+        "customers": store.customers,
+        "interactions": store.interactions,
+        "fingerprint": store.fingerprint,
+        "files": [str(erased.tombstones)],
+        "say": say,
+    }
 
 
 def simulate(settings: SimulateSettings) -> Figures:
     """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
     from sintonia.synthetic import simulate as write_silos
 
-    return simulate_figures(write_silos(settings, Path(settings.workspace)))
+    return simulate_figures(write_silos(settings, settings.paths.root))
 
 
 def build(settings: BuildSettings) -> Figures:
     """Return what became of every silo's rows, now in the store."""
-    workspace, source = Path(settings.workspace), settings.source
+    workspace, source = settings.paths.root, settings.source
     root = locate_root(source)
-    bounds = Bounds(
+    bounds = DateBounds(
         until=iso_time("source.until", source.until) if source.until else None,
         today=iso_time("source.today", source.today)
         if source.today
@@ -81,7 +221,7 @@ def build(settings: BuildSettings) -> Figures:
 def identity(settings: IdentitySettings) -> Figures:
     """Return how well records became customers, with a page on it; or, with `customer`, why one is a customer."""
     if settings.customer is not None:
-        return explanation_figures(explain(open_store(Path(settings.workspace)).folder, settings.customer))
+        return explanation_figures(explain(open_store(settings.paths.root).folder, settings.customer))
     report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
     page = Path(settings.out) if settings.out else beside
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +229,7 @@ def identity(settings: IdentitySettings) -> Figures:
     return identity_figures(report, settings.examples, page)
 
 
-def _records_report(settings: IdentitySettings) -> tuple[Report, Path]:
+def _records_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
     """Return the report of a table of person records, and where its page goes: beside the table."""
     path = Path(str(settings.records))
     table = read_records(path)
@@ -98,17 +238,17 @@ def _records_report(settings: IdentitySettings) -> tuple[Report, Path]:
     return report, path.with_name(f"{path.stem}-identity.html")
 
 
-def _store_report(settings: IdentitySettings) -> tuple[Report, Path]:
+def _store_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
     """Return the report of the workspace's store, and where its page goes: beside what its build found."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store, truth = open_store(workspace), Path(settings.truth) if settings.truth else None
     report = report_store(store.folder, workspace, truth, f"{store.source}, store {store.fingerprint}")
-    return report, workspace / "identity" / "report.html"
+    return report, settings.paths.identity_report
 
 
 def features(settings: FeaturesSettings) -> Figures:
     """Return every feature of a configuration on the workspace's store, or of a task's registered model."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     if settings.registered is None:
         store = open_store(workspace)
         with step("Looking at what the brand has"):
@@ -130,7 +270,7 @@ def forget(settings: ForgetSettings) -> Figures:
     from sintonia.data.privacy.person import find_person
     from sintonia.data.privacy.search import plan_search, search_workspace
 
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store = open_store(workspace)
     person = find_person(store, workspace, read_tombstones(workspace), settings.customer)
     sweep(workspace)

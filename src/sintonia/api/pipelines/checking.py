@@ -1,9 +1,7 @@
-"""Whether anything peeks: features on the user's own data, and columns that may tell of the future."""
+"""The leakage check: features on the user's own data, and columns that may depend on the future."""
 
-from pathlib import Path
-
+from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.steps_by_task import steps_of
-from sintonia.api.reports.figures import Figures
 from sintonia.core.config import CheckSettings
 from sintonia.core.engine import connect
 from sintonia.core.progress import step
@@ -14,7 +12,7 @@ from sintonia.evaluation.leakage.report import check_figures
 
 def check(settings: CheckSettings) -> Figures:
     """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     store = open_store(workspace)
     suspects = steps_of(settings.task).suspects(store, settings)
     settings = suspects.settings

@@ -1,17 +1,16 @@
-"""The steps of tasks that predict what happens to a customer: trained, checked for leaks, and shown."""
+"""The steps of tasks that predict an outcome of a customer: training, leakage check, page and model card."""
 
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from sintonia.api.pipelines.run_figures import train_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import train_figures
 from sintonia.core import timeline
 from sintonia.core.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
 from sintonia.core.engine import connect
@@ -29,7 +28,7 @@ from sintonia.registry import artifacts
 from sintonia.registry.models import Registered, Tracking, expect, load
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
-from sintonia.review import Customer, PromotionCheck, ReviewData, read, render_review
+from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, read, render_review
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.serving.scoring import best_rows, scoring_date
@@ -53,7 +52,7 @@ log = logging.getLogger("sintonia")
 
 def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     """Return a task's model, and how good it is out of time beside its baselines."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     settings, split = resolve_task(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
@@ -177,7 +176,7 @@ def review_page(
         gate=checks,
         now=_now(expect(load(place, registered), OutcomeModel), settings),
     )
-    return render_review(review)
+    return render_review(review, own_sections(settings.sections, review))
 
 
 def outcome_card(
@@ -195,7 +194,7 @@ def _recorded(place: Tracking, registered: Registered) -> ReviewData:
 def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
     """Return how far the features of today's customers are from training; None without the model's own store."""
     try:
-        store = open_store(Path(settings.workspace))
+        store = open_store(settings.paths.root)
     except NotBuiltError:
         return None
     if store.source != model.source or model.reference is None:

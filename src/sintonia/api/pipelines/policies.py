@@ -1,18 +1,17 @@
-"""The steps of the task that asks what actions change: a policy learned from logged decisions, checked, and shown."""
+"""The steps of the task that estimates what actions change: a policy from logged decisions, its check and its page."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from sintonia.api.pipelines.run_figures import policy_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
-from sintonia.api.reports.runs import policy_figures
 from sintonia.core.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
 from sintonia.core.config.earlier import effects_settings
 from sintonia.core.engine import connect
@@ -31,12 +30,11 @@ from sintonia.registry.policy_promotion_checks import (
     kept_decisions,
     policy_checks,
 )
-from sintonia.review import PromotionCheck, read
+from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
-from sintonia.review.evidence import Reported, policy_evidence, policy_run
-from sintonia.review.policy import PolicyReview
-from sintonia.review.policy_page import render_policy
-from sintonia.review.treated import EffectStory, Treated
+from sintonia.review.evidence import ReportedDecisions, policy_evidence, policy_run
+from sintonia.review.policy_examples import EffectDrivers, ExplainedDecision
+from sintonia.review.policy_page import PolicyReview, render_policy
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
@@ -60,7 +58,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     """
     import pyarrow.parquet as pq
 
-    workspace, config = Path(settings.workspace), settings.effects
+    workspace, config = settings.paths.root, settings.effects
     if settings.model.name != LIGHTGBM:
         raise ConfigError(
             f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
@@ -94,10 +92,10 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     figures = study_figures(result, logging_policy, points, model.names)
     until = store.data_until(reward_kinds(config.reward))
     table = effects_table(store, model, until, settings.engine)
-    pq.write_table(table, workspace / "effects.parquet", compression="zstd")
+    pq.write_table(table, settings.paths.effects, compression="zstd")
     with step("Explaining decisions"):
         rows = result.report.rows
-        reported = Reported(
+        reported = ReportedDecisions(
             points.take(judged).take(rows),
             feature_moments(points)[judged][rows],
             later.take(rows),
@@ -116,7 +114,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         evidence=evidence,
     )
     report = partial(
-        policy_figures, figures, study_lines(result, logging_policy, points), workspace / "effects.parquet"
+        policy_figures, figures, study_lines(result, logging_policy, points), settings.paths.effects
     )
     return Trained(run, evidence.decided.rows, report)
 
@@ -186,7 +184,7 @@ def policy_page(
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
     model = load(place, registered)
     try:
-        store = open_store(Path(settings.workspace))
+        store = open_store(settings.paths.root)
     except NotBuiltError:
         store = None
     own = None if store is None or store.source != model.source else store
@@ -195,13 +193,13 @@ def policy_page(
         _recorded(place, registered),
         catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
         round=None if own is None else _last_round(own),
-        story=read(EffectStory, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
-        customers=tuple(read(Treated, one) for one in customers),
+        story=read(EffectDrivers, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
+        customers=tuple(read(ExplainedDecision, one) for one in customers),
         source=model.source,
         fingerprint=model.fingerprint,
         gate=checks,
     )
-    return render_policy(review)
+    return render_policy(review, own_sections(settings.sections, review))
 
 
 def card_of_policy(
@@ -219,6 +217,7 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
         catalogue=(),
         round=None,
         source=config["source"]["name"],
+        currency=config["source"].get("currency", "EUR"),  # runs of earlier versions recorded none
         fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
         model_name=registered.name,
         model_version=registered.version,

@@ -1,26 +1,175 @@
-"""A model on customers: a list scored, a round decided."""
+"""Scored lists and rounds of decisions, and what both verbs report."""
 
+from collections import Counter
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
+from typing import Any
 
-from sintonia.api.reports.figures import Figures, write_report
-from sintonia.api.reports.serving import decide_figures, score_figures, told_figures, with_watched
+import numpy as np
+
+from sintonia.api.pipelines.figures import Figures, file_lines, json_value, texts, write_report
 from sintonia.core.config import DecideSettings, ScoreSettings
 from sintonia.core.engine import connect
 from sintonia.data.store import open_store
 from sintonia.registry import models as registry
-from sintonia.serving.decisions.decide import decide_round, propose
-from sintonia.serving.decisions.explain import told_of
-from sintonia.serving.lists import TaskModel, open_list, score_list
+from sintonia.serving.decisions.arms import ARMS
+from sintonia.serving.decisions.decide import RoundResult, decide_round, propose
+from sintonia.serving.decisions.explain import lines_of, told_of
+from sintonia.serving.expectation import expected_total
+from sintonia.serving.lists import Scored, TaskModel, open_list, score_list
+from sintonia.serving.lists.rows import STATUSES
 from sintonia.serving.scoring import scoring_date
 from sintonia.training.models import OutcomeModel
 from sintonia.training.tasks import task_kind
 
 
+def score_figures(scored: Scored) -> Figures:
+    """Return what became of the list's rows: every row has one status, and one for each task."""
+    totals, located = scored.totals, scored.located
+    told = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
+    say = [
+        f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type}) "
+        f"= {told}"
+    ]
+    for (status, reason), rows in totals.reasons.most_common(5):
+        say.append(f"  {rows:>10,} {status}: {reason}")
+    tasks = {}
+    for one in scored.models:
+        counts, bands = totals.tasks.get(one.task, Counter()), totals.bands.get(one.task, Counter())
+        customers = int(totals.sums[f"{one.task} customers"])
+        tasks[one.task] = {
+            "as_of": f"{one.as_of:%Y-%m-%d}",
+            "model": f"{one.registered.name} v{one.registered.version}",
+            "scored": counts["scored"],
+            "not_eligible": counts["not eligible"],
+            "without": counts.total() - counts["scored"] - counts["not eligible"],
+            "customers": customers,
+            "bands": dict(sorted(bands.items())),
+            f"mean_{one.model.outcome}": totals.sums[one.task] / customers if customers else None,
+        }
+        banded = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
+        say.append(
+            f"  {one.task:<10} as of {one.as_of:%Y-%m-%d}: {counts['scored']:,} scored + "
+            f"{counts['not eligible']:,} not eligible + {tasks[one.task]['without']:,} without a customer to score "
+            f"= {counts.total():,} rows; customers by band: {banded or 'none'}"
+        )
+    say += [
+        f"  {found.task:<10} since the last list of this name ({found.since:%Y-%m-%d %H:%M} UTC): {found.new:,} "
+        f"customers new, {found.gone:,} gone, {found.higher:,} in a higher band, {found.lower:,} in a lower one"
+        for found in scored.changes
+    ]
+    if totals.actions:
+        done = ", ".join(f"{n:,} {' by '.join(filter(None, one))}" for one, n in totals.actions.most_common())
+        say.append(f"  next best action: {done}")
+    return {
+        "rows": totals.rows,
+        "statuses": {name: totals.statuses[name] for name in STATUSES},
+        "unknown": totals.statuses["unknown"],
+        "key": located.column,
+        "key_type": located.key_type,
+        "tasks": tasks,
+        "changes": [json_value(asdict(one)) for one in scored.changes],
+        "files": texts(scored.files),
+        "say": say + file_lines(scored.files),
+    }
+
+
+def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
+    """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
+    tasks, say = dict(figures["tasks"]), []
+    for one in listed.models:
+        model, name, total = one.model, one.task, float(listed.totals.sums[one.task])
+        told = {"drift": listed.watched[name].figures(force)}
+        if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
+            found = expected_total(total, model.reference.judged)
+            unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
+            what = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
+            ends = [figure / unit for figure in (found.value, found.low, found.high)]
+            told["expected"] = dict(zip(("value", "low", "high"), ends, strict=True))
+            value, low, high = (f"{end:,.{digits}f}" for end in ends)
+            say.append(f"  {name:<10} {value} {what} [{low}, {high}] of the customers scored")
+        tasks[name] = {**tasks[name], **told}
+        if not model.gives_contributions:
+            say.append(f"  {name:<10} has no reasons: its model gives no contributions of its features")
+    at = figures["say"].index("Files:")
+    return {**figures, "tasks": tasks, "say": [*figures["say"][:at], *say, *figures["say"][at:]]}
+
+
+def decide_figures(decided: RoundResult) -> Figures:
+    """Return who was decided how, what was refused by what, what is scarce at which price, and the optimality gap."""
+    chosen, refusals, one = decided.chosen, decided.refusals, decided.round
+    actions = Counter(chosen.options.actions[action] for action in chosen.action.tolist())
+    arms = {name: int((chosen.arm == at).sum()) for at, name in enumerate(ARMS)}
+    counts, pairs = refusals.counts(), refusals.failed[:, 1:].size
+    allowed = pairs - sum(counts.values())
+    worth = float(
+        np.take_along_axis(chosen.worth, chosen.option[:, np.newaxis], axis=1).sum(dtype=np.float64)
+    )
+    say = [
+        f"Round {one.round_id}, decided at {one.decided_at:%Y-%m-%d %H:%M} as of {one.as_of:%Y-%m-%d} "
+        f"by policy {one.policy_version}",
+        f"{len(chosen.arm):,} customers = "
+        + " + ".join(f"{n:,} {name}" for name, n in arms.items())
+        + (
+            f"; {decided.kept:,} were reached by this round before, and stay as they were"
+            if decided.kept
+            else ""
+        ),
+        "Actions: " + ", ".join(f"{n:,} {name}" for name, n in actions.most_common()),
+        f"Worth {worth:,.2f} {decided.currency} by the effects given; the policy's part is at most "
+        f"{chosen.allocation.gap:.3%} short of the best there is",
+        f"{pairs:,} pairs of customer and action = {allowed:,} allowed + {pairs - allowed:,} refused, first by",
+        *(f"  {count:>10,}  {name}" for name, count in counts.items() if count),
+    ]
+    limits = {}
+    prices = chosen.allocation.shadow_price.tolist()
+    for limit, used, price in zip(chosen.limits, chosen.used.tolist(), prices, strict=True):
+        limits[limit.name] = {
+            "used": used,
+            "at_most": limit.at_most if np.isfinite(limit.at_most) else None,
+            "at_least": limit.at_least,
+            "shadow_price": price,
+        }
+        most = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
+        short = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
+        say.append(
+            f"  {limit.name}: {used:,.0f}{most}{short}; one more would bring {price:,.4f} {decided.currency}"
+        )
+    if chosen.exploration.turned_away:
+        say.append(f"{chosen.exploration.turned_away:,} explorers drew what was no longer to be had")
+    say.append(f"{decided.listed:,} customers on the list")
+    return {
+        "round": one.round_id,
+        "decided_at": one.decided_at.isoformat(),
+        "as_of": one.as_of.isoformat(),
+        "policy_version": one.policy_version,
+        "engagement": asdict(decided.engagement),
+        "configured_actions": {name: asdict(action) for name, action in decided.actions.items()},
+        "customers": len(chosen.arm),
+        "kept": decided.kept,
+        "arms": arms,
+        "actions": dict(actions.most_common()),
+        "worth": worth,
+        "optimality_gap": chosen.allocation.gap,
+        "pairs": pairs,
+        "allowed": allowed,
+        "refused": counts,
+        "limits": limits,
+        "listed": decided.listed,
+        "files": texts(decided.files),
+        "say": say + file_lines(decided.files),
+    }
+
+
+def told_figures(row: dict[str, Any], currency: str) -> Figures:
+    """Return why one customer got what it got."""
+    return {**json_value(row), "files": [], "say": lines_of(row, currency)}
+
+
 def score(settings: ScoreSettings) -> Figures:
     """Return what became of a list's rows, written back with the scores of every task asked for."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     with ExitStack() as stack:
         customers, settings = open_list(stack, settings)
         store = open_store(workspace)
@@ -57,8 +206,8 @@ def proposal(settings: ScoreSettings) -> DecideSettings:
 
 def decide(settings: DecideSettings) -> Figures:
     """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
-    store = open_store(Path(settings.workspace))
+    store = open_store(settings.paths.root)
     if settings.customer is not None:
-        return told_figures(told_of(store, settings.customer, settings.round))
+        return told_figures(told_of(store, settings.customer, settings.round), store.currency)
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")

@@ -1,11 +1,11 @@
-"""The steps in which tasks of one kind differ from those of another; everything else is the same road for all."""
+"""The steps in which the tasks of one kind differ from those of another."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from sintonia.api.reports.figures import Figures
+from sintonia.api.pipelines.figures import Figures
 from sintonia.core.config import CheckSettings, PromoteSettings, ReviewSettings, TrainSettings
 from sintonia.data.store import Store
 from sintonia.evaluation.leakage import Question

@@ -1,15 +1,15 @@
-"""Histories to registered models, their comparison and promotion: one road for every task."""
+"""Training, comparison and promotion, the same for every task."""
 
 from pathlib import Path
 
-from sintonia.api.pipelines.cards import write_card
+from sintonia.api.pipelines.figures import Figures
+from sintonia.api.pipelines.reviewing import write_card
+from sintonia.api.pipelines.run_figures import compare_figures, promote_figures
 from sintonia.api.pipelines.steps_by_task import steps_of
-from sintonia.api.reports.figures import Figures
-from sintonia.api.reports.runs import compare_figures, promote_figures
 from sintonia.core.config import CompareSettings, PromoteSettings, TrainSettings
 from sintonia.core.progress import step
 from sintonia.data.store import open_store
-from sintonia.explain.sample import key_path, write_key
+from sintonia.explain.sample import write_key
 from sintonia.registry import models, promotion
 from sintonia.registry.comparison import compare_runs
 from sintonia.registry.promotion_checks import Requirement, is_approved
@@ -17,24 +17,24 @@ from sintonia.registry.promotion_checks import Requirement, is_approved
 
 def train(settings: TrainSettings) -> Figures:
     """Return how good a task's model is on what it has not learned from; the model is registered."""
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     trained = steps_of(settings.task).train(open_store(workspace), settings)
     with step("Registering the model"):
         place = models.tracking(settings.tracking, workspace)
         registered = models.register(place, trained.run)
-        write_key(trained.explained, key_path(workspace, registered.run_id))
+        write_key(trained.explained, settings.paths.sample(registered.run_id))
     return trained.figures(registered)
 
 
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
-    place = models.tracking(settings.tracking, Path(settings.workspace))
-    return compare_figures(compare_runs(place, settings))
+    place = models.tracking(settings.tracking, settings.paths.root)
+    return compare_figures(compare_runs(place, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:
     """Return which requirements the task's candidate meets, now champion; or who is champion again."""
-    place = models.tracking(settings.tracking, Path(settings.workspace))
+    place = models.tracking(settings.tracking, settings.paths.root)
     champion = models.find_alias(place, settings.task.name, models.CHAMPION)
     name = place.name(settings.task.name)
     checks: list[Requirement] = []

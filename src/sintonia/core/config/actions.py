@@ -9,6 +9,9 @@ from sintonia.core.errors import ConfigError
 NONE = "none"
 """The action of doing nothing, for which no configuration is needed."""
 
+NEXT_BEST_ACTION = "next_best_action"
+"""The task that learns what actions change, and for which lists and rounds choose actions."""
+
 
 @dataclass(frozen=True)
 class ActionConfig:

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from sintonia.core.config import conf_dir
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.config.overrides import (
     config_groups,
     for_hydra,
@@ -96,8 +96,8 @@ def compose(
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = hydra_compose(verb, ready)
         OmegaConf.set_struct(composed, False)
-        plain = _resolved(OmegaConf.merge(composed, keys))
-    settings: Settings = convert(VERBS[verb], plain, "", partial)
+        plain = _resolved(OmegaConf.merge(composed, keys), partial)
+    settings: Settings = from_plain(VERBS[verb], plain, "")
     return settings
 
 
@@ -182,16 +182,20 @@ def plain_errors(verb: str) -> Iterator[None]:
         raise renamed or ConfigError(reason) from None
 
 
-def _resolved(composed: Any) -> Any:  # noqa: ANN401
-    """Return plain dictionaries and lists, references to other keys followed."""
+def _resolved(composed: Any, partial: bool) -> Any:  # noqa: ANN401
+    """Return plain dictionaries and lists, references to other keys followed; nothing missing unless `partial`."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        return OmegaConf.to_container(composed, resolve=True)
+        plain = OmegaConf.to_container(composed, resolve=True)
+        missing = sorted(OmegaConf.missing_keys(composed))
     except OmegaConfBaseException as error:
         reason = " ".join(str(error).splitlines()[0].split())
         raise ConfigError(f"Cannot resolve {error.full_key or 'the configuration'}: {reason}.") from None
+    if missing and not partial:
+        raise ConfigError(f"{missing[0]} must be given: write {missing[0]}=...")
+    return plain
 
 
 def _folder(config_dir: str | os.PathLike[str]) -> Path:

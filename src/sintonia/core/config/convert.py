@@ -1,96 +1,159 @@
 """Plain values into dataclasses: every key known, every value of its declared type, or one line that says so.
 
-OmegaConf's own structured configs were tried and left: frozen dataclasses inside dataclasses are read-only to
-its merge, and its messages name types of its own.
+Settings come from YAML files and overrides, stored documents (figures of a run, what features were fitted to) from
+JSON; pydantic reads both, strictly, into the standard library's frozen dataclasses, and its errors become ours. The
+way back is `dataclasses.asdict`.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import is_dataclass
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from sintonia.core.config.renamed import renamed_error
-from sintonia.core.errors import ConfigError, unknown
+from sintonia.core.errors import ConfigError, InputError, unknown
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
 
 MISSING = "???"
 """What a YAML file writes where a value must be given."""
 
 _MEANING = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    list: "a list, [a, b]",
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "bool": "true or false",
+    "list": "a list, [a, b]",
+    "tuple": "a list, [a, b]",
+    "dict": "a list of keys and values, {a: 1}",
+    "mapping": "a list of keys and values, {a: 1}",
+    "datetime": "a time, 2026-01-31T00:00:00",
 }
+"""What pydantic's kinds of error, by their first word, miss in the value."""
 
 
-def convert(kind: Any, value: Any, where: str, partial: bool = False) -> Any:  # noqa: ANN401
-    """Return the value as the declared type: a dataclass, list, dict, optional or plain value.
+def from_plain(kind: Any, plain: object, where: str, remedy: str | None = None) -> Any:  # noqa: ANN401
+    """Return plain values as the declared type: dataclasses, lists, tuples, dictionaries, dates, optional values.
+
+    A whole number may stand for any number, and a number for text; nothing else is taken for what it is not.
 
     Parameters
     ----------
     kind
-        A dataclass, `list[...]`, `dict[str, ...]`, `... | None`, `int`, `float`, `str` or `bool`.
-    value
-        What the YAML files and the command line gave: dictionaries, lists and plain values.
+        A dataclass, or any type that annotates a field of one.
+    plain
+        What YAML or JSON gave: dictionaries, lists, texts, numbers, true, false and null.
     where
-        The dotted key, for messages.
-    partial
-        Whether a text that must be given may still be missing.
+        For settings the dotted key, empty for all of a verb's; for a document what it is, "the review's figures".
+    remedy
+        What to do when a stored document cannot be read, "train the model again": errors are then about the document.
 
     Raises
     ------
     ConfigError
-        For an unknown key, a missing value or a wrong type.
+        For settings with an unknown key, a missing value or one of a wrong type.
+    InputError
+        For a stored document of another shape, with the remedy.
 
     Examples
     --------
-    >>> convert(list[float], [1, 2.5], "split.ratios")
+    >>> from_plain(list[float], [1, 2.5], "split.ratios")
     [1.0, 2.5]
-    >>> convert(int, "abc", "customers")
+    >>> from_plain(int, "abc", "customers")
     Traceback (most recent call last):
     ...
     sintonia.core.errors.ConfigError: customers=abc is not a whole number.
+    >>> from_plain(tuple[int, ...], ["x"], "the list of seeds", remedy="train the model again")
+    Traceback (most recent call last):
+    ...
+    sintonia.core.errors.InputError: Cannot read the list of seeds (x is not a whole number); train the model again.
     """
-    if get_origin(kind) is UnionType:
-        kind = NoneType if value is None else next(arm for arm in get_args(kind) if arm is not NoneType)
-    if value == MISSING and not (partial and kind is str):
-        raise ConfigError(f"{where} must be given: write {where}=...")
-    if is_dataclass(kind):
-        return _fill(kind, value, where, partial)
-    if get_origin(kind) is list and isinstance(value, list):
-        return [convert(get_args(kind)[0], item, where, partial) for item in value]
-    if get_origin(kind) is dict and isinstance(value, dict):
-        return {
-            str(key): convert(get_args(kind)[1], item, f"{where}.{key}", partial)
-            for key, item in value.items()
-        }
-    return _plain(get_origin(kind) or kind, value, where)
+    root = where if remedy is None else ""
+    try:
+        return _validated(kind, plain, root)
+    except ConfigError as error:
+        if remedy is None:
+            raise
+        reason = str(error).rstrip(".")
+        raise InputError(f"Cannot read {where} ({reason}); {remedy}.") from None
 
 
-def _fill(kind: Any, value: Any, where: str, partial: bool) -> Any:  # noqa: ANN401
-    """Return the dataclass with the given values; what is not given keeps its default."""
-    prefix = f"{where}." if where else ""
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{where}={value} is one value, but {where} holds keys; set them as {prefix}KEY=VALUE."
-        )
-    hints = get_type_hints(kind)
-    for key in value:
-        if key not in hints:
-            full = f"{prefix}{key}"
-            raise renamed_error(full, value[key]) or unknown("key", full, [prefix + name for name in hints])
-    return kind(**{key: convert(hints[key], item, prefix + key, partial) for key, item in value.items()})
+@cache
+def _adapter(kind: Any) -> "TypeAdapter[Any]":  # noqa: ANN401
+    from pydantic import ConfigDict, TypeAdapter
+
+    # A configuration is for what has none of its own; a dataclass takes that of the tuple around it.
+    config = ConfigDict(strict=True, extra="forbid")
+    return TypeAdapter(tuple[kind], config=config)
 
 
-def _plain(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
-    """Return the plain value, a whole number also where any number or text may stand."""
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is str and type(value) in (int, float):
-        return str(value)
-    if type(value) is not kind:
-        shown = "null" if value is None else value
-        raise ConfigError(
-            f"{where}={shown} is not {_MEANING.get(kind, 'a list of keys and values, {a: 1}')}."
-        )
-    return value
+def _validated(kind: Any, plain: object, where: str) -> Any:  # noqa: ANN401
+    from pydantic import ValidationError
+
+    # Read as JSON, strictness asks for dictionaries, not for dataclasses that are ready.
+    text = json.dumps((plain,))
+    try:
+        return _adapter(kind).validate_json(text)[0]
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    numbers = [one for one in errors if _is_number_for_text(one)]
+    if numbers:
+        copied = json.loads(text)
+        for one in numbers:
+            _put(copied, one["loc"], str(one["input"]))
+        return _validated(kind, copied[0], where)
+    # As a reader would look: first for names that do not exist, then for values.
+    first = min(errors, key=lambda one: one["type"] != "unexpected_keyword_argument")
+    raise _plain_error(kind, first, where)
+
+
+def _is_number_for_text(error: "ErrorDetails") -> bool:
+    return error["type"] == "string_type" and type(error["input"]) in (int, float)
+
+
+def _put(plain: Any, path: Sequence[int | str], text: str) -> None:  # noqa: ANN401
+    for step in path[:-1]:
+        plain = plain[step]
+    plain[path[-1]] = text
+
+
+def _plain_error(kind: Any, error: "ErrorDetails", where: str) -> ConfigError:  # noqa: ANN401
+    """Return pydantic's error in one line of ours: the dotted key, its value, what it should be."""
+    path = error["loc"][1:]
+    # Of a list the key is named, not the number of the element.
+    key = ".".join([*([where] if where else []), *(step for step in path if isinstance(step, str))])
+    value = error["input"]
+    problem = error["type"]
+    if problem == "unexpected_keyword_argument":
+        prefix = key.removesuffix(str(path[-1]))
+        names = get_type_hints(_type_at(kind, path[:-1]))
+        return renamed_error(key, value) or unknown("key", key, [prefix + name for name in names])
+    if problem == "missing":
+        return ConfigError(f"{key} is missing.")
+    if value == MISSING:
+        return ConfigError(f"{key} must be given: write {key}=...")
+    shown = "null" if value is None else value
+    if problem.startswith("dataclass"):
+        return ConfigError(f"{key}={shown} is one value, but {key} holds keys; set them as {key}.KEY=VALUE.")
+    meaning = _MEANING.get(problem.partition("_")[0])
+    subject = f"{key}={shown}" if key else str(shown)
+    return ConfigError(f"{subject} is not {meaning}." if meaning else f"{subject}: {error['msg']}.")
+
+
+def _type_at(kind: Any, path: Sequence[int | str]) -> Any:  # noqa: ANN401
+    """Return the type of what lies at the path below a type, None aside."""
+    for step in path:
+        kind = _without_none(kind)
+        if is_dataclass(kind):
+            kind = get_type_hints(kind)[str(step)]
+        else:
+            kind = get_args(kind)[0 if isinstance(step, int) else 1]
+    return _without_none(kind)
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401
+    arms = [arm for arm in get_args(kind) if arm is not type(None)]
+    return arms[0] if len(arms) < len(get_args(kind)) else kind

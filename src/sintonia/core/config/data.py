@@ -1,5 +1,6 @@
 """The groups `engine`, `source` and `identity`: raw silos to customers."""
 
+import re
 from dataclasses import dataclass, field
 
 from sintonia.core.config.checks import at_least, iso_time, one_of
@@ -91,19 +92,27 @@ class SiloConfig:
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates."""
+    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates.
+
+    `currency` is that of all amounts, as ISO 4217 writes it.
+    """
 
     name: str = ""
     root: str | None = None
     until: str | None = None
     today: str | None = None
+    currency: str = "EUR"
     silos: dict[str, SiloConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse dates that are none."""
+        """Refuse invalid dates and currency codes."""
         for key in ("until", "today"):
             if (text := getattr(self, key)) is not None:
                 iso_time(f"source.{key}", text)
+        if not re.fullmatch("[A-Z]{3}", self.currency):
+            raise ConfigError(
+                f"source.currency='{self.currency}' is not a currency code; write three capital letters, as EUR."
+            )
 
 
 SURVIVORSHIP = ("most_recent", "most_frequent", "source_priority", "most_complete")

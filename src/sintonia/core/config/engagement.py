@@ -257,8 +257,11 @@ def check_engagement(engagement: EngagementConfig, actions: Mapping[str, ActionC
     Raises
     ------
     ConfigError
-        When an action has no channel, or a rule, a limit, a pause or the fallback names what is not there.
+        When there is no action, an action has no channel, or a rule, a limit, a pause or the fallback names an action
+        or channel that does not exist.
     """
+    if not actions:
+        raise ConfigError("The group actions names no action; give actions=synthetic, or one of your own.")
     check_actions(actions)
     check_channels(actions)
     for rule in engagement.rules.values():

@@ -202,7 +202,7 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ProfitConfig:
-    """What keeping a customer is worth and costs, in euros, and who accepts: a share that is Beta distributed.
+    """What keeping a customer is worth and costs in currency, and who accepts: a share that is Beta distributed.
 
     A contacted customer who would leave stays with probability gamma, Beta(accepts_alpha, accepts_beta), and then
     takes the incentive; one who would have stayed anyway always takes it. The defaults are those of Verbraken et

@@ -12,8 +12,9 @@ The verbs, and the dataclass of settings each takes.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from sintonia.core.config.actions import ActionConfig, check_actions
+from sintonia.core.config.actions import NEXT_BEST_ACTION, ActionConfig, check_actions
 from sintonia.core.config.checks import at_least, iso_time, one_of
 from sintonia.core.config.data import EngineConfig, IdentityConfig, SourceConfig
 from sintonia.core.config.effects import EffectsConfig
@@ -28,6 +29,7 @@ from sintonia.core.config.learning import (
     TuneConfig,
 )
 from sintonia.core.errors import ConfigError
+from sintonia.core.paths import WorkspacePaths
 
 Names = list[str]
 """A list of names; spelt apart because `ScoreSettings` has a field called list."""
@@ -45,6 +47,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse an output nobody prints."""
         one_of("output", self.output, ("text", "json"))
+
+    @property
+    def paths(self) -> WorkspacePaths:
+        """Where everything of the workspace lies."""
+        return WorkspacePaths(Path(self.workspace))
 
 
 @dataclass(frozen=True)
@@ -204,11 +211,15 @@ class CompareSettings(Settings):
 
 @dataclass(frozen=True)
 class ReviewSettings(Settings):
-    """`sintonia review`: one page for one task's model, the candidate or the version named."""
+    """`sintonia review`: one page for one task's model, the candidate or the version named.
+
+    `sections` are functions of the user's own, `folder/file.py:name`, each from the page's data to a last section.
+    """
 
     seed: int = 7
     out: str | None = None
     version: str | None = None
+    sections: list[str] = field(default_factory=list)
     task: TaskConfig = field(default_factory=TaskConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
@@ -330,7 +341,7 @@ class ScoreSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse two lists, and bands that leave somebody out."""
+        """Refuse two lists, bands that leave customers out, and an engagement policy that the actions do not fit."""
         super().__post_init__()
         if self.list and self.segment:
             raise ConfigError("list= and segment= each say who is scored; give one of them.")
@@ -344,6 +355,8 @@ class ScoreSettings(Settings):
             raise ConfigError(
                 f"bands={self.bands} leaves the lowest percentiles without a band; start one at 1."
             )
+        if NEXT_BEST_ACTION in self.tasks:
+            check_engagement(self.engagement, self.actions)
 
 
 @dataclass(frozen=True)
@@ -373,10 +386,6 @@ class DecideSettings(Settings):
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:
                 iso_time(key, text)
-        if not self.actions:
-            raise ConfigError(
-                "The group actions names no action; give actions=synthetic, or one of your own."
-            )
         check_engagement(self.engagement, self.actions)
 
 

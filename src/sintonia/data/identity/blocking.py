@@ -97,10 +97,10 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
                 )
                 select distinct {number}, l.person, r.person
                 from keyed l join keyed r on l.key = r.key and l.person < r.person""")
-    _candidates(connection)
+    _collect_candidates(connection)
 
 
-def _candidates(connection: "DuckDBPyConnection") -> None:
+def _collect_candidates(connection: "DuckDBPyConnection") -> None:
     connection.execute(
         "create or replace temp table candidates as"
         " select min(match_key)::varchar as match_key, join_key_l, join_key_r from found"
@@ -124,7 +124,7 @@ def limits(connection: "DuckDBPyConnection", columns: Collection[str], most: int
     Keys with few pairs take what they need; the rest is shared equally among the others.
     """
     found = keys(columns)
-    return _shared({key: _group_sizes(connection, sql) for key, sql in found.items()}, most)
+    return _share_budget({key: _group_sizes(connection, sql) for key, sql in found.items()}, most)
 
 
 def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, int]]:
@@ -132,29 +132,29 @@ def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, 
     return connection.execute(f"select size, count(*) from ({groups}) group by size order by size").fetchall()
 
 
-def _shared(sizes: Mapping[str, list[tuple[int, int]]], most: int) -> dict[str, int]:
+def _share_budget(sizes: Mapping[str, list[tuple[int, int]]], most: int) -> dict[str, int]:
     """Return each key's limit; keys without a pair are left out.
 
     Examples
     --------
-    >>> _shared({"email": [(2, 5)], "name": [(2, 10), (100, 3)], "city": []}, most=40)
+    >>> _share_budget({"email": [(2, 5)], "name": [(2, 10), (100, 3)], "city": []}, most=40)
     {'email': 2, 'name': 4}
     """
-    total = {key: _pairs(counts, counts[-1][0]) for key, counts in sizes.items() if counts}
+    total = {key: _pair_count(counts, counts[-1][0]) for key, counts in sizes.items() if counts}
     allowed: dict[str, int] = {}
     left = most
     waiting = sorted(total, key=lambda key: (total[key], key))
     for place, key in enumerate(waiting):
         allowed[key] = _limit(sizes[key], left // (len(waiting) - place))
-        left -= _pairs(sizes[key], allowed[key])
+        left -= _pair_count(sizes[key], allowed[key])
     return {key: allowed[key] for key in sizes if allowed.get(key, 1) > 1}
 
 
-def _pairs(sizes: list[tuple[int, int]], limit: int) -> int:
+def _pair_count(sizes: list[tuple[int, int]], limit: int) -> int:
     """Return the pairs among the first records of all groups, groups given by size and number."""
     return sum(groups * min(size, limit) * (min(size, limit) - 1) // 2 for size, groups in sizes)
 
 
 def _limit(sizes: list[tuple[int, int]], share: int) -> int:
     """Return the largest limit whose pairs are within the share."""
-    return bisect_right(range(1, sizes[-1][0] + 1), share, key=lambda limit: _pairs(sizes, limit))
+    return bisect_right(range(1, sizes[-1][0] + 1), share, key=lambda limit: _pair_count(sizes, limit))

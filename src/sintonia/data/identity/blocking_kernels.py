@@ -40,7 +40,7 @@ def fill(groups: Groups, parts: Array) -> None:
         for row in range(parts.shape[1]):
             key = _key(parts, way, row)
             if key:
-                groups.slots[_slot(groups.slots, key)] = key
+                groups.slots[_key_slot(groups.slots, key)] = key
 
 
 @compiled()
@@ -53,7 +53,7 @@ def meet(groups: Groups, parts: Array, is_new: Array) -> tuple[Array, Array]:
     for way in groups.ways:
         for row in range(parts.shape[1]):
             key = _key(parts, way, row)
-            slot = _slot(groups.slots, key)
+            slot = _key_slot(groups.slots, key)
             if not key or not groups.slots[slot]:
                 continue
             groups.earlier[slot] += not is_new[row]
@@ -78,7 +78,7 @@ def _key(parts: Array, way: Array, row: int) -> np.uint64:
 
 
 @compiled()
-def _slot(slots: Array, key: np.uint64) -> np.int64:
+def _key_slot(slots: Array, key: np.uint64) -> np.int64:
     """Return where a key is, or the free slot where it belongs."""
     mask = slots.size - 1
     slot = np.int64(key >> np.uint64(1)) & mask

@@ -13,14 +13,14 @@ import pyarrow as pa
 from sintonia.core.arrays import Ints
 from sintonia.core.engine import fetch_row
 from sintonia.data.identity.deterministic import choose_sightings, mapped_sightings
-from sintonia.data.identity.ids import confer_ids
-from sintonia.data.identity.state import NOBODY, Before
+from sintonia.data.identity.ids import assign_ids
+from sintonia.data.identity.state import NOBODY, PreviousBuild
 
 MOST_CHANGED = 0.2
 """Share of sightings that may have changed for a part to be decided; beyond it everything is as quick."""
 
 
-def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], before: Before) -> bool:
+def find_changes(connection: duckdb.DuckDBPyConnection, silos: Sequence[str], before: PreviousBuild) -> bool:
     """Return whether a part is enough: decisions stand, and few sightings changed since. Then the engine has
 
     - `arriving`: one row per sighting that is new, or now known to have arrived earlier: `sighting`, `keys`,
@@ -103,7 +103,7 @@ def collect_part(
         shareable,
     )
     _place(connection, mapped_sightings(silos) if gone else None)
-    confer_ids(connection)
+    assign_ids(connection)
 
 
 def _touch_kept_apart(connection: duckdb.DuckDBPyConnection) -> None:

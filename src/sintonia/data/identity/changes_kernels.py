@@ -29,12 +29,12 @@ def _compare(half: int, known: Array, first: Array, now: Array, arrived_at: Arra
     slots, met = np.empty((size, 2), np.int64), np.zeros(size, np.uint8)
     for k in range(known.size):
         if (known[k] >= 0) == half:
-            slot = _slot(slots, met, known[k])
+            slot = _sighting_slot(slots, met, known[k])
             slots[slot, 0], slots[slot, 1], met[slot] = known[k], first[k], 1
     changed = np.zeros(now.size, np.bool_)
     for k in range(now.size):
         if (now[k] >= 0) == half:
-            slot = _slot(slots, met, now[k])
+            slot = _sighting_slot(slots, met, now[k])
             if met[slot] == 0 or arrived_at[k] < slots[slot, 1]:
                 changed[k] = True
             elif arrived_at[k] == slots[slot, 1]:
@@ -42,12 +42,12 @@ def _compare(half: int, known: Array, first: Array, now: Array, arrived_at: Arra
     lost = np.zeros(known.size, np.bool_)
     for k in range(known.size):
         if (known[k] >= 0) == half:
-            lost[k] = met[_slot(slots, met, known[k])] == 1
+            lost[k] = met[_sighting_slot(slots, met, known[k])] == 1
     return changed, lost
 
 
 @compiled()
-def _slot(slots: Array, met: Array, sighting: int) -> int:
+def _sighting_slot(slots: Array, met: Array, sighting: int) -> int:
     """Return where a sighting is in the table, or the free slot where it belongs."""
     mask = met.size - 1
     slot = sighting & mask

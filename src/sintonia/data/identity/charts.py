@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from sintonia.core.arrays import Floats
-from sintonia.data.identity.comparisons import Comparison
-from sintonia.data.identity.findings import Agreement
+from sintonia.data.identity.comparisons import FieldComparison
+from sintonia.data.identity.findings import FieldAgreement
 from sintonia.data.identity.scoring import splink_settings
 from sintonia.data.identity.training import Weights
 
@@ -44,14 +44,14 @@ class JudgedPair:
     right: str
     match_weight: float
     match_probability: float
-    agreements: tuple[Agreement, ...]
+    agreements: tuple[FieldAgreement, ...]
 
 
 @dataclass(frozen=True)
 class Matcher:
     """What matched records: fields compared, weights learned, the weights of all pairs kept, and some pairs."""
 
-    compared: tuple[Comparison, ...]
+    compared: tuple[FieldComparison, ...]
     weights: Weights
     match_weights: Floats
     pairs: tuple[JudgedPair, ...]
@@ -92,11 +92,13 @@ def splink_charts(matcher: Matcher) -> list[Chart]:
         if len(matcher.match_weights):
             scored = linker.table_management.register_table_predict(api.register("weighed"))
             spec = draw.match_weights_histogram(scored, width=540).chart_dict
-            charts.append(Chart("pairs", "Pairs by their weight", _PAIRS, spec))
+            charts.append(Chart("pairs", "Pairs by their weight", _CHART_PAIRS, spec))
         charts.append(Chart("m-u", "How often pairs agree", _M_U, draw.m_u_parameters_chart().chart_dict))
         if matcher.pairs:
             records = [_splink_record(pair, matcher) for pair in matcher.pairs]
-            spec = _told(draw.waterfall_chart(records, remove_sensitive_data=True).chart_dict, matcher.pairs)
+            spec = _with_pairs(
+                draw.waterfall_chart(records, remove_sensitive_data=True).chart_dict, matcher.pairs
+            )
             charts.append(Chart("waterfall", "Pairs near the border, bit by bit", _WATERFALL, spec))
     return [Chart(chart.name, chart.title, chart.told, _for_the_page(chart.spec)) for chart in charts]
 
@@ -106,7 +108,7 @@ _WEIGHTS = (
     "Equal names, cities and the like are weighed by how rare the value is, around the bar shown."
 )
 _M_U = "m: the share of one person's pairs that show the degree; u: the share of strangers' pairs that do."
-_PAIRS = (
+_CHART_PAIRS = (
     "All pairs worth keeping. Right of 0 a pair is more likely one person than not; around 0 it is doubtful."
 )
 _WATERFALL = (
@@ -130,14 +132,14 @@ def _splink_record(pair: JudgedPair, matcher: Matcher) -> dict[str, Any]:
     return record
 
 
-def _adjusted(agreement: Agreement, weights: Weights) -> float:
+def _adjusted(agreement: FieldAgreement, weights: Weights) -> float:
     """Return what the value's frequency added, in bits: nothing but to equality."""
     if agreement.level:
         return 0.0
     return agreement.weight - log2(weights.m[agreement.field][0] / weights.u[agreement.field][0])
 
 
-def _told(spec: Spec, pairs: Sequence[JudgedPair]) -> Spec:
+def _with_pairs(spec: Spec, pairs: Sequence[JudgedPair]) -> Spec:
     """Return the waterfall with masked values, a choice of pairs by name, and the household's share as a bar.
 
     Splink knows no households, so its bars sum to a weight without them; the rest is what they took off.
@@ -170,12 +172,12 @@ def _with_household(records: Sequence[Mapping[str, Any]], pair: JudgedPair) -> l
     told = []
     for place, record in enumerate([*bars, bar, final]):
         values = shown.get(record["column_name"])
-        sides = (_short(values.left), _short(values.right)) if values else ("", "")
+        sides = (_shortened(values.left), _shortened(values.right)) if values else ("", "")
         told.append({**record, "bar_sort_order": place, "value_l": sides[0], "value_r": sides[1]})
     return told
 
 
-def _short(value: str) -> str:
+def _shortened(value: str) -> str:
     """Return as much of a value as a bar has room for."""
     return value if len(value) <= _ROOM else value[: _ROOM - 1] + "\N{HORIZONTAL ELLIPSIS}"
 

@@ -26,7 +26,7 @@ HOUSEHOLD = frozenset(
 
 
 @dataclass(frozen=True)
-class Level:
+class AgreementLevel:
     """One degree of agreement: what it is called and when it holds."""
 
     label: str
@@ -34,14 +34,14 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FieldComparison:
     """One field's degrees of agreement, best first; the first is equality, and what fits none disagrees.
 
     `by_frequency` weighs equality by how rare the value is: a shared rare name says more than a shared Rossi.
     """
 
     field: str
-    levels: tuple[Level, ...]
+    levels: tuple[AgreementLevel, ...]
     by_frequency: bool = True
 
     @property
@@ -55,7 +55,7 @@ class Comparison:
         return (*(level.label for level in self.levels), "different")
 
 
-def comparisons(fields: Collection[str]) -> tuple[Comparison, ...]:
+def comparisons(fields: Collection[str]) -> tuple[FieldComparison, ...]:
     """Return the comparisons that the fields of a table allow, in one fixed order.
 
     Examples
@@ -69,8 +69,8 @@ def comparisons(fields: Collection[str]) -> tuple[Comparison, ...]:
     return tuple(make(present) for field, make in _COMPARISONS.items() if field in present)
 
 
-def _same(field: str) -> Level:
-    return Level("same", f"{field}_l = {field}_r")
+def _same(field: str) -> AgreementLevel:
+    return AgreementLevel("same", f"{field}_l = {field}_r")
 
 
 def _jaro(field: str, least: float) -> str:
@@ -91,25 +91,27 @@ def _slip(field: str) -> str:
     return f"case when {_edits(field, 1)} then true when {_edits(field, 2)} then {swapped} else false end"
 
 
-def _short(field: str) -> str:
+def _short_label(field: str) -> str:
     """Return a short form: one value begins or ends the other (Ale, Alessandra; Betta, Elisabetta)."""
     left, right = f"{field}_l", f"{field}_r"
     ends = f"ends_with({left}, {right}) or ends_with({right}, {left})"
     return f"starts_with({left}, {right}) or starts_with({right}, {left}) or {ends}"
 
 
-def _name(field: str, other: str) -> Callable[[frozenset[str]], Comparison]:
-    def make(present: frozenset[str]) -> Comparison:
+def _name_comparison(field: str, other: str) -> Callable[[frozenset[str]], FieldComparison]:
+    def make(present: frozenset[str]) -> FieldComparison:
         levels = [_same(field)]
         if other in present:
-            levels.append(Level("in the other name's place", _crossed(field, other)))
-        levels.append(Level("a slip or spelt alike", f"{_slip(field)} or {_jaro(field, 0.93)}"))
+            levels.append(AgreementLevel("in the other name's place", _crossed(field, other)))
+        levels.append(AgreementLevel("a slip or spelt alike", f"{_slip(field)} or {_jaro(field, 0.93)}"))
         if field == "first_name":
             known = " or list_has_any(first_name_forms_l, first_name_forms_r)"
             levels.append(
-                Level("short form", _short(field) + (known if "first_name_forms" in present else ""))
+                AgreementLevel(
+                    "short form", _short_label(field) + (known if "first_name_forms" in present else "")
+                )
             )
-        return Comparison(field, (*levels, Level("somewhat alike", _jaro(field, 0.8))))
+        return FieldComparison(field, (*levels, AgreementLevel("somewhat alike", _jaro(field, 0.8))))
 
     return make
 
@@ -125,7 +127,7 @@ def _crossed(field: str, other: str) -> str:
     return f"{one} or (({other}_l is null or {other}_r is null) and {back})"
 
 
-def _birth_date(_: frozenset[str]) -> Comparison:
+def _birth_date_comparison(_: frozenset[str]) -> FieldComparison:
     parts = {"year": (1, 4), "month": (6, 2), "day": (9, 2)}
     same = {
         part: f"substr(birth_date_l, {at}, {size}) = substr(birth_date_r, {at}, {size})"
@@ -144,73 +146,79 @@ def _birth_date(_: frozenset[str]) -> Comparison:
     days = "abs(birth_day_l - birth_day_r)"
     levels = (
         _same("birth_date"),
-        Level("a slip, or day and month swapped", f"{_slip('birth_date')} or ({same['year']} and {swap})"),
-        Level("two parts of three, or within a month", f"{two} or {days} <= 31"),
-        Level("two slips, or within a year", f"({_edits('birth_date', 2)} and {stated}) or {days} <= 366"),
-        Level("within ten years", f"{days} <= 3653"),
+        AgreementLevel(
+            "a slip, or day and month swapped", f"{_slip('birth_date')} or ({same['year']} and {swap})"
+        ),
+        AgreementLevel("two parts of three, or within a month", f"{two} or {days} <= 31"),
+        AgreementLevel(
+            "two slips, or within a year", f"({_edits('birth_date', 2)} and {stated}) or {days} <= 366"
+        ),
+        AgreementLevel("within ten years", f"{days} <= 3653"),
     )
-    return Comparison("birth_date", levels, by_frequency=False)
+    return FieldComparison("birth_date", levels, by_frequency=False)
 
 
-def _email(_: frozenset[str]) -> Comparison:
+def _email(_: frozenset[str]) -> FieldComparison:
     levels = (
         _same("email"),
-        Level("same before the @", "email_name_l = email_name_r"),
-        Level("two slips or spelt alike", f"{_edits('email', 2)} or {_jaro('email', 0.92)}"),
-        Level("alike before the @", _jaro("email_name", 0.88)),
+        AgreementLevel("same before the @", "email_name_l = email_name_r"),
+        AgreementLevel("two slips or spelt alike", f"{_edits('email', 2)} or {_jaro('email', 0.92)}"),
+        AgreementLevel("alike before the @", _jaro("email_name", 0.88)),
     )
-    return Comparison("email", levels, by_frequency=False)
+    return FieldComparison("email", levels, by_frequency=False)
 
 
-def _line(field: str, other: str) -> Callable[[frozenset[str]], Comparison]:
-    def make(present: frozenset[str]) -> Comparison:
-        crossed = Level("in the other line", f"{field}_l = {other}_r or {other}_l = {field}_r")
+def _line(field: str, other: str) -> Callable[[frozenset[str]], FieldComparison]:
+    def make(present: frozenset[str]) -> FieldComparison:
+        crossed = AgreementLevel("in the other line", f"{field}_l = {other}_r or {other}_l = {field}_r")
         levels = (
             _same(field),
             *([crossed] if other in present else []),
-            Level("two slips or spelt alike", f"{_edits(field, 2)} or {_jaro(field, 0.92)}"),
-            Level("somewhat alike", _jaro(field, 0.82)),
+            AgreementLevel("two slips or spelt alike", f"{_edits(field, 2)} or {_jaro(field, 0.92)}"),
+            AgreementLevel("somewhat alike", _jaro(field, 0.82)),
         )
-        return Comparison(field, levels)
+        return FieldComparison(field, levels)
 
     return make
 
 
-def _plain(field: str, *levels: Level, by_frequency: bool = True) -> Callable[[frozenset[str]], Comparison]:
-    return lambda _: Comparison(field, (_same(field), *levels), by_frequency)
+def _plain(
+    field: str, *levels: AgreementLevel, by_frequency: bool = True
+) -> Callable[[frozenset[str]], FieldComparison]:
+    return lambda _: FieldComparison(field, (_same(field), *levels), by_frequency)
 
 
-_COMPARISONS: dict[str, Callable[[frozenset[str]], Comparison]] = {
-    "first_name": _name("first_name", "last_name"),
-    "last_name": _name("last_name", "first_name"),
-    "birth_date": _birth_date,
+_COMPARISONS: dict[str, Callable[[frozenset[str]], FieldComparison]] = {
+    "first_name": _name_comparison("first_name", "last_name"),
+    "last_name": _name_comparison("last_name", "first_name"),
+    "birth_date": _birth_date_comparison,
     "sex": _plain("sex", by_frequency=False),
     "national_id": _plain(
         "national_id",
-        Level("a slip", _slip("national_id")),
-        Level("two slips", _edits("national_id", 2)),
+        AgreementLevel("a slip", _slip("national_id")),
+        AgreementLevel("two slips", _edits("national_id", 2)),
         by_frequency=False,
     ),
     "email": _email,
     "phone": _plain(
         "phone",
-        Level("a slip or the same end", f"{_slip('phone')} or phone_end_l = phone_end_r"),
+        AgreementLevel("a slip or the same end", f"{_slip('phone')} or phone_end_l = phone_end_r"),
         by_frequency=False,
     ),
     "street": _line("street", "street_2"),
     "street_2": _line("street_2", "street"),
-    "street_number": _plain("street_number", Level("a slip", _slip("street_number"))),
+    "street_number": _plain("street_number", AgreementLevel("a slip", _slip("street_number"))),
     "postcode": _plain(
         "postcode",
-        Level("a slip", _slip("postcode")),
-        Level("same start", "left(postcode_l, 2) = left(postcode_r, 2)"),
+        AgreementLevel("a slip", _slip("postcode")),
+        AgreementLevel("same start", "left(postcode_l, 2) = left(postcode_r, 2)"),
     ),
     "city": _plain(
         "city",
-        Level("a slip or spelt alike", f"{_edits('city', 1)} or {_jaro('city', 0.9)}"),
-        Level("somewhat alike", _jaro("city", 0.8)),
+        AgreementLevel("a slip or spelt alike", f"{_edits('city', 1)} or {_jaro('city', 0.9)}"),
+        AgreementLevel("somewhat alike", _jaro("city", 0.8)),
     ),
     "province": _plain("province"),
-    "birth_place": _plain("birth_place", Level("spelt alike", _jaro("birth_place", 0.9))),
-    "occupation": _plain("occupation", Level("spelt alike", _jaro("occupation", 0.85))),
+    "birth_place": _plain("birth_place", AgreementLevel("spelt alike", _jaro("birth_place", 0.9))),
+    "occupation": _plain("occupation", AgreementLevel("spelt alike", _jaro("occupation", 0.85))),
 }

@@ -30,7 +30,7 @@ class Memberships:
     weakness: Ints
 
 
-def cluster(
+def link_over_time(
     first_seen_at: Ints, left: Ints, right: Ints, arrived_at: Ints, weakness: Ints | None = None
 ) -> Memberships:
     """Return who belonged to whom as the ties arrived, one after the other.
@@ -45,7 +45,7 @@ def cluster(
     A cookie (0) is seen on day 1 and a card (1) on day 2; an e-mail (2) ties to the card on day 3 and to the cookie
     on day 9, so card and e-mail are a customer of their own until then.
 
-    >>> found = cluster(np.array([1, 2, 3]), np.array([1, 0]), np.array([2, 2]), np.array([3, 9]))
+    >>> found = link_over_time(np.array([1, 2, 3]), np.array([1, 0]), np.array([2, 2]), np.array([3, 9]))
     >>> list(zip(found.node.tolist(), found.root.tolist(), found.since.tolist(), found.until.tolist()))
     [(0, 0, 1, -1), (1, 1, 2, 9), (1, 0, 9, -1), (2, 1, 3, 9), (2, 0, 9, -1)]
     """
@@ -85,17 +85,17 @@ def write_crosswalk(connection: duckdb.DuckDBPyConnection) -> None:
       customer's first identifier.
     - `belonging`: the first identifier (`root`) of each node's customer in the end, by their numbers.
     """
-    (seen,) = _columns(connection, "SELECT EPOCH_US(first_seen_at) FROM nodes ORDER BY node")
+    (seen,) = _fetch_columns(connection, "SELECT EPOCH_US(first_seen_at) FROM nodes ORDER BY node")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE rules AS
         SELECT ROW_NUMBER() OVER (ORDER BY match_probability DESC, rule = 'same record' DESC, rule) - 1 AS weakness,
                match_probability, rule FROM (SELECT DISTINCT match_probability, rule FROM ties)""")
-    ties = _columns(
+    ties = _fetch_columns(
         connection,
         """SELECT left_node, right_node, EPOCH_US(MIN(arrived_at)), ARG_MIN(weakness, (arrived_at, weakness))
            FROM ties JOIN rules USING (match_probability, rule) GROUP BY left_node, right_node""",
     )
-    found = cluster(seen, *ties)
+    found = link_over_time(seen, *ties)
     columns = asdict(found) | {"now": found.root[found.until < 0][found.root]}
     connection.register("memberships", pa.table(columns))
     _write_tables(connection)
@@ -137,5 +137,5 @@ def _write_tables(connection: duckdb.DuckDBPyConnection) -> None:
         JOIN nodes AS roots ON roots.node = root JOIN nodes AS person ON person.node = now""")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[Ints]:
+def _fetch_columns(connection: duckdb.DuckDBPyConnection, query: str) -> list[Ints]:
     return [np.asarray(column, np.int64) for column in connection.execute(query).fetchnumpy().values()]

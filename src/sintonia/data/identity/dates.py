@@ -66,7 +66,7 @@ def _parts(value: str, today: date) -> tuple[int, int, int] | None:
             day, month, year = map(int, turned.groups())
         return year, month, day
     if named := re.search(r"[a-z]{3,}", value):
-        return _named(value, named.group(), today)
+        return _month_named(value, named.group(), today)
     if short := re.match(r"(\d{1,2})([^\da-z])(\d{1,2})\2(\d{4}|\d{2})(?:\D|$)", value):
         first, _, middle, last = short.groups()
         if len(last) == 2 and int(first) > 31:
@@ -75,7 +75,7 @@ def _parts(value: str, today: date) -> tuple[int, int, int] | None:
     return None
 
 
-def _named(value: str, word: str, today: date) -> tuple[int, int, int] | None:
+def _month_named(value: str, word: str, today: date) -> tuple[int, int, int] | None:
     numbers = re.findall(r"\d+", value)
     month = _MONTH.get(word[:3])
     if month is None or len(numbers) < 2:

@@ -9,13 +9,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sintonia.core.arrays import Bools, Ints
-from sintonia.data.identity.comparisons import Comparison
-from sintonia.data.identity.linkage import Before, Linked, Pairs, link_around, link_as_known
+from sintonia.data.identity.comparisons import FieldComparison
+from sintonia.data.identity.linkage import Linked, Pairs, PreviousGroups, link_around, link_as_known
 from sintonia.data.identity.overrides import Overrides
 
 
 @dataclass(frozen=True)
-class Records:
+class GroupedRecords:
     """Person records by their number, (n_records,): arrival, the group of earlier builds, and whether it stands.
 
     A group is the number of its first record; a record whose group does not stand (a new one) is its own.
@@ -27,7 +27,7 @@ class Records:
 
 
 @dataclass(frozen=True)
-class Decided:
+class GroupDecision:
     """The merges made and held now, each record's group after them, and the pairs whose merge is held.
 
     `group` (n_records,) is the number of the group's first record; `held` (n_pairs,) counts earlier builds too.
@@ -38,7 +38,7 @@ class Decided:
     held: Bools
 
 
-def decide(records: Records, pairs: Pairs, held: Bools, ruled: Pairs, least: float) -> Decided:
+def decide(records: GroupedRecords, pairs: Pairs, held: Bools, ruled: Pairs, least: float) -> GroupDecision:
     """Return what becomes of the records, groups that stand staying as they are.
 
     Parameters
@@ -55,15 +55,15 @@ def decide(records: Records, pairs: Pairs, held: Bools, ruled: Pairs, least: flo
     told, known = pairs + ruled, records.known
     if known.any():
         old = known[told.left] & known[told.right]
-        before = Before(records.group, told.take(old))
+        before = PreviousGroups(records.group, told.take(old))
         linked = link_around(records.arrived_at, told.take(~old), least, before)
     else:
         linked = link_as_known(records.arrived_at, told, least)
     group = _after(records.group, linked)
-    return Decided(linked, group, _held(pairs, linked, group, held))
+    return GroupDecision(linked, group, _held(pairs, linked, group, held))
 
 
-def implausible_pairs(pairs: pa.Table, compared: Sequence[Comparison]) -> Bools:
+def implausible_pairs(pairs: pa.Table, compared: Sequence[FieldComparison]) -> Bools:
     """Return the pairs that hold two birth dates, or two sexes and two first names: beyond any slip of the pen."""
     last = {one.field: len(one.labels) - 1 for one in compared}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from sintonia.data.identity.ids import confer_ids
+from sintonia.data.identity.ids import assign_ids
 
 SIGHTING = "HASH(_keys)"
 """The SQL of a mapped row's sighting: 64 bits that stand for its set of identifiers.
@@ -45,7 +45,7 @@ def collect_sightings(
             SELECT ROW_NUMBER() OVER (ORDER BY before.node, seen.first_seen_at, key) - 1 AS node,
                    key, seen.first_seen_at, before.confers
             FROM seen LEFT JOIN before_nodes AS before USING (key))""")
-    confer_ids(connection)
+    assign_ids(connection)
 
 
 def choose_sightings(connection: duckdb.DuckDBPyConnection, rows: str, shareable: Sequence[str]) -> None:

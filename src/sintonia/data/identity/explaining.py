@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from sintonia.core.errors import InputError
-from sintonia.data.identity.explanation import Change, Explanation, Identifier, Tie
+from sintonia.data.identity.explanation import Explanation, Identifier, IdentityChange, Tie
 from sintonia.data.identity.files import standing
 from sintonia.data.identity.findings import masked_key
 from sintonia.data.identity.judged import judged_pairs, state_folder, stored_fields, stored_records
@@ -37,7 +37,7 @@ def explain(store: Path, asked: str) -> Explanation:
         connection.execute(_OWN, [customer])
         identifiers = connection.execute(_IDENTIFIERS).fetchall()
         changes = connection.execute(_CHANGES, [customer] * 3).fetchall()
-        rows = connection.execute(_TIES).fetchall()
+        rows = connection.execute(_CUSTOMER_TIES).fetchall()
         compared = _compared(connection, state)
     ties = [
         (holds, _tie(tuple(rest), compared.get(frozenset(rest[:2])) if rest[3] == "match" else None))
@@ -50,7 +50,7 @@ def explain(store: Path, asked: str) -> Explanation:
         ties=[tie for holds, tie in ties if holds],
         refused=[tie for holds, tie in ties if not holds],
         held=[found.tie for found in compared.values() if found.held],
-        changes=[Change(*change) for change in changes],
+        changes=[IdentityChange(*change) for change in changes],
     )
 
 
@@ -66,12 +66,12 @@ _CHANGES = """
     UNION ALL SELECT customer_id, change, other_customer_id, changed_at FROM log
     WHERE change = 'split' AND (customer_id = ? OR other_customer_id = ?) ORDER BY moment, customer_id"""
 
-_TIES = """
+_CUSTOMER_TIES = """
     SELECT holds, "left", "right", arrived_at, rule, match_probability FROM ties
     WHERE "left" IN (SELECT key FROM own) OR "right" IN (SELECT key FROM own)
     ORDER BY arrived_at, "left", "right", rule"""
 
-_PAIRS = """
+_CUSTOMER_PAIRS = """
     WITH touched AS (SELECT record_id FROM records WHERE key IN (SELECT key FROM own))
     SELECT pairs.* FROM pairs WHERE "left" IN (FROM touched) OR "right" IN (FROM touched)
     ORDER BY match_weight, "left", "right" """
@@ -130,7 +130,7 @@ def _compared(connection: duckdb.DuckDBPyConnection, state: Path) -> dict[frozen
     fields = stored_fields(state)
     if not fields:
         return {}
-    pairs = connection.sql(_PAIRS).to_arrow_table()
+    pairs = connection.sql(_CUSTOMER_PAIRS).to_arrow_table()
     records = stored_records(state, pairs)
     about = {row["record_id"]: (row["key"], row["arrived_at"]) for row in _about(records)}
     found = {}

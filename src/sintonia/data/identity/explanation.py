@@ -38,7 +38,7 @@ class Tie:
 
 
 @dataclass(frozen=True)
-class Change:
+class IdentityChange:
     """What became of a customer id: part of this customer (merge), or some identifiers gone (split) and where."""
 
     customer_id: str
@@ -61,7 +61,7 @@ class Explanation:
     ties: Sequence[Tie]
     refused: Sequence[Tie]
     held: Sequence[Tie]
-    changes: Sequence[Change]
+    changes: Sequence[IdentityChange]
 
 
 def lines(found: Explanation) -> list[str]:
@@ -101,7 +101,7 @@ def _rule(rule: str, probability: float) -> str:
     return f"{rule}, probability {probability:.3f}" if probability < 1 else rule
 
 
-def _change(one: Change) -> str:
+def _change(one: IdentityChange) -> str:
     if one.change == "merge":
         return f"{one.customer_id} became part of {one.other_customer_id}"
     return f"some identifiers of {one.customer_id} went to {one.other_customer_id}"

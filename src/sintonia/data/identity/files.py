@@ -64,10 +64,10 @@ def write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         path = _quoted(folder / f"{name.removeprefix(PREFIX)}.parquet")
         connection.execute(f'COPY (FROM "{name}") TO {path} (FORMAT parquet, COMPRESSION zstd)')
     for (path,) in connection.execute("SELECT path FROM carried_files").fetchall():
-        link(Path(path), folder / Path(path).name)
+        hard_link(Path(path), folder / Path(path).name)
 
 
-def link(path: Path, target: Path) -> int:
+def hard_link(path: Path, target: Path) -> int:
     """Return 0 when the target is the file under another name, or a copy where the disk has no hard links."""
     target.unlink(missing_ok=True)
     try:

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sintonia.data.identity.comparisons import Comparison
+from sintonia.core.paths import WorkspacePaths
+from sintonia.data.identity.comparisons import FieldComparison
 
 FINDINGS = ("held", "borderline", "shared")
 """Files under `identity/` of the workspace."""
@@ -59,13 +60,13 @@ def masked_key(key: str) -> str:
 
 def clear_findings(workspace: Path) -> None:
     """Remove what an earlier build found."""
-    shutil.rmtree(workspace / "identity", ignore_errors=True)
+    shutil.rmtree(WorkspacePaths(workspace).identity, ignore_errors=True)
 
 
 def write_findings(
     connection: duckdb.DuckDBPyConnection,
     workspace: Path,
-    compared: Sequence[Comparison],
+    compared: Sequence[FieldComparison],
     shareable: Sequence[str],
 ) -> list[Path]:
     """Return the files written under `identity/`, those without a row left out.
@@ -74,22 +75,22 @@ def write_findings(
     `arrived_at`, `evidence` (each field's degree of agreement, values masked). `shared` has one row per
     identifier: `source`, `source_key`, `refused` (ties), `known_at`, `shown` (masked).
     """
-    tables = {"shared": _shared(connection, shareable)}
+    tables = {"shared": _shared_identifiers(connection, shareable)}
     if compared:
         nearest = f'ORDER BY ABS(match_weight), "left", "right" LIMIT {BORDERLINE}'
         chosen = {"held": "WHERE held", "borderline": nearest}
         pairs = {name: _chosen_pairs(connection, which) for name, which in chosen.items()}
         records = _records_of(connection, list(pairs.values()))
         tables |= {name: _described(records, table, compared) for name, table in pairs.items()}
-    folder = workspace / "identity"
-    written = [folder / f"{name}.parquet" for name, table in tables.items() if table.num_rows]
+    paths = WorkspacePaths(workspace)
+    written = [paths.identity_finding(name) for name, table in tables.items() if table.num_rows]
     for path in written:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(tables[path.stem], path)
     return written
 
 
-def _shared(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> pa.Table:
+def _shared_identifiers(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> pa.Table:
     listed = ", ".join(f"'{kind}'" for kind in shareable) or "NULL"
     found = connection.sql(f"""
         WITH apart AS (
@@ -124,7 +125,7 @@ def _records_of(connection: duckdb.DuckDBPyConnection, pairs: Sequence[pa.Table]
     return records
 
 
-def _described(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> pa.Table:
+def _described(records: pa.Table, pairs: pa.Table, compared: Sequence[FieldComparison]) -> pa.Table:
     ids = records["record_id"].to_numpy()
     sides = [pa.array(np.searchsorted(ids, pairs[side].to_numpy())) for side in ("left", "right")]
     arrived = [records["arrived_at"].take(side).to_numpy() for side in sides]
@@ -140,7 +141,7 @@ def _described(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison
 
 
 @dataclass(frozen=True)
-class Agreement:
+class FieldAgreement:
     """How far two records agree on one field: the degree in words and as its place (0 same), what it weighs (bits),
     and both values masked.
     """
@@ -158,22 +159,22 @@ class Agreement:
 
 
 def agreements(
-    standard: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]
-) -> list[tuple[Agreement, ...]]:
+    standard: pa.Table, pairs: pa.Table, compared: Sequence[FieldComparison]
+) -> list[tuple[FieldAgreement, ...]]:
     """Return for each pair of record ids what speaks for and against it; fields that one record lacks say nothing."""
     ids = standard["record_id"].combine_chunks()
     sides = [standard.take(pc.index_in(pairs[side].combine_chunks(), ids)) for side in ("left", "right")]
-    told: list[list[Agreement]] = [[] for _ in range(pairs.num_rows)]
+    told: list[list[FieldAgreement]] = [[] for _ in range(pairs.num_rows)]
     for one in (one for one in compared if one.field in standard.column_names):
         levels = (pairs[f"{kind}_{one.field}"].to_pylist() for kind in ("level", "weight"))
         values, labels = (side[one.field].to_pylist() for side in sides), one.labels
         for found, level, weight, left, right in zip(told, *levels, *values, strict=True):
             if level is not None:
                 shown = masked(left), masked(right)
-                found.append(Agreement(one.field, labels[level], level, weight, *shown))
+                found.append(FieldAgreement(one.field, labels[level], level, weight, *shown))
     return [tuple(found) for found in told]
 
 
-def evidence(standard: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[str]:
+def evidence(standard: pa.Table, pairs: pa.Table, compared: Sequence[FieldComparison]) -> list[str]:
     """Return for each pair of record ids what speaks for and against it in words, with masked values."""
     return ["; ".join(map(str, found)) for found in agreements(standard, pairs, compared)]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sintonia.data.identity.comparisons import Comparison
+from sintonia.data.identity.comparisons import FieldComparison
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -12,7 +12,7 @@ _UNKNOWN = 1e-3
 
 
 def write_frequencies(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], learned: "pa.Table | None"
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], learned: "pa.Table | None"
 ) -> None:
     """Make a table `tf_<field>` of the frequencies of the values of `persons`, as Splink reads them.
 
@@ -35,7 +35,7 @@ def write_frequencies(
         connection.unregister("learned")
 
 
-def frequencies(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...]) -> "pa.Table":
+def frequencies(connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...]) -> "pa.Table":
     """Return the frequencies in use: one row per (field, value), `frequency` in (0, 1]."""
     parts = [
         f"select '{one.field}' as field, {one.field} as value, tf_{one.field} as frequency from tf_{one.field}"

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.core.config import IdentityConfig
+from sintonia.core.paths import WorkspacePaths
 from sintonia.data.consent import PREFIX, consents
 
 _RULES = {
@@ -33,7 +34,7 @@ def write_customers(
         UNION ALL SELECT customer_id, name, value, occurred_at, source FROM attributes
         ANTI JOIN merges USING (customer_id) WHERE NOT STARTS_WITH(name, '{PREFIX}')""")
     customers = _with_consents(connection, golden_record(connection, config))
-    path = workspace / "identity" / "customers.parquet"
+    path = WorkspacePaths(workspace).golden_records
     if not customers.num_rows:
         return []
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import duckdb
 from sintonia.core.engine import fetch_row
 
 
-def confer_ids(connection: duckdb.DuckDBPyConnection) -> None:
+def assign_ids(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table `nodes` of `placed`, `confers` filled: as in earlier builds, and for new identifiers their own.
 
     The id is the key itself where a source has a single kind of key, now and in the build before, else a hash of it,

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.core.errors import NotBuiltError
+from sintonia.core.paths import StorePaths
 from sintonia.data.identity.charts import JudgedPair, Matcher
-from sintonia.data.identity.comparisons import Comparison, comparisons
+from sintonia.data.identity.comparisons import FieldComparison, comparisons
 from sintonia.data.identity.files import standing
 from sintonia.data.identity.findings import agreements, masked_key
 from sintonia.data.identity.learned import read_model
@@ -24,7 +25,7 @@ def state_folder(store: Path) -> Path:
     NotBuiltError
         When the build kept nothing of it, as an older version's did not.
     """
-    folder = store / "identity"
+    folder = StorePaths(store).identity
     if not (folder / "ties.parquet").is_file():
         raise NotBuiltError(
             f"The store '{store}' keeps no ties between identifiers; run `sintonia build` again."
@@ -39,7 +40,7 @@ def nearest(pairs: pa.Table, match_probability: float, most: int) -> pa.Table:
     return pairs.take(pa.array(np.argsort(away, kind="stable")[:most]))
 
 
-def judged_pairs(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparison]) -> list[JudgedPair]:
+def judged_pairs(records: pa.Table, pairs: pa.Table, compared: Sequence[FieldComparison]) -> list[JudgedPair]:
     """Return pairs of standardised records with what speaks for and against them, values and names masked.
 
     A record is named by its identifier, `key`, where the records have one, otherwise by its id.
@@ -55,7 +56,7 @@ def judged_pairs(records: pa.Table, pairs: pa.Table, compared: Sequence[Comparis
     return [JudgedPair(names[left], names[right], *judged) for left, right, *judged in rows]
 
 
-def stored_fields(state: Path) -> tuple[Comparison, ...]:
+def stored_fields(state: Path) -> tuple[FieldComparison, ...]:
     """Return what a build compared records on, in its order; nothing where it matched none."""
     path = state / "weights.parquet"
     return comparisons(pq.read_table(path)["field"].to_pylist()) if path.is_file() else ()

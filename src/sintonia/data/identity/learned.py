@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from sintonia.core.config import IdentityConfig
 from sintonia.core.errors import InputError
-from sintonia.data.identity.match import Model
-from sintonia.data.identity.state import Before
+from sintonia.data.identity.match import MatchModel
+from sintonia.data.identity.state import PreviousBuild
 from sintonia.data.identity.training import Weights
 
 
-def model_path(before: Before, config: IdentityConfig) -> Path | None:
+def model_path(before: PreviousBuild, config: IdentityConfig) -> Path | None:
     """Return the folder of the model that stands: of earlier builds, or of `identity.weights`; None: learn one.
 
     Raises
@@ -23,7 +23,7 @@ def model_path(before: Before, config: IdentityConfig) -> Path | None:
         return before.folder
     if config.weights is None:
         return None
-    given = Before(Path(config.weights))
+    given = PreviousBuild(Path(config.weights))
     if given.path("weights") is None or given.path("frequencies") is None:
         raise InputError(
             f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
@@ -32,9 +32,9 @@ def model_path(before: Before, config: IdentityConfig) -> Path | None:
     return given.folder
 
 
-def read_model(folder: Path | None) -> Model | None:
+def read_model(folder: Path | None) -> MatchModel | None:
     """Return the model that a build left in the folder, None without one."""
-    source = Before(folder)
+    source = PreviousBuild(folder)
     weights, frequencies, limits = (source.read(name) for name in ("weights", "frequencies", "limits"))
     if weights is None or frequencies is None:
         return None
@@ -43,10 +43,10 @@ def read_model(folder: Path | None) -> Model | None:
         if limits is None
         else dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True))
     )
-    return Model(_weights(weights), frequencies, picked)
+    return MatchModel(_weights(weights), frequencies, picked)
 
 
-def model_tables(model: Model) -> dict[str, pa.Table]:
+def model_tables(model: MatchModel) -> dict[str, pa.Table]:
     """Return a model's tables but its frequencies, `limits` only where it has some.
 
     `weights` has one row per (field, degree): `m`, `u`, and the shares of matches and households.

@@ -6,8 +6,8 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.data.identity import scoring, training
-from sintonia.data.identity.comparisons import Comparison
-from sintonia.data.identity.training import Evidence, Weights
+from sintonia.data.identity.comparisons import FieldComparison
+from sintonia.data.identity.training import FieldPairs, Weights
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,11 +16,14 @@ _START_U = 0.01
 
 
 def learn_weights(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], training_pairs: int, random_pairs: int
+    connection: "DuckDBPyConnection",
+    compared: tuple[FieldComparison, ...],
+    training_pairs: int,
+    random_pairs: int,
 ) -> Weights:
     """Return the weights learned from at most `training_pairs` of `candidates` and `random_pairs` of `persons`."""
-    records = _number(connection, "select count(*) from persons")
-    candidates = _number(connection, "select count(*) from candidates")
+    records = _count_rows(connection, "select count(*) from persons")
+    candidates = _count_rows(connection, "select count(*) from candidates")
     step = max(1, -(-candidates // training_pairs))
     _random_pairs(connection, records, random_pairs)
     chance = _level_counts(connection, compared)
@@ -31,17 +34,17 @@ def learn_weights(
     shown = _levels_and_surprise(connection, compared)
     evidence = {}
     for one in compared:
-        known = _number(connection, f"select count({one.field}) from persons")
-        evidence[one.field] = Evidence(
+        known = _count_rows(connection, f"select count({one.field}) from persons")
+        evidence[one.field] = FieldPairs(
             *shown[one.field],
-            chance=_chance(connection, one, chance[one.field], known),
+            chance=_random_agreement(connection, one, chance[one.field], known),
             known=known * (known - 1) / 2,
             household=one.household,
         )
     return training.learn(evidence, records * (records - 1) / 2, float(step))
 
 
-def _number(connection: "DuckDBPyConnection", query: str) -> int:
+def _count_rows(connection: "DuckDBPyConnection", query: str) -> int:
     ((number,),) = connection.execute(query).fetchall()
     return int(number)
 
@@ -67,13 +70,15 @@ def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> 
     connection.unregister("random_pairs")
 
 
-def _chance(connection: "DuckDBPyConnection", one: Comparison, counts: dict[int, int], known: int) -> Floats:
+def _random_agreement(
+    connection: "DuckDBPyConnection", one: FieldComparison, counts: dict[int, int], known: int
+) -> Floats:
     """Return each degree's share among random pairs: of equality exactly, of the others from the sample.
 
     Half a pair is added to every degree of the sample, so that one never seen is rare and not impossible.
     """
     seen = np.array([counts.get(level, 0) for level in range(len(one.labels))]) + 0.5
-    equal = _number(
+    equal = _count_rows(
         connection,
         "select coalesce(sum(n * (n - 1)), 0)"
         f" from (select count({one.field}) as n from persons group by {one.field})",
@@ -82,7 +87,7 @@ def _chance(connection: "DuckDBPyConnection", one: Comparison, counts: dict[int,
     return np.append(same, (1 - same) * seen[1:] / seen[1:].sum())
 
 
-def _untrained(compared: tuple[Comparison, ...]) -> Weights:
+def _untrained(compared: tuple[FieldComparison, ...]) -> Weights:
     """Return weights under which Splink's frequency adjustment shows the frequencies themselves."""
     u = {one.field: [_START_U] * (len(one.labels) - 1) + [0.5] for one in compared}
     m = {one.field: [0.5] * len(one.labels) for one in compared}
@@ -90,7 +95,7 @@ def _untrained(compared: tuple[Comparison, ...]) -> Weights:
 
 
 def _level_counts(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...]
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...]
 ) -> dict[str, dict[int, int]]:
     """Return how many of the chosen pairs show each degree of each field, missing values left out."""
     counts = {}
@@ -104,7 +109,7 @@ def _level_counts(
 
 
 def _levels_and_surprise(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...]
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...]
 ) -> dict[str, tuple[Ints, Floats]]:
     """Return each field's level and surprise over the chosen pairs, in one fixed order of pairs."""
     parts = []

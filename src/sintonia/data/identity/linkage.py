@@ -50,7 +50,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousGroups:
     """What was decided earlier: the least record of each record's group, (n_records,), itself when it is new,
     and the pairs that were told then. These count in averages, and make nothing one by themselves.
     """
@@ -84,7 +84,9 @@ NO_LINKS = Linked(_NONE, _NONE, _NONE, np.zeros(0), np.zeros(0, bool))
 """No merge at all."""
 
 
-def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None = None) -> Linked:
+def link_as_known(
+    arrived_at: Ints, pairs: Pairs, least: float, before: PreviousGroups | None = None
+) -> Linked:
     """Return the merges of records, batch of arrivals after batch of arrivals.
 
     Parameters
@@ -114,17 +116,17 @@ def link_as_known(arrived_at: Ints, pairs: Pairs, least: float, before: Before |
     >>> late = pairs.take(np.array([False, True, True]))
     >>> link_as_known(np.array([1, 2]), early, least=0.0).left.tolist()
     []
-    >>> link_as_known(np.array([1, 2, 9]), late, 0.0, Before(np.arange(3), early)).arrived_at.tolist()
+    >>> link_as_known(np.array([1, 2, 9]), late, 0.0, PreviousGroups(np.arange(3), early)).arrived_at.tolist()
     [9, 9]
     """
-    from sintonia.data.identity.linkage_kernels import link
+    from sintonia.data.identity.linkage_kernels import link_groups
 
     told, linkage = _prepared(arrived_at, pairs, least, before)
-    pair, known_at, bits, held = link(linkage, len(told.left) - len(pairs.left))
+    pair, known_at, bits, held = link_groups(linkage, len(told.left) - len(pairs.left))
     return Linked(told.left[pair], told.right[pair], known_at, bits, held)
 
 
-def link_around(arrived_at: Ints, pairs: Pairs, least: float, before: Before) -> Linked:
+def link_around(arrived_at: Ints, pairs: Pairs, least: float, before: PreviousGroups) -> Linked:
     """Return what `link_as_known` does, from the pairs around the groups that the new pairs can reach alone.
 
     Only a group with a new pair, or one that a merge made larger, is asked anew: of the earlier pairs those count
@@ -137,7 +139,7 @@ def link_around(arrived_at: Ints, pairs: Pairs, least: float, before: Before) ->
 
     >>> told = Pairs(np.array([0, 2]), np.array([1, 3]), np.array([-1.0, -1.0]), np.zeros(2, bool))
     >>> new = Pairs(np.array([0, 1]), np.array([4, 4]), np.array([9.0, 8.0]), np.zeros(2, bool))
-    >>> found = link_around(np.array([1, 1, 1, 1, 9]), new, 0.0, Before(np.arange(5), told))
+    >>> found = link_around(np.array([1, 1, 1, 1, 9]), new, 0.0, PreviousGroups(np.arange(5), told))
     >>> found.left.tolist(), found.right.tolist()
     ([0, 1], [4, 4])
     """
@@ -147,7 +149,7 @@ def link_around(arrived_at: Ints, pairs: Pairs, least: float, before: Before) ->
     reached = np.append(group[pairs.left], group[pairs.right])
     while True:
         asked[reached] = True
-        near = Before(group, old.take(asked[left] | asked[right]))
+        near = PreviousGroups(group, old.take(asked[left] | asked[right]))
         linked = link_as_known(arrived_at, pairs, least, near)
         reached = np.append(group[linked.left], group[linked.right])[np.tile(~linked.held, 2)]
         if asked[reached].all():
@@ -163,10 +165,10 @@ def average_linkage(records: int, pairs: Pairs, least: float) -> Ints:
     >>> average_linkage(4, pairs, least=0.0).tolist()
     [0, 1, 1, 3]
     """
-    from sintonia.data.identity.linkage_kernels import link
+    from sintonia.data.identity.linkage_kernels import link_groups
 
     _, linkage = _prepared(np.zeros(records, np.int64), pairs, least, None)
-    link(linkage, 0)
+    link_groups(linkage, 0)
     return _flat(linkage.records["parent"])
 
 
@@ -176,7 +178,9 @@ def _flat(parent: Ints) -> Ints:
     return parent
 
 
-def _prepared(arrived_at: Ints, pairs: Pairs, least: float, before: Before | None) -> tuple[Pairs, "Linkage"]:
+def _prepared(
+    arrived_at: Ints, pairs: Pairs, least: float, before: PreviousGroups | None
+) -> tuple[Pairs, "Linkage"]:
     """Return the pairs in the order in which they are told, those of before first, and room for their edges."""
     from sintonia.data.identity import linkage_kernels as kernels
 

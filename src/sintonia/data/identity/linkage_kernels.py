@@ -48,7 +48,7 @@ class Linkage(NamedTuple):
 
 
 @compiled()
-def link(linkage: Linkage, before: Int) -> tuple[Array, Array, Array, Array]:
+def link_groups(linkage: Linkage, before: Int) -> tuple[Array, Array, Array, Array]:
     """Return the columns of `Due`, (n_merges,); the first `before` pairs count and make nothing due."""
     told, edges = linkage.told, linkage.edges
     for p in range(before):
@@ -73,11 +73,11 @@ def link(linkage: Linkage, before: Int) -> tuple[Array, Array, Array, Array]:
         if len(offers) > 0:
             _settle(linkage, now, offers, due)
         start = stop
-    return _columns(due)
+    return _due_columns(due)
 
 
 @compiled()
-def _columns(due: list[Due]) -> tuple[Array, Array, Array, Array]:
+def _due_columns(due: list[Due]) -> tuple[Array, Array, Array, Array]:
     pair, at = np.empty(len(due), np.int64), np.empty(len(due), np.int64)
     bits, held = np.empty(len(due), np.float64), np.empty(len(due), np.bool_)
     for k in range(len(due)):
@@ -112,7 +112,7 @@ def _group(records: Array, record: Int) -> Int:
 
 
 @compiled()
-def _slot(linkage: Linkage, one: Int, other: Int) -> Int:
+def _edge_slot(linkage: Linkage, one: Int, other: Int) -> Int:
     """Return where the edge between two groups is in the hash table, or the free slot where it belongs.
 
     An edge that has moved to other groups leaves a slot behind that matches nobody.
@@ -141,7 +141,7 @@ def _take(linkage: Linkage, slot: Int, e: Int) -> None:
         used[1] = 0
         for live in range(used[0]):
             if halves[2 * live].end != _DEAD:
-                slots[_slot(linkage, halves[2 * live].end, halves[2 * live + 1].end)] = live
+                slots[_edge_slot(linkage, halves[2 * live].end, halves[2 * live + 1].end)] = live
                 used[1] += 1
 
 
@@ -160,7 +160,7 @@ def _add(linkage: Linkage, p: Int) -> Int:
     one, other = _group(linkage.records, pair.left), _group(linkage.records, pair.right)
     if one == other:
         return np.int64(_DEAD)
-    slot = _slot(linkage, one, other)
+    slot = _edge_slot(linkage, one, other)
     e = np.int64(linkage.slots[slot])
     if e >= 0:
         _tell(linkage, e, (pair.bits, 1, pair.implausible, p))
@@ -242,7 +242,7 @@ def _merge(linkage: Linkage, one: Int, other: Int) -> None:
         after, third = np.int64(halves[h].after), np.int64(halves[h ^ 1].end)
         if third == _DEAD:
             continue
-        slot = _slot(linkage, one, third)
+        slot = _edge_slot(linkage, one, third)
         same = np.int64(linkage.slots[slot])
         if third != one and same < 0:
             _hang(linkage, h, one)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sintonia.core.engine import fetch_row
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.data.identity import blocking, scoring
-from sintonia.data.identity.comparisons import Comparison, comparisons
+from sintonia.data.identity.comparisons import FieldComparison, comparisons
 from sintonia.data.identity.frequencies import frequencies, write_frequencies
 from sintonia.data.identity.learning import learn_weights
 from sintonia.data.identity.training import Weights
@@ -58,7 +58,7 @@ class MatchConfig:
 
 
 @dataclass(frozen=True)
-class Model:
+class MatchModel:
     """What picks and scores a pair, whatever records come later.
 
     `frequencies` has one row per (field, value): `frequency`, its share among the known values; a value that was
@@ -82,8 +82,8 @@ class Matches:
     """
 
     pairs: "pa.Table"
-    model: Model
-    compared: tuple[Comparison, ...]
+    model: MatchModel
+    compared: tuple[FieldComparison, ...]
 
 
 def match_pairs(records: "pa.Table", config: MatchConfig, connection: "DuckDBPyConnection") -> Matches:
@@ -99,15 +99,17 @@ def match_pairs(records: "pa.Table", config: MatchConfig, connection: "DuckDBPyC
     compared = _comparable(records)
     with connection.cursor() as own:  # an undrained result of the caller's would stop us on the same one
         _persons(own, records, compared)
-        limits = _candidates(own, config)
+        limits = _candidates_of_all(own, config)
         write_frequencies(own, compared, None)
         weights = learn_weights(own, compared, config.training_pairs, config.random_pairs)
         scoring.first_look(own, compared, weights)
         scoring.second_look(own, compared, weights)
-        return Matches(scoring.kept_pairs(own), Model(weights, frequencies(own, compared), limits), compared)
+        return Matches(
+            scoring.kept_pairs(own), MatchModel(weights, frequencies(own, compared), limits), compared
+        )
 
 
-def _comparable(records: "pa.Table") -> tuple[Comparison, ...]:
+def _comparable(records: "pa.Table") -> tuple[FieldComparison, ...]:
     known = [name for name in records.column_names if records.num_rows - records[name].null_count >= 2]
     found = comparisons(known)
     if not found:
@@ -118,7 +120,7 @@ def _comparable(records: "pa.Table") -> tuple[Comparison, ...]:
     return found
 
 
-def columns_to_compare(columns: Collection[str], compared: Sequence[Comparison]) -> str:
+def columns_to_compare(columns: Collection[str], compared: Sequence[FieldComparison]) -> str:
     """Return the SQL of the columns that comparisons and keys read beside those that records have.
 
     Fields that are compared and the records lack are there as missing values.
@@ -130,7 +132,9 @@ def columns_to_compare(columns: Collection[str], compared: Sequence[Comparison])
     return ", ".join(["*", *(f"null::varchar as {name}" for name in lacking), *derived])
 
 
-def _persons(connection: "DuckDBPyConnection", records: "pa.Table", compared: tuple[Comparison, ...]) -> None:
+def _persons(
+    connection: "DuckDBPyConnection", records: "pa.Table", compared: tuple[FieldComparison, ...]
+) -> None:
     """Make the table `persons`, the records numbered by their ids; the order of rows is nothing."""
     connection.register("standard_records", records)
     order = "try_cast(record_id as bigint), record_id"
@@ -144,7 +148,7 @@ def _persons(connection: "DuckDBPyConnection", records: "pa.Table", compared: tu
     )
 
 
-def _candidates(connection: "DuckDBPyConnection", config: MatchConfig) -> Mapping[str, int] | None:
+def _candidates_of_all(connection: "DuckDBPyConnection", config: MatchConfig) -> Mapping[str, int] | None:
     """Make the table `candidates` and return the limits it was made by, None where all pairs are compared."""
     records = int(fetch_row(connection, "select count(*) from persons")[0])
     if records * (records - 1) // 2 <= config.every_pair_up_to:

@@ -20,7 +20,7 @@ _TITLE = (
     r"mr|mrs|ms|miss|mx|dr|prof|professor|rev|reverend|sir|dame|lady|lord|hon|capt|captain|sig ra|sigra|sigg|sig"
     r"|signora|signor|dott ssa|dottssa|dott|dottor|dottoressa|prof ssa|avv|ing|geom|rag|arch|on|cav"
 )
-_TITLES = rf"^(?:(?:{_TITLE})\s+)+"
+_LEADING_TITLES = rf"^(?:(?:{_TITLE})\s+)+"
 _SUFFIXES = (
     r"\s+(?:(?:the\s+)?\d+(?:st|nd|rd|th)\b.*|(?:jr|sr|junior|senior|esq|esquire|phd|obe|mbe|ii|iii)$)"
 )
@@ -52,7 +52,7 @@ def names(text: Mapping[str, "pa.Array"], seen: "pa.Table | None" = None) -> dic
 
 
 def _name(written: "pa.Array") -> "pa.Array":
-    bare = spelling.without(spelling.words(written), _TITLES)
+    bare = spelling.without(spelling.words(written), _LEADING_TITLES)
     return spelling.known(spelling.without(bare, _SUFFIXES))
 
 
@@ -98,12 +98,12 @@ def _swapped(first: "pa.Array", last: "pa.Array", seen: "pa.Table | None") -> "p
     if seen is None:
         counts, itself = (firsts.value_counts(), lasts.value_counts()), 1
     else:
-        counts, itself = (_counts(seen, "first_name"), _counts(seen, "last_name")), 0
+        counts, itself = (_value_counts(seen, "first_name"), _value_counts(seen, "last_name")), 0
     surplus = _elsewhere(firsts, *counts, itself) + _elsewhere(lasts, *counts[::-1], itself)
     return pa.array(surplus > np.log(20))
 
 
-def _counts(seen: "pa.Table", field: str) -> "pd.Series[float]":
+def _value_counts(seen: "pa.Table", field: str) -> "pd.Series[float]":
     """Return how often each value was seen, the rarest having been seen once."""
     import pyarrow.compute as pc
 

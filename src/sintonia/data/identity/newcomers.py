@@ -11,15 +11,17 @@ import pyarrow as pa
 
 from sintonia.core.engine import fetch_row
 from sintonia.data.identity import blocking, blocking_new, scoring
-from sintonia.data.identity.comparisons import Comparison, comparisons
+from sintonia.data.identity.comparisons import FieldComparison, comparisons
 from sintonia.data.identity.frequencies import frequencies, write_frequencies
-from sintonia.data.identity.match import MatchConfig, Matches, Model, columns_to_compare
+from sintonia.data.identity.match import MatchConfig, Matches, MatchModel, columns_to_compare
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def match_new(connection: "DuckDBPyConnection", new: pa.Table, model: Model, config: MatchConfig) -> Matches:
+def match_new(
+    connection: "DuckDBPyConnection", new: pa.Table, model: MatchModel, config: MatchConfig
+) -> Matches:
     """Return the pairs with a new record that may be one person, scored by the model, which stays as it is.
 
     `new` are standardised records; their ids are numbers greater than those of the known ones, which are in the
@@ -27,19 +29,21 @@ def match_new(connection: "DuckDBPyConnection", new: pa.Table, model: Model, con
     returned has the values that are new since alone, `limits` those it was made by.
     """
     compared = _everyone(connection, new, model)
-    limits = _candidates(connection, model, config)
+    limits = _candidates_of_new(connection, model, config)
     _take_up(connection)
     write_frequencies(connection, compared, model.frequencies)
     scoring.first_look(connection, compared, model.weights)
     scoring.second_look(connection, compared, model.weights)
     fresh = _unseen(frequencies(connection, compared), model.frequencies)
-    found = Matches(scoring.kept_pairs(connection), Model(model.weights, fresh, limits), compared)
+    found = Matches(scoring.kept_pairs(connection), MatchModel(model.weights, fresh, limits), compared)
     for name in ("near", "persons", "candidates", "chosen", "kept", "known_pairs"):
         connection.execute(f"DROP TABLE {name}")
     return found
 
 
-def _everyone(connection: "DuckDBPyConnection", new: pa.Table, model: Model) -> tuple[Comparison, ...]:
+def _everyone(
+    connection: "DuckDBPyConnection", new: pa.Table, model: MatchModel
+) -> tuple[FieldComparison, ...]:
     """Make the view `everyone` of known and new records, `person` being their number; return what is compared."""
     connection.register("newcomers", new)
     connection.execute("""
@@ -50,7 +54,7 @@ def _everyone(connection: "DuckDBPyConnection", new: pa.Table, model: Model) -> 
         union all by name select *, true as is_new from newcomers""")
     columns = [name for name, *_ in connection.execute("describe compared_records").fetchall()]
     forms = "first_name_forms"
-    told = forms in columns and _number(connection, f"select count({forms}) from compared_records") >= 2
+    told = forms in columns and _fetch_count(connection, f"select count({forms}) from compared_records") >= 2
     compared = comparisons({*model.weights.m, *({forms} if told else ())})
     connection.execute(f"""
         create or replace temp view everyone as
@@ -58,8 +62,8 @@ def _everyone(connection: "DuckDBPyConnection", new: pa.Table, model: Model) -> 
     return compared
 
 
-def _candidates(
-    connection: "DuckDBPyConnection", model: Model, config: MatchConfig
+def _candidates_of_new(
+    connection: "DuckDBPyConnection", model: MatchModel, config: MatchConfig
 ) -> Mapping[str, int] | None:
     """Make the table `candidates` and return the limits it was made by, the model's own where they still serve."""
     records, new = fetch_row(connection, "select count(*), count(*) filter (is_new) from everyone")
@@ -102,5 +106,5 @@ def _unseen(found: pa.Table, learned: pa.Table) -> pa.Table:
     return found.join(learned.select(keys), keys, join_type="left anti").select(found.column_names)
 
 
-def _number(connection: "DuckDBPyConnection", query: str) -> int:
+def _fetch_count(connection: "DuckDBPyConnection", query: str) -> int:
     return int(fetch_row(connection, query)[0])

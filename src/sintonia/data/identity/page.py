@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from sintonia.core.html import count, number, percent, template
 from sintonia.data.identity.charts import splink_charts, vega
-from sintonia.data.identity.report import Report
+from sintonia.data.identity.report import IdentityReport
 
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED = 5
 """How many findings of a kind are in sight before the rest unfolds."""
 
 _STEPS = ((11, 20), (21, 50), (51, 100), (101, 500))
-_TITLES = {
+_SECTION_TITLES = {
     "held": "Merges held for a person to decide",
     "borderline": "Pairs nearest to the border",
     "shared": "Identifiers of several people",
@@ -27,7 +27,7 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Verdict:
     """One sentence of the verdict: its sign ('good', 'open' or 'bad'), its headline and its evidence."""
 
     state: str
@@ -44,7 +44,7 @@ class Bar:
     length: float
 
 
-def render_identity_page(report: Report) -> str:
+def render_identity_page(report: IdentityReport) -> str:
     """Return the report as one self-contained HTML page that opens offline; every value in it is masked.
 
     The same report gives the same bytes.
@@ -56,7 +56,7 @@ def render_identity_page(report: Report) -> str:
         signs=SIGNS,
         sizes=bars(grouped(report.sizes)),
         rules=bars(report.rules),
-        titles=_TITLES,
+        titles=_SECTION_TITLES,
         meanings=_MEANINGS,
         listed=LISTED,
         charts=charts,
@@ -64,11 +64,11 @@ def render_identity_page(report: Report) -> str:
     )
 
 
-def agreement(report: Report) -> Finding:
+def agreement(report: IdentityReport) -> Verdict:
     """Return how well customers agree with the truth, where it is given."""
     found = report.quality
     if found is None:
-        return Finding(
+        return Verdict(
             "open",
             "Not compared with any truth",
             "Give truth= to see how many ties are right and how many missing.",
@@ -78,29 +78,29 @@ def agreement(report: Report) -> Finding:
         f"Of the pairs that were joined {percent(pairs.precision, 1)} belong together; of those that belong together "
         f"{percent(pairs.recall, 1)} were joined ({count(found.people)} people, {count(found.clusters)} customers)."
     )
-    return Finding("open", f"Pairwise F1 {number(pairs.f1)} against the truth", evidence)
+    return Verdict("open", f"Pairwise F1 {number(pairs.f1)} against the truth", evidence)
 
 
-def tied(report: Report) -> Finding:
+def tied(report: IdentityReport) -> Verdict:
     """Return how many records found company, and the largest customer."""
     several = sum(many for size, many in report.sizes.items() if size > 1)
     alone, most = report.sizes.get(1, 0), max(report.sizes, default=0)
     evidence = f"{count(alone)} have one of the {report.what} only; the largest has {count(most)}."
-    return Finding("open", f"{count(several)} of {count(report.customers)} customers unite several", evidence)
+    return Verdict("open", f"{count(several)} of {count(report.customers)} customers unite several", evidence)
 
 
-def waiting(report: Report) -> Finding:
+def waiting(report: IdentityReport) -> Verdict:
     """Return what waits for a person."""
     held, shared = (report.findings.get(name, 0) for name in ("held", "shared"))
     if not held:
         told = (
             f"{count(shared)} identifiers of several people glue nobody." if shared else "No merge was held."
         )
-        return Finding("good", "Nothing waits for a decision", told)
+        return Verdict("good", "Nothing waits for a decision", told)
     evidence = (
         f"They match and contradict each other. {count(shared)} identifiers of several people glue nobody."
     )
-    return Finding("bad", f"{count(held)} merges wait for a person", evidence)
+    return Verdict("bad", f"{count(held)} merges wait for a person", evidence)
 
 
 def grouped(sizes: Mapping[int, int]) -> dict[str, int]:

@@ -29,7 +29,7 @@ def collect_persons(
     all there are now, with their arrival: those of earlier builds were there before anything that is new, even what
     comes late from long ago.
     """
-    told = _told(silos, shareable)
+    told = _person_rows(silos, shareable)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE gone_records AS
         SELECT record_id FROM before_records ANTI JOIN (SELECT silo, key FROM ({told})) USING (silo, key)""")
@@ -54,7 +54,7 @@ def collect_persons(
     """).to_arrow_table()
 
 
-def _told(silos: Mapping[str, SiloConfig], shareable: Sequence[str]) -> str:
+def _person_rows(silos: Mapping[str, SiloConfig], shareable: Sequence[str]) -> str:
     """Return the SQL of what silos say of people, row by row."""
     parts = [
         f"""SELECT {lead("_keys", shareable)} AS key, arrived_at, '{name}' AS silo, {_fields(tuple(silo.contacts))},

@@ -12,7 +12,7 @@ Labels = Sequence[object] | NDArray[np.generic]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PrecisionRecall:
     """Precision (what was joined belongs together), recall (what belongs together was joined), their F1."""
 
     precision: float
@@ -29,8 +29,8 @@ class Agreement:
 class Quality:
     """Agreement over pairs, where a cluster weighs by its square, and over records, all weighing the same."""
 
-    pairwise: Agreement
-    b_cubed: Agreement
+    pairwise: PrecisionRecall
+    b_cubed: PrecisionRecall
     records: int
     clusters: int
     people: int
@@ -53,7 +53,7 @@ def quality(clusters: Labels, truth: Labels) -> Quality:
 
     >>> found = quality(["x", "x", "y"], ["p", "p", "p"])
     >>> found.pairwise
-    Agreement(precision=1.0, recall=0.3333333333333333)
+    PrecisionRecall(precision=1.0, recall=0.3333333333333333)
     >>> round(found.b_cubed.recall, 3)
     0.556
     """
@@ -64,11 +64,11 @@ def quality(clusters: Labels, truth: Labels) -> Quality:
     cluster, person = _coded(clusters), _coded(truth)
     both = _coded(cluster * (int(person.max()) + 1) + person)
     of_cluster, of_person, of_both = (np.bincount(labels) for labels in (cluster, person, both))
-    found, right, true = (_pairs(counts) for counts in (of_cluster, of_both, of_person))
+    found, right, true = (_count_pairs(counts) for counts in (of_cluster, of_both, of_person))
     shared = of_both[both]
     return Quality(
-        pairwise=Agreement(right / found if found else 1.0, right / true if true else 1.0),
-        b_cubed=Agreement(
+        pairwise=PrecisionRecall(right / found if found else 1.0, right / true if true else 1.0),
+        b_cubed=PrecisionRecall(
             float(np.mean(shared / of_cluster[cluster])), float(np.mean(shared / of_person[person]))
         ),
         records=len(cluster),
@@ -84,5 +84,5 @@ def _coded(labels: Labels) -> NDArray[np.int64]:
     return codes
 
 
-def _pairs(counts: NDArray[np.int64]) -> int:
+def _count_pairs(counts: NDArray[np.int64]) -> int:
     return int((counts * (counts - 1) // 2).sum())

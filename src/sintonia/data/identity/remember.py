@@ -24,7 +24,9 @@ def remember_matched(
         "arrived_at": made.arrived_at,
         "match_probability": np.minimum(probability, 1 - 1e-12),
     }
-    _keep(connection, "matched", pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)")
+    _store_table(
+        connection, "matched", pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)"
+    )
 
 
 def remember_records(
@@ -40,8 +42,8 @@ def remember_records(
     whole = about.add_column(0, "record_id", number)
     for name in standard.drop_columns(["record_id"]).column_names:
         whole = whole.append_column(name, standard[name])
-    _keep(connection, "new_records", whole)
-    _keep(connection, "moved_records", moved)
+    _store_table(connection, "new_records", whole)
+    _store_table(connection, "moved_records", moved)
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW added_records AS
         SELECT known.* REPLACE ("group" AS cluster)
@@ -58,8 +60,10 @@ def remember_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table, held: p
 
     `changed_pairs` has the latter and the pairs of records that are gone.
     """
-    _keep(connection, "new_pairs", new, '* REPLACE ("left"::BIGINT AS "left", "right"::BIGINT AS "right")')
-    _keep(connection, "held_pairs", held, "*, true AS held")
+    _store_table(
+        connection, "new_pairs", new, '* REPLACE ("left"::BIGINT AS "left", "right"::BIGINT AS "right")'
+    )
+    _store_table(connection, "held_pairs", held, "*, true AS held")
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW now_pairs AS
         SELECT pairs.* EXCLUDE (held), COALESCE(held_pairs.held, false) AS held
@@ -84,12 +88,12 @@ def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder
     Values that none of the records has any more go: what a model knows of a person goes with the person.
     """
     keep(connection, model_tables(found.model))
-    _keep(connection, "new_frequencies", found.model.frequencies)
+    _store_table(connection, "new_frequencies", found.model.frequencies)
     if folder is None:
         known = "SELECT field, value, frequency FROM new_frequencies WHERE false"
     else:
         known = f"FROM {scan(folder / 'frequencies.parquet')}"
-    _keep(
+    _store_table(
         connection,
         "gone_values",
         pa.table({"field": pa.array([], pa.string()), "value": pa.array([], pa.string())}),
@@ -108,7 +112,9 @@ def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder
         FROM ({known}) ANTI JOIN gone_values USING (field, value) UNION ALL BY NAME FROM new_frequencies""")
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, columns: str = "*") -> None:
+def _store_table(
+    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, columns: str = "*"
+) -> None:
     connection.register("handed", table)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM handed")
     connection.unregister("handed")

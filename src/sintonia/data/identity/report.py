@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import IdentityConfig
 from sintonia.core.errors import InputError, hint
+from sintonia.core.paths import StorePaths, WorkspacePaths
 from sintonia.data.identity.charts import JudgedPair, Matcher
 from sintonia.data.identity.clusters import cluster
 from sintonia.data.identity.files import standing
@@ -48,7 +49,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Report:
+class IdentityReport:
     """Figures of records grouped into customers; `source` says what was read, a store or a file.
 
     `sizes` counts customers by their number of records, `rules` ties by what made them; `findings` counts what
@@ -72,7 +73,7 @@ class Report:
         return sum(self.sizes.values())
 
 
-def report_store(store: Path, workspace: Path, truth: Path | None, source: str) -> Report:
+def report_store(store: Path, workspace: Path, truth: Path | None, source: str) -> IdentityReport:
     """Return the report of a store's crosswalk as it holds now, and of what its build found.
 
     Raises
@@ -82,14 +83,14 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
     """
     columns = [*TRUTH[:2], "customer_id"] if truth else ["customer_id"]
     now = pc.field("unlinked_at").is_null()
-    crosswalk = pq.read_table(store / "crosswalk.parquet", columns=columns, filters=now)
+    crosswalk = pq.read_table(StorePaths(store).crosswalk, columns=columns, filters=now)
     state = state_folder(store)
     found = {
-        name: pq.read_table(workspace / "identity" / f"{name}.parquet")
+        name: pq.read_table(WorkspacePaths(workspace).identity_finding(name))
         for name in FINDINGS
-        if (workspace / "identity" / f"{name}.parquet").is_file()
+        if WorkspacePaths(workspace).identity_finding(name).is_file()
     }
-    return Report(
+    return IdentityReport(
         source=source,
         what="identifiers",
         records=crosswalk.num_rows,
@@ -104,7 +105,7 @@ def report_store(store: Path, workspace: Path, truth: Path | None, source: str) 
 
 def report_records(
     table: pa.Table, fields: Mapping[str, str], truth: str | None, config: IdentityConfig, source: str
-) -> Report:
+) -> IdentityReport:
     """Return the report of one table of person records, matched by itself.
 
     Raises
@@ -122,7 +123,7 @@ def report_records(
     pairs = judged_pairs(
         records, nearest(matches.pairs, config.match_probability, MOST_SHOWN), matches.compared
     )
-    return Report(
+    return IdentityReport(
         source=source,
         what="person records",
         records=records.num_rows,

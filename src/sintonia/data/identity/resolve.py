@@ -11,8 +11,14 @@ from sintonia.core.arrays import Bools, Ints
 from sintonia.core.config import IdentityConfig, SourceConfig
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.progress import log
-from sintonia.data.identity.comparisons import Comparison
-from sintonia.data.identity.decisions import Decided, Records, decide, implausible_pairs, ruled_pairs
+from sintonia.data.identity.comparisons import FieldComparison
+from sintonia.data.identity.decisions import (
+    GroupDecision,
+    GroupedRecords,
+    decide,
+    implausible_pairs,
+    ruled_pairs,
+)
 from sintonia.data.identity.learned import model_path, read_model
 from sintonia.data.identity.linkage import NO_LINKS, Pairs
 from sintonia.data.identity.match import MatchConfig, Matches, match_pairs
@@ -21,13 +27,13 @@ from sintonia.data.identity.overrides import Overrides
 from sintonia.data.identity.persons import collect_persons
 from sintonia.data.identity.remember import remember_matched, remember_model, remember_pairs, remember_records
 from sintonia.data.identity.standardise import standardise
-from sintonia.data.identity.state import Before
+from sintonia.data.identity.state import PreviousBuild
 
 _LEVELS = ("level_birth_date", "level_sex", "level_first_name")
 
 
 @dataclass(frozen=True)
-class People:
+class PersonRecords:
     """Person records by place: those that earlier builds knew and are still there, then the new ones.
 
     `number` (ascending) is what pairs and groups name them by, for good; `group` is the number of the first record of
@@ -46,15 +52,15 @@ def resolve(
     source: SourceConfig,
     config: IdentityConfig,
     overrides: Overrides,
-    before: Before,
-) -> tuple[Comparison, ...]:
+    before: PreviousBuild,
+) -> tuple[FieldComparison, ...]:
     """Return what records were compared on, nothing where there are none to match.
 
     Only records that no earlier build knew are matched, and only the groups that they reach are decided anew. The
     merges that they cause, and what the next build goes on from, are in the engine's tables of `remember`.
     """
     fresh = collect_persons(connection, source.silos, config.shareable, before.part)
-    people = _people(connection, fresh)
+    people = _person_records(connection, fresh)
     matched = _match(connection, fresh, people, config, before)
     if matched is None:
         nobody = people.key.slice(0, 0)
@@ -81,7 +87,7 @@ def resolve(
     return found.compared
 
 
-def _people(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> People:
+def _person_records(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> PersonRecords:
     known = connection.sql("""
         SELECT record_id, key, arrived_at, cluster FROM before_records ANTI JOIN gone_records USING (record_id)
         ORDER BY record_id""").to_arrow_table()
@@ -89,7 +95,7 @@ def _people(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> People:
     ids, new = known["record_id"].to_numpy(), np.arange(top, top + fresh.num_rows)
     # The first record of a group may be gone.
     _, first, group = np.unique(known["cluster"].to_numpy(), return_index=True, return_inverse=True)
-    return People(
+    return PersonRecords(
         np.append(ids, new),
         pa.chunked_array([*known["key"].chunks, *fresh["key"].chunks], pa.string()),
         np.append(known["arrived_at"].to_numpy(), fresh["arrived_at"].to_numpy()),
@@ -101,9 +107,9 @@ def _people(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> People:
 def _match(
     connection: duckdb.DuckDBPyConnection,
     fresh: pa.Table,
-    people: People,
+    people: PersonRecords,
     config: IdentityConfig,
-    before: Before,
+    before: PreviousBuild,
 ) -> tuple[pa.Table, Matches] | None:
     """Return the new records as compared and the pairs with one of them that stand."""
     if len(people.number) < 2:
@@ -143,12 +149,12 @@ def _all_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table) -> pa.Table
 
 
 def _decide(
-    people: People,
+    people: PersonRecords,
     pairs: pa.Table,
-    compared: tuple[Comparison, ...],
+    compared: tuple[FieldComparison, ...],
     config: IdentityConfig,
     said: tuple[Overrides, bool],
-) -> Decided:
+) -> GroupDecision:
     """Return what is decided of all records, by number; `said` are overrides, and whether earlier decisions stand."""
     overrides, stands = said
     size = int(people.number.max()) + 1
@@ -165,11 +171,11 @@ def _decide(
     weight = pairs["match_weight"].to_numpy()
     scored = Pairs(np.minimum(left, right), np.maximum(left, right), weight, implausible)
     least = float(np.log2(config.match_probability / (1 - config.match_probability)))
-    ruled = ruled_pairs(overrides, _named(people, overrides))
-    return decide(Records(arrived_at, group, known), scored, held, ruled, least)
+    ruled = ruled_pairs(overrides, _records_of_keys(people, overrides))
+    return decide(GroupedRecords(arrived_at, group, known), scored, held, ruled, least)
 
 
-def _named(people: People, overrides: Overrides) -> dict[str, list[int]]:
+def _records_of_keys(people: PersonRecords, overrides: Overrides) -> dict[str, list[int]]:
     """Return the numbers of the records of the identifiers that overrides name."""
     found: dict[str, list[int]] = {}
     places = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())

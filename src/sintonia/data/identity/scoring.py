@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sintonia.data.identity.comparisons import Comparison
+from sintonia.data.identity.comparisons import FieldComparison
 from sintonia.data.identity.training import Weights
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MOST_TIES = 30
 
 @contextmanager
 def splink_scores(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights, pairs: str
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: str
 ) -> Iterator[str]:
     """Yield the table of Splink's scores of pairs (`gamma_`, `mw_`, `mw_tf_adj_`); gone with the block."""
     from splink import DuckDBAPI, Linker, SettingsCreator
@@ -44,7 +44,7 @@ def splink_scores(
         linker.table_management.delete_tables_created_by_splink_from_db()
 
 
-def splink_settings(compared: tuple[Comparison, ...], weights: Weights) -> dict[str, Any]:
+def splink_settings(compared: tuple[FieldComparison, ...], weights: Weights) -> dict[str, Any]:
     """Return the model as Splink's settings, for its own charts too; Splink knows no households."""
     return {
         "link_type": "dedupe_only",
@@ -57,7 +57,7 @@ def splink_settings(compared: tuple[Comparison, ...], weights: Weights) -> dict[
     }
 
 
-def _splink_comparison(one: Comparison, weights: Weights) -> dict[str, Any]:
+def _splink_comparison(one: FieldComparison, weights: Weights) -> dict[str, Any]:
     missing = f"{one.field}_l is null or {one.field}_r is null"
     levels: list[dict[str, Any]] = [
         {"sql_condition": missing, "label_for_charts": "missing", "is_null_level": True}
@@ -73,17 +73,21 @@ def _splink_comparison(one: Comparison, weights: Weights) -> dict[str, Any]:
     return {"output_column_name": one.field, "comparison_levels": levels}
 
 
-def first_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
+def first_look(
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights
+) -> None:
     """Make the table `kept` of the candidates' evidence."""
     columns = ", ".join(f"level_{one.field} tinyint, weight_{one.field} float" for one in compared)
     connection.execute(
         "create or replace temp table kept"
         f" (person_l bigint, person_r bigint, match_weight double, shared varchar, {columns})"
     )
-    _keep(connection, compared, weights, "candidates")
+    _keep_pairs(connection, compared, weights, "candidates")
 
 
-def second_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights) -> None:
+def second_look(
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights
+) -> None:
     """Add to `kept` what no key brought together: two records, one of them new, tied to the same third one.
 
     Ties are those of `kept` and of `known_pairs`, of earlier builds. Of a record with many ties the first count, so
@@ -106,11 +110,11 @@ def second_look(connection: "DuckDBPyConnection", compared: tuple[Comparison, ..
           on l.third = r.third and l.record < r.record and (l.is_new or r.is_new)
         anti join candidates c on c.join_key_l = l.record and c.join_key_r = r.record
     """)
-    _keep(connection, compared, weights, "chosen")
+    _keep_pairs(connection, compared, weights, "chosen")
 
 
-def _keep(
-    connection: "DuckDBPyConnection", compared: tuple[Comparison, ...], weights: Weights, pairs: str
+def _keep_pairs(
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: str
 ) -> None:
     """Add the pairs' evidence to `kept`: match_weight = log2(p(one person) / p(household or strangers))."""
     personal, home = (
@@ -137,12 +141,12 @@ def _keep(
         """)
 
 
-def _level(one: Comparison) -> str:
+def _level(one: FieldComparison) -> str:
     """Return the degree counted from 0, same; Splink counts from the other end, -1 for a missing value."""
     return f"case when gamma_{one.field} >= 0 then {len(one.labels) - 1} - gamma_{one.field} end"
 
 
-def _bits(one: Comparison) -> str:
+def _bits(one: FieldComparison) -> str:
     adjusted = f" + coalesce(mw_tf_adj_{one.field}, 0)" if one.by_frequency else ""
     return f"(coalesce(mw_{one.field}, 0){adjusted})"
 

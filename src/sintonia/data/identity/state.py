@@ -43,7 +43,7 @@ NOBODY = -1
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousBuild:
     """The folder of an earlier build's decisions, None without one, and how far they stand.
 
     `decisions` are ties and groups, which rest on the rules of the house; `scores` are weights and pairs, which
@@ -67,7 +67,9 @@ class Before:
         return pq.read_table(path) if path else None
 
 
-def recall(connection: duckdb.DuckDBPyConnection, folder: Path | None, config: IdentityConfig) -> Before:
+def recall(
+    connection: duckdb.DuckDBPyConnection, folder: Path | None, config: IdentityConfig
+) -> PreviousBuild:
     """Return how far an earlier build's decisions stand; the engine's `before_` tables now hold them.
 
     - `before_nodes`: `node`, `key` and its `hash` (found faster than texts are), `confers`, the id of a customer of
@@ -87,14 +89,14 @@ def recall(connection: duckdb.DuckDBPyConnection, folder: Path | None, config: I
     now = fingerprints(config)
     decisions = bool(known and not config.relearn and rules == now)
     scores = bool(known and not config.relearn and rules["scores"] == now["scores"])
-    before = Before(folder if known else None, decisions, scores)
+    before = PreviousBuild(folder if known else None, decisions, scores)
     stand = {"nodes": known, "ties": decisions, "log": known, "sightings": decisions}
     for name in ("nodes", "ties", "log", "sightings", "records", "pairs"):
         path = before.path(name) if stand.get(name, scores and before.path("weights") is not None) else None
-        _view(connection, name, standing(path) if path else None)
+        _view_previous(connection, name, standing(path) if path else None)
     store = folder.parent if folder and known else None
     for name in ("crosswalk", "merges"):
-        _view(connection, name, scan(store / f"{name}.parquet") if store else None)
+        _view_previous(connection, name, scan(store / f"{name}.parquet") if store else None)
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW before_holdings AS
         SELECT source || ':' || source_key AS key, customer_id FROM before_crosswalk WHERE unlinked_at IS NULL""")
@@ -119,7 +121,7 @@ def _drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f'DROP {kind} "{name}"')
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, source: str | None) -> None:
+def _view_previous(connection: duckdb.DuckDBPyConnection, name: str, source: str | None) -> None:
     rows = f"FROM {source}" if source else f"SELECT {_EMPTY[name]} WHERE false"
     connection.execute(f"CREATE OR REPLACE TEMP VIEW before_{name} AS {rows}")
 

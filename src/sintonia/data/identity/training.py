@@ -18,7 +18,7 @@ _TRUST = 1.0
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FieldPairs:
     """One field over many pairs, and over all pairs of the table.
 
     `level` counts from 0 (same) to n_levels - 1 (different), n_levels where a value is missing; `surprise` is
@@ -45,7 +45,7 @@ class Weights:
 
 
 def learn(
-    evidence: dict[str, Evidence], all_pairs: float, scale: float, most_iterations: int = 200
+    evidence: dict[str, FieldPairs], all_pairs: float, scale: float, most_iterations: int = 200
 ) -> Weights:
     """Return the weights under which the evidence is most likely, matches starting at one a record.
 
@@ -69,15 +69,17 @@ def learn(
         match_share = min(0.5, (scale * float(match.sum()) + 0.5) / all_pairs)
         household_share = min(0.25, (scale * float(household.sum()) + 0.5) / all_pairs)
         for name, one in evidence.items():
-            agreed = _counts(one, match)
+            agreed = _weighted_counts(one, match)
             m[name] = _shares(agreed + _TRUST * _first_guess(len(agreed)))
-            related = agreed + _counts(one, household) if one.household else agreed
+            related = agreed + _weighted_counts(one, household) if one.household else agreed
             u[name] = _chance(one, scale * related)
     plain_m, plain_u = ({name: x.tolist() for name, x in shares.items()} for shares in (m, u))
     return Weights(plain_m, plain_u, match_share, household_share, iterations)
 
 
-def bits(evidence: dict[str, Evidence], m: dict[str, Floats], u: dict[str, Floats]) -> tuple[Floats, Floats]:
+def bits(
+    evidence: dict[str, FieldPairs], m: dict[str, Floats], u: dict[str, Floats]
+) -> tuple[Floats, Floats]:
     """Return log2(m / u) per pair, over personal and over household fields; a missing one adds nothing."""
     pairs = len(next(iter(evidence.values())).level)
     summed = {False: np.zeros(pairs), True: np.zeros(pairs)}
@@ -114,7 +116,7 @@ def _first_guess(levels: int) -> Floats:
     return np.append(0.8, 0.2 * falling / falling.sum())
 
 
-def _counts(one: Evidence, weight: Floats) -> Floats:
+def _weighted_counts(one: FieldPairs, weight: Floats) -> Floats:
     levels = len(one.chance)
     counts: Floats = np.bincount(one.level, weight, levels + 1)[:levels].astype(np.float64)
     return counts
@@ -125,7 +127,7 @@ def _shares(counts: Floats) -> Floats:
     return shares
 
 
-def _chance(one: Evidence, related: Floats) -> Floats:
+def _chance(one: FieldPairs, related: Floats) -> Floats:
     """Return u: what random pairs show less the related pairs among them.
 
     At least a fiftieth of what they show is left to chance, for the related pairs are an estimate too.

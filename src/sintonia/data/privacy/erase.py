@@ -14,20 +14,20 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import SourceConfig
 from sintonia.core.errors import InputError
-from sintonia.data.identity.files import link
+from sintonia.core.paths import IDENTITY, REJECTED, REVIEW, STORE, WorkspacePaths, scratch_database
+from sintonia.data.identity.files import hard_link
 from sintonia.data.privacy.files import compact, copy_parquet, count_traces, remove_rows
-from sintonia.data.privacy.identity_files import Decided, read_decided, without
-from sintonia.data.privacy.person import Person
-from sintonia.data.privacy.search import Search, files_of, structure
+from sintonia.data.privacy.identity_files import IdentityTraces, read_decided, without
+from sintonia.data.privacy.person import DataSubject
+from sintonia.data.privacy.search import TraceSearch, files_of, structure
 from sintonia.data.privacy.tombstones import ERASED, entomb
 from sintonia.data.privacy.traces import Traces
 from sintonia.data.sources.locate import locate_root
 from sintonia.data.sources.report import SiloReport
 from sintonia.data.store import Store
-from sintonia.data.store.store import SPOOLS
 from sintonia.data.store.write import rewrite_store
 
-PAGES = ("identity", "review")
+PAGES = (IDENTITY, REVIEW)
 """Folders of the workspace whose pages and documents a verb writes anew: one that names the person goes whole."""
 
 
@@ -42,7 +42,11 @@ class Erased:
 
 
 def erase(
-    connection: duckdb.DuckDBPyConnection, store: Store, source: SourceConfig, person: Person, search: Search
+    connection: duckdb.DuckDBPyConnection,
+    store: Store,
+    source: SourceConfig,
+    person: DataSubject,
+    search: TraceSearch,
 ) -> Erased:
     """Return what was removed of a person from the workspace, whose tombstone now stands and stays.
 
@@ -54,19 +58,19 @@ def erase(
     reasons: dict[str, Counter[str]] = {}
     for path in files_of(workspace):
         name = path.relative_to(workspace)
-        if name.parts[0] == "store":
+        if name.parts[0] == STORE:
             continue
-        if name.parts[0] == "rejected" and path.suffix == ".parquet":
+        if name.parts[0] == REJECTED and path.suffix == ".parquet":
             reasons[path.stem] = _blank(path, search.of(path))
             removed[str(name)] = reasons[path.stem].total()
         else:
             removed[str(name)] = _clean(path, search.of(path), name.parts[0] in PAGES)
-    silos = tuple(_recounted(silo, reasons.get(silo.name, Counter())) for silo in store.silos)
-    decided = read_decided(store.folder / "identity", person)
+    silos = tuple(_with_erased(silo, reasons.get(silo.name, Counter())) for silo in store.silos)
+    decided = read_decided(store.paths.identity, person)
     structural = structure(person, workspace)
 
     def copy(path: Path, target: Path) -> None:
-        removed[f"store/{path.relative_to(store.folder)}"] = _copy(path, target, structural, decided)
+        removed[f"{STORE}/{path.relative_to(store.folder)}"] = _copy(path, target, structural, decided)
 
     now = rewrite_store(connection, workspace, replace(store, silos=silos), copy)
     some = {name: rows for name, rows in removed.items() if rows}
@@ -81,12 +85,13 @@ def sweep(workspace: Path) -> None:
     InputError
         When a scratch database is in use: a run that is at work would bring back who is being forgotten.
     """
-    for scratch in workspace.glob(".scratch-*"):
-        if _in_use(scratch / "scratch.duckdb"):
+    paths = WorkspacePaths(workspace)
+    for scratch in paths.scratch_folders():
+        if _in_use(scratch_database(scratch)):
             raise InputError(f"A run is at work in '{workspace}'; forget when it has ended.")
         shutil.rmtree(scratch, ignore_errors=True)
-    for spool in workspace.glob(f"{SPOOLS}*"):
-        shutil.rmtree(spool, ignore_errors=True)
+    for checkpoint in paths.checkpoints():
+        shutil.rmtree(checkpoint, ignore_errors=True)
     for part in workspace.rglob(".*.part"):
         part.unlink(missing_ok=True)
 
@@ -132,7 +137,7 @@ def _blank(path: Path, traces: Traces) -> Counter[str]:
     return Counter(reason for reason, mark in zip(before, gone, strict=True) if mark)
 
 
-def _recounted(silo: SiloReport, moved: Counter[str]) -> SiloReport:
+def _with_erased(silo: SiloReport, moved: Counter[str]) -> SiloReport:
     """Return the report of a build with rejected rows counted under the reason they have now."""
     if not moved:
         return silo
@@ -140,11 +145,11 @@ def _recounted(silo: SiloReport, moved: Counter[str]) -> SiloReport:
     return replace(silo, reasons=dict(reasons.most_common()))
 
 
-def _copy(path: Path, target: Path, structural: Traces, decided: Decided) -> int:
+def _copy(path: Path, target: Path, structural: Traces, decided: IdentityTraces) -> int:
     """Return how many rows of a file of the store were the person's; the target has the others."""
     if path.suffix != ".parquet":
-        return link(path, target)
-    if path.parent.name != "identity":
+        return hard_link(path, target)
+    if path.parent.name != IDENTITY:
         return copy_parquet(path, target, structural)
     if "." in path.stem:  # a later build's rows of a table that is written whole now
         return 0

@@ -15,7 +15,7 @@ from typing import IO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sintonia.data.identity.files import link
+from sintonia.data.identity.files import hard_link
 from sintonia.data.privacy.records import decoded, marked_blocks
 from sintonia.data.privacy.traces import Traces, json_cells
 
@@ -63,7 +63,7 @@ def copy_parquet(path: Path, target: Path, traces: Traces) -> int:
     table = pq.read_table(path)
     gone = traces.rows(table)
     if not gone.any():
-        return link(path, target)
+        return hard_link(path, target)
     metadata = pq.read_metadata(path)
     codec = metadata.row_group(0).column(0).compression.lower() if metadata.num_row_groups else "zstd"
     pq.write_table(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.arrays import Bools
 from sintonia.core.errors import InputError, unknown
+from sintonia.core.paths import WorkspacePaths
 from sintonia.data.identity.explaining import find_customer
 from sintonia.data.identity.fields import PATTERNS
 from sintonia.data.identity.files import standing
@@ -29,7 +30,7 @@ SHORTEST = 8
 
 
 @dataclass(frozen=True)
-class Person:
+class DataSubject:
     """A customer with all it was: ids, identifiers (`type`, `value`), and what contacts say (`field`, `value`).
 
     `ids` are today's and those of customers that became part of it. `shared` are identifiers that others use too: they
@@ -59,7 +60,7 @@ class Person:
         return dict(sorted(Counter(kind for kind, _ in self.own | self.shared).items()))
 
 
-def find_person(store: Store, workspace: Path, tombstones: Tombstones, asked: str) -> Person:
+def find_person(store: Store, workspace: Path, tombstones: Tombstones, asked: str) -> DataSubject:
     """Return the person known by a customer id, an id it had before a merge, or an identifier `type:value`.
 
     Of who was forgotten before, what is asked for is all that is known; it is looked for again.
@@ -71,15 +72,15 @@ def find_person(store: Store, workspace: Path, tombstones: Tombstones, asked: st
     """
     with duckdb.connect() as connection:
         for name in ("crosswalk", "merges"):
-            connection.read_parquet(str(store.folder / f"{name}.parquet")).create_view(name)
+            connection.read_parquet(str(store.paths.table(name))).create_view(name)
         customer = find_customer(connection, asked)
     if customer is not None:
-        return _read(store, workspace, customer)
+        return _read_person(store, workspace, customer)
     kind, _, value = _parted(asked)
     if tombstones.since(f"customer_id:{asked}"):
-        return Person(frozenset({asked}), frozenset())
+        return DataSubject(frozenset({asked}), frozenset())
     if tombstones.since(f"{kind}:{value}"):
-        return Person(frozenset(), frozenset({(kind, value)}))
+        return DataSubject(frozenset(), frozenset({(kind, value)}))
     types = ", ".join(store.key_types())
     if kind and kind not in store.key_types() and "@" not in kind:
         raise unknown("type of identifier", kind, store.key_types())
@@ -97,11 +98,11 @@ def _parted(asked: str) -> tuple[str, str, str]:
     return kind, colon, value.strip().lower() if kind == "email" else value.strip()
 
 
-def _read(store: Store, workspace: Path, customer: str) -> Person:
+def _read_person(store: Store, workspace: Path, customer: str) -> DataSubject:
     with duckdb.connect() as connection:
-        connection.read_parquet(str(store.folder / "crosswalk.parquet")).create_view("crosswalk")
-        connection.read_parquet(str(store.folder / "merges.parquet")).create_view("merges")
-        connection.read_parquet(str(store.folder / "contacts.parquet")).create_view("contacts")
+        connection.read_parquet(str(store.paths.crosswalk)).create_view("crosswalk")
+        connection.read_parquet(str(store.paths.merges)).create_view("merges")
+        connection.read_parquet(str(store.paths.contacts)).create_view("contacts")
         merged = connection.execute(
             "SELECT customer_id FROM merges WHERE merged_into = ?", [customer]
         ).fetchall()
@@ -118,7 +119,7 @@ def _read(store: Store, workspace: Path, customer: str) -> Person:
             WHERE LOWER(source_key) IN (SELECT LOWER(value) FROM contacts ANTI JOIN ids USING (customer_id))""")
         shared = frozenset(elsewhere.fetchall()) | _refused(workspace)
     keys = frozenset(now)
-    person = Person(ids, keys - shared, keys & shared, contacts)
+    person = DataSubject(ids, keys - shared, keys & shared, contacts)
     records = read_records(store)
     contacts |= field_values(records.filter(pa.array(led_by(records, person))))
     plain = frozenset(
@@ -129,7 +130,7 @@ def _read(store: Store, workspace: Path, customer: str) -> Person:
 
 def _refused(workspace: Path) -> frozenset[tuple[str, str]]:
     """Return the identifiers that several people were seen to use, as the build found them."""
-    path = workspace / "identity" / "shared.parquet"
+    path = WorkspacePaths(workspace).identity_finding("shared")
     if not path.is_file():
         return frozenset()
     found = pq.read_table(path, columns=["source", "source_key"])
@@ -138,14 +139,14 @@ def _refused(workspace: Path) -> frozenset[tuple[str, str]]:
 
 def read_records(store: Store) -> pa.Table:
     """Return the person records a build compared, in their standard spelling; no row when it compared none."""
-    path = store.folder / "identity" / "records.parquet"
+    path = store.paths.identity / "records.parquet"
     if not path.is_file():
         return pa.table({"key": pa.array([], pa.string())})
     with duckdb.connect() as connection:
         return connection.sql(f"FROM {standing(path)}").to_arrow_table()
 
 
-def led_by(records: pa.Table, person: Person) -> Bools:
+def led_by(records: pa.Table, person: DataSubject) -> Bools:
     """Return which records are led by one of the person's identifiers, those that others use too included."""
     keys = person.keys | {f"{kind}:{value}" for kind, value in person.shared}
     return Traces(columns={"key": frozenset(map(str.lower, keys))}).rows(records)
@@ -164,14 +165,14 @@ def contact_key(name: str, value: str) -> str:
     return f"contact.{name}:{value}"
 
 
-def _alone(person: Person, store: Store) -> Person:
+def _alone(person: DataSubject, store: Store) -> DataSubject:
     """Return the person with the contacts nobody else has, and the words that others' contacts or identifiers hold."""
     own = {value.lower() for _, value in person.own} | {customer.lower() for customer in person.ids}
     said = {value for _, value in person.contacts}
     candidates = Traces(frozenset((own | said) - {""}))
     told: set[str] = set()
     for name, column in (("contacts", "value"), ("attributes", "value"), ("crosswalk", "source_key")):
-        table = pq.read_table(store.folder / f"{name}.parquet", columns=["customer_id", column])
+        table = pq.read_table(store.paths.table(name), columns=["customer_id", column])
         theirs = Traces(columns={"customer_id": frozenset(map(str.lower, person.ids))}).rows(table)
         rest = table.filter(pa.array(~theirs)).select([column])
         told |= set(rest.filter(pa.array(candidates.rows(rest)))[column].to_pylist())

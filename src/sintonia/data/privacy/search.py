@@ -12,16 +12,17 @@ import pyarrow.parquet as pq
 from sintonia.core.config import SiloConfig, SourceConfig
 from sintonia.core.engine import DIALECT
 from sintonia.core.errors import ErasureError
+from sintonia.core.paths import WorkspacePaths
 from sintonia.core.pseudonyms import COLUMN, known_as
 from sintonia.data.privacy.files import count_traces
-from sintonia.data.privacy.person import NAMING, SHORTEST, TELLING, Person
+from sintonia.data.privacy.person import NAMING, SHORTEST, TELLING, DataSubject
 from sintonia.data.privacy.traces import Traces
 from sintonia.data.sources.expressions import Expressions
 from sintonia.data.sources.read import read_raw
 
 
 @dataclass(frozen=True)
-class Search:
+class TraceSearch:
     """What is looked for in which file: `by_file` where rows are known by columns of their own, else `everywhere`."""
 
     workspace: Path
@@ -33,7 +34,7 @@ class Search:
         return self.by_file.get(path.resolve(), self.everywhere)
 
 
-def plan_search(workspace: Path, source: SourceConfig, person: Person) -> Search:
+def plan_search(workspace: Path, source: SourceConfig, person: DataSubject) -> TraceSearch:
     """Return what to look for in the workspace's files once the person is gone."""
     everywhere = traces_of(person, source, structure(person, workspace))
     root = Path(source.root).expanduser() if source.root else None
@@ -44,19 +45,19 @@ def plan_search(workspace: Path, source: SourceConfig, person: Person) -> Search
         inside = root if any(path.is_relative_to(workspace.resolve()) for path in paths) else None
         own = in_silo(everywhere, person, silo, spellings(name, silo, inside, person) if inside else {})
         # A rejected row is our copy: whatever of the person stands in it is enough.
-        by_file[(workspace / "rejected" / f"{name}.parquet").resolve()] = replace(own, unless=frozenset())
+        by_file[(WorkspacePaths(workspace).rejected_rows(name)).resolve()] = replace(own, unless=frozenset())
         for path in paths:
-            by_file[path] = _either(by_file[path], own) if path in by_file else own
-    return Search(workspace, everywhere, by_file)
+            by_file[path] = _either_trace(by_file[path], own) if path in by_file else own
+    return TraceSearch(workspace, everywhere, by_file)
 
 
-def _either(one: Traces, other: Traces) -> Traces:
+def _either_trace(one: Traces, other: Traces) -> Traces:
     """Return what to look for in a file that two silos read."""
     columns, names = ({**getattr(one, part), **getattr(other, part)} for part in ("columns", "names"))
     return Traces(one.words, columns, names, one.unless | other.unless)
 
 
-def search_workspace(search: Search) -> int:
+def search_workspace(search: TraceSearch) -> int:
     """Return how many files were decoded and searched, none of which holds a trace of the person.
 
     Raises
@@ -85,12 +86,12 @@ def files_of(workspace: Path) -> Iterator[Path]:
                 yield path
 
 
-def structure(person: Person, workspace: Path) -> Traces:
+def structure(person: DataSubject, workspace: Path) -> Traces:
     """Return the columns of our own tables that say whose a row is, and the person's values in them."""
     ids, keys = frozenset(map(str.lower, person.ids)), frozenset(map(str.lower, person.keys))
     columns = {"customer_id": ids, "merged_into": ids, "key": keys, "left": keys, "right": keys}
     columns[COLUMN] = known_as(workspace, person.ids)
-    truth = workspace / "truth" / "records.parquet"
+    truth = WorkspacePaths(workspace).true_records
     if truth.is_file():
         known = pq.read_table(truth)
         persons = known.filter(pa.array(Traces(columns={"key": keys}).rows(known)))["person_id"]
@@ -98,7 +99,7 @@ def structure(person: Person, workspace: Path) -> Traces:
     return Traces(columns=columns)
 
 
-def traces_of(person: Person, source: SourceConfig, structural: Traces) -> Traces:
+def traces_of(person: DataSubject, source: SourceConfig, structural: Traces) -> Traces:
     """Return what the person leaves anywhere in the workspace.
 
     Beside the columns of our own tables, columns named like a type of identifier, a contact field, or a silo's own
@@ -118,7 +119,9 @@ def traces_of(person: Person, source: SourceConfig, structural: Traces) -> Trace
     )
 
 
-def in_silo(traces: Traces, person: Person, silo: SiloConfig, spelt: Mapping[str, frozenset[str]]) -> Traces:
+def in_silo(
+    traces: Traces, person: DataSubject, silo: SiloConfig, spelt: Mapping[str, frozenset[str]]
+) -> Traces:
     """Return what the person leaves in a raw silo, whose columns have meanings of their own; `spelt` as `spellings`.
 
     A name makes a row theirs only where no identifier says whose it is: it may be of somebody no build has read yet.
@@ -129,7 +132,7 @@ def in_silo(traces: Traces, person: Person, silo: SiloConfig, spelt: Mapping[str
     return Traces(traces.words, {**_valued(identifiers, person.own), **spelt}, names, referred)
 
 
-def spellings(name: str, silo: SiloConfig, root: Path, person: Person) -> dict[str, frozenset[str]]:
+def spellings(name: str, silo: SiloConfig, root: Path, person: DataSubject) -> dict[str, frozenset[str]]:
     """Return by column how a silo writes the person's identifiers where its mapping makes them of one: '@Anna' is anna.
 
     Of several columns none tells by itself whose a row is.

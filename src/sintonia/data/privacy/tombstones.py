@@ -14,10 +14,8 @@ import pyarrow as pa
 from sintonia.core.config import SiloConfig
 from sintonia.core.engine import fetch_row
 from sintonia.core.errors import InputError
+from sintonia.core.paths import WorkspacePaths
 from sintonia.data.sources.report import SiloReport
-
-TOMBSTONES_FILE = "erased.json"
-"""The file in the workspace; a build reads it and never writes it."""
 
 ERASED = "erased"
 """The reason of rows that a tombstone keeps out; their raw text is not kept."""
@@ -51,7 +49,7 @@ def read_tombstones(workspace: Path) -> Tombstones:
     InputError
         When the file cannot be read: without it a build would bring back who was forgotten.
     """
-    path = workspace / TOMBSTONES_FILE
+    path = WorkspacePaths(workspace).tombstones
     if not path.exists():
         return Tombstones()
     try:
@@ -70,9 +68,10 @@ def entomb(workspace: Path, keys: Iterable[str]) -> Path:
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     # Sorted by hash: neither order nor neighbours tell which keys were one person's.
     whole = dict(sorted(({salted.hashed(key): now for key in keys} | dict(before.erased_at)).items()))
-    part = workspace / f".{TOMBSTONES_FILE}.part"
+    path = WorkspacePaths(workspace).tombstones
+    part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps({"salt": salted.salt, "erased_at": whole}, indent=1), encoding="utf-8")
-    return part.replace(workspace / TOMBSTONES_FILE)
+    return part.replace(path)
 
 
 def refuse_erased(
@@ -116,10 +115,10 @@ def refuse_erased(
             UNION ALL
             SELECT rowid FROM {table} WHERE reason IS NOT NULL AND ({said or "false"}))""")
     connection.unregister("tombstones")
-    return _recounted(connection, report, silo)
+    return _counted_again(connection, report, silo)
 
 
-def _recounted(connection: duckdb.DuckDBPyConnection, report: SiloReport, silo: SiloConfig) -> SiloReport:
+def _counted_again(connection: duckdb.DuckDBPyConnection, report: SiloReport, silo: SiloConfig) -> SiloReport:
     """Return the report with its counts as the mapped rows now have them; until when it is complete stays."""
     kept = f"FROM mapped_{report.name} WHERE _read AND reason IS NULL"
     (stored,) = fetch_row(connection, f"SELECT COUNT(*) {kept}")

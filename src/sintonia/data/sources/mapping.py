@@ -23,7 +23,7 @@ PREFIXES = {"identifiers": "id", "interactions": "i", "attributes": "a", "contac
 
 
 @dataclass(frozen=True)
-class Bounds:
+class DateBounds:
     """Dates between which a row is believed and read."""
 
     until: datetime | None
@@ -31,7 +31,7 @@ class Bounds:
 
 
 def map_silo(
-    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, root: Path, bounds: Bounds
+    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, root: Path, bounds: DateBounds
 ) -> SiloReport:
     """Return what became of the silo's rows, now in the engine's table `mapped_<name>`.
 
@@ -107,7 +107,7 @@ def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Exp
     )
 
 
-def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: Bounds) -> str:
+def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: DateBounds) -> str:
     expressions = Expressions(name, silo, raw.types)
     occurred = expressions.time(expressions.parse(silo.occurred_at)).sql(DIALECT)
     known = (
@@ -150,7 +150,7 @@ def _packed(raw: RawSilo) -> str:
     return f"STRUCT_PACK({columns})"
 
 
-def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: Bounds) -> str:
+def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds) -> str:
     names = {item.name for item in mapped}
     identifiers = ", ".join(f'"id__{kind}"' for kind in silo.identifiers)
     # A clock a day ahead is a time zone; more than that is a broken clock.
@@ -198,7 +198,9 @@ def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> N
     connection.execute("DROP TABLE reject_scans")
 
 
-def _report(connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, bounds: Bounds) -> SiloReport:
+def _report(
+    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, bounds: DateBounds
+) -> SiloReport:
     kept = f"FROM mapped_{name} WHERE _read AND reason IS NULL"
     rows, after_until = fetch_row(
         connection,

@@ -13,17 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
+from sintonia.core.paths import StorePaths, WorkspacePaths
 from sintonia.data.sources.report import SiloReport
 
-CURRENT = "current.json"
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
 """Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""
-ROUNDS = "decisions"
-"""The workspace's folder of the rounds of decisions that were planned, a Parquet file a round."""
-SCORES = "scores"
-"""The workspace's folder of the scores that lists were given, a Parquet file a list and run."""
-SPOOLS = ".scoring-"
-"""How the workspace's folders begin in which a run keeps what is finished."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Store:
     """One whole version of the store.
 
     `fingerprint` is a hash of the stored bytes: equal data, equal fingerprint. `kinds_from` is when each kind
-    of interaction starts.
+    of interaction starts, `currency` that of all amounts.
     """
 
     folder: Path
@@ -41,21 +35,27 @@ class Store:
     customers: int
     interactions: int
     silos: tuple[SiloReport, ...]
+    currency: str = "EUR"
+
+    @property
+    def paths(self) -> StorePaths:
+        """The files of this version."""
+        return StorePaths(self.folder)
+
+    @property
+    def workspace(self) -> WorkspacePaths:
+        """The workspace whose store this is."""
+        return WorkspacePaths(self.folder.parents[1])
 
     @property
     def features(self) -> Path:
         """The folder of the features computed from the workspace's stores."""
-        return self.folder.parents[1] / "features"
+        return self.workspace.features
 
     @property
     def rounds(self) -> Path:
         """The folder of the rounds of decisions that were planned in the workspace."""
-        return self.folder.parents[1] / ROUNDS
-
-    @property
-    def scores(self) -> Path:
-        """The folder of the scores that lists were given in the workspace."""
-        return self.folder.parents[1] / SCORES
+        return self.workspace.rounds
 
     @property
     def buckets(self) -> list[Path]:
@@ -96,23 +96,23 @@ class Store:
         """Return which identifier of one type belongs to whom now: one row per source_key."""
         now = (pc.field("source") == source) & pc.field("unlinked_at").is_null()
         columns = ["source_key", "customer_id"]
-        return pq.read_table(self.folder / "crosswalk.parquet", columns=columns, filters=now)
+        return pq.read_table(self.paths.crosswalk, columns=columns, filters=now)
 
     def read_merges(self) -> pa.Table:
         """Return which customer became part of which, and when: `customer_id`, `merged_into`, `merged_at`."""
-        return pq.read_table(self.folder / "merges.parquet")
+        return pq.read_table(self.paths.merges)
 
     def customer_ids(self) -> set[str]:
         """Return the ids of today's customers."""
         now = pc.field("unlinked_at").is_null()
-        path = self.folder / "crosswalk.parquet"
+        path = self.paths.crosswalk
         return set(
             pc.unique(pq.read_table(path, columns=["customer_id"], filters=now)["customer_id"]).to_pylist()
         )
 
     def key_types(self) -> list[str]:
         """Return the types of identifiers the crosswalk knows."""
-        sources = pq.read_table(self.folder / "crosswalk.parquet", columns=["source"])["source"]
+        sources = pq.read_table(self.paths.crosswalk, columns=["source"])["source"]
         return sorted(pc.unique(sources).to_pylist())
 
     def data_from(self, kinds: Iterable[str]) -> datetime:
@@ -159,28 +159,30 @@ def open_store(workspace: Path) -> Store:
     NotBuiltError
         When nothing was built there yet.
     """
-    pointer = workspace / "store" / CURRENT
+    paths = WorkspacePaths(workspace)
+    pointer = paths.store_pointer
     if not pointer.is_file():
         raise NotBuiltError(f"No store in '{workspace}'; run `sintonia build workspace={workspace}` first.")
     found: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
     silos = tuple(_silo(silo) for silo in found["silos"])
     return Store(
-        folder=workspace / "store" / found["version"],
+        folder=paths.store_version(found["version"]).folder,
         source=found["source"],
         fingerprint=found["fingerprint"],
         kinds_from={kind: datetime.fromisoformat(first) for kind, first in found["kinds_from"].items()},
         customers=found["customers"],
         interactions=found["interactions"],
         silos=silos,
+        currency=found.get("currency", "EUR"),  # stores of earlier versions name none
     )
 
 
 def identity_folder(workspace: Path, source: str) -> Path | None:
     """Return where the current store keeps what was decided about identities; None without a store of the source."""
-    if not (workspace / "store" / CURRENT).is_file():
+    if not WorkspacePaths(workspace).store_pointer.is_file():
         return None
     store = open_store(workspace)
-    return store.folder / "identity" if store.source == source else None
+    return store.paths.identity if store.source == source else None
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

@@ -13,18 +13,19 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import SourceConfig
 from sintonia.core.engine import fetch_row
+from sintonia.core.paths import VERSION_PREFIX, StorePaths, WorkspacePaths
 from sintonia.core.progress import track
 from sintonia.core.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INTERACTIONS, MERGES, Table
 from sintonia.data.identity.files import write_identity
 from sintonia.data.sources.report import SiloReport
 from sintonia.data.store.gather import BESIDE, bucket_query, gather
-from sintonia.data.store.store import CURRENT, ROUNDS, Store, fingerprint, open_store
+from sintonia.data.store.store import Store, fingerprint, open_store
 
 
 @contextmanager
 def _new_version(workspace: Path) -> Iterator[Path]:
     """Yield a fresh folder under store/ that is thrown away unless the block ends well."""
-    folder = workspace / "store" / f"v-{uuid4().hex[:12]}"
+    folder = WorkspacePaths(workspace).store_version(f"{VERSION_PREFIX}{uuid4().hex[:12]}").folder
     for table in (INTERACTIONS, *BESIDE):
         (folder / table.name).mkdir(parents=True)
     try:
@@ -47,26 +48,22 @@ def write_store(
     one step for the file system. A build killed before that leaves the old store as it was.
     """
     with _new_version(workspace) as folder:
-        gather(connection, source, buckets, sorted((workspace / ROUNDS).glob("*.parquet")))
+        paths = StorePaths(folder)
+        gather(connection, source, buckets, WorkspacePaths(workspace).round_files())
         for bucket in track(range(buckets), "Writing the store"):
-            _write(
-                connection,
-                INTERACTIONS,
-                bucket_query(bucket),
-                folder / f"interactions/bucket-{bucket:04d}.parquet",
-            )
+            _write(connection, INTERACTIONS, bucket_query(bucket), paths.bucket(INTERACTIONS.name, bucket))
             for table in BESIDE:
                 query = (
                     f"SELECT {', '.join(table.names)} FROM {table.name} WHERE bucket = {bucket} ORDER BY ALL"
                 )
-                _write(connection, table, query, folder / f"{table.name}/bucket-{bucket:04d}.parquet")
+                _write(connection, table, query, paths.bucket(table.name, bucket))
         for table in (ATTRIBUTES, CONTACTS, CROSSWALK, MERGES, DECISIONS):
             order = ", ".join(table.order)
             columns = ", ".join(table.names)
             query = f"SELECT {columns} FROM {table.name} ORDER BY {order}"
-            _write(connection, table, query, folder / f"{table.name}.parquet")
-        write_identity(connection, folder / "identity")
-        _make_current(connection, workspace, folder, source.name, silos)
+            _write(connection, table, query, paths.table(table.name))
+        write_identity(connection, paths.identity)
+        _make_current(connection, workspace, folder, source.name, source.currency, silos)
     store = open_store(workspace)
     _remove_others(workspace, store.folder)
     return store
@@ -84,9 +81,11 @@ def rewrite_store(
             target = folder / path.relative_to(store.folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(path, target)
-        connection.read_parquet(str(folder / "interactions/*.parquet")).create_view("interactions")
-        connection.read_parquet(str(folder / "merges.parquet")).create_view("merges")
-        _make_current(connection, workspace, folder, store.source, store.silos)
+        connection.read_parquet(str(StorePaths(folder).interactions / "*.parquet")).create_view(
+            "interactions"
+        )
+        connection.read_parquet(str(StorePaths(folder).merges)).create_view("merges")
+        _make_current(connection, workspace, folder, store.source, store.currency, store.silos)
     now = open_store(workspace)
     _remove_others(workspace, now.folder)
     return now
@@ -96,7 +95,8 @@ def write_rejected(
     connection: duckdb.DuckDBPyConnection, workspace: Path, silos: Sequence[str]
 ) -> list[Path]:
     """Return the files of rejected rows, one a silo, each row with its file, number, reason and raw text."""
-    folder = workspace / "rejected"
+    paths = WorkspacePaths(workspace)
+    folder = paths.rejected
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.parquet"):
         if old.stem not in silos:
@@ -107,7 +107,7 @@ def write_rejected(
                     WHERE _read AND reason IS NOT NULL ORDER BY file, row_number"""
         part = folder / f".{name}.part"
         pq.write_table(connection.sql(query).to_arrow_table(), part)
-        written.append(part.replace(folder / f"{name}.parquet"))
+        written.append(part.replace(paths.rejected_rows(name)))
     return written
 
 
@@ -122,6 +122,7 @@ def _make_current(
     workspace: Path,
     folder: Path,
     source: str,
+    currency: str,
     silos: Sequence[SiloReport],
 ) -> None:
     interactions, customers = fetch_row(
@@ -133,6 +134,7 @@ def _make_current(
     manifest = {
         "version": folder.name,
         "source": source,
+        "currency": currency,
         "fingerprint": fingerprint(
             sorted([*folder.glob("*.parquet"), *folder.glob("interactions/*.parquet")])
         ),
@@ -141,13 +143,14 @@ def _make_current(
         "kinds_from": dict(connection.execute(first).fetchall()),
         "silos": [asdict(silo) for silo in silos],
     }
-    part = workspace / "store" / f".{folder.name}.json"
+    pointer = WorkspacePaths(workspace).store_pointer
+    part = pointer.with_name(f".{folder.name}.json")
     part.write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
-    part.replace(workspace / "store" / CURRENT)
+    part.replace(pointer)
 
 
 def _remove_others(workspace: Path, current: Path) -> None:
     """Remove older versions, and what a killed build left behind."""
-    for folder in (workspace / "store").glob("v-*"):
+    for folder in WorkspacePaths(workspace).store_versions():
         if folder != current:
             shutil.rmtree(folder, ignore_errors=True)

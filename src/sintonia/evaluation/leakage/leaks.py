@@ -89,7 +89,7 @@ def find_leaks(
     own = {silo.name: silo.own_known_at for silo in store.silos}
     found = [
         _judge(told, outcomes, own.get(told.source, False), rules)
-        for told in columns_at(connection, store.folder / "attributes.parquet", buckets, task.active_days)
+        for told in columns_at(connection, store.paths.attributes, buckets, task.active_days)
     ]
     return sorted(found, key=lambda one: (not one.may_leak, -(one.strength.value if one.strength else 0)))
 

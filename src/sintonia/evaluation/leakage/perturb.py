@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 from sintonia.data.store import Store
 from sintonia.data.store.gather import opens_thread
@@ -40,7 +41,7 @@ def read_sample(store: Store, customers: Collection[str]) -> dict[str, pa.Table]
         if missing:
             interactions.append(pq.read_table(path, filters=mine))
             missing -= set(pc.unique(interactions[-1]["customer_id"]).to_pylist())
-    files = {name: store.folder / f"{name}.parquet" for name in TABLES if name != INTERACTIONS.name}
+    files = {name: store.paths.table(name) for name in TABLES if name != INTERACTIONS.name}
     rest = {name: pq.read_table(path, filters=mine) for name, path in files.items()}
     return {INTERACTIONS.name: pa.concat_tables(interactions), **rest}
 
@@ -86,7 +87,7 @@ def write_sample(connection: duckdb.DuckDBPyConnection, store: Store, folder: Pa
     for contract, source in ((ATTRIBUTES, ATTRIBUTES), (LINKS, CROSSWALK)):
         (folder / contract.name).mkdir()
         rows = tables[source.name].select(contract.names).cast(contract.arrow())
-        pq.write_table(rows, folder / contract.name / "bucket-0000.parquet")
+        pq.write_table(rows, StorePaths(folder).bucket(contract.name, 0))
     return replace(store, folder=folder, fingerprint=f"{store.fingerprint}-{folder.name}")
 
 

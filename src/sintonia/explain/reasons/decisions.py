@@ -9,19 +9,21 @@ from sintonia.explain.reasons.numbers import figures
 from sintonia.explain.reasons.texts import Words
 
 
-def decided(proposed: pa.Table, words: Words) -> Texts:
+def decided(proposed: pa.Table, words: Words, currency: str) -> Texts:
     """Return a sentence a row of what is proposed: `action_id, runner_up, arm, worth, margin`.
 
     Who is held out, or got what chance gave, is told so; of what was weighed the margin to what came next decides,
     which lies below nothing where something better was used up.  # (n_rows,)
     """
     said = np.full(len(proposed), "", object)
+    unit = np.full(len(proposed), currency, object)
     others = _others(proposed, words)
-    numbers = {name: _euros(proposed, f"{name}", words) for name in ("worth", "margin")}
+    numbers = {name: _amounts(proposed, name, words) for name in ("worth", "margin")}
     for name, rows in _cases(proposed).items():
         at = np.flatnonzero(rows)
         said[at] = _filled(
-            words.deciding[name], {"other": others[at], **{key: of[at] for key, of in numbers.items()}}
+            words.deciding[name],
+            {"other": others[at], "currency": unit[at], **{key: of[at] for key, of in numbers.items()}},
         )
     return said
 
@@ -51,7 +53,7 @@ def _others(proposed: pa.Table, words: Words) -> Texts:
     return np.array([words.level("action", name) for name in each.tolist()], object)[place]
 
 
-def _euros(proposed: pa.Table, name: str, words: Words) -> Texts:
+def _amounts(proposed: pa.Table, name: str, words: Words) -> Texts:
     amounts = np.nan_to_num(proposed[name].to_numpy().astype(float))
     return figures(100 * np.abs(amounts) * np.sign(np.round(amounts, 2)), "cents", words)
 

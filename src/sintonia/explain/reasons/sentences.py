@@ -9,8 +9,7 @@ from typing import TypeAlias
 from sintonia.data.consent import PREFIX
 from sintonia.explain.reasons.texts import Words
 from sintonia.features import Feature, Fitted
-from sintonia.features.families.frame import column_names
-from sintonia.features.families.naming import slugs
+from sintonia.features.families.context import column_names, slugs
 from sintonia.features.history import GENERATIONS
 
 NUMBERS = ("days", "short", "long")

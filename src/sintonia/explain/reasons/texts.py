@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from sintonia.core.config.convert import convert
+from sintonia.core.config.convert import from_plain
 from sintonia.core.config.verbs import LANGUAGES
 from sintonia.core.errors import unknown
 
@@ -77,7 +77,7 @@ def read_words(language: str) -> Words:
     file = resources.files("sintonia.explain.reasons") / "words" / f"{language}.yaml"
     told: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     told["sentences"] = {family: _listed(of) for family, of in told["sentences"].items()}
-    found: Words = convert(Words, told, language)
+    found: Words = from_plain(Words, told, language)
     return found
 
 

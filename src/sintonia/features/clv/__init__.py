@@ -1,11 +1,11 @@
 """How often customers come back and what a purchase is worth, fitted on the past: a baseline and a feature."""
 
 from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.fitting import Fit
+from sintonia.features.clv.gamma_gamma import GammaGamma, fit_gamma_gamma
+from sintonia.features.clv.maximum_likelihood import Fit
 from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from sintonia.features.clv.prior import BehaviouralPrior, Expected, fit_prior
 from sintonia.features.clv.repeats import Purchases, Repeats, concatenate, count_repeats, read_purchases
-from sintonia.features.clv.spend import GammaGamma, fit_gamma_gamma
 
 __all__ = [
     "BehaviouralPrior",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.core.arrays import Floats
-from sintonia.features.clv.fitting import (
+from sintonia.features.clv.maximum_likelihood import (
     Fit,
     LogLikelihood,
     MeanLikelihood,

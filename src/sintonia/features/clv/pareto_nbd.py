@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sintonia.core.arrays import Floats
-from sintonia.features.clv.fitting import (
+from sintonia.features.clv.maximum_likelihood import (
     Fit,
     LogLikelihood,
     MeanLikelihood,

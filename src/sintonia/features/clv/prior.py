@@ -5,20 +5,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sintonia.core.arrays import Floats
+from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import InputError, unknown
 from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.fitting import Fit
+from sintonia.features.clv.gamma_gamma import GammaGamma, fit_gamma_gamma
 from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from sintonia.features.clv.repeats import Repeats
-from sintonia.features.clv.spend import GammaGamma, fit_gamma_gamma
 
 FITS: Mapping[str, Callable[[Repeats], BgNbd | ParetoNbd]] = {
     "bg_nbd": fit_bg_nbd,
     "pareto_nbd": fit_pareto_nbd,
 }
 """The models of coming back, by name."""
-
-_KINDS: Mapping[str, type[BgNbd] | type[ParetoNbd]] = {"bg_nbd": BgNbd, "pareto_nbd": ParetoNbd}
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class BehaviouralPrior:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "BehaviouralPrior":
+    def from_json(cls, plain: Mapping[str, Any]) -> "BehaviouralPrior":
         """Return the prior of `as_json`.
 
         Raises
@@ -69,17 +67,27 @@ class BehaviouralPrior:
         InputError
             When these values are no prior.
         """
-        try:
-            spend = found["spend"]
-            return cls(
-                name=found["name"],
-                coming_back=_read(_KINDS[found["name"]], found["coming_back"]),
-                spend=None if spend is None else _read(GammaGamma, spend),
-            )
-        except (KeyError, TypeError) as error:
+        stored = _KINDS.get(plain.get("name", ""))
+        if stored is None:
             raise InputError(
-                f"These values are no behavioural prior: {error!r}; train the model again."
-            ) from None
+                f"Cannot read the behavioural prior: it names none of {', '.join(_KINDS)}; train the model again."
+            )
+        prior = from_plain(stored, plain, "the behavioural prior", remedy="train the model again")
+        return cls(prior.name, prior.coming_back, prior.spend)
+
+
+@dataclass(frozen=True)
+class _BgNbdPrior(BehaviouralPrior):
+    coming_back: BgNbd
+
+
+@dataclass(frozen=True)
+class _ParetoNbdPrior(BehaviouralPrior):
+    coming_back: ParetoNbd
+
+
+_KINDS: Mapping[str, type[BehaviouralPrior]] = {"bg_nbd": _BgNbdPrior, "pareto_nbd": _ParetoNbdPrior}
+"""What a stored prior is read as: the two models of coming back have keys of their own."""
 
 
 def fit_prior(repeats: Repeats, name: str = "bg_nbd") -> BehaviouralPrior:
@@ -96,9 +104,3 @@ def fit_prior(repeats: Repeats, name: str = "bg_nbd") -> BehaviouralPrior:
         raise unknown("behavioural prior", name, FITS)
     paid = bool((repeats.mean_spend_cents > 0).any())
     return BehaviouralPrior(name, FITS[name](repeats), fit_gamma_gamma(repeats) if paid else None)
-
-
-def _read(kind: Any, found: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Return a fitted model of this kind from its JSON values."""
-    fit = found["fit"]
-    return kind(**{**found, "fit": None if fit is None else Fit(**fit)})

@@ -3,7 +3,7 @@
 from functools import partial
 
 from sintonia.features.combine import concentration, part_of_both, ratio
-from sintonia.features.families.frame import Frame, column_names
+from sintonia.features.families.context import Frame, column_names
 from sintonia.features.measures import DaysSince, Earlier, Feature, Filter, Gap, Total, expression
 
 PURCHASE = Filter(kind="purchase")

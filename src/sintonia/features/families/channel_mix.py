@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats
 from sintonia.features.combine import entropy, how_many, ratio
-from sintonia.features.families.frame import Frame
+from sintonia.features.families.context import Frame
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Total, Value
 
 ANY = Filter()

@@ -7,8 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import entropy, ratio, total
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import habit_windows, own_kinds
+from sintonia.features.families.context import Frame, habit_windows, own_kinds
 from sintonia.features.measures import Among, Feature, Filter, Total
 
 PARTS = {

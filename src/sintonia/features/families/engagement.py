@@ -6,8 +6,7 @@ from itertools import pairwise
 
 from sintonia.core.arrays import Floats
 from sintonia.features.combine import difference, how_many, itself, part_of_both, ratio
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import habit_windows, own_kinds
+from sintonia.features.families.context import Frame, habit_windows, own_kinds
 from sintonia.features.measures import Decayed, Expression, Feature, Filter, Total, expression
 
 FOR = {

@@ -3,8 +3,7 @@
 from functools import partial
 
 from sintonia.features.combine import how_many
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.naming import slugs
+from sintonia.features.families.context import Frame, slugs
 from sintonia.features.measures import DaysSince, Distinct, Feature, Filter, Total
 
 TIED = Filter(having=("quantity > 0",))

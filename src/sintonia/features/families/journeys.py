@@ -3,8 +3,7 @@
 from functools import partial
 
 from sintonia.features.combine import in_days, mean_days, ratio, still_open
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import DAY, ONLINE, ORDER, habit_windows, known, own_kinds
+from sintonia.features.families.context import DAY, ONLINE, ORDER, Frame, habit_windows, known, own_kinds
 from sintonia.features.measures import (
     DaysSince,
     Expression,

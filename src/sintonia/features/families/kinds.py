@@ -1,6 +1,6 @@
 """What a customer does."""
 
-from sintonia.features.families.frame import Frame
+from sintonia.features.families.context import Frame
 from sintonia.features.measures import DaysSince, Feature, Filter, Total
 
 COUNT = "What a customer does most, and does no longer, is the plainest picture of what they want"

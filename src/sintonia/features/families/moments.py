@@ -6,8 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import difference, ratio, since_then, still_open
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import DAY, ORDER, habit_windows, known
+from sintonia.features.families.context import DAY, ORDER, Frame, habit_windows, known
 from sintonia.features.measures import (
     DaysSince,
     Earlier,

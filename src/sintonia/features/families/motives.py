@@ -4,9 +4,8 @@ from functools import partial
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio, smoothed_rate
-from sintonia.features.families.frame import Frame
+from sintonia.features.families.context import DAY, ORDER, PURCHASE, Frame, habit_windows, own_kinds
 from sintonia.features.families.response import UNASKED
-from sintonia.features.families.subsets import DAY, ORDER, PURCHASE, habit_windows, own_kinds
 from sintonia.features.measures import Distinct, Feature, Filter, Gap, Total, Value, expression
 
 PROMPT_DAYS = 7  # a message works for about a week

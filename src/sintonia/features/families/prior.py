@@ -8,7 +8,7 @@ import numpy as np
 from sintonia.core.arrays import Floats, Ints, Numbers
 from sintonia.features.clv import BehaviouralPrior, Repeats
 from sintonia.features.combine import ratio
-from sintonia.features.families.frame import Frame
+from sintonia.features.families.context import Frame
 from sintonia.features.kernel.histories import DAY
 from sintonia.features.measures import (
     DaysSince,

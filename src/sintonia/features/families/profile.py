@@ -6,8 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.data.consent import PREFIX
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.naming import slugs
+from sintonia.features.families.context import Frame, slugs
 from sintonia.features.history import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
 

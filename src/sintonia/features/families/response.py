@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from sintonia.features.combine import ratio, since_then, smoothed_rate
-from sintonia.features.families.frame import Frame, column_names
+from sintonia.features.families.context import Frame, column_names
 from sintonia.features.measures import (
     DaysSince,
     Earlier,

@@ -7,8 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import ORDER, PURCHASE
+from sintonia.features.families.context import ORDER, PURCHASE, Frame
 from sintonia.features.measures import DaysSince, Feature, Total
 
 NO_ORDER = "no order in the window"

@@ -7,8 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import deviation, in_days, ratio
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import HOUR, ORDER, PURCHASE, own_kinds
+from sintonia.features.families.context import HOUR, ORDER, PURCHASE, Frame, own_kinds
 from sintonia.features.measures import (
     DaysSince,
     Extreme,

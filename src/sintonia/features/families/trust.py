@@ -6,8 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints, Numbers
 from sintonia.features.combine import difference, in_days, mean_days, ratio
-from sintonia.features.families.frame import Frame
-from sintonia.features.families.subsets import ORDER, PURCHASE, habit_windows
+from sintonia.features.families.context import ORDER, PURCHASE, Frame, habit_windows
 from sintonia.features.measures import (
     DaysSince,
     Distinct,

@@ -10,7 +10,7 @@ from sintonia.core.errors import InputError, hint
 from sintonia.core.schema import INTERACTIONS
 from sintonia.features.kernel.histories import NO_TEXTS, Histories
 from sintonia.features.kernel.order import placed, shared, text_bytes
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 
 if TYPE_CHECKING:
     import pyarrow as pa

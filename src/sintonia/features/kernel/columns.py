@@ -2,7 +2,7 @@
 
 from sintonia.features.kernel.filters import conditions
 from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
-from sintonia.features.sql.expressions import names, texts_of
+from sintonia.features.sql import names, texts_of
 
 HOUR = 3_600_000_000  # microseconds
 CLOCK = {"local_hour": (HOUR, 0, 24), "local_weekday": (24 * HOUR, 3, 7)}  # 1970 began on a Thursday

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sintonia.core.arrays import Ints, Numbers
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 
 DAY = 86_400_000_000  # microseconds
 NEVER = np.iinfo(np.int64).max

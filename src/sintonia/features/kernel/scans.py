@@ -10,7 +10,7 @@ from sintonia.core.errors import ConfigError
 from sintonia.features.kernel.columns import HOUR
 from sintonia.features.kernel.histories import Segments
 from sintonia.features.measures import Column, Expression
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 
 
 class LatestRows:

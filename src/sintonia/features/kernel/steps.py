@@ -27,8 +27,7 @@ from sintonia.features.kernel.scans import (
     whole_numbers,
 )
 from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
-from sintonia.features.sql.expressions import evaluate, maker, names
-from sintonia.features.sql.operations import Cells, or_not
+from sintonia.features.sql import Cells, evaluate, maker, names, or_not
 
 MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}

@@ -1,13 +1,11 @@
-"""What a training leaves behind for others to judge: the review's figures, and the run MLflow keeps."""
+"""What a training records for reviewers: the figures of its review page, and its MLflow run."""
 
-from sintonia.review.evidence.policy import policy_run
-from sintonia.review.evidence.review import family_sizes_of
-from sintonia.review.evidence.training import fold_figures, training_run
-from sintonia.review.evidence.treated import Reported, policy_evidence
-from sintonia.review.evidence.whole import TrainingResult
+from sintonia.review.evidence.outcomes import family_sizes_of, fold_figures, training_run
+from sintonia.review.evidence.policies import ReportedDecisions, policy_evidence, policy_run
+from sintonia.review.evidence.training_result import TrainingResult
 
 __all__ = [
-    "Reported",
+    "ReportedDecisions",
     "TrainingResult",
     "family_sizes_of",
     "fold_figures",

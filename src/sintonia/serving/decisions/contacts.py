@@ -29,7 +29,7 @@ def open_tables(
     """
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
-        connection.read_parquet(str(store.folder / f"{name}.parquet")).create_view(name)
+        connection.read_parquet(str(store.paths.table(name))).create_view(name)
     connection.read_parquet([str(path) for path in store.buckets]).create_view("interactions")
     connection.execute(f"""
         CREATE TEMP VIEW seen AS SELECT * FROM interactions ANTI JOIN merges USING (customer_id)
@@ -52,7 +52,7 @@ def _gather_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> No
     """Fill `decided`; what a silo says of a decision of ours (that it was sent) wins over what we planned."""
     columns = ", ".join(f"{column.name} {column.sql_type}" for column in DECISIONS.columns)
     connection.execute(f"CREATE TEMP TABLE told ({columns})")
-    files = [store.folder / "decisions.parquet", *sorted(store.rounds.glob("*.parquet"))]
+    files = [store.paths.decisions, *store.workspace.round_files()]
     for path in files:
         connection.read_parquet(str(path)).insert_into("told")
     names = ", ".join(DECISIONS.names)

@@ -50,6 +50,7 @@ class RoundResult:
     kept: int
     listed: int
     files: tuple[Path, Path, Path]
+    currency: str = "EUR"
 
 
 def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
@@ -65,7 +66,7 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
         decisions, why = found.tables()
         files = write_round(store, one.round_id, pa.concat_tables([decisions, prepared.sent]), why)
         path = Path(settings.out) if settings.out else store.rounds / f"{one.round_id}.csv"
-        listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys)
+        listed = write_list(path, decisions, why, settings.key or CUSTOMER, keys, store.currency)
     return RoundResult(
         round=one,
         actions=settings.actions,
@@ -75,6 +76,7 @@ def decide_round(store: Store, settings: DecideSettings) -> RoundResult:
         kept=len(prepared.sent),
         listed=listed,
         files=(files[0], files[1], path),
+        currency=store.currency,
     )
 
 

@@ -12,7 +12,7 @@ from sintonia.core.arrays import Bools
 from sintonia.core.config import NONE, ActionConfig
 from sintonia.core.config.engagement import STAGES, ContactRules, EligibilityRules
 from sintonia.data.consent import consents
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 from sintonia.serving.decisions.contacts import over_limit, paused
 from sintonia.serving.decisions.facts import OPEN_COMPLAINT, marked
 from sintonia.serving.decisions.refusals import (

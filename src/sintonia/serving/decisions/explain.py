@@ -49,8 +49,8 @@ def told_of(store: Store, customer: str, round_id: str | None) -> dict[str, Any]
     return {**why, **{key: decided[key] for key in ("round_id", "customer_id", "action_id", *DECIDED)}}
 
 
-def lines_of(row: dict[str, Any]) -> list[str]:
-    """Return the row in words."""
+def lines_of(row: dict[str, Any], currency: str) -> list[str]:
+    """Return the row as lines of text; amounts are in the currency."""
     lines = [f"Round {row['round_id']}, customer {row['customer_id']}, arm {row['arm']}: {row['action_id']}"]
     if row.get("send_at_local"):
         lines.append(
@@ -60,15 +60,17 @@ def lines_of(row: dict[str, Any]) -> list[str]:
         lines.append(f"  sent {row['sent_at']:%Y-%m-%d %H:%M} UTC")
     if row["action_id"] != NONE and "worth" in row:
         lines.append(
-            f"  worth {row['worth']:.2f} EUR = value {row['value']:.2f} x effect {_effect(row)} x lever "
-            f"{row['lever']:.2f} - cost {row['cost']:.2f}; it takes {row['price']:.2f} EUR of what is scarce"
+            f"  worth {row['worth']:.2f} {currency} = value {row['value']:.2f} x effect {_effect(row)} x lever "
+            f"{row['lever']:.2f} - cost {row['cost']:.2f}; it takes {row['price']:.2f} {currency} of what is scarce"
         )
     if row.get("runner_up"):
-        lines.append(f"  next best: {row['runner_up']}, {row['margin']:.2f} EUR behind at these prices")
+        lines.append(
+            f"  next best: {row['runner_up']}, {row['margin']:.2f} {currency} behind at these prices"
+        )
     if row.get("runner_up_effect_needed") is not None:
         lines.append(
             f"    it would have won with an effect of {row['runner_up_effect_needed']:.4f}, "
-            f"or {row['runner_up_cheaper_by']:.2f} EUR cheaper"
+            f"or {row['runner_up_cheaper_by']:.2f} {currency} cheaper"
         )
     if row.get("passed"):
         lines.append(f"  passed: {row['passed']}")

@@ -16,7 +16,7 @@ ROWS_PER_BLOCK = 1 << 17
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """By customer: the option that came next (-1: there was none), and by how many euro, prices taken off."""
+    """By customer: the option that came next (-1: there was none), and by how much in currency, prices taken off."""
 
     option: Ints
     margin: Floats
@@ -110,14 +110,14 @@ def _passed(refusals: Refusals, chosen: Chosen) -> pa.Array:
     return pa.array(named, pa.string())
 
 
-def sentence(row: dict[str, object]) -> str:
-    """Return a row of the table in words, for the list."""
+def sentence(row: dict[str, object], currency: str) -> str:
+    """Return a row of the table as a sentence, for the list; amounts are in the currency."""
     if row["margin"] is None:
         return "drawn by chance, to learn"
     told = (
-        f"worth {row['worth']:.2f} EUR = {row['value']:.2f} x {row['effect']:.4f} x {row['lever']:.2f}"
+        f"worth {row['worth']:.2f} {currency} = {row['value']:.2f} x {row['effect']:.4f} x {row['lever']:.2f}"
         f" - {row['cost']:.2f}"
     )
     if row["runner_up"] == NONE:
-        return f"{told}; doing nothing is {row['margin']:.2f} EUR behind"
-    return f"{told}; {row['runner_up']} is {row['margin']:.2f} EUR behind"
+        return f"{told}; doing nothing is {row['margin']:.2f} {currency} behind"
+    return f"{told}; {row['runner_up']} is {row['margin']:.2f} {currency} behind"

@@ -14,7 +14,7 @@ from sintonia.core.schema import CONTACT_FIELDS
 from sintonia.data.store import Store
 from sintonia.features import Feature, History, catalogue, compute_features, fit, plan
 from sintonia.features.history import SCALE, thousandths
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,8 +16,7 @@ from sintonia.core.errors import ConfigError
 from sintonia.core.memory import release
 from sintonia.core.progress import log, step
 from sintonia.data.store import Store
-from sintonia.features.sql.expressions import evaluate
-from sintonia.features.sql.operations import Cells
+from sintonia.features.sql import Cells, evaluate
 from sintonia.serving.decisions.choosing import Case
 from sintonia.serving.decisions.contacts import complaining, open_tables
 from sintonia.serving.decisions.effects import effects_matrix, read_effects
@@ -110,7 +109,7 @@ def _customers(
     """Return the customers to decide for, by id; the connection gets them as `customers`."""
     connection.register("reached", pa.table({"customer_id": sent}))
     connection.register("given", pa.table({"customer_id": some if some is not None else sent.slice(0, 0)}))
-    path = str(store.folder / "crosswalk.parquet").replace("'", "''")
+    path = str(store.paths.crosswalk).replace("'", "''")
     ids = connection.sql(f"""
         SELECT DISTINCT customer_id FROM read_parquet('{path}')
         {"" if some is None else "SEMI JOIN given USING (customer_id)"} ANTI JOIN reached USING (customer_id)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Bools
 from sintonia.core.config import ActionConfig, RuleConfig
 from sintonia.core.errors import ConfigError
-from sintonia.features.sql.expressions import evaluate, names
-from sintonia.features.sql.operations import Cells, or_not
+from sintonia.features.sql import Cells, evaluate, names, or_not
 
 Bits = NDArray[np.uint64]
 

@@ -169,7 +169,12 @@ def write_round(store: Store, round_id: str, decisions: pa.Table, why: pa.Table)
 
 
 def write_list(
-    path: Path, decisions: pa.Table, why: pa.Table, key: str, keys: Mapping[str, str] | None
+    path: Path,
+    decisions: pa.Table,
+    why: pa.Table,
+    key: str,
+    keys: Mapping[str, str] | None,
+    currency: str,
 ) -> int:
     """Return how many customers the list names: those for whom something is done, each with when and why.
 
@@ -181,7 +186,7 @@ def write_list(
     named = done["customer_id"].to_pylist()
     if keys is not None:
         named = [keys.get(customer) for customer in named]
-    sentences = [sentence(row) for row in told.to_pylist()]
+    sentences = [sentence(row, currency) for row in told.to_pylist()]
     table = pa.table(
         {
             key: pa.array(named, pa.string()),

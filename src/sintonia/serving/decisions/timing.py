@@ -20,7 +20,7 @@ from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.data.store import Store
 from sintonia.data.store.gather import BUCKET
-from sintonia.features.sql.operations import Cells, or_none
+from sintonia.features.sql import Cells, or_none
 from sintonia.serving.decisions.kernels import Ahead, Best, Lean, Visits, best_hours
 from sintonia.serving.decisions.refusals import numbered
 

@@ -17,7 +17,7 @@ Act = Callable[[pa.Array], Iterable[pa.Table]]
 """From customers to what would be done for each of them, by id, some customers after others."""
 
 
-def write_actions(act: Act, spool: Spool, language: str) -> None:
+def write_actions(act: Act, spool: Spool, language: str, currency: str) -> None:
     """Write what would be done for whom into the spool, by the customer's row, unless an earlier run did.
 
     What is scarce goes to where it is worth the most among all customers, so they are decided on together; but for
@@ -31,7 +31,7 @@ def write_actions(act: Act, spool: Spool, language: str) -> None:
     with spool.writing(ACTED) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
         for proposed in act(ids):
-            told = _actions(proposed, words)
+            told = _actions(proposed, words, currency)
             if told.num_rows:
                 # Who was reached already is not proposed to: those there are lie in order, but not side by side.
                 last = pc.index(ids, proposed["customer_id"][-1], start=first).as_py() + 1
@@ -51,7 +51,7 @@ def _listed(spool: Spool) -> tuple[pa.Array, pa.Array]:
     return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 
 
-def _actions(proposed: pa.Table, words: Words) -> pa.Table:
+def _actions(proposed: pa.Table, words: Words, currency: str) -> pa.Table:
     """Return what is proposed under the names of our columns."""
     columns = {
         "next_best_action": proposed["action_id"],
@@ -61,6 +61,6 @@ def _actions(proposed: pa.Table, words: Words) -> pa.Table:
         "runner_up": proposed["runner_up"],
         "arm": proposed["arm"],
         "assignment_probability": proposed["assignment_probability"],
-        "next_best_action_reason": pa.array(decided(proposed, words), pa.string()),
+        "next_best_action_reason": pa.array(decided(proposed, words, currency), pa.string()),
     }
     return pa.table({f"action__{name}": column for name, column in columns.items()})

@@ -21,7 +21,7 @@ STATUS, WHY = "list_status", "list_reason"
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One of our columns: its name, and what its values are: text, a whole number, a share, euros."""
+    """One of our columns: its name, and what its values are: text, a whole number, a share, an amount."""
 
     name: str
     kind: str = "text"
@@ -34,7 +34,7 @@ class OutputColumn:
     @property
     def decimals(self) -> int | None:
         """How many decimals its values have as text, None where they are no fractions."""
-        return {"share": 6, "euros": 2, "effect": 4}.get(self.kind)
+        return {"share": 6, "amount": 2, "effect": 4}.get(self.kind)
 
 
 ACTIONS = {
@@ -87,7 +87,7 @@ class Answers:
     def _of_task(self, one: TaskModel) -> list[OutputColumn]:
         task = one.task
         if one.model.predicts_amounts:
-            said = [OutputColumn("expected_value", "euros"), OutputColumn("median_value", "euros")]
+            said = [OutputColumn("expected_value", "amount"), OutputColumn("median_value", "amount")]
         else:
             said = [OutputColumn(f"{task}_propensity", "share")]
             said = [OutputColumn("next_category"), *said] if one.model.task.categories else said

@@ -79,10 +79,10 @@ def _cells(column: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # 
 
 
 def _written(cells: Any, decimals: int | None, dialect: Dialect) -> pa.Array:  # noqa: ANN401
-    return pa.array(_quoted(texts_of(cells, decimals, dialect.decimal), dialect), pa.large_string())
+    return pa.array(_quote_cells(texts_of(cells, decimals, dialect.decimal), dialect), pa.large_string())
 
 
-def _quoted(texts: Texts, dialect: Dialect) -> Texts:
+def _quote_cells(texts: Texts, dialect: Dialect) -> Texts:
     """Return the texts, in quotes where a line needs them."""
     special = {dialect.delimiter, '"', "\r", "\n"}
     together = "".join(texts)

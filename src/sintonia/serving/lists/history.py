@@ -60,7 +60,7 @@ class ScoreChange:
 def history_path(store: Store, name: str, told: object) -> Path:
     """Return where the scores of a run of a list lie: the same run has the same place."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "list"
-    return store.scores / slug / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.parquet"
+    return store.workspace.scores / slug / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.parquet"
 
 
 def write_history(

@@ -34,7 +34,7 @@ def json_rows(path: Path, header: tuple[str, ...]) -> Iterator[tuple[list[Any], 
         if found is None:
             yield [line.strip("\r\n"), *[None] * (len(header) - 1)], NO_OBJECT
         else:
-            yield [_plain(found.get(name)) for name in header], ""
+            yield [_as_cell(found.get(name)) for name in header], ""
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -55,5 +55,5 @@ def _object(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _as_cell(value: Any) -> Any:  # noqa: ANN401
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

@@ -94,12 +94,10 @@ class Keys:
 
     def _own(self, key_type: str) -> str:
         """Return the query of the identifiers of a type with whose they are now: `value`, `customer_id`."""
-        crosswalk = (
-            f"read_parquet({quoted(self.store.folder / 'crosswalk.parquet')}) WHERE unlinked_at IS NULL"
-        )
+        crosswalk = f"read_parquet({quoted(self.store.paths.crosswalk)}) WHERE unlinked_at IS NULL"
         if key_type != CUSTOMER:
             return f"SELECT source_key AS value, customer_id FROM {crosswalk} AND source = {quoted(key_type)}"
-        merges = f"read_parquet({quoted(self.store.folder / 'merges.parquet')})"
+        merges = f"read_parquet({quoted(self.store.paths.merges)})"
         return f"""SELECT DISTINCT customer_id AS value, customer_id FROM {crosswalk}
                    UNION ALL SELECT customer_id, merged_into FROM {merges}"""
 
@@ -107,7 +105,7 @@ class Keys:
         """Add the keys in the spelling of the golden record, and those that silos gave as contacts."""
         told = self.connection.sql(f"""
             {self._own(key_type)} UNION
-            SELECT value, customer_id FROM read_parquet({quoted(self.store.folder / "contacts.parquet")})
+            SELECT value, customer_id FROM read_parquet({quoted(self.store.paths.contacts)})
             WHERE field = {quoted(key_type)}""").to_arrow_table()
         standard = self.standard(key_type, told["value"].combine_chunks().cast(pa.string()))
         self.connection.register("told", pa.table({"value": standard, "customer_id": told["customer_id"]}))

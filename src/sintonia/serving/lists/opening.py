@@ -24,7 +24,7 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
     ConfigError
         When none is asked for, or the segment is no condition over the golden record.
     """
-    workspace = Path(settings.workspace)
+    workspace = settings.paths.root
     if not settings.list and not settings.segment:
         raise ConfigError(
             "score needs a list of customers; write list=customers.csv, or segment='tenure_days > 90'."
@@ -44,4 +44,4 @@ def open_list(stack: ExitStack, settings: ScoreSettings) -> tuple[CustomerList, 
     named = replace(
         found, limit=settings.limit, path=found.path.rename(found.path.with_name(f"{name}.parquet"))
     )
-    return named, replace(settings, out=settings.out or str(workspace / f"{name}-{part}.csv"))
+    return named, replace(settings, out=settings.out or str(settings.paths.scored_list(f"{name}-{part}")))

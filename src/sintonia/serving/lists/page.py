@@ -20,6 +20,7 @@ def render_list_page(
     models: Sequence[TaskModel],
     totals: Totals,
     changes: Sequence[ScoreChange],
+    currency: str,
 ) -> str:
     """Return the page as self-contained HTML: no script, no network, nobody's data.
 
@@ -42,7 +43,7 @@ def render_list_page(
         reasons=reasons,
         warnings=warnings,
         actions=_bars({" by ".join(filter(None, one)): n for one, n in totals.actions.most_common()}),
-        tasks=[_task(one, totals) for one in models],
+        tasks=[_task(one, totals, currency) for one in models],
         changes=[
             _change(one, amounts={m.task for m in models if m.model.predicts_amounts}) for one in changes
         ],
@@ -56,9 +57,9 @@ def _bars(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _task(one: TaskModel, totals: Totals) -> dict[str, Any]:
+def _task(one: TaskModel, totals: Totals, currency: str) -> dict[str, Any]:
     bands: Mapping[str, int] = totals.bands.get(one.task, {})
-    expected, interval = expectation(one, totals)
+    expected, interval = expectation(one, totals, currency)
     return {
         "name": one.task,
         "outcome": describe(one.model.task)[1],
@@ -71,7 +72,7 @@ def _task(one: TaskModel, totals: Totals) -> dict[str, Any]:
     }
 
 
-def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
+def expectation(one: TaskModel, totals: Totals, currency: str) -> tuple[str, str]:
     """Return what a task expects of the customers scored, and its interval, "" where the model gives none."""
     total = float(totals.sums[one.task])
     if one.model.task.categories:
@@ -81,10 +82,10 @@ def expectation(one: TaskModel, totals: Totals) -> tuple[str, str]:
         found = expected_total(total, judged)
         if one.model.predicts_amounts:
             value, low, high = (number(end / 100, 2) for end in (found.value, found.low, found.high))
-            return f"{value} EUR", f"{low} to {high}"
+            return f"{value} {currency}", f"{low} to {high}"
         return count(round(found.value)), f"{count(max(round(found.low), 0))} to {count(round(found.high))}"
     if one.model.predicts_amounts:
-        return f"{number(total / 100, 2)} EUR", ""
+        return f"{number(total / 100, 2)} {currency}", ""
     half = Z95 * float(totals.sums[f"{one.task} variance"]) ** 0.5
     customers = int(totals.sums[f"{one.task} customers"])
     return count(

@@ -47,7 +47,7 @@ def copy_table(asked: str, folder: Path) -> CustomerList:
             # A scan that joins one at work begins in the middle of the table.
             cursor.execute("SET synchronize_seqscans = off")
             cursor.execute(f"SELECT * FROM {quoted}")
-            _write(cursor.fetch_record_batch(), path)
+            _write_parquet(cursor.fetch_record_batch(), path)
     except adbc_driver_manager.Error as error:
         password = urlsplit(asked).password or ""
         said = " ".join(str(error).split())
@@ -67,14 +67,14 @@ def _parted(asked: str) -> tuple[str, list[str]]:
     return urlunsplit(parts._replace(path=database)), unquote(table).split(".", 1)
 
 
-def _write(reader: pa.RecordBatchReader, path: Path) -> None:
+def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> None:
     """Write the rows with types that Parquet and everybody else knows: numerics of any length as text."""
-    with pq.ParquetWriter(path, _plain(pa.table(reader.schema.empty_table())).schema) as file:
+    with pq.ParquetWriter(path, _plain_types(pa.table(reader.schema.empty_table())).schema) as file:
         for batch in reader:
-            file.write_table(_plain(pa.Table.from_batches([batch])))
+            file.write_table(_plain_types(pa.Table.from_batches([batch])))
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def _plain_types(table: pa.Table) -> pa.Table:
     for at, one in enumerate(table.schema):
         if isinstance(one.type, pa.BaseExtensionType):
             stored = pa.chunked_array(

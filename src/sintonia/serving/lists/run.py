@@ -14,7 +14,7 @@ from sintonia.core.engine import drop_tables
 from sintonia.core.errors import SintoniaError
 from sintonia.core.memory import release
 from sintonia.core.progress import counter, log
-from sintonia.data.privacy.tombstones import TOMBSTONES_FILE, read_tombstones
+from sintonia.data.privacy.tombstones import read_tombstones
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts, Watched, drift_of_model, watch
 from sintonia.serving.lists import json_lines
@@ -47,6 +47,7 @@ class Scored:
     files: tuple[Path, ...]
     changes: Sequence[ScoreChange] = ()
     watched: Mapping[str, Watched] = field(default_factory=dict)
+    currency: str = "EUR"
 
 
 def score_list(
@@ -70,7 +71,7 @@ def score_list(
     check_layout(settings.layout, form_of(customers, blank.columns, out))
     log.info("'%s' is %s", customers.path.name, customers.told)
     told = _told(store, customers, models, settings)
-    spool = open_spool(Path(settings.workspace), (told, settings.chunk_rows))
+    spool = open_spool(settings.paths.root, (told, settings.chunk_rows))
     try:
         located = _located(connection, store, customers, settings, spool)
         check_size(kind, located.rows, len(customers.header) + len(blank.columns))
@@ -83,12 +84,12 @@ def score_list(
     names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
     release()
     if act is not None:
-        write_actions(act, spool, settings.language)
+        write_actions(act, spool, settings.language, store.currency)
         release()
     watched = {one.task: _watch(store, one, tallies(spool, names, one.task), settings) for one in models}
     starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
     answers = Answers(models, settings.bands, settings.reasons.count, starts, act is not None)
-    files = _write(connection, Written(customers, located, answers, out, kind), settings, spool)
+    files = _write_outputs(connection, Written(customers, located, answers, out, kind), settings, spool)
     changed: list[ScoreChange] = []
     if settings.limit is None and models:
         path = history_path(store, customers.path.name.partition(".")[0], told)
@@ -98,9 +99,18 @@ def score_list(
     with whole(page) as part:
         warned = [said for one in watched.values() for said in (*one.warnings, *one.refusals)]
         told_of = (customers.path.name, located.told, warned)
-        part.write_text(render_list_page(told_of, models, answers.totals, changed), "utf-8")
+        part.write_text(render_list_page(told_of, models, answers.totals, changed, store.currency), "utf-8")
     spool.remove()
-    return Scored(customers, located, models, answers.totals, (files[0], page, *files[1:]), changed, watched)
+    return Scored(
+        customers,
+        located,
+        models,
+        answers.totals,
+        (files[0], page, *files[1:]),
+        changed,
+        watched,
+        store.currency,
+    )
 
 
 def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> Watched:
@@ -130,7 +140,7 @@ class Written:
     kind: str
 
 
-def _write(
+def _write_outputs(
     connection: "duckdb.DuckDBPyConnection", one: Written, settings: ScoreSettings, spool: Spool
 ) -> list[Path]:
     """Return the files that have the list with our columns: itself, and those to be sent by the layout."""
@@ -183,7 +193,7 @@ def _told(
     suppressed = digest(Path(settings.suppress)) if settings.suppress else None
     by = [(one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models]
     asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
-    tombstones = Path(settings.workspace) / TOMBSTONES_FILE
+    tombstones = settings.paths.tombstones
     erased = digest(tombstones) if tombstones.is_file() else None
     acted = (settings.tasks, settings.features, settings.actions, settings.engagement, settings.as_of)
     return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]
@@ -206,7 +216,7 @@ def _located(
     suppressed = suppress(connection, keys, listed, settings.chunk_rows)
     if listed is not None:
         log.info("%s customers are on the suppression list '%s'", f"{suppressed:,}", listed.path.name)
-    tombstones = read_tombstones(Path(settings.workspace))
+    tombstones = read_tombstones(settings.paths.root)
     return locate(connection, customers, keys, key, tombstones, spool, settings.chunk_rows)
 
 

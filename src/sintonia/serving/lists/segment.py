@@ -14,8 +14,7 @@ from sintonia.core.errors import ConfigError, InputError, hint
 from sintonia.data.consent import PREFIX
 from sintonia.data.store import Store
 from sintonia.features.history import SCALE, thousandths
-from sintonia.features.sql.expressions import evaluate, names
-from sintonia.features.sql.operations import Cells, or_not
+from sintonia.features.sql import Cells, evaluate, names, or_not
 from sintonia.serving.lists.keys import CUSTOMER, quoted
 from sintonia.serving.lists.read import CustomerList, read_list
 
@@ -42,8 +41,8 @@ def segment_list(
     InputError
         When it is true of nobody.
     """
-    golden = store.folder.parents[1] / "identity" / "customers.parquet"
-    crosswalk = quoted(store.folder / "crosswalk.parquet")
+    golden = store.workspace.golden_records
+    crosswalk = quoted(store.paths.crosswalk)
     ids = connection.sql(
         f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
     ).to_arrow_table()
@@ -103,8 +102,8 @@ def _tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: str | 
     told = connection.sql(f"""
         WITH seen AS (
             SELECT COALESCE(merged_into, told.customer_id) AS customer_id, occurred_at
-            FROM read_parquet({quoted(store.folder / "interactions/*.parquet")}) AS told
-            LEFT JOIN read_parquet({quoted(store.folder / "merges.parquet")}) AS merges USING (customer_id)
+            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS told
+            LEFT JOIN read_parquet({quoted(store.paths.merges)}) AS merges USING (customer_id)
             WHERE occurred_at <= TIMESTAMP '{now}')
         SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
         FROM ids LEFT JOIN seen USING (customer_id)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sintonia.data.store.store import SPOOLS
+from sintonia.core.paths import WorkspacePaths
 
 FORGOTTEN_AFTER_DAYS = 7
 
@@ -56,10 +56,11 @@ def open_spool(workspace: Path, told: object) -> Spool:
     """Return the folder of a run that is told by these values, made when there is none; old ones of others go."""
     name = hashlib.sha256(repr(told).encode()).hexdigest()[:20]
     limit = time.time() - FORGOTTEN_AFTER_DAYS * 86_400
-    for other in workspace.glob(f"{SPOOLS}*"):
-        if other.name != SPOOLS + name and other.stat().st_mtime < limit:
+    paths = WorkspacePaths(workspace)
+    folder = paths.checkpoint(name)
+    for other in paths.checkpoints():
+        if other != folder and other.stat().st_mtime < limit:
             shutil.rmtree(other, ignore_errors=True)
-    folder = workspace / (SPOOLS + name)
     folder.mkdir(parents=True, exist_ok=True)
     return Spool(folder)
 
@@ -67,7 +68,7 @@ def open_spool(workspace: Path, told: object) -> Spool:
 @contextmanager
 def copies(workspace: Path) -> Iterator[Path]:
     """Yield a folder for what has to be copied before it can be read twice; it is gone when the block ends."""
-    folder = workspace / f"{SPOOLS}copy-{uuid4().hex[:12]}"
+    folder = WorkspacePaths(workspace).checkpoint(f"copy-{uuid4().hex[:12]}")
     folder.mkdir(parents=True)
     try:
         yield folder

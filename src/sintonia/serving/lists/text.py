@@ -63,7 +63,7 @@ def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], s
             yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
             plain = []
         if quoted:
-            yield _quoted(line, source, delimiter)
+            yield _parse_quoted(line, source, delimiter)
     yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
 
 
@@ -85,7 +85,7 @@ class _Lines:
         self._waiting.extendleft(reversed(lines))
 
 
-def _quoted(line: str, source: _Lines, delimiter: str) -> tuple[list[str], str]:
+def _parse_quoted(line: str, source: _Lines, delimiter: str) -> tuple[list[str], str]:
     """Return the record that begins with a line that has quotes; lines that are not its own are put back."""
     taken = [line]
     while (found := _parsed(taken, delimiter)) is None:

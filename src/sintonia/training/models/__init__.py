@@ -11,7 +11,8 @@ from sintonia.training.models.boosting import (
 )
 from sintonia.training.models.fitting import fit_model
 from sintonia.training.models.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
-from sintonia.training.models.model import LightGBMModel, OutcomeModel
+from sintonia.training.models.lightgbm_model import LightGBMModel
+from sintonia.training.models.outcome_model import OutcomeModel
 from sintonia.training.models.own import OwnModel, own_estimator, validate_own
 from sintonia.training.models.protocol import Model
 

@@ -23,7 +23,8 @@ from sintonia.training.models.boosting import (
     grow_trees,
     regrow,
 )
-from sintonia.training.models.model import LightGBMModel, OutcomeModel
+from sintonia.training.models.lightgbm_model import LightGBMModel
+from sintonia.training.models.outcome_model import OutcomeModel
 from sintonia.training.models.own import calibrated, fit_own
 from sintonia.training.tasks import find_task
 

@@ -30,7 +30,7 @@ from sintonia.training import forest
 from sintonia.training.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.training.dataset import Dataset, concatenate
 from sintonia.training.models.folds import FoldResult, two_outcomes
-from sintonia.training.models.model import OutcomeModel, shared_fields
+from sintonia.training.models.outcome_model import OutcomeModel, shared_fields
 from sintonia.training.models.protocol import Floats, Floats32, read_document, write_document
 from sintonia.training.tasks import find_task
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from sintonia.core.config import QuestionConfig, TaskConfig
+from sintonia.core.config.actions import NEXT_BEST_ACTION as NEXT_BEST_ACTION
 from sintonia.core.errors import ConfigError, unknown
 from sintonia.core.schema import KINDS
 from sintonia.core.timeline import label_span
 
 TaskKind: TypeAlias = Literal["outcome", "policy"]
-NEXT_BEST_ACTION = "next_best_action"
-"""The name of the task that asks what an action changes."""
+"""What a task asks: what a customer will do, or what an action changes."""
 
 
 @dataclass(frozen=True)

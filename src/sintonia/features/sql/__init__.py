@@ -1,1 +1,0 @@
-"""SQL expressions over one row of the interactions, evaluated on arrays."""

@@ -1,0 +1,111 @@
+"""The result of a training, and what the run of any model records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from sintonia import __version__
+from sintonia.core.config import TrainSettings
+from sintonia.core.hashes import code_hash, config_hash
+from sintonia.core.timeline import Split
+from sintonia.data.store import Store
+from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.leakage import LeakFinding
+from sintonia.explain.sample import Sample, draw_sample
+from sintonia.features import as_csv, described
+from sintonia.registry.artifacts import CATALOGUE, EVALUATION
+from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.training.dataset import Dataset
+from sintonia.training.models import Model, OutcomeModel
+from sintonia.training.sufficiency import Sufficiency
+from sintonia.training.tuning import Validated
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A training of outcomes: its settings, data and split, and what came out."""
+
+    settings: TrainSettings
+    store: Store
+    split: Split
+    rows: Dataset
+    model: OutcomeModel
+    judged: Evaluation
+    enough: Sufficiency
+    predictions: pa.Table
+    validated: Validated
+    leaks: Sequence[LeakFinding] = ()
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The rows that judge."""
+        return self.rows.at(self.split.test)
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Test rows with their contributions, numbered at random."""
+        return draw_sample(self.model, self.test, self.settings.seed)
+
+
+def model_run(
+    settings: TrainSettings,
+    model: Model,
+    *,
+    groups: Sequence[str],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    evaluation: Mapping[str, Any],
+    documents: Mapping[str, Any],
+    predictions: pa.Table,
+    data: Sequence[Data] = (),
+    nested: Sequence[ChildRun] = (),
+) -> Run:
+    """Return the run of any model: what all of them record, and what is added for its kind.
+
+    Parameters
+    ----------
+    groups
+        The groups of settings that the training depended on; they are the run's parameters.
+    evaluation
+        All that a promotion must know: figures with intervals, what they rest on, until when labels were learnt from.
+    """
+    resolved = asdict(settings)
+    entries = described(model.catalogue)
+    return Run(
+        task=settings.task.name,
+        parameters={"seed": settings.seed, "source": model.source, **run_parameters(resolved, groups)},
+        metrics=metrics,
+        tags={
+            "sintonia.version": __version__,
+            "sintonia.code": code_hash(model.own_code),
+            "sintonia.config": config_hash(settings),
+            "sintonia.data_fingerprint": model.fingerprint,
+            **tags,
+        },
+        documents={
+            "config.json": resolved,
+            "features.json": list(model.names),
+            CATALOGUE: entries,
+            "catalogue.csv": as_csv(entries),
+            "fitted.json": model.fitted.as_plain(),
+            EVALUATION: evaluation,
+            **documents,
+        },
+        model=model,
+        predictions=predictions,
+        data=data,
+        nested=nested,
+    )
+
+
+def run_parameters(resolved: dict[str, Any], groups: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of the groups that a training depends on, as `group.key`."""
+    return {f"{group}.{key}": value for group in groups for key, value in resolved[group].items()}
+
+
+def metric_key(name: str) -> str:
+    """Return a model's name as a metric's name may be spelt."""
+    return name.replace(" ", "_")
