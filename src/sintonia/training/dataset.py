@@ -21,7 +21,7 @@ from sintonia.features.cache import kept, prune, table_folder, tell
 from sintonia.features.families.context import column_names
 from sintonia.features.families.row_category import PLACE, in_category, of_row_category, row_category_features
 from sintonia.training import tasks
-from sintonia.training.in_memory_store import Held, Shared
+from sintonia.training.in_memory_store import InMemoryStore, SharedFeatures
 
 ROW_KEYS = ("customer_id", "as_of")
 BESIDE_CATEGORY = ("rfm", "prior")
@@ -33,8 +33,8 @@ class Dataset:
     """Eligible customers at as-of dates: keys, features and labels, row by row.
 
     `customer_id` (n_rows,) text, `as_of` (n_rows,) datetime64[us], `values` (n_rows, n_features) float32,
-    `label` (n_rows,) int8, or int64 cents, and `names` (n_features,). `category` (n_rows,) is the place of the row's
-    category among the task's, where a customer has a row for each; else None.
+    `label` (n_rows,) int8, or int64 cents, and `names` (n_features,). `category` (n_rows,) is the index of the row's
+    category among the task's if a customer has a row for each; else None.
     """
 
     customer_id: NDArray[np.object_]
@@ -49,7 +49,7 @@ class Dataset:
         return self.take(np.isin(self.as_of, np.array(sorted(dates), "datetime64[us]")))
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Dataset":
-        """Return the rows where the mask holds, or those of these places."""
+        """Return the rows where a mask is true, or those with these indices."""
         category = None if self.category is None else self.category[rows]
         return Dataset(
             self.customer_id[rows],
@@ -62,8 +62,8 @@ class Dataset:
 
     def select(self, names: Sequence[str]) -> "Dataset":
         """Return the rows with these features only, in this order."""
-        places = [self.names.index(name) for name in names]
-        return replace(self, values=self.values[:, places], names=tuple(names))
+        columns = [self.names.index(name) for name in names]
+        return replace(self, values=self.values[:, columns], names=tuple(names))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -72,13 +72,14 @@ class Dataset:
 def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     """Return the features a task's model reads: the configuration's, or those of a row's category.
 
-    With these go, of the customer's own, only the families that tell how much and how lately somebody buys: they
-    are the same for all categories, and a row a category repeats them.
+    Of the customer's other features, a model by category reads only the families of how much and how recently a
+    customer buys: they are the same for all categories, and each of the customer's rows repeats them.
     """
-    made = features.catalogue(config, fitted)
+    every = features.catalogue(config, fitted)
     if not tasks.find_task(task).by_category:
-        return made
-    return [*(one for one in made if one.family in BESIDE_CATEGORY), *row_category_features(config)]
+        return every
+    own = [feature for feature in every if feature.family in BESIDE_CATEGORY]
+    return [*own, *row_category_features(config)]
 
 
 def assemble(
@@ -92,32 +93,34 @@ def assemble(
 ) -> Dataset:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
-    Of these customers only, when they are given; and of these features only, the other columns being NaN, which is
-    enough for a model that reads no others.
+    `customers` limits the rows to these customers, and `names` the features to these, the other columns being NaN,
+    which is enough for a model that reads no others.
 
-    Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
-    features of everybody are kept on disk within the engine's `feature_cache_gib`.
+    The engine's threads share the buckets; rows are in bucket order, whichever thread finishes first. The features of
+    all customers are cached on disk within the engine's `feature_cache_gib`.
     """
-    if isinstance(store, Held) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
+    if isinstance(store, InMemoryStore) and (computed := store.features_of(catalogue, as_ofs[0])) is not None:
         labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
-        return label_features(ready, labelled, catalogue, task)
+        return label_features(computed, labelled, catalogue, task)
     wide = _wide(_named(catalogue, names), task)
-    made, merges = features.plan(wide), store.read_merges()
-    keep = customers is None and engine.feature_cache_gib > 0
-    folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
+    plan, merges = features.plan(wide), store.read_merges()
+    cached = customers is None and engine.feature_cache_gib > 0
+    folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if cached else None
 
-    def one(path: Path) -> Dataset:
+    def of_bucket(path: Path) -> Dataset:
         file = None if folder is None else folder / path.name
-        there = file is not None and file.is_file()
-        columns = dict.fromkeys([*(() if there else made.reads), *tasks.columns_read(task)])
+        in_cache = file is not None and file.is_file()
+        columns = dict.fromkeys([*(() if in_cache else plan.reads), *tasks.columns_read(task)])
         interactions = store.read_bucket(path, customers, columns)
-        beside = {} if there else {name: store.read_beside(name, path, customers) for name in made.others}
-        history = History(interactions, **beside) if beside else interactions
-        computed = kept(file, lambda: features.compute_features(history, as_ofs, made))
+        others = {} if in_cache else {name: store.read_beside(name, path, customers) for name in plan.others}
+        history = History(interactions, **others) if others else interactions
+        computed = kept(file, lambda: features.compute_features(history, as_ofs, plan))
         return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges), catalogue, task)
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        parts = list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
+        parts = list(
+            track(pool.map(of_bucket, store.buckets), "Computing features", total=len(store.buckets))
+        )
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
     return concatenate(parts)
@@ -125,9 +128,9 @@ def assemble(
 
 def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> NDArray[np.int64]:
     """Return what was spent in the horizon of each row that `assemble` makes at these dates, in cents.  # (n_rows,)"""
-    asked, merges = tasks.spending(task), store.read_merges()
-    tables = (store.read_bucket(path, columns=asked.columns_read) for path in store.buckets)
-    parts = [tasks.label_rows(table, as_ofs, task, merges, asked)["label"].to_numpy() for table in tables]
+    spending, merges = tasks.spending(task), store.read_merges()
+    tables = (store.read_bucket(path, columns=spending.columns_read) for path in store.buckets)
+    parts = [tasks.label_rows(table, as_ofs, task, merges, spending)["label"].to_numpy() for table in tables]
     return np.concatenate(parts)
 
 
@@ -145,56 +148,74 @@ def history_rows(
 ) -> Dataset:
     """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers.
 
-    Whoever asks often makes the `plan_for` the catalogue once and passes it; columns it leaves out are NaN.
+    Callers that score often make the `plan_for` the catalogue once and pass it; columns it leaves out are NaN.
     """
-    computed = features.compute_features(history, [as_of], plan or plan_for(catalogue, task))
-    interactions = pa.table(history.interactions)
-    return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
+    plan = plan or plan_for(catalogue, task)
+    labelled = tasks.label_rows(pa.table(history.interactions), [as_of], task)
+    if tasks.find_task(task).by_category:
+        return label_features(features.compute_features(history, [as_of], plan), labelled, catalogue, task)
+    ids, computed = features.feature_values(history, as_of, plan)
+    eligible = labelled["customer_id"].combine_chunks()
+    names = tuple(feature.name for feature in catalogue)
+    columns = {name: column for column, name in enumerate(names)}
+    values = np.full((len(labelled), len(names)), np.nan, np.float32)
+    values[:, [columns[name] for name in plan.names]] = computed[:, pc.index_in(eligible, ids).to_numpy()].T
+    return Dataset(
+        customer_id=np.asarray(eligible.to_pylist(), object),
+        as_of=labelled["as_of"].to_numpy().astype("datetime64[us]"),
+        values=values,
+        label=labelled["label"].to_numpy(),
+        names=names,
+    )
 
 
-def share(
+def share_features(
     requests: Sequence[tuple[datetime, Sequence[Feature], TaskConfig, Collection[str] | None]],
-) -> list[Shared]:
+) -> list[SharedFeatures]:
     """Return the features of several catalogues, each at its date and for its task, as few times as can be.
 
-    Of each catalogue those with these names, or all.
+    A request is an as-of date, a catalogue, its task, and the names of the features needed (None: all).
 
     Catalogues at one date share what they have in common, unless two mean different things by one name.
     """
     groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
     for as_of, catalogue, task, names in requests:
-        wide = {feature.name: (tell(feature), feature) for feature in _wide(_named(catalogue, names), task)}
-        for moment, there, catalogues in groups:
-            if moment == as_of and all(there.get(name, one)[0] == one[0] for name, one in wide.items()):
-                there |= wide
+        computed = {
+            feature.name: (tell(feature), feature) for feature in _wide(_named(catalogue, names), task)
+        }
+        for group_as_of, group, catalogues in groups:
+            same = (group.get(name, feature)[0] == feature[0] for name, feature in computed.items())
+            if group_as_of == as_of and all(same):
+                group |= computed
                 catalogues.append(catalogue)
                 break
         else:
-            groups.append((as_of, wide, [catalogue]))
+            groups.append((as_of, computed, [catalogue]))
     return [
-        Shared(as_of, features.plan([feature for _, feature in there.values()]), tuple(catalogues))
-        for as_of, there, catalogues in groups
+        SharedFeatures(as_of, features.plan([feature for _, feature in group.values()]), tuple(catalogues))
+        for as_of, group, catalogues in groups
     ]
 
 
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Dataset:
-    """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories.
+    """Return features and labels of eligible customers, ordered by (customer_id, as_of) and the task's categories.
 
     Features of the catalogue that were not computed are NaN.
     """
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
-    asked = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    table = _beside(asked.select(ROW_KEYS), computed)
-    # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
+    eligible = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
+    table = _join(eligible.select(ROW_KEYS), computed)
+    # Eligible customers have a visible interaction, and so features: labels are in the order of the joined rows.
     assert len(table) * per_key == len(labelled)
-    values = np.empty((len(labelled), len(catalogue)), np.float32)
-    computed_names = set(computed.column_names)
-    for at, feature in enumerate(catalogue):
-        there = computed_names.issuperset(one.name for one in _wide([feature], task))
-        values[:, at] = _column(table, feature, task) if there else np.nan
+    values = np.full((len(labelled), len(catalogue)), np.nan, np.float32)
+    names = {*computed.column_names}
+    for column, feature in enumerate(catalogue):
+        parts = _wide([feature], task) if by_category else [feature]
+        if names.issuperset(part.name for part in parts):
+            values[:, column] = _column(table, feature, task.categories if by_category else ())
     return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
@@ -205,12 +226,12 @@ def label_features(
     )
 
 
-def _beside(asked: pa.Table, computed: pa.Table) -> pa.Table:
-    """Return the computed rows of the keys that are asked for, in their order."""
+def _join(keys: pa.Table, computed: pa.Table) -> pa.Table:
+    """Return the computed rows of these keys, in their order."""
     if len(pc.unique(computed["as_of"])) == 1:
-        there = computed["customer_id"].combine_chunks()
-        return computed.take(pc.index_in(asked["customer_id"].combine_chunks(), there))
-    joined = asked.join(computed, list(ROW_KEYS), join_type="inner")
+        ids = computed["customer_id"].combine_chunks()
+        return computed.take(pc.index_in(keys["customer_id"].combine_chunks(), ids))
+    joined = keys.join(computed, list(ROW_KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
 
 
@@ -220,31 +241,31 @@ def _named(catalogue: Sequence[Feature], names: Collection[str] | None) -> Seque
 
 
 def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
-    """Return the features as they are computed: once a customer, and once a customer and category."""
-    made = [feature for feature in catalogue if not of_row_category(feature)]
+    """Return the features as they are computed: once per customer, and once per customer and category."""
+    wide = [feature for feature in catalogue if not of_row_category(feature)]
     for feature in catalogue:
         if of_row_category(feature) and feature.name != PLACE:
-            made += _spread(feature, task)
-    return made
+            wide += _spread(feature, task.categories)
+    return wide
 
 
-def _spread(feature: Feature, task: TaskConfig) -> list[Feature]:
-    """Return a feature of the row's category as one a category, each under a name of its own."""
+def _spread(feature: Feature, categories: Sequence[str]) -> list[Feature]:
+    """Return a feature of the row's category as one feature per category, each under its own name."""
     return [
         replace(in_category(feature, category), measure=f"{feature.measure}_of_{name}")
-        for category, name in zip(task.categories, column_names(task.categories), strict=True)
+        for category, name in zip(categories, column_names(categories), strict=True)
     ]
 
 
-def _column(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]:
-    """Return a feature's values, laid out by customer and then by category where the task has categories."""
-    if not tasks.find_task(task).by_category:
+def _column(table: pa.Table, feature: Feature, categories: Sequence[str]) -> NDArray[Any]:
+    """Return a feature's values by customer, and by category within a customer if there are categories."""
+    if not categories:
         return np.asarray(table[feature.name].to_numpy())
     if feature.name == PLACE:
-        return np.tile(np.arange(len(task.categories)), len(table))
+        return np.tile(np.arange(len(categories)), len(table))
     if not of_row_category(feature):
-        return np.repeat(table[feature.name].to_numpy(), len(task.categories))
-    columns = [table[one.name].to_numpy() for one in _spread(feature, task)]
+        return np.repeat(table[feature.name].to_numpy(), len(categories))
+    columns = [table[part.name].to_numpy() for part in _spread(feature, categories)]
     return np.stack(columns, axis=1).ravel()
 
 

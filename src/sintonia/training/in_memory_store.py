@@ -1,4 +1,4 @@
-"""Some customers of a store, read once, with the features that several models ask for computed once."""
+"""Customers of a store, read once into memory, with the features of several models computed once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,8 +14,8 @@ INTERACTIONS = "interactions"
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Features at a date that the catalogues of some models, as they are computed, all are part of."""
+class SharedFeatures:
+    """The plan of all features, at one date, that several catalogues read."""
 
     as_of: datetime
     plan: Plan
@@ -23,11 +23,11 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Held(Store):
-    """A store of some customers that lies in memory: one bucket, and tables of features that are ready."""
+class InMemoryStore(Store):
+    """A store of a few customers in memory: one bucket, and tables of features that are computed already."""
 
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
-    ready: tuple[tuple[Shared, pa.Table], ...] = ()
+    computed: tuple[tuple[SharedFeatures, pa.Table], ...] = ()
 
     @property
     def buckets(self) -> list[Path]:
@@ -37,45 +37,46 @@ class Held(Store):
     def read_bucket(
         self, path: Path, customers: Collection[str] | None = None, columns: Iterable[str] | None = None
     ) -> pa.Table:
-        """Return the interactions that are held, with these columns."""
+        """Return the interactions in memory, with these columns."""
         table = self.tables[INTERACTIONS]
         return table if columns is None else table.select(list(columns))
 
     def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
-        """Return the rows of `attributes` or `links` that are held."""
+        """Return the rows of `attributes` or `links` in memory."""
         return self.tables[name]
 
     def features_of(self, catalogue: Sequence[Feature], as_of: datetime) -> pa.Table | None:
-        """Return a table that has a catalogue's features at a date, and perhaps others; None when none is ready."""
-        for shared, table in self.ready:
-            if shared.as_of == as_of and any(catalogue is one for one in shared.catalogues):
+        """Return a table that has a catalogue's features at a date, and maybe others; None if none is computed."""
+        for shared, table in self.computed:
+            if shared.as_of == as_of and any(catalogue is known for known in shared.catalogues):
                 return table
         return None
 
 
-def hold(store: Store, customers: Collection[str], shared: Sequence[Shared], columns: Iterable[str]) -> Held:
-    """Return these customers of the store, their features ready; the interactions keep these columns, keys included."""
-    wanted = dict.fromkeys([*(name for one in shared for name in one.plan.reads), *columns])
-    paths = store.holding(customers)
-    others = list(dict.fromkeys(name for one in shared for name in one.plan.others))
-    parts: list[list[pa.Table]] = [[] for _ in shared]
-    kept = []
-    for path in paths:
-        # One bucket after the other: its rows lie in order, those of several do not.
-        interactions = store.read_customers(path, customers, wanted)
-        beside = {name: store.read_beside(name, path, customers) for name in others}
-        for one, part in zip(shared, parts, strict=True):
-            asked = {name: beside[name] for name in one.plan.others}
-            history = History(interactions, **asked) if asked else interactions
-            part.append(compute_features(history, [one.as_of], one.plan))
-        kept.append((interactions.select(list(columns)), *beside.values()))
-    names = (INTERACTIONS, *others)
+def load_customers(
+    store: Store, customers: Collection[str], shared: Sequence[SharedFeatures], columns: Iterable[str]
+) -> InMemoryStore:
+    """Return these customers of a store with their features; interactions have these columns, keys included."""
+    columns_read = dict.fromkeys([*(name for group in shared for name in group.plan.reads), *columns])
+    other_tables = list(dict.fromkeys(name for group in shared for name in group.plan.others))
+    features: list[list[pa.Table]] = [[] for _ in shared]
+    loaded = []
+    for path in store.holding(customers):
+        # Bucket by bucket: the rows of one are in order, those of several are not.
+        interactions = store.read_customers(path, customers, columns_read)
+        others = {name: store.read_beside(name, path, customers) for name in other_tables}
+        for group, parts in zip(shared, features, strict=True):
+            needed = {name: others[name] for name in group.plan.others}
+            history = History(interactions, **needed) if needed else interactions
+            parts.append(compute_features(history, [group.as_of], group.plan))
+        loaded.append((interactions.select(list(columns)), *others.values()))
     tables = {
-        name: pa.concat_tables(some).unify_dictionaries()
-        for name, some in zip(names, zip(*kept, strict=True), strict=True)
+        name: pa.concat_tables(parts).unify_dictionaries()
+        for name, parts in zip((INTERACTIONS, *other_tables), zip(*loaded, strict=True), strict=True)
     }
-    ready = tuple(
-        (one, pa.concat_tables(part).combine_chunks()) for one, part in zip(shared, parts, strict=True)
+    computed = tuple(
+        (group, pa.concat_tables(parts).combine_chunks())
+        for group, parts in zip(shared, features, strict=True)
     )
-    own = {one.name: getattr(store, one.name) for one in fields(Store)}
-    return Held(**own, tables=tables, ready=ready)
+    attributes = {own.name: getattr(store, own.name) for own in fields(Store)}
+    return InMemoryStore(**attributes, tables=tables, computed=computed)

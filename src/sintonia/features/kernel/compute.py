@@ -10,7 +10,7 @@ with late rows has one segment for each run of snapshots that sees the same hist
 
 import numpy as np
 
-from sintonia.core.arrays import Floats, Floats32, Ints
+from sintonia.core.arrays import Array, Floats, Floats32, Ints
 from sintonia.features.kernel import in_time
 from sintonia.features.kernel.histories import (
     Grid,
@@ -160,7 +160,7 @@ def _unseen(segments: Segments, grid: Grid) -> tuple[Ints, Ints]:
     return np.searchsorted(unseen[:, 0], np.append(segments.begin, segments.end[-1:])), unseen
 
 
-def _classes(levels: Levels, classes: Ints, rows: RowColumns) -> Ints:
+def _classes(levels: Levels, classes: Array, rows: RowColumns) -> Array:
     """Return zeros filled with each row's class: the combination of its levels on the axes."""
     for number, count in levels:
         classes *= count

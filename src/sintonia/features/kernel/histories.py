@@ -59,8 +59,8 @@ class Histories:
         from sintonia.features.kernel import sorting
 
         timed = np.stack([np.arange(starts[-1]), self.occurred_at[span]], axis=1)
-        numbers, offsets, characters = self.texts
-        sorting.sort_runs(starts[1:], timed, (numbers[span].copy(), offsets, characters))
+        codes, offsets, characters = self.texts
+        sorting.sort_runs(starts[1:], timed, (codes[span].copy(), offsets, characters))
         return timed[:, 0].copy()
 
 
@@ -168,7 +168,7 @@ def _slices(occurred_at: Ints, grid: Grid) -> Ints:
     if not len(grid.edges):
         return np.zeros(len(occurred_at), np.int64)
     span = (occurred_at - grid.edges[0]) >> grid.shift
-    slices = grid.near.take(span, mode="clip")
+    slices: Ints = grid.near.take(span, mode="clip")
     after = np.flatnonzero(np.append(grid.edges, NEVER).take(slices) < occurred_at)
     slices[after] = np.searchsorted(grid.edges, occurred_at[after])
     return slices

@@ -9,6 +9,7 @@ numba compiles every field wherever the tuple is passed on. No array is allocate
 """
 
 from math import exp
+from typing import Any
 
 import numpy as np
 
@@ -88,14 +89,17 @@ def totals(
     What a snapshot does not see yet, though it has happened, is subtracted: `unseen` holds (row, window, first and end
     of the snapshots), those of segment w from `unseen_begin[w]` to `unseen_begin[w + 1]`.
 
-    There are `n_outputs` snapshots of all segments. Requests for terms (int64) and for features (float32) are written `TILE` snapshots at a time, so that each result
-    is written a line of memory at a time. `sums` and `tile` are scratch memory.
+    Segments have `n_outputs` snapshots in all. Requests for terms (int64) and for features (float32) are written `TILE`
+    snapshots at a time, so that each result is written a line of memory at a time. `sums` and `tile` are scratch.
     """
     n_windows = window_start.shape[0]
     width = n_windows * n_accumulators + PADDING
     cells = np.uint64(n_accumulators)  # unsigned indices never count from the end
     # Typed: for each literal argument numba would compile the callee once more.
-    filled, output, nothing, plus, minus = np.int64(0), np.int64(0), np.int64(0), np.int64(1), np.int64(-1)
+    nothing: Any = np.int64(0)
+    plus: Any = np.int64(1)
+    minus: Any = np.int64(-1)
+    filled, output = nothing, nothing
     for w in range(begin.size):
         if first[w] == last[w]:
             continue

@@ -23,8 +23,8 @@ from sintonia.serving.lists.rows import CUSTOMERS
 from sintonia.serving.lists.spool import Spool
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles
 from sintonia.training import tasks
-from sintonia.training.dataset import assemble, share
-from sintonia.training.in_memory_store import Shared, hold
+from sintonia.training.dataset import assemble, share_features
+from sintonia.training.in_memory_store import SharedFeatures, load_customers
 from sintonia.training.models import OutcomeModel
 
 OUTCOME, MEDIAN, CATEGORY, REASON = "outcome", "median", "category", "reason"
@@ -56,7 +56,7 @@ class Scoring:
     store: Store
     models: Sequence[TaskModel]
     settings: ScoreSettings
-    shared: Sequence[Shared]
+    shared: Sequence[SharedFeatures]
     columns: Sequence[str]
     speakers: Mapping[str, Speaker]
     listed: int = 0
@@ -66,7 +66,7 @@ class Scoring:
         """Return the scoring of so many of a store's customers by these models."""
         speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
         names = [{*one.model.names_used, *speakers[one.task].names_beside} for one in models]
-        shared = share(
+        shared = share_features(
             [
                 (one.as_of, one.model.catalogue, one.model.task, some)
                 for one, some in zip(models, names, strict=True)
@@ -104,11 +104,11 @@ def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
     `<task>__outcome`, and where it has them `__median`, `__category` and `__reason_1` to k; null where not eligible.
     """
     ids = chunk["customer_id"].to_pylist()
-    held = hold(scoring.store, ids, scoring.shared, scoring.columns)
+    store = load_customers(scoring.store, ids, scoring.shared, scoring.columns)
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
     counted: dict[str, list[list[int]]] = {}
     for one in scoring.models:
-        rows = assemble(held, [one.as_of], one.model.catalogue, one.model.task)
+        rows = assemble(store, [one.as_of], one.model.catalogue, one.model.task)
         scores = outcomes_of(one.model, rows, scoring.listed)
         columns |= _columns(scoring.speakers[one.task], scores, ids)
         if scores.tally is not None:
