@@ -31,7 +31,7 @@ from sintonia.evaluation.classification import WeightedPropensities
 from sintonia.evaluation.metrics import captured
 from sintonia.features import catalogue, compute_features, fit, plan
 from sintonia.features.clv import Repeats, fit_prior
-from sintonia.features.clv.forecast import Came, PastBuyers, fit_forecast, read_came
+from sintonia.features.clv.forecast import HorizonOutcome, PastBuyers, fit_forecast, read_horizon_outcome
 from sintonia.features.clv.prior import FITS
 
 AS_OF = datetime(1997, 9, 30)
@@ -79,7 +79,7 @@ def cost(known: Repeats, customers: int = 1_000_000) -> None:
         print(f"{name:20}{fitted - begun:10.1f}{time.process_time() - fitted:10.1f}")
 
 
-def informed(store: Store, now: PastBuyers, came: Came) -> tuple[np.ndarray, np.ndarray]:
+def informed(store: Store, now: PastBuyers, came: HorizonOutcome) -> tuple[np.ndarray, np.ndarray]:
     """Return each customer's chance to come back and spend, learnt from the answers of nine tenths of the others."""
     config = FeaturesConfig(families=list(PAST), windows_days=[30, 90, 180])
     made = plan(catalogue(config, fit(config, store, AS_OF)))
@@ -119,7 +119,7 @@ def main() -> None:
         cli.main(["build", "source=cdnow", f"workspace={folder}"])
         store = open_store(Path(folder))
         forecast, now = fit_forecast(store, AS_OF, HORIZON_DAYS)
-        came = read_came(store, now, AS_OF, HORIZON_DAYS)
+        came = read_horizon_outcome(store, now, AS_OF, HORIZON_DAYS)
         answered = informed(store, now, came)
     # The label is `bought at all`, and some records cost nothing, so nothing bought is not spend 0.
     known, spend = now.repeats, np.where(came.bought, came.spend_cents, np.nan)

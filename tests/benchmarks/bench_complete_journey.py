@@ -30,7 +30,7 @@ from sintonia.data.store import open_store
 from sintonia.evaluation.classification import WeightedPropensities
 from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
 from sintonia.evaluation.metrics import resampled
-from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import assemble, catalogue_of
 from sintonia.training.models import fit_model
 from sintonia.training.tasks import choose_categories, find_task, label_kinds
@@ -112,7 +112,7 @@ def predictions(task, date, workspace, words, given):
     config, store, split = asked(task, date, workspace, words)
     fitted = features.fit(config.features, store, split.train[0])
     made = catalogue_of(config.task, config.features, fitted)
-    everything = assemble(store, split.all, with_baselines(made, config.task, fitted), config.task)
+    everything = assemble(store, split.all, add_baseline_features(made, config.task, fitted), config.task)
     names = [feature.name for feature in made]
     train, valid, test = (
         everything.select(names).at(part) for part in (split.train, split.valid, split.test)

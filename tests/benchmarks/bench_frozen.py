@@ -142,6 +142,7 @@ KEYS: dict[str, str] = {
 """Renamed keys of JSON, parameters and metrics: a regular expression over the new path to what takes its place."""
 
 EXPECTED: tuple[tuple[str, str, str], ...] = (
+    ("*/store/current.json", "format", "the store says its format"),
     ("*/runs.json", "*sintonia.code", "the code is other code"),
     ("*/runs.json", "*sintonia.config", "settings have other names"),
     ("*/config.json", "*actions*", "actions are configured once, apart from how effects are learned"),
@@ -166,6 +167,7 @@ SKIPPED: dict[str, str] = {
     "*/requirements.txt": "MLflow's own",
     "*.key": "random; given to both sides",
     "*/mlflow.db*": "compared as runs.json",
+    "*/workspace.json": "the format of the workspace, which the base does not write",
     "*/tombstones.json": "hashes with a random salt, and the time",
 }
 """Files that are not compared, and why."""

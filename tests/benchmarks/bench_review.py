@@ -34,7 +34,7 @@ from sintonia.training.dataset import Dataset
 from sintonia.training.models import FoldResult
 from sintonia.training.profile import fit_training_profile
 from sintonia.training.sufficiency import Sufficiency
-from sintonia.training.tuning import Validated
+from sintonia.training.tuning import ChosenSettings
 
 BUCKETS, EACH = 16, 10
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * at) for at in range(8)]
@@ -51,9 +51,9 @@ class Trees:
     reference: object
 
     def raw_scores(self, values):
-        from sintonia.training.forest import fastest, predict_raw
+        from sintonia.training.forest import fastest_engine, predict_raw
 
-        return np.asarray(predict_raw(fastest(self.booster, len(values)), values), float)
+        return np.asarray(predict_raw(fastest_engine(self.booster, len(values)), values), float)
 
     def outcomes(self, values):
         return 1 / (1 + np.exp(-self.raw_scores(values)))
@@ -202,7 +202,7 @@ def main():
             judged,
             Sufficiency(400.0, {}, {}, ()),
             pa.table({}),
-            Validated(settings, folds),
+            ChosenSettings(settings, folds),
         )
         started = time.perf_counter(), time.process_time()
         told = json.dumps(evidence_of.review_data(training).to_plain())

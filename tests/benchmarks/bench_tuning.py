@@ -22,8 +22,8 @@ from sintonia.core.config import ModelConfig, TaskConfig, TrainSettings, TuneCon
 from sintonia.core.config.convert import from_plain
 from sintonia.core.timeline import rolling_folds
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import bin_folds, validate
-from sintonia.training.models.boosting import BINARY, parameters
+from sintonia.training.models import bin_folds, validate_folds
+from sintonia.training.models.boosting import BINARY, lightgbm_parameters
 from sintonia.training.tuning import search
 
 FEATURES, SNAPSHOTS = 120, 12
@@ -71,7 +71,7 @@ def default_fit(rows: Dataset, config: ModelConfig) -> int:
     import lightgbm
 
     train, valid = rows.at(DATES[:-1]), rows.at(DATES[-1:])
-    told = parameters(config, 7, BINARY, rows.names)
+    told = lightgbm_parameters(config, 7, BINARY, rows.names)
     data = lightgbm.Dataset(train.values, train.label, feature_name=[*rows.names])
     grown = lightgbm.train(
         told,
@@ -104,7 +104,7 @@ def main() -> None:
     trees, wall, cpu = spent(lambda: default_fit(rows, config))
     print(f"  one fit, {trees} trees, binning included {'':16}{wall:8.1f} {cpu:8.1f} {1.0:8.2f}", flush=True)
     binned, wall1, cpu1 = spent(lambda: bin_folds(rows, folds, settings))
-    found, wall2, cpu2 = spent(lambda: validate(binned, config, 7))
+    found, wall2, cpu2 = spent(lambda: validate_folds(binned, config, 7))
     told = f"  five folds, {', '.join(str(fold.trees) for fold in found)} trees"
     print(f"{told:<54}{wall1 + wall2:8.1f} {cpu1 + cpu2:8.1f} {(cpu1 + cpu2) / cpu:8.2f}", flush=True)
     with tempfile.TemporaryDirectory() as folder:

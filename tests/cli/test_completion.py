@@ -67,6 +67,7 @@ def test_a_space_asks_for_every_verb(monkeypatch: pytest.MonkeyPatch, capsys: py
         "decide",
         "review",
         "forget",
+        "upgrade",
         "demo",
         "config",
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from sintonia.core.config import BuildSettings
 from sintonia.core.paths import StorePaths, WorkspacePaths
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "sintonia"
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "sintonia"
 
 
 def _named(paths: object) -> list[Path]:

@@ -38,7 +38,7 @@ MODEL = LightGBMModel(
     calibrator=Calibrator("sigmoid"),
     source="toy",
     fingerprint="0",
-    reference=REFERENCE,
+    profile=REFERENCE,
 )
 # Its two features are of no family; what they measure is told all the same.
 vars(MODEL)["catalogue"] = (SimpleNamespace(name="rfm__b", definition="Orders in all"),)
@@ -58,7 +58,7 @@ def test_the_index_is_that_of_the_formula():
     )  # half and half of 10 rows
     counts = count_bins(even, np.array([[1.0]] * 9 + [[2.0]], np.float32), np.zeros(10))
     (moved,) = drift_of_model(
-        replace(MODEL, reference=even, names=("rfm__a",), trees="split_feature=0"), [counts]
+        replace(MODEL, profile=even, names=("rfm__a",), trees="split_feature=0"), [counts]
     ).moved
     now, then = np.array([9.5, 1.5]) / 11, np.array([5.5, 5.5]) / 11
     assert moved.psi == pytest.approx(float(np.sum((now - then) * np.log(now / then))))
@@ -139,7 +139,7 @@ def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(
 
 
 def test_a_model_without_a_reference_tells_nothing():
-    assert drift_of_model(replace(MODEL, reference=None), []).moved == ()
+    assert drift_of_model(replace(MODEL, profile=None), []).moved == ()
 
 
 def test_a_feature_that_no_tree_splits_on_does_not_count_as_moved():

@@ -60,7 +60,7 @@ def test_the_page_and_a_list_measure_by_the_same_index():
 
 def test_now_is_measured_by_training_and_its_score_by_what_was_said_of_the_test():
     before = RNG.normal(size=(3000, 1))
-    reference = replace(fit_training_profile(rows(before), seed=1), outcome=deciles(before[:, 0]))
+    reference = replace(fit_training_profile(rows(before), seed=1), prediction_deciles=deciles(before[:, 0]))
     found = current_shift(reference, rows(before + 3, AFTER), before[:, 0])
     assert (found.as_of, found.rows) == ("2026-02-01", 3000)
     psi = {one.name: one.psi for one in found.moved}

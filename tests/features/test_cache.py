@@ -9,7 +9,7 @@ import pyarrow as pa
 from features.rows import AS_OFS, FITTED
 from sintonia.core.config import FeaturesConfig
 from sintonia.features import Feature, catalogue
-from sintonia.features.cache import kept, prune, table_folder
+from sintonia.features.cache import prune, read_or_compute, table_folder
 from sintonia.features.measures import Filter, Total
 
 CONFIG = FeaturesConfig(families=["rfm", "response"], windows_days=[7, 30])
@@ -25,8 +25,8 @@ def test_a_table_is_computed_once(tmp_path):
         return TABLE
 
     path = tmp_path / "features" / "s-1" / "bucket-0000.parquet"
-    assert kept(path, compute).equals(TABLE)
-    assert kept(path, compute).equals(TABLE)
+    assert read_or_compute(path, compute).equals(TABLE)
+    assert read_or_compute(path, compute).equals(TABLE)
     assert len(asked) == 1
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
@@ -59,7 +59,7 @@ def test_tables_of_other_stores_go_and_the_oldest_beyond_the_limit(tmp_path):
     import os
 
     for age, name in enumerate(["now-3", "now-2", "now-1", "old-4"]):
-        kept(tmp_path / name / "bucket-0000.parquet", lambda: TABLE)
+        read_or_compute(tmp_path / name / "bucket-0000.parquet", lambda: TABLE)
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     size = (tmp_path / "now-1" / "bucket-0000.parquet").stat().st_size
     prune(tmp_path, "now", 2 * size / 2**30)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sintonia.core.errors import InputError
-from sintonia.features.from_frames import history_of, is_history
+from sintonia.features.from_frames import history_from_frame, is_history
 
 
 def frame(*rows):
@@ -17,7 +17,7 @@ def test_rows_come_in_the_order_of_the_store_and_are_known_when_they_occur():
     told = frame(
         {"occurred_at": "2025-01-02T10:00:00Z"}, {"occurred_at": "2025-01-01T12:00:00+02:00", "amount": 250}
     )
-    found = history_of(told)
+    found = history_from_frame(told)
     assert found.interactions["occurred_at"].to_pylist() == [
         datetime(2025, 1, 1, 10),
         datetime(2025, 1, 2, 10),
@@ -34,10 +34,10 @@ def test_the_first_row_of_a_thread_and_kind_to_be_known_opens_it():
         {"occurred_at": "2025-01-02", "known_at": "2025-01-02", "thread_id": "t", "interaction_id": "same"},
         {"occurred_at": "2025-01-03", "known_at": "2025-01-03", "kind": "view", "interaction_id": "alone"},
     )
-    found = history_of(told).interactions
+    found = history_from_frame(told).interactions
     opens = dict(zip(found["interaction_id"].to_pylist(), found["opens_thread"].to_pylist(), strict=True))
     assert opens == {"late": False, "first": True, "same": False, "alone": True}
-    said = history_of(told.assign(opens_thread=True)).interactions
+    said = history_from_frame(told.assign(opens_thread=True)).interactions
     assert said["opens_thread"].to_pylist() == [True] * 4
 
 
@@ -53,7 +53,7 @@ def test_a_row_is_of_the_table_it_names():
         },
         {"linked_at": "2025-01-05", "table": "links", "source": "card", "kind": None},
     )
-    found = history_of(told)
+    found = history_from_frame(told)
     assert len(found.interactions) == 1
     assert found.attributes["value"].to_pylist() == ["Lazio"]
     assert found.links["linked_at"].to_pylist() == [datetime(2025, 1, 5)]
@@ -62,15 +62,15 @@ def test_a_row_is_of_the_table_it_names():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"occurred_at": None}, "1 rows of the interactions have no 'occurred_at'"),
+        ({"occurred_at": None}, "1 interactions have no 'occurred_at'"),
         ({"occurred_at": "yesterday"}, "'occurred_at' cannot be read as timestamp"),
-        ({"occurred_at": "2025-01-01", "amount": 1.5}, "'amount' cannot be read as int64"),
+        ({"occurred_at": "2025-01-01", "amount": 1.5}, "'amount' has fractions"),
         ({"occurred_at": "2025-01-01", "table": "interaction"}, "did you mean 'interactions'"),
     ],
 )
 def test_what_cannot_be_read_is_said(row, message):
     with pytest.raises(InputError, match=message) as caught:
-        history_of(frame(row))
+        history_from_frame(frame(row))
     assert "\n" not in str(caught.value)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from features.rows import interactions, row, table
 from sintonia.core.errors import ConfigError
 from sintonia.features.kernel.arrow import histories
-from sintonia.features.sql import evaluate, names
+from sintonia.features.sql import column_names_of, evaluate
 
 SAID = [
     "amount",
@@ -72,7 +72,7 @@ def test_a_division_by_nothing_is_missing():
 
 
 def test_names_are_those_of_columns_only():
-    assert names("CASE WHEN kind = 'view' THEN amount ELSE round(2 * sentiment) END") == (
+    assert column_names_of("CASE WHEN kind = 'view' THEN amount ELSE round(2 * sentiment) END") == (
         "amount",
         "kind",
         "sentiment",

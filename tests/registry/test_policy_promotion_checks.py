@@ -117,3 +117,15 @@ def test_a_champion_that_learnt_from_the_candidate_s_decisions_is_no_judge(runs)
         "has learnt from rewards until 2026-02-01, the candidate is judged from 2026-01-01"
         in found.explanation
     )
+
+
+def test_a_policy_run_from_before_its_evaluation_was_written_is_judged_by_the_decisions_it_kept(
+    runs, monkeypatch
+):
+    def without(_, registered):
+        raise NotBuiltError(f"Run {registered.run_id} keeps no evaluation.json; train its model again.")
+
+    rows = _rows(0.5, 1.0)
+    written = runs(rows, rows)
+    monkeypatch.setattr(policy_promotion_checks, "read_evaluation", without)
+    assert runs(rows, rows) == written

@@ -4,6 +4,7 @@ import json
 import threading
 from urllib.request import Request, urlopen
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.core.config import ScoreSettings, TrainSettings
 from sintonia.core.errors import ConfigError, InputError
+from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
 from sintonia.registry.pyfunc import PyfuncModel
 from sintonia.registry.run_logging import log_model
+from sintonia.registry.upgrade import upgrade_loaders
 from sintonia.serving.scoring import Scores, score_customers, scoring_date
 from sintonia.training.dataset import assemble
 from sintonia.training.models import OutcomeModel, fit_model
@@ -119,3 +122,23 @@ def _asked(port, body):
     )
     with urlopen(request) as answer:
         return json.loads(answer.read())["predictions"]
+
+
+def test_a_model_that_names_an_older_loader_loads_again_after_an_upgrade(scored, tmp_path):
+    _, model, scores = scored
+    folder = WorkspacePaths(tmp_path).tracking_files / "models" / "m-1" / "artifacts"
+    model.save(tmp_path / "saved")
+    mlflow.pyfunc.save_model(
+        str(folder), loader_module="sintonia.registry.pyfunc", data_path=str(tmp_path / "saved")
+    )
+    written = (folder / "MLmodel").read_text()
+    old = written.replace("loader_module: sintonia.registry.pyfunc", "loader_module: sintonia.pyfunc")
+    assert old != written
+    (folder / "MLmodel").write_text(old)
+    with pytest.raises(ModuleNotFoundError, match=r"sintonia\.pyfunc"):
+        mlflow.pyfunc.load_model(str(folder))
+    assert upgrade_loaders(tmp_path) == [folder / "MLmodel"]
+    assert (folder / "MLmodel").read_text() == written
+    assert upgrade_loaders(tmp_path) == []
+    predicted = mlflow.pyfunc.load_model(str(folder)).predict(features_of(scores))
+    np.testing.assert_array_equal(predicted["propensity"], model.predict(scores.rows.values)[:, 0])

@@ -92,7 +92,7 @@ def sample(seed=2):
 def reference():
     """What the rows to learn from were like, and what was said of those that judge."""
     learnt = fit_training_profile(rows().at(DATES[:2]), seed=3)
-    return replace(learnt, outcome=deciles(Linear().outcomes(rows().at(DATES[2:]).values)))
+    return replace(learnt, prediction_deciles=deciles(Linear().outcomes(rows().at(DATES[2:]).values)))
 
 
 def history(at):

@@ -357,11 +357,11 @@ def test_a_booster_serves_where_a_forest_does(binary):
 
 def test_short_lists_and_unknown_models_stay_with_lightgbm(binary):
     booster, _, _ = binary
-    assert forest.fastest(booster, 10) is booster
-    assert isinstance(forest.fastest(booster, forest.ROWS_TO_SCORE), forest.Forest)
-    assert isinstance(forest.fastest(booster, forest.ROWS_TO_EXPLAIN, explain=True), forest.Forest)
+    assert forest.fastest_engine(booster, 10) is booster
+    assert isinstance(forest.fastest_engine(booster, forest.ROWS_TO_SCORE), forest.Forest)
+    assert isinstance(forest.fastest_engine(booster, forest.ROWS_TO_EXPLAIN, explain=True), forest.Forest)
     linear, _ = trained({"objective": "regression", "linear_tree": True}, rounds=2)
-    assert forest.fastest(linear, 10**6) is linear
+    assert forest.fastest_engine(linear, 10**6) is linear
 
 
 @pytest.mark.parametrize(

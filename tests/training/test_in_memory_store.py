@@ -1,59 +1,41 @@
-"""Customers in memory have the rows of the store they come from, and the features of several catalogues once."""
+"""Customers loaded into memory have the rows that the store has, and their features are computed once."""
+
+from datetime import datetime
 
 import numpy as np
 import pytest
 
-from brand import CATALOGUE, SPLIT, TASK, build_brand
-from sintonia.core.timeline import split_snapshots
-from sintonia.data.store import Store
-from sintonia.features import History
+from brand import CATALOGUE, TASK, build_brand
 from sintonia.training import tasks
-from sintonia.training.dataset import assemble, history_rows, plan_for, share_features
+from sintonia.training.dataset import assemble, share_features
 from sintonia.training.in_memory_store import load_customers
 
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return build_brand(tmp_path_factory.mktemp("brand"))
+AS_OF = datetime(2025, 7, 1)
 
 
 @pytest.fixture(scope="module")
-def as_of(store):
-    return split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"])).all[-1]
+def store(tmp_path_factory):
+    return build_brand(tmp_path_factory.mktemp("brand"), customers=30)
 
 
-def test_features_in_memory_are_those_of_the_store(store, as_of):
-    rows = assemble(store, [as_of], CATALOGUE, TASK)
-    customers = rows.customer_id[::3].tolist()
-    shared = share_features([(as_of, CATALOGUE, TASK, None)])
+def test_loaded_customers_have_the_rows_of_the_store(store):
+    customers = sorted(store.customer_ids())[:7]
+    shared = share_features([(AS_OF, CATALOGUE, TASK, None)])
     loaded = load_customers(store, customers, shared, tasks.columns_read(TASK))
-    in_memory = assemble(loaded, [as_of], CATALOGUE, TASK)
-    expected = rows.take(np.isin(rows.customer_id, customers))
-    order, expected_order = np.argsort(in_memory.customer_id), np.argsort(expected.customer_id)
-    assert in_memory.customer_id[order].tolist() == expected.customer_id[expected_order].tolist()
-    assert in_memory.values[order].tobytes() == expected.values[expected_order].tobytes()
-    assert in_memory.label[order].tolist() == expected.label[expected_order].tolist()
+    expected = assemble(store, [AS_OF], CATALOGUE, TASK, customers=customers)
+    rows = assemble(loaded, [AS_OF], CATALOGUE, TASK)
+    assert len(rows) > 0
+    order, expected_order = np.argsort(rows.customer_id), np.argsort(expected.customer_id)
+    assert rows.customer_id[order].tolist() == expected.customer_id[expected_order].tolist()
+    np.testing.assert_array_equal(rows.values[order], expected.values[expected_order])
+    np.testing.assert_array_equal(rows.label[order], expected.label[expected_order])
 
 
-def test_catalogues_at_one_date_share_a_plan_and_another_date_has_its_own(as_of):
-    few, others = CATALOGUE[:5], CATALOGUE[3:8]
-    earlier = as_of.replace(year=as_of.year - 1)
-    first, second = share_features(
-        [(as_of, few, TASK, None), (as_of, others, TASK, None), (earlier, few, TASK, None)]
-    )
-    assert first.plan.names == tuple(feature.name for feature in CATALOGUE[:8])
-    assert (first.catalogues, second.as_of) == ((few, others), earlier)
-
-
-def test_one_history_has_the_row_of_the_store_with_columns_that_a_plan_leaves_out_as_nan(store, as_of):
-    rows = assemble(store, [as_of], CATALOGUE, TASK)
-    customer = rows.customer_id[7]
-    [path] = store.holding([customer])
-    history = History(store.read_bucket(path, [customer]))
-    names = [CATALOGUE[0].name, CATALOGUE[-1].name]
-    whole = history_rows(history, as_of, CATALOGUE, TASK)
-    part = history_rows(history, as_of, CATALOGUE, TASK, plan_for(CATALOGUE, TASK, names))
-    assert whole.values.tobytes() == rows.values[7].tobytes()
-    assert whole.customer_id.tolist() == part.customer_id.tolist() == [customer]
-    assert part.select(names).values.tobytes() == whole.select(names).values.tobytes()
-    assert np.isnan(part.values).sum() == len(CATALOGUE) - 2 + np.isnan(part.select(names).values).sum()
+def test_catalogues_at_one_date_share_their_features_and_others_have_none_ready(store):
+    shorter = CATALOGUE[:3]
+    shared = share_features([(AS_OF, CATALOGUE, TASK, None), (AS_OF, shorter, TASK, None)])
+    assert len(shared) == 1
+    loaded = load_customers(store, sorted(store.customer_ids())[:5], shared, tasks.columns_read(TASK))
+    assert loaded.features_of(shorter, AS_OF) is loaded.features_of(CATALOGUE, AS_OF)
+    assert loaded.features_of(list(CATALOGUE), AS_OF) is None
+    assert loaded.features_of(CATALOGUE, datetime(2025, 6, 1)) is None

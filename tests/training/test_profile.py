@@ -62,12 +62,15 @@ def test_deciles_of_even_values_hold_a_tenth_each():
 def test_a_reference_survives_json():
     found = fit_training_profile(rows([[0.1, NAN], [0.3, NAN], [0.7, 2.5]], ("profile__tenure", "a")), seed=1)
     found = replace(
-        found, until=datetime(2025, 1, 1), outcome=found.columns[0], judged=OutcomeRatio(1.1, 0.1, 2.0)
+        found,
+        until=datetime(2025, 1, 1),
+        prediction_deciles=found.columns[0],
+        outcome_ratio=OutcomeRatio(1.1, 0.1, 2.0),
     )
     again = TrainingProfile.from_plain(json.loads(json.dumps(found.as_plain(), allow_nan=False)))
     plain = {"medians": np.empty(0)}
     assert replace(again, **plain).as_plain() == replace(found, **plain).as_plain()
-    assert again.judged == found.judged
+    assert again.outcome_ratio == found.outcome_ratio
     np.testing.assert_array_equal(again.medians, found.medians)
     with pytest.raises(InputError, match="train it again"):
         TrainingProfile.from_plain({"rows": 1})

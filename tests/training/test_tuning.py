@@ -11,8 +11,8 @@ from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import Split, rolling_folds
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import bin_folds, validate
-from sintonia.training.tuning import search, validated
+from sintonia.training.models import bin_folds, validate_folds
+from sintonia.training.tuning import choose_settings, search
 
 DATES = [datetime(2026, 1, 1) + timedelta(days=28 * step) for step in range(4)]
 FOLDS = rolling_folds(DATES, timedelta(days=28), 2)
@@ -57,7 +57,7 @@ ROWS = rows()
 
 def test_folds_judge_by_the_dates_they_should_and_the_same_twice():
     binned = bin_folds(ROWS, FOLDS, SETTINGS)
-    first, second = validate(binned, MODEL, 7), validate(binned, MODEL, 7)
+    first, second = validate_folds(binned, MODEL, 7), validate_folds(binned, MODEL, 7)
     assert [(fold.as_of, fold.train_rows, fold.valid_rows) for fold in first] == [
         ("2026-02-26", 600, 300),
         ("2026-03-26", 900, 300),
@@ -71,9 +71,9 @@ def test_fold_on_shared_bins_is_the_fit_of_its_own_rows():
     """A subset of a binned table teaches as rows binned by themselves do, when both have the same edges."""
     import lightgbm
 
-    fold = validate(bin_folds(ROWS, FOLDS[-1:], SETTINGS), MODEL, 7)[0]
+    fold = validate_folds(bin_folds(ROWS, FOLDS[-1:], SETTINGS), MODEL, 7)[0]
     coarse = replace(ROWS, values=np.sign(ROWS.values))
-    shared = validate(bin_folds(coarse, FOLDS[-1:], SETTINGS), MODEL, 7)[0]
+    shared = validate_folds(bin_folds(coarse, FOLDS[-1:], SETTINGS), MODEL, 7)[0]
     train, valid = coarse.at(FOLDS[-1].train), coarse.at([FOLDS[-1].valid])
     data = lightgbm.Dataset(train.values, train.label)
     told = {"objective": "binary", "metric": "binary_logloss", "num_leaves": 2, "learning_rate": 0.2}
@@ -105,9 +105,9 @@ def test_what_is_asked_of_the_trees_is_kept_with_their_fold_and_of_the_settings_
         asked.append(trees.num_trees())
         return {"trees": float(trees.num_trees())}
 
-    plain = validated(ROWS, split, replace(SETTINGS, tune=TuneConfig()), (tmp_path, "f"), explain)
+    plain = choose_settings(ROWS, split, replace(SETTINGS, tune=TuneConfig()), (tmp_path, "f"), explain)
     assert [fold.sizes["trees"] for fold in plain.folds] == asked
-    found = validated(ROWS, split, SETTINGS, (tmp_path, "f"), explain)
+    found = choose_settings(ROWS, split, SETTINGS, (tmp_path, "f"), explain)
     assert [fold.sizes["trees"] for fold in found.folds] == asked[len(plain.folds) :]
     assert tuple(replace(fold, sizes={}) for fold in found.folds) == found.search.best.folds
 
@@ -118,9 +118,9 @@ def test_fold_with_one_outcome_can_neither_teach_nor_judge():
     assert [fold.valid for fold in bin_folds(quiet, FOLDS, SETTINGS).folds] == [DATES[-2]]
     none = replace(ROWS, label=np.zeros(len(ROWS), np.int8))
     split = Split((DATES[0],), (DATES[1],), (DATES[3],), folds=FOLDS)
-    assert validated(none, split, replace(SETTINGS, tune=TuneConfig()), (None, "f")).folds == ()
+    assert choose_settings(none, split, replace(SETTINGS, tune=TuneConfig()), (None, "f")).folds == ()
     with pytest.raises(NotEnoughDataError, match="none of 2 dates holds both outcomes"):
-        validated(none, split, SETTINGS, (None, "f"))
+        choose_settings(none, split, SETTINGS, (None, "f"))
 
 
 def test_fold_too_small_to_fill_a_few_leaves_is_left_out():
@@ -141,7 +141,7 @@ def test_search_finds_better_settings_than_it_started_from_and_goes_on_where_it_
     assert found.model.num_leaves == found.best.settings["num_leaves"] > 2
     assert isinstance(found.model.num_leaves, int)
     assert found.model.max_trees == MODEL.max_trees
-    judged = validate(binned, found.model, SETTINGS.seed)
+    judged = validate_folds(binned, found.model, SETTINGS.seed)
     assert [fold.figures for fold in judged] == [fold.figures for fold in found.best.folds]
     again = search(binned, SETTINGS, tmp_path, "data")
     assert again.best == found.best
@@ -175,9 +175,9 @@ def test_interrupted_search_begins_its_first_trial_anew(tmp_path, monkeypatch):
         calls.append(1)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        return validate(*args, **kwargs)
+        return validate_folds(*args, **kwargs)
 
-    monkeypatch.setattr("sintonia.training.tuning.validate", broken)
+    monkeypatch.setattr("sintonia.training.tuning.validate_folds", broken)
     one = replace(SETTINGS, tune=replace(SETTINGS.tune, trials=1))
     with pytest.raises(KeyboardInterrupt):
         search(binned, one, tmp_path, "data")

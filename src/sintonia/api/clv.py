@@ -9,15 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from sintonia.api.frames import to_arrow
 from sintonia.core.arrays import Floats
 from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
-from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.gamma_gamma import GammaGamma as SpendModel
+from sintonia.features.clv.bg_nbd import BgNbdModel, fit_bg_nbd
+from sintonia.features.clv.gamma_gamma import GammaGammaModel as SpendModel
 from sintonia.features.clv.gamma_gamma import fit_gamma_gamma
 from sintonia.features.clv.maximum_likelihood import Fit
-from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from sintonia.features.clv.pareto_nbd import ParetoNbdModel, fit_pareto_nbd
 from sintonia.features.clv.repeats import Repeats
+from sintonia.features.from_frames import to_arrow
 
 __all__ = ["BGNBD", "GammaGamma", "ParetoNBD"]
 
@@ -33,7 +33,7 @@ class _PurchaseModel:
             raise unknown("time_unit", time_unit, DAYS)
         self.time_unit = time_unit
 
-    model_: BgNbd | ParetoNbd
+    model_: BgNbdModel | ParetoNbdModel
     log_likelihood_: float
     standard_errors_: dict[str, float]
 
@@ -51,7 +51,7 @@ class _PurchaseModel:
         repeats = self._repeats(customers)
         return self._fitted().probability_purchase(repeats, horizon * DAYS[self.time_unit])
 
-    def _fitted(self) -> BgNbd | ParetoNbd:
+    def _fitted(self) -> BgNbdModel | ParetoNbdModel:
         if not hasattr(self, "model_"):
             raise NotBuiltError(f"This {type(self).__name__} is not fitted; call fit(customers) first.")
         return self.model_

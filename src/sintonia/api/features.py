@@ -5,8 +5,9 @@ from datetime import date
 from typing import Any
 
 from sintonia import features
-from sintonia.api.frames import interactions_history, to_dates, to_native
+from sintonia.api.frames import to_dates, to_native
 from sintonia.core.config import FeaturesConfig
+from sintonia.features.from_frames import history_from_frame
 
 FAMILIES = ("rfm", "channel_mix", "kinds")
 WINDOWS_DAYS = (7, 30, 90, 365)
@@ -71,6 +72,6 @@ def compute_features(
         half_lives_days=list(half_lives_days),
         top_k=top_k,
     )
-    history, as_ofs = interactions_history(interactions), to_dates(as_of)
+    history, as_ofs = history_from_frame(interactions), to_dates(as_of)
     fitted = features.fit_history(config, history, as_ofs[0])
     return to_native(features.compute(history, as_ofs, config, fitted, threads), interactions)

@@ -60,7 +60,7 @@ class ForestExplainer:
             When X has other columns than the model has features.
         """
         matrix = self._matrix(X)
-        model = forest.fastest(self.booster, len(matrix), explain=True)
+        model = forest.fastest_engine(self.booster, len(matrix), explain=True)
         values: Floats = forest.contributions(model, matrix, n_threads=self.n_threads)
         if check_additivity:
             raw = forest.predict_raw(self.booster, matrix, n_threads=self.n_threads)

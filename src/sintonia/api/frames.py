@@ -1,56 +1,16 @@
-"""Data frames of any library in, checked and as Arrow; Arrow out, in the library that came in."""
+"""Arrow tables as frames of the caller's library, frames as matrices, and as-of dates."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sintonia.core.errors import InputError, hint
-from sintonia.core.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS
-from sintonia.features import History
-from sintonia.features.from_frames import with_openings
+from sintonia.core.errors import InputError
+from sintonia.features.from_frames import to_arrow
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
-
-REQUIRED = ("customer_id", "occurred_at", "kind")
-"""The columns that a frame of interactions cannot do without."""
-
-
-def to_arrow(frame: Any, argument: str = "frame") -> "pa.Table":  # noqa: ANN401  any data frame
-    """Return a pandas, Polars or Arrow frame as an Arrow table; a pandas index is left out.
-
-    Raises
-    ------
-    InputError
-        When the argument is no data frame.
-    """
-    import narwhals as nw
-    import pyarrow as pa
-
-    try:
-        wrapped = nw.from_native(frame, eager_only=True)
-    except TypeError:
-        raise InputError(
-            f"`{argument}` is a {type(frame).__name__}; give a pandas, Polars or Arrow data frame."
-        ) from None
-    try:
-        # Arrow's reading of pandas columns with a zone warns of pandas 3.1; in UTC without a zone they mean the same.
-        zoned = [
-            name
-            for name, kind in wrapped.schema.items()
-            if isinstance(kind, nw.Datetime) and kind.time_zone is not None
-        ]
-        utc = (nw.col(name).dt.convert_time_zone("UTC").dt.replace_time_zone(None) for name in zoned)
-        table: pa.Table = wrapped.with_columns(*utc).to_arrow()
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"`{argument}` has a column of several types: {reason}; give each column one type."
-        ) from None
-    names = [name for name in table.column_names if not name.startswith("__index_level_")]
-    return table.select(names).replace_schema_metadata(None)
 
 
 def to_native(table: "pa.Table", like: Any) -> Any:  # noqa: ANN401  the library of `like`
@@ -124,101 +84,3 @@ def to_dates(as_of: "str | date | Sequence[str | date]") -> list[datetime]:
     if not moments:
         raise InputError("as_of is empty; give at least one date, as 2026-06-30.")
     return sorted(moments)
-
-
-def interactions_history(frame: Any) -> History:  # noqa: ANN401  any data frame
-    """Return a frame of interactions as a history, every column in the type of its contract.
-
-    Columns that the contract does not have are ignored; those the frame does not have are unknown. Without `known_at`
-    an interaction is known when it occurs, without `interaction_id` rows count in their order.
-
-    Raises
-    ------
-    InputError
-        When a column is missing, a value has the wrong type, or an interaction_id appears twice for a customer.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    table = to_arrow(frame, "interactions")
-    for name in REQUIRED:
-        if name not in table.column_names:
-            raise InputError(f"The interactions have no column '{name}'; {hint(name, table.column_names)}")
-    schema, columns = INTERACTIONS.arrow(), {}
-    for column in INTERACTIONS.columns:
-        kind = schema.field(column.name).type
-        if column.name in table.column_names:
-            columns[column.name] = _cast(table[column.name].combine_chunks(), column.name, kind)
-        elif column.name == "interaction_id":
-            columns[column.name] = pa.array([f"{row:012d}" for row in range(len(table))], pa.string())
-        else:
-            columns[column.name] = pa.nulls(len(table), kind)
-    columns["known_at"] = pc.coalesce(columns["known_at"], columns["occurred_at"])
-    for name in (*REQUIRED, "interaction_id"):
-        if columns[name].null_count:
-            raise InputError(
-                f"{columns[name].null_count} interactions have no '{name}'; every row needs one."
-            )
-    _refuse_unknown(columns["kind"], "kind", KINDS)
-    _refuse_unknown(columns["channel"], "channel", CHANNELS)
-    made = pa.table(columns, schema=schema)
-    counts = made.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
-    twice = counts.filter(pc.greater(counts["count_all"], 1))
-    if len(twice):
-        customer, interaction = twice["customer_id"][0].as_py(), twice["interaction_id"][0].as_py()
-        raise InputError(
-            f"{len(twice):,} interaction_id appear more than once, first '{interaction}' of customer '{customer}'; "
-            'drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
-        )
-    ordered = with_openings(made).sort_by([(name, "ascending") for name in INTERACTIONS.order])
-    empty = ATTRIBUTES.arrow().empty_table(), LINKS.arrow().empty_table()
-    return History(ordered, *empty)
-
-
-def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  Arrow arrays
-    """Return a column in its contract's type: categories as texts, zoned times in UTC, whole numbers checked."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    try:
-        if pa.types.is_timestamp(kind):
-            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-                values = _times(values)
-            if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-                values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(
-                    pa.timestamp(values.type.unit)
-                )
-            return values.cast(kind, safe=False)
-        if pa.types.is_floating(values.type):
-            values = pc.if_else(pc.is_nan(values), None, values)
-            if pa.types.is_integer(kind) or pa.types.is_string(kind):
-                whole = pc.all(pc.equal(values, pc.round(values))).as_py()
-                if whole is False and name == "amount":
-                    raise InputError(
-                        "The column 'amount' has fractions, but amounts are whole minor units (cents); convert them: "
-                        'df["amount"] = (df["amount"] * 100).round().astype("int64").'
-                    )
-                values = values.cast("int64") if whole is not False else values
-        return values.cast(kind)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
-        raise InputError(f"The column '{name}' cannot be read as {kind}: {reason}.") from None
-
-
-def _times(texts: Any) -> Any:  # noqa: ANN401  Arrow arrays
-    """Return ISO 8601 texts as times, in UTC where they name a zone."""
-    import pandas as pd
-    import pyarrow as pa
-
-    moments = pd.to_datetime(pd.Series(texts.to_pylist(), dtype=object), utc=True, format="ISO8601")
-    return pa.array(moments.dt.tz_localize(None).astype("datetime64[us]"), pa.timestamp("us"))
-
-
-def _refuse_unknown(values: Any, name: str, known: tuple[str, ...]) -> None:  # noqa: ANN401
-    import pyarrow.compute as pc
-
-    for value in sorted(value for value in pc.unique(values).to_pylist() if value is not None):
-        if value not in known:
-            raise InputError(f"Unknown {name} '{value}' in the interactions; {hint(value, known)}")

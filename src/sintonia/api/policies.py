@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia.api.frames import to_arrow
 from sintonia.core.arrays import Floats
 from sintonia.core.errors import InputError, hint, unknown
 from sintonia.core.intervals import Estimate, clustered_mean
+from sintonia.features.from_frames import to_arrow
 
 if TYPE_CHECKING:
     import pandas as pd

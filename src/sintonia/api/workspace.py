@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from sintonia.api import pipelines
-from sintonia.api.frames import to_arrow, to_dates, to_native
+from sintonia.api.frames import to_dates, to_native
 from sintonia.api.pipelines.figures import Figures
 from sintonia.api.results import Build, Check, Comparison, Result, Round, Run
 from sintonia.core.config import VERBS, BuildSettings, FeaturesSettings, TaskConfig, TrainSettings
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import InputError, unknown
 from sintonia.data.store import open_store
+from sintonia.features.from_frames import to_arrow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -300,7 +301,7 @@ class Workspace:
                 overrides["effects_table"] = effects_table
             elif effects_table is not None:
                 folder = stack.enter_context(TemporaryDirectory(prefix="sintonia-effects-"))
-                overrides["effects_table"] = Path(folder) / "effects.parquet"
+                overrides["effects_table"] = Path(folder) / "frame.parquet"
                 pq.write_table(to_arrow(effects_table, "effects_table"), overrides["effects_table"])
             return Round(self._run("decide", overrides))
 
@@ -320,6 +321,16 @@ class Workspace:
             Without a store, and for an unknown customer.
         """
         return Result(self._run("forget", {**settings, "source": source, "customer": customer}))
+
+    def upgrade(self, **settings: Any) -> Result:  # noqa: ANN401
+        """Return what was upgraded, when an older version of sintonia wrote the workspace; again, it changes nothing.
+
+        Raises
+        ------
+        SintoniaError
+            Without a workspace, and when a newer version wrote it.
+        """
+        return Result(self._run("upgrade", settings))
 
     def demo(self, **settings: Any) -> Result:  # noqa: ANN401
         """Return every step's figures on the synthetic brand: silos, store, models, a scored list, review pages."""

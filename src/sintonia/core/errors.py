@@ -52,6 +52,10 @@ class UnsupportedModelError(SintoniaError):
     """A model file holds something this version cannot read."""
 
 
+class UnsupportedFormatError(SintoniaError):
+    """A workspace or its store was written by a newer version of sintonia."""
+
+
 def hint(name: str, choices: Iterable[str]) -> str:
     """Return the end of an error message: the nearest right name, and what there is to choose from.
 

@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-KEY_FILE = "pseudonyms.key"
+from sintonia.core.paths import WorkspacePaths
+
 COLUMN = "customer_hash"
 
 
@@ -31,7 +32,7 @@ def pseudonyms(key: bytes, customers: Sequence[str]) -> list[str]:
 
 def workspace_key(workspace: Path) -> bytes:
     """Return the workspace's key, made when there is none yet."""
-    path = workspace / KEY_FILE
+    path = WorkspacePaths(workspace).pseudonym_key
     if not path.is_file():
         workspace.mkdir(parents=True, exist_ok=True)
         path.write_text(secrets.token_hex(32), encoding="ascii")
@@ -40,5 +41,5 @@ def workspace_key(workspace: Path) -> bytes:
 
 def known_as(workspace: Path, customers: Collection[str]) -> frozenset[str]:
     """Return the names these customers go by in the workspace's runs; none where no run has named anybody."""
-    there = (workspace / KEY_FILE).is_file()
+    there = WorkspacePaths(workspace).pseudonym_key.is_file()
     return frozenset(pseudonyms(workspace_key(workspace), [*customers])) if there else frozenset()

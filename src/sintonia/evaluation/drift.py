@@ -68,8 +68,8 @@ def count_bins(
 ) -> BinCounts:
     """Return the tally of rows scored.  # values (n_rows, n_features), outcome (n_rows,)"""
     columns = [count_by_bin(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
-    if reference.outcome is not None:
-        columns.append(count_by_bin(outcome, reference.outcome.edges))
+    if reference.prediction_deciles is not None:
+        columns.append(count_by_bin(outcome, reference.prediction_deciles.edges))
     return BinCounts(tuple(columns))
 
 
@@ -78,9 +78,9 @@ def drift_of_model(model: OutcomeModel, tallies: "list[BinCounts]") -> Drift:
 
     By the features the model uses and its score: how others moved changes none of its scores.
     """
-    if model.reference is None:
+    if model.profile is None:
         return Drift(0, ())
-    return drift_from(model.reference.of_columns(model.columns_used.tolist()), model.names_used, tallies)
+    return drift_from(model.profile.of_columns(model.columns_used.tolist()), model.names_used, tallies)
 
 
 def drift_from(reference: TrainingProfile, names: Sequence[str], tallies: Sequence[BinCounts]) -> Drift:
@@ -88,7 +88,7 @@ def drift_from(reference: TrainingProfile, names: Sequence[str], tallies: Sequen
     if not tallies:
         return Drift(0, ())
     whole = reduce(BinCounts.__add__, tallies)
-    told = [*reference.columns, *([reference.outcome] if reference.outcome else [])]
+    told = [*reference.columns, *([reference.prediction_deciles] if reference.prediction_deciles else [])]
     moved = [
         _moved(name, counts, column, reference.rows)
         for name, counts, column in zip([*names, SCORE], whole.columns, told, strict=False)
@@ -147,7 +147,7 @@ def watch(
 ) -> Watched:
     """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
     as_of, newest = moments
-    reference, task = model.reference, model.task
+    reference, task = model.profile, model.task
     told = {feature.name: feature.definition for feature in model.catalogue}
     named = Drift(drift.rows, tuple(replace(one, name=told.get(one.name, one.name)) for one in drift.moved))
     warnings = [_far(task.name, named, bound)] if named.beyond(bound := config.warn_above) else []

@@ -88,7 +88,7 @@ def contributions(booster: "lightgbm.Booster", features: FeatureValues) -> Contr
     if isinstance(features, np.ndarray):
         from sintonia.training import forest
 
-        engine = forest.fastest(booster, len(features), explain=True)
+        engine = forest.fastest_engine(booster, len(features), explain=True)
         if isinstance(engine, forest.Forest):
             return Contributions(names, forest.contributions(engine, features), engine.expected_value)
     both = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)

@@ -1,8 +1,8 @@
-"""Computed features kept on disk: `features/<store>-<hash>/<bucket>.parquet` in the workspace.
+"""Computed features cached on disk: `features/<store>-<hash>/<bucket>.parquet` in the workspace.
 
 The hash is of what the features are (their terms, how they combine, what was fitted), of the code that computes
-them and of the as-of dates; the store's fingerprint stands before it. A table is used again by any training that
-asks for the same, whatever its task or its model. The files carry customer ids: `sintonia forget`, which searches
+them and of the as-of dates; the store's fingerprint stands before it. A table is reused by any training with
+the same features and dates, whatever its task or model. The files carry customer ids: `sintonia forget`, which searches
 every file of the workspace, removes a customer's rows from them, and the new fingerprint of the store leaves the rest
 unused. A build, and a training that needs the room, remove what is no longer used.
 """
@@ -29,33 +29,40 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GIB = 2**30
-PACKAGE = Path(__file__).resolve().parents[1]
+FEATURES_CODE = Path(__file__).resolve().parent
 
 
 def table_folder(
-    features: Path, store: str, made: Sequence[Feature], as_ofs: Sequence[datetime]
+    features: Path, store: str, features_computed: Sequence[Feature], as_ofs: Sequence[datetime]
 ) -> Path | None:
-    """Return where the features of a store at as-of dates are kept, None when nobody can tell what they are.
+    """Return the folder that caches the features of a store at as-of dates; None when a feature cannot be described.
 
     `features` is the folder of all such tables, `store` the store's fingerprint.
     """
     try:
-        told = repr((__version__, _code(), sorted(set(as_ofs)), [_plain(feature) for feature in made]))
-    except _UntellableError:
+        description = repr(
+            (
+                __version__,
+                _code_hash(),
+                sorted(set(as_ofs)),
+                [_to_plain(feature) for feature in features_computed],
+            )
+        )
+    except _NotDescribableError:
         return None
-    return features / f"{store}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    return features / f"{store}-{hashlib.sha256(description.encode()).hexdigest()[:16]}"
 
 
-def tell(feature: Feature) -> str:
-    """Return what a feature is: equal texts, equal features. One that cannot be told is equal to none but itself."""
+def feature_text(feature: Feature) -> str:
+    """Return a text that identifies a feature; one that cannot be described equals only itself."""
     try:
-        return repr(_plain(feature))
-    except _UntellableError:
+        return repr(_to_plain(feature))
+    except _NotDescribableError:
         return f"{feature.name} {id(feature)}"
 
 
-def kept(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
-    """Return the table in this file, computed and put there when there is none; no path: computed."""
+def read_or_compute(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
+    """Return the table in this file, computing and writing it when there is none; without a path, compute only."""
     import pyarrow.parquet as pq
 
     if path is None:
@@ -71,62 +78,61 @@ def kept(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
 
 
 def prune(features: Path, store: str, limit_gib: float, used: Path | None = None) -> None:
-    """Remove the tables of other stores, and of this one the oldest until no more than the limit is left.
+    """Remove the tables of other stores, then the oldest of this one until the rest fit into the limit.
 
     The table in use stays.
     """
     tables = [folder for folder in features.glob("*-*") if folder.is_dir()]
     room = limit_gib * GIB
-    for folder in sorted(tables, key=lambda one: (one == used, one.stat().st_mtime), reverse=True):
+    for folder in sorted(tables, key=lambda path: (path == used, path.stat().st_mtime), reverse=True):
         room -= sum(file.stat().st_size for file in folder.iterdir())
         if not folder.name.startswith(f"{store}-") or (room < 0 and folder != used):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
-def _code() -> str:
+def _code_hash() -> str:
     """Return a hash of the code that computes features."""
-    whole = hashlib.sha256()
-    for place in ("features", "behaviour"):
-        for file in sorted((PACKAGE / place).rglob("*.py")):
-            whole.update(file.read_bytes())
-    return whole.hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(FEATURES_CODE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
-class _UntellableError(Exception):
-    """A feature combines by something whose code or values cannot be told."""
+class _NotDescribableError(Exception):
+    """A feature has a part whose code or values cannot be described by a text."""
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _to_plain(value: Any) -> Any:  # noqa: ANN401
     """Return a value as nested tuples of plain ones; functions by their names, a user's with their file."""
     if is_dataclass(value) and not isinstance(value, type):
-        told = [(field.name, _plain(getattr(value, field.name))) for field in fields(value)]
-        return type(value).__name__, *told
+        pairs = [(field.name, _to_plain(getattr(value, field.name))) for field in fields(value)]
+        return type(value).__name__, *pairs
     if isinstance(value, partial):
-        return _plain(value.func), _plain(value.args), _plain(dict(value.keywords))
+        return _to_plain(value.func), _to_plain(value.args), _to_plain(dict(value.keywords))
     if isinstance(value, dict):
-        return [(key, _plain(inner)) for key, inner in sorted(value.items())]
+        return [(key, _to_plain(inner)) for key, inner in sorted(value.items())]
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_to_plain(inner) for inner in value]
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes().hex()
     if isinstance(value, np.ufunc):
         return value.__name__
     if isinstance(value, FunctionType):
-        return _function(value)
+        return _function_identity(value)
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise _UntellableError
+    raise _NotDescribableError
 
 
-def _function(value: FunctionType) -> tuple[str, str, str]:
-    """Return a function's module and name, and of one that is not sintonia's own the hash of its file."""
+def _function_identity(value: FunctionType) -> tuple[str, str, str]:
+    """Return a function's module and name, with the hash of its file when it is not part of sintonia."""
     module, name = value.__module__, value.__qualname__
     if module.partition(".")[0] == "sintonia" and getattr(sys.modules.get(module), name, None) is value:
         return module, name, ""
     if value.__closure__:
-        raise _UntellableError
+        raise _NotDescribableError
     file = inspect.getsourcefile(value)
     if file is None or not Path(file).is_file():
-        raise _UntellableError
+        raise _NotDescribableError
     return module, name, hashlib.sha256(Path(file).read_bytes()).hexdigest()

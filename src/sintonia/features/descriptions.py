@@ -10,7 +10,7 @@ from sintonia.features.measures import Feature
 CATALOGUE_COLUMNS = ("name", "family", "window_days", "unit", "definition", "missing", "why")
 
 
-def described(features: Sequence[Feature]) -> list[dict[str, Any]]:
+def feature_entries(features: Sequence[Feature]) -> list[dict[str, Any]]:
     """Return one entry a feature: name, family, window in days (None: of all time), unit, and its sentences."""
     return [{column: getattr(feature, column) for column in CATALOGUE_COLUMNS} for feature in features]
 

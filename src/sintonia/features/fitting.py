@@ -1,6 +1,6 @@
-"""What features take from the past of all customers beside their interactions: attributes, identifiers, the prior.
+"""Fitting what features learn from all customers' past, in one pass over the store.
 
-Fitting what features take from the past of all customers, in one pass over the store.
+Levels of labels, attributes and identifiers, the brand's response rates and the behavioural prior.
 """
 
 from collections import Counter
@@ -27,56 +27,58 @@ if TYPE_CHECKING:
     from sintonia.data.store import Store
 
 
-FEWEST = 5
-"""Customers who share a value before it is a level: one that fewer have could point to a person."""
+MIN_CUSTOMERS = 5
+"""Customers that must share a value before it becomes a level: a rarer one could identify a person."""
 
-NUMBERS = 0.95
-"""Part of an attribute's answers that are numbers from which on it is one; the rest are slips."""
+NUMERIC_SHARE = 0.95
+"""Share of an attribute's values that must be numbers for it to be numeric; the others count as errors."""
 
-PERSONAL = {*CONTACT_FIELDS} - {"sex", "city", "province", "country"}
-"""Attributes of these names are never features: they say who somebody is, and nothing of what they want."""
+PERSONAL_ATTRIBUTES = {*CONTACT_FIELDS} - {"sex", "city", "province", "country"}
+"""Attributes that are never features: they identify a person and say nothing about behaviour."""
 
 Levels = dict[str, tuple[str, ...]]
 
 
 def attribute_levels(attributes: "Iterable[pa.Table]", until: datetime, top_k: int) -> Levels:
-    """Return what attributes there are, from what was visible at `until`; each table holds whole customers.
+    """Return the levels of attributes visible at `until`; each table has all rows of its customers.
 
     `attribute` names those that are texts, with the `top_k` commonest values of each in `attribute:<name>`, and
     `number` those that are numbers; `changing` names those that were seen to change, `generation` the generations
-    and `consent` the channels of consents. What fewer than `FEWEST` customers share is left out.
+    and `consent` the channels of consents. What fewer than `MIN_CUSTOMERS` customers share is left out.
     """
     values: Counter[tuple[str, str]] = Counter()
     changes: Counter[str] = Counter()
     for table in attributes:
-        told, changed = count_values(table, until)
-        values += told
+        counts, changed = count_values(table, until)
+        values += counts
         changes += changed
-    plain, years, channels = _apart(values)
+    plain, years, channels = _split_values(values)
     numbers = [name for name, of_name in plain.items() if _is_number(of_name)]
-    texts = {name: _common(of_name)[:top_k] for name, of_name in plain.items() if name not in numbers}
+    texts = {name: _shared_levels(of_name)[:top_k] for name, of_name in plain.items() if name not in numbers}
     texts = {name: levels for name, levels in texts.items() if levels}
     return {
         "attribute": tuple(texts),
         **{f"attribute:{name}": levels for name, levels in texts.items()},
         "number": tuple(numbers),
-        "changing": tuple(sorted(name for name, count in changes.items() if count >= FEWEST)),
+        "changing": tuple(sorted(name for name, count in changes.items() if count >= MIN_CUSTOMERS)),
         "generation": _generations(years),
-        "consent": _common(channels),
+        "consent": _shared_levels(channels),
     }
 
 
 def count_values(attributes: "pa.Table", until: datetime) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Return how many customers had each (name, value) by then, and how many had two values of a name."""
+    """Return how many customers had each (name, value) by `until`, and how many had several values of each name."""
     import pyarrow.compute as pc
 
-    personal = pc.is_in(attributes["name"].cast("string"), _texts(PERSONAL))
-    seen = attributes.filter(pc.and_not(_visible(attributes, until, "occurred_at", "known_at"), personal))
-    said = seen.group_by(["customer_id", "name", "value"]).aggregate([])
-    told = said.group_by(["name", "value"]).aggregate([([], "count_all")])
-    held = said.group_by(["customer_id", "name"]).aggregate([([], "count_all")])
-    changed = held.filter(pc.greater(held["count_all"], 1)).group_by("name").aggregate([([], "count_all")])
-    counts = (told[name].to_pylist() for name in ("name", "value", "count_all"))
+    personal = pc.is_in(attributes["name"].cast("string"), _string_array(PERSONAL_ATTRIBUTES))
+    visible = attributes.filter(pc.and_not(_visible(attributes, until, "occurred_at", "known_at"), personal))
+    distinct = visible.group_by(["customer_id", "name", "value"]).aggregate([])
+    by_value = distinct.group_by(["name", "value"]).aggregate([([], "count_all")])
+    by_name = distinct.group_by(["customer_id", "name"]).aggregate([([], "count_all")])
+    changed = (
+        by_name.filter(pc.greater(by_name["count_all"], 1)).group_by("name").aggregate([([], "count_all")])
+    )
+    counts = (by_value[name].to_pylist() for name in ("name", "value", "count_all"))
     return (
         Counter({(name, value): count for name, value, count in zip(*counts, strict=True)}),
         Counter(dict(zip(changed["name"].to_pylist(), changed["count_all"].to_pylist(), strict=True))),
@@ -84,12 +86,12 @@ def count_values(attributes: "pa.Table", until: datetime) -> tuple[Counter[tuple
 
 
 def link_levels(links: "Iterable[pa.Table]", until: datetime) -> Levels:
-    """Return the types of identifiers tied by then, the most frequent first: `identifier`."""
+    """Return the types of identifiers linked by `until`, the most frequent first, as `identifier`."""
     types: Counter[str] = Counter()
     for table in links:
-        seen = table.filter(_visible(table, until, "linked_at"))["source"].value_counts()
-        types += Counter({row["values"]: row["counts"] for row in seen.to_pylist()})
-    return {"identifier": _ordered(types)}
+        visible = table.filter(_visible(table, until, "linked_at"))["source"].value_counts()
+        types += Counter({row["values"]: row["counts"] for row in visible.to_pylist()})
+    return {"identifier": _by_frequency(types)}
 
 
 def behavioural_prior(
@@ -97,17 +99,17 @@ def behavioural_prior(
 ) -> dict[str, Any] | None:
     """Return the prior fitted on the purchases visible at `until`, as JSON; None where they are too few.
 
-    Who had become part of another by then is no customer any more, and all they did is the other's.
+    A customer merged into another by then is left out; their interactions belong to the other.
     """
     import pyarrow.compute as pc
 
-    gone = merges.filter(_visible(merges, until, "merged_at"))["customer_id"]
+    merged = merges.filter(_visible(merges, until, "merged_at"))["customer_id"]
     parts = []
     for table in interactions:
         ids, purchases = read_purchases(table)
         counted = count_repeats(purchases, len(ids), [until])
-        there = ~pc.is_in(ids, gone).to_numpy(zero_copy_only=False)
-        parts.append(Repeats(*(values[there, 0] for values in vars(counted).values())))
+        is_customer = ~pc.is_in(ids, merged).to_numpy(zero_copy_only=False)
+        parts.append(Repeats(*(values[is_customer, 0] for values in vars(counted).values())))
     try:
         return fit_prior(concatenate(parts)).as_json()
     except NotEnoughDataError as error:
@@ -124,13 +126,13 @@ def _visible(table: "pa.Table", until: datetime, *moments: str) -> Any:  # noqa:
     )
 
 
-def _texts(values: Iterable[str]) -> "pa.Array":
+def _string_array(values: Iterable[str]) -> "pa.Array":
     import pyarrow as pa
 
     return pa.array(sorted(values), pa.string())
 
 
-def _apart(
+def _split_values(
     values: Counter[tuple[str, str]],
 ) -> tuple[dict[str, Counter[str]], Counter[str], Counter[str]]:
     """Return the values of plain attributes by name, the birth years, and the channels of consents."""
@@ -149,7 +151,7 @@ def _apart(
 
 def _is_number(values: Counter[str]) -> bool:
     numbers = sum(count for value, count in values.items() if thousandths(value) == thousandths(value))
-    return values.total() >= FEWEST and numbers >= NUMBERS * values.total()
+    return values.total() >= MIN_CUSTOMERS and numbers >= NUMERIC_SHARE * values.total()
 
 
 def _generations(years: Counter[str]) -> tuple[str, ...]:
@@ -157,23 +159,23 @@ def _generations(years: Counter[str]) -> tuple[str, ...]:
     for value, count in years.items():
         for name, (first, last) in GENERATIONS.items():
             born[name] += count * (first <= thousandths(value) / 1000 <= last)
-    return tuple(name for name in GENERATIONS if born[name] >= FEWEST)
+    return tuple(name for name in GENERATIONS if born[name] >= MIN_CUSTOMERS)
 
 
-def _common(counts: Counter[str]) -> tuple[str, ...]:
-    return _ordered(Counter({value: count for value, count in counts.items() if count >= FEWEST}))
+def _shared_levels(counts: Counter[str]) -> tuple[str, ...]:
+    return _by_frequency(Counter({value: count for value, count in counts.items() if count >= MIN_CUSTOMERS}))
 
 
-def _ordered(counts: Counter[str]) -> tuple[str, ...]:
-    """Return the values, the most frequent first; of equals, in the order of their letters."""
+def _by_frequency(counts: Counter[str]) -> tuple[str, ...]:
+    """Return the values, the most frequent first; equally frequent ones in alphabetical order."""
     return tuple(sorted(counts, key=lambda value: (-counts[value], value)))
 
 
-COUNTED = (*LABELS, "opens_thread")
-CHOSEN = ("category", "action_id")
+LABEL_COLUMNS = (*LABELS, "opens_thread")
+TRUNCATED_LABELS = ("category", "action_id")
 """Labels of which a brand may have thousands: the configuration's `top_k` most frequent are levels."""
 
-Labels = tuple[str | bool | None, ...]
+LabelRow = tuple[str | bool | None, ...]
 
 
 def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
@@ -182,12 +184,12 @@ def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
     A model is fitted at its first training as_of, so that no training row meets what lay after it, and keeps what
     was fitted.
     """
-    columns = ("customer_id", "occurred_at", "known_at", *COUNTED)
+    columns = ("customer_id", "occurred_at", "known_at", *LABEL_COLUMNS)
     fitted = fit_tables(config, (store.read_bucket(path, columns=columns) for path in store.buckets), until)
     levels, prior = dict(fitted.levels), None
     if "profile" in config.families:
-        told = (store.read_beside("attributes", path) for path in store.buckets)
-        levels |= attribute_levels(told, until, config.top_k)
+        attributes = (store.read_beside("attributes", path) for path in store.buckets)
+        levels |= attribute_levels(attributes, until, config.top_k)
     if "identity" in config.families:
         levels |= link_levels((store.read_beside("links", path) for path in store.buckets), until)
     if "prior" in config.families:
@@ -216,20 +218,20 @@ def fit_history(config: FeaturesConfig, history: History, until: datetime) -> Fi
 
 def fit_tables(config: FeaturesConfig, interactions: "Iterable[pa.Table]", until: datetime) -> Fitted:
     """Return `fit` of interactions that come in tables, each read once; their order changes nothing."""
-    counts: Counter[Labels] = Counter()
+    counts: Counter[LabelRow] = Counter()
     for table in interactions:
         counts.update(count_labels(table, until))
     levels = {label: _levels(config, counts, label) for label in LABELS}
-    sends = Counter({labels: rows for labels, rows in counts.items() if _of(labels, "kind") == "send"})
+    sends = Counter({labels: rows for labels, rows in counts.items() if _label_of(labels, "kind") == "send"})
     levels |= {f"sent:{label}": _levels(config, sends, label) for label in ("channel", "action_id")}
-    marked: Counter[tuple[str | None, ...]] = Counter()
+    threads: Counter[tuple[str | None, ...]] = Counter()
     for labels, rows in counts.items():
-        if _of(labels, "opens_thread"):
-            marked[tuple(_of(labels, label) for label in ("kind", "channel", "action_id"))] += rows
-    return Fitted(until, levels, brand_rates(marked, levels))
+        if _label_of(labels, "opens_thread"):
+            threads[tuple(_label_of(labels, label) for label in ("kind", "channel", "action_id"))] += rows
+    return Fitted(until, levels, brand_rates(threads, levels))
 
 
-def count_labels(interactions: "pa.Table", until: datetime) -> dict[Labels, int]:
+def count_labels(interactions: "pa.Table", until: datetime) -> dict[LabelRow, int]:
     """Return how many rows visible at `until` have each combination of COUNTED."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -238,21 +240,21 @@ def count_labels(interactions: "pa.Table", until: datetime) -> dict[Labels, int]
     visible = pc.and_(
         pc.less_equal(interactions["occurred_at"], moment), pc.less_equal(interactions["known_at"], moment)
     )
-    counted = interactions.filter(visible).group_by(list(COUNTED)).aggregate([([], "count_all")])
-    labels = zip(*(counted[name].to_pylist() for name in COUNTED), strict=True)
+    counted = interactions.filter(visible).group_by(list(LABEL_COLUMNS)).aggregate([([], "count_all")])
+    labels = zip(*(counted[name].to_pylist() for name in LABEL_COLUMNS), strict=True)
     return dict(zip(labels, counted["count_all"].to_pylist(), strict=True))
 
 
-def _of(labels: Labels, name: str) -> str | None:
-    value = labels[COUNTED.index(name)]
+def _label_of(labels: LabelRow, name: str) -> str | None:
+    value = labels[LABEL_COLUMNS.index(name)]
     return str(value) if value else None
 
 
-def _levels(config: FeaturesConfig, counts: "Counter[Labels]", label: str) -> tuple[str, ...]:
+def _levels(config: FeaturesConfig, counts: "Counter[LabelRow]", label: str) -> tuple[str, ...]:
     """Return one label's values, the most frequent first; of equals, in the order of their letters."""
     totals: Counter[str] = Counter()
     for labels, rows in counts.items():
-        if (value := _of(labels, label)) is not None:
+        if (value := _label_of(labels, label)) is not None:
             totals[value] += rows
     ordered = sorted(totals, key=lambda value: (-totals[value], value))
-    return tuple(ordered[: config.top_k] if label in CHOSEN else ordered)
+    return tuple(ordered[: config.top_k] if label in TRUNCATED_LABELS else ordered)

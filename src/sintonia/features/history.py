@@ -1,8 +1,8 @@
-"""A customer's other tables as rows for the kernel: what attributes said, which identifiers were tied.
+"""Rows of a customer's other tables for the kernel: attributes, and links of identifiers.
 
 The same kernel gathers them by the same rule: a row counts from the first as_of with occurred_at <= as_of and
-known_at <= as_of. What an old id was told counts for the person it became part of from the merge on, for the store
-holds such rows for both, each with its own `known_at`.
+known_at <= as_of. Attributes of a merged id count for the customer it became part of from the merge on: the
+store has such rows for both, each with its own `known_at`.
 """
 
 import re
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BIRTH_YEAR = "birth_year"
-AGES = (10, 110)
-"""Years between which a customer's age is believed; a default birth year such as 1900 falls outside."""
+PLAUSIBLE_AGES = (10, 110)
+"""Range of plausible ages in years; a default birth year such as 1900 falls outside."""
 
 GENERATIONS = {
     "silent": (1901, 1945),
@@ -37,11 +37,11 @@ GENERATIONS = {
 }
 """Birth years from and to, as Pew Research Center (2019), "Defining generations", has them."""
 
-YEAR = 365.2425 * DAY  # microseconds, the mean of the Gregorian calendar
+YEAR_MICROSECONDS = 365.2425 * DAY  # microseconds, the mean of the Gregorian calendar
 SCALE = 1000
-"""An attribute that is a number is kept in thousandths, for the kernel's numbers are whole."""
+"""Numeric attributes are stored in thousandths, because the kernel's numbers are integers."""
 
-SAID = ("customer_id", "name", "value", "occurred_at", "known_at")
+ATTRIBUTE_COLUMNS = ("customer_id", "name", "value", "occurred_at", "known_at")
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d+)?")
 
 
@@ -68,7 +68,7 @@ class Rows:
     cells: dict[str, Cells]
 
 
-def of_table(name: str, history: History) -> Rows:
+def rows_of_table(name: str, history: History) -> Rows:
     """Return a table's rows.
 
     Raises
@@ -80,24 +80,26 @@ def of_table(name: str, history: History) -> Rows:
         raise InputError(
             f"The features read the table '{name}', which was not given; give a History with {name} (it may be empty)."
         )
-    return ROWS[name](history)
+    return TABLE_READERS[name](history)
 
 
 def attribute_rows(history: History) -> Rows:
-    """Return what was said of the customers: `category` is the attribute's name, `value` what it was said to be.
+    """Return the customers' attributes as rows: `category` is the attribute's name, `value` its value.
 
     `quantity` is the value in thousandths where it is a number; of a consent it is 1 for a yes and 0 for a no, and
-    an interaction of kind `unsubscribe` is a no on its channel. A birth year nobody can have counts as unsaid.
+    an interaction of kind `unsubscribe` is a no on its channel. Rows with an implausible birth year are left out.
     """
     import pyarrow as pa
 
-    said = [_plain(history.attributes), _unsubscribed(history.interactions)]
-    customer_id, names, values, *moments = (column_array(pa.concat_tables(said), name) for name in SAID)
+    tables = [_as_attributes(history.attributes), _unsubscribe_attributes(history.interactions)]
+    customer_id, names, values, *moments = (
+        column_array(pa.concat_tables(tables), name) for name in ATTRIBUTE_COLUMNS
+    )
     name, value = to_cells(names, "name"), to_cells(values, "value")
     occurred_at, known_at = map(times, moments)
     quantity = _quantities(name, value)
-    born = np.array([label == BIRTH_YEAR for label in name.labels or ()], bool)[name.values]
-    believed = np.flatnonzero(~born | is_plausible(quantity / SCALE, occurred_at))
+    is_birth_year = np.array([label == BIRTH_YEAR for label in name.labels or ()], bool)[name.values]
+    plausible = np.flatnonzero(~is_birth_year | is_plausible(quantity / SCALE, occurred_at))
     missing = np.isnan(quantity)
     cells = {
         "category": name,
@@ -105,10 +107,10 @@ def attribute_rows(history: History) -> Rows:
         "quantity": Cells(np.where(missing, 0, quantity).astype(np.int64), missing),
     }
     return Rows(
-        customer_id.take(pa.array(believed)),
-        occurred_at[believed],
-        known_at[believed],
-        {key: column.take(believed) for key, column in cells.items()},
+        customer_id.take(pa.array(plausible)),
+        occurred_at[plausible],
+        known_at[plausible],
+        {key: column.take(plausible) for key, column in cells.items()},
     )
 
 
@@ -118,22 +120,24 @@ def link_rows(history: History) -> Rows:
 
     links = history.links
     linked_at, ended = column_array(links, "linked_at"), column_array(links, "unlinked_at")
-    over = np.flatnonzero(ended.is_valid().to_numpy(zero_copy_only=False))
-    rows = np.concatenate([np.arange(len(linked_at)), over])
-    begun = times(linked_at)
+    ended_rows = np.flatnonzero(ended.is_valid().to_numpy(zero_copy_only=False))
+    rows = np.concatenate([np.arange(len(linked_at)), ended_rows])
+    started_at = times(linked_at)
     # No tie ends before it began: whatever a row says, nothing of it is known before its linked_at.
-    moments = np.concatenate([begun, np.maximum(times(ended.take(pa.array(over))), begun[over])])
-    quantity = np.concatenate([np.ones(len(linked_at), np.int64), np.full(len(over), -1)])
+    moments = np.concatenate(
+        [started_at, np.maximum(times(ended.take(pa.array(ended_rows))), started_at[ended_rows])]
+    )
+    quantity = np.concatenate([np.ones(len(linked_at), np.int64), np.full(len(ended_rows), -1)])
     kinds = to_cells(column_array(links, "source"), "source").take(rows)
     ids = column_array(links, "customer_id").take(pa.array(rows))
     return Rows(ids, moments, moments, {"category": kinds, "quantity": Cells(quantity)})
 
 
-ROWS: dict[str, Callable[[History], Rows]] = {"attributes": attribute_rows, "links": link_rows}
-"""The tables beside the interactions."""
+TABLE_READERS: dict[str, Callable[[History], Rows]] = {"attributes": attribute_rows, "links": link_rows}
+"""The reader of each table other than the interactions."""
 
 
-def alongside(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterable[str]) -> Histories:
+def histories_of_rows(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterable[str]) -> Histories:
     """Return the rows of these customers as histories that are first visible when their interactions are.
 
     Each customer gets one row at that moment that meets no filter, and what was known before counts from then on:
@@ -143,16 +147,18 @@ def alongside(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterabl
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.fill_null(pc.index_in(rows.customer_id.cast(pa.string()), ids), -1).to_numpy()
-    kept = np.flatnonzero(found >= 0)
-    place = np.concatenate([found[kept], np.arange(len(ids))])
-    occurred_at = np.concatenate([rows.occurred_at[kept], first_visible])
-    known_at = np.concatenate([np.maximum(rows.known_at[kept], first_visible[found[kept]]), first_visible])
-    cells = {name: _followed(column.take(kept), len(ids)) for name, column in rows.cells.items()}
-    contents = [_rank(column) for name, column in cells.items() if name != "quantity"]
-    order = np.lexsort((known_at, *contents, -cells["quantity"].values, occurred_at, place))
+    customer_index = pc.fill_null(pc.index_in(rows.customer_id.cast(pa.string()), ids), -1).to_numpy()
+    matched = np.flatnonzero(customer_index >= 0)
+    owner = np.concatenate([customer_index[matched], np.arange(len(ids))])
+    occurred_at = np.concatenate([rows.occurred_at[matched], first_visible])
+    known_at = np.concatenate(
+        [np.maximum(rows.known_at[matched], first_visible[customer_index[matched]]), first_visible]
+    )
+    cells = {name: _append_missing(column.take(matched), len(ids)) for name, column in rows.cells.items()}
+    contents = [_text_ranks(column) for name, column in cells.items() if name != "quantity"]
+    order = np.lexsort((known_at, *contents, -cells["quantity"].values, occurred_at, owner))
     return Histories(
-        starts=np.searchsorted(place[order], np.arange(len(ids) + 1)),
+        starts=np.searchsorted(owner[order], np.arange(len(ids) + 1)),
         occurred_at=occurred_at[order],
         known_at=known_at[order],
         cells={name: cells[name].take(order) for name in columns if name != "occurred_at"},
@@ -163,7 +169,7 @@ def alongside(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterabl
 def is_plausible(birth_year: Floats, moment: Ints) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     """Return whether somebody born in the middle of a year can be a customer at a moment (UTC microseconds)."""
     age = age_years(birth_year, moment)
-    return np.asarray((age >= AGES[0]) & (age <= AGES[1]))
+    return np.asarray((age >= PLAUSIBLE_AGES[0]) & (age <= PLAUSIBLE_AGES[1]))
 
 
 def age_years(birth_year: Floats, moment: Ints | Floats) -> Floats:
@@ -175,28 +181,34 @@ def age_years(birth_year: Floats, moment: Ints | Floats) -> Floats:
     >>> age_years(np.array([1985.0]), moment).round(2).tolist()
     [40.0]
     """
-    age: Floats = moment / YEAR + 1970 - (birth_year + 0.5)
+    age: Floats = moment / YEAR_MICROSECONDS + 1970 - (birth_year + 0.5)
     return age
 
 
-def _plain(attributes: "pa.Table | None") -> "pa.Table":
+def _as_attributes(attributes: "pa.Table | None") -> "pa.Table":
     import pyarrow as pa
 
-    texts = dict.fromkeys(SAID[:3], pa.string()) | dict.fromkeys(SAID[3:], pa.timestamp("us"))
+    texts = dict.fromkeys(ATTRIBUTE_COLUMNS[:3], pa.string()) | dict.fromkeys(
+        ATTRIBUTE_COLUMNS[3:], pa.timestamp("us")
+    )
     assert attributes is not None
-    return attributes.select(SAID).cast(pa.schema(list(texts.items())))
+    return attributes.select(ATTRIBUTE_COLUMNS).cast(pa.schema(list(texts.items())))
 
 
-def _unsubscribed(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
-    """Return the unsubscribes as attributes that say no."""
+def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
+    """Return the unsubscribes as consent attributes with the value `no`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind, channel = (column_array(interactions, name).cast(pa.string()) for name in UNSUBSCRIBED)
     rows = pc.indices_nonzero(pc.and_(pc.equal(kind, "unsubscribe"), channel.is_valid()))
-    taken = {name: column_array(interactions, name).take(rows) for name in ("customer_id", *SAID[3:])}
+    taken = {
+        name: column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
+    }
     where = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
-    return _plain(pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())}))
+    return _as_attributes(
+        pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())})
+    )
 
 
 def _quantities(name: Cells, value: Cells) -> Floats:
@@ -218,8 +230,8 @@ def thousandths(text: str) -> float:
     return float(round(float(plain) * SCALE)) if _NUMBER.fullmatch(plain) else np.nan
 
 
-def _followed(cells: Cells, count: int) -> Cells:
-    """Return the cells and so many more that hold nothing."""
+def _append_missing(cells: Cells, count: int) -> Cells:
+    """Return the cells with `count` missing ones appended."""
     if cells.labels is not None:
         return Cells(np.concatenate([cells.values, np.full(count, len(cells.labels))]), None, cells.labels)
     missing = np.zeros(len(cells.values), np.bool_) if cells.missing is None else cells.missing
@@ -229,7 +241,7 @@ def _followed(cells: Cells, count: int) -> Cells:
     )
 
 
-def _rank(cells: Cells) -> Ints:
+def _text_ranks(cells: Cells) -> Ints:
     """Return each text's place among all of them in the order of their letters, the missing last."""
     labels = [str(label) for label in cells.labels or ()]
     ranks = np.empty(len(labels) + 1, np.int64)

@@ -30,8 +30,8 @@ class Cells(NamedTuple):
 
     def take(self, rows: Ints | slice) -> "Cells":
         """Return these rows of the column."""
-        missing = None if self.missing is None else _taken(self.missing, rows)
-        return Cells(_taken(self.values, rows), missing, self.labels)
+        missing = None if self.missing is None else _take_rows(self.missing, rows)
+        return Cells(_take_rows(self.values, rows), missing, self.labels)
 
     def gone(self) -> Bools | None:
         """Return which rows are missing, None when none is."""
@@ -40,91 +40,91 @@ class Cells(NamedTuple):
         return np.asarray(self.values == len(self.labels))
 
 
-def _taken(values: Numbers, rows: Ints | slice) -> Numbers:
+def _take_rows(values: Numbers, rows: Ints | slice) -> Numbers:
     if not values.shape:
         return values
     return np.ascontiguousarray(values[rows]) if isinstance(rows, slice) else values.take(rows)
 
 
-def either(one: Bools | None, other: Bools | None) -> Bools | None:
+def union_masks(first: Bools | None, second: Bools | None) -> Bools | None:
     """Return which rows are missing in one mask or the other; None is a mask of no row."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one | other
+    if first is None or second is None:
+        return second if first is None else first
+    return first | second
 
 
-def or_none(value: Cells) -> Bools:
+def missing_mask(value: Cells) -> Bools:
     """Return which rows are missing, as an array or a scalar."""
-    gone = value.gone()
-    return np.asarray(False) if gone is None else gone
+    missing = value.gone()
+    return np.asarray(False) if missing is None else missing
 
 
-def or_not(missing: Bools | None) -> Bools:
+def present_mask(missing: Bools | None) -> Bools:
     """Return which rows are there, as an array or a scalar."""
     return np.asarray(True) if missing is None else ~missing
 
 
-def renumbered(value: Cells, labels: Sequence[str | None]) -> Numbers:
+def recode_labels(value: Cells, labels: Sequence[str | None]) -> Numbers:
     """Return a text column's values as places in other labels; -1 for a text that is not among them."""
     if value.labels is labels:
         return value.values
-    place = {label: i for i, label in enumerate(labels)}
+    index = {label: i for i, label in enumerate(labels)}
     own = value.labels or ()
-    return np.array([*(place.get(label, -1) for label in own), -1])[value.values]
+    return np.array([*(index.get(label, -1) for label in own), -1])[value.values]
 
 
-def select_cells(one: Cells, other: Cells, when: Bools) -> Cells:
+def select_cells(then: Cells, otherwise: Cells, condition: Bools) -> Cells:
     """Return one where the mask holds, the other elsewhere."""
-    if one.labels is not None or other.labels is not None:
+    if then.labels is not None or otherwise.labels is not None:
         raise ConfigError("A measure's CASE or COALESCE gives text; compare it inside instead.")
-    values = np.where(when, one.values, other.values)
-    if one.missing is None and other.missing is None:
+    values = np.where(condition, then.values, otherwise.values)
+    if then.missing is None and otherwise.missing is None:
         return Cells(values)
-    missing = np.where(when, or_none(one), or_none(other))
+    missing = np.where(condition, missing_mask(then), missing_mask(otherwise))
     return Cells(values, missing if missing.any() else None)
 
 
 def constant(value: Numbers, labels: tuple[str, ...] | None = None) -> Callable[[Any], Cells]:
     """Return the function that gives the value at any rows."""
-    made = Cells(value, None, labels)
-    return lambda _: made
+    cells = Cells(value, None, labels)
+    return lambda _: cells
 
 
-def both(left: Cells, right: Cells) -> Cells:
+def logical_and(left: Cells, right: Cells) -> Cells:
     """Return AND: false wins over null."""
-    missing = either(left.missing, right.missing)
+    missing = union_masks(left.missing, right.missing)
     if missing is not None:  # false wins over null
-        missing = missing & (left.values | or_none(left)) & (right.values | or_none(right))
+        missing = missing & (left.values | missing_mask(left)) & (right.values | missing_mask(right))
         return Cells(left.values & right.values & ~missing, missing)
     return Cells(left.values & right.values)
 
 
-def one_or_both(left: Cells, right: Cells) -> Cells:
+def logical_or(left: Cells, right: Cells) -> Cells:
     """Return OR: true wins over null."""
-    missing = either(left.missing, right.missing)
+    missing = union_masks(left.missing, right.missing)
     if missing is None:
         return Cells(left.values | right.values)
-    true = _sure(left) | _sure(right)
+    true = _known_true(left) | _known_true(right)
     return Cells(true, missing & ~true)
 
 
-def _sure(one: Cells) -> Numbers:
+def _known_true(cells: Cells) -> Numbers:
     """Return where it is true, and not missing."""
-    return one.values if one.missing is None else np.asarray(one.values & ~one.missing)
+    return cells.values if cells.missing is None else np.asarray(cells.values & ~cells.missing)
 
 
-def within(value: Numbers, low: Numbers, high: Numbers) -> Numbers:
+def between(value: Numbers, low: Numbers, high: Numbers) -> Numbers:
     """Return whether a value lies in [low, high]."""
     return np.asarray((value >= low) & (value <= high))
 
 
-def to_whole(how: Callable[..., Any]) -> Callable[..., Any]:
+def to_integer(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function with its results as whole numbers."""
 
-    def whole(value: Numbers) -> Numbers:
-        return np.asarray(how(value)).astype(np.int64)
+    def as_integer(value: Numbers) -> Numbers:
+        return np.asarray(function(value)).astype(np.int64)
 
-    return whole
+    return as_integer
 
 
 def operands(node: "exp.Expr") -> Iterator["exp.Expr"]:
@@ -135,24 +135,24 @@ def operands(node: "exp.Expr") -> Iterator["exp.Expr"]:
     yield from node.expressions
 
 
-def quotient(value: Numbers, base: Numbers) -> Numbers:
+def integer_quotient(value: Numbers, base: Numbers) -> Numbers:
     """Return the whole quotient, towards zero as in SQL."""
     return np.asarray(np.sign(value) * np.sign(base) * (np.abs(value) // np.abs(base)))
 
 
-def rounded(value: Numbers) -> Numbers:
+def round_half_away(value: Numbers) -> Numbers:
     """Return the nearest whole number, halves away from zero as in SQL."""
     return np.asarray(np.copysign(np.floor(np.abs(value) + 0.5), value))
 
 
 NULL = Cells(np.asarray(0), np.asarray(True))
-DIVISIONS = (np.true_divide, quotient, np.fmod)
+DIVISIONS = (np.true_divide, integer_quotient, np.fmod)
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "Add": np.add,
     "Sub": np.subtract,
     "Mul": np.multiply,
     "Div": np.true_divide,
-    "IntDiv": quotient,
+    "IntDiv": integer_quotient,
     "Mod": np.fmod,
     "Neg": np.negative,
     "GT": np.greater,
@@ -160,8 +160,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "LT": np.less,
     "LTE": np.less_equal,
     "Abs": np.abs,
-    "Floor": to_whole(np.floor),
-    "Ceil": to_whole(np.ceil),
+    "Floor": to_integer(np.floor),
+    "Ceil": to_integer(np.ceil),
     "Greatest": lambda *given: np.maximum.reduce(np.broadcast_arrays(*given)),
     "Least": lambda *given: np.minimum.reduce(np.broadcast_arrays(*given)),
 }
@@ -178,15 +178,15 @@ class Compiler(Generic[Rows]):
 
     def of(self, node: "exp.Expr") -> Callable[[Rows], Cells]:
         """Return a node's function."""
-        make = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if make is not None:
-            made: Callable[[Rows], Cells] = make(node)
-            return made
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is not None:
+            compiled: Callable[[Rows], Cells] = method(node)
+            return compiled
         operation = OPERATIONS.get(type(node).__name__)
         if operation is None:
             raise self._refused(node.sql("duckdb"))
-        given = [self.of(child) for child in operands(node)]
-        return lambda rows: self._numeric(operation, *(one(rows) for one in given))
+        arguments = [self.of(child) for child in operands(node)]
+        return lambda rows: self._numeric(operation, *(argument(rows) for argument in arguments))
 
     def _refused(self, part: str) -> ConfigError:
         return ConfigError(
@@ -220,9 +220,9 @@ class Compiler(Generic[Rows]):
         value = self.of(node.this)
 
         def is_null(rows: Rows) -> Cells:
-            found = value(rows)
-            gone = found.gone()
-            return Cells(np.zeros(np.shape(found.values), np.bool_) if gone is None else gone)
+            cells = value(rows)
+            missing = cells.gone()
+            return Cells(np.zeros(np.shape(cells.values), np.bool_) if missing is None else missing)
 
         return is_null
 
@@ -230,18 +230,18 @@ class Compiler(Generic[Rows]):
         truth = self._truth(node.this)
 
         def negated(rows: Rows) -> Cells:
-            found = truth(rows)
-            return Cells(~found.values, found.missing)
+            cells = truth(rows)
+            return Cells(~cells.values, cells.missing)
 
         return negated
 
     def _and(self, node: "exp.And") -> Callable[[Rows], Cells]:
         left, right = (self._truth(child) for child in operands(node))
-        return lambda rows: both(left(rows), right(rows))
+        return lambda rows: logical_and(left(rows), right(rows))
 
     def _or(self, node: "exp.Or") -> Callable[[Rows], Cells]:
         left, right = (self._truth(child) for child in operands(node))
-        return lambda rows: one_or_both(left(rows), right(rows))
+        return lambda rows: logical_or(left(rows), right(rows))
 
     def _eq(self, node: "exp.EQ") -> Callable[[Rows], Cells]:
         left, right = self.of(node.this), self.of(node.expression)
@@ -251,38 +251,38 @@ class Compiler(Generic[Rows]):
         left, right = self.of(node.this), self.of(node.expression)
         return lambda rows: self._compare(np.not_equal, left(rows), right(rows))
 
-    def _compare(self, how: Callable[..., Any], left: Cells, right: Cells) -> Cells:
+    def _compare(self, function: Callable[..., Any], left: Cells, right: Cells) -> Cells:
         if left.labels is None and right.labels is None:
-            return self._numeric(how, left, right)
+            return self._numeric(function, left, right)
         if left.labels is None or right.labels is None:
             raise ConfigError(f"The {self.what} {self.sql!r} compares text with a number.")
-        missing = either(left.gone(), right.gone())
-        return Cells(how(left.values, renumbered(right, left.labels)), missing)
+        missing = union_masks(left.gone(), right.gone())
+        return Cells(function(left.values, recode_labels(right, left.labels)), missing)
 
     def _in(self, node: "exp.In") -> Callable[[Rows], Cells]:
         if not node.expressions:
             raise self._refused(node.sql("duckdb"))
-        value, others = self.of(node.this), [self.of(one) for one in node.expressions]
+        value, options = self.of(node.this), [self.of(cells) for cells in node.expressions]
 
-        def found(rows: Rows) -> Cells:
-            one = value(rows)
-            each = [self._compare(np.equal, one, other(rows)).values for other in others]
-            return Cells(np.logical_or.reduce(each), one.gone())
+        def is_in(rows: Rows) -> Cells:
+            cells = value(rows)
+            matches = [self._compare(np.equal, cells, option(rows)).values for option in options]
+            return Cells(np.logical_or.reduce(matches), cells.gone())
 
-        return found
+        return is_in
 
     def _between(self, node: "exp.Between") -> Callable[[Rows], Cells]:
         value, low, high = (self.of(node.args[part]) for part in ("this", "low", "high"))
-        return lambda rows: self._numeric(within, value(rows), low(rows), high(rows))
+        return lambda rows: self._numeric(between, value(rows), low(rows), high(rows))
 
     def _coalesce(self, node: "exp.Coalesce") -> Callable[[Rows], Cells]:
-        first, *others = [self.of(child) for child in (node.this, *node.expressions)]
+        first, *alternatives = [self.of(child) for child in (node.this, *node.expressions)]
 
         def coalesced(rows: Rows) -> Cells:
-            made = first(rows)
-            for other in others:
-                made = select_cells(made, other(rows), ~or_none(made))
-            return made
+            result = first(rows)
+            for alternative in alternatives:
+                result = select_cells(result, alternative(rows), ~missing_mask(result))
+            return result
 
         return coalesced
 
@@ -296,11 +296,11 @@ class Compiler(Generic[Rows]):
         ]
 
         def case(rows: Rows) -> Cells:
-            made = otherwise(rows)
+            result = otherwise(rows)
             for truth, then in branches:
                 when = truth(rows)
-                made = select_cells(then(rows), made, when.values & or_not(when.missing))
-            return made
+                result = select_cells(then(rows), result, when.values & present_mask(when.missing))
+            return result
 
         return case
 
@@ -308,32 +308,32 @@ class Compiler(Generic[Rows]):
         if node.args.get("decimals") is not None:
             raise self._refused(node.sql("duckdb"))
         value = self.of(node.this)
-        return lambda rows: self._numeric(to_whole(rounded), value(rows))
+        return lambda rows: self._numeric(to_integer(round_half_away), value(rows))
 
     def _truth(self, node: "exp.Expr") -> Callable[[Rows], Cells]:
         value = self.of(node)
 
         def truth(rows: Rows) -> Cells:
-            found = value(rows)
-            if found.labels is not None:
+            cells = value(rows)
+            if cells.labels is not None:
                 raise ConfigError(f"The {self.what} {self.sql!r} takes text for a truth value.")
-            return found if found.values.dtype.kind == "b" else Cells(found.values != 0, found.missing)
+            return cells if cells.values.dtype.kind == "b" else Cells(cells.values != 0, cells.missing)
 
         return truth
 
-    def _numeric(self, how: Callable[..., Any], *given: Cells) -> Cells:
+    def _numeric(self, function: Callable[..., Any], *arguments: Cells) -> Cells:
         missing, numbers = None, []
-        for one in given:
-            if one.labels is not None:
+        for cells in arguments:
+            if cells.labels is not None:
                 raise ConfigError(f"The {self.what} {self.sql!r} takes text for a number.")
-            numbers.append(one.values.astype(np.int64) if one.values.dtype.kind == "b" else one.values)
-            missing = either(missing, one.missing)
-        if how in DIVISIONS:  # by zero is null
-            missing = either(missing, np.asarray(numbers[1] == 0))
-        return Cells(np.asarray(how(*numbers)), missing)
+            numbers.append(cells.values.astype(np.int64) if cells.values.dtype.kind == "b" else cells.values)
+            missing = union_masks(missing, cells.missing)
+        if function in DIVISIONS:  # by zero is null
+            missing = union_masks(missing, np.asarray(numbers[1] == 0))
+        return Cells(np.asarray(function(*numbers)), missing)
 
 
-ROW_OF = {"measure": "interaction"}
+ROW_NAMES = {"measure": "interaction"}
 """What one row is, by what an expression is of; else a customer."""
 
 
@@ -353,12 +353,12 @@ def parse(sql: str, what: str = "measure") -> "exp.Expr":
         return sqlglot.parse_one(sql, dialect="duckdb")
     except SqlglotError:
         raise ConfigError(
-            f"Cannot read the {what} {sql!r} as an SQL expression over one {ROW_OF.get(what, 'customer')}."
+            f"Cannot read the {what} {sql!r} as an SQL expression over one {ROW_NAMES.get(what, 'customer')}."
         ) from None
 
 
 @lru_cache(maxsize=4096)
-def names(sql: str, what: str = "measure") -> tuple[str, ...]:
+def column_names_of(sql: str, what: str = "measure") -> tuple[str, ...]:
     """Return the names of the columns an expression reads, each once.
 
     Examples
@@ -374,7 +374,7 @@ def names(sql: str, what: str = "measure") -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def texts_of(sql: str) -> tuple[str, ...]:
+def literals_of(sql: str) -> tuple[str, ...]:
     """Return the texts an expression writes out, each once.
 
     Examples
@@ -386,7 +386,7 @@ def texts_of(sql: str) -> tuple[str, ...]:
 
     if sql.isidentifier():
         return ()
-    literals = (one.this for one in parse(sql).find_all(exp.Literal) if one.is_string)
+    literals = (literal.this for literal in parse(sql).find_all(exp.Literal) if literal.is_string)
     return tuple(dict.fromkeys(sorted(literals)))
 
 
@@ -403,10 +403,10 @@ def evaluate(sql: str, cells: Callable[[str], Cells], what: str = "measure") -> 
         return lambda _: cells(name)
 
     with np.errstate(all="ignore"):
-        return maker(sql, column, what)(None)
+        return compile_expression(sql, column, what)(None)
 
 
-def maker(
+def compile_expression(
     sql: str, column: Callable[[str], Callable[[Rows], Cells]], what: str = "measure"
 ) -> Callable[[Rows], Cells]:
     """Return the function from rows to the expression's value; `column` gives that of each column it names.

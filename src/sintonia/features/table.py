@@ -11,7 +11,7 @@ from sintonia.core.arrays import Floats32, Ints
 from sintonia.core.config import FeaturesConfig
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
-from sintonia.features.history import History, alongside, of_table
+from sintonia.features.history import History, histories_of_rows, rows_of_table
 from sintonia.features.kernel.arrow import histories
 from sintonia.features.kernel.compute import TermBuffers, compute_terms
 from sintonia.features.kernel.histories import Grid, Histories, grid
@@ -136,7 +136,7 @@ def _compute(
     )
     fill(whole, plan)
     for table, other in plan.others.items():
-        fill(alongside(of_table(table, tables), ids, whole.visible, other.columns), other)
+        fill(histories_of_rows(rows_of_table(table, tables), ids, whole.visible, other.columns), other)
     return ids, moments, first_seen, room
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
+from sintonia.core.formats import workspace_format
 from sintonia.core.paths import WorkspacePaths
 from sintonia.registry.run_logging import FILES, Run, log_data, log_files, log_model, log_nested
 from sintonia.registry.saved_models import kind_of, load_model
@@ -66,7 +67,14 @@ class Registered:
 
 
 def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
-    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace."""
+    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When a newer version of sintonia wrote the workspace.
+    """
+    workspace_format(workspace)
     if config.uri is not None:
         return Tracking(config.uri, None, config.prefix)
     workspace.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,9 @@ action, and with which probability the policy that was chosen takes it. So two p
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +23,7 @@ from sintonia.features import catalogue
 from sintonia.registry.artifacts import read_document, read_table
 from sintonia.registry.models import Registered, Tracking, expect, load
 from sintonia.registry.predictions import PREDICTIONS_FILE
-from sintonia.registry.promotion_checks import Requirement, read_evaluation
+from sintonia.registry.promotion_checks import Requirement, evaluation_tags, read_evaluation
 from sintonia.uplift.dataset import features_of, numbered, split_points
 from sintonia.uplift.decision_points import Points, newest, read_points
 from sintonia.uplift.folds import part_of
@@ -60,11 +62,21 @@ def policy_checks(
     champion: Registered | None,
 ) -> list[Requirement]:
     """Return whether a policy meets each requirement of a promotion, in the order of the report."""
-    recorded = read_evaluation(place, candidate)
+    recorded = _read_policy_evaluation(place, candidate)
     checks = [beats_nothing(Estimate(**recorded["against_nothing"]), recorded["judged_decisions"])]
     if champion is not None:
         checks.append(_against_champion(place, settings, candidate, champion))
     return [*checks, is_randomised(recorded["evidence"])]
+
+
+def _read_policy_evaluation(place: Tracking, registered: Registered) -> dict[str, Any]:
+    """Return a policy run's `evaluation.json`; of a run from before it had one, the same from the decisions it kept."""
+    try:
+        return read_evaluation(place, registered)
+    except NotBuiltError:
+        rows = read_table(place, registered.run_id, PREDICTIONS_FILE)
+    figures = {"against_nothing": asdict(against_nothing(rows)), "judged_decisions": len(rows)}
+    return {**evaluation_tags(place, registered), **figures}
 
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:

@@ -66,15 +66,19 @@ def read_evaluation(place: Tracking, registered: Registered) -> dict[str, Any]:
     NotBuiltError
         When the run has none: an earlier version of sintonia made it.
     """
+    return {**evaluation_tags(place, registered), **read_document(place, registered.run_id, EVALUATION)}
+
+
+def evaluation_tags(place: Tracking, registered: Registered) -> dict[str, Any]:
+    """Return what the tags of a run before `evaluation.json` was complete say, by the keys of that file."""
     tags = place.client.get_run(registered.run_id).data.tags
     leaks = tags.get("sintonia.may_leak")
-    tagged = {
+    return {
         "may_leak": None if leaks is None else [] if leaks == "none" else leaks.split(", "),
         "lacks": tags["forced"].split("; ") if "forced" in tags else [],
         "labels_until": tags.get("sintonia.labels_until", ""),
         "evidence": tags.get("sintonia.evidence", "unknown"),
     }
-    return {**tagged, **read_document(place, registered.run_id, EVALUATION)}
 
 
 def is_approved(place: Tracking, candidate: Registered) -> Requirement:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sintonia.core.config import iso_time
 from sintonia.core.errors import InputError, hint
-from sintonia.features.from_frames import history_of, is_history
+from sintonia.features.from_frames import history_from_frame, is_history
 from sintonia.registry.saved_models import load_model
 from sintonia.training.models import Model
 
@@ -58,7 +58,7 @@ class PyfuncModel:
         return self._predicted(values, frame.index)
 
     def _of_histories(self, frame: "pd.DataFrame", as_of: datetime) -> "pd.DataFrame":
-        history = history_of(frame)
+        history = history_from_frame(frame)
         rows = self.model.rows_at(history, as_of)
         table = self._predicted(rows.values, None)
         table.insert(0, "customer_id", rows.customer_id)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FILES = "sintonia"
 """The folder of a logged model's files."""
 
+LOADER = "sintonia.registry.pyfunc"
+"""The module by which MLflow loads a logged model: its name stands in the model's `MLmodel`."""
+
 
 @dataclass(frozen=True)
 class ChildRun:
@@ -128,7 +131,7 @@ def log_model(model: Model) -> tuple[str, str]:
         model.save(data)
         logged = mlflow.pyfunc.log_model(
             name="model",
-            loader_module="sintonia.registry.pyfunc",
+            loader_module=LOADER,
             data_path=str(data),
             signature=_signature(model),
             pip_requirements=["sintonia"],

@@ -69,9 +69,9 @@ def outcomes_of(model: OutcomeModel, rows: Dataset, listed: int = 0) -> Outcomes
     """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
     outcome = model.outcomes(rows.values, listed)
     counted = None
-    if model.reference is not None:
+    if model.profile is not None:
         used = model.columns_used
-        counted = count_bins(model.reference.of_columns(used.tolist()), rows.values[:, used], outcome)
+        counted = count_bins(model.profile.of_columns(used.tolist()), rows.values[:, used], outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))

@@ -1,4 +1,4 @@
-"""What a model has to beat: rules on recency, logistic regressions on a few numbers, and the behavioural prior."""
+"""Baselines: rules on recency, regressions on a few features, and the behavioural prior."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats
 from sintonia.core.config import FeaturesConfig, TaskConfig
 from sintonia.features import Feature, Fitted, catalogue
-from sintonia.features.families.row_category import FAMILY, PLACE
+from sintonia.features.families.row_category import CATEGORY_INDEX, FAMILY
 from sintonia.training.dataset import Dataset
 from sintonia.training.tasks import find_task
 
@@ -23,9 +23,9 @@ NOTHING_FITTED = Fitted(datetime.min)  # rfm takes nothing from the past of all
 Predict: TypeAlias = Callable[[Dataset], Floats]
 
 
-def with_baselines(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
-    """Return the features with what the baselines need beside them."""
-    there = {feature.name for feature in features}
+def add_baseline_features(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
+    """Return the features, followed by those that only the baselines need."""
+    present = {feature.name for feature in features}
     needed = [
         one
         for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
@@ -33,8 +33,8 @@ def with_baselines(features: Sequence[Feature], task: TaskConfig, fitted: Fitted
     ]
     if find_task(task).label_kinds[0] == "purchase" and not find_task(task).by_category:
         prior = catalogue(FeaturesConfig(families=["prior"], windows_days=[task.horizon_days]), fitted)
-        needed += [one for one in prior if one.name in _ahead(task)]
-    return [*features, *(feature for feature in needed if feature.name not in there)]
+        needed += [one for one in prior if one.name in _prior_feature_names(task)]
+    return [*features, *(feature for feature in needed if feature.name not in present)]
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,30 @@ def fit_baselines(rows: Dataset, task: TaskConfig) -> Baselines:
 
 
 def _propensities(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
-    found = {
+    baselines = {
         "naive rule": _naive_rule(rows, RECENCY, task.horizon_days),
         "recency rule": _recency_rule(rows, RECENCY),
         "RFM logistic": _logistic(rows, _filled(rows, RFM)),
     }
-    if _ahead(task)[0] in rows.names:
-        found["BG/NBD"] = _logistic(rows, _log_odds(_ahead(task)[0]))
-    return found
+    if _prior_feature_names(task)[0] in rows.names:
+        baselines["BG/NBD"] = _logistic(rows, _log_odds(_prior_feature_names(task)[0]))
+    return baselines
 
 
 def _by_category(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     names = [name for name in rows.names if name.startswith(f"{FAMILY}__visits__")]
     columns = _filled(rows, (*IN_CATEGORY, *names, *RFM))
-    which = rows.names.index(PLACE)
+    which = rows.names.index(CATEGORY_INDEX)
 
-    def told(some: Dataset) -> Floats:
-        return np.hstack([columns(some), np.eye(len(task.categories))[some.values[:, which].astype(int)]])
+    def with_category(new_rows: Dataset) -> Floats:
+        return np.hstack(
+            [columns(new_rows), np.eye(len(task.categories))[new_rows.values[:, which].astype(int)]]
+        )
 
     return {
         "naive rule": _naive_rule(rows, IN_CATEGORY[0], task.horizon_days),
         "recency rule": _recency_rule(rows, IN_CATEGORY[0]),
-        "RFM logistic": _logistic(rows, told),
+        "RFM logistic": _logistic(rows, with_category),
     }
 
 
@@ -100,19 +102,21 @@ def _amounts(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
         StandardScaler(), TweedieRegressor(power=1.5, link="log", alpha=1e-4, max_iter=1000)
     )
     tweedie.fit(columns(rows), rows.label / unit)
-    found = {
-        "spend so far": _scaled(rows, _pace(rows)),
-        "RFM Tweedie": _scaled(rows, lambda some: np.asarray(tweedie.predict(columns(some)) * unit)),
+    baselines = {
+        "spend so far": _scaled(rows, _daily_spend(rows)),
+        "RFM Tweedie": _scaled(rows, lambda new_rows: np.asarray(tweedie.predict(columns(new_rows)) * unit)),
     }
-    value = _ahead(task)[1]
+    value = _prior_feature_names(task)[1]
     if value in rows.names:
-        found["BG/NBD"] = _scaled(rows, lambda some: np.nan_to_num(_raw(some, (value,))[:, 0]))
-    return found
+        baselines["BG/NBD"] = _scaled(
+            rows, lambda new_rows: np.nan_to_num(_feature_columns(new_rows, (value,))[:, 0])
+        )
+    return baselines
 
 
 def _naive_rule(rows: Dataset, recency: str, horizon_days: int) -> Predict:
     """Return the rate of the outcome on either side of horizon / 2^k days of silence, for the best of five k."""
-    since = np.nan_to_num(_raw(rows, (recency,))[:, 0], nan=np.inf)
+    since = np.nan_to_num(_feature_columns(rows, (recency,))[:, 0], nan=np.inf)
 
     def sides(days: Floats, cut: float) -> NDArray[np.intp]:
         return (days < cut).astype(np.intp)
@@ -123,12 +127,14 @@ def _naive_rule(rows: Dataset, recency: str, horizon_days: int) -> Predict:
         return (np.bincount(side, rows.label, 2) + 1) / (np.bincount(side, minlength=2) + 2)
 
     def loss(cut: float) -> float:
-        said = rates(cut)[sides(since, cut)]
-        return float(-np.mean(np.where(rows.label > 0, np.log(said), np.log1p(-said))))
+        predicted = rates(cut)[sides(since, cut)]
+        return float(-np.mean(np.where(rows.label > 0, np.log(predicted), np.log1p(-predicted))))
 
     best = min((horizon_days / 2**k for k in range(5)), key=loss)
     fitted = rates(best)
-    return lambda some: fitted[sides(np.nan_to_num(_raw(some, (recency,))[:, 0], nan=np.inf), best)]
+    return lambda new_rows: fitted[
+        sides(np.nan_to_num(_feature_columns(new_rows, (recency,))[:, 0], nan=np.inf), best)
+    ]
 
 
 def _recency_rule(rows: Dataset, recency: str) -> Predict:
@@ -137,7 +143,7 @@ def _recency_rule(rows: Dataset, recency: str) -> Predict:
     columns = _filled(rows, (recency,))
     rule = IsotonicRegression(increasing="auto", out_of_bounds="clip", y_min=0.001, y_max=0.999)
     rule.fit(columns(rows)[:, 0], rows.label)
-    return lambda some: np.asarray(rule.predict(columns(some)[:, 0]), np.float64)
+    return lambda new_rows: np.asarray(rule.predict(columns(new_rows)[:, 0]), np.float64)
 
 
 def _logistic(rows: Dataset, columns: Callable[[Dataset], Floats]) -> Predict:
@@ -147,14 +153,14 @@ def _logistic(rows: Dataset, columns: Callable[[Dataset], Floats]) -> Predict:
 
     fitted: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     fitted.fit(columns(rows), rows.label)
-    return lambda some: np.asarray(fitted.predict_proba(columns(some))[:, 1], np.float64)
+    return lambda new_rows: np.asarray(fitted.predict_proba(columns(new_rows))[:, 1], np.float64)
 
 
-def _pace(rows: Dataset) -> Predict:
-    """Return what was spent a day since the first purchase, or in the last year if that is longer ago."""
+def _daily_spend(rows: Dataset) -> Predict:
+    """Return the money spent per day since the first purchase, over the last year at most."""
 
-    def pace(some: Dataset) -> Floats:
-        amount, first = _raw(some, (RFM[2], RFM[3])).T
+    def pace(new_rows: Dataset) -> Floats:
+        amount, first = _feature_columns(new_rows, (RFM[2], RFM[3])).T
         return np.asarray(np.maximum(amount, 0.0) / np.clip(np.nan_to_num(first, nan=365.0), 1.0, 365.0))
 
     return pace
@@ -163,10 +169,10 @@ def _pace(rows: Dataset) -> Predict:
 def _scaled(rows: Dataset, predict: Predict) -> Predict:
     """Return the prediction times what makes it add up to the rows' total."""
     scale = float(rows.label.sum()) / max(float(predict(rows).sum()), 1e-9)
-    return lambda some: scale * predict(some)
+    return lambda new_rows: scale * predict(new_rows)
 
 
-def _ahead(task: TaskConfig) -> tuple[str, str]:
+def _prior_feature_names(task: TaskConfig) -> tuple[str, str]:
     """Return the names of the prior's probability of a purchase and expected spend in the horizon."""
     days = task.horizon_days
     return f"prior__purchase_in_{days}d", f"prior__value_in_{days}d"
@@ -174,7 +180,7 @@ def _ahead(task: TaskConfig) -> tuple[str, str]:
 
 def _log_odds(name: str) -> Callable[[Dataset], Floats]:
     def columns(rows: Dataset) -> Floats:
-        safe = np.clip(np.nan_to_num(_raw(rows, (name,))), 1e-6, 1 - 1e-6)
+        safe = np.clip(np.nan_to_num(_feature_columns(rows, (name,))), 1e-6, 1 - 1e-6)
         return np.log(safe / (1 - safe))
 
     return columns
@@ -183,15 +189,15 @@ def _log_odds(name: str) -> Callable[[Dataset], Floats]:
 def _filled(rows: Dataset, names: Sequence[str]) -> Callable[[Dataset], Floats]:
     """Return how to take these columns: days as they are, the longest for none; the rest as logarithms."""
     days = np.array(["days" in name or "gap" in name for name in names])
-    longest = np.nanmax(np.where(days, _raw(rows, names), 0.0), axis=0, initial=0.0) + 1.0
+    longest = np.nanmax(np.where(days, _feature_columns(rows, names), 0.0), axis=0, initial=0.0) + 1.0
 
-    def columns(some: Dataset) -> Floats:
-        raw = _raw(some, names)
+    def columns(new_rows: Dataset) -> Floats:
+        raw = _feature_columns(new_rows, names)
         filled = np.where(np.isnan(raw), longest * days, raw)
         return np.where(days, filled, np.log1p(np.maximum(filled, 0.0)))
 
     return columns
 
 
-def _raw(rows: Dataset, names: Sequence[str]) -> Floats:
+def _feature_columns(rows: Dataset, names: Sequence[str]) -> Floats:
     return rows.values[:, [rows.names.index(name) for name in names]].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Maps from raw scores to probabilities and amounts: monotone, fitted on rows not learnt from, kept as JSON."""
+"""Calibration: monotone maps from raw scores to probabilities or amounts, fitted on held-out rows, stored as JSON."""
 
 import json
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from sintonia.core.arrays import Floats
 from sintonia.core.errors import NotEnoughDataError, UnsupportedModelError, unknown
 
 KINDS = ("sigmoid", "beta", "isotonic")
-"""The maps to a probability, the plainest first."""
+"""The maps to a probability, the simplest first."""
 
 AMOUNT = "amount"
 
 FOLDS = 5
-"""Parts of whole customers that the kinds of map are compared on."""
+"""Folds of customers for choosing the kind of map by cross-validation."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Calibrator:
     def _log_odds(self, scores: Floats) -> Floats:
         if self.kind == "sigmoid":
             return self.slope * scores + self.intercept
-        above, below = softplus(scores)
+        above, below = log_probabilities(scores)
         return self.slope * above + self.slope_below * below + self.intercept
 
     def _interpolated(self, scores: Floats) -> Floats:
@@ -93,24 +93,27 @@ class Calibrator:
             When the text is not a calibrator this version knows.
         """
         try:
-            found = json.loads(text)
-            scores, propensities = (tuple(map(float, found.pop(key))) for key in ("scores", "propensities"))
-            read = cls(**found, scores=scores, propensities=propensities)
+            document = json.loads(text)
+            scores, propensities = (
+                tuple(map(float, document.pop(key))) for key in ("scores", "propensities")
+            )
+            calibrator = cls(**document, scores=scores, propensities=propensities)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UnsupportedModelError(
                 f"The model's calibration cannot be read ({error}); train it again."
             ) from None
-        if read.kind not in (*KINDS, AMOUNT):
+        if calibrator.kind not in (*KINDS, AMOUNT):
             raise UnsupportedModelError(
-                f"The model's calibration is of kind '{read.kind}'; this version reads {', '.join(KINDS)}, {AMOUNT}."
+                f"The model's calibration is of kind '{calibrator.kind}'; this version reads "
+                f"{', '.join(KINDS)}, {AMOUNT}."
             )
-        return read
+        return calibrator
 
 
-def softplus(scores: Floats) -> tuple[Floats, Floats]:
-    """Return -log(1 - p) and log(p) of log-odds, both rising with them."""
-    rest = np.log1p(np.exp(-np.abs(scores)))
-    return np.maximum(scores, 0.0) + rest, np.minimum(scores, 0.0) - rest
+def log_probabilities(scores: Floats) -> tuple[Floats, Floats]:
+    """Return -log(1 - p) and log(p) for log-odds of p, both increasing in them."""
+    tail = np.log1p(np.exp(-np.abs(scores)))
+    return np.maximum(scores, 0.0) + tail, np.minimum(scores, 0.0) - tail
 
 
 def fit_calibrator(raw_scores: ArrayLike, labels: ArrayLike, kind: str = "sigmoid") -> Calibrator:
@@ -164,7 +167,7 @@ def choose_calibrator(
     parts = np.random.default_rng(seed).integers(FOLDS, size=codes.max(initial=0) + 1)[codes]
     if any(len(np.unique(truth[parts != part])) < 2 for part in range(FOLDS)):
         return fit_calibrator(scores, truth)
-    losses = {kind: _held_out_loss(scores, truth, parts, kind) for kind in KINDS}
+    losses = {kind: _cross_validated_loss(scores, truth, parts, kind) for kind in KINDS}
     return fit_calibrator(scores, truth, min(KINDS, key=losses.__getitem__))
 
 
@@ -193,18 +196,22 @@ def fit_amounts(raw_scores: ArrayLike, amounts: ArrayLike) -> Calibrator:
         error = mean - truth / unit
         return float(np.mean(mean - truth / unit * log_mean)), np.array([np.mean(error * x), np.mean(error)])
 
-    found = _least(loss, np.array([scale, 0.0]), [(0.0, None), (None, None)])
-    slope = float(found[0]) / scale
-    return Calibrator(AMOUNT, slope=slope, intercept=float(found[1]) - slope * centre + float(np.log(unit)))
+    parameters_fitted = _minimise(loss, np.array([scale, 0.0]), [(0.0, None), (None, None)])
+    slope = float(parameters_fitted[0]) / scale
+    return Calibrator(
+        AMOUNT, slope=slope, intercept=float(parameters_fitted[1]) - slope * centre + float(np.log(unit))
+    )
 
 
-def _held_out_loss(scores: Floats, truth: Floats, parts: Floats, kind: str) -> float:
+def _cross_validated_loss(scores: Floats, truth: Floats, parts: Floats, kind: str) -> float:
     """Return the mean log loss of maps of one kind on the parts that they were not fitted on."""
-    said = np.empty(len(scores))
+    predicted = np.empty(len(scores))
     for part in range(FOLDS):
-        judged = parts == part
-        said[judged] = fit_calibrator(scores[~judged], truth[~judged], kind).apply(scores[judged])
-    return float(-np.mean(np.where(truth > 0, np.log(said), np.log1p(-said))))
+        held_out = parts == part
+        predicted[held_out] = fit_calibrator(scores[~held_out], truth[~held_out], kind).apply(
+            scores[held_out]
+        )
+    return float(-np.mean(np.where(truth > 0, np.log(predicted), np.log1p(-predicted))))
 
 
 def _isotonic(scores: Floats, targets: Floats) -> Calibrator:
@@ -218,19 +225,23 @@ def _isotonic(scores: Floats, targets: Floats) -> Calibrator:
 def _sigmoid(scores: Floats, targets: Floats) -> Calibrator:
     """Least log loss in slope and intercept: convex, two parameters, on standardised scores."""
     centre, scale = float(scores.mean()), float(scores.std()) or 1.0
-    found = _logistic([(scores - centre) / scale], targets)
-    slope = float(found[0]) / scale
-    return Calibrator("sigmoid", slope=slope, intercept=float(found[1]) - slope * centre)
+    parameters = _logistic([(scores - centre) / scale], targets)
+    slope = float(parameters[0]) / scale
+    return Calibrator("sigmoid", slope=slope, intercept=float(parameters[1]) - slope * centre)
 
 
 def _beta(scores: Floats, targets: Floats) -> Calibrator:
     """Least log loss in two slopes and an intercept, on standardised logarithms of p and 1 - p."""
-    halves = softplus(scores)
+    halves = log_probabilities(scores)
     centres = [float(half.mean()) for half in halves]
     scales = [float(half.std()) or 1.0 for half in halves]
-    found = _logistic([(half - c) / s for half, c, s in zip(halves, centres, scales, strict=True)], targets)
-    slopes = [float(value) / scale for value, scale in zip(found[:2], scales, strict=True)]
-    intercept = float(found[2]) - sum(slope * centre for slope, centre in zip(slopes, centres, strict=True))
+    parameters = _logistic(
+        [(half - c) / s for half, c, s in zip(halves, centres, scales, strict=True)], targets
+    )
+    slopes = [float(value) / scale for value, scale in zip(parameters[:2], scales, strict=True)]
+    intercept = float(parameters[2]) - sum(
+        slope * centre for slope, centre in zip(slopes, centres, strict=True)
+    )
     return Calibrator("beta", slope=slopes[0], slope_below=slopes[1], intercept=intercept)
 
 
@@ -253,14 +264,14 @@ def _logistic(columns: list[Floats], targets: Floats) -> Floats:
         return float(np.mean(np.logaddexp(0, odds) - targets * odds)), np.asarray(x @ error / len(error))
 
     start = np.append(np.zeros(len(columns)), np.log(targets.mean() / (1 - targets.mean())))
-    return _least(loss, start, [*[(0.0, None)] * len(columns), (None, None)])
+    return _minimise(loss, start, [*[(0.0, None)] * len(columns), (None, None)])
 
 
-def _least(
+def _minimise(
     loss: Callable[[Floats], tuple[float, Floats]], start: Floats, bounds: list[tuple[float | None, None]]
 ) -> Floats:
     from scipy.optimize import minimize
 
     options = {"ftol": 1e-15, "gtol": 1e-10}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return np.asarray(found.x, np.float64)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return np.asarray(optimum.x, np.float64)

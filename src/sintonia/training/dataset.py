@@ -1,4 +1,4 @@
-"""Features joined to labels, one row per eligible (customer_id, as_of), in the order of the store."""
+"""Datasets: features joined to labels, one row per eligible (customer_id, as_of), in the order of the store."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +17,20 @@ from sintonia.core.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.core.progress import track
 from sintonia.data.store import Store
 from sintonia.features import Feature, Fitted, History, Plan
-from sintonia.features.cache import kept, prune, table_folder, tell
+from sintonia.features.cache import feature_text, prune, read_or_compute, table_folder
 from sintonia.features.families.context import column_names
-from sintonia.features.families.row_category import PLACE, in_category, of_row_category, row_category_features
+from sintonia.features.families.row_category import (
+    CATEGORY_INDEX,
+    bind_category,
+    is_row_category,
+    row_category_features,
+)
 from sintonia.training import tasks
 from sintonia.training.in_memory_store import InMemoryStore, SharedFeatures
 
 ROW_KEYS = ("customer_id", "as_of")
-BESIDE_CATEGORY = ("rfm", "prior")
-ALONE = EngineConfig(threads=1, feature_cache_gib=0)
+CUSTOMER_FAMILIES = ("rfm", "prior")
+SINGLE_THREAD = EngineConfig(threads=1, feature_cache_gib=0)
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class Dataset:
     """Eligible customers at as-of dates: keys, features and labels, row by row.
 
     `customer_id` (n_rows,) text, `as_of` (n_rows,) datetime64[us], `values` (n_rows, n_features) float32,
-    `label` (n_rows,) int8, or int64 cents, and `names` (n_features,). `category` (n_rows,) is the index of the row's
-    category among the task's if a customer has a row for each; else None.
+    `label` (n_rows,) int8, or int64 cents, and `names` (n_features,). `category` (n_rows,) is the place of the row's
+    category among the task's, where a customer has a row for each; else None.
     """
 
     customer_id: NDArray[np.object_]
@@ -72,14 +77,16 @@ class Dataset:
 def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     """Return the features a task's model reads: the configuration's, or those of a row's category.
 
-    Of the customer's other features, a model by category reads only the families of how much and how recently a
-    customer buys: they are the same for all categories, and each of the customer's rows repeats them.
+    Of the customer's own features, a task by category reads only the families in `CUSTOMER_FAMILIES`: they are the
+    same for all categories and repeated in each category's row.
     """
-    every = features.catalogue(config, fitted)
+    catalogue = features.catalogue(config, fitted)
     if not tasks.find_task(task).by_category:
-        return every
-    own = [feature for feature in every if feature.family in BESIDE_CATEGORY]
-    return [*own, *row_category_features(config)]
+        return catalogue
+    return [
+        *(feature for feature in catalogue if feature.family in CUSTOMER_FAMILIES),
+        *row_category_features(config),
+    ]
 
 
 def assemble(
@@ -87,39 +94,39 @@ def assemble(
     as_ofs: Sequence[datetime],
     catalogue: Sequence[Feature],
     task: TaskConfig,
-    engine: EngineConfig = ALONE,
+    engine: EngineConfig = SINGLE_THREAD,
     customers: Collection[str] | None = None,
     names: Collection[str] | None = None,
 ) -> Dataset:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
-    `customers` limits the rows to these customers, and `names` the features to these, the other columns being NaN,
-    which is enough for a model that reads no others.
+    `customers` restricts the rows. `names` restricts the features that are computed: the other columns are NaN, which
+    is enough for a model that does not read them.
 
-    The engine's threads share the buckets; rows are in bucket order, whichever thread finishes first. The features of
-    all customers are cached on disk within the engine's `feature_cache_gib`.
+    The engine's threads process buckets in parallel; rows come in bucket order. Features of all customers are cached
+    on disk within the engine's `feature_cache_gib`.
     """
-    if isinstance(store, InMemoryStore) and (computed := store.features_of(catalogue, as_ofs[0])) is not None:
+    if isinstance(store, InMemoryStore) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
         labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
-        return label_features(computed, labelled, catalogue, task)
-    wide = _wide(_named(catalogue, names), task)
+        return label_features(ready, labelled, catalogue, task)
+    wide = _computed_features(_select_features(catalogue, names), task)
     plan, merges = features.plan(wide), store.read_merges()
-    cached = customers is None and engine.feature_cache_gib > 0
-    folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if cached else None
+    keep = customers is None and engine.feature_cache_gib > 0
+    folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
 
-    def of_bucket(path: Path) -> Dataset:
+    def assemble_bucket(path: Path) -> Dataset:
         file = None if folder is None else folder / path.name
-        in_cache = file is not None and file.is_file()
-        columns = dict.fromkeys([*(() if in_cache else plan.reads), *tasks.columns_read(task)])
+        is_cached = file is not None and file.is_file()
+        columns = dict.fromkeys([*(() if is_cached else plan.reads), *tasks.columns_read(task)])
         interactions = store.read_bucket(path, customers, columns)
-        others = {} if in_cache else {name: store.read_beside(name, path, customers) for name in plan.others}
-        history = History(interactions, **others) if others else interactions
-        computed = kept(file, lambda: features.compute_features(history, as_ofs, plan))
+        tables = {} if is_cached else {name: store.read_beside(name, path, customers) for name in plan.others}
+        history = History(interactions, **tables) if tables else interactions
+        computed = read_or_compute(file, lambda: features.compute_features(history, as_ofs, plan))
         return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges), catalogue, task)
 
     with ThreadPoolExecutor(engine.threads) as pool:
         parts = list(
-            track(pool.map(of_bucket, store.buckets), "Computing features", total=len(store.buckets))
+            track(pool.map(assemble_bucket, store.buckets), "Computing features", total=len(store.buckets))
         )
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
@@ -128,15 +135,15 @@ def assemble(
 
 def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> NDArray[np.int64]:
     """Return what was spent in the horizon of each row that `assemble` makes at these dates, in cents.  # (n_rows,)"""
-    spending, merges = tasks.spending(task), store.read_merges()
-    tables = (store.read_bucket(path, columns=spending.columns_read) for path in store.buckets)
-    parts = [tasks.label_rows(table, as_ofs, task, merges, spending)["label"].to_numpy() for table in tables]
+    spend, merges = tasks.spend_task(task), store.read_merges()
+    tables = (store.read_bucket(path, columns=spend.columns_read) for path in store.buckets)
+    parts = [tasks.label_rows(table, as_ofs, task, merges, spend)["label"].to_numpy() for table in tables]
     return np.concatenate(parts)
 
 
 def plan_for(catalogue: Sequence[Feature], task: TaskConfig, names: Collection[str] | None = None) -> Plan:
     """Return the plan of a catalogue's features, or of those with these names, as they are computed for a task."""
-    return features.plan(_wide(_named(catalogue, names), task))
+    return features.plan(_computed_features(_select_features(catalogue, names), task))
 
 
 def history_rows(
@@ -146,9 +153,9 @@ def history_rows(
     task: TaskConfig,
     plan: Plan | None = None,
 ) -> Dataset:
-    """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers.
+    """Return the eligible rows of a history, as `assemble` returns those of a store.
 
-    Callers that score often make the `plan_for` the catalogue once and pass it; columns it leaves out are NaN.
+    For repeated calls, compute `plan_for` the catalogue once and pass it; features it leaves out are NaN.
     """
     plan = plan or plan_for(catalogue, task)
     labelled = tasks.label_rows(pa.table(history.interactions), [as_of], task)
@@ -172,50 +179,51 @@ def history_rows(
 def share_features(
     requests: Sequence[tuple[datetime, Sequence[Feature], TaskConfig, Collection[str] | None]],
 ) -> list[SharedFeatures]:
-    """Return the features of several catalogues, each at its date and for its task, as few times as can be.
+    """Return groups of requests (as_of, catalogue, task, names) whose features are computed together.
 
-    A request is an as-of date, a catalogue, its task, and the names of the features needed (None: all).
-
-    Catalogues at one date share what they have in common, unless two mean different things by one name.
+    `names` selects features of a catalogue; None selects all. Catalogues at one date share a group, unless two of
+    their features differ but have the same name.
     """
     groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
     for as_of, catalogue, task, names in requests:
         computed = {
-            feature.name: (tell(feature), feature) for feature in _wide(_named(catalogue, names), task)
+            feature.name: (feature_text(feature), feature)
+            for feature in _computed_features(_select_features(catalogue, names), task)
         }
-        for group_as_of, group, catalogues in groups:
-            same = (group.get(name, feature)[0] == feature[0] for name, feature in computed.items())
-            if group_as_of == as_of and all(same):
-                group |= computed
+        for moment, shared, catalogues in groups:
+            if moment == as_of and all(
+                shared.get(name, entry)[0] == entry[0] for name, entry in computed.items()
+            ):
+                shared |= computed
                 catalogues.append(catalogue)
                 break
         else:
             groups.append((as_of, computed, [catalogue]))
     return [
-        SharedFeatures(as_of, features.plan([feature for _, feature in group.values()]), tuple(catalogues))
-        for as_of, group, catalogues in groups
+        SharedFeatures(as_of, features.plan([feature for _, feature in shared.values()]), tuple(catalogues))
+        for as_of, shared, catalogues in groups
     ]
 
 
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Dataset:
-    """Return features and labels of eligible customers, ordered by (customer_id, as_of) and the task's categories.
+    """Return features and label of eligible customers, ordered by (customer_id, as_of) and the task's categories.
 
     Features of the catalogue that were not computed are NaN.
     """
     by_category = tasks.find_task(task).by_category
     per_key = len(task.categories) if by_category else 1
-    eligible = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
-    table = _join(eligible.select(ROW_KEYS), computed)
+    keys = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
+    table = _align_to_keys(keys.select(ROW_KEYS), computed)
     # Eligible customers have a visible interaction, and so features: labels are in the order of the joined rows.
     assert len(table) * per_key == len(labelled)
     values = np.full((len(labelled), len(catalogue)), np.nan, np.float32)
-    names = {*computed.column_names}
+    computed_names = set(computed.column_names)
     for column, feature in enumerate(catalogue):
-        parts = _wide([feature], task) if by_category else [feature]
-        if names.issuperset(part.name for part in parts):
-            values[:, column] = _column(table, feature, task.categories if by_category else ())
+        parts = _computed_features([feature], task) if by_category else [feature]
+        if computed_names.issuperset(part.name for part in parts):
+            values[:, column] = _feature_values(table, feature, task)
     return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),
@@ -226,46 +234,46 @@ def label_features(
     )
 
 
-def _join(keys: pa.Table, computed: pa.Table) -> pa.Table:
-    """Return the computed rows of these keys, in their order."""
+def _align_to_keys(keys: pa.Table, computed: pa.Table) -> pa.Table:
+    """Return the computed rows of these keys, in the order of the keys."""
     if len(pc.unique(computed["as_of"])) == 1:
-        ids = computed["customer_id"].combine_chunks()
-        return computed.take(pc.index_in(keys["customer_id"].combine_chunks(), ids))
+        customer_ids = computed["customer_id"].combine_chunks()
+        return computed.take(pc.index_in(keys["customer_id"].combine_chunks(), customer_ids))
     joined = keys.join(computed, list(ROW_KEYS), join_type="inner")
     return joined.sort_by([(key, "ascending") for key in ROW_KEYS])
 
 
-def _named(catalogue: Sequence[Feature], names: Collection[str] | None) -> Sequence[Feature]:
+def _select_features(catalogue: Sequence[Feature], names: Collection[str] | None) -> Sequence[Feature]:
     """Return the features with these names, or all."""
     return catalogue if names is None else [feature for feature in catalogue if feature.name in {*names}]
 
 
-def _wide(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
-    """Return the features as they are computed: once per customer, and once per customer and category."""
-    wide = [feature for feature in catalogue if not of_row_category(feature)]
+def _computed_features(catalogue: Sequence[Feature], task: TaskConfig) -> list[Feature]:
+    """Return the features as they are computed: once a customer, and once a customer and category."""
+    computed = [feature for feature in catalogue if not is_row_category(feature)]
     for feature in catalogue:
-        if of_row_category(feature) and feature.name != PLACE:
-            wide += _spread(feature, task.categories)
-    return wide
+        if is_row_category(feature) and feature.name != CATEGORY_INDEX:
+            computed += _per_category(feature, task)
+    return computed
 
 
-def _spread(feature: Feature, categories: Sequence[str]) -> list[Feature]:
-    """Return a feature of the row's category as one feature per category, each under its own name."""
+def _per_category(feature: Feature, task: TaskConfig) -> list[Feature]:
+    """Return a feature of the row's category as one a category, each under a name of its own."""
     return [
-        replace(in_category(feature, category), measure=f"{feature.measure}_of_{name}")
-        for category, name in zip(categories, column_names(categories), strict=True)
+        replace(bind_category(feature, category), measure=f"{feature.measure}_of_{name}")
+        for category, name in zip(task.categories, column_names(task.categories), strict=True)
     ]
 
 
-def _column(table: pa.Table, feature: Feature, categories: Sequence[str]) -> NDArray[Any]:
-    """Return a feature's values by customer, and by category within a customer if there are categories."""
-    if not categories:
+def _feature_values(table: pa.Table, feature: Feature, task: TaskConfig) -> NDArray[Any]:
+    """Return a feature's values, laid out by customer and then by category where the task has categories."""
+    if not tasks.find_task(task).by_category:
         return np.asarray(table[feature.name].to_numpy())
-    if feature.name == PLACE:
-        return np.tile(np.arange(len(categories)), len(table))
-    if not of_row_category(feature):
-        return np.repeat(table[feature.name].to_numpy(), len(categories))
-    columns = [table[part.name].to_numpy() for part in _spread(feature, categories)]
+    if feature.name == CATEGORY_INDEX:
+        return np.tile(np.arange(len(task.categories)), len(table))
+    if not is_row_category(feature):
+        return np.repeat(table[feature.name].to_numpy(), len(task.categories))
+    columns = [table[computed.name].to_numpy() for computed in _per_category(feature, task)]
     return np.stack(columns, axis=1).ravel()
 
 

@@ -1,4 +1,4 @@
-"""Customers of a store, read once into memory, with the features of several models computed once."""
+"""Some customers of a store in memory: read once, with the features that several models share computed once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ INTERACTIONS = "interactions"
 
 @dataclass(frozen=True)
 class SharedFeatures:
-    """The plan of all features, at one date, that several catalogues read."""
+    """Features computed together at one date for the catalogues of several models."""
 
     as_of: datetime
     plan: Plan
@@ -24,10 +24,10 @@ class SharedFeatures:
 
 @dataclass(frozen=True)
 class InMemoryStore(Store):
-    """A store of a few customers in memory: one bucket, and tables of features that are computed already."""
+    """A store of some customers in memory: one bucket, and tables of features computed in advance."""
 
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
-    computed: tuple[tuple[SharedFeatures, pa.Table], ...] = ()
+    ready: tuple[tuple[SharedFeatures, pa.Table], ...] = ()
 
     @property
     def buckets(self) -> list[Path]:
@@ -46,9 +46,11 @@ class InMemoryStore(Store):
         return self.tables[name]
 
     def features_of(self, catalogue: Sequence[Feature], as_of: datetime) -> pa.Table | None:
-        """Return a table that has a catalogue's features at a date, and maybe others; None if none is computed."""
-        for shared, table in self.computed:
-            if shared.as_of == as_of and any(catalogue is known for known in shared.catalogues):
+        """Return a table with a catalogue's features at a date, possibly among others; None without one."""
+        for shared, table in self.ready:
+            if shared.as_of == as_of and any(
+                catalogue is shared_catalogue for shared_catalogue in shared.catalogues
+            ):
                 return table
         return None
 
@@ -56,27 +58,29 @@ class InMemoryStore(Store):
 def load_customers(
     store: Store, customers: Collection[str], shared: Sequence[SharedFeatures], columns: Iterable[str]
 ) -> InMemoryStore:
-    """Return these customers of a store with their features; interactions have these columns, keys included."""
-    columns_read = dict.fromkeys([*(name for group in shared for name in group.plan.reads), *columns])
-    other_tables = list(dict.fromkeys(name for group in shared for name in group.plan.others))
-    features: list[list[pa.Table]] = [[] for _ in shared]
-    loaded = []
-    for path in store.holding(customers):
-        # Bucket by bucket: the rows of one are in order, those of several are not.
+    """Return these customers of the store with their features computed; interactions have `columns`, keys included."""
+    columns_read = dict.fromkeys([*(name for request in shared for name in request.plan.reads), *columns])
+    paths = store.holding(customers)
+    other_tables = list(dict.fromkeys(name for request in shared for name in request.plan.others))
+    parts: list[list[pa.Table]] = [[] for _ in shared]
+    tables_read = []
+    for path in paths:
+        # One bucket after the other: its rows lie in order, those of several do not.
         interactions = store.read_customers(path, customers, columns_read)
-        others = {name: store.read_beside(name, path, customers) for name in other_tables}
-        for group, parts in zip(shared, features, strict=True):
-            needed = {name: others[name] for name in group.plan.others}
-            history = History(interactions, **needed) if needed else interactions
-            parts.append(compute_features(history, [group.as_of], group.plan))
-        loaded.append((interactions.select(list(columns)), *others.values()))
+        bucket_tables = {name: store.read_beside(name, path, customers) for name in other_tables}
+        for request, part in zip(shared, parts, strict=True):
+            tables_needed = {name: bucket_tables[name] for name in request.plan.others}
+            history = History(interactions, **tables_needed) if tables_needed else interactions
+            part.append(compute_features(history, [request.as_of], request.plan))
+        tables_read.append((interactions.select(list(columns)), *bucket_tables.values()))
+    names = (INTERACTIONS, *other_tables)
     tables = {
-        name: pa.concat_tables(parts).unify_dictionaries()
-        for name, parts in zip((INTERACTIONS, *other_tables), zip(*loaded, strict=True), strict=True)
+        name: pa.concat_tables(pieces).unify_dictionaries()
+        for name, pieces in zip(names, zip(*tables_read, strict=True), strict=True)
     }
-    computed = tuple(
-        (group, pa.concat_tables(parts).combine_chunks())
-        for group, parts in zip(shared, features, strict=True)
+    ready = tuple(
+        (request, pa.concat_tables(part).combine_chunks())
+        for request, part in zip(shared, parts, strict=True)
     )
-    attributes = {own.name: getattr(store, own.name) for own in fields(Store)}
-    return InMemoryStore(**attributes, tables=tables, computed=computed)
+    own = {request.name: getattr(store, request.name) for request in fields(Store)}
+    return InMemoryStore(**own, tables=tables, ready=ready)

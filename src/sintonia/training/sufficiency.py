@@ -1,7 +1,7 @@
-"""Whether there is enough to learn from: history, rows of each outcome, and the fields a task lives on.
+"""Whether there are enough data to train: length of history, rows of each outcome, and the fields a task needs.
 
-Counted before anything is computed, so that thin data costs a second and not an evening. A figure below its need is
-a refusal that says what is missing and what to do; `task.force=true` goes on, and the run is marked.
+Counted before features are computed, so that too little data is reported within seconds. A figure below its minimum
+raises an error that says what is missing and what to do; with `task.force=true` training goes on and the run is marked.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from sintonia.training import tasks
 KEY_FIELDS = ("amount", "category")
 """What purchases are read for: their money, and where a task asks for it, what was bought."""
 
-READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
+COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
 
 
 @dataclass(frozen=True)
 class Sufficiency:
-    """What there is to learn from, and what of it is too little.
+    """The amount of training data, and what of it is too little.
 
     Attributes
     ----------
@@ -52,17 +52,21 @@ class Sufficiency:
 
 
 def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Sufficiency:
-    """Return what the store holds for a task at the dates that train and validate.
+    """Return how much data the store has for a task at the training and validation dates.
 
     Raises
     ------
     NotEnoughDataError
-        When something is too little, and the task does not say `force`.
+        When there is too little data and the task does not set `force`.
     """
     kinds = tasks.label_kinds(task)
     history_days = (store.data_until(kinds) - store.data_from(kinds)).total_seconds() / 86400
     rows, missing = _count(store, (*split.train, *split.valid), task)
-    lacks = (*_history(history_days, task), *_outcomes(rows, task), *_fields(missing, task))
+    lacks = (
+        *_history_shortfall(history_days, task),
+        *_outcome_shortfalls(rows, task),
+        *_field_shortfalls(missing, task),
+    )
     if lacks and not task.force:
         raise NotEnoughDataError(
             f"Too little data for task '{task.name}': {'; '.join(lacks)}. "
@@ -77,20 +81,20 @@ def _count(
     """Return rows by outcome, and by key field the share of the purchases without it."""
     merges = store.read_merges()
     fields = [name for name in KEY_FIELDS if name != "category" or tasks.find_task(task).by_category]
-    rows, told, absent = {"yes": 0, "no": 0}, 0, dict.fromkeys(fields, 0)
+    rows, purchases, without_value = {"yes": 0, "no": 0}, 0, dict.fromkeys(fields, 0)
     for path in store.buckets:
-        interactions = store.read_bucket(path, columns=READ)
+        interactions = store.read_bucket(path, columns=COLUMNS_READ)
         label = np.asarray(tasks.label_rows(interactions, dates, task, merges)["label"].to_numpy())
         rows["yes"] += int((label > 0).sum())
         rows["no"] += int((label <= 0).sum())
         counted = interactions.filter(pc.equal(interactions["kind"].cast(pa.string()), "purchase"))
-        told += len(counted)
+        purchases += len(counted)
         for name in fields:
-            absent[name] += counted[name].null_count
-    return rows, {name: round(count / max(told, 1), 6) for name, count in absent.items()}
+            without_value[name] += counted[name].null_count
+    return rows, {name: round(count / max(purchases, 1), 6) for name, count in without_value.items()}
 
 
-def _history(days: float, task: TaskConfig) -> list[str]:
+def _history_shortfall(days: float, task: TaskConfig) -> list[str]:
     need = task.history_horizons * task.horizon_days
     if days >= need:
         return []
@@ -100,17 +104,17 @@ def _history(days: float, task: TaskConfig) -> list[str]:
     ]
 
 
-def _outcomes(rows: Mapping[str, int], task: TaskConfig) -> list[str]:
-    said = {"yes": "with the outcome", "no": "without the outcome"}
+def _outcome_shortfalls(rows: Mapping[str, int], task: TaskConfig) -> list[str]:
+    phrases = {"yes": "with the outcome", "no": "without the outcome"}
     return [
-        f"{count:,} training rows {said[name]} where {task.class_rows:,} are needed "
+        f"{count:,} training rows {phrases[name]} where {task.class_rows:,} are needed "
         "(bring more customers, or raise split.snapshots)"
         for name, count in rows.items()
         if count < task.class_rows
     ]
 
 
-def _fields(missing: Mapping[str, float], task: TaskConfig) -> list[str]:
+def _field_shortfalls(missing: Mapping[str, float], task: TaskConfig) -> list[str]:
     return [
         f"{share:.0%} of the purchases have no {name} where {task.missing_share:.0%} may lack it "
         f"(map {name} in the source)"

@@ -1,4 +1,4 @@
-"""The search for settings: Optuna's trials over the rolling folds, the worse ones given up early, and resumable.
+"""Hyperparameter search: Optuna trials over the rolling folds, with pruning, resumable.
 
 Every trial is judged relative to the settings the search starts from, fold by fold and tree by tree: losses of
 different dates and of different numbers of trees do not compare, but their ratios to the same do.
@@ -17,7 +17,14 @@ from sintonia.core.paths import WorkspacePaths
 from sintonia.core.progress import counter
 from sintonia.core.timeline import Split
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import BinnedFolds, Explain, FoldResult, bin_folds, validate, validate_own
+from sintonia.training.models import (
+    BinnedFolds,
+    ExplainFold,
+    FoldResult,
+    bin_folds,
+    validate_folds,
+    validate_own,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -36,10 +43,10 @@ TUNABLE = (
 )
 """What trials may change: all but bins, which they share, and how long trees may go on."""
 
-KEPT = 100 / 3
+PRUNER_PERCENTILE = 100 / 3
 """Percent of the trials before, of which a trial must not be worse to go on: half of them cost a quarter more."""
 
-REACH = 1_000_000
+FOLD_STEPS = 1_000_000
 """More trees than any fold grows: steps of later folds come after all of earlier ones."""
 
 
@@ -64,7 +71,7 @@ class TuningResult:
 
 
 @dataclass(frozen=True)
-class Validated:
+class ChosenSettings:
     """The settings to train with, how they did on each rolling fold, and the search that found them, if one did."""
 
     settings: TrainSettings
@@ -72,18 +79,18 @@ class Validated:
     search: TuningResult | None = None
 
 
-def validated(
+def choose_settings(
     rows: Dataset,
     split: Split,
     settings: TrainSettings,
-    kept: tuple[Path, str],
-    explain: Explain | None = None,
-) -> Validated:
+    storage: tuple[Path, str],
+    explain: ExplainFold | None = None,
+) -> ChosenSettings:
     """Return the settings as they are or as the search found them, with their figures on the rolling folds.
 
     Parameters
     ----------
-    kept
+    storage
         The workspace, where trials are kept, and the fingerprint of the data, under which.
     explain
         What is to be kept of the trees of each fold, under the settings that are returned.
@@ -99,22 +106,26 @@ def validated(
                 f"tune.trials={settings.tune.trials} searches LightGBM's settings, which model.name="
                 f"{settings.model.name} has not; set tune.trials=0, and search inside the class."
             )
-        return Validated(settings, validate_own(rows, split.folds, settings))
+        return ChosenSettings(settings, validate_own(rows, split.folds, settings))
     binned = bin_folds(rows, split.folds, settings)
     if not settings.tune.trials:
-        return Validated(settings, validate(binned, settings.model, settings.seed, explain=explain))
+        return ChosenSettings(
+            settings, validate_folds(binned, settings.model, settings.seed, explain=explain)
+        )
     if not binned.folds:
         raise NotEnoughDataError(
             f"tune.trials={settings.tune.trials} needs rolling folds to judge by, and none of {len(split.folds)} dates "
             "holds both outcomes with something older to learn from; raise split.snapshots or split.folds."
         )
-    found = search(binned, settings, *kept)
-    folds = found.best.folds
+    result = search(binned, settings, *storage)
+    folds = result.best.folds
     if explain is not None:
         # The trees of a trial are gone when it ends: those of the best are grown once more, to be asked.
-        again = validate(binned, found.model, settings.seed, explain=explain)
-        folds = tuple(replace(one, sizes=same.sizes) for one, same in zip(folds, again, strict=True))
-    return Validated(replace(settings, model=found.model), folds, found)
+        again = validate_folds(binned, result.model, settings.seed, explain=explain)
+        folds = tuple(
+            replace(fold_result, sizes=same.sizes) for fold_result, same in zip(folds, again, strict=True)
+        )
+    return ChosenSettings(replace(settings, model=result.model), folds, result)
 
 
 def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, fingerprint: str) -> TuningResult:
@@ -131,18 +142,20 @@ def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, finger
     tune = settings.tune
     check_space(tune.space)
     study = _study(settings, workspace, fingerprint, binned)
-    start = _start(study)
+    start = _start_pace(study)
     with counter(tune.trials, "Searching settings") as count:
-        count(len(_finished(study)), "")
-        while (done := len(_finished(study))) < tune.trials:
+        count(len(_finished_trials(study)), "")
+        while (done := len(_finished_trials(study))) < tune.trials:
             if start is None:
-                study.enqueue_trial(_own(settings.model, tune))
+                study.enqueue_trial(_starting_settings(settings.model, tune))
             study.optimize(_objective(binned, settings, start), n_trials=1)
-            start = _start(study)
-            count(len(_finished(study)) - done, f"best so far {study.best_value:.4f} of the start's loss")
-    trials = tuple(_trial(frozen) for frozen in _finished(study))
+            start = _start_pace(study)
+            count(
+                len(_finished_trials(study)) - done, f"best so far {study.best_value:.4f} of the start's loss"
+            )
+    trials = tuple(_to_trial(frozen) for frozen in _finished_trials(study))
     best = min((trial for trial in trials if trial.loss is not None), key=_loss_of)
-    return TuningResult(replace(settings.model, **_typed(best.settings)), best, trials)
+    return TuningResult(replace(settings.model, **_to_field_types(best.settings)), best, trials)
 
 
 def check_space(space: Mapping[str, RangeConfig]) -> None:
@@ -158,14 +171,16 @@ def _study(settings: TrainSettings, workspace: Path, fingerprint: str, binned: B
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     workspace.mkdir(parents=True, exist_ok=True)
-    asked = config_hash(replace(settings, tune=replace(settings.tune, trials=0)))
+    settings_hash = config_hash(replace(settings, tune=replace(settings.tune, trials=0)))
     dates = [str(fold) for fold in binned.folds]
-    name = f"{settings.task.name}-{short_hash([asked, fingerprint, *binned.names, *dates])}"
+    name = f"{settings.task.name}-{short_hash([settings_hash, fingerprint, *binned.names, *dates])}"
     study = optuna.create_study(
         storage=f"sqlite:///{WorkspacePaths(workspace).tuning.resolve()}",
         study_name=name,
         load_if_exists=True,
-        pruner=optuna.pruners.PercentilePruner(KEPT, settings.tune.startup_trials, n_min_trials=3),
+        pruner=optuna.pruners.PercentilePruner(
+            PRUNER_PERCENTILE, settings.tune.startup_trials, n_min_trials=3
+        ),
     )
     # A search that goes on must not draw again what it drew before.
     seed, guessing = settings.seed + len(study.trials), min(10, max(settings.tune.trials // 3, 1))
@@ -187,7 +202,7 @@ def _objective(
     within = "learning_rate" not in settings.tune.space
 
     def judge(trial: "optuna.Trial") -> float:
-        chosen = replace(settings.model, **_typed(_suggested(trial, settings.tune.space)))
+        chosen = replace(settings.model, **_to_field_types(_suggest_settings(trial, settings.tune.space)))
         pace: list[dict[str, float]] = [{} for _ in binned.folds]
         ended: list[float] = []
 
@@ -198,27 +213,29 @@ def _objective(
                 return
             if len(ended) < fold:
                 ended.append(pace[fold - 1]["last"] / start[fold - 1]["last"])
-                report(sum(ended) / fold, fold * REACH)
+                report(sum(ended) / fold, fold * FOLD_STEPS)
             if within and trees % every == 0:
                 ratio = best / start[fold].get(str(trees), start[fold]["last"])
-                report((sum(ended) + ratio) / (fold + 1), fold * REACH + trees)
+                report((sum(ended) + ratio) / (fold + 1), fold * FOLD_STEPS + trees)
 
         def report(loss: float, step: int) -> None:
             trial.report(loss, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        found = validate(binned, chosen, settings.seed, watch)
-        trial.set_user_attr(FOLDS, [asdict(one) for one in found])
+        results = validate_folds(binned, chosen, settings.seed, watch)
+        trial.set_user_attr(FOLDS, [asdict(result) for result in results])
         if start is None:
             trial.set_user_attr(PACE, pace)
             return 1.0
-        return sum(one["last"] / first["last"] for one, first in zip(pace, start, strict=True)) / len(start)
+        return sum(result["last"] / first["last"] for result, first in zip(pace, start, strict=True)) / len(
+            start
+        )
 
     return judge
 
 
-def _suggested(trial: "optuna.Trial", space: Mapping[str, RangeConfig]) -> dict[str, float]:
+def _suggest_settings(trial: "optuna.Trial", space: Mapping[str, RangeConfig]) -> dict[str, float]:
     kinds = {field.name: field.type for field in fields(ModelConfig)}
     drawn: dict[str, float] = {}
     for name, span in space.items():
@@ -229,36 +246,38 @@ def _suggested(trial: "optuna.Trial", space: Mapping[str, RangeConfig]) -> dict[
     return drawn
 
 
-def _own(model: ModelConfig, tune: TuneConfig) -> dict[str, float]:
+def _starting_settings(model: ModelConfig, tune: TuneConfig) -> dict[str, float]:
     """Return the settings the search starts from, moved into the space where they lie outside."""
     return {name: min(max(getattr(model, name), span.low), span.high) for name, span in tune.space.items()}
 
 
-def _typed(settings: Mapping[str, float]) -> dict[str, Any]:
+def _to_field_types(settings: Mapping[str, float]) -> dict[str, Any]:
     kinds = {field.name: field.type for field in fields(ModelConfig)}
     return {name: round(value) if kinds[name] is int else float(value) for name, value in settings.items()}
 
 
-def _finished(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
+def _finished_trials(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
     from optuna.trial import TrialState
 
     states = (TrialState.COMPLETE, TrialState.PRUNED)
-    found: list[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False, states=states)
-    return found
+    trials: list[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False, states=states)
+    return trials
 
 
-def _start(study: "optuna.Study") -> list[dict[str, float]] | None:
+def _start_pace(study: "optuna.Study") -> list[dict[str, float]] | None:
     """Return the pace of the search's first trial; None before it has ended."""
-    return next((one.user_attrs[PACE] for one in _finished(study) if PACE in one.user_attrs), None)
+    return next(
+        (trial.user_attrs[PACE] for trial in _finished_trials(study) if PACE in trial.user_attrs), None
+    )
 
 
-def _trial(frozen: "optuna.trial.FrozenTrial") -> TuningTrial:
+def _to_trial(frozen: "optuna.trial.FrozenTrial") -> TuningTrial:
     took = frozen.duration
     return TuningTrial(
         number=frozen.number,
         settings=dict(frozen.params),
         loss=frozen.value if FOLDS in frozen.user_attrs else None,
-        folds=tuple(FoldResult(**one) for one in frozen.user_attrs.get(FOLDS, [])),
+        folds=tuple(FoldResult(**fold) for fold in frozen.user_attrs.get(FOLDS, [])),
         seconds=round(took.total_seconds(), 3) if took else 0.0,
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Floats32, Ints
 from sintonia.core.config import ModelConfig
-from sintonia.training.forest import fastest, predict_raw
+from sintonia.training.forest import fastest_engine, predict_raw
 from sintonia.uplift.logged import Actions
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OutcomeTrees:
         found = np.zeros((len(values), len(actions)))
         if self.trees is None or not len(values):
             return found
-        engine = fastest(self.booster, found.size)
+        engine = fastest_engine(self.booster, found.size)
         for place in range(len(actions)):
             found[:, place] = predict_raw(engine, tree_inputs(values, actions, np.full(len(values), place)))
         return found
@@ -53,7 +53,7 @@ class OutcomeTrees:
         """Return what the trees say of rows as they were grown on.  # (n_rows,)"""
         if self.trees is None or not len(rows):
             return np.zeros(len(rows))
-        return predict_raw(fastest(self.booster, len(rows)), rows)
+        return predict_raw(fastest_engine(self.booster, len(rows)), rows)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class PolicyModel:
     fingerprint: str
     observational: bool
     task: TaskConfig = field(default_factory=lambda: TaskConfig(name=NEXT_BEST_ACTION))
-    reference: TrainingProfile | None = None
+    profile: TrainingProfile | None = None
 
     KIND = "policy"
 

@@ -138,11 +138,11 @@ def test_killed_build_leaves_the_old_store_whole(tmp_path):
         from interactions_test_silo import TICKETS
         build_store(Path(sys.argv[1]), {"tickets": TICKETS})
     """
-    silo = f"from sintonia.config import *\nTICKETS = {TICKETS!r}\n"
+    silo = f"from sintonia.core.config import *\nTICKETS = {TICKETS!r}\n"
     (tmp_path / "interactions_test_silo.py").write_text(silo)
     (tmp_path / "dies.py").write_text(textwrap.dedent(script))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    tests = Path(__file__).parents[1]
+    tests = Path(__file__).parents[2]
     ended = subprocess.run(
         [sys.executable, tmp_path / "dies.py", tmp_path, tests], env=environment, check=False
     )

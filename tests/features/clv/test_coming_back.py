@@ -12,12 +12,25 @@ from scipy.special import roots_genlaguerre, roots_jacobi
 
 from features.clv.cohort import BG_NBD, HORIZON_DAYS, PARETO_NBD, cohort, repeats
 from sintonia.core.errors import NotEnoughDataError
-from sintonia.features.clv import BgNbd, ParetoNbd, Repeats, bg_nbd, fit_bg_nbd, fit_pareto_nbd, pareto_nbd
-from sintonia.features.clv.maximum_likelihood import SEARCHED, MeanLikelihood, maximise, tally
+from sintonia.features.clv import (
+    BgNbdModel,
+    ParetoNbdModel,
+    Repeats,
+    bg_nbd,
+    fit_bg_nbd,
+    fit_pareto_nbd,
+    pareto_nbd,
+)
+from sintonia.features.clv.maximum_likelihood import (
+    SEARCH_SAMPLE,
+    MeanLikelihood,
+    distinct_customers,
+    maximise,
+)
 
 MODELS = {
-    "bg_nbd": (fit_bg_nbd, BG_NBD, BgNbd, bg_nbd.bg_nbd_likelihood),
-    "pareto_nbd": (fit_pareto_nbd, PARETO_NBD, ParetoNbd, pareto_nbd.pareto_nbd_likelihood),
+    "bg_nbd": (fit_bg_nbd, BG_NBD, BgNbdModel, bg_nbd.bg_nbd_likelihood),
+    "pareto_nbd": (fit_pareto_nbd, PARETO_NBD, ParetoNbdModel, pareto_nbd.pareto_nbd_likelihood),
 }
 HISTORIES = st.tuples(st.integers(0, 60), st.integers(1, 700), st.integers(0, 700)).map(
     lambda one: (one[0], one[1] if one[0] else 0, one[1] + one[2])
@@ -61,7 +74,7 @@ def test_predictions_come_true_overall_and_by_history(name, world, fitted):
 @settings(max_examples=25, deadline=None)
 @given(st.tuples(*[positive] * 4), st.lists(HISTORIES, min_size=60, max_size=60))
 def test_gradient_is_the_slope_of_the_likelihood(name, parameters, customers):
-    rows = tally(name, repeats(*customers, *[(2, 30, 90)] * 50))
+    rows = distinct_customers(name, repeats(*customers, *[(2, 30, 90)] * 50))
     likelihood = MODELS[name][3](rows)
     at = np.array(parameters)
     gradient = likelihood(at)[1]
@@ -102,9 +115,9 @@ def test_equal_customers_weigh_as_often_as_they_stand_there(name, world, fitted)
 
 
 def test_search_on_some_customers_ends_where_one_on_all_does(name, world, fitted, monkeypatch):
-    monkeypatch.setattr("sintonia.features.clv.maximum_likelihood.SEARCHED", 500)
+    monkeypatch.setattr("sintonia.features.clv.maximum_likelihood.SEARCH_SAMPLE", 500)
     searched = MODELS[name][0](world[0])
-    assert fitted.fit.customers < SEARCHED
+    assert fitted.fit.customers < SEARCH_SAMPLE
     assert searched.fit.log_likelihood == pytest.approx(fitted.fit.log_likelihood, abs=1e-3)
     for parameter, error in fitted.fit.standard_errors.items():
         assert getattr(searched, parameter) == pytest.approx(getattr(fitted, parameter), abs=0.02 * error)
@@ -152,7 +165,7 @@ def test_likelihood_without_a_maximum_is_refused_in_words():
 
 
 def test_bg_nbd_is_bayes_rule_over_rates_and_chances_to_leave():
-    model = BgNbd(r=0.8, alpha_days=20.0, a=0.7, b=2.0)
+    model = BgNbdModel(r=0.8, alpha_days=20.0, a=0.7, b=2.0)
     x, last, age, horizon = 3, 40.0, 70.0, 60.0
     nodes, node_weights = roots_genlaguerre(120, 0.8 - 1)
     rate, p_nodes, p_weights = nodes / 20.0, *roots_jacobi(60, 2.0 - 1, 0.7 - 1)
@@ -171,13 +184,13 @@ def test_bg_nbd_is_bayes_rule_over_rates_and_chances_to_leave():
 def test_bg_nbd_is_smooth_where_its_formula_is_not():
     known = repeats((3, 40, 70), (0, 0, 70))
     for b, near in ((2.0, (0.999, 1.0, 1.001)), (0.3, (0.699, 0.7, 0.701))):
-        beside = [BgNbd(0.8, 20.0, a, b).expected_purchases(known, 60) for a in near]
+        beside = [BgNbdModel(0.8, 20.0, a, b).expected_purchases(known, 60) for a in near]
         assert beside[1] == pytest.approx((beside[0] + beside[2]) / 2, rel=1e-4)
 
 
 def test_customer_without_a_repeat_has_the_likelihood_of_waiting():
     # BG/NBD: nobody leaves before a second purchase, so it is E[exp(-rate * 90)] = (20 / 110) ** 0.8 each.
-    rows = tally("toy", repeats(*[(1, 10, 90)] * 50, (0, 0, 90)))
+    rows = distinct_customers("toy", repeats(*[(1, 10, 90)] * 50, (0, 0, 90)))
     alone = replace(rows, customers=np.where(rows.frequency == 0, 1.0, 0.0))
     found = bg_nbd.bg_nbd_likelihood(alone)(np.array([0.8, 20.0, 0.7, 2.0]))[0]
     assert found == pytest.approx(0.8 * np.log(20 / 110))

@@ -9,7 +9,7 @@ from builder import build_store
 from sintonia.core.config import SiloConfig
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.data.store import Store
-from sintonia.features.clv.forecast import fit_forecast, mirror, read_came, read_known
+from sintonia.features.clv.forecast import fit_forecast, mirror_date, read_horizon_outcome, read_past_buyers
 
 START, AS_OF = datetime(2025, 1, 1), datetime(2025, 7, 20)
 DAYS = 300
@@ -49,8 +49,8 @@ def store(tmp_path_factory) -> Store:
 
 
 def test_the_mirror_stands_to_its_history_as_the_horizon_to_all_of_it():
-    assert mirror(START, START + timedelta(days=100), 100) == (START + timedelta(days=50), 50.0)
-    assert mirror(START, START + timedelta(days=90), 30) == (START + timedelta(days=68), 22.0)
+    assert mirror_date(START, START + timedelta(days=100), 100) == (START + timedelta(days=50), 50.0)
+    assert mirror_date(START, START + timedelta(days=90), 30) == (START + timedelta(days=68), 22.0)
 
 
 def test_what_is_known_and_what_came_are_counted_by_hand(tmp_path):
@@ -66,21 +66,21 @@ def test_what_is_known_and_what_came_are_counted_by_hand(tmp_path):
         constants={"kind": "purchase", "channel": "web"},
     )
     toy = build_store(tmp_path, {"tickets": silo})
-    known = read_known(toy, datetime(2025, 1, 10))
-    came = read_came(toy, known, datetime(2025, 1, 10), 5)
+    known = read_past_buyers(toy, datetime(2025, 1, 10))
+    came = read_horizon_outcome(toy, known, datetime(2025, 1, 10), 5)
     table = sorted(
         zip(known.items.tolist(), known.repeats.frequency.tolist(), came.bought.tolist(), strict=True)
     )
     assert table == [(3.0, 1.0, True), (4.0, 0.0, False)]
     assert came.spend_cents.sum() == 500
-    unseen = read_came(toy, known, datetime(2025, 1, 10), 5, seen_at=datetime(2025, 1, 10))
+    unseen = read_horizon_outcome(toy, known, datetime(2025, 1, 10), 5, seen_at=datetime(2025, 1, 10))
     assert not unseen.bought.any()
 
 
 def test_corrections_find_what_the_prior_does_not_know(store):
     forecast, known = fit_forecast(store, AS_OF, 90)
     assert forecast.purchase[2] > 0.2  # full baskets come back
-    came = read_came(store, known, AS_OF, 90)
+    came = read_horizon_outcome(store, known, AS_OF, 90)
     prior = forecast.prior.expect(known.repeats, 90)
     corrected = forecast.probability_purchase(known, 90)
     assert np.mean((corrected - came.bought) ** 2) < np.mean((prior.probability_purchase - came.bought) ** 2)

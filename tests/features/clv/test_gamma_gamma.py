@@ -5,12 +5,12 @@ import pytest
 
 from features.clv.cohort import GAMMA_GAMMA, cohort, repeats
 from sintonia.core.errors import NotEnoughDataError
-from sintonia.features.clv import GammaGamma, fit_gamma_gamma
+from sintonia.features.clv import GammaGammaModel, fit_gamma_gamma
 from sintonia.features.clv.gamma_gamma import spend_likelihood
 
 
 def test_spend_is_shrunk_the_less_the_more_often_somebody_came_back():
-    model = GammaGamma(p=2.0, q=4.0, gamma_cents=1500.0)  # a newcomer: 2 * 1500 / 3
+    model = GammaGammaModel(p=2.0, q=4.0, gamma_cents=1500.0)  # a newcomer: 2 * 1500 / 3
     found = model.expected_spend_cents(repeats((0, 0, 9, 0), (1, 5, 9, 4000), (1000, 900, 901, 4000)))
     assert found[:2] == pytest.approx([1000, 2 * 5500 / 5])
     assert found[2] == pytest.approx(4000, rel=0.01)

@@ -13,7 +13,7 @@ from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
 from sintonia.registry.saved_models import load_model
 from sintonia.serving.scoring import score_customers
-from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import assemble, catalogue_of
 from sintonia.training.models import fit_model
 
@@ -35,7 +35,7 @@ def trained(store: Store, task):
     """The split, all rows with what baselines need, and the model."""
     split = split_snapshots(SPLIT, task, store.data_from(["purchase"]), store.data_until(["purchase"]))
     made = catalogue_of(task, FEATURES, FITTED)
-    everything = assemble(store, split.all, with_baselines(made, task, FITTED), task)
+    everything = assemble(store, split.all, add_baseline_features(made, task, FITTED), task)
     rows = everything.select([feature.name for feature in made])
     settings = TrainSettings(features=FEATURES, task=task, model=MODEL, split=SPLIT)
     return split, everything, fit_model(rows.at(split.train), rows.at(split.valid), settings, FITTED, store)

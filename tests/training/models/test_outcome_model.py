@@ -15,7 +15,7 @@ from sintonia.data.store import Store
 from sintonia.explain.contributions import contributions
 from sintonia.features import catalogue
 from sintonia.registry.saved_models import load_model
-from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import Dataset, assemble
 from sintonia.training.models import OutcomeModel, fit_model
 
@@ -27,7 +27,7 @@ Prepared = tuple[Store, Split, Dataset]
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     store = build_brand(tmp_path_factory.mktemp("brand"))
     split = split_snapshots(SPLIT, TASK, store.data_from(["purchase"]), store.data_until(["purchase"]))
-    return store, split, assemble(store, split.all, with_baselines(CATALOGUE, TASK, FITTED), TASK)
+    return store, split, assemble(store, split.all, add_baseline_features(CATALOGUE, TASK, FITTED), TASK)
 
 
 def trained(prepared: Prepared, settings: TrainSettings = SETTINGS) -> OutcomeModel:
@@ -105,7 +105,7 @@ def test_one_outcome_only_is_refused(prepared):
 
 def test_baselines_get_their_features_whatever_the_model_reads():
     mine = catalogue(FeaturesConfig(families=["kinds", "rfm"], windows_days=[7, 400]), FITTED)
-    names = [feature.name for feature in with_baselines(mine, TASK, FITTED)]
+    names = [feature.name for feature in add_baseline_features(mine, TASK, FITTED)]
     assert names[: len(mine)] == [feature.name for feature in mine]
     assert names[len(mine) :] == ["rfm__orders__365d", "rfm__amount__365d"]
 

@@ -116,7 +116,7 @@ def test_it_is_registered_with_its_text_and_predicts_where_its_file_is_not(expla
     values = np.random.default_rng(1).normal(size=(50, len(model.names))).astype(np.float32)
     model.save(tmp_path / "again")
     again = load_model(tmp_path / "again")
-    assert replace(again, reference=None) == replace(model, reference=None)
+    assert replace(again, profile=None) == replace(model, profile=None)
     assert again.predict(values).tobytes() == model.predict(values).tobytes()
     assert (tmp_path / "again" / "own_model.py").read_text() == CODE + EXPLAINING
     assert not [path for path in (tmp_path / "again").rglob("*") if path.suffix in (".pkl", ".joblib")]

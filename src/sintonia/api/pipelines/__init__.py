@@ -14,6 +14,7 @@ from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.reviewing import approve, reject, review
 from sintonia.api.pipelines.serving import decide, score
 from sintonia.api.pipelines.training import compare, promote, train
+from sintonia.api.pipelines.upgrading import upgrade
 from sintonia.core.config import Settings
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "score",
     "simulate",
     "train",
+    "upgrade",
 ]
 
 PIPELINES: dict[str, Callable[[Any], Figures]] = {
@@ -51,6 +53,7 @@ PIPELINES: dict[str, Callable[[Any], Figures]] = {
     "decide": decide,
     "review": review,
     "forget": forget,
+    "upgrade": upgrade,
     "demo": demo,
 }
 """The function of each verb of `sintonia.core.config.VERBS`, whose settings it takes."""

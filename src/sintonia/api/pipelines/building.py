@@ -16,6 +16,7 @@ from sintonia.core.config import (
     iso_time,
 )
 from sintonia.core.engine import connect
+from sintonia.core.formats import prepare_workspace
 from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
 from sintonia.data.identity.explaining import explain
@@ -33,7 +34,7 @@ from sintonia.data.sources.mapping import DateBounds, map_silo
 from sintonia.data.sources.report import require_interactions
 from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
-from sintonia.features import as_csv, catalogue, described, fit
+from sintonia.features import as_csv, catalogue, feature_entries, fit
 from sintonia.features.cache import prune
 from sintonia.registry import artifacts, models
 from sintonia.synthetic import SimulationSummary
@@ -182,12 +183,14 @@ def simulate(settings: SimulateSettings) -> Figures:
     """Return what was written of the synthetic brand: silos under silos/, and apart from them truth/."""
     from sintonia.synthetic import simulate as write_silos
 
+    prepare_workspace(settings.paths.root)
     return simulate_figures(write_silos(settings, settings.paths.root))
 
 
 def build(settings: BuildSettings) -> Figures:
     """Return what became of every silo's rows, now in the store."""
     workspace, source = settings.paths.root, settings.source
+    prepare_workspace(workspace)
     root = locate_root(source)
     bounds = DateBounds(
         until=iso_time("source.until", source.until) if source.until else None,
@@ -253,7 +256,7 @@ def features(settings: FeaturesSettings) -> Figures:
         store = open_store(workspace)
         with step("Looking at what the brand has"):
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
-        of, entries = store.source, described(catalogue(settings.features, fitted))
+        of, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:
         place = models.tracking(settings.tracking, workspace)
         registered = models.find_registered(place, settings.registered)

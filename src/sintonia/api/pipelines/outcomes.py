@@ -32,14 +32,14 @@ from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, 
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
 from sintonia.serving.scoring import best_rows, scoring_date
-from sintonia.training.baselines import fit_baselines, with_baselines
+from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import Dataset, assemble, catalogue_of, spend_after
 from sintonia.training.models import OutcomeModel, fit_model
 from sintonia.training.profile import TrainingProfile, deciles, fit_training_profile, outcome_ratio
 from sintonia.training.sufficiency import measure_sufficiency
 from sintonia.training.tasks import choose_categories, find_task, label_kinds
 from sintonia.training.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
-from sintonia.training.tuning import validated
+from sintonia.training.tuning import choose_settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,12 +61,14 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
     features = catalogue_of(task, settings.features, fitted)
-    all_rows = assemble(store, split.all, with_baselines(features, task, fitted), task, settings.engine)
+    all_rows = assemble(
+        store, split.all, add_baseline_features(features, task, fitted), task, settings.engine
+    )
     rows = all_rows.select([feature.name for feature in features])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
         families = {feature.name: feature.family for feature in features}
         story = family_sizes_of(rows.at(split.test), families, settings.seed)
-        validation = validated(rows, split, settings, (workspace, store.fingerprint), story)
+        validation = choose_settings(rows, split, settings, (workspace, store.fingerprint), story)
     settings = validation.settings
     learning_dates = (*split.train, *split.valid)
     with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
@@ -81,8 +83,8 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
             **baselines.outcomes(all_rows.at(split.test)),
         }
         evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
-        reference = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
-        model = replace(model, reference=reference)
+        profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
+        model = replace(model, profile=profile)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
     training = TrainingResult(
@@ -107,12 +109,14 @@ def _with_outcomes(
 
     A list has of each customer the category with the highest propensity only: it is those that are judged.
     """
-    outcome_deciles = deciles(outcomes)
+    prediction_deciles = deciles(outcomes)
     if test.category is not None:
         best = best_rows(outcomes, n_categories)
         test, outcomes = test.take(best), outcomes[best]
     return replace(
-        profile, outcome=outcome_deciles, judged=outcome_ratio(outcomes, test.label, test.customer_id)
+        profile,
+        prediction_deciles=prediction_deciles,
+        outcome_ratio=outcome_ratio(outcomes, test.label, test.customer_id),
     )
 
 
@@ -197,14 +201,14 @@ def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
         store = open_store(settings.paths.root)
     except NotBuiltError:
         return None
-    if store.source != model.source or model.reference is None:
+    if store.source != model.source or model.profile is None:
         return None
     as_of = scoring_date(None, store, model)
     everybody = sorted(store.customer_ids())
     some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
     asked = {everybody[at] for at in some.tolist()}
     rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
-    return current_shift(model.reference, rows, model.outcomes(rows.values)) if len(rows) else None
+    return current_shift(model.profile, rows, model.outcomes(rows.values)) if len(rows) else None
 
 
 STEPS = TaskSteps(

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sintonia.api.pipelines.run_figures import policy_figures
 from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
 from sintonia.core.config import LIGHTGBM, CheckSettings, FeaturesConfig, ReviewSettings, TrainSettings
-from sintonia.core.config.earlier import effects_settings
+from sintonia.core.config.earlier import effects_settings, round_report
 from sintonia.core.engine import connect
 from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.core.progress import log, step
@@ -226,10 +226,9 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
 
 
 def _last_round(store: Store) -> dict[str, Any] | None:
-    """Return what the round decided last reported; None when none was."""
+    """Return what the round that was decided last reported; None without a round."""
     reports = sorted(store.rounds.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-    found: dict[str, Any] | None = json.loads(reports[-1].read_text(encoding="utf-8")) if reports else None
-    return found
+    return round_report(json.loads(reports[-1].read_text(encoding="utf-8"))) if reports else None
 
 
 STEPS = TaskSteps(

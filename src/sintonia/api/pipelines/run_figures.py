@@ -17,7 +17,7 @@ from sintonia.registry.promotion import ChampionChange
 from sintonia.registry.promotion_checks import Requirement
 from sintonia.review.evidence import TrainingResult
 from sintonia.training.tasks import NEXT_BEST_ACTION, describe
-from sintonia.training.tuning import TuningResult, Validated
+from sintonia.training.tuning import ChosenSettings, TuningResult
 
 SHORT = {
     "auc": "AUC",
@@ -54,7 +54,7 @@ def short_name(metric: str, currency: str) -> str:
     return f"{name}, {currency}" if metric in IN_CURRENCY else name
 
 
-def validation_lines(found: Validated, currency: str) -> list[str]:
+def validation_lines(found: ChosenSettings, currency: str) -> list[str]:
     """Return what the rolling folds said, and the search."""
     lines = []
     if (searched := found.search) is not None:

@@ -81,8 +81,8 @@ def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
     for one in listed.models:
         model, name, total = one.model, one.task, float(listed.totals.sums[one.task])
         told = {"drift": listed.watched[name].figures(force)}
-        if model.reference is not None and model.reference.judged is not None and tasks[name]["customers"]:
-            found = expected_total(total, model.reference.judged)
+        if model.profile is not None and model.profile.outcome_ratio is not None and tasks[name]["customers"]:
+            found = expected_total(total, model.profile.outcome_ratio)
             unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
             what = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
             ends = [figure / unit for figure in (found.value, found.low, found.high)]

@@ -59,6 +59,7 @@ from sintonia.core.config.verbs import (
     SignSettings,
     SimulateSettings,
     TrainSettings,
+    UpgradeSettings,
 )
 from sintonia.core.errors import ConfigError
 
@@ -110,6 +111,7 @@ __all__ = [
     "TrackingConfig",
     "TrainSettings",
     "TuneConfig",
+    "UpgradeSettings",
     "conf_dir",
     "data_dir",
     "iso_time",

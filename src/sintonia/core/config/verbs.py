@@ -131,6 +131,11 @@ class ForgetSettings(Settings):
             raise ConfigError("forget needs a customer; write customer=ID or customer=email:ADDRESS.")
 
 
+@dataclass(frozen=True)
+class UpgradeSettings(Settings):
+    """`sintonia upgrade`: a workspace to today's format."""
+
+
 REMARK = 2000
 """Letters of a reviewer's name and remark: a tag of the registry holds 5,000 bytes."""
 
@@ -417,6 +422,7 @@ VERBS: dict[str, type[Settings]] = {
     "decide": DecideSettings,
     "review": ReviewSettings,
     "forget": ForgetSettings,
+    "upgrade": UpgradeSettings,
     "demo": DemoSettings,
 }
 """The verbs that take settings, in the order of the road; each has a primary config of its own name."""

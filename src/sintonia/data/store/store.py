@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
+from sintonia.core.formats import STORE_FORMAT, check_format, workspace_format
 from sintonia.core.paths import StorePaths, WorkspacePaths
 from sintonia.data.sources.report import SiloReport
 
@@ -152,29 +153,65 @@ class Store:
 
 
 def open_store(workspace: Path) -> Store:
-    """Return the workspace's current store.
+    """Return the workspace's current store, of this format or an older one.
 
     Raises
     ------
     NotBuiltError
         When nothing was built there yet.
+    UnsupportedFormatError
+        When a newer version of sintonia wrote the store or the workspace.
     """
+    workspace_format(workspace)
     paths = WorkspacePaths(workspace)
-    pointer = paths.store_pointer
-    if not pointer.is_file():
+    if not paths.store_pointer.is_file():
         raise NotBuiltError(f"No store in '{workspace}'; run `sintonia build workspace={workspace}` first.")
-    found: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
-    silos = tuple(_silo(silo) for silo in found["silos"])
+    metadata = _read_metadata(workspace)
+    silos = tuple(_silo(silo) for silo in metadata["silos"])
     return Store(
-        folder=paths.store_version(found["version"]).folder,
-        source=found["source"],
-        fingerprint=found["fingerprint"],
-        kinds_from={kind: datetime.fromisoformat(first) for kind, first in found["kinds_from"].items()},
-        customers=found["customers"],
-        interactions=found["interactions"],
+        folder=paths.store_version(metadata["version"]).folder,
+        source=metadata["source"],
+        fingerprint=metadata["fingerprint"],
+        kinds_from={kind: datetime.fromisoformat(first) for kind, first in metadata["kinds_from"].items()},
+        customers=metadata["customers"],
+        interactions=metadata["interactions"],
         silos=silos,
-        currency=found.get("currency", "EUR"),  # stores of earlier versions name none
+        currency=metadata.get("currency", "EUR"),  # stores of earlier versions name none
     )
+
+
+def _read_metadata(workspace: Path) -> dict[str, Any]:
+    """Return what `store/current.json` holds, its format checked; 1 where it has none."""
+    pointer = WorkspacePaths(workspace).store_pointer
+    metadata: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+    number = check_format(f"The store in '{workspace}'", metadata.get("format", 1), STORE_FORMAT)
+    return {**metadata, "format": number}
+
+
+def write_metadata(workspace: Path, metadata: Mapping[str, Any]) -> None:
+    """Make the store's version that the metadata names the current one, in one step for the file system."""
+    pointer = WorkspacePaths(workspace).store_pointer
+    part = pointer.with_name(f".{metadata['version']}.json")
+    document = {**metadata, "format": STORE_FORMAT}
+    part.write_text(json.dumps(document, indent=1, default=str), encoding="utf-8")
+    part.replace(pointer)
+
+
+def upgrade_store(workspace: Path) -> int | None:
+    """Return which format the workspace's store had before it was upgraded to the newest; None without a store.
+
+    Raises
+    ------
+    UnsupportedFormatError
+        When a newer version of sintonia wrote it.
+    """
+    if not WorkspacePaths(workspace).store_pointer.is_file():
+        return None
+    metadata = _read_metadata(workspace)
+    before: int = metadata["format"]
+    if before != STORE_FORMAT:
+        write_metadata(workspace, metadata)
+    return before
 
 
 def identity_folder(workspace: Path, source: str) -> Path | None:

@@ -1,6 +1,5 @@
 """Writing the store: a whole new version beside the old one, made current in one step."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from sintonia.core.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INT
 from sintonia.data.identity.files import write_identity
 from sintonia.data.sources.report import SiloReport
 from sintonia.data.store.gather import BESIDE, bucket_query, gather
-from sintonia.data.store.store import Store, fingerprint, open_store
+from sintonia.data.store.store import Store, fingerprint, open_store, write_metadata
 
 
 @contextmanager
@@ -131,7 +130,7 @@ def _make_current(
     )
     # One row in a thousand with a clock in the past must not claim a history that is not there.
     first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"
-    manifest = {
+    metadata = {
         "version": folder.name,
         "source": source,
         "currency": currency,
@@ -143,10 +142,7 @@ def _make_current(
         "kinds_from": dict(connection.execute(first).fetchall()),
         "silos": [asdict(silo) for silo in silos],
     }
-    pointer = WorkspacePaths(workspace).store_pointer
-    part = pointer.with_name(f".{folder.name}.json")
-    part.write_text(json.dumps(manifest, indent=1, default=str), encoding="utf-8")
-    part.replace(pointer)
+    write_metadata(workspace, metadata)
 
 
 def _remove_others(workspace: Path, current: Path) -> None:

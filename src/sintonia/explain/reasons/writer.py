@@ -42,7 +42,7 @@ class Spoken(Protocol):
         """What it is asked."""
 
     @property
-    def reference(self) -> TrainingProfile | None:
+    def profile(self) -> TrainingProfile | None:
         """What its training rows were like; None where nobody looked."""
 
 
@@ -83,7 +83,7 @@ class Speaker:
         """The features that sentences of the features a model uses read beside their own, people alike included."""
         if not self.config.count or not isinstance(self.model, OutcomeModel):
             return frozenset()
-        reference = self.model.reference
+        reference = self.model.profile
         beside = {reference.peer_feature} if reference is not None else set()
         for column in self.model.columns_used.tolist():
             phrase = self.phrases[column]
@@ -182,7 +182,7 @@ class Speaker:
 
     def _beside(self, phrase: Phrase, column: int, values: Floats32, said: Texts) -> Texts:
         """Return the facts with the median of people alike beside them, where it reads otherwise."""
-        reference, unit = self.model.reference, phrase.feature.unit
+        reference, unit = self.model.profile, phrase.feature.unit
         if reference is None:
             return said
         usual = reference.medians[:, column]

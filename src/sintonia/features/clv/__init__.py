@@ -1,19 +1,19 @@
 """How often customers come back and what a purchase is worth, fitted on the past: a baseline and a feature."""
 
-from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.gamma_gamma import GammaGamma, fit_gamma_gamma
+from sintonia.features.clv.bg_nbd import BgNbdModel, fit_bg_nbd
+from sintonia.features.clv.gamma_gamma import GammaGammaModel, fit_gamma_gamma
 from sintonia.features.clv.maximum_likelihood import Fit
-from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
-from sintonia.features.clv.prior import BehaviouralPrior, Expected, fit_prior
+from sintonia.features.clv.pareto_nbd import ParetoNbdModel, fit_pareto_nbd
+from sintonia.features.clv.prior import BehaviouralPrior, PriorForecast, fit_prior
 from sintonia.features.clv.repeats import Purchases, Repeats, concatenate, count_repeats, read_purchases
 
 __all__ = [
     "BehaviouralPrior",
-    "BgNbd",
-    "Expected",
+    "BgNbdModel",
     "Fit",
-    "GammaGamma",
-    "ParetoNbd",
+    "GammaGammaModel",
+    "ParetoNbdModel",
+    "PriorForecast",
     "Purchases",
     "Repeats",
     "concatenate",

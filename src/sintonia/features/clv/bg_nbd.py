@@ -11,13 +11,13 @@ import numpy as np
 
 from sintonia.core.arrays import Floats
 from sintonia.features.clv.maximum_likelihood import (
+    DistinctCustomers,
     Fit,
     LogLikelihood,
     MeanLikelihood,
-    Tally,
-    days_a_purchase,
+    days_per_purchase,
+    distinct_customers,
     maximise,
-    tally,
 )
 from sintonia.features.clv.repeats import Repeats
 
@@ -26,12 +26,12 @@ BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "a": (1e-3, 1e3), "b": (1
 
 
 @dataclass(frozen=True)
-class BgNbd:
+class BgNbdModel:
     """The fitted model; only `alpha_days` has a unit.
 
     Examples
     --------
-    >>> cdnow = BgNbd(r=0.243, alpha_days=7 * 4.414, a=0.793, b=2.426)
+    >>> cdnow = BgNbdModel(r=0.243, alpha_days=7 * 4.414, a=0.793, b=2.426)
     >>> customer = Repeats(*np.array([[2.0], [213.0], [272.0], [2235.0]]))  # CDNOW's first
     >>> [f"{cdnow.probability_alive(customer)[0]:.3f}", f"{cdnow.expected_purchases(customer, 273)[0]:.3f}"]
     ['0.727', '1.226']
@@ -65,8 +65,8 @@ class BgNbd:
         # At a = 1, and without a repeat at a + b = 1, the formula is 0 / 0; beside it, it is as good as continuous.
         a = self.a if abs(self.a - 1) > 1e-5 else 1 + 1e-5
         b = self.b if abs(a + self.b - 1) > 1e-5 else self.b + 3e-5
-        whole = self.alpha_days + repeats.age_days + horizon_days
-        z = horizon_days / whole
+        total_days = self.alpha_days + repeats.age_days + horizon_days
+        z = horizon_days / total_days
         series = hyp2f1(a + b - 1 - self.r, a - 1, a + b + x - 1, z)
         gone = np.exp((a - 1) * np.log1p(-z)) * series
         return np.asarray(self.probability_alive(repeats) * (a + b + x - 1) / (a - 1) * (1 - gone))
@@ -74,11 +74,11 @@ class BgNbd:
     def probability_purchase(self, repeats: Repeats, horizon_days: float) -> Floats:
         """Return the probability of at least one purchase day in (as_of, as_of + horizon_days]."""
         longer = np.log1p(horizon_days / (self.alpha_days + repeats.age_days))
-        some = -np.expm1(-(self.r + repeats.frequency) * longer)
-        return np.asarray(self.probability_alive(repeats) * some)
+        any_purchase = -np.expm1(-(self.r + repeats.frequency) * longer)
+        return np.asarray(self.probability_alive(repeats) * any_purchase)
 
 
-def fit_bg_nbd(repeats: Repeats) -> BgNbd:
+def fit_bg_nbd(repeats: Repeats) -> BgNbdModel:
     """Return the model of the highest likelihood; every entry of the repeats is a customer, so give one as_of.
 
     Raises
@@ -86,51 +86,53 @@ def fit_bg_nbd(repeats: Repeats) -> BgNbd:
     NotEnoughDataError
         When too few customers came back, or the likelihood has no maximum.
     """
-    rows = tally(NAME, repeats)
+    rows = distinct_customers(NAME, repeats)
     starts = [
-        {"r": r, "alpha_days": r * days_a_purchase(rows), "a": a, "b": b}
+        {"r": r, "alpha_days": r * days_per_purchase(rows), "a": a, "b": b}
         for r, a, b in ((0.5, 0.5, 2.0), (2.0, 0.1, 2.0))
     ]
 
-    def part(every: int) -> MeanLikelihood:
-        some = rows.every(every)
-        return MeanLikelihood(bg_nbd_likelihood(some), float(some.customers.sum()))
+    def likelihood_of(every: int) -> MeanLikelihood:
+        sample = rows.every(every)
+        return MeanLikelihood(bg_nbd_likelihood(sample), float(sample.customers.sum()))
 
-    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
-    return BgNbd(**values, fit=fit)
+    values, fit = maximise(NAME, likelihood_of, int(rows.customers.sum()), starts, BOUNDS)
+    return BgNbdModel(**values, fit=fit)
 
 
-def bg_nbd_likelihood(rows: Tally) -> LogLikelihood:
+def bg_nbd_likelihood(rows: DistinctCustomers) -> LogLikelihood:
     """Return the log likelihood of (r, alpha_days, a, b) on these rows: equation 6 of the paper, with its gradient."""
     from scipy.special import digamma, gammaln
 
     x, weights = rows.frequency, rows.customers
     again = x > 0
     # Gamma functions are dear and depend on x alone, so they are taken once a distinct x.
-    counts, place = np.unique(x, return_inverse=True)
-    customers_of = np.bincount(place, weights)
+    counts, index = np.unique(x, return_inverse=True)
+    customers_of = np.bincount(index, weights)
 
     def value(parameters: Floats) -> tuple[float, Floats]:
         r, alpha, a, b = parameters
         log_age, log_recency = np.log(alpha + rows.age_days), np.log(alpha + rows.recency_days)
-        alive = -(r + x) * log_age
-        left = np.where(again, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * log_recency, -np.inf)
-        either = np.logaddexp(alive, left)
-        gone = np.exp(left - either) * weights
-        here = weights - gone
+        log_alive = -(r + x) * log_age
+        log_gone = np.where(
+            again, np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * log_recency, -np.inf
+        )
+        log_total = np.logaddexp(log_alive, log_gone)
+        gone_weight = np.exp(log_gone - log_total) * weights
+        alive_weight = weights - gone_weight
         rates = gammaln(r + counts) - gammaln(r) + r * np.log(alpha)
         leaving = gammaln(a + b) + gammaln(b + counts) - gammaln(b) - gammaln(a + b + counts)
         by_a = digamma(a + b) - digamma(a + b + counts)
         by_b = by_a + digamma(b + counts) - digamma(b)
         gradient = [
             customers_of @ (digamma(r + counts) - digamma(r) + np.log(alpha))
-            - here @ log_age
-            - gone @ log_recency,
+            - alive_weight @ log_age
+            - gone_weight @ log_recency,
             weights.sum() * r / alpha
-            - (r + x) @ (here / (alpha + rows.age_days) + gone / (alpha + rows.recency_days)),
-            customers_of @ by_a + gone.sum() / a,
-            customers_of @ by_b - gone @ (1 / (b + np.maximum(x, 1) - 1)),
+            - (r + x) @ (alive_weight / (alpha + rows.age_days) + gone_weight / (alpha + rows.recency_days)),
+            customers_of @ by_a + gone_weight.sum() / a,
+            customers_of @ by_b - gone_weight @ (1 / (b + np.maximum(x, 1) - 1)),
         ]
-        return float(customers_of @ (rates + leaving) + weights @ either), np.array(gradient)
+        return float(customers_of @ (rates + leaving) + weights @ log_total), np.array(gradient)
 
     return value

@@ -45,7 +45,7 @@ class PastBuyers:
 
 
 @dataclass(frozen=True)
-class Came:
+class HorizonOutcome:
     """What came in the horizon after: whether a customer bought, and cents spent, shaped as the `PastBuyers`."""
 
     bought: NDArray[np.bool_]
@@ -67,14 +67,18 @@ class Forecast:
         """Return each customer's probability of a purchase in (as_of, as_of + horizon_days]."""
         from scipy.special import expit
 
-        return np.asarray(expit(_weighed(self.purchase, _logs(self.prior, known, horizon_days)[:, :2])))
+        return np.asarray(
+            expit(_linear_predictor(self.purchase, _log_predictors(self.prior, known, horizon_days)[:, :2]))
+        )
 
     def value_cents(self, known: PastBuyers, horizon_days: float) -> Floats:
         """Return each customer's expected spend in (as_of, as_of + horizon_days]."""
-        return np.asarray(np.exp(_weighed(self.value, _logs(self.prior, known, horizon_days))))
+        return np.asarray(
+            np.exp(_linear_predictor(self.value, _log_predictors(self.prior, known, horizon_days)))
+        )
 
 
-def mirror(data_from: datetime, as_of: datetime, horizon_days: float) -> tuple[datetime, float]:
+def mirror_date(data_from: datetime, as_of: datetime, horizon_days: float) -> tuple[datetime, float]:
     """Return the earlier date whose rest of the past is to its history as the horizon is to as_of's, and that rest.
 
     Examples
@@ -83,8 +87,8 @@ def mirror(data_from: datetime, as_of: datetime, horizon_days: float) -> tuple[d
     (datetime.datetime(1997, 5, 17, 0, 0), 136.0)
     """
     history_days = (as_of - data_from).total_seconds() / 86400
-    rest = float(round(history_days * horizon_days / (history_days + horizon_days)))
-    return as_of - timedelta(days=rest), rest
+    rest_days = float(round(history_days * horizon_days / (history_days + horizon_days)))
+    return as_of - timedelta(days=rest_days), rest_days
 
 
 def fit_forecast(
@@ -92,38 +96,42 @@ def fit_forecast(
 ) -> tuple[Forecast, PastBuyers]:
     """Return the forecast of the horizon after as_of, and what is known of the customers it is for.
 
-    Nothing after as_of is read: the corrections are learnt at the `mirror` of as_of, of which all came by then.
+    Nothing after as_of is read: the corrections are learnt at the `mirror_date` of as_of, of which all came by then.
 
     Raises
     ------
     NotEnoughDataError
         When too few customers came back or spent anything, at as_of or at its mirror.
     """
-    earlier, rest_days = mirror(store.data_from(["purchase"]), as_of, horizon_days)
-    then, now = read_known(store, earlier), read_known(store, as_of)
-    came = read_came(store, then, earlier, rest_days, seen_at=as_of)
-    logs = _logs(_priced(then, name), then, rest_days)
-    return Forecast(_priced(now, name), _fit_purchase(logs[:, :2], came), _fit_value(logs, came)), now
+    earlier, rest_days = mirror_date(store.data_from(["purchase"]), as_of, horizon_days)
+    then, now = read_past_buyers(store, earlier), read_past_buyers(store, as_of)
+    came = read_horizon_outcome(store, then, earlier, rest_days, seen_at=as_of)
+    logs = _log_predictors(_fit_priced_prior(then, name), then, rest_days)
+    return Forecast(
+        _fit_priced_prior(now, name), _fit_purchase(logs[:, :2], came), _fit_value(logs, came)
+    ), now
 
 
-def read_known(store: "Store", as_of: datetime) -> PastBuyers:
+def read_past_buyers(store: "Store", as_of: datetime) -> PastBuyers:
     """Return what is known at as_of; a customer that had become part of another by then is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     merges = store.read_merges()
-    gone = merges.filter(pc.less_equal(merges["merged_at"], pa.scalar(as_of, pa.timestamp("us"))))
+    merged = merges.filter(pc.less_equal(merges["merged_at"], pa.scalar(as_of, pa.timestamp("us"))))
     parts: list[tuple[pa.Array, Repeats, Floats]] = []
     for path in store.buckets:
         table = store.read_bucket(path, columns=(*PURCHASE_COLUMNS, "quantity"))
         ids, purchases = read_purchases(table)
         counted = count_repeats(purchases, len(ids), [as_of])
-        quantity = _of_purchases(table, "quantity")
-        seen = purchases.visible_at <= _micros(as_of)
-        items = np.bincount(purchases.customer[seen], quantity[seen], len(ids))
-        there = counted.bought[:, 0] & ~pc.is_in(ids, gone["customer_id"]).to_numpy(zero_copy_only=False)
-        repeats = Repeats(*(values[there, 0] for values in vars(counted).values()))
-        parts.append((ids.filter(pa.array(there)), repeats, items[there]))
+        quantity = _purchase_column(table, "quantity")
+        visible = purchases.visible_at <= _micros(as_of)
+        items = np.bincount(purchases.customer[visible], quantity[visible], len(ids))
+        is_customer = counted.bought[:, 0] & ~pc.is_in(ids, merged["customer_id"]).to_numpy(
+            zero_copy_only=False
+        )
+        repeats = Repeats(*(values[is_customer, 0] for values in vars(counted).values()))
+        parts.append((ids.filter(pa.array(is_customer)), repeats, items[is_customer]))
     return PastBuyers(
         customer_id=pa.concat_arrays([part[0] for part in parts]),
         repeats=concatenate(part[1] for part in parts),
@@ -131,9 +139,9 @@ def read_known(store: "Store", as_of: datetime) -> PastBuyers:
     )
 
 
-def read_came(
+def read_horizon_outcome(
     store: "Store", known: PastBuyers, as_of: datetime, horizon_days: float, seen_at: datetime | None = None
-) -> Came:
+) -> HorizonOutcome:
     """Return what these customers did in (as_of, as_of + horizon_days]; as visible at `seen_at` where it is given."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -144,18 +152,18 @@ def read_came(
     for path in store.buckets:
         table = store.read_bucket(path, columns=PURCHASE_COLUMNS)
         who, purchases = read_purchases(table)
-        occurred = _of_purchases(table, "occurred_at")
+        occurred = _purchase_column(table, "occurred_at")
         rows = (occurred > start) & (occurred <= end)
         if seen_at is not None:
             rows &= purchases.visible_at <= _micros(seen_at)
         ids.append(who)
         bought.append(np.bincount(purchases.customer[rows], minlength=len(who)) > 0)
         spent.append(np.bincount(purchases.customer[rows], purchases.amount[rows], len(who)))
-    place = pc.index_in(known.customer_id, pa.concat_arrays(ids)).to_numpy()
-    return Came(np.concatenate(bought)[place], np.maximum(np.concatenate(spent)[place], 0.0))
+    index = pc.index_in(known.customer_id, pa.concat_arrays(ids)).to_numpy()
+    return HorizonOutcome(np.concatenate(bought)[index], np.maximum(np.concatenate(spent)[index], 0.0))
 
 
-def _priced(known: PastBuyers, name: str) -> BehaviouralPrior:
+def _fit_priced_prior(known: PastBuyers, name: str) -> BehaviouralPrior:
     """Return the prior of these customers, which must price purchases.
 
     Raises
@@ -169,7 +177,7 @@ def _priced(known: PastBuyers, name: str) -> BehaviouralPrior:
     return prior
 
 
-def _logs(prior: BehaviouralPrior, known: PastBuyers, horizon_days: float) -> Floats:
+def _log_predictors(prior: BehaviouralPrior, known: PastBuyers, horizon_days: float) -> Floats:
     """Return logarithms of expected purchases, items + 1 and expected spend a purchase.  # (n_customers, 3)"""
     expected = prior.expect(known.repeats, horizon_days)
     assert expected.spend_per_purchase_cents is not None
@@ -177,17 +185,17 @@ def _logs(prior: BehaviouralPrior, known: PastBuyers, horizon_days: float) -> Fl
     return np.log(np.maximum(np.stack(columns, axis=1), 1e-9))
 
 
-def _fit_purchase(logs: Floats, came: Came) -> tuple[float, ...]:
+def _fit_purchase(logs: Floats, came: HorizonOutcome) -> tuple[float, ...]:
     from sklearn.linear_model import LogisticRegression
 
     if came.bought.all() or not came.bought.any():
         raise NotEnoughDataError(
             f"Of {len(logs):,} customers all or none came back in the past; give a later date."
         )
-    return _weights(LogisticRegression(C=1e3, max_iter=1000), logs, came.bought, 0.0)
+    return _fit_weights(LogisticRegression(C=1e3, max_iter=1000), logs, came.bought, 0.0)
 
 
-def _fit_value(logs: Floats, came: Came) -> tuple[float, ...]:
+def _fit_value(logs: Floats, came: HorizonOutcome) -> tuple[float, ...]:
     """Return the weights of least Tweedie deviance, with the intercept at which amounts add up to the truth."""
     from sklearn.linear_model import TweedieRegressor
 
@@ -197,12 +205,12 @@ def _fit_value(logs: Floats, came: Came) -> tuple[float, ...]:
             f"None of {len(logs):,} customers spent anything in the past; give a later date."
         )
     regressor = TweedieRegressor(power=POWER, link="log", alpha=1e-4, max_iter=1000)
-    weights = _weights(regressor, logs, came.spend_cents / unit, np.log(unit))
-    total = np.exp(_weighed(weights, logs)).sum()
+    weights = _fit_weights(regressor, logs, came.spend_cents / unit, np.log(unit))
+    total = np.exp(_linear_predictor(weights, logs)).sum()
     return (weights[0] + float(np.log(came.spend_cents.sum() / total)), *weights[1:])
 
 
-def _weights(regressor: Any, logs: Floats, target: NDArray[Any], shift: float) -> tuple[float, ...]:  # noqa: ANN401
+def _fit_weights(regressor: Any, logs: Floats, target: NDArray[Any], shift: float) -> tuple[float, ...]:  # noqa: ANN401
     """Return intercept and weights of a regression, fitted on standardised columns."""
     centre, scale = logs.mean(axis=0), logs.std(axis=0) + 1e-12
     regressor.fit((logs - centre) / scale, target)
@@ -211,11 +219,11 @@ def _weights(regressor: Any, logs: Floats, target: NDArray[Any], shift: float) -
     return (intercept, *weights.tolist())
 
 
-def _weighed(weights: Sequence[float], logs: Floats) -> Floats:
+def _linear_predictor(weights: Sequence[float], logs: Floats) -> Floats:
     return np.asarray(weights[0] + logs @ np.array(weights[1:]))
 
 
-def _of_purchases(table: "pa.Table", column: str) -> NDArray[np.int64]:
+def _purchase_column(table: "pa.Table", column: str) -> NDArray[np.int64]:
     """Return a column at the purchases, in the order of `read_purchases`; a missing number is 0."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -15,7 +15,7 @@ from sintonia.features.clv.maximum_likelihood import (
     LogLikelihood,
     MeanLikelihood,
     maximise,
-    need_repeaters,
+    require_repeaters,
 )
 from sintonia.features.clv.repeats import Repeats
 
@@ -25,12 +25,12 @@ BOUNDS = {"p": (1e-2, 1e3), "q": (2.0, 1e3), "gamma_cents": (1e-2, 1e9)}
 
 
 @dataclass(frozen=True)
-class GammaGamma:
+class GammaGammaModel:
     """The fitted model; only `gamma_cents` has a unit.
 
     Examples
     --------
-    >>> cdnow = GammaGamma(p=6.25, q=3.74, gamma_cents=1544.0)
+    >>> cdnow = GammaGammaModel(p=6.25, q=3.74, gamma_cents=1544.0)
     >>> newcomer, regular = [0.0, 0.0, 9.0, 0.0], [2.0, 213.0, 272.0, 2235.0]
     >>> cdnow.expected_spend_cents(Repeats(*np.array([newcomer, regular]).T)).round().tolist()
     [3522.0, 2466.0]
@@ -47,7 +47,7 @@ class GammaGamma:
         return np.asarray(self.p * (self.gamma_cents + x * mean) / (self.p * x + self.q - 1))
 
 
-def fit_gamma_gamma(repeats: Repeats) -> GammaGamma:
+def fit_gamma_gamma(repeats: Repeats) -> GammaGammaModel:
     """Return the model of the highest likelihood on the customers whose repeat days brought in money.
 
     Raises
@@ -56,17 +56,17 @@ def fit_gamma_gamma(repeats: Repeats) -> GammaGamma:
         When they are too few, or the likelihood has no maximum.
     """
     paid = repeats.bought & (repeats.mean_spend_cents > 0)
-    need_repeaters(NAME, int(paid.sum()), "customers with an amount above 0 on a repeat day")
+    require_repeaters(NAME, int(paid.sum()), "customers with an amount above 0 on a repeat day")
     x, mean = repeats.frequency[paid], repeats.mean_spend_cents[paid]
     middle = float(np.median(mean))
     starts = [{"p": p, "q": 3.0, "gamma_cents": middle * 2.0 / p} for p in (1.0, 8.0)]
 
-    def part(every: int) -> MeanLikelihood:
-        some = slice(None, None, every)
-        return MeanLikelihood(spend_likelihood(x[some], mean[some]), len(x[some]))
+    def likelihood_of(every: int) -> MeanLikelihood:
+        sampled = slice(None, None, every)
+        return MeanLikelihood(spend_likelihood(x[sampled], mean[sampled]), len(x[sampled]))
 
-    values, fit = maximise(NAME, part, len(x), starts, BOUNDS)
-    return GammaGamma(**values, fit=fit)
+    values, fit = maximise(NAME, likelihood_of, len(x), starts, BOUNDS)
+    return GammaGammaModel(**values, fit=fit)
 
 
 def spend_likelihood(frequency: Floats, mean_spend_cents: Floats) -> LogLikelihood:
@@ -74,23 +74,23 @@ def spend_likelihood(frequency: Floats, mean_spend_cents: Floats) -> LogLikeliho
     from scipy.special import digamma, gammaln
 
     x, mean = frequency, mean_spend_cents
-    counts, place = np.unique(x, return_inverse=True)
-    customers_of = np.bincount(place).astype(np.float64)
+    counts, index = np.unique(x, return_inverse=True)
+    customers_of = np.bincount(index).astype(np.float64)
     scaled, log_mean = x * mean, np.log(mean)
     log_scaled = np.log(scaled)
 
     def value(parameters: Floats) -> tuple[float, Floats]:
         p, q, gamma = parameters
-        whole = gamma + scaled
-        log_whole = np.log(whole)
+        scale = gamma + scaled
+        log_scale = np.log(scale)
         shape = p * counts
         constant = gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(gamma)
-        rest = p * x * log_scaled - log_mean - (p * x + q) * log_whole
+        by_customer = p * x * log_scaled - log_mean - (p * x + q) * log_scale
         gradient = [
-            customers_of @ (counts * (digamma(shape + q) - digamma(shape))) + x @ (log_scaled - log_whole),
-            customers_of @ (digamma(shape + q) - digamma(q) + np.log(gamma)) - log_whole.sum(),
-            len(x) * q / gamma - ((p * x + q) / whole).sum(),
+            customers_of @ (counts * (digamma(shape + q) - digamma(shape))) + x @ (log_scaled - log_scale),
+            customers_of @ (digamma(shape + q) - digamma(q) + np.log(gamma)) - log_scale.sum(),
+            len(x) * q / gamma - ((p * x + q) / scale).sum(),
         ]
-        return float(customers_of @ constant + rest.sum()), np.array(gradient)
+        return float(customers_of @ constant + by_customer.sum()), np.array(gradient)
 
     return value

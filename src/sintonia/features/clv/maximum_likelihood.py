@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 LogLikelihood: TypeAlias = Callable[[Floats], tuple[float, Floats]]
 """From the parameters to the log likelihood and its gradient by them."""
 
-LEAST_REPEATERS = 50
+MIN_REPEATERS = 50
 """Customers who came back, at least: some ten a parameter, as in the models of four of them."""
 
 
-SEARCHED = 20_000
+SEARCH_SAMPLE = 20_000
 """Customers on whom the starts are tried; their parameters are within some percent of everybody's."""
 
-LEVEL = 1e-5
+SLOPE_TOLERANCE = 1e-5
 """Slope of the loss a customer below which a point is a maximum: a fraction of a standard error away at most."""
 
 
@@ -50,12 +50,12 @@ class MeanLikelihood:
     def loss(self, logs: Floats) -> tuple[float, Floats]:
         """Return minus the log likelihood a customer at these logarithms of the parameters, and its gradient."""
         values = np.exp(logs)
-        found, gradient = self.likelihood(values)
-        return -found / self.customers, -gradient * values / self.customers
+        log_likelihood, gradient = self.likelihood(values)
+        return -log_likelihood / self.customers, -gradient * values / self.customers
 
 
 @dataclass(frozen=True)
-class Tally:
+class DistinctCustomers:
     """The distinct rows of a fit, and how many customers have each: a million customers are fewer rows."""
 
     frequency: Floats
@@ -63,48 +63,51 @@ class Tally:
     age_days: Floats
     customers: Floats
 
-    def every(self, n: int) -> "Tally":
+    def every(self, n: int) -> "DistinctCustomers":
         """Return the rows of every n-th customer, counted in the order of the rows.
 
         Examples
         --------
-        >>> rows = Tally(*(np.array([0.0, 1.0, 2.0]) for _ in range(3)), customers=np.array([4.0, 1.0, 5.0]))
+        >>> days = np.array([0.0, 1.0, 2.0])
+        >>> rows = DistinctCustomers(days, days, days, customers=np.array([4.0, 1.0, 5.0]))
         >>> rows.every(4).frequency.tolist(), rows.every(4).customers.tolist()
         ([0.0, 2.0], [1.0, 1.0])
         """
         counts = np.diff(np.cumsum(self.customers) // n, prepend=0)
-        kept = counts > 0
-        return Tally(self.frequency[kept], self.recency_days[kept], self.age_days[kept], counts[kept])
+        sampled = counts > 0
+        return DistinctCustomers(
+            self.frequency[sampled], self.recency_days[sampled], self.age_days[sampled], counts[sampled]
+        )
 
 
-def tally(model: str, repeats: Repeats) -> Tally:
+def distinct_customers(model: str, repeats: Repeats) -> DistinctCustomers:
     """Return the distinct (frequency, recency_days, age_days) of the customers who bought.
 
     Raises
     ------
     NotEnoughDataError
-        When fewer than `LEAST_REPEATERS` came back.
+        When fewer than `MIN_REPEATERS` came back.
     """
     bought = repeats.bought
     rows = np.stack(
         [repeats.frequency[bought], repeats.recency_days[bought], repeats.age_days[bought]], axis=1
     )
-    need_repeaters(model, int((rows[:, 0] > 0).sum()), "customers who bought on at least two days")
+    require_repeaters(model, int((rows[:, 0] > 0).sum()), "customers who bought on at least two days")
     # One number a row sorts ten times faster than rows do; days and counts are whole.
     sizes = rows.max(axis=0).astype(np.int64) + 1
     key = np.ravel_multi_index(tuple(rows.T.astype(np.int64)), tuple(sizes))
     keys, counts = np.unique(key, return_counts=True)
     x, recency_days, age_days = (values.astype(np.float64) for values in np.unravel_index(keys, tuple(sizes)))
-    return Tally(x, recency_days, age_days, counts.astype(np.float64))
+    return DistinctCustomers(x, recency_days, age_days, counts.astype(np.float64))
 
 
-def days_a_purchase(rows: Tally) -> float:
+def days_per_purchase(rows: DistinctCustomers) -> float:
     """Return the customers' days over their repeats: where the search for alpha / r starts."""
     return float((rows.customers @ rows.age_days + 1) / (rows.customers @ rows.frequency))
 
 
-def need_repeaters(model: str, found: int, who: str) -> None:
-    """Refuse a fit on fewer than `LEAST_REPEATERS`.
+def require_repeaters(model: str, count: int, who: str) -> None:
+    """Refuse a fit on fewer than `MIN_REPEATERS`.
 
     Examples
     --------
@@ -114,9 +117,9 @@ def need_repeaters(model: str, found: int, who: str) -> None:
     sintonia.core.errors.NotEnoughDataError: BG/NBD needs 50 customers who bought on at least two days to be fitted; \
 found 7. Give a later date or a longer history.
     """
-    if found < LEAST_REPEATERS:
+    if count < MIN_REPEATERS:
         raise NotEnoughDataError(
-            f"{model} needs {LEAST_REPEATERS} {who} to be fitted; found {found:,}. "
+            f"{model} needs {MIN_REPEATERS} {who} to be fitted; found {count:,}. "
             "Give a later date or a longer history."
         )
 
@@ -130,8 +133,8 @@ def maximise(
 ) -> tuple[dict[str, float], Fit]:
     """Return the parameters of the highest log likelihood found from the starts, and how it was found.
 
-    `part(n)` is the objective on every n-th customer: the starts are tried on about `SEARCHED` of them, and from the
-    best of what they lead to a last search on everybody begins, some ten times cheaper than one from afar.
+    `part(n)` is the objective on every n-th customer. The starts are tried on about `SEARCH_SAMPLE` customers; a last
+    search on all of them begins at the best result, which is about ten times cheaper than starting far away.
 
     Raises
     ------
@@ -140,15 +143,15 @@ def maximise(
     """
     names = list(bounds)
     limits = np.log([bounds[name] for name in names])
-    every = max(1, customers // SEARCHED)
-    whole = part(1)
+    every = max(1, customers // SEARCH_SAMPLE)
+    full = part(1)
     points = [np.log([start[name] for name in names]) for start in starts]
-    found = _search(model, part(every) if every > 1 else whole, points, limits)
+    optimum = _search(model, part(every) if every > 1 else full, points, limits)
     if every > 1:
-        found = _search(model, whole, [found.x], limits)
-    errors = _standard_errors(whole, found.x, found.jac, limits)
-    values = dict(zip(names, np.exp(found.x).tolist(), strict=True))
-    likelihood = -float(found.fun) * whole.customers
+        optimum = _search(model, full, [optimum.x], limits)
+    errors = _standard_errors(full, optimum.x, optimum.jac, limits)
+    values = dict(zip(names, np.exp(optimum.x).tolist(), strict=True))
+    likelihood = -float(optimum.fun) * full.customers
     return values, Fit(customers, likelihood, dict(zip(names, errors, strict=False)))
 
 
@@ -159,22 +162,23 @@ def _search(
     from scipy.optimize import minimize
 
     options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7}
-    tries = [
+    attempts = [
         minimize(objective.loss, point, jac=True, method="L-BFGS-B", bounds=limits, options=options)
         for point in points
     ]
     # A search that starts at the maximum of many customers may end for want of digits: there, the slope tells.
     settled = [
-        one
-        for one in tries
-        if np.isfinite(one.fun) and (one.success or _slope(one.x, one.jac, limits) < LEVEL)
+        attempt
+        for attempt in attempts
+        if np.isfinite(attempt.fun)
+        and (attempt.success or _slope(attempt.x, attempt.jac, limits) < SLOPE_TOLERANCE)
     ]
     if not settled:
         raise NotEnoughDataError(
             f"{model} found no maximum of its likelihood on {objective.customers:,.0f} customers "
-            f"({tries[0].message}). Give more customers or a longer history."
+            f"({attempts[0].message}). Give more customers or a longer history."
         )
-    return min(settled, key=lambda one: float(one.fun))
+    return min(settled, key=lambda attempt: float(attempt.fun))
 
 
 def _slope(logs: Floats, gradient: Floats, limits: Floats) -> float:

@@ -13,29 +13,29 @@ import numpy as np
 
 from sintonia.core.arrays import Floats
 from sintonia.features.clv.maximum_likelihood import (
+    DistinctCustomers,
     Fit,
     LogLikelihood,
     MeanLikelihood,
-    Tally,
-    days_a_purchase,
+    days_per_purchase,
+    distinct_customers,
     maximise,
-    tally,
 )
 from sintonia.features.clv.repeats import Repeats
 
 NAME = "Pareto/NBD"
 BOUNDS = {"r": (1e-3, 1e3), "alpha_days": (1e-2, 1e6), "s": (1e-3, 1e3), "beta_days": (1e-2, 1e6)}
-_AT_ONCE = 20_000  # rows whose nodes are laid out together: some megabytes an array
+_CHUNK_ROWS = 20_000  # rows whose nodes are laid out together: some megabytes an array
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
 @dataclass(frozen=True)
-class ParetoNbd:
+class ParetoNbdModel:
     """The fitted model; `alpha_days` and `beta_days` have a unit.
 
     Examples
     --------
-    >>> cdnow = ParetoNbd(r=0.553, alpha_days=7 * 10.578, s=0.606, beta_days=7 * 11.669)
+    >>> cdnow = ParetoNbdModel(r=0.553, alpha_days=7 * 10.578, s=0.606, beta_days=7 * 11.669)
     >>> customer = Repeats(*np.array([[2.0], [213.0], [272.0], [2235.0]]))  # CDNOW's first
     >>> [f"{cdnow.probability_alive(customer)[0]:.3f}", f"{cdnow.expected_purchases(customer, 273)[0]:.3f}"]
     ['0.869', '1.455']
@@ -54,11 +54,11 @@ class ParetoNbd:
         rate = self.r + repeats.frequency
         last = self.alpha_days + repeats.recency_days, self.beta_days + repeats.recency_days
         days_since = repeats.age_days - repeats.recency_days
-        left = (
+        log_gone = (
             np.log(self.s / last[1]) + integral((rate, last[0]), (self.s + 1, last[1]), days_since).log_total
         )
-        alive = -rate * np.log1p(days_since / last[0]) - self.s * np.log1p(days_since / last[1])
-        return np.asarray(expit(alive - left), np.float64)
+        log_alive = -rate * np.log1p(days_since / last[0]) - self.s * np.log1p(days_since / last[1])
+        return np.asarray(expit(log_alive - log_gone), np.float64)
 
     def expected_purchases(self, repeats: Repeats, horizon_days: float) -> Floats:
         """Return the expected purchase days in (as_of, as_of + horizon_days]."""
@@ -95,13 +95,13 @@ def integral(a: tuple[Floats, Floats], b: tuple[float, Floats], length: Floats |
     Gauss-Legendre in log(1 + t / min(A, B)), where the integrand is smooth, cut where it has fallen by e^-40:
     to twelve digits where customers are found, to five in the corners of the bounds.
     """
-    whole = np.broadcast_arrays(*a, *b, length)
-    flat = [values.ravel() for values in whole]
+    arrays = np.broadcast_arrays(*a, *b, length)
+    flat = [values.ravel() for values in arrays]
     parts = [
-        _integral(*(values[first : first + _AT_ONCE] for values in flat))
-        for first in range(0, max(flat[0].size, 1), _AT_ONCE)
+        _integral(*(values[first : first + _CHUNK_ROWS] for values in flat))
+        for first in range(0, max(flat[0].size, 1), _CHUNK_ROWS)
     ]
-    return Integral(*(np.concatenate(values).reshape(whole[0].shape) for values in zip(*parts, strict=True)))
+    return Integral(*(np.concatenate(values).reshape(arrays[0].shape) for values in zip(*parts, strict=True)))
 
 
 def _integral(k: Floats, a: Floats, m: Floats, b: Floats, length: Floats) -> Integral:
@@ -122,7 +122,7 @@ def _integral(k: Floats, a: Floats, m: Floats, b: Floats, length: Floats) -> Int
     return Integral(log_total, *means)
 
 
-def fit_pareto_nbd(repeats: Repeats) -> ParetoNbd:
+def fit_pareto_nbd(repeats: Repeats) -> ParetoNbdModel:
     """Return the model of the highest likelihood; every entry of the repeats is a customer, so give one as_of.
 
     Raises
@@ -130,28 +130,28 @@ def fit_pareto_nbd(repeats: Repeats) -> ParetoNbd:
     NotEnoughDataError
         When too few customers came back, or the likelihood has no maximum.
     """
-    rows = tally(NAME, repeats)
-    pace = days_a_purchase(rows)
+    rows = distinct_customers(NAME, repeats)
+    pace = days_per_purchase(rows)
     starts = [
         {"r": r, "alpha_days": r * pace, "s": s, "beta_days": s * age}
         for r, s, age in ((0.5, 0.5, pace), (2.0, 1.0, 10 * pace))
     ]
 
-    def part(every: int) -> MeanLikelihood:
-        some = rows.every(every)
-        return MeanLikelihood(pareto_nbd_likelihood(some), float(some.customers.sum()))
+    def likelihood_of(every: int) -> MeanLikelihood:
+        sample = rows.every(every)
+        return MeanLikelihood(pareto_nbd_likelihood(sample), float(sample.customers.sum()))
 
-    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
-    return ParetoNbd(**values, fit=fit)
+    values, fit = maximise(NAME, likelihood_of, int(rows.customers.sum()), starts, BOUNDS)
+    return ParetoNbdModel(**values, fit=fit)
 
 
-def pareto_nbd_likelihood(rows: Tally) -> LogLikelihood:
+def pareto_nbd_likelihood(rows: DistinctCustomers) -> LogLikelihood:
     """Return the log likelihood of (r, alpha_days, s, beta_days), with its gradient."""
     from scipy.special import digamma, expit, gammaln
 
     x, weights = rows.frequency, rows.customers
-    counts, place = np.unique(x, return_inverse=True)
-    customers_of, everybody = np.bincount(place, weights), weights.sum()
+    counts, index = np.unique(x, return_inverse=True)
+    customers_of, everybody = np.bincount(index, weights), weights.sum()
 
     def value(parameters: Floats) -> tuple[float, Floats]:
         r, alpha, s, beta = parameters
@@ -159,19 +159,26 @@ def pareto_nbd_likelihood(rows: Tally) -> LogLikelihood:
         last_a, last_b = alpha + rows.recency_days, beta + rows.recency_days
         logs = np.log(age_a), np.log(age_b), np.log(last_a), np.log(last_b)
         unseen = integral((r + x, last_a), (s + 1, last_b), rows.age_days - rows.recency_days)
-        alive = -(r + x) * logs[0] - s * logs[1]
-        left = np.log(s) - (r + x) * logs[2] - (s + 1) * logs[3] + unseen.log_total
-        gone = expit(left - alive) * weights
-        here = weights - gone
+        log_alive = -(r + x) * logs[0] - s * logs[1]
+        log_gone = np.log(s) - (r + x) * logs[2] - (s + 1) * logs[3] + unseen.log_total
+        gone_weight = expit(log_gone - log_alive) * weights
+        alive_weight = weights - gone_weight
         constant = gammaln(r + counts) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
         gradient = [
             customers_of @ (digamma(r + counts) - digamma(r) + np.log(alpha))
-            - here @ logs[0]
-            - gone @ (logs[2] + unseen.log_a),
-            everybody * r / alpha - (r + x) @ (here / age_a + gone * unseen.inverse_a / last_a),
-            everybody * np.log(beta) - here @ logs[1] + gone @ (1 / s - logs[3] - unseen.log_b),
-            everybody * s / beta - s * (here @ (1 / age_b)) - (s + 1) * (gone @ (unseen.inverse_b / last_b)),
+            - alive_weight @ logs[0]
+            - gone_weight @ (logs[2] + unseen.log_a),
+            everybody * r / alpha
+            - (r + x) @ (alive_weight / age_a + gone_weight * unseen.inverse_a / last_a),
+            everybody * np.log(beta)
+            - alive_weight @ logs[1]
+            + gone_weight @ (1 / s - logs[3] - unseen.log_b),
+            everybody * s / beta
+            - s * (alive_weight @ (1 / age_b))
+            - (s + 1) * (gone_weight @ (unseen.inverse_b / last_b)),
         ]
-        return float(customers_of @ constant + weights @ np.logaddexp(alive, left)), np.array(gradient)
+        return float(customers_of @ constant + weights @ np.logaddexp(log_alive, log_gone)), np.array(
+            gradient
+        )
 
     return value

@@ -7,12 +7,12 @@ from typing import Any
 from sintonia.core.arrays import Floats
 from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import InputError, unknown
-from sintonia.features.clv.bg_nbd import BgNbd, fit_bg_nbd
-from sintonia.features.clv.gamma_gamma import GammaGamma, fit_gamma_gamma
-from sintonia.features.clv.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from sintonia.features.clv.bg_nbd import BgNbdModel, fit_bg_nbd
+from sintonia.features.clv.gamma_gamma import GammaGammaModel, fit_gamma_gamma
+from sintonia.features.clv.pareto_nbd import ParetoNbdModel, fit_pareto_nbd
 from sintonia.features.clv.repeats import Repeats
 
-FITS: Mapping[str, Callable[[Repeats], BgNbd | ParetoNbd]] = {
+FITS: Mapping[str, Callable[[Repeats], BgNbdModel | ParetoNbdModel]] = {
     "bg_nbd": fit_bg_nbd,
     "pareto_nbd": fit_pareto_nbd,
 }
@@ -20,7 +20,7 @@ FITS: Mapping[str, Callable[[Repeats], BgNbd | ParetoNbd]] = {
 
 
 @dataclass(frozen=True)
-class Expected:
+class PriorForecast:
     """What is expected in (as_of, as_of + horizon], shaped as the repeats were; NaN for who never bought.
 
     `value_cents` is purchases times spend. Where no amounts were there to learn from, it and
@@ -39,14 +39,14 @@ class BehaviouralPrior:
     """A model of coming back and one of spend, fitted on the same customers at one as_of."""
 
     name: str
-    coming_back: BgNbd | ParetoNbd
-    spend: GammaGamma | None
+    coming_back: BgNbdModel | ParetoNbdModel
+    spend: GammaGammaModel | None
 
-    def expect(self, repeats: Repeats, horizon_days: float) -> Expected:
+    def expect(self, repeats: Repeats, horizon_days: float) -> PriorForecast:
         """Return what these customers are expected to do in the horizon after their as_of."""
         purchases = self.coming_back.expected_purchases(repeats, horizon_days)
         spend = None if self.spend is None else self.spend.expected_spend_cents(repeats)
-        return Expected(
+        return PriorForecast(
             probability_alive=self.coming_back.probability_alive(repeats),
             purchases=purchases,
             probability_purchase=self.coming_back.probability_purchase(repeats, horizon_days),
@@ -67,10 +67,10 @@ class BehaviouralPrior:
         InputError
             When these values are no prior.
         """
-        stored = _KINDS.get(plain.get("name", ""))
+        stored = _STORED_AS.get(plain.get("name", ""))
         if stored is None:
             raise InputError(
-                f"Cannot read the behavioural prior: it names none of {', '.join(_KINDS)}; train the model again."
+                f"Cannot read the behavioural prior: it names none of {', '.join(_STORED_AS)}; train the model again."
             )
         prior = from_plain(stored, plain, "the behavioural prior", remedy="train the model again")
         return cls(prior.name, prior.coming_back, prior.spend)
@@ -78,15 +78,15 @@ class BehaviouralPrior:
 
 @dataclass(frozen=True)
 class _BgNbdPrior(BehaviouralPrior):
-    coming_back: BgNbd
+    coming_back: BgNbdModel
 
 
 @dataclass(frozen=True)
 class _ParetoNbdPrior(BehaviouralPrior):
-    coming_back: ParetoNbd
+    coming_back: ParetoNbdModel
 
 
-_KINDS: Mapping[str, type[BehaviouralPrior]] = {"bg_nbd": _BgNbdPrior, "pareto_nbd": _ParetoNbdPrior}
+_STORED_AS: Mapping[str, type[BehaviouralPrior]] = {"bg_nbd": _BgNbdPrior, "pareto_nbd": _ParetoNbdPrior}
 """What a stored prior is read as: the two models of coming back have keys of their own."""
 
 

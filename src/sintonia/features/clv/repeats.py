@@ -52,7 +52,7 @@ class Repeats:
 
     @property
     def bought(self) -> NDArray[np.bool_]:
-        """Who has a purchase day at all."""
+        """Whether each customer has a purchase day."""
         return ~np.isnan(self.frequency)
 
 
@@ -106,16 +106,21 @@ def count_repeats(purchases: Purchases, customers: int, as_ofs: Sequence[datetim
     [[300.0, 350.0]]
     """
     moments = np.array(as_ofs, "datetime64[us]").astype(np.int64)
-    seen = np.searchsorted(moments, purchases.visible_at)
-    kept = seen < len(moments)
-    rows = Purchases(purchases.customer[kept], purchases.day[kept], seen[kept], purchases.amount[kept])
+    first_visible = np.searchsorted(moments, purchases.visible_at)
+    in_range = first_visible < len(moments)
+    rows = Purchases(
+        purchases.customer[in_range],
+        purchases.day[in_range],
+        first_visible[in_range],
+        purchases.amount[in_range],
+    )
     shape = (customers, len(moments))
-    first = _running(np.minimum, rows, shape, _NEVER)
-    last = _running(np.maximum, rows, shape, -_NEVER)
-    days, first_spend = _days(rows, shape), _first_day_spend(rows, first)
+    first = _cumulative_extreme(np.minimum, rows, shape, _NEVER)
+    last = _cumulative_extreme(np.maximum, rows, shape, -_NEVER)
+    days, first_spend = _count_days(rows, shape), _first_day_spend(rows, first)
     bought = days > 0
     repeat = np.maximum(days - 1, 0)
-    later_spend = _added(rows.customer, rows.visible_at, rows.amount, shape) - first_spend
+    later_spend = _cumulative_sum(rows.customer, rows.visible_at, rows.amount, shape) - first_spend
     mean = np.divide(later_spend, repeat, out=np.zeros(shape), where=repeat > 0)
     recency = np.where(bought, last - np.where(bought, first, 0), 0)
     # West of Greenwich the as_of's UTC day may be the customer's day before; nobody is younger than their recency.
@@ -125,7 +130,7 @@ def count_repeats(purchases: Purchases, customers: int, as_ofs: Sequence[datetim
 
 def concatenate(parts: Iterable[Repeats]) -> Repeats:
     """Return the repeats of several buckets as those of all their customers, in order."""
-    listed = [(one.frequency, one.recency_days, one.age_days, one.mean_spend_cents) for one in parts]
+    listed = [(part.frequency, part.recency_days, part.age_days, part.mean_spend_cents) for part in parts]
     return Repeats(*(np.concatenate(arrays) for arrays in zip(*listed, strict=True)))
 
 
@@ -149,27 +154,27 @@ def _ints(array: "pa.Array") -> Ints:
 # In the functions below `visible_at` holds the place of the first as_of that sees the row.
 
 
-def _added(customer: Ints, snapshot: Ints, amount: Ints, shape: tuple[int, int]) -> Ints:
+def _cumulative_sum(customer: Ints, snapshot: Ints, amount: Ints, shape: tuple[int, int]) -> Ints:
     """Return whole amounts summed over all snapshots up to each.  # shape"""
     grid = np.zeros(shape, np.int64)
     np.add.at(grid, (customer, snapshot), amount)
     return grid.cumsum(axis=1)
 
 
-def _running(extreme: np.ufunc, rows: Purchases, shape: tuple[int, int], start: int) -> Ints:
+def _cumulative_extreme(extreme: np.ufunc, rows: Purchases, shape: tuple[int, int], start: int) -> Ints:
     grid = np.full(shape, start)
     extreme.at(grid, (rows.customer, rows.visible_at), rows.day)
     return np.asarray(extreme.accumulate(grid, axis=1), np.int64)
 
 
-def _days(rows: Purchases, shape: tuple[int, int]) -> Ints:
+def _count_days(rows: Purchases, shape: tuple[int, int]) -> Ints:
     """Return how many different days are visible: each counts from the first of its rows to become so."""
     order = np.lexsort((rows.visible_at, rows.day, rows.customer))
     customer, day = rows.customer[order], rows.day[order]
     new = (np.diff(customer, prepend=-1) != 0) | (np.diff(day, prepend=-_NEVER) != 0)
     chosen = order[new]
     ones = np.ones(len(chosen), np.int64)
-    return _added(rows.customer[chosen], rows.visible_at[chosen], ones, shape)
+    return _cumulative_sum(rows.customer[chosen], rows.visible_at[chosen], ones, shape)
 
 
 def _first_day_spend(rows: Purchases, first: Ints) -> Ints:
@@ -182,5 +187,5 @@ def _first_day_spend(rows: Purchases, first: Ints) -> Ints:
     customer, amount = rows.customer[opening], rows.amount[opening]
     until = (first[customer] >= rows.day[opening, None]).sum(axis=1)
     ends = until < first.shape[1]
-    grid = _added(customer, rows.visible_at[opening], amount, first.shape)
-    return grid - _added(customer[ends], until[ends], amount[ends], first.shape)
+    grid = _cumulative_sum(customer, rows.visible_at[opening], amount, first.shape)
+    return grid - _cumulative_sum(customer[ends], until[ends], amount[ends], first.shape)

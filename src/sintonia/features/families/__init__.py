@@ -1,4 +1,4 @@
-"""Families of features: each is one function from a `Frame` to a list of features.
+"""Families of features: each is one function from a `FamilyContext` to a list of features.
 
 A new family is one more module with one such function, and one more line in `FAMILIES`.
 """
@@ -11,7 +11,7 @@ from sintonia.core.errors import ConfigError, unknown
 from sintonia.features.families.affinity import affinity
 from sintonia.features.families.channel_mix import channel_mix
 from sintonia.features.families.clock import clock
-from sintonia.features.families.context import Frame
+from sintonia.features.families.context import FamilyContext
 from sintonia.features.families.engagement import engagement
 from sintonia.features.families.identity import identity
 from sintonia.features.families.journeys import journeys
@@ -19,7 +19,7 @@ from sintonia.features.families.kinds import kinds
 from sintonia.features.families.moments import moments
 from sintonia.features.families.motives import motives
 from sintonia.features.families.own_family import own_family
-from sintonia.features.families.own_measures import measured
+from sintonia.features.families.own_measures import own_measures
 from sintonia.features.families.prior import prior
 from sintonia.features.families.profile import profile
 from sintonia.features.families.response import response
@@ -29,9 +29,9 @@ from sintonia.features.families.trust import trust
 from sintonia.features.fitted import Fitted
 from sintonia.features.measures import Feature
 
-__all__ = ["FAMILIES", "Frame", "catalogue"]
+__all__ = ["FAMILIES", "FamilyContext", "catalogue"]
 
-FAMILIES: dict[str, Callable[[Frame], list[Feature]]] = {
+FAMILIES: dict[str, Callable[[FamilyContext], list[Feature]]] = {
     "rfm": rfm,
     "channel_mix": channel_mix,
     "kinds": kinds,
@@ -57,7 +57,7 @@ def catalogue(config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     Raises
     ------
     ConfigError
-        For a family nobody knows, and a measure or a family of one's own that cannot be computed.
+        For an unknown family, and for a user-defined measure or family that cannot be computed.
     """
     for name in config.families:
         if name not in FAMILIES:
@@ -65,12 +65,12 @@ def catalogue(config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     windows_days, half_lives_days = (
         tuple(sorted(set(days))) for days in (config.windows_days, config.half_lives_days)
     )
-    frame = Frame(windows_days, half_lives_days, fitted)
-    made = [feature for name in dict.fromkeys(config.families) for feature in FAMILIES[name](frame)]
+    context = FamilyContext(windows_days, half_lives_days, fitted)
+    features = [feature for name in dict.fromkeys(config.families) for feature in FAMILIES[name](context)]
     for reference in config.families_from:
-        made += own_family(reference, frame)
-    made += measured(config)
-    twice = [name for name, times in Counter(feature.name for feature in made).items() if times > 1]
+        features += own_family(reference, context)
+    features += own_measures(config)
+    twice = [name for name, times in Counter(feature.name for feature in features).items() if times > 1]
     if twice:
         raise ConfigError(f"Two features are called '{twice[0]}'; give one another family or measure.")
-    return made
+    return features

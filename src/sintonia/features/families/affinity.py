@@ -3,18 +3,18 @@
 from functools import partial
 
 from sintonia.features.combine import concentration, part_of_both, ratio
-from sintonia.features.families.context import Frame, column_names
+from sintonia.features.families.context import FamilyContext, column_names
 from sintonia.features.measures import DaysSince, Earlier, Feature, Filter, Gap, Total, expression
 
 PURCHASE = Filter(kind="purchase")
 LOOKS = ("view", "search", "cart")
-FIRST = Filter(
+FIRST_IN_CATEGORY = Filter(
     kind="purchase",
     having=("category IS NOT NULL", expression("before = 0", before=Earlier(PURCHASE, same="category"))),
 )
 WITH_ITEM = Filter(kind="purchase", having=("item_id IS NOT NULL",))
 # Of another moment: the second line of one ticket repeats nothing.
-AGAIN = Filter(
+REPEAT_PURCHASE = Filter(
     kind="purchase", having=("item_id IS NOT NULL", expression("gap > 0", gap=Gap(PURCHASE, same="item_id")))
 )
 AFFINITY_WHY = {
@@ -28,27 +28,27 @@ AFFINITY_WHY = {
 }
 
 
-def affinity(frame: Frame) -> list[Feature]:
+def affinity(context: FamilyContext) -> list[Feature]:
     """Return shares of the top categories in purchases and looks, days since each, new categories and repeats.
 
     Shares of purchases are over the longest window, of looks over the next shorter, for taste is slow and
     interest quick.
     """
-    if not frame.windows_days:
+    if not context.windows_days:
         return []
-    levels = frame.levels("category")
+    levels = context.levels("category")
     categories = dict(zip(column_names(levels), levels, strict=True))
-    slow, quick = frame.windows_days[-1], frame.windows_days[-2:][0]
-    looks = tuple(kind for kind in LOOKS if kind in frame.levels("kind"))
-    made = [_share(name, category, slow) for name, category in categories.items()]
+    slow, quick = context.windows_days[-1], context.windows_days[-2:][0]
+    looks = tuple(kind for kind in LOOKS if kind in context.levels("kind"))
+    features = [_share(name, category, slow) for name, category in categories.items()]
     if looks:
-        made += [_looks(name, category, looks, quick) for name, category in categories.items()]
-    made += [_since(name, category) for name, category in categories.items()]
+        features += [_looks(name, category, looks, quick) for name, category in categories.items()]
+    features += [_since(name, category) for name, category in categories.items()]
     if len(categories) > 1:
-        made.append(_concentration(levels, slow))
+        features.append(_concentration(levels, slow))
     if "search" in looks and "view" in looks:
-        made += [_searches(days) for days in dict.fromkeys((quick, slow))]
-    return made + [feature for days in dict.fromkeys((quick, slow)) for feature in _new_and_again(days)]
+        features += [_searches(days) for days in dict.fromkeys((quick, slow))]
+    return features + [feature for days in dict.fromkeys((quick, slow)) for feature in _new_and_again(days)]
 
 
 def _share(name: str, category: str, days: int) -> Feature:
@@ -66,11 +66,11 @@ def _share(name: str, category: str, days: int) -> Feature:
 
 
 def _looks(name: str, category: str, looks: tuple[str, ...], days: int) -> Feature:
-    seen = f"({', '.join(looks)})"
+    kinds = f"({', '.join(looks)})"
     return Feature(
         family="affinity",
         measure=f"{name}_looks",
-        definition=f"Part of what the customer looked at {seen} that was {category} in the last {days} days",
+        definition=f"Part of what the customer looked at {kinds} that was {category} in the last {days} days",
         unit="share",
         terms=(
             Total(Filter(kind=looks, category=category), None, days),
@@ -101,7 +101,7 @@ def _concentration(categories: tuple[str, ...], days: int) -> Feature:
         measure="concentration",
         definition=f"Chance that two purchases of the last {days} days, drawn from the customer's, are of one category",
         unit="probability",
-        terms=tuple(Total(Filter(kind="purchase", category=one), None, days) for one in categories),
+        terms=tuple(Total(Filter(kind="purchase", category=category), None, days) for category in categories),
         combine=concentration,
         window_days=days,
         missing="fewer than two purchases in a frequent category in the window",
@@ -130,14 +130,14 @@ def _new_and_again(days: int) -> list[Feature]:
             measure="new_categories",
             definition=f"Categories bought for the first time ever in the last {days} days",
             unit="categories",
-            terms=(Total(FIRST, None, days),),
+            terms=(Total(FIRST_IN_CATEGORY, None, days),),
             why=AFFINITY_WHY["new"],
         ),
         feature(
             measure="repeat_share",
             definition=f"Part of the items bought in the last {days} days that the customer had bought before",
             unit="share",
-            terms=(Total(AGAIN, None, days), Total(WITH_ITEM, None, days)),
+            terms=(Total(REPEAT_PURCHASE, None, days), Total(WITH_ITEM, None, days)),
             combine=ratio,
             missing="no known item bought in the window",
             why=AFFINITY_WHY["again"],

@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats
 from sintonia.features.combine import entropy, how_many, ratio
-from sintonia.features.families.context import Frame
+from sintonia.features.families.context import FamilyContext
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Total, Value
 
 ANY = Filter()
@@ -21,12 +21,12 @@ CHANNEL_MIX_WHY = {
 }
 
 
-def channel_mix(frame: Frame) -> list[Feature]:
+def channel_mix(context: FamilyContext) -> list[Feature]:
     """Return counts and shares per channel, their number and entropy; days since each; first and last channel."""
-    channels = frame.levels("channel")
+    channels = context.levels("channel")
     if not channels:
         return []
-    mixes = [feature for days in frame.windows_days for feature in _mix(days, channels)]
+    mixes = [feature for days in context.windows_days for feature in _mix(days, channels)]
     since = [
         Feature(
             family="channel_mix",
@@ -42,7 +42,7 @@ def channel_mix(frame: Frame) -> list[Feature]:
     return (
         mixes
         + since
-        + [_came_by(which, at, channels) for which in ("first", "last") for at in range(len(channels))]
+        + [_is_channel(which, at, channels) for which in ("first", "last") for at in range(len(channels))]
     )
 
 
@@ -79,21 +79,21 @@ def _mix(days: int, channels: tuple[str, ...]) -> list[Feature]:
     ]
 
 
-def _came_by(which: str, at: int, channels: tuple[str, ...]) -> Feature:
-    place = Value(ANY, Level("channel", channels), 0 if which == "first" else -1)
+def _is_channel(which: str, at: int, channels: tuple[str, ...]) -> Feature:
+    channel_index = Value(ANY, Level("channel", channels), 0 if which == "first" else -1)
     return Feature(
         family="channel_mix",
         measure=f"{which}_by_{channels[at]}",
         definition=f"Whether the {which} interaction came by {channels[at]}",
         unit="yes or no",
-        terms=(place,),
+        terms=(channel_index,),
         combine=partial(is_level, at),
         missing=f"the {which} interaction came by no known channel",
         why=CHANNEL_MIX_WHY[which],
     )
 
 
-def is_level(level: int, place: Floats) -> Floats:
+def is_level(level: int, index: Floats) -> Floats:
     """Return 1 where the place is this level and 0 where it is another; NaN stays NaN.
 
     Examples
@@ -101,4 +101,4 @@ def is_level(level: int, place: Floats) -> Floats:
     >>> is_level(1, np.array([1.0, 0.0, np.nan]))
     array([ 1.,  0., nan])
     """
-    return np.where(np.isnan(place), np.nan, place == level)
+    return np.where(np.isnan(index), np.nan, index == level)

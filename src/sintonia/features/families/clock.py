@@ -7,7 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import entropy, ratio, total
-from sintonia.features.families.context import Frame, habit_windows, own_kinds
+from sintonia.features.families.context import FamilyContext, habit_windows, own_kinds
 from sintonia.features.measures import Among, Feature, Filter, Total
 
 PARTS = {
@@ -16,7 +16,7 @@ PARTS = {
     "afternoon": ("between noon and 18", range(12, 18)),
     "evening": ("between 18 and midnight", range(18, 24)),
 }
-NONE = "none of them in the window whose local time is known"
+NO_LOCAL_TIME = "none of them in the window whose local time is known"
 OWN = "the customer's own interactions"
 CLOCK_WHY = {
     "part": "A customer chooses when, all day and all night; a message at the wrong hour is noise",
@@ -29,23 +29,32 @@ CLOCK_WHY = {
 }
 
 
-def clock(frame: Frame) -> list[Feature]:
+def clock(context: FamilyContext) -> list[Feature]:
     """Return shares of day parts and the weekend, entropies of hours and weekdays, and the best of each.
 
     A kind counts once a thread, so that a basket of forty lines is one moment. Rows without an offset of their
     clock have no local time and count nowhere.
     """
-    kinds = own_kinds(frame)
-    if not kinds or not frame.windows_days:
+    kinds = own_kinds(context)
+    if not kinds or not context.windows_days:
         return []
     own = Filter(kind=kinds, opens_thread=True)
-    shares = [feature for days in habit_windows(frame) for feature in _shares(own, days)]
-    return shares + _habits(own, frame.windows_days[-1])
+    shares = [feature for days in habit_windows(context) for feature in _shares(own, days)]
+    return shares + _habits(own, context.windows_days[-1])
 
 
 def _feature(measure: str, definition: str, unit: str, why: str, days: int) -> "partial[Feature]":
-    told = f"{definition} in the last {days} days"
-    return partial(Feature, "clock", measure, told, unit, window_days=days, missing=NONE, why=CLOCK_WHY[why])
+    full_definition = f"{definition} in the last {days} days"
+    return partial(
+        Feature,
+        "clock",
+        measure,
+        full_definition,
+        unit,
+        window_days=days,
+        missing=NO_LOCAL_TIME,
+        why=CLOCK_WHY[why],
+    )
 
 
 def _counts(own: Filter, column: str, count: int, days: int) -> tuple[Total, ...]:
@@ -65,14 +74,16 @@ def _shares(own: Filter, days: int) -> list[Feature]:
     weekend = Total(
         Filter(kind=own.kind, opens_thread=True, having=(Among("local_weekday", (5, 6)),)), None, days
     )
-    made = [
-        _feature(f"{name}_share", f"Part of {OWN} {when}", "share", "part", days)((part, *parts), share_of)
+    features = [
+        _feature(f"{name}_share", f"Part of {OWN} {when}", "share", "part", days)(
+            (part, *parts), share_of_day
+        )
         for part, (name, (when, _)) in zip(parts, PARTS.items(), strict=True)
     ]
-    told = f"Part of {OWN} on Saturday or Sunday"
+    definition = f"Part of {OWN} on Saturday or Sunday"
     return [
-        *made,
-        _feature("weekend_share", told, "share", "weekend", days)((weekend, *parts), share_of),
+        *features,
+        _feature("weekend_share", definition, "share", "weekend", days)((weekend, *parts), share_of_day),
     ]
 
 
@@ -94,52 +105,52 @@ def _habits(own: Filter, days: int) -> list[Feature]:
             "best_hour_share", f"Part of {OWN} within an hour of the best hour", "share", "best_hour_share"
         )(hours, best_hour_share),
         feature("best_weekday", f"Weekday of most of {OWN}: 0 is Monday,", "weekday", "best_weekday")(
-            weekdays, most
+            weekdays, index_of_highest
         ),
     ]
 
 
-def share_of(count: Ints, *parts: Ints) -> Floats:
+def share_of_day(count: Ints, *parts: Ints) -> Floats:
     """Return a count over that of all parts of the day."""
     return ratio(count, total(*parts))
 
 
-def most(*counts: Ints) -> Floats:
-    """Return the place of the highest count, the first of equals; NaN where all are nothing.
+def index_of_highest(*counts: Ints) -> Floats:
+    """Return the index of the highest count, the first of equal ones; NaN where all are 0.
 
     Examples
     --------
     >>> most(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
     array([ 1., nan])
     """
-    highest = place = counts[0] * 0
+    highest = index = counts[0] * 0
     for at, count in enumerate(counts):
-        place, highest = np.where(count > highest, at, place), np.maximum(count, highest)
-    return np.where(highest > 0, place, np.nan)
+        index, highest = np.where(count > highest, at, index), np.maximum(count, highest)
+    return np.where(highest > 0, index, np.nan)
 
 
 def best_hour(*counts: Ints) -> Floats:
-    """Return the hour with the most around it, its own counted twice, the earliest of equals; NaN of nothing.
+    """Return the hour with the most interactions around it, its own counted twice; the earliest of equals, or NaN.
 
     One visit at a chance hour must not win against several in the hours next to each other.
     """
-    best, _ = _around(counts)
+    best, _ = _best_hour_and_share(counts)
     return best
 
 
 def best_hour_share(*counts: Ints) -> Floats:
     """Return the part of all that fell within an hour of the best hour."""
-    _, share = _around(counts)
+    _, share = _best_hour_and_share(counts)
     return share
 
 
-def _around(counts: Sequence[Ints]) -> tuple[Floats, Floats]:
-    """Return the best hour and what share falls around it; the hour after the last is the first."""
-    most = place = near = counts[0] * 0
+def _best_hour_and_share(counts: Sequence[Ints]) -> tuple[Floats, Floats]:
+    """Return the best hour and the share of interactions within an hour of it; hour 23 is followed by hour 0."""
+    most = best = nearby_of_best = counts[0] * 0
     for hour, own in enumerate(counts):
         before, after = counts[hour - 1], counts[(hour + 1) % len(counts)]
-        there = before + own + after
-        better = there + own > most
-        most, place = np.where(better, there + own, most), np.where(better, hour, place)
-        near = np.where(better, there, near)
-    return np.where(most > 0, place, np.nan), ratio(near, total(*counts))
+        nearby = before + own + after
+        better = nearby + own > most
+        most, best = np.where(better, nearby + own, most), np.where(better, hour, best)
+        nearby_of_best = np.where(better, nearby, nearby_of_best)
+    return np.where(most > 0, best, np.nan), ratio(nearby_of_best, total(*counts))

@@ -1,9 +1,4 @@
-"""What every family is made from: windows, half-lives, and what was fitted on the past.
-
-Names of columns for values a silo wrote.
-
-Which interactions the families of sequences speak of: orders, what the customer does, what a brand has.
-"""
+"""What families build features from: windows, half-lives, fitted levels and rates, column names and common filters."""
 
 import re
 import unicodedata
@@ -15,7 +10,7 @@ from sintonia.features.measures import Filter
 
 
 @dataclass(frozen=True)
-class Frame:
+class FamilyContext:
     """The windows and half-lives of a configuration, ascending, and what was fitted before the first as_of."""
 
     windows_days: tuple[int, ...]
@@ -35,7 +30,7 @@ class Frame:
 
 
 def column_names(levels: Sequence[str]) -> tuple[str, ...]:
-    """Return a short name for each level that can stand in a column's: plain letters, digits and underscores.
+    """Return a unique name of plain letters, digits and underscores for each level.
 
     LightGBM's text takes neither spaces nor JSON's marks. Levels that would share a name are numbered.
 
@@ -56,23 +51,23 @@ def column_names(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def slugs(values: Iterable[str]) -> tuple[str, ...]:
-    """Return a short name in plain letters and digits for each value, no two alike.
+    """Return a unique name of plain letters, digits and underscores for each value.
 
     Examples
     --------
     >>> slugs(["Emilia Romagna", "Forlì", "26-40", "forli", "?"])
     ('emilia_romagna', 'forli', '26_40', 'forli_2', 'value')
     """
-    made: list[str] = []
+    names: list[str] = []
     for value in values:
         plain = unicodedata.normalize("NFKD", value.casefold()).encode("ascii", "ignore").decode()
         slug = name = re.sub(r"[^0-9a-z]+", "_", plain).strip("_") or "value"
         number = 1
-        while name in made:
+        while name in names:
             number += 1
             name = f"{slug}_{number}"
-        made.append(name)
-    return tuple(made)
+        names.append(name)
+    return tuple(names)
 
 
 DAY = 86_400  # seconds
@@ -81,19 +76,19 @@ ORDER = Filter(kind="purchase", opens_thread=True)
 PURCHASE = Filter(kind="purchase")
 ONLINE = ("web", "app")
 BY_BRAND = ("send", "resolve")
-"""Kinds that the brand does; all others the customer does."""
+"""Kinds of interaction that come from the brand; all others come from the customer."""
 
 
-def known(frame: Frame, label: str, *wanted: str) -> tuple[str, ...]:
-    """Return those of the wanted values of a label that the brand has, in the order given."""
-    return tuple(value for value in wanted if value in frame.levels(label))
+def levels_present(context: FamilyContext, label: str, *values: str) -> tuple[str, ...]:
+    """Return those of the values that the brand has for a label, in their order."""
+    return tuple(value for value in values if value in context.levels(label))
 
 
-def own_kinds(frame: Frame) -> tuple[str, ...]:
-    """Return the kinds of interaction that the customer does, in the order of their letters."""
-    return tuple(sorted(set(frame.levels("kind")) - set(BY_BRAND)))
+def own_kinds(context: FamilyContext) -> tuple[str, ...]:
+    """Return the kinds of interaction that come from the customer, in alphabetical order."""
+    return tuple(sorted(set(context.levels("kind")) - set(BY_BRAND)))
 
 
-def habit_windows(frame: Frame) -> tuple[int, ...]:
+def habit_windows(context: FamilyContext) -> tuple[int, ...]:
     """Return the two longest windows: a habit or a share needs months to show, and a year to be compared with."""
-    return frame.windows_days[-2:]
+    return context.windows_days[-2:]

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from sintonia.core.arrays import Floats
 from sintonia.features.combine import difference, how_many, itself, part_of_both, ratio
-from sintonia.features.families.context import Frame, habit_windows, own_kinds
+from sintonia.features.families.context import FamilyContext, habit_windows, own_kinds
 from sintonia.features.measures import Decayed, Expression, Feature, Filter, Total, expression
 
-FOR = {
+POSITIVE_WEIGHTS = {
     "search": 1,
     "view": 1,
     "visit": 1,
@@ -29,7 +29,7 @@ They order the moments by what each asks of the customer. They are a judgement, 
 counts of each kind beside this sum.
 """
 
-AGAINST = {"return": 2, "complaint": 4, "unsubscribe": 6, "cancel": 8}
+NEGATIVE_WEIGHTS = {"return": 2, "complaint": 4, "unsubscribe": 6, "cancel": 8}
 """Weights of moments that loosen, on the same scale: leaving undoes an order."""
 
 ENGAGEMENT_WHY = {
@@ -40,26 +40,26 @@ ENGAGEMENT_WHY = {
 }
 
 
-def engagement(frame: Frame) -> list[Feature]:
+def engagement(context: FamilyContext) -> list[Feature]:
     """Return the faded sum of weighted moments, friction's part in it, its trend, and how many kinds of moments.
 
     A kind counts once a thread (an order, a session), so that a basket of forty lines is one purchase.
     """
-    kinds = own_kinds(frame)
+    kinds = own_kinds(context)
     every = Filter(kind=kinds, opens_thread=True)
-    good = weights({kind: FOR[kind] for kind in kinds if kind in FOR})
-    bad = weights({kind: AGAINST[kind] for kind in kinds if kind in AGAINST})
+    good = weight_expression({kind: POSITIVE_WEIGHTS[kind] for kind in kinds if kind in POSITIVE_WEIGHTS})
+    bad = weight_expression({kind: NEGATIVE_WEIGHTS[kind] for kind in kinds if kind in NEGATIVE_WEIGHTS})
     if good is None:
         return []
-    faded = {days: Decayed(every, good, days) for days in frame.half_lives_days}
-    friction = {} if bad is None else {days: Decayed(every, bad, days) for days in frame.half_lives_days}
-    made = [_score(days, faded[days], friction.get(days)) for days in faded]
-    made += [_friction(days, friction[days], faded[days]) for days in friction]
-    made += [_trend(pair, (faded[pair[0]], faded[pair[1]])) for pair in pairwise(faded)]
-    return made + [_kinds(kinds, days) for days in habit_windows(frame)]
+    faded = {days: Decayed(every, good, days) for days in context.half_lives_days}
+    friction = {} if bad is None else {days: Decayed(every, bad, days) for days in context.half_lives_days}
+    features = [_score(days, faded[days], friction.get(days)) for days in faded]
+    features += [_friction(days, friction[days], faded[days]) for days in friction]
+    features += [_trend(pair, (faded[pair[0]], faded[pair[1]])) for pair in pairwise(faded)]
+    return features + [_kinds(kinds, days) for days in habit_windows(context)]
 
 
-def weights(weighing: Mapping[str, int]) -> Expression | None:
+def weight_expression(weighing: Mapping[str, int]) -> Expression | None:
     """Return the expression that gives each kind its weight, and others none; None without kinds.
 
     Examples

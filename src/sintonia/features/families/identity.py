@@ -3,7 +3,7 @@
 from functools import partial
 
 from sintonia.features.combine import how_many
-from sintonia.features.families.context import Frame, slugs
+from sintonia.features.families.context import FamilyContext, slugs
 from sintonia.features.measures import DaysSince, Distinct, Feature, Filter, Total
 
 TIED = Filter(having=("quantity > 0",))
@@ -16,24 +16,24 @@ IDENTITY_WHY = {
 }
 
 
-def identity(frame: Frame) -> list[Feature]:
+def identity(context: FamilyContext) -> list[Feature]:
     """Return how many silos know a customer, by how many identifiers and of which types, and how lately tied."""
-    types = frame.levels("identifier")
+    types = context.levels("identifier")
     if not types:
         return []
     feature = partial(Feature, "identity", table="links")
     totals = tuple(Total(Filter(category=name), "quantity") for name in types)
-    why, one = IDENTITY_WHY["identifiers"], Total(Filter(), "quantity")
+    why, count = IDENTITY_WHY["identifiers"], Total(Filter(), "quantity")
     by_type = [
         feature(f"{slug}_identifiers", f"Identifiers of type {name} tied", "identifiers", (total,), why=why)
         for name, slug, total in zip(types, slugs(types), totals, strict=True)
     ]
     return [
         _silos(),
-        feature("identifiers", "Identifiers tied to the customer", "identifiers", (one,), why=why),
+        feature("identifiers", "Identifiers tied to the customer", "identifiers", (count,), why=why),
         feature("types", "Types of identifiers tied", "types", totals, how_many, why=IDENTITY_WHY["types"]),
         *by_type,
-        *(_tied(days) for days in frame.windows_days),
+        *(_tied(days) for days in context.windows_days),
         feature(
             "days_since_tied",
             "Days since an identifier was last tied",

@@ -3,7 +3,15 @@
 from functools import partial
 
 from sintonia.features.combine import in_days, mean_days, ratio, still_open
-from sintonia.features.families.context import DAY, ONLINE, ORDER, Frame, habit_windows, known, own_kinds
+from sintonia.features.families.context import (
+    DAY,
+    ONLINE,
+    ORDER,
+    FamilyContext,
+    habit_windows,
+    levels_present,
+    own_kinds,
+)
 from sintonia.features.measures import (
     DaysSince,
     Expression,
@@ -36,25 +44,27 @@ JOURNEYS_WHY = {
 }
 
 
-def journeys(frame: Frame) -> list[Feature]:
+def journeys(context: FamilyContext) -> list[Feature]:
     """Return switches of channel, orders prepared elsewhere, days from first look to order, visits online."""
-    online = known(frame, "channel", *ONLINE)
-    looks = known(frame, "kind", "search", "view", "cart")
-    made: list[Feature] = []
-    for days in habit_windows(frame):
-        if len(frame.levels("channel")) > 1 and own_kinds(frame):
-            made += _switches(Filter(kind=own_kinds(frame)), days)
-        if online and looks and "store" in frame.levels("channel"):
-            made += _prepared(Filter(channel=online, kind=looks), own_kinds(frame), days)
+    online = levels_present(context, "channel", *ONLINE)
+    looks = levels_present(context, "kind", "search", "view", "cart")
+    features: list[Feature] = []
+    for days in habit_windows(context):
+        if len(context.levels("channel")) > 1 and own_kinds(context):
+            features += _switches(Filter(kind=own_kinds(context)), days)
+        if online and looks and "store" in context.levels("channel"):
+            features += _prepared(Filter(channel=online, kind=looks), own_kinds(context), days)
     if looks:
-        made += _research(Filter(kind=looks), habit_windows(frame))
-    return made + (_visits(frame, online) if online and own_kinds(frame) else [])
+        features += _research(Filter(kind=looks), habit_windows(context))
+    return features + (_visits(context, online) if online and own_kinds(context) else [])
 
 
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
     """Return what has its terms still to come, `definition` going on to its window."""
-    told = definition if days is None else f"{definition} in the last {days} days"
-    return partial(Feature, "journeys", measure, told, unit, window_days=days, why=JOURNEYS_WHY[measure])
+    full_definition = definition if days is None else f"{definition} in the last {days} days"
+    return partial(
+        Feature, "journeys", measure, full_definition, unit, window_days=days, why=JOURNEYS_WHY[measure]
+    )
 
 
 def _switches(own: Filter, days: int) -> list[Feature]:
@@ -77,7 +87,7 @@ def _switches(own: Filter, days: int) -> list[Feature]:
 def _prepared(looks: Filter, kinds: tuple[str, ...], days: int) -> list[Feature]:
     in_store = Filter(channel="store", kind="purchase", opens_thread=True)
     online = Filter(channel=looks.channel, kind="purchase", opens_thread=True)
-    ways = {
+    preparations = {
         "browse_online_buy_in_store": (in_store, looks, "orders in store with a look online"),
         "visit_store_buy_online": (
             online,
@@ -91,7 +101,7 @@ def _prepared(looks: Filter, kinds: tuple[str, ...], days: int) -> list[Feature]
             ratio,
             missing="no such order in the window",
         )
-        for measure, (orders, before, what) in ways.items()
+        for measure, (orders, before, what) in preparations.items()
     ]
 
 
@@ -116,10 +126,10 @@ def _research(looks: Filter, windows: tuple[int, ...]) -> list[Feature]:
     seconds = research_seconds(looks)
     looked = expression("seconds IS NOT NULL", seconds=seconds)
     look, none = "a look (search, view, cart)", "no order with a look before it in the window"
-    made = []
+    features = []
     for days in windows:
         prepared = Total(ORDER, looked, days)
-        made += [
+        features += [
             _feature(
                 "researched_share", f"Part of the orders with {look} since the order before,", "share", days
             )((prepared, Total(ORDER, None, days)), ratio, missing=NO_ORDER),
@@ -132,7 +142,7 @@ def _research(looks: Filter, windows: tuple[int, ...]) -> list[Feature]:
         ]
     since = (DaysSince(first_look(looks)), DaysSince(ORDER))
     return [
-        *made,
+        *features,
         Feature(
             family="journeys",
             measure="last_research_days",
@@ -149,20 +159,20 @@ def _research(looks: Filter, windows: tuple[int, ...]) -> list[Feature]:
     ]
 
 
-def _visits(frame: Frame, online: tuple[str, ...]) -> list[Feature]:
-    own = Filter(channel=online, kind=own_kinds(frame))
+def _visits(context: FamilyContext, online: tuple[str, ...]) -> list[Feature]:
+    own = Filter(channel=online, kind=own_kinds(context))
     begins = expression(f"pause IS NULL OR pause > {PAUSE}", pause=Gap(own))
     visit = Filter(channel=online, kind=own.kind, having=(begins,))
     bought = Filter(channel=online, kind="purchase", opens_thread=True)
-    made = [
+    features = [
         _feature("visits", "Visits online, ended by half an hour of nothing,", "visits", days)(
             (Total(visit, None, days),)
         )
-        for days in frame.windows_days
+        for days in context.windows_days
     ]
-    for days in habit_windows(frame):
+    for days in habit_windows(context):
         visits, none = Total(visit, None, days), "no visit online in the window"
-        made += [
+        features += [
             _feature("visit_depth", "Interactions a visit online", "interactions", days)(
                 (Total(own, None, days), visits), ratio, missing=none
             ),
@@ -170,4 +180,4 @@ def _visits(frame: Frame, online: tuple[str, ...]) -> list[Feature]:
                 (Total(bought, None, days), visits), ratio, missing=none
             ),
         ]
-    return made
+    return features

@@ -1,17 +1,17 @@
 """What a customer does."""
 
-from sintonia.features.families.context import Frame
+from sintonia.features.families.context import FamilyContext
 from sintonia.features.measures import DaysSince, Feature, Filter, Total
 
 COUNT = "What a customer does most, and does no longer, is the plainest picture of what they want"
 SINCE = "Each deed has its own clock: a search a day old is a wish, a search a year old is history"
 
 
-def kinds(frame: Frame) -> list[Feature]:
+def kinds(context: FamilyContext) -> list[Feature]:
     """Return counts per kind of interaction, and days since each kind."""
-    counts = [_count(name, days) for days in frame.windows_days for name in frame.levels("kind")]
+    counts = [_count(name, days) for days in context.windows_days for name in context.levels("kind")]
     # Days since the last purchase are the rfm family's: twice the same column would share its importance out.
-    return counts + [_days_since(name) for name in frame.levels("kind") if name != "purchase"]
+    return counts + [_days_since(name) for name in context.levels("kind") if name != "purchase"]
 
 
 def _count(name: str, days: int) -> Feature:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import difference, ratio, since_then, still_open
-from sintonia.features.families.context import DAY, ORDER, Frame, habit_windows, known
+from sintonia.features.families.context import DAY, ORDER, FamilyContext, habit_windows, levels_present
 from sintonia.features.measures import (
     DaysSince,
     Earlier,
@@ -41,64 +41,66 @@ MOMENTS_WHY = {
 }
 
 
-def moments(frame: Frame) -> list[Feature]:
+def moments(context: FamilyContext) -> list[Feature]:
     """Return each moment's share, moves forward, carts and those left, and the moment the customer is in now."""
-    there = {name: known(frame, "kind", *kinds) for name, kinds in MOMENTS.items()}
-    there = {name: kinds for name, kinds in there.items() if kinds}
-    made: list[Feature] = []
-    if len(there) > 1:
-        for days in habit_windows(frame):
-            made += _shares(there, days)
-        made += _now(there)
-    if "cart" in frame.levels("kind"):
-        made += _carts(habit_windows(frame))
-    return made + [_since_order(name, there[name]) for name in ("observe", "evaluate") if name in there]
+    present = {name: levels_present(context, "kind", *kinds) for name, kinds in MOMENTS.items()}
+    present = {name: kinds for name, kinds in present.items() if kinds}
+    features: list[Feature] = []
+    if len(present) > 1:
+        for days in habit_windows(context):
+            features += _shares(present, days)
+        features += _current_moment(present)
+    if "cart" in context.levels("kind"):
+        features += _carts(habit_windows(context))
+    return features + [
+        _since_order(name, present[name]) for name in ("observe", "evaluate") if name in present
+    ]
 
 
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
-    told = definition if days is None else f"{definition} in the last {days} days"
+    full_definition = definition if days is None else f"{definition} in the last {days} days"
     return partial(
         Feature,
         "moments",
         measure,
-        told,
+        full_definition,
         unit,
         window_days=days,
         why=MOMENTS_WHY.get(measure, MOMENTS_WHY["share"]),
     )
 
 
-def purchase_stage(there: dict[str, tuple[str, ...]]) -> Expression:
+def purchase_stage(present: dict[str, tuple[str, ...]]) -> Expression:
     """Return an interaction's moment as its place in the order of a purchase, 0 to 3; missing for other kinds."""
     cases = [
-        f"WHEN kind IN ({', '.join(repr(kind) for kind in there[name])}) THEN {at}"
+        f"WHEN kind IN ({', '.join(repr(kind) for kind in present[name])}) THEN {at}"
         for at, name in enumerate(MOMENTS)
-        if name in there
+        if name in present
     ]
     return expression(f"CASE {' '.join(cases)} END")
 
 
-def _moves(there: dict[str, tuple[str, ...]]) -> tuple[Filter, Expression, Expression]:
-    """Return the interactions that have a moment, and whether each is in another, a later one, than the one before."""
-    every = Filter(kind=tuple(kind for kinds in there.values() for kind in kinds))
-    now, before = purchase_stage(there), Previous(purchase_stage(there), every)
+def _stage_changes(present: dict[str, tuple[str, ...]]) -> tuple[Filter, Expression, Expression]:
+    """Return the interactions that have a moment, and whether it differs from, and is later than, the one before."""
+    every = Filter(kind=tuple(kind for kinds in present.values() for kind in kinds))
+    now, before = purchase_stage(present), Previous(purchase_stage(present), every)
     moved = expression("now <> before", now=now, before=before)
     return every, moved, expression("now > before", now=now, before=before)
 
 
-def _shares(there: dict[str, tuple[str, ...]], days: int) -> list[Feature]:
-    every, moved, forward = _moves(there)
+def _shares(present: dict[str, tuple[str, ...]], days: int) -> list[Feature]:
+    every, moved, forward = _stage_changes(present)
     total = Total(every, None, days)
     none = "no such interaction in the window"
     shares = [
         _feature(
             f"{name}_share",
-            f"Part of all these moments that were {told}",
+            f"Part of all these moments that were {phrase}",
             "share",
             days,
-        )((Total(Filter(kind=there[name]), None, days), total), ratio, missing=none)
-        for name, told in TOLD.items()
-        if name in there
+        )((Total(Filter(kind=present[name]), None, days), total), ratio, missing=none)
+        for name, phrase in MOMENT_PHRASES.items()
+        if name in present
     ]
     steps = "Part of the changes of moment (looking, cart, order, after the sale) that led forward"
     changes = Total(every, moved, days)
@@ -110,7 +112,7 @@ def _shares(there: dict[str, tuple[str, ...]], days: int) -> list[Feature]:
     ]
 
 
-TOLD = {
+MOMENT_PHRASES = {
     "observe": "searches, views and visits",
     "evaluate": "carts",
     "convert": "purchases",
@@ -118,13 +120,13 @@ TOLD = {
 }
 
 
-def _now(there: dict[str, tuple[str, ...]]) -> list[Feature]:
-    every, moved, _ = _moves(there)
+def _current_moment(present: dict[str, tuple[str, ...]]) -> list[Feature]:
+    every, moved, _ = _stage_changes(present)
     entered = Filter(kind=every.kind, having=(expression("moved IS NULL OR moved", moved=moved),))
     return [
         _feature(
             "moment", "Moment the customer is in: 0 looking, 1 cart, 2 order, 3 after the sale", "place"
-        )((Value(every, purchase_stage(there)),), missing="in none yet"),
+        )((Value(every, purchase_stage(present)),), missing="in none yet"),
         _feature("days_in_moment", "Days since the customer entered this moment", "days")(
             (DaysSince(entered),), missing="in none yet"
         ),
@@ -148,20 +150,20 @@ def _carts(windows: tuple[int, ...]) -> list[Feature]:
         since_cart=Gap(cart),
         since_order=Gap(ORDER),
     )
-    made = []
+    features = []
     for days in windows:
         carts = Total(filled, None, days)
-        made += [
+        features += [
             _feature("carts", "Carts begun", "carts", days)((carts,)),
             _feature(
                 "carts_left_share",
                 f"Part of the carts begun that no order followed within {FRESH_DAYS} days",
                 "share",
                 days,
-            )((carts, Total(ORDER, sold, days)), left_share, missing="no cart begun in the window"),
+            )((carts, Total(ORDER, sold, days)), abandoned_share, missing="no cart begun in the window"),
         ]
     return [
-        *made,
+        *features,
         _feature("open_cart_days", "Days since something was put into a cart not ordered yet", "days")(
             (DaysSince(cart), DaysSince(ORDER)), still_open, missing="no cart since the last order"
         ),
@@ -173,7 +175,7 @@ def _since_order(name: str, kinds: tuple[str, ...]) -> Feature:
     return Feature(
         family="moments",
         measure=f"{name}_since_order",
-        definition=f"How many interactions since the last order were {TOLD[name]}",
+        definition=f"How many interactions since the last order were {MOMENT_PHRASES[name]}",
         unit="interactions",
         terms=(Total(where), Value(ORDER, Earlier(where))),
         combine=since_then,
@@ -181,6 +183,6 @@ def _since_order(name: str, kinds: tuple[str, ...]) -> Feature:
     )
 
 
-def left_share(begun: Ints, sold: Ints) -> Floats:
+def abandoned_share(begun: Ints, sold: Ints) -> Floats:
     """Return the part begun and not sold; an order for a cart begun before the window leaves it at 0."""
     return ratio(np.maximum(difference(begun, sold), 0), begun)

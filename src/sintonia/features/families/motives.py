@@ -4,12 +4,12 @@ from functools import partial
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio, smoothed_rate
-from sintonia.features.families.context import DAY, ORDER, PURCHASE, Frame, habit_windows, own_kinds
-from sintonia.features.families.response import UNASKED
+from sintonia.features.families.context import DAY, ORDER, PURCHASE, FamilyContext, habit_windows, own_kinds
+from sintonia.features.families.response import UNPROMPTED_REDEEMS
 from sintonia.features.measures import Distinct, Feature, Filter, Gap, Total, Value, expression
 
 PROMPT_DAYS = 7  # a message works for about a week
-ORDERS = 5.0
+PRIOR_ORDERS = 5.0
 """How many orders the brand's own rate of unasked redemptions is worth against a customer's."""
 
 REDUCED = "discount > 0"
@@ -30,27 +30,29 @@ MOTIVES_WHY = {
 }
 
 
-def motives(frame: Frame) -> list[Feature]:
+def motives(context: FamilyContext) -> list[Feature]:
     """Return discounts, full price and coupons among purchases, breadth, use of service, orders unprompted.
 
     A discount that is not known counts as none.
     """
-    kinds = frame.levels("kind")
+    kinds = context.levels("kind")
     if "purchase" not in kinds:
         return []
-    made = []
-    for days in habit_windows(frame):
-        made += [*_price(days), *_breadth(days)]
-        made += [_coupons(days)] if "redeem" in kinds else []
-        made += [_unasked(frame, days)] if UNASKED in frame.fitted.means else []
-        made += [_service(own_kinds(frame), days)] if "contact" in kinds else []
-        made += [_unprompted(days)] if "send" in kinds else []
-    return [*made, _last()]
+    features = []
+    for days in habit_windows(context):
+        features += [*_price(days), *_breadth(days)]
+        features += [_coupons(days)] if "redeem" in kinds else []
+        features += [_unprompted_redeems(context, days)] if UNPROMPTED_REDEEMS in context.fitted.means else []
+        features += [_service(own_kinds(context), days)] if "contact" in kinds else []
+        features += [_unprompted_orders(days)] if "send" in kinds else []
+    return [*features, _last_discounted()]
 
 
 def _feature(measure: str, definition: str, unit: str, days: int) -> "partial[Feature]":
-    told = f"{definition} in the last {days} days"
-    return partial(Feature, "motives", measure, told, unit, window_days=days, why=MOTIVES_WHY[measure])
+    full_definition = f"{definition} in the last {days} days"
+    return partial(
+        Feature, "motives", measure, full_definition, unit, window_days=days, why=MOTIVES_WHY[measure]
+    )
 
 
 def _price(days: int) -> list[Feature]:
@@ -62,7 +64,7 @@ def _price(days: int) -> list[Feature]:
             "discounted_share", "Part of the purchases (lines of an order) at a discount", "share", days
         )((reduced, lines), ratio, missing=NOTHING_BOUGHT),
         _feature("full_price_share", "Part of the money spent at full price", "share", days)(
-            (reduced_money, money), rest_share, missing=NO_MONEY
+            (reduced_money, money), remaining_share, missing=NO_MONEY
         ),
         _feature("discount_depth", depth, "share", days)(
             (Total(PURCHASE, "discount", days), reduced_money),
@@ -89,16 +91,16 @@ def _coupons(days: int) -> Feature:
     )
 
 
-def _unasked(frame: Frame, days: int) -> Feature:
+def _unprompted_redeems(context: FamilyContext, days: int) -> Feature:
     unasked = Filter(kind="redeem", opens_thread=True, having=("action_id IS NULL",))
     return Feature(
         family="motives",
         measure="unasked_redeems_per_order",
         definition=f"Coupons and points redeemed an order in the last {days} days that no action of the brand had "
-        f"sent, with the brand's usual rate counted as {ORDERS:.0f} orders more",
+        f"sent, with the brand's usual rate counted as {PRIOR_ORDERS:.0f} orders more",
         unit="times",
         terms=(Total(unasked, None, days), Total(ORDER, None, days)),
-        combine=partial(smoothed_rate, mean=frame.mean(UNASKED, 0.0), weight=ORDERS),
+        combine=partial(smoothed_rate, mean=context.mean(UNPROMPTED_REDEEMS, 0.0), weight=PRIOR_ORDERS),
         window_days=days,
         missing="never missing: without orders it is the brand's usual rate",
         why=MOTIVES_WHY["unasked_redeems_per_order"],
@@ -107,23 +109,25 @@ def _unasked(frame: Frame, days: int) -> Feature:
 
 def _service(own: tuple[str, ...], days: int) -> Feature:
     contacts = Total(Filter(kind="contact"), None, days)
-    told = "Part of the customer's own interactions that were questions to the brand"
-    return _feature("service_share", told, "share", days)(
+    definition = "Part of the customer's own interactions that were questions to the brand"
+    return _feature("service_share", definition, "share", days)(
         (contacts, Total(Filter(kind=own), None, days)),
         ratio,
         missing="no interaction of the customer's own in the window",
     )
 
 
-def _unprompted(days: int) -> Feature:
+def _unprompted_orders(days: int) -> Feature:
     prompted = expression(f"gap <= {PROMPT_DAYS * DAY}", gap=Gap(Filter(kind="send")))
-    told = f"Part of the orders without a message in the {PROMPT_DAYS} days before,"
-    return _feature("unprompted_share", told, "share", days)(
-        (Total(ORDER, prompted, days), Total(ORDER, None, days)), rest_share, missing="no order in the window"
+    definition = f"Part of the orders without a message in the {PROMPT_DAYS} days before,"
+    return _feature("unprompted_share", definition, "share", days)(
+        (Total(ORDER, prompted, days), Total(ORDER, None, days)),
+        remaining_share,
+        missing="no order in the window",
     )
 
 
-def _last() -> Feature:
+def _last_discounted() -> Feature:
     return Feature(
         family="motives",
         measure="last_discounted",
@@ -135,6 +139,6 @@ def _last() -> Feature:
     )
 
 
-def rest_share(part: Ints, whole: Ints) -> Floats:
+def remaining_share(part: Ints, total: Ints) -> Floats:
     """Return the rest's part of the whole: 1 less the part's; NaN of nothing."""
-    return ratio(whole - part, whole)
+    return ratio(total - part, total)

@@ -12,22 +12,22 @@ from sintonia.core.schema import INTERACTIONS
 from sintonia.features.combine import itself, ratio
 from sintonia.features.kernel.columns import CLOCK
 from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Term, Total, Value
-from sintonia.features.sql import Cells, evaluate, names
+from sintonia.features.sql import Cells, column_names_of, evaluate
 
 FAMILY = "own"
-UNREAD = ("customer_id", "interaction_id", "known_at")
-"""Who it is and when it was known are no measures: the kernel alone sees to them."""
+EXCLUDED = ("customer_id", "interaction_id", "known_at")
+"""Columns that a measure cannot read: the kernel alone handles keys and the time a row became known."""
 
 SAMPLES = {
     "VARCHAR": Cells(np.zeros(1, np.int64), None, ("",)),
     "BOOLEAN": Cells(np.ones(1, np.bool_)),
     "FLOAT": Cells(np.full(1, 0.5)),
 }
-WHOLE = Cells(np.ones(1, np.int64))
+INTEGER_SAMPLE = Cells(np.ones(1, np.int64))
 
 
-def measured(config: FeaturesConfig) -> list[Feature]:
-    """Return the features of the configuration's own measures, in their order.
+def own_measures(config: FeaturesConfig) -> list[Feature]:
+    """Return the features of the measures in the configuration, in their order.
 
     Raises
     ------
@@ -35,24 +35,26 @@ def measured(config: FeaturesConfig) -> list[Feature]:
         For a column that interactions do not have, and an expression that gives no whole numbers or truth values.
     """
     return [
-        feature for name, measure in config.measures.items() for feature in _gathered(name, measure, config)
+        feature
+        for name, measure in config.measures.items()
+        for feature in _features_of(name, measure, config)
     ]
 
 
 def readable_columns() -> dict[str, Cells]:
-    """Return what a measure can read, each with a sample of its values."""
+    """Return the columns that a measure can read, each with a sample value."""
     columns = {
-        column.name: SAMPLES.get(column.sql_type, WHOLE)
+        column.name: SAMPLES.get(column.sql_type, INTEGER_SAMPLE)
         for column in INTERACTIONS.columns
-        if column.name not in UNREAD
+        if column.name not in EXCLUDED
     }
-    return columns | dict.fromkeys(CLOCK, WHOLE)
+    return columns | dict.fromkeys(CLOCK, INTEGER_SAMPLE)
 
 
-def _gathered(name: str, measure: MeasureConfig, config: FeaturesConfig) -> Iterator[Feature]:
-    _check(f"features.measures.{name}.expression", measure.expression)
+def _features_of(name: str, measure: MeasureConfig, config: FeaturesConfig) -> Iterator[Feature]:
+    _check_expression(f"features.measures.{name}.expression", measure.expression)
     if measure.where is not None:
-        _check(f"features.measures.{name}.where", measure.where)
+        _check_expression(f"features.measures.{name}.where", measure.where)
     windows = sorted(set(measure.windows_days or config.windows_days))
     for aggregation in measure.aggregations:
         if aggregation in ("last", "days_since"):
@@ -61,10 +63,10 @@ def _gathered(name: str, measure: MeasureConfig, config: FeaturesConfig) -> Iter
             yield from (_windowed(name, measure, aggregation, days) for days in windows)
 
 
-def _check(key: str, sql: str) -> None:
+def _check_expression(key: str, sql: str) -> None:
     """Refuse an expression that could not be computed, before any row is read."""
     columns = readable_columns()
-    for name in names(sql):
+    for name in column_names_of(sql):
         if name not in columns:
             raise unknown(f"column in {key}:", name, columns)
     try:
@@ -72,38 +74,38 @@ def _check(key: str, sql: str) -> None:
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
     if value.labels is not None or value.values.dtype.kind not in "bi":
-        given = "text" if value.labels is not None else "fractions"
+        kind = "text" if value.labels is not None else "fractions"
         raise ConfigError(
-            f"{key}={sql} gives {given}; give whole units or a truth value, as ROUND(100 * sentiment) or "
+            f"{key}={sql} gives {kind}; give whole units or a truth value, as ROUND(100 * sentiment) or "
             "channel = 'web'."
         )
 
 
-def _rows(measure: MeasureConfig, *more: str) -> Filter:
+def _matching(measure: MeasureConfig, *more: str) -> Filter:
     return Filter(having=(*(() if measure.where is None else (measure.where,)), *more))
 
 
 def _windowed(name: str, measure: MeasureConfig, aggregation: str, days: int) -> Feature:
     """Return one aggregation over one window."""
-    sql, there = measure.expression, f"({measure.expression}) IS NOT NULL"
-    everything = Total(_rows(measure), None, days)
-    true = Total(_rows(measure, sql), None, days)
-    added = Total(_rows(measure), sql, days)
-    highest = partial(Extreme, _rows(measure), sql, days)
+    sql, present = measure.expression, f"({measure.expression}) IS NOT NULL"
+    everything = Total(_matching(measure), None, days)
+    true = Total(_matching(measure, sql), None, days)
+    added = Total(_matching(measure), sql, days)
+    highest = partial(Extreme, _matching(measure), sql, days)
     gathered: dict[str, tuple[tuple[Term, ...], Callable[..., Numbers], str, str]] = {
         "sum": ((added,), itself, measure.unit, "Sum of {0}"),
         "count": ((true,), itself, "interactions", "Interactions with {0}"),
         "share": ((true, everything), ratio, "share", "Part of the interactions with {0}"),
-        "mean": ((added, Total(_rows(measure, there), None, days)), ratio, measure.unit, "Mean of {0}"),
+        "mean": ((added, Total(_matching(measure, present), None, days)), ratio, measure.unit, "Mean of {0}"),
         "max": ((highest(),), itself, measure.unit, "Highest {0}"),
         "min": ((highest(lowest=True),), itself, measure.unit, "Lowest {0}"),
     }
-    terms, combine, unit, words = gathered[aggregation]
+    terms, combine, unit, template = gathered[aggregation]
     counted = aggregation in ("sum", "count")
     return Feature(
         family=FAMILY,
         measure=f"{name}_{aggregation}",
-        definition=f"{words.format(_told(measure))} in the last {days} days",
+        definition=f"{template.format(_definition(measure))} in the last {days} days",
         unit=unit,
         terms=terms,
         combine=combine,
@@ -114,21 +116,21 @@ def _windowed(name: str, measure: MeasureConfig, aggregation: str, days: int) ->
 
 
 def _state(name: str, measure: MeasureConfig, aggregation: str) -> Feature:
-    """Return the last value, or the days since the expression last held."""
+    """Return the last value of the expression, or the days since it was last true."""
     sql = measure.expression
     last = aggregation == "last"
-    there = _rows(measure, f"({sql}) IS NOT NULL" if last else sql)
+    matching = _matching(measure, f"({sql}) IS NOT NULL" if last else sql)
     return Feature(
         family=FAMILY,
         measure=f"{name}_{aggregation}",
-        definition=f"{'Last' if last else 'Days since the last interaction with'} {_told(measure)}",
+        definition=f"{'Last' if last else 'Days since the last interaction with'} {_definition(measure)}",
         unit=measure.unit if last else "days",
-        terms=(Value(there, sql) if last else DaysSince(there),),
+        terms=(Value(matching, sql) if last else DaysSince(matching),),
         missing="never seen yet",
         why=measure.why,
     )
 
 
-def _told(measure: MeasureConfig) -> str:
+def _definition(measure: MeasureConfig) -> str:
     where = "" if measure.where is None else f" where {measure.where}"
     return measure.definition or f"{measure.expression}{where}"

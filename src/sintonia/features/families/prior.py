@@ -8,7 +8,7 @@ import numpy as np
 from sintonia.core.arrays import Floats, Ints, Numbers
 from sintonia.features.clv import BehaviouralPrior, Repeats
 from sintonia.features.combine import ratio
-from sintonia.features.families.context import Frame
+from sintonia.features.families.context import FamilyContext
 from sintonia.features.kernel.histories import DAY
 from sintonia.features.measures import (
     DaysSince,
@@ -53,17 +53,17 @@ PRIOR_WHY = {
 Measure = Callable[[BehaviouralPrior, Repeats], Floats]
 
 
-def prior(frame: Frame) -> list[Feature]:
+def prior(context: FamilyContext) -> list[Feature]:
     """Return the probability of being alive and of buying, expected purchases, spend and value; none without a fit.
 
     The probability of buying is given for each window's length from as_of on, what is expected for the longest.
     """
-    if frame.fitted.prior is None or not frame.windows_days:
+    if context.fitted.prior is None or not context.windows_days:
         return []
-    fitted, longest = BehaviouralPrior.from_json(frame.fitted.prior), frame.windows_days[-1]
+    fitted, longest = BehaviouralPrior.from_json(context.fitted.prior), context.windows_days[-1]
     feature = partial(_feature, fitted)
     ahead = f"in the next {longest} days"
-    made = [
+    features = [
         feature("alive", "Probability of still being a customer", "probability", _alive),
         *(
             feature(
@@ -72,7 +72,7 @@ def prior(frame: Frame) -> list[Feature]:
                 "probability",
                 partial(_purchase, days),
             )
-            for days in frame.windows_days
+            for days in context.windows_days
         ),
         feature(
             f"purchases_in_{longest}d",
@@ -82,10 +82,10 @@ def prior(frame: Frame) -> list[Feature]:
         ),
     ]
     if fitted.spend is None:
-        return made
+        return features
     spend, value = "Expected spend of the next purchase day", f"Expected spend {ahead}"
     return [
-        *made,
+        *features,
         feature("spend", spend, "cents", _spend),
         feature(f"value_in_{longest}d", value, "cents", partial(_value, longest)),
     ]
@@ -132,16 +132,22 @@ def _value(days: int, fitted: BehaviouralPrior, known: Repeats) -> Floats:
 
 
 def repeats(
-    days: Ints, first: Floats, last: Floats, spent: Ints, spent_first: Ints, told_at: Floats, since: Floats
+    days: Ints,
+    first: Floats,
+    last: Floats,
+    spent: Ints,
+    spent_first: Ints,
+    last_purchase_at: Floats,
+    since: Floats,
 ) -> Repeats:
     """Return what the behavioural models read, as `behaviour.count_repeats` counts it.
 
-    Purchase days by the customer's own clock; as_of is taken for its UTC day. `told_at` (UTC microseconds) and
+    Purchase days by the customer's own clock; as_of is taken for its UTC day. `last_purchase_at` (UTC microseconds) and
     `since` (days) of the last purchase make as_of.
     """
     bought = days > 0
     frequency = np.where(bought, days - 1.0, np.nan)
     recency = last - first
-    today = np.floor((told_at + np.round(since * DAY)) / DAY)
+    today = np.floor((last_purchase_at + np.round(since * DAY)) / DAY)
     mean = np.where(days == 1, 0.0, ratio(spent - spent_first, np.maximum(days - 1, 0)))
     return Repeats(frequency, recency, np.maximum(today - first, recency), mean)

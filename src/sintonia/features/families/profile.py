@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.data.consent import PREFIX
-from sintonia.features.families.context import Frame, slugs
+from sintonia.features.families.context import FamilyContext, slugs
 from sintonia.features.history import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
 
@@ -22,22 +22,26 @@ PROFILE_WHY = {
 }
 
 
-def profile(frame: Frame) -> list[Feature]:
+def profile(context: FamilyContext) -> list[Feature]:
     """Return tenure, age and generation, each attribute's latest value, and consents, as known at as_of.
 
     An attribute has a column for each value seen often enough before the first training date and one for any other,
     or one column where it is a number.
     """
-    texts, numbers, changing = (frame.levels(label) for label in ("attribute", "number", "changing"))
-    places = [*texts, *numbers]
-    named = dict(zip(places, slugs(places), strict=True))
+    texts, numbers, changing = (context.levels(label) for label in ("attribute", "number", "changing"))
+    names = [*texts, *numbers]
+    named = dict(zip(names, slugs(names), strict=True))
     return [
         _tenure(),
-        *_born(frame.levels("generation")),
-        *(one for name in texts for one in _values(name, named[name], frame.levels(f"attribute:{name}"))),
+        *_born(context.levels("generation")),
+        *(
+            feature
+            for name in texts
+            for feature in _values(name, named[name], context.levels(f"attribute:{name}"))
+        ),
         *(_number(name, named[name]) for name in numbers),
-        *(_changed(name, named[name]) for name in places if name in changing),
-        *(one for channel in frame.levels("consent") for one in _consent(channel)),
+        *(_changed(name, named[name]) for name in names if name in changing),
+        *(feature for channel in context.levels("consent") for feature in _consent(channel)),
     ]
 
 
@@ -82,17 +86,17 @@ def _values(name: str, slug: str, levels: tuple[str, ...]) -> list[Feature]:
         Feature, "profile", table="attributes", unit="yes or no", terms=terms, why=PROFILE_WHY["value"]
     )
     unknown = f"{name} not known"
-    told = [
+    features = [
         feature(
             measure=f"{slug}_is_{of_level}",
             definition=f"Whether {name} is {level}",
-            combine=partial(latest_is, place),
+            combine=partial(latest_is, index),
             missing=unknown,
         )
-        for place, (level, of_level) in enumerate(zip(levels, slugs(levels), strict=True))
+        for index, (level, of_level) in enumerate(zip(levels, slugs(levels), strict=True))
     ]
-    other = f"Whether {name} is something less common than the values with columns of their own"
-    return [*told, feature(f"{slug}_is_rare", other, combine=partial(latest_is, None), missing=unknown)]
+    rare = f"Whether {name} is something less common than the values with columns of their own"
+    return [*features, feature(f"{slug}_is_rare", rare, combine=partial(latest_is, None), missing=unknown)]
 
 
 def _number(name: str, slug: str) -> Feature:
@@ -134,7 +138,7 @@ def _consent(channel: str) -> list[Feature]:
             definition=f"Whether the latest answer allows contact by {channel}; silence is no",
             unit="yes or no",
             terms=(answer,),
-            combine=or_no,
+            combine=zero_if_missing,
             missing="never missing: silence is no",
             why=PROFILE_WHY["consent"],
         ),
@@ -143,18 +147,18 @@ def _consent(channel: str) -> list[Feature]:
             definition=f"Days since contact by {channel} was last allowed, while it is",
             unit="days",
             terms=(answer, DaysSince(where)),
-            combine=while_yes,
+            combine=days_while_allowed,
             missing=f"contact by {channel} is not allowed",
             why=PROFILE_WHY["since"],
         ),
     ]
 
 
-def age_at(year: Floats, told_at: Floats, days_since: Floats) -> Floats:
-    """Return the age in years at as_of, which is so many days after the birth year (in thousandths) was told."""
+def age_at(year: Floats, year_known_at: Floats, days_since: Floats) -> Floats:
+    """Return the age in years at as_of, `days_since` days after the birth year (in thousandths) was recorded."""
     from sintonia.features.kernel.histories import DAY
 
-    return age_years(year / SCALE, told_at + days_since * DAY)
+    return age_years(year / SCALE, year_known_at + days_since * DAY)
 
 
 def born_between(first: int, last: int, year: Floats) -> Floats:
@@ -163,8 +167,8 @@ def born_between(first: int, last: int, year: Floats) -> Floats:
     return np.where(np.isnan(year), np.nan, inside)
 
 
-def latest_is(level: int | None, place: Floats, count: Ints) -> Floats:
-    """Return 1 where the latest value's place is this level (None: it is no level); NaN where nothing was said.
+def latest_is(level: int | None, index: Floats, count: Ints) -> Floats:
+    """Return 1 where the latest value has this level's index (None: it is no level); NaN where there is no value.
 
     Examples
     --------
@@ -173,8 +177,8 @@ def latest_is(level: int | None, place: Floats, count: Ints) -> Floats:
     >>> latest_is(None, np.array([0.0, 1.0, np.nan, np.nan]), np.array([1, 2, 1, 0]))
     array([ 0.,  0.,  1., nan])
     """
-    met = np.isnan(place) if level is None else place == level
-    return np.where(count == 0, np.nan, met)
+    is_level = np.isnan(index) if level is None else index == level
+    return np.where(count == 0, np.nan, is_level)
 
 
 def from_thousandths(number: Floats) -> Floats:
@@ -182,11 +186,11 @@ def from_thousandths(number: Floats) -> Floats:
     return number / SCALE
 
 
-def or_no(answer: Floats) -> Floats:
+def zero_if_missing(answer: Floats) -> Floats:
     """Return the answer, 0 where none was given."""
     return np.nan_to_num(answer)
 
 
-def while_yes(answer: Floats, days_since: Floats) -> Floats:
+def days_while_allowed(answer: Floats, days_since: Floats) -> Floats:
     """Return the days since the answer while it is a yes, else NaN."""
     return np.where(answer == 1, days_since, np.nan)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from sintonia.features.combine import ratio, since_then, smoothed_rate
-from sintonia.features.families.context import Frame, column_names
+from sintonia.features.families.context import FamilyContext, column_names
 from sintonia.features.measures import (
     DaysSince,
     Earlier,
@@ -23,14 +23,14 @@ from sintonia.features.measures import (
 )
 
 ANSWERS = ("open", "click", "redeem")
-WEIGHT = 5.0
-"""How many sends the brand's own rate is worth against a customer's."""
+PRIOR_MESSAGES = 5.0
+"""Weight of the brand's own rate, in messages, when a customer's rate is smoothed towards it."""
 
-UNASKED = "redeem:unasked"
-"""Under this name, what the brand's customers redeem an order without an action of the brand's."""
+UNPROMPTED_REDEEMS = "redeem:unasked"
+"""Name of the fitted mean of redemptions per order that follow no action of the brand."""
 
 SEND = Filter(kind="send", opens_thread=True)
-RATE = {"open": "opened", "click": "clicked", "redeem": "redeemed"}
+PARTICIPLES = {"open": "opened", "click": "clicked", "redeem": "redeemed"}
 RESPONSE_WHY = {
     "sends": "Pressure on a channel is the brand's own doing; too much of it drives people away",
     "rate": "Who answered before answers again; the brand's own rate steadies the customers with few sends",
@@ -42,34 +42,34 @@ RESPONSE_WHY = {
 }
 
 
-def response(frame: Frame) -> list[Feature]:
+def response(context: FamilyContext) -> list[Feature]:
     """Return smoothed rates of answers, over all and by channel and action, contacts, their recency and fatigue.
 
     A brand that sent nothing before the features were fitted has none of them.
     """
-    channels, actions = frame.levels("sent:channel"), frame.levels("sent:action_id")
-    if not frame.windows_days or "send" not in frame.levels("kind"):
+    channels, actions = context.levels("sent:channel"), context.levels("sent:action_id")
+    if not context.windows_days or "send" not in context.levels("kind"):
         return []
-    days = frame.windows_days[-1]
-    answers = tuple(kind for kind in ANSWERS if kind in frame.levels("kind"))
-    made = [_rate(frame, kind, window) for window in frame.windows_days[-2:] for kind in answers]
+    days = context.windows_days[-1]
+    answers = tuple(kind for kind in ANSWERS if kind in context.levels("kind"))
+    features = [_rate(context, kind, window) for window in context.windows_days[-2:] for kind in answers]
     for name, channel in zip(column_names(channels), channels, strict=True):
-        made += [_sends(name, channel, days), *_channel_rates(frame, (name, channel), days)]
-        made.append(_days_since_contact(name, channel))
+        features += [_sends(name, channel, days), *_channel_rates(context, (name, channel), days)]
+        features.append(_days_since_contact(name, channel))
     for name, action in zip(column_names(actions), actions, strict=True):
-        made += _action(frame, (name, action), answers, days)
-    return made + (_attention(answers, days) if answers else [])
+        features += _action(context, (name, action), answers, days)
+    return features + (_answers(answers, days) if answers else [])
 
 
-def _rate(frame: Frame, kind: str, days: int) -> Feature:
+def _rate(context: FamilyContext, kind: str, days: int) -> Feature:
     return Feature(
         family="response",
         measure=f"{kind}_rate",
-        definition=f"Part of the messages sent in the last {days} days that were {RATE[kind]}, with the brand's usual "
-        f"rate counted as {WEIGHT:.0f} messages more",
+        definition=f"Part of the messages sent in the last {days} days that were {PARTICIPLES[kind]}, with the "
+        f"brand's usual rate counted as {PRIOR_MESSAGES:.0f} messages more",
         unit="share",
         terms=(Total(Filter(kind=kind, opens_thread=True), None, days), Total(SEND, None, days)),
-        combine=partial(smoothed_rate, mean=frame.mean(kind, 0.0), weight=WEIGHT),
+        combine=partial(smoothed_rate, mean=context.mean(kind, 0.0), weight=PRIOR_MESSAGES),
         window_days=days,
         missing="never missing: without messages it is the brand's usual rate",
         why=RESPONSE_WHY["rate"],
@@ -88,28 +88,30 @@ def _sends(name: str, channel: str, days: int) -> Feature:
     )
 
 
-def _channel_rates(frame: Frame, named: tuple[str, str], days: int) -> list[Feature]:
+def _channel_rates(context: FamilyContext, named: tuple[str, str], days: int) -> list[Feature]:
     """Return the rates of the answers that the channel has ever had; a letter has no opens."""
     name, channel = named
-    made = []
-    for kind in (kind for kind in ANSWERS if f"{kind}:{channel}" in frame.fitted.means):
+    features = []
+    for kind in (kind for kind in ANSWERS if f"{kind}:{channel}" in context.fitted.means):
         answered = Filter(kind=kind, channel=channel, opens_thread=True)
         sent = Filter(kind="send", channel=channel, opens_thread=True)
-        made.append(
+        features.append(
             Feature(
                 family="response",
                 measure=f"{name}_{kind}_rate",
-                definition=f"Part of the messages by {channel} in the last {days} days that were {RATE[kind]}, with "
-                f"the brand's usual rate counted as {WEIGHT:.0f} messages more",
+                definition=f"Part of the messages by {channel} in the last {days} days that were {PARTICIPLES[kind]}, "
+                f"with the brand's usual rate counted as {PRIOR_MESSAGES:.0f} messages more",
                 unit="share",
                 terms=(Total(answered, None, days), Total(sent, None, days)),
-                combine=partial(smoothed_rate, mean=frame.mean(f"{kind}:{channel}", 0.0), weight=WEIGHT),
+                combine=partial(
+                    smoothed_rate, mean=context.mean(f"{kind}:{channel}", 0.0), weight=PRIOR_MESSAGES
+                ),
                 window_days=days,
                 missing="never missing: without messages it is the brand's usual rate",
                 why=RESPONSE_WHY["rate"],
             )
         )
-    return made
+    return features
 
 
 def _days_since_contact(name: str, channel: str) -> Feature:
@@ -124,38 +126,40 @@ def _days_since_contact(name: str, channel: str) -> Feature:
     )
 
 
-def _action(frame: Frame, named: tuple[str, str], answers: Labels, days: int) -> list[Feature]:
+def _action(context: FamilyContext, named: tuple[str, str], answers: Labels, days: int) -> list[Feature]:
     """Return how often an action was sent, and how often it was answered in the strongest way it ever was."""
     name, action = named
     feature = partial(Feature, "response", window_days=days, why=RESPONSE_WHY["action"])
     sent = Total(Filter(kind="send", action_id=action, opens_thread=True), None, days)
-    made = [
+    features = [
         feature(f"sends_of_{name}", f"Messages of {action} sent in the last {days} days", "messages", (sent,))
     ]
-    found = [kind for kind in ANSWERS if f"{kind}:action:{action}" in frame.fitted.means]
-    for kind in found[-1:]:
+    kinds = [kind for kind in ANSWERS if f"{kind}:action:{action}" in context.fitted.means]
+    for kind in kinds[-1:]:
         answered = Total(Filter(kind=kind, action_id=action, opens_thread=True), None, days)
-        made.append(
+        features.append(
             feature(
                 measure=f"{kind}_rate_of_{name}",
-                definition=f"Part of the messages of {action} in the last {days} days that were {RATE[kind]}, with the "
-                f"brand's usual rate counted as {WEIGHT:.0f} messages more",
+                definition=f"Part of the messages of {action} in the last {days} days that were {PARTICIPLES[kind]}, "
+                f"with the brand's usual rate counted as {PRIOR_MESSAGES:.0f} messages more",
                 unit="share",
                 terms=(answered, sent),
                 combine=partial(
-                    smoothed_rate, mean=frame.mean(f"{kind}:action:{action}", 0.0), weight=WEIGHT
+                    smoothed_rate, mean=context.mean(f"{kind}:action:{action}", 0.0), weight=PRIOR_MESSAGES
                 ),
                 missing="never missing: without messages it is the brand's usual rate",
             )
         )
-    return made
+    return features
 
 
-def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
+def _answers(answers: tuple[str, ...], days: int) -> list[Feature]:
     feature = partial(Feature, "response")
     answer = Filter(kind=answers)
     hours = expression("gap // 3600", gap=Gap(Filter(kind="send"), same="thread_id"))
-    told = Filter(kind=answers, opens_thread=True, having=(expression("hours IS NOT NULL", hours=hours),))
+    timed_answer = Filter(
+        kind=answers, opens_thread=True, having=(expression("hours IS NOT NULL", hours=hours),)
+    )
     never = "never answered yet"
     return [
         feature(
@@ -178,7 +182,7 @@ def _attention(answers: tuple[str, ...], days: int) -> list[Feature]:
             measure="hours_to_answer",
             definition=f"Mean whole hours from a message to its answers in the last {days} days",
             unit="hours",
-            terms=(Total(told, hours, days), Total(told, None, days)),
+            terms=(Total(timed_answer, hours, days), Total(timed_answer, None, days)),
             combine=ratio,
             window_days=days,
             missing="no answer to a known message in the window",
@@ -196,25 +200,27 @@ def brand_rates(
     `counts` are threads by kind, channel and action; a rate without an answer, or without a message, is left out,
     but for those over all.
     """
-    made: dict[str, float] = {}
-    over_all = _threads(counts, "send")
+    rates: dict[str, float] = {}
+    over_all = _count_threads(counts, "send")
     for kind in ANSWERS:
         if over_all:
-            made[kind] = min(1.0, _threads(counts, kind) / over_all)
-        for place, prefix, label in ((1, "", "sent:channel"), (2, "action:", "sent:action_id")):
+            rates[kind] = min(1.0, _count_threads(counts, kind) / over_all)
+        for position, prefix, label in ((1, "", "sent:channel"), (2, "action:", "sent:action_id")):
             for level in levels[label]:
-                sent, answered = (_threads(counts, one, place, level) for one in ("send", kind))
+                sent, answered = (
+                    _count_threads(counts, counted, position, level) for counted in ("send", kind)
+                )
                 if sent and answered:
-                    made[f"{kind}:{prefix}{level}"] = min(1.0, answered / sent)
-    unasked = sum(n for (kind, _, action), n in counts.items() if kind == "redeem" and action is None)
-    orders = _threads(counts, "purchase")
-    if orders and 0 < unasked < _threads(counts, "redeem"):
-        made[UNASKED] = unasked / orders
-    return made
+                    rates[f"{kind}:{prefix}{level}"] = min(1.0, answered / sent)
+    unprompted = sum(n for (kind, _, action), n in counts.items() if kind == "redeem" and action is None)
+    orders = _count_threads(counts, "purchase")
+    if orders and 0 < unprompted < _count_threads(counts, "redeem"):
+        rates[UNPROMPTED_REDEEMS] = unprompted / orders
+    return rates
 
 
-def _threads(
-    counts: Mapping[tuple[str | None, ...], int], kind: str, place: int = 0, level: str | None = None
+def _count_threads(
+    counts: Mapping[tuple[str | None, ...], int], kind: str, position: int = 0, level: str | None = None
 ) -> int:
-    wanted = kind if level is None else level
-    return sum(n for labels, n in counts.items() if labels[0] == kind and labels[place] == wanted)
+    value = kind if level is None else level
+    return sum(n for labels, n in counts.items() if labels[0] == kind and labels[position] == value)

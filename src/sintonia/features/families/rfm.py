@@ -7,7 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import part_of_both, ratio
-from sintonia.features.families.context import ORDER, PURCHASE, Frame
+from sintonia.features.families.context import ORDER, PURCHASE, FamilyContext
 from sintonia.features.measures import DaysSince, Feature, Total
 
 NO_ORDER = "no order in the window"
@@ -27,18 +27,18 @@ RFM_WHY = {
 }
 
 
-def rfm(frame: Frame) -> list[Feature]:
+def rfm(context: FamilyContext) -> list[Feature]:
     """Return recency, frequency and monetary features: how lately, how often, for how much a customer buys.
 
     A silence is alarming when it is long *for this customer*: hence recency over the customer's own mean gap
     between orders, and the pace of each window over that of the next longer one.
     """
-    windows = frame.windows_days
-    bought = [feature for days in windows for feature in _bought(days)]
-    return bought + [_pace(short, long) for short, long in pairwise(windows)] + _order_days()
+    windows = context.windows_days
+    bought = [feature for days in windows for feature in _window_features(days)]
+    return bought + [_pace(short, long) for short, long in pairwise(windows)] + _recency()
 
 
-def _bought(days: int) -> list[Feature]:
+def _window_features(days: int) -> list[Feature]:
     feature = partial(Feature, "rfm", window_days=days)
     orders = Total(ORDER, None, days)
     items, amount, discount = (Total(PURCHASE, column, days) for column in ("quantity", "amount", "discount"))
@@ -82,7 +82,7 @@ def _pace(short: int, long: int) -> Feature:
     )
 
 
-def _order_days() -> list[Feature]:
+def _recency() -> list[Feature]:
     days = partial(Feature, "rfm", unit="days")
     orders, first, last, before = Total(ORDER), DaysSince(ORDER, 0), DaysSince(ORDER), DaysSince(ORDER, -2)
     gaps = (first, last, orders)

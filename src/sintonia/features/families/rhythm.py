@@ -7,7 +7,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
 from sintonia.features.combine import deviation, in_days, ratio
-from sintonia.features.families.context import HOUR, ORDER, PURCHASE, Frame, own_kinds
+from sintonia.features.families.context import HOUR, ORDER, PURCHASE, FamilyContext, own_kinds
 from sintonia.features.measures import (
     DaysSince,
     Extreme,
@@ -39,26 +39,26 @@ RHYTHM_WHY = {
 }
 
 
-def rhythm(frame: Frame) -> list[Feature]:
+def rhythm(context: FamilyContext) -> list[Feature]:
     """Return gaps between orders against the customer's own, active days, and trends from window to window.
 
     A trend is a short window's daily amount over a long one's: 1 is steady. An acceleration is the trend less
     the trend of the next longer windows: 0 is a steady trend. The mean gap itself and the pace of orders are
     the rfm family's.
     """
-    windows, kinds = frame.windows_days, own_kinds(frame)
-    made = _gaps() + _silence()
+    windows, kinds = context.windows_days, own_kinds(context)
+    features = _gaps() + _silence()
     if kinds:
         own = Filter(kind=kinds)
         started = expression(
             "before IS NULL OR today <> before", today=CALENDAR, before=Previous(CALENDAR, own)
         )
         active = {days: Total(own, started, days) for days in windows}
-        made += [_active(days, total) for days, total in active.items()]
-        made += _trends("active_days", "number of active days", active)
-    made += _trends("spend", "money spent", {days: Total(PURCHASE, "amount", days) for days in windows})
+        features += [_active(days, total) for days, total in active.items()]
+        features += _trends("active_days", "number of active days", active)
+    features += _trends("spend", "money spent", {days: Total(PURCHASE, "amount", days) for days in windows})
     orders = {days: Total(ORDER, None, days) for days in windows}
-    return made + _accelerations("orders", "orders", orders)
+    return features + _accelerations("orders", "orders", orders)
 
 
 def _feature(measure: str, definition: str, unit: str) -> "partial[Feature]":
@@ -105,8 +105,10 @@ def _silence() -> list[Feature]:
 
 
 def _active(days: int, total: Total) -> Feature:
-    told = f"Days, by the customer's own calendar, on which the customer did anything in the last {days} days"
-    return _feature("active_days", told, "days")((total,), window_days=days)
+    definition = (
+        f"Days, by the customer's own calendar, on which the customer did anything in the last {days} days"
+    )
+    return _feature("active_days", definition, "days")((total,), window_days=days)
 
 
 def _trends(name: str, what: str, totals: dict[int, Total]) -> list[Feature]:
@@ -135,7 +137,7 @@ def _accelerations(name: str, what: str, totals: dict[int, Total]) -> list[Featu
             measure=f"{name}_acceleration",
             definition=f"Pace of {what} in the last {days[0]} days to {days[1]}, less that of {days[1]} to {days[2]}",
             unit="times",
-            terms=tuple(totals[one] for one in days),
+            terms=tuple(totals[window] for window in days),
             combine=partial(acceleration, *days),
             window_days=days[0],
             missing=f"no {what} in one of the longer windows",

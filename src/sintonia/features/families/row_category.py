@@ -1,4 +1,4 @@
-"""What a customer did in the category a row asks about, beside what they did in all."""
+"""Features of the category that a row asks about, in tables of one row per (customer_id, as_of, category)."""
 
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,7 @@ from sintonia.features.measures import (
 )
 
 FAMILY = "category"
-PLACE = f"{FAMILY}__which"
+CATEGORY_INDEX = f"{FAMILY}__which"
 BOUGHT = Filter(kind="purchase", category=ROW_CATEGORY)
 # The lines of one ticket have one time: a line after a gap opens another visit to the category.
 VISIT = replace(BOUGHT, having=(expression("gap IS NULL OR gap > 0", gap=Gap(BOUGHT)),))
@@ -42,17 +42,17 @@ BY_CATEGORY_WHY = {
 def row_category_features(config: FeaturesConfig) -> list[Feature]:
     """Return the features of a row's category: visits, amounts, shares and rhythm in it, and which one it is.
 
-    The last, `category__which`, is no number but a place among the categories asked about, and has no terms: who
-    lays out the rows fills it.
+    The last, `category__which`, is the index of the row's category among the task's and has no terms: the caller that
+    lays out the rows fills it in.
     """
     windows = sorted(set(config.windows_days))
-    made = [feature for days in windows for feature in _over(days)]
-    made += [_decayed(days) for days in sorted(set(config.half_lives_days))]
-    return [*made, *_rhythm(), *(_looks(days) for days in windows[-2:][:1]), _which()]
+    features = [feature for days in windows for feature in _window_features(days)]
+    features += [_decayed(days) for days in sorted(set(config.half_lives_days))]
+    return [*features, *_rhythm(), *(_looks(days) for days in windows[-2:][:1]), _category_index()]
 
 
-def in_category(feature: Feature, category: str) -> Feature:
-    """Return the feature with `category` where it speaks of the row's category.
+def bind_category(feature: Feature, category: str) -> Feature:
+    """Return the feature with `category` in place of the row's category.
 
     Examples
     --------
@@ -60,28 +60,28 @@ def in_category(feature: Feature, category: str) -> Feature:
     >>> bread.terms[0].where.category
     'bread'
     """
-    return replace(feature, terms=tuple(_bound(term, category) for term in feature.terms))
+    return replace(feature, terms=tuple(_replace_category(term, category) for term in feature.terms))
 
 
-def of_row_category(feature: Feature) -> bool:
-    """Return whether the feature speaks of the row's category."""
+def is_row_category(feature: Feature) -> bool:
+    """Return whether the feature is about the row's category."""
     return feature.family == FAMILY
 
 
-def _bound(part: Any, category: str) -> Any:  # noqa: ANN401  terms, filters and columns are many dataclasses
-    """Return a term, filter or column in which ROW_CATEGORY is the category, however deep it stands."""
+def _replace_category(part: Any, category: str) -> Any:  # noqa: ANN401  terms, filters and columns are many dataclasses
+    """Return a term, filter or column with the category in place of ROW_CATEGORY, at any depth."""
     if part == ROW_CATEGORY:
         return category
     if isinstance(part, tuple):
-        return tuple(_bound(one, category) for one in part)
+        return tuple(_replace_category(element, category) for element in part)
     if not hasattr(part, "__dataclass_fields__"):
         return part
     return replace(
-        part, **{name: _bound(getattr(part, name), category) for name in part.__dataclass_fields__}
+        part, **{name: _replace_category(getattr(part, name), category) for name in part.__dataclass_fields__}
     )
 
 
-def _over(days: int) -> list[Feature]:
+def _window_features(days: int) -> list[Feature]:
     feature = partial(Feature, FAMILY, window_days=days)
     visits, last = Total(VISIT, None, days), f"in the last {days} days"
     return [
@@ -157,11 +157,11 @@ def _rhythm() -> list[Feature]:
 
 
 def _looks(days: int) -> Feature:
-    told = f"Views, searches and carts of the category in the last {days} days"
+    definition = f"Views, searches and carts of the category in the last {days} days"
     return Feature(
         FAMILY,
         "looks",
-        told,
+        definition,
         "interactions",
         (Total(LOOKED, None, days),),
         window_days=days,
@@ -169,7 +169,7 @@ def _looks(days: int) -> Feature:
     )
 
 
-def _which() -> Feature:
+def _category_index() -> Feature:
     return Feature(
         FAMILY, "which", "The category the row asks about", "category", (), why=BY_CATEGORY_WHY["which"]
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Floats, Ints, Numbers
 from sintonia.features.combine import difference, in_days, mean_days, ratio
-from sintonia.features.families.context import ORDER, PURCHASE, Frame, habit_windows
+from sintonia.features.families.context import ORDER, PURCHASE, FamilyContext, habit_windows
 from sintonia.features.measures import (
     DaysSince,
     Distinct,
@@ -41,27 +41,31 @@ TRUST_WHY = {
 }
 
 
-def trust(frame: Frame) -> list[Feature]:
+def trust(context: FamilyContext) -> list[Feature]:
     """Return complaints against orders, open ones, days to resolve, sentiment, returns, unsubscribes and reviews.
 
     A complaint is a case: it is resolved when a `resolve` of the same thread follows.
     """
-    kinds, windows = frame.levels("kind"), habit_windows(frame)
-    made = _sentiment(windows)
+    kinds, windows = context.levels("kind"), habit_windows(context)
+    features = _sentiment(windows)
     for days in windows:
-        made += [_per_order(kind, days) for kind in ("complaint", "review") if kind in kinds]
-        made += [_returned(days)] if "return" in kinds else []
+        features += [_per_order(kind, days) for kind in ("complaint", "review") if kind in kinds]
+        features += [_returned(days)] if "return" in kinds else []
     if "complaint" in kinds:
-        made += [_orders_since(), *_open(), *_resolved()]
+        features += [_orders_since(), *_open(), *_resolved()]
     if "unsubscribe" in kinds:
-        left = Distinct(Filter(kind="unsubscribe"), "channel")
-        made.append(_feature("channels_left", "Different channels unsubscribed from", "channels")((left,)))
-    return made
+        unsubscribed_channels = Distinct(Filter(kind="unsubscribe"), "channel")
+        features.append(
+            _feature("channels_left", "Different channels unsubscribed from", "channels")(
+                (unsubscribed_channels,)
+            )
+        )
+    return features
 
 
 def _feature(measure: str, definition: str, unit: str, days: int | None = None) -> "partial[Feature]":
-    told = definition if days is None else f"{definition} in the last {days} days"
-    return partial(Feature, "trust", measure, told, unit, window_days=days, why=TRUST_WHY[measure])
+    full_definition = definition if days is None else f"{definition} in the last {days} days"
+    return partial(Feature, "trust", measure, full_definition, unit, window_days=days, why=TRUST_WHY[measure])
 
 
 def _per_order(kind: str, days: int) -> Feature:
@@ -116,7 +120,7 @@ def _orders_since() -> Feature:
 def _sentiment(windows: tuple[int, ...]) -> list[Feature]:
     feature = partial(Feature, "trust", unit="-1 to 1", why=TRUST_WHY["sentiment"])
     means = {days: (Total(VOICE, HUNDREDTHS, days), Total(VOICE, None, days)) for days in windows}
-    made = [
+    features = [
         feature(
             measure="sentiment",
             definition=f"Mean sentiment in the last {days} days",
@@ -127,25 +131,25 @@ def _sentiment(windows: tuple[int, ...]) -> list[Feature]:
         )
         for days, terms in means.items()
     ]
-    made += [
+    features += [
         feature(
             "last_sentiment",
             "Last sentiment",
             terms=(Value(VOICE, HUNDREDTHS),),
-            combine=whole,
+            combine=from_hundredths,
             missing=SILENT,
         ),
         feature(
             measure="worst_sentiment",
             definition="Lowest sentiment so far",
             terms=(Extreme(VOICE, HUNDREDTHS, lowest=True),),
-            combine=whole,
+            combine=from_hundredths,
             missing=SILENT,
         ),
     ]
     if len(windows) > 1:
         short, long = windows
-        made.append(
+        features.append(
             _feature(
                 measure="sentiment_trend",
                 definition=f"Mean sentiment of the last {short} days less that of the last {long} days",
@@ -156,10 +160,10 @@ def _sentiment(windows: tuple[int, ...]) -> list[Feature]:
                 missing="no sentiment known in the shorter window",
             )
         )
-    return made
+    return features
 
 
-def whole(hundredths: Numbers) -> Floats:
+def from_hundredths(hundredths: Numbers) -> Floats:
     """Return hundredths as a sentiment."""
     sentiment: Floats = hundredths / 100
     return sentiment
@@ -167,7 +171,7 @@ def whole(hundredths: Numbers) -> Floats:
 
 def mean_sentiment(hundredths: Ints, count: Ints) -> Floats:
     """Return the mean sentiment, NaN of nothing."""
-    return whole(ratio(hundredths, count))
+    return from_hundredths(ratio(hundredths, count))
 
 
 def sentiment_trend(*sums: Ints) -> Floats:

@@ -2,7 +2,7 @@
 
 from sintonia.features.kernel.filters import conditions
 from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
-from sintonia.features.sql import names, texts_of
+from sintonia.features.sql import column_names_of, literals_of
 
 HOUR = 3_600_000_000  # microseconds
 CLOCK = {"local_hour": (HOUR, 0, 24), "local_weekday": (24 * HOUR, 3, 7)}  # 1970 began on a Thursday
@@ -22,9 +22,11 @@ def named_texts(column: Column | Filter) -> list[tuple[str, tuple[str, ...]]]:
             own = [(on.column, on.texts) for on in on_columns if isinstance(on.column, str) and on.texts]
             return own + [pair for on in on_columns if not on.texts for pair in named_texts(on.column)]
         case str():
-            return [(name, texts) for name in names(column) if (texts := texts_of(column))]
+            return [(name, texts) for name in column_names_of(column) if (texts := literals_of(column))]
         case Expression():
-            own = [(name, texts) for name in names(column.sql) if (texts := texts_of(column.sql))]
+            own = [
+                (name, texts) for name in column_names_of(column.sql) if (texts := literals_of(column.sql))
+            ]
             return own + [pair for _, bound in column.names for pair in named_texts(bound)]
         case Level():
             return [(column.column, column.levels)]
@@ -45,10 +47,10 @@ def columns_of(column: Column | Filter) -> set[str]:
         case Filter():
             return set().union(*(columns_of(condition.column) for condition in conditions(column)))
         case str():
-            return {_own(name) for name in names(column)}
+            return {_own(name) for name in column_names_of(column)}
         case Expression():
             bound = dict(column.names)
-            own = {_own(name) for name in names(column.sql) if name not in bound}
+            own = {_own(name) for name in column_names_of(column.sql) if name not in bound}
             return own.union(*(columns_of(named) for named in bound.values()))
         case Level():
             return {column.column}

@@ -27,7 +27,7 @@ from sintonia.features.kernel.scans import (
     whole_numbers,
 )
 from sintonia.features.measures import Column, Earlier, Expression, Filter, Gap, Level, Previous
-from sintonia.features.sql import Cells, evaluate, maker, names, or_not
+from sintonia.features.sql import Cells, column_names_of, compile_expression, evaluate, present_mask
 
 MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
@@ -151,7 +151,7 @@ class Steps:
         mask, cells = self.mask(where), self.cells(column)
         return self._step(
             ("texts", where, column),
-            lambda rows: rows.computed[mask] & or_not(as_text(rows.computed[cells], column).gone()),
+            lambda rows: rows.computed[mask] & present_mask(as_text(rows.computed[cells], column).gone()),
             mask,
             cells,
         )
@@ -212,7 +212,7 @@ class Steps:
     def _expression(self, column: Expression) -> int:
         """Return the number of an expression's cells."""
         bound = dict(column.names)
-        needed = {name: self._named(name, bound) for name in names(column.sql)}
+        needed = {name: self._named(name, bound) for name in column_names_of(column.sql)}
         if column.sql in needed:
             return needed[column.sql]
         if len(needed) == 1 and not bound and {*needed} <= TEXTS:
@@ -222,7 +222,7 @@ class Steps:
             number = needed[name]
             return lambda rows: rows.computed[number]
 
-        return self._step(column, maker(column.sql, of), *needed.values())
+        return self._step(column, compile_expression(column.sql, of), *needed.values())
 
     def _of_text(self, column: Expression, name: str) -> int:
         """Return the number of an expression of one text column, which is evaluated once per named text."""

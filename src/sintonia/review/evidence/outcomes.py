@@ -51,9 +51,9 @@ from sintonia.review.customers import Customer, CustomerContext, choose_rows, ex
 from sintonia.review.data import CatalogueEntry
 from sintonia.review.evidence.training_result import TrainingResult, metric_key, model_run
 from sintonia.training.dataset import Dataset
-from sintonia.training.models import Explain, FoldResult
+from sintonia.training.models import ExplainFold, FoldResult
 from sintonia.training.tasks import define_label, describe, find_task
-from sintonia.training.tuning import TuningTrial, Validated
+from sintonia.training.tuning import ChosenSettings, TuningTrial
 
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
@@ -114,9 +114,9 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
         fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
-        if training.model.reference is None
+        if training.model.profile is None
         else feature_shifts(
-            training.model.reference, training.test, training.model.outcomes(training.test.values), seed
+            training.model.profile, training.test, training.model.outcomes(training.test.values), seed
         ),
         leaks=tuple(
             LeakColumn(entry.name, entry.source, entry.strength, entry.may_leak, entry.why)
@@ -202,7 +202,7 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
     return by_date
 
 
-def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> Explain:
+def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> ExplainFold:
     """Return what says of any trees how far each family moves the scores of the same rows, on average."""
     sample = _sample_rows(rows, seed)
     return lambda trees: _family_sizes(contributions(trees, sample.values), families)
@@ -345,7 +345,7 @@ def _segment(group: GroupResult) -> dict[str, Any]:
     return {**document, "gap": asdict(group.gap), "fails": group.wrong}
 
 
-def _nested(validated: Validated) -> tuple[ChildRun, ...]:
+def _nested(validated: ChosenSettings) -> tuple[ChildRun, ...]:
     """Return the trials of a search with their folds, else the folds themselves, as runs inside the run."""
     if validated.search is None:
         return tuple(map(_nested_fold, validated.folds))

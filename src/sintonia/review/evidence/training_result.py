@@ -15,13 +15,13 @@ from sintonia.data.store import Store
 from sintonia.evaluation.estimates import Evaluation
 from sintonia.evaluation.leakage import LeakFinding
 from sintonia.explain.sample import Sample, draw_sample
-from sintonia.features import as_csv, described
+from sintonia.features import as_csv, feature_entries
 from sintonia.registry.artifacts import CATALOGUE, EVALUATION
 from sintonia.registry.run_logging import ChildRun, Data, Run
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import Model, OutcomeModel
 from sintonia.training.sufficiency import Sufficiency
-from sintonia.training.tuning import Validated
+from sintonia.training.tuning import ChosenSettings
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainingResult:
     judged: Evaluation
     enough: Sufficiency
     predictions: pa.Table
-    validated: Validated
+    validated: ChosenSettings
     leaks: Sequence[LeakFinding] = ()
 
     @cached_property
@@ -73,7 +73,7 @@ def model_run(
         All that a promotion must know: figures with intervals, what they rest on, until when labels were learnt from.
     """
     resolved = asdict(settings)
-    entries = described(model.catalogue)
+    entries = feature_entries(model.catalogue)
     return Run(
         task=settings.task.name,
         parameters={"seed": settings.seed, "source": model.source, **run_parameters(resolved, groups)},

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Bools
 from sintonia.core.config import ActionConfig, RuleConfig
 from sintonia.core.errors import ConfigError
-from sintonia.features.sql import Cells, evaluate, names, or_not
+from sintonia.features.sql import Cells, column_names_of, evaluate, present_mask
 
 Bits = NDArray[np.uint64]
 
@@ -107,7 +107,9 @@ def numbered(columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
 
 def rule_names(rules: Mapping[str, RuleConfig], *others: str) -> list[str]:
     """Return what the rules, and other expressions, ask about."""
-    asked = [names(rule.where, "rule") for rule in rules.values()] + [names(text, "rule") for text in others]
+    asked = [column_names_of(rule.where, "rule") for rule in rules.values()] + [
+        column_names_of(text, "rule") for text in others
+    ]
     return list(dict.fromkeys(name for some in asked for name in some))
 
 
@@ -123,7 +125,7 @@ def holds(where: str, facts: Mapping[str, Cells], n_customers: int) -> Bools:
     found = evaluate(where, facts.__getitem__, "rule")
     if found.labels is not None:
         raise ConfigError(f"The rule {where!r} gives a text; write a condition, as {where} = '...'.")
-    return np.broadcast_to((found.values != 0) & or_not(found.missing), n_customers)
+    return np.broadcast_to((found.values != 0) & present_mask(found.missing), n_customers)
 
 
 def refuse_by_rules(

@@ -20,7 +20,7 @@ from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.data.store import Store
 from sintonia.data.store.gather import BUCKET
-from sintonia.features.sql import Cells, or_none
+from sintonia.features.sql import Cells, missing_mask
 from sintonia.serving.decisions.kernels import Ahead, Best, Lean, Visits, best_hours
 from sintonia.serving.decisions.refusals import numbered
 
@@ -214,7 +214,7 @@ def segments(attributes: Sequence[Cells], n_customers: int) -> Ints:
     """Return a number for each customer, the same for those with the same values of all the attributes."""
     if not attributes:
         return np.zeros(n_customers, np.int64)
-    return numbered(np.where(or_none(cells), -1, cells.values) for cells in attributes)
+    return numbered(np.where(missing_mask(cells), -1, cells.values) for cells in attributes)
 
 
 def find_hours(

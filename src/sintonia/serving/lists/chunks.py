@@ -104,11 +104,11 @@ def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
     `<task>__outcome`, and where it has them `__median`, `__category` and `__reason_1` to k; null where not eligible.
     """
     ids = chunk["customer_id"].to_pylist()
-    store = load_customers(scoring.store, ids, scoring.shared, scoring.columns)
+    held = load_customers(scoring.store, ids, scoring.shared, scoring.columns)
     columns: dict[str, Any] = {"row": chunk["row"], "customer_id": chunk["customer_id"]}
     counted: dict[str, list[list[int]]] = {}
     for one in scoring.models:
-        rows = assemble(store, [one.as_of], one.model.catalogue, one.model.task)
+        rows = assemble(held, [one.as_of], one.model.catalogue, one.model.task)
         scores = outcomes_of(one.model, rows, scoring.listed)
         columns |= _columns(scoring.speakers[one.task], scores, ids)
         if scores.tally is not None:

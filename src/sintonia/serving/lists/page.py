@@ -77,7 +77,7 @@ def expectation(one: TaskModel, totals: Totals, currency: str) -> tuple[str, str
     total = float(totals.sums[one.task])
     if one.model.task.categories:
         return "", ""
-    judged = None if one.model.reference is None else one.model.reference.judged
+    judged = None if one.model.profile is None else one.model.profile.outcome_ratio
     if judged is not None and total:
         found = expected_total(total, judged)
         if one.model.predicts_amounts:

@@ -14,7 +14,7 @@ from sintonia.core.errors import ConfigError, InputError, hint
 from sintonia.data.consent import PREFIX
 from sintonia.data.store import Store
 from sintonia.features.history import SCALE, thousandths
-from sintonia.features.sql import Cells, evaluate, names, or_not
+from sintonia.features.sql import Cells, column_names_of, evaluate, present_mask
 from sintonia.serving.lists.keys import CUSTOMER, quoted
 from sintonia.serving.lists.read import CustomerList, read_list
 
@@ -47,7 +47,7 @@ def segment_list(
         f"SELECT DISTINCT customer_id FROM read_parquet({crosswalk}) WHERE unlinked_at IS NULL ORDER BY 1"
     ).to_arrow_table()
     fields = _fields(connection, golden)
-    wanted = names(asked, "segment")
+    wanted = column_names_of(asked, "segment")
     for name in wanted:
         if name in NAMING or name not in fields:
             raise ConfigError(f"The segment asks for '{name}'; {hint(name, set(fields) - {*NAMING})}")
@@ -60,7 +60,7 @@ def segment_list(
     found = evaluate(asked, facts.__getitem__, "segment")
     if found.labels is not None:
         raise ConfigError(f"The segment {asked!r} gives a text; write a condition, as {asked} = '...'.")
-    holds = np.broadcast_to((found.values != 0) & or_not(found.missing), ids.num_rows)
+    holds = np.broadcast_to((found.values != 0) & present_mask(found.missing), ids.num_rows)
     if not holds.any():
         raise InputError(f"The segment {asked!r} is true of none of {ids.num_rows:,} customers.")
     path = folder / "segment.parquet"

@@ -1,6 +1,6 @@
 """An exact forest engine: scores and SHAP contributions of a LightGBM model, faster than LightGBM's own.
 
-`fastest(booster, n_rows)` gives what the functions below take: the `Forest` of a model, or the booster itself
+`fastest_engine(booster, n_rows)` gives what the functions below take: the `Forest` of a model, or the booster itself
 where the list is too short to pay for compiling, or the model file holds something this reader does not know.
 Scores are bit-equal either way; contributions agree to about 1e-13 of the raw score.
 """
@@ -11,7 +11,7 @@ from sintonia.training.forest.engine import (
     Booster,
     contributions,
     expected_value,
-    fastest,
+    fastest_engine,
     grouped_contributions,
     leading_groups,
     predict,
@@ -29,7 +29,7 @@ __all__ = [
     "Forest",
     "contributions",
     "expected_value",
-    "fastest",
+    "fastest_engine",
     "grouped_contributions",
     "leading_groups",
     "predict",

@@ -28,7 +28,7 @@ class Booster(Protocol):
         """Return scores or contributions."""
 
 
-def fastest(booster: Booster, n_rows: int, *, explain: bool = False) -> Forest | Booster:
+def fastest_engine(booster: Booster, n_rows: int, *, explain: bool = False) -> Forest | Booster:
     """Return the booster's forest if that is faster for so many rows, else the booster itself.
 
     Ask once, with the length of the whole list: reasons of the two differ in the last bits, chunks must not.
@@ -104,7 +104,7 @@ def top_contributions(
     def keep_compiled(first: int, stop: int, phi: Array) -> None:
         from sintonia.training.forest import explain_kernels
 
-        explain_kernels.top(phi, features[first:stop], values[first:stop])
+        explain_kernels.top_features(phi, features[first:stop], values[first:stop])
 
     keep_one = keep_compiled if isinstance(model, Forest) else keep
     _explain(model, matrix, np.arange(matrix.shape[1]), n_threads, keep_one)
@@ -132,7 +132,9 @@ def top_groups(
     def keep(first: int, stop: int, phi: Array) -> None:
         from sintonia.training.forest import explain_kernels
 
-        explain_kernels.lead(np.ascontiguousarray(phi), group, features[first:stop], sums[first:stop])
+        explain_kernels.leading_features(
+            np.ascontiguousarray(phi), group, features[first:stop], sums[first:stop]
+        )
 
     _explain(model, matrix, np.arange(matrix.shape[1]), n_threads, keep)
     return features, sums
@@ -143,7 +145,9 @@ def leading_groups(parts: Array, groups: Sequence[int] | Array, k: int) -> tuple
     from sintonia.training.forest import explain_kernels
 
     features, sums = np.empty((len(parts), k), np.int32), np.empty((len(parts), k))
-    explain_kernels.lead(np.ascontiguousarray(parts.T), np.asarray(groups, np.int64), features, sums)
+    explain_kernels.leading_features(
+        np.ascontiguousarray(parts.T), np.asarray(groups, np.int64), features, sums
+    )
     return features, sums
 
 
@@ -162,7 +166,7 @@ def _chunks(work: Callable[[int, int], None], n_rows: int, size: int, n_threads:
             pass
 
 
-def _checked(model: Forest, matrix: Array) -> Array:
+def _as_float_matrix(model: Forest, matrix: Array) -> Array:
     """Return the matrix as float32 or float64."""
     if matrix.ndim != 2 or matrix.shape[1] != len(model.feature_names):
         raise InputError(f"A matrix {matrix.shape} for a model of {len(model.feature_names)} features.")
@@ -183,7 +187,7 @@ def _encoded(forest: Forest, matrix: Array, block: int) -> tuple[Array, Array]:
 def _scores(forest: Forest, matrix: Array, n_threads: int, link: str) -> Array:
     from sintonia.training.forest import score_kernels
 
-    matrix, scores = _checked(forest, matrix), np.empty(matrix.shape[0])
+    matrix, scores = _as_float_matrix(forest, matrix), np.empty(matrix.shape[0])
 
     def work(first: int, stop: int) -> None:
         codes, levels = _encoded(forest, matrix[first:stop], score_kernels.SCORE_ROWS)
@@ -212,7 +216,7 @@ def _explain(
         return
     from sintonia.training.forest import explain_kernels
 
-    matrix = _checked(model, matrix)
+    matrix = _as_float_matrix(model, matrix)
     points = _quadrature(int(model.tables.trees.n_points.max(initial=0)))
 
     def work(first: int, stop: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sintonia.core.arrays import Array
 from sintonia.core.jit import compiled
-from sintonia.training.forest.score_kernels import outside
+from sintonia.training.forest.score_kernels import fill_category_side
 
 if TYPE_CHECKING:
     from sintonia.training.forest.tables import Nodes, Tables
@@ -68,19 +68,19 @@ def _tabulate(first: int, stop: int, value: Array, nodes: "Nodes", points: Array
         for side in range(2):
             child = table[i - first + (1 if side == 0 else ends[1] - ends[0])]
             for q in range(points.shape[1]):
-                neither, own, other, own_weight, other_weight = _edge(
+                neither, own, sister, own_weight, sister_weight = _edge(
                     nodes.share[i, side], nodes.share[i, 2], nodes.seen[i] >= 0, points[0, q]
                 )
                 if ends[side + 1] - ends[side] > 1:
-                    child[0, q], child[1, q], child[2, q] = neither, own - neither, other - neither
-                    child[3, q], child[4, q] = own_weight, other_weight
+                    child[0, q], child[1, q], child[2, q] = neither, own - neither, sister - neither
+                    child[3, q], child[4, q] = own_weight, sister_weight
                 else:
                     scale = value[ends[side]] * points[1, q]
                     leaf[5, q] += scale * neither
                     leaf[6 + side, q] += scale * (own - neither)
-                    leaf[7 - side, q] += scale * (other - neither)
+                    leaf[7 - side, q] += scale * (sister - neither)
                     leaf[8 + side, q] += scale * own * own_weight
-                    leaf[9 - side, q] += scale * other * other_weight
+                    leaf[9 - side, q] += scale * sister * sister_weight
 
 
 @compiled()
@@ -128,7 +128,7 @@ def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Arra
         column, cut, row, f = nodes.column[i], nodes.cut[i], i - first, slot[nodes.feature[i]]
         if nodes.n_words[i] > 0:
             column = codes.shape[0] - 1
-            outside(codes, levels, block, nodes, words, i)
+            fill_category_side(codes, levels, block, nodes, words, i)
         if nodes.seen[i] < 0:
             for r in range(EXPLAIN_ROWS):
                 left = 0.0 if codes[column, block, r] > cut else 1.0
@@ -159,7 +159,7 @@ def _walk(first: int, stop: int, n: int, block: int, nodes: "Nodes", words: Arra
 
 
 @compiled()
-def top(phi: Array, features: Array, values: Array) -> None:
+def top_features(phi: Array, features: Array, values: Array) -> None:
     """Fill `features` and `values` (n_rows, k) with the largest of |phi| (n_features, n_rows)."""
     k = values.shape[1]
     for r in range(values.shape[0]):
@@ -174,7 +174,7 @@ def top(phi: Array, features: Array, values: Array) -> None:
 
 
 @compiled()
-def lead(phi: Array, group: Array, features: Array, sums: Array) -> None:
+def leading_features(phi: Array, group: Array, features: Array, sums: Array) -> None:
     """Fill `sums` (n_rows, k) with the groups' largest sums of phi (n_features, n_rows), `features` with their leaders.
 
     The loops run over rows inside, for phi lies feature by feature.

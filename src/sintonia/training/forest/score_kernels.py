@@ -67,21 +67,23 @@ def _rank(column: Array, cuts: Array, halvings: int, values: Array, ranks: Array
 
 
 @compiled()
-def outside(codes: Array, levels: Array, block: int, nodes: "Nodes", words: Array, node: int) -> None:
+def fill_category_side(
+    codes: Array, levels: Array, block: int, nodes: "Nodes", words: Array, node: int
+) -> None:
     """Fill the last of `codes` with 0 for a category of the node's set, which goes left, 1 for any other."""
-    spare, rows = np.uint64(codes.shape[0] - 1), codes.shape[2]
-    column, found = np.uint64(nodes.column[node]), np.uint64(levels.shape[0] - 1)
+    spare_column, rows = np.uint64(codes.shape[0] - 1), codes.shape[2]
+    column, spare_level = np.uint64(nodes.column[node]), np.uint64(levels.shape[0] - 1)
     for r in range(rows):
-        levels[found, block, r] = 0
+        levels[spare_level, block, r] = 0
     for w in range(nodes.n_words[node]):
         word, page = words[nodes.first_word[node] + w], np.uint32(w)
         if word != 0:
             for r in range(rows):
                 here = levels[column, block, r] >> np.uint32(5) == page
-                levels[found, block, r] |= word if here else np.uint32(0)
+                levels[spare_level, block, r] |= word if here else np.uint32(0)
     for r in range(rows):
-        bit = levels[found, block, r] >> (levels[column, block, r] & np.uint32(31))
-        codes[spare, block, r] = np.uint8(1) ^ np.uint8(bit & np.uint32(1))
+        bit = levels[spare_level, block, r] >> (levels[column, block, r] & np.uint32(31))
+        codes[spare_column, block, r] = np.uint8(1) ^ np.uint8(bit & np.uint32(1))
 
 
 @compiled()
@@ -93,7 +95,7 @@ def sum_trees(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None
     """
     _, nodes, steps, leaves, trees = tables
     bits = np.empty((trees.widest, SCORE_ROWS), np.uint8)
-    place = np.empty(SCORE_ROWS, np.uint32)
+    leaf_slot = np.empty(SCORE_ROWS, np.uint32)
     total = np.empty(SCORE_ROWS, np.float64)
     for block in range(raw.shape[0]):
         total[:] = 0.0
@@ -107,21 +109,21 @@ def sum_trees(codes: Array, levels: Array, tables: "Tables", raw: Array) -> None
                 if nodes.n_words[node] > 0:
                     column = np.uint64(codes.shape[0] - 1)
                     if not steps.again[s]:
-                        outside(codes, levels, block, nodes, leaves.words, node)
+                        fill_category_side(codes, levels, block, nodes, leaves.words, node)
                 for r in range(SCORE_ROWS):
                     bits[byte, r] &= keep if codes[column, block, r] > cut else np.uint8(255)
-            _leftmost(bits, n_words, place)
+            _leftmost(bits, n_words, leaf_slot)
             for r in range(SCORE_ROWS):
-                total[r] += leaves.slot[base + np.uint64(place[r])]
+                total[r] += leaves.slot[base + np.uint64(leaf_slot[r])]
         raw[block] = total
 
 
 @compiled()
-def _leftmost(bits: Array, n_words: int, place: Array) -> None:
-    """Fill `place` (rows,) with the slot of the lowest bit of each row, 32 slots a word."""
+def _leftmost(bits: Array, n_words: int, leaf_slot: Array) -> None:
+    """Fill `leaf_slot` (rows,) with the slot of the lowest bit of each row, 32 slots a word."""
     for w in range(n_words - 1, -1, -1):
         b = np.uint64(4 * w)
-        for r in range(place.size):
+        for r in range(leaf_slot.size):
             word = (
                 np.uint32(bits[b, r])
                 | (np.uint32(bits[b + np.uint64(1), r]) << np.uint32(8))
@@ -130,7 +132,7 @@ def _leftmost(bits: Array, n_words: int, place: Array) -> None:
             )
             lone = np.uint32(word & np.uint32(~word + np.uint32(1)))
             hashed = np.uint32(np.uint32(lone * np.uint32(DE_BRUIJN)) >> np.uint32(27))
-            place[r] = np.uint32(hashed + np.uint32(32 * w)) if word != 0 else place[r]
+            leaf_slot[r] = np.uint32(hashed + np.uint32(32 * w)) if word != 0 else leaf_slot[r]
 
 
 @compiled()

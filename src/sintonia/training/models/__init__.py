@@ -1,7 +1,7 @@
 """Models: trained tasks, how they are fitted, and the shared bins that folds and trials grow on."""
 
 from sintonia.training.models.boosting import (
-    Binned,
+    BinnedRows,
     BoostedTrees,
     FitRows,
     TreeObjective,
@@ -10,17 +10,17 @@ from sintonia.training.models.boosting import (
     regrow,
 )
 from sintonia.training.models.fitting import fit_model
-from sintonia.training.models.folds import BinnedFolds, Explain, FoldResult, bin_folds, validate
+from sintonia.training.models.folds import BinnedFolds, ExplainFold, FoldResult, bin_folds, validate_folds
 from sintonia.training.models.lightgbm_model import LightGBMModel
 from sintonia.training.models.outcome_model import OutcomeModel
 from sintonia.training.models.own import OwnModel, own_estimator, validate_own
 from sintonia.training.models.protocol import Model
 
 __all__ = [
-    "Binned",
     "BinnedFolds",
+    "BinnedRows",
     "BoostedTrees",
-    "Explain",
+    "ExplainFold",
     "FitRows",
     "FoldResult",
     "LightGBMModel",
@@ -34,6 +34,6 @@ __all__ = [
     "grow_trees",
     "own_estimator",
     "regrow",
-    "validate",
+    "validate_folds",
     "validate_own",
 ]

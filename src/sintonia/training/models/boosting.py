@@ -41,17 +41,17 @@ MEDIAN = TreeObjective("regression_l1", "l1")
 
 
 @dataclass(frozen=True)
-class Binned:
+class BinnedRows:
     """Rows and their bins."""
 
     rows: Dataset
     data: "lightgbm.Dataset"
 
-    def part(self, places: Indices, target: Floats) -> "lightgbm.Dataset":
+    def part(self, rows: Indices, target: Floats) -> "lightgbm.Dataset":
         """Return the binned rows of these places, ascending, with their part of the target.  # (n_rows,)"""
-        some = self.data.subset(places)
-        some.construct()
-        return some.set_label(target[places])
+        subset = self.data.subset(rows)
+        subset.construct()
+        return subset.set_label(target[rows])
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class FitRows:
     valid: Indices
 
 
-def bin_rows(rows: Dataset, config: ModelConfig) -> Binned:
+def bin_rows(rows: Dataset, config: ModelConfig) -> BinnedRows:
     """Return the rows with their values in at most `config.max_bin` bins a feature."""
     import lightgbm
 
@@ -84,15 +84,15 @@ def bin_rows(rows: Dataset, config: ModelConfig) -> Binned:
         feature_name=[*rows.names],
         categorical_feature=[name for name in rows.names if name in CATEGORICAL],
         # Of parts with leaves of other sizes, which features can split is not known here.
-        params={"max_bin": config.max_bin, "feature_pre_filter": False, **_common(config)},
+        params={"max_bin": config.max_bin, "feature_pre_filter": False, **_shared_parameters(config)},
         free_raw_data=False,
     )
     data.construct()
-    return Binned(rows, data)
+    return BinnedRows(rows, data)
 
 
 def grow_trees(
-    binned: Binned,
+    binned: BinnedRows,
     target: Floats,
     part: FitRows,
     config: ModelConfig,
@@ -104,7 +104,7 @@ def grow_trees(
 
     valid = binned.part(part.valid, target)
     booster = lightgbm.train(
-        parameters(config, seed, objective, binned.rows.names),
+        lightgbm_parameters(config, seed, objective, binned.rows.names),
         binned.part(part.train, target),
         num_boost_round=config.max_trees,
         valid_sets=[valid],
@@ -115,7 +115,7 @@ def grow_trees(
 
 
 def regrow(
-    binned: Binned,
+    binned: BinnedRows,
     target: Floats,
     trees: int,
     config: ModelConfig,
@@ -125,12 +125,12 @@ def regrow(
     """Return so many trees grown on all rows."""
     import lightgbm
 
-    told = parameters(config, seed, objective, binned.rows.names)
-    everything = binned.part(np.arange(len(binned.rows)), target)
-    return BoostedTrees(lightgbm.train(told, everything, num_boost_round=trees), trees, float("nan"))
+    settings = lightgbm_parameters(config, seed, objective, binned.rows.names)
+    all_rows = binned.part(np.arange(len(binned.rows)), target)
+    return BoostedTrees(lightgbm.train(settings, all_rows, num_boost_round=trees), trees, float("nan"))
 
 
-def parameters(
+def lightgbm_parameters(
     config: ModelConfig, seed: int, objective: TreeObjective, names: Sequence[str]
 ) -> dict[str, Any]:
     """Return LightGBM's parameters: no class weights, and the same text for the same seed, settings and data.
@@ -138,7 +138,7 @@ def parameters(
     Raises
     ------
     ConfigError
-        When a pattern of `config.monotone` meets no feature.
+        When a pattern of `config.monotone_constraints` meets no feature.
     """
     return {
         "objective": objective.name,
@@ -152,13 +152,13 @@ def parameters(
         "bagging_freq": 1,
         "lambda_l2": config.lambda_l2,
         "max_bin": config.max_bin,
-        **({"monotone_constraints": monotone(config, names)} if config.monotone else {}),
+        **({"monotone_constraints": monotone_constraints(config, names)} if config.monotone else {}),
         "seed": seed,
-        **_common(config),
+        **_shared_parameters(config),
     }
 
 
-def monotone(config: ModelConfig, names: Sequence[str]) -> list[int]:
+def monotone_constraints(config: ModelConfig, names: Sequence[str]) -> list[int]:
     """Return each feature's constraint: 1 the score may only rise with it, -1 only fall, 0 either.
 
     Raises
@@ -173,13 +173,14 @@ def monotone(config: ModelConfig, names: Sequence[str]) -> list[int]:
     """
     for pattern in config.monotone:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise unknown("feature in model.monotone", pattern, names)
-    found = [
-        [way for pattern, way in config.monotone.items() if fnmatchcase(name, pattern)] for name in names
+            raise unknown("feature in model.monotone_constraints", pattern, names)
+    directions = [
+        [direction for pattern, direction in config.monotone.items() if fnmatchcase(name, pattern)]
+        for name in names
     ]
-    return [ways[-1] if ways else 0 for ways in found]
+    return [matches[-1] if matches else 0 for matches in directions]
 
 
-def _common(config: ModelConfig) -> dict[str, Any]:
+def _shared_parameters(config: ModelConfig) -> dict[str, Any]:
     # Sums in a fixed order: the same seed, configuration and data give the same text, byte for byte.
     return {"num_threads": config.threads, "deterministic": True, "force_row_wise": True, "verbosity": -1}

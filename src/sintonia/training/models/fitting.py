@@ -15,7 +15,7 @@ from sintonia.training.models.boosting import (
     BINARY,
     MEDIAN,
     TWEEDIE,
-    Binned,
+    BinnedRows,
     BoostedTrees,
     FitRows,
     TreeObjective,
@@ -25,7 +25,7 @@ from sintonia.training.models.boosting import (
 )
 from sintonia.training.models.lightgbm_model import LightGBMModel
 from sintonia.training.models.outcome_model import OutcomeModel
-from sintonia.training.models.own import calibrated, fit_own
+from sintonia.training.models.own import fit_calibration, fit_own
 from sintonia.training.tasks import find_task
 
 
@@ -42,8 +42,8 @@ def fit_model(
         When either part holds one outcome only.
     """
     amount = find_task(settings.task).label == "amount"
-    _need_both("training", train, amount)
-    _need_both("validation", valid, amount)
+    _require_outcomes("training", train, amount)
+    _require_outcomes("validation", valid, amount)
     empty = LightGBMModel(
         task=settings.task,
         features=settings.features,
@@ -55,11 +55,13 @@ def fit_model(
         fingerprint=store.fingerprint,
     )
     if settings.model.name == LIGHTGBM:
-        return fit_trees(train, valid, settings, empty)
+        return fit_lightgbm(train, valid, settings, empty)
     return fit_own(train, valid, settings, empty)
 
 
-def fit_trees(train: Dataset, valid: Dataset, settings: TrainSettings, empty: LightGBMModel) -> LightGBMModel:
+def fit_lightgbm(
+    train: Dataset, valid: Dataset, settings: TrainSettings, empty: LightGBMModel
+) -> LightGBMModel:
     """Return an empty model with LightGBM's trees, whose number and calibration the validation rows chose.
 
     First the trees are grown on `train` until `valid`, later in time, gets no better; the scores of `valid` under
@@ -67,36 +69,36 @@ def fit_trees(train: Dataset, valid: Dataset, settings: TrainSettings, empty: Li
     Complete Journey's earlier dates were ranked no better, and the calibration is one of so many trees.
     """
     binned = bin_rows(concatenate([train, valid]), settings.model)
-    places = np.arange(len(binned.rows))
-    part = FitRows(places[: len(train)], places[len(train) :])
+    rows = np.arange(len(binned.rows))
+    part = FitRows(rows[: len(train)], rows[len(train) :])
     target = binned.rows.label.astype(np.float64)
     if not empty.predicts_amounts:
-        grown, whole = _twice(binned, target, part, settings, BINARY)
+        grown, final_trees = _grow_and_refit(binned, target, part, settings, BINARY)
         scores = grown.raw(valid.values)
-        calibrator = calibrated(scores, valid, settings.model.calibration, settings.seed)
-        return replace(empty, trees=whole, calibrator=calibrator, validation_loss=grown.loss)
+        calibrator = fit_calibration(scores, valid, settings.model.calibration, settings.seed)
+        return replace(empty, trees=final_trees, calibrator=calibrator, validation_loss=grown.loss)
     # In units of the mean, so that what holds leaves back holds back cents and euros alike.
-    grown, whole = _twice(binned, target / target.mean(), part, settings, TWEEDIE)
-    _, middle = _twice(binned, np.sqrt(target), part, settings, MEDIAN)
+    grown, final_trees = _grow_and_refit(binned, target / target.mean(), part, settings, TWEEDIE)
+    _, median_trees = _grow_and_refit(binned, np.sqrt(target), part, settings, MEDIAN)
     return replace(
         empty,
-        trees=whole,
-        median_trees=middle,
+        trees=final_trees,
+        median_trees=median_trees,
         validation_loss=grown.loss,
         calibrator=fit_amounts(grown.raw(valid.values), valid.label),
     )
 
 
-def _twice(
-    binned: Binned, target: Floats, part: FitRows, settings: TrainSettings, objective: TreeObjective
+def _grow_and_refit(
+    binned: BinnedRows, target: Floats, part: FitRows, settings: TrainSettings, objective: TreeObjective
 ) -> tuple[BoostedTrees, str]:
     """Return what grew on the training rows, and the text of what then grew on all."""
     grown = grow_trees(binned, target, part, settings.model, settings.seed, objective)
-    whole = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
-    return grown, whole.booster.model_to_string()
+    refitted = regrow(binned, target, grown.trees, settings.model, settings.seed, objective)
+    return grown, refitted.booster.model_to_string()
 
 
-def _need_both(part: str, rows: Dataset, amount: bool) -> None:
+def _require_outcomes(part: str, rows: Dataset, amount: bool) -> None:
     if amount and not rows.label.any():
         raise NotEnoughDataError(
             f"Nothing was spent in the {len(rows)} {part} rows; use more customers, dates or a longer horizon."

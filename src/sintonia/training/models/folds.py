@@ -15,7 +15,7 @@ from sintonia.core.arrays import Indices
 from sintonia.core.config import ModelConfig, TrainSettings
 from sintonia.core.timeline import Fold
 from sintonia.training.dataset import Dataset
-from sintonia.training.models.boosting import BINARY, TWEEDIE, TreeObjective, bin_rows, parameters
+from sintonia.training.models.boosting import BINARY, TWEEDIE, TreeObjective, bin_rows, lightgbm_parameters
 from sintonia.training.tasks import find_task
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 QUANTISED_FROM = 100_000
 """Rows from which gradients are rounded to a few levels while settings are compared: it halves the time of a fit."""
 
-LEAVES = 5
-"""Leaves that a fold's training rows must fill: of fewer, trees cannot part rows, and the fold says nothing."""
+MIN_LEAVES = 5
+"""Leaves that a fold's training rows must be able to fill; with fewer rows, trees cannot split."""
 
-Watch = Callable[[int, int, float], None]
-"""Told of a fold (from 0), a number of trees and the best loss until then; what it raises ends the validation."""
+FoldWatch = Callable[[int, int, float], None]
+"""Called with a fold (from 0), a number of trees and the best loss so far; what it raises ends the validation."""
 
-Explain: TypeAlias = Callable[["lightgbm.Booster"], Mapping[str, float]]
-"""Says of a fold's trees, cut where they served best, what is to be kept of what moves their scores."""
+ExplainFold: TypeAlias = Callable[["lightgbm.Booster"], Mapping[str, float]]
+"""Returns how much each feature family moves the scores of a fold's trees, at the best number of trees."""
 
 
 @dataclass(frozen=True)
@@ -69,41 +69,44 @@ class BinnedFolds:
 def bin_folds(rows: Dataset, folds: Sequence[Fold], settings: TrainSettings) -> BinnedFolds:
     """Return the folds with both parts of each, binned together.
 
-    A fold is left out when one of its parts holds one outcome only, or its training rows would not fill `LEAVES`
+    A fold is left out when one of its parts holds one outcome only, or its training rows would not fill `MIN_LEAVES`
     leaves of the settings: it can neither teach nor judge.
     """
     amount = find_task(settings.task).label == "amount"
     used = rows.at({as_of for fold in folds for as_of in (*fold.train, fold.valid)})
-    least = LEAVES * settings.model.min_data_in_leaf
-    kept = [fold for fold in folds if two_outcomes(used, fold) and len(used.at(fold.train)) >= least]
-    if not kept:
+    min_rows = MIN_LEAVES * settings.model.min_data_in_leaf
+    usable = [fold for fold in folds if has_two_outcomes(used, fold) and len(used.at(fold.train)) >= min_rows]
+    if not usable:
         return BinnedFolds((), (), BINARY, rows.names, 0)
     binned = bin_rows(used, settings.model)
     target = used.label.astype(np.float64)
     # Amounts in units of their mean, as the model itself is fitted.
     target = target / target.mean() if amount else target
     parts = tuple(
-        (binned.part(_places(used, fold.train), target), binned.part(_places(used, (fold.valid,)), target))
-        for fold in kept
+        (
+            binned.part(_row_indices(used, fold.train), target),
+            binned.part(_row_indices(used, (fold.valid,)), target),
+        )
+        for fold in usable
     )
-    return BinnedFolds(tuple(kept), parts, TWEEDIE if amount else BINARY, rows.names, len(used))
+    return BinnedFolds(tuple(usable), parts, TWEEDIE if amount else BINARY, rows.names, len(used))
 
 
-def two_outcomes(rows: Dataset, fold: Fold) -> bool:
+def has_two_outcomes(rows: Dataset, fold: Fold) -> bool:
     """Return whether both parts of a fold hold both outcomes: else it can neither teach nor judge."""
     return all(len(np.unique(rows.at(dates).label > 0)) > 1 for dates in (fold.train, (fold.valid,)))
 
 
-def _places(rows: Dataset, dates: Sequence[datetime]) -> Indices:
+def _row_indices(rows: Dataset, dates: Sequence[datetime]) -> Indices:
     return np.flatnonzero(np.isin(rows.as_of, np.array(dates, "datetime64[us]")))
 
 
-def validate(
+def validate_folds(
     binned: BinnedFolds,
     config: ModelConfig,
     seed: int,
-    watch: Watch | None = None,
-    explain: Explain | None = None,
+    watch: FoldWatch | None = None,
+    explain: ExplainFold | None = None,
 ) -> tuple[FoldResult, ...]:
     """Return how each fold did, oldest (and smallest) first, its trees stopped early by its own as-of date.
 
@@ -111,33 +114,33 @@ def validate(
     and what `explain` says of each fold's trees is kept with its result.
     """
     objective = binned.objective
-    told = {
-        **parameters(config, seed, objective, binned.names),
+    settings = {
+        **lightgbm_parameters(config, seed, objective, binned.names),
         "metric": [objective.metric, *(["auc"] if objective is BINARY else [])],
         "feature_pre_filter": False,
         "use_quantized_grad": binned.rows >= QUANTISED_FROM,
     }
-    fits = (_fit(binned, at, told, config, watch) for at in range(len(binned.folds)))
+    fits = (_fit_fold(binned, at, settings, config, watch) for at in range(len(binned.folds)))
     return tuple(replace(result, sizes=explain(trees)) if explain else result for result, trees in fits)
 
 
-def _fit(
-    binned: BinnedFolds, at: int, told: Mapping[str, Any], config: ModelConfig, watch: Watch | None
+def _fit_fold(
+    binned: BinnedFolds, fold: int, settings: Mapping[str, Any], config: ModelConfig, watch: FoldWatch | None
 ) -> "tuple[FoldResult, lightgbm.Booster]":
     import lightgbm
 
-    train, valid = binned.parts[at]
+    train, valid = binned.parts[fold]
     started = time.perf_counter()
     callbacks: list[Callable[..., None]] = [
         lightgbm.early_stopping(config.early_stopping_rounds, first_metric_only=True, verbose=False)
     ]
     if watch is not None:
-        callbacks.append(_watching(watch, at))
+        callbacks.append(_loss_callback(watch, fold))
     grown = lightgbm.train(
-        dict(told), train, num_boost_round=config.max_trees, valid_sets=[valid], callbacks=callbacks
+        dict(settings), train, num_boost_round=config.max_trees, valid_sets=[valid], callbacks=callbacks
     )
     result = FoldResult(
-        as_of=f"{binned.folds[at].valid:%Y-%m-%d}",
+        as_of=f"{binned.folds[fold].valid:%Y-%m-%d}",
         train_rows=train.num_data(),
         valid_rows=valid.num_data(),
         trees=max(grown.best_iteration, 1),
@@ -147,7 +150,7 @@ def _fit(
     return result, grown
 
 
-def _watching(watch: Watch, fold: int) -> Callable[..., None]:
+def _loss_callback(watch: FoldWatch, fold: int) -> Callable[..., None]:
     """Return a callback of LightGBM that tells of the best loss so far."""
     best = np.inf
 

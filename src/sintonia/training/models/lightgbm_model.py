@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats
 from sintonia.core.errors import InputError
 from sintonia.training import forest
-from sintonia.training.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest, predict_raw
+from sintonia.training.forest import ROWS_TO_EXPLAIN, ROWS_TO_SCORE, Forest, fastest_engine, predict_raw
 from sintonia.training.models.outcome_model import OutcomeModel, shared_fields
 from sintonia.training.models.protocol import Floats32, read_document, write_document
 
@@ -51,21 +51,21 @@ class LightGBMModel(OutcomeModel):
     @cached_property
     def forest(self) -> "Forest | lightgbm.Booster":
         """What scores many rows: the same scores as the trees', to the last bit."""
-        return fastest(self.booster, ROWS_TO_SCORE)
+        return fastest_engine(self.booster, ROWS_TO_SCORE)
 
     @cached_property
     def median_forest(self) -> "Forest | lightgbm.Booster":
         """What gives many rows their medians."""
-        return fastest(self.median_booster, ROWS_TO_SCORE)
+        return fastest_engine(self.median_booster, ROWS_TO_SCORE)
 
     @cached_property
     def explainer(self) -> "Forest | lightgbm.Booster":
         """What gives contributions: one engine for every list, for two differ in the last bits, and chunks must not."""
-        return fastest(self.booster, ROWS_TO_EXPLAIN, explain=True)
+        return fastest_engine(self.booster, ROWS_TO_EXPLAIN, explain=True)
 
     @property
     def gives_contributions(self) -> bool:
-        """It does."""
+        """True: LightGBM computes exact SHAP contributions."""
         return True
 
     @cached_property
@@ -93,7 +93,7 @@ class LightGBMModel(OutcomeModel):
 
     def contributions(self, values: Floats32) -> Floats:
         """Return SHAP contributions, exact, with their base last.  # (n_rows, n_features + 1)"""
-        engine = fastest(self.booster, len(values), explain=True)
+        engine = fastest_engine(self.booster, len(values), explain=True)
         if not isinstance(engine, Forest):
             return np.asarray(self.booster.predict(values, pred_contrib=True), np.float64)
         base = np.full(len(values), engine.expected_value)
@@ -122,7 +122,7 @@ class LightGBMModel(OutcomeModel):
         (folder / TREES).write_text(self.trees, encoding="utf-8")
         if self.median_trees:
             (folder / MEDIAN).write_text(self.median_trees, encoding="utf-8")
-        self.write_reference(folder)
+        self.write_profile(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -21,7 +21,7 @@ from sintonia.training.models.protocol import Floats32
 from sintonia.training.profile import TrainingProfile
 from sintonia.training.tasks import find_task
 
-REFERENCE = "reference.json"
+PROFILE_FILE = "reference.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class OutcomeModel:
     How raw scores come about is said by the class of the family: `raw_scores`, `leading_groups`, `contributions`.
     `fitted` is what its features took from the past before its first training date; scoring uses it as it is. The
     levels of its categories are `task.categories`. `validation_loss` is that of what was fitted before it was fitted
-    on everything. `reference` is what the training rows were like; None where nobody looked.
+    on everything. `profile` is what the training rows were like; None where nobody looked.
     """
 
     task: TaskConfig
@@ -42,7 +42,7 @@ class OutcomeModel:
     source: str
     fingerprint: str
     validation_loss: float = float("nan")
-    reference: TrainingProfile | None = None
+    profile: TrainingProfile | None = None
 
     @property
     def predicts_amounts(self) -> bool:
@@ -93,13 +93,13 @@ class OutcomeModel:
         UnsupportedModelError
             When they are no longer those it was trained on.
         """
-        made = catalogue_of(self.task, self.features, self.fitted)
-        if (found := tuple(feature.name for feature in made)) != self.names:
-            other = sorted({*found} ^ {*self.names}) or ["their order"]
+        catalogue = catalogue_of(self.task, self.features, self.fitted)
+        if (names := tuple(feature.name for feature in catalogue)) != self.names:
+            changed = sorted({*names} ^ {*self.names}) or ["their order"]
             raise UnsupportedModelError(
-                f"The features have changed since the model was trained ({', '.join(other[:3])}); train it again."
+                f"The features have changed since the model was trained ({', '.join(changed[:3])}); train it again."
             )
-        return tuple(made)
+        return tuple(catalogue)
 
     def raw_scores(self, values: Floats32, listed: int = 0) -> Floats:
         """Return log-odds, or log amounts, before calibration.  # (n_rows, n_features) to (n_rows,)
@@ -170,10 +170,10 @@ class OutcomeModel:
             "validation_loss": self.validation_loss,
         }
 
-    def write_reference(self, folder: Path) -> None:
+    def write_profile(self, folder: Path) -> None:
         """Write `reference.json`, where there is a reference."""
-        if self.reference is not None:
-            (folder / REFERENCE).write_text(json.dumps(self.reference.as_plain()), encoding="utf-8")
+        if self.profile is not None:
+            (folder / PROFILE_FILE).write_text(json.dumps(self.profile.as_plain()), encoding="utf-8")
 
 
 def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -187,11 +187,11 @@ def shared_fields(document: dict[str, Any], folder: Path) -> dict[str, Any]:
         "source": document["source"],
         "fingerprint": document["fingerprint"],
         "validation_loss": document["validation_loss"],
-        "reference": _read_reference(folder / REFERENCE),
+        "profile": _read_profile(folder / PROFILE_FILE),
     }
 
 
-def _read_reference(path: Path) -> TrainingProfile | None:
+def _read_profile(path: Path) -> TrainingProfile | None:
     return (
         TrainingProfile.from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
     )

@@ -29,14 +29,14 @@ from sintonia.core.timeline import Fold
 from sintonia.training import forest
 from sintonia.training.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
 from sintonia.training.dataset import Dataset, concatenate
-from sintonia.training.models.folds import FoldResult, two_outcomes
+from sintonia.training.models.folds import FoldResult, has_two_outcomes
 from sintonia.training.models.outcome_model import OutcomeModel, shared_fields
 from sintonia.training.models.protocol import Floats, Floats32, read_document, write_document
 from sintonia.training.tasks import find_task
 
 KEY, EXAMPLE = "model.name", "MyModel"
 CODE, STATE = "own_model.py", "own"
-LEAST = 1e-12
+MIN_PROBABILITY = 1e-12
 """Probabilities and amounts nearer to 0 (and probabilities nearer to 1) have no logarithm to speak of."""
 TOLERANCE = 1e-6
 """How far contributions may miss the raw score they should add up to, relative to its size and to 1."""
@@ -78,7 +78,7 @@ class Estimator(Protocol):
         """Return what `save` wrote."""
 
 
-NEEDED = ("fit", "predict", "save", "load")
+REQUIRED_METHODS = ("fit", "predict", "save", "load")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ class OwnModel(OutcomeModel):
         (folder / CODE).write_text(self.code, encoding="utf-8")
         (folder / STATE).mkdir(exist_ok=True)
         self.estimator.save(folder / STATE)
-        self.write_reference(folder)
+        self.write_profile(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -192,28 +192,30 @@ def own_estimator(reference: str) -> tuple[type[Estimator], str]:
     """
     if reference.endswith(".py"):
         module = own_module(reference, KEY, EXAMPLE)
-        found = [one for one in defined_in(module, "class") if hasattr(one, "fit")]
-        if len(found) != 1:
+        classes = [candidate for candidate in defined_in(module, "class") if hasattr(candidate, "fit")]
+        if len(classes) != 1:
             raise ConfigError(
-                f"{KEY}: '{reference}' defines {len(found)} classes with fit; name one, {reference}:MyModel."
+                f"{KEY}: '{reference}' defines {len(classes)} classes with fit; name one, {reference}:MyModel."
             )
-        (own,) = found
+        (estimator_class,) = classes
     else:
-        own = own_object(reference, KEY, "class", EXAMPLE)
-    lacking = [name for name in NEEDED if not callable(getattr(own, name, None))]
+        estimator_class = own_object(reference, KEY, "class", EXAMPLE)
+    lacking = [name for name in REQUIRED_METHODS if not callable(getattr(estimator_class, name, None))]
     if lacking:
-        raise ConfigError(f"{KEY}: {own.__name__} has no {lacking[0]}; a model needs {', '.join(NEEDED)}.")
+        raise ConfigError(
+            f"{KEY}: {estimator_class.__name__} has no {lacking[0]}; a model needs {', '.join(REQUIRED_METHODS)}."
+        )
     file = reference if reference.endswith(".py") else reference.rpartition(":")[0]
     if file.endswith(".py"):
-        return own, Path(file).expanduser().read_text(encoding="utf-8")
-    return own, inspect.getsource(own_module(file, KEY, EXAMPLE))
+        return estimator_class, Path(file).expanduser().read_text(encoding="utf-8")
+    return estimator_class, inspect.getsource(own_module(file, KEY, EXAMPLE))
 
 
 def fit_own(train: Dataset, valid: Dataset, settings: TrainSettings, empty: OutcomeModel) -> OwnModel:
     """Return a model of a user's class: calibrated on validation rows it has not seen, then fitted on all rows."""
     own, code = own_estimator(settings.model.name)
     amount = empty.predicts_amounts
-    estimator = _fitted(own, train, amount=amount, seed=settings.seed)
+    estimator = _fit_estimator(own, train, amount=amount, seed=settings.seed)
     scores = _raw_scores(estimator, own.__name__, valid.values, amount=amount)
     model = OwnModel(
         task=empty.task,
@@ -224,10 +226,10 @@ def fit_own(train: Dataset, valid: Dataset, settings: TrainSettings, empty: Outc
         fingerprint=empty.fingerprint,
         calibrator=fit_amounts(scores, valid.label)
         if amount
-        else calibrated(scores, valid, settings.model.calibration, settings.seed),
+        else fit_calibration(scores, valid, settings.model.calibration, settings.seed),
         code=code,
         class_name=own.__name__,
-        estimator=_fitted(own, concatenate([train, valid]), amount=amount, seed=settings.seed),
+        estimator=_fit_estimator(own, concatenate([train, valid]), amount=amount, seed=settings.seed),
     )
     model.contributions(train.values[:100])  # refused now, and not when the page is drawn
     figures = _fold_figures(scores, valid, amount=amount)
@@ -240,11 +242,11 @@ def validate_own(rows: Dataset, folds: Sequence[Fold], settings: TrainSettings) 
     amount = find_task(settings.task).label == "amount"
     results = []
     for fold in folds:
-        if not two_outcomes(rows, fold):
+        if not has_two_outcomes(rows, fold):
             continue
         started = time.perf_counter()
         train, valid = rows.at(fold.train), rows.at((fold.valid,))
-        estimator = _fitted(own, train, amount=amount, seed=settings.seed)
+        estimator = _fit_estimator(own, train, amount=amount, seed=settings.seed)
         scores = _raw_scores(estimator, own.__name__, valid.values, amount=amount)
         results.append(
             FoldResult(
@@ -269,14 +271,14 @@ def _fold_figures(scores: Floats, valid: Dataset, *, amount: bool) -> dict[str, 
     return {"binary_logloss": round(loss, 6), "auc": round(float(roc_auc_score(valid.label, scores)), 6)}
 
 
-def calibrated(scores: Floats, valid: Dataset, kind: str, seed: int) -> Calibrator:
+def fit_calibration(scores: Floats, valid: Dataset, kind: str, seed: int) -> Calibrator:
     """Return the map from log-odds to probabilities: of the kind in the settings, or whichever serves best."""
     if kind == "best":
         return choose_calibrator(scores, valid.label, valid.customer_id, seed)
     return fit_calibrator(scores, valid.label, kind)
 
 
-def _fitted(own: type[Estimator], rows: Dataset, *, amount: bool, seed: int) -> Estimator:
+def _fit_estimator(own: type[Estimator], rows: Dataset, *, amount: bool, seed: int) -> Estimator:
     estimator = own()
     estimator.fit(rows.values, rows.label.astype(np.float64), names=rows.names, amount=amount, seed=seed)
     return estimator
@@ -292,10 +294,10 @@ def _raw_scores(estimator: Estimator, name: str, values: Floats32, *, amount: bo
             f"{KEY}: {name}.predict gave {answer.shape} for {len(values)} rows, or no number; give one number a row."
         )
     if amount:
-        return np.log(np.maximum(answer, LEAST))
+        return np.log(np.maximum(answer, MIN_PROBABILITY))
     if answer.min() < 0 or answer.max() > 1:
         raise ConfigError(
             f"{KEY}: {name}.predict gave {answer.min():.3g} to {answer.max():.3g}; give probabilities."
         )
-    inside = np.clip(answer, LEAST, 1 - LEAST)
+    inside = np.clip(answer, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     return np.log(inside) - np.log1p(-inside)

@@ -1,4 +1,4 @@
-"""What every registered model can do, and the document its folder begins with."""
+"""The protocol of registered models, and the document in their folders."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Model(Protocol):
     """A trained model, as the registry keeps it: what it answers, from which features, and its files.
 
     `fitted` is what its features took from the past; scoring uses it as it is. `names` are the columns of the values
-    it is handed, in their order. `reference` is what its training rows were like; None where nobody looked.
+    it is handed, in their order. `profile` is what its training rows were like; None where nobody looked.
     """
 
     @property
@@ -65,7 +65,7 @@ class Model(Protocol):
         """Which data it learned from."""
 
     @property
-    def reference(self) -> TrainingProfile | None:
+    def profile(self) -> TrainingProfile | None:
         """What its training rows were like; None where nobody looked."""
 
     @property

@@ -13,7 +13,7 @@ from sintonia.training.tasks.task import (
     describe,
     find_task,
     label_kinds,
-    spending,
+    spend_task,
     task_kind,
 )
 
@@ -30,6 +30,6 @@ __all__ = [
     "find_task",
     "label_kinds",
     "label_rows",
-    "spending",
+    "spend_task",
     "task_kind",
 ]

@@ -1,4 +1,4 @@
-"""Which categories a task asks about: those that most customers bought, as known before anything is learnt."""
+"""The categories of a task: those that most customers bought, as known before the first training date."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -46,9 +46,9 @@ def _buyers(table: pa.Table, until: datetime) -> list[tuple[str, int]]:
     """Return how many customers bought each category."""
     moment = pa.scalar(until, pa.timestamp("us"))
     kind = pc.equal(table["kind"].cast(pa.string()), "purchase")
-    seen = pc.and_(pc.less_equal(table["occurred_at"], moment), pc.less_equal(table["known_at"], moment))
-    told = pc.and_(pc.and_(kind, seen), pc.is_valid(table["category"]))
-    bought = table.filter(told).group_by(["category", "customer_id"]).aggregate([])
+    visible = pc.and_(pc.less_equal(table["occurred_at"], moment), pc.less_equal(table["known_at"], moment))
+    has_category = pc.and_(pc.and_(kind, visible), pc.is_valid(table["category"]))
+    bought = table.filter(has_category).group_by(["category", "customer_id"]).aggregate([])
     names, counts = np.unique(
         np.asarray(bought["category"].cast(pa.string()).to_pylist(), str), return_counts=True
     )

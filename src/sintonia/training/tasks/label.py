@@ -42,21 +42,24 @@ def label_rows(
         Another question about the configuration's dates and days, as `spending` makes it.
     """
     task = task or find_task(config)
-    seen = _see(interactions, config, merges, task)
+    inputs = _label_inputs(interactions, config, merges, task)
     tables = []
     for as_of in as_ofs:
-        now, since = _micro(as_of), _micro(as_of - timedelta(days=config.active_days))
-        start, end = _micro(as_of + timedelta(days=config.gap_days)), _micro(as_of + label_span(config))
-        rows = np.flatnonzero(seen.eligible(since, now) & (now < seen.merged_at))
-        label = seen.label(task, start, end)[seen.person[rows]]
-        tables.append(_table(seen.customers, rows, now, label))
+        now, since = _to_microseconds(as_of), _to_microseconds(as_of - timedelta(days=config.active_days))
+        start, end = (
+            _to_microseconds(as_of + timedelta(days=config.gap_days)),
+            _to_microseconds(as_of + label_span(config)),
+        )
+        rows = np.flatnonzero(inputs.eligible(since, now) & (now < inputs.merged_at))
+        label = inputs.label(task, start, end)[inputs.person[rows]]
+        tables.append(_snapshot_rows(inputs.customers, rows, now, label))
     keys = [("customer_id", "ascending"), ("as_of", "ascending")]
     # Categories stay in their order: the sort is stable.
     return pa.concat_tables(tables).sort_by(keys + [("category", "ascending")] * task.by_category)
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _LabelInputs:
     """Interactions as arrays: whose, when, whether they make or end eligibility and whether they count.
 
     `category` is the place among the categories asked about, -1 for another, and `n_categories` is 0 where no
@@ -79,7 +82,7 @@ class _Seen:
     def eligible(self, since: int, now: int) -> NDArray[np.bool_]:
         """Return who has a start in (since, now] and no later end, as visible now.  # (n_customers,)"""
         shown = self.visible <= now
-        started = _any(self.codes, self.starts & shown & (self.occurred > since), len(self.customers))
+        started = _any_by_code(self.codes, self.starts & shown & (self.occurred > since), len(self.customers))
         if not self.ends.any():
             return started
         last = np.full((2, len(self.customers)), np.iinfo(np.int64).min)
@@ -100,35 +103,39 @@ class _Seen:
         if task.by_category:
             rows &= self.category >= 0
             cells = whose * self.n_categories + self.category
-            happened = _any(cells, rows, n_customers * self.n_categories)
+            happened = _any_by_code(cells, rows, n_customers * self.n_categories)
             return happened.reshape(n_customers, self.n_categories).astype(np.int8)
-        return (_any(whose, rows, n_customers) ^ task.absence).astype(np.int8)
+        return (_any_by_code(whose, rows, n_customers) ^ task.absence).astype(np.int8)
 
 
-def _see(interactions: pa.Table, config: TaskConfig, merges: pa.Table | None, task: Task) -> _Seen:
-    customers, codes = _codes(interactions)
+def _label_inputs(
+    interactions: pa.Table, config: TaskConfig, merges: pa.Table | None, task: Task
+) -> _LabelInputs:
+    customers, codes = _customer_codes(interactions)
     person, merged_at = _persons(customers, merges)
-    occurred = _micros(interactions, "occurred_at")
+    occurred = _microseconds(interactions, "occurred_at")
     none = np.empty(0, np.int64)
-    return _Seen(
+    return _LabelInputs(
         customers=customers,
         codes=codes,
         person=person,
         merged_at=merged_at,
         occurred=occurred,
-        visible=np.maximum(occurred, _micros(interactions, "known_at")),
+        visible=np.maximum(occurred, _microseconds(interactions, "known_at")),
         starts=_is_kind(interactions, task.eligible_kinds),
         ends=_is_kind(interactions, task.ending_kinds),
         counts=_is_kind(interactions, task.label_kinds),
         cents=pc.fill_null(interactions["amount"], 0).to_numpy() if task.label == "amount" else none,
-        category=_places(interactions["category"].cast(pa.string()), pa.array(config.categories, pa.string()))
+        category=_index_in(
+            interactions["category"].cast(pa.string()), pa.array(config.categories, pa.string())
+        )
         if task.by_category
         else none,
         n_categories=len(config.categories) if task.by_category else 0,
     )
 
 
-def _table(customers: pa.Array, rows: Ints, now: int, label: NDArray[Any]) -> pa.Table:
+def _snapshot_rows(customers: pa.Array, rows: Ints, now: int, label: NDArray[Any]) -> pa.Table:
     """Return one as-of date's rows; labels of several categories are laid out one row each."""
     per_row = label.shape[1] if label.ndim == 2 else 1
     at = pa.array(np.full(len(rows) * per_row, now), pa.int64()).cast(pa.timestamp("us"))
@@ -138,7 +145,7 @@ def _table(customers: pa.Array, rows: Ints, now: int, label: NDArray[Any]) -> pa
     return pa.table({**columns, "label": label.ravel()})
 
 
-def _codes(interactions: pa.Table) -> tuple[pa.Array, Ints]:
+def _customer_codes(interactions: pa.Table) -> tuple[pa.Array, Ints]:
     """Return the customers in order of appearance and each row's number among them."""
     encoded = interactions["customer_id"].combine_chunks().cast(pa.string()).dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -150,36 +157,36 @@ def _persons(customers: pa.Array, merges: pa.Table | None) -> tuple[Ints, Ints]:
     merged_at = np.full(len(customers), np.iinfo(np.int64).max)
     if merges is None or not merges.num_rows:
         return person, merged_at
-    rows = _places(customers, merges["customer_id"])
+    rows = _index_in(customers, merges["customer_id"])
     gone = np.flatnonzero(rows >= 0)
-    merged_at[gone] = _micros(merges, "merged_at")[rows[gone]]
-    into = _places(merges["merged_into"].take(pa.array(rows[gone])), customers)
+    merged_at[gone] = _microseconds(merges, "merged_at")[rows[gone]]
+    into = _index_in(merges["merged_into"].take(pa.array(rows[gone])), customers)
     # A successor that is not among these customers has done nothing that could count here.
     person[gone] = np.where(into >= 0, into, gone)
     return person, merged_at
 
 
-def _places(values: Any, among: Any) -> Ints:  # noqa: ANN401  Arrow has no types of its own
+def _index_in(values: Any, among: Any) -> Ints:  # noqa: ANN401  Arrow has no types of its own
     """Return the place of each value among others, -1 for none."""
-    found = pc.fill_null(pc.index_in(values, among, skip_nulls=True), -1)
-    return np.asarray(found, np.int64)
+    indices = pc.fill_null(pc.index_in(values, among, skip_nulls=True), -1)
+    return np.asarray(indices, np.int64)
 
 
-def _micros(interactions: pa.Table, column: str) -> Ints:
-    found: Ints = interactions[column].cast(pa.int64()).to_numpy()
-    return found
+def _microseconds(interactions: pa.Table, column: str) -> Ints:
+    values: Ints = interactions[column].cast(pa.int64()).to_numpy()
+    return values
 
 
-def _micro(moment: datetime) -> int:
+def _to_microseconds(moment: datetime) -> int:
     return int(np.datetime64(moment, "us").astype(np.int64))
 
 
 def _is_kind(interactions: pa.Table, kinds: Sequence[str]) -> NDArray[np.bool_]:
     column: Any = interactions["kind"].cast(pa.string())
-    found: NDArray[np.bool_] = pc.is_in(column, pa.array(kinds, pa.string())).to_numpy(zero_copy_only=False)
-    return found
+    matches: NDArray[np.bool_] = pc.is_in(column, pa.array(kinds, pa.string())).to_numpy(zero_copy_only=False)
+    return matches
 
 
-def _any(codes: Ints, rows: NDArray[np.bool_], n_codes: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.bincount(codes[rows], minlength=n_codes) > 0
-    return found
+def _any_by_code(codes: Ints, rows: NDArray[np.bool_], n_codes: int) -> NDArray[np.bool_]:
+    happened: NDArray[np.bool_] = np.bincount(codes[rows], minlength=n_codes) > 0
+    return happened

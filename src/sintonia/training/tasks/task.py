@@ -1,4 +1,4 @@
-"""The questions there are: who is asked about, and what happens to whom, in words and in kinds of interaction."""
+"""Tasks: the population of each, and the outcome it predicts, in words and in kinds of interaction."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -97,7 +97,7 @@ TASKS = {
 OUTCOME_TASKS = tuple(name for name, task in TASKS.items() if task.kind == "outcome")
 """The tasks whose models predict what happens to a customer."""
 
-CANCELLING = Task(
+CANCELLATION = Task(
     name="churn",
     eligible_kinds=("purchase", "register"),
     label_kinds=("cancel",),
@@ -144,7 +144,7 @@ def find_task(config: TaskConfig) -> Task:
             f"Task '{config.name}' asks what an action changes, and not what happens to whom; "
             f"choose {', '.join(sorted(OUTCOME_TASKS))} here."
         )
-    return CANCELLING if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
+    return CANCELLATION if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
 
 
 def _own_task(name: str, question: QuestionConfig) -> Task:
@@ -162,7 +162,7 @@ def _own_task(name: str, question: QuestionConfig) -> Task:
     )
 
 
-def spending(config: TaskConfig) -> Task:
+def spend_task(config: TaskConfig) -> Task:
     """Return the question what those whom a task asks about spend in its horizon."""
     task, value = find_task(config), TASKS["value"]
     return replace(task, label="amount", label_kinds=value.label_kinds, absence=False, by_category=False)

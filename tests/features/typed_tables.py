@@ -8,10 +8,10 @@ from features.rows import FITTED, day, table
 from sintonia.core.config import FeaturesConfig
 from sintonia.core.schema import ATTRIBUTES, LINKS
 from sintonia.features import History, compute
-from sintonia.features.clv import BehaviouralPrior, BgNbd, GammaGamma
+from sintonia.features.clv import BehaviouralPrior, BgNbdModel, GammaGammaModel
 
 
-def said(customer_id, name, value, occurred_at, known_at=None, source="crm"):
+def attribute(customer_id, name, value, occurred_at, known_at=None, source="crm"):
     """Return one attribute, by default known at once."""
     known_at = occurred_at if known_at is None else known_at
     moments = {"occurred_at": day(occurred_at), "known_at": day(known_at)}
@@ -60,6 +60,6 @@ LEVELS = {
     "consent": ("email", "sms"),
     "identifier": ("cookie", "card"),
 }
-PRIOR = BehaviouralPrior("bg_nbd", BgNbd(0.243, 30.9, 0.793, 2.426), GammaGamma(6.25, 3.74, 1544.0))
+PRIOR = BehaviouralPrior("bg_nbd", BgNbdModel(0.243, 30.9, 0.793, 2.426), GammaGammaModel(6.25, 3.74, 1544.0))
 FULL = replace(FITTED, levels={**FITTED.levels, **LEVELS}, prior=PRIOR.as_json())
 """A brand that has every channel, kind, attribute and identifier that a test names, and a prior."""
