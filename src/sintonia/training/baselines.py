@@ -27,13 +27,13 @@ def add_baseline_features(features: Sequence[Feature], task: TaskConfig, fitted:
     """Return the features, followed by those that only the baselines need."""
     present = {feature.name for feature in features}
     needed = [
-        one
-        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
-        if one.name in RFM
+        candidate
+        for candidate in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
+        if candidate.name in RFM
     ]
     if find_task(task).label_kinds[0] == "purchase" and not find_task(task).by_category:
         prior = catalogue(FeaturesConfig(families=["prior"], windows_days=[task.horizon_days]), fitted)
-        needed += [one for one in prior if one.name in _prior_feature_names(task)]
+        needed += [candidate for candidate in prior if candidate.name in _prior_feature_names(task)]
     return [*features, *(feature for feature in needed if feature.name not in present)]
 
 

@@ -83,7 +83,7 @@ def mirror_date(data_from: datetime, as_of: datetime, horizon_days: float) -> tu
 
     Examples
     --------
-    >>> mirror(datetime(1997, 1, 1), datetime(1997, 9, 30), 272)
+    >>> mirror_date(datetime(1997, 1, 1), datetime(1997, 9, 30), 272)
     (datetime.datetime(1997, 5, 17, 0, 0), 136.0)
     """
     history_days = (as_of - data_from).total_seconds() / 86400

@@ -120,7 +120,7 @@ def index_of_highest(*counts: Ints) -> Floats:
 
     Examples
     --------
-    >>> most(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
+    >>> index_of_highest(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
     array([ 1., nan])
     """
     highest = index = counts[0] * 0

@@ -56,7 +56,7 @@ def bind_category(feature: Feature, category: str) -> Feature:
 
     Examples
     --------
-    >>> bread = in_category(row_category_features(FeaturesConfig(windows_days=[7]))[0], "bread")
+    >>> bread = bind_category(row_category_features(FeaturesConfig(windows_days=[7]))[0], "bread")
     >>> bread.terms[0].where.category
     'bread'
     """
