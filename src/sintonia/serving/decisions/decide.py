@@ -17,7 +17,8 @@ from sintonia.core.memory import release
 from sintonia.core.progress import log, step
 from sintonia.data.store import Store
 from sintonia.features.sql import Cells, evaluate
-from sintonia.registry.models import Registered, find_model, tracking
+from sintonia.registry.models import find_model
+from sintonia.registry.tracking import Registered, open_tracking
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.choosing import Choices, DecisionCase, Factors, choose
 from sintonia.serving.decisions.contacts import open_complaints, open_tables
@@ -277,7 +278,7 @@ class _RoundDraft:
 
 def _draft_round(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _RoundDraft:
     """Return the round decided for these customers, by default for all of the store's."""
-    registry = tracking(settings.tracking, store.rounds.parent)
+    registry = open_tracking(settings.tracking, store.rounds.parent)
     registered = None if settings.effects_table else find_model(registry, NEXT_BEST_ACTION, PolicyModel)
     origin = Path(settings.effects_table).name if settings.effects_table else _model_version(registered)
     spec = round_spec(store, settings, origin)

@@ -20,8 +20,8 @@ from sintonia.core.memory import release
 from sintonia.core.progress import counter
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts
-from sintonia.explain.reasons import Speaker, Words, decided, read_words
-from sintonia.registry.models import Registered
+from sintonia.explain.reasons import LanguageTexts, ReasonWriter, decision_reasons, read_texts
+from sintonia.registry.tracking import Registered
 from sintonia.serving.lists.checkpoint import Checkpoint
 from sintonia.serving.lists.rows import CUSTOMERS_FILE
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles
@@ -61,7 +61,7 @@ class ChunkScorer:
     settings: ScoreSettings
     shared: Sequence[SharedFeatures]
     columns: Sequence[str]
-    speakers: Mapping[str, Speaker]
+    writers: Mapping[str, ReasonWriter]
     listed: int = 0
 
     @classmethod
@@ -69,12 +69,12 @@ class ChunkScorer:
         cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int
     ) -> "ChunkScorer":
         """Return the scorer of this number of a store's customers with these models."""
-        speakers = {
-            task_model.task: Speaker(task_model.model, settings.reasons, settings.language)
+        writers = {
+            task_model.task: ReasonWriter(task_model.model, settings.reasons, settings.language)
             for task_model in models
         }
         names = [
-            {*task_model.model.names_used, *speakers[task_model.task].names_beside} for task_model in models
+            {*task_model.model.names_used, *writers[task_model.task].companion_names} for task_model in models
         ]
         shared = share_features(
             [
@@ -83,7 +83,7 @@ class ChunkScorer:
             ]
         )
         read = [column for task_model in models for column in tasks.columns_read(task_model.model.task)]
-        return cls(store, models, settings, shared, list(dict.fromkeys(read)), speakers, listed)
+        return cls(store, models, settings, shared, list(dict.fromkeys(read)), writers, listed)
 
 
 def score_chunks(scoring: ChunkScorer, checkpoint: Checkpoint) -> list[str]:
@@ -120,13 +120,13 @@ def score_chunk(scoring: ChunkScorer, chunk: pa.Table) -> pa.Table:
     for task_model in scoring.models:
         rows = assemble(in_memory, [task_model.as_of], task_model.model.catalogue, task_model.model.task)
         scores = outcomes_of(task_model.model, rows, scoring.listed)
-        columns |= _task_columns(scoring.speakers[task_model.task], scores, ids)
+        columns |= _task_columns(scoring.writers[task_model.task], scores, ids)
         if scores.tally is not None:
             bin_counts[task_model.task] = [counts.tolist() for counts in scores.tally.columns]
     return pa.table(columns).replace_schema_metadata({BIN_COUNTS_KEY: json.dumps(bin_counts)})
 
 
-def _task_columns(writer: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
+def _task_columns(writer: ReasonWriter, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
     """Return a task's columns by customer of the chunk, null for those who are not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
     index = pa.array([order.get(customer) for customer in ids], pa.int64())
@@ -135,7 +135,7 @@ def _task_columns(writer: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict
         columns[MEDIAN] = pa.array(scores.median_cents, pa.float64())
     if scores.category is not None:
         columns[CATEGORY] = pa.array(scores.category, pa.string())
-    reasons = writer.tell(scores.rows.values, scores.category)
+    reasons = writer.write(scores.rows.values, scores.category)
     columns |= {
         f"{REASON}_{at}": pa.array(column, pa.string())
         for at, column in enumerate(reasons.sentences, start=1)
@@ -194,7 +194,7 @@ def write_actions(propose: ProposeActions, checkpoint: Checkpoint, language: str
         return
     ids, rows = _customers_by_id(checkpoint)
     release()
-    texts, first = read_words(language), 0
+    texts, first = read_texts(language), 0
     with checkpoint.writing(ACTIONS_FILE) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
         for proposed in propose(ids):
@@ -220,7 +220,7 @@ def _customers_by_id(checkpoint: Checkpoint) -> tuple[pa.Array, pa.Array]:
     return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 
 
-def _action_columns(proposed: pa.Table, texts: Words, currency: str) -> pa.Table:
+def _action_columns(proposed: pa.Table, texts: LanguageTexts, currency: str) -> pa.Table:
     """Return the proposals under the names of our columns."""
     columns = {
         "next_best_action": proposed["action_id"],
@@ -230,6 +230,6 @@ def _action_columns(proposed: pa.Table, texts: Words, currency: str) -> pa.Table
         "runner_up": proposed["runner_up"],
         "arm": proposed["arm"],
         "assignment_probability": proposed["assignment_probability"],
-        "next_best_action_reason": pa.array(decided(proposed, texts, currency), pa.string()),
+        "next_best_action_reason": pa.array(decision_reasons(proposed, texts, currency), pa.string()),
     }
     return pa.table({f"action__{name}": column for name, column in columns.items()})

@@ -16,7 +16,7 @@ from sintonia.core.memory import release
 from sintonia.core.progress import counter, log
 from sintonia.data.privacy.tombstones import read_tombstones
 from sintonia.data.store import Store
-from sintonia.evaluation.drift import BinCounts, Watched, drift_of_model, watch
+from sintonia.evaluation.drift import BinCounts, DriftCheck, check_drift, drift_of_model
 from sintonia.serving.lists.checkpoint import Checkpoint, atomic_write, open_checkpoint
 from sintonia.serving.lists.chunks import (
     ACTIONS_FILE,
@@ -61,7 +61,7 @@ class ScoredList:
     totals: Totals
     files: tuple[Path, ...]
     changes: Sequence[ScoreChange] = ()
-    watched: Mapping[str, Watched] = field(default_factory=dict)
+    watched: Mapping[str, DriftCheck] = field(default_factory=dict)
     currency: str = "EUR"
 
 
@@ -152,7 +152,7 @@ def score_list(
 
 def _watch_drift(
     store: Store, task_model: TaskModel, bin_counts: list[BinCounts], settings: ScoreSettings
-) -> Watched:
+) -> DriftCheck:
     """Return the drift of a list and its model from the training data, and log the warnings.
 
     Raises
@@ -161,7 +161,7 @@ def _watch_drift(
         When drift exceeds a bound of the settings, without `force`.
     """
     newest = store.data_until(label_kinds(task_model.model.task))
-    watched = watch(
+    watched = check_drift(
         task_model.model,
         drift_of_model(task_model.model, bin_counts),
         (task_model.as_of, newest),
