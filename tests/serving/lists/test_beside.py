@@ -13,7 +13,7 @@ from builder import build_store
 from serving.lists.small import SILO, toy_store
 from sintonia.core.config import ConfigError, LayoutConfig, ScoreSettings
 from sintonia.core.errors import InputError
-from sintonia.data.privacy.search import files_of
+from sintonia.data.privacy.person import files_of
 from sintonia.serving.lists import open_list
 
 

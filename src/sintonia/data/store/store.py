@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
 from sintonia.core.formats import STORE_FORMAT, check_format, workspace_format
 from sintonia.core.paths import StorePaths, WorkspacePaths
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
 """Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""

@@ -16,8 +16,7 @@ import pyarrow.compute as pc
 
 from sintonia.core.config import SourceConfig
 from sintonia.core.errors import InputError, hint
-from sintonia.data.identity.contact_points import email, phone_reader
-from sintonia.data.identity.spelling import by_value
+from sintonia.data.identity.standardise import by_value, email, phone_reader
 from sintonia.data.store import Store
 from sintonia.serving.lists.cells import key_text
 from sintonia.serving.lists.read import CustomerList

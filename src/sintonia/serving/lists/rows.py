@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.errors import InputError
 from sintonia.data.privacy.tombstones import Tombstones
-from sintonia.data.store.gather import BUCKET
+from sintonia.data.store.write import BUCKET
 from sintonia.serving.lists.keys import Key, Keys, find_key, key_columns, quoted
 from sintonia.serving.lists.read import CustomerList
 from sintonia.serving.lists.spool import Spool
