@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.rows import FITTED, day, row, table
-from features.told import FULL
+from features.typed_tables import FULL
 from sintonia.core.config import FeaturesConfig
 from sintonia.core.errors import ConfigError
 from sintonia.core.schema import CHANNELS, KINDS

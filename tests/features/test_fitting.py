@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from builder import build_store
 from features.rows import AS_OFS, day, row, table
 from features.test_history import sayings, seen
-from features.told import attributes, link, links, said
+from features.typed_tables import attribute, attributes, link, links
 from sintonia import features
 from sintonia.core.config import FeaturesConfig, SiloConfig, TaskConfig
 from sintonia.core.schema import MERGES
@@ -21,7 +21,7 @@ NO_MERGES = pa.Table.from_pylist([], schema=MERGES.arrow())
 
 def crowd(name, values, at=1, **more):
     """Each value said of five customers of its own."""
-    return [said(f"{name}{value}{one}", name, value, at, **more) for value in values for one in range(5)]
+    return [attribute(f"{name}{value}{one}", name, value, at, **more) for value in values for one in range(5)]
 
 
 def levels(rows, until=10, top_k=3):
@@ -29,11 +29,14 @@ def levels(rows, until=10, top_k=3):
 
 
 def test_values_that_five_customers_share_are_levels_the_commonest_first_and_at_most_top_k():
-    rows = [*crowd("region", ["Lazio", "Puglia", "Molise", "Umbria"]), said("ann", "region", "Umbria", 1)]
+    rows = [
+        *crowd("region", ["Lazio", "Puglia", "Molise", "Umbria"]),
+        attribute("ann", "region", "Umbria", 1),
+    ]
     found = levels(rows)
     assert found["attribute"] == ("region",)
     assert found["attribute:region"] == ("Umbria", "Lazio", "Molise")
-    rare = [said(f"c{one}", "nickname", "Bunny", 1) for one in range(4)] * 2
+    rare = [attribute(f"c{one}", "nickname", "Bunny", 1) for one in range(4)] * 2
     assert levels(rare)["attribute"] == ()
 
 
@@ -45,9 +48,9 @@ def test_a_value_counts_its_customers_once_and_in_all_tables_together():
 
 
 def test_an_attribute_is_a_number_when_nearly_all_of_its_answers_are():
-    numbers = [said(f"c{one}", "household", str(one), 1) for one in range(40)]
-    assert levels([*numbers, said("ann", "household", "many", 1)])["number"] == ("household",)
-    assert levels([*numbers[:10], said("ann", "household", "many", 1)])["number"] == ()
+    numbers = [attribute(f"c{one}", "household", str(one), 1) for one in range(40)]
+    assert levels([*numbers, attribute("ann", "household", "many", 1)])["number"] == ("household",)
+    assert levels([*numbers[:10], attribute("ann", "household", "many", 1)])["number"] == ()
 
 
 def test_birth_years_become_generations_and_consents_channels():

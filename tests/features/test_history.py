@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.rows import AS_OFS, anytime, bytes_of, day, histories, row, table, waits
-from features.told import FULL, attributes, history, links, said
+from features.typed_tables import FULL, attribute, attributes, history, links
 from sintonia.core.config import FeaturesConfig
 from sintonia.features import History, catalogue, columns_read, families
 from sintonia.features.history import attribute_rows, thousandths
@@ -86,7 +86,7 @@ def test_law_4_one_customer_equals_the_batch_and_the_order_of_the_tables_is_noth
 
 
 def test_only_whole_rows_of_the_tables_are_read_and_none_is_changed():
-    given = history([row("ann", 1)], [said("ann", "tier", "gold", 2)])
+    given = history([row("ann", 1)], [attribute("ann", "tier", "gold", 2)])
     before = [given.attributes.to_pylist(), given.links.to_pylist()]
     compute_features(given, [day(3)], ALL)
     assert [given.attributes.to_pylist(), given.links.to_pylist()] == before

@@ -1,8 +1,8 @@
-"""Computed features kept on disk: `features/<store>-<hash>/<bucket>.parquet` in the workspace.
+"""Computed features cached on disk: `features/<store>-<hash>/<bucket>.parquet` in the workspace.
 
 The hash is of what the features are (their terms, how they combine, what was fitted), of the code that computes
-them and of the as-of dates; the store's fingerprint stands before it. A table is used again by any training that
-asks for the same, whatever its task or its model. The files carry customer ids: `sintonia forget`, which searches
+them and of the as-of dates; the store's fingerprint stands before it. A table is reused by any training with
+the same features and dates, whatever its task or model. The files carry customer ids: `sintonia forget`, which searches
 every file of the workspace, removes a customer's rows from them, and the new fingerprint of the store leaves the rest
 unused. A build, and a training that needs the room, remove what is no longer used.
 """
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GIB = 2**30
-PACKAGE = Path(__file__).resolve().parents[1]
+FEATURES_CODE = Path(__file__).resolve().parent
 
 
 def table_folder(
     features: Path, store: str, features_computed: Sequence[Feature], as_ofs: Sequence[datetime]
 ) -> Path | None:
-    """Return where the features of a store at as-of dates are kept, None when nobody can tell what they are.
+    """Return the folder that caches the features of a store at as-of dates; None when a feature cannot be described.
 
     `features` is the folder of all such tables, `store` the store's fingerprint.
     """
@@ -54,7 +54,7 @@ def table_folder(
 
 
 def feature_text(feature: Feature) -> str:
-    """Return what a feature is: equal texts, equal features. One that cannot be told is equal to none but itself."""
+    """Return a text that identifies a feature; one that cannot be described equals only itself."""
     try:
         return repr(_to_plain(feature))
     except _NotDescribableError:
@@ -62,7 +62,7 @@ def feature_text(feature: Feature) -> str:
 
 
 def read_or_compute(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa.Table":
-    """Return the table in this file, computed and put there when there is none; no path: computed."""
+    """Return the table in this file, computing and writing it when there is none; without a path, compute only."""
     import pyarrow.parquet as pq
 
     if path is None:
@@ -78,7 +78,7 @@ def read_or_compute(path: Path | None, compute: "Callable[[], pa.Table]") -> "pa
 
 
 def prune(features: Path, store: str, limit_gib: float, used: Path | None = None) -> None:
-    """Remove the tables of other stores, and of this one the oldest until no more than the limit is left.
+    """Remove the tables of other stores, then the oldest of this one until the rest fit into the limit.
 
     The table in use stays.
     """
@@ -94,14 +94,13 @@ def prune(features: Path, store: str, limit_gib: float, used: Path | None = None
 def _code_hash() -> str:
     """Return a hash of the code that computes features."""
     digest = hashlib.sha256()
-    for place in ("features", "behaviour"):
-        for file in sorted((PACKAGE / place).rglob("*.py")):
-            digest.update(file.read_bytes())
+    for file in sorted(FEATURES_CODE.rglob("*.py")):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 class _NotDescribableError(Exception):
-    """A feature combines by something whose code or values cannot be told."""
+    """A feature has a part whose code or values cannot be described by a text."""
 
 
 def _to_plain(value: Any) -> Any:  # noqa: ANN401
@@ -127,7 +126,7 @@ def _to_plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def _function_identity(value: FunctionType) -> tuple[str, str, str]:
-    """Return a function's module and name, and of one that is not sintonia's own the hash of its file."""
+    """Return a function's module and name, with the hash of its file when it is not part of sintonia."""
     module, name = value.__module__, value.__qualname__
     if module.partition(".")[0] == "sintonia" and getattr(sys.modules.get(module), name, None) is value:
         return module, name, ""

@@ -1,4 +1,4 @@
-"""What features take from the past of all customers: levels, means and the behavioural prior, fitted once."""
+"""What features learn from all customers' past: levels of labels, brand rates and the behavioural prior."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,7 @@ from sintonia.core.config.convert import from_plain
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was learnt from the rows visible at `until`, and from no other; plain values that JSON keeps exactly.
+    """What was learned from the rows visible at `until` and no others; plain values that JSON keeps exactly.
 
     `levels` are the values of a label (channel, kind, category, action_id, source) seen by then, the most
     frequent first; under `sent:channel` and `sent:action_id`, those of the brand's messages, and what

@@ -1,6 +1,6 @@
-"""What features take from the past of all customers beside their interactions: attributes, identifiers, the prior.
+"""Fitting what features learn from all customers' past, in one pass over the store.
 
-Fitting what features take from the past of all customers, in one pass over the store.
+Levels of labels, attributes and identifiers, the brand's response rates and the behavioural prior.
 """
 
 from collections import Counter
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 MIN_CUSTOMERS = 5
-"""Customers who share a value before it is a level: one that fewer have could point to a person."""
+"""Customers that must share a value before it becomes a level: a rarer one could identify a person."""
 
 NUMERIC_SHARE = 0.95
-"""Part of an attribute's answers that are numbers from which on it is one; the rest are slips."""
+"""Share of an attribute's values that must be numbers for it to be numeric; the others count as errors."""
 
 PERSONAL_ATTRIBUTES = {*CONTACT_FIELDS} - {"sex", "city", "province", "country"}
-"""Attributes of these names are never features: they say who somebody is, and nothing of what they want."""
+"""Attributes that are never features: they identify a person and say nothing about behaviour."""
 
 Levels = dict[str, tuple[str, ...]]
 
 
 def attribute_levels(attributes: "Iterable[pa.Table]", until: datetime, top_k: int) -> Levels:
-    """Return what attributes there are, from what was visible at `until`; each table holds whole customers.
+    """Return the levels of attributes visible at `until`; each table has all rows of its customers.
 
     `attribute` names those that are texts, with the `top_k` commonest values of each in `attribute:<name>`, and
     `number` those that are numbers; `changing` names those that were seen to change, `generation` the generations
@@ -67,7 +67,7 @@ def attribute_levels(attributes: "Iterable[pa.Table]", until: datetime, top_k: i
 
 
 def count_values(attributes: "pa.Table", until: datetime) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Return how many customers had each (name, value) by then, and how many had two values of a name."""
+    """Return how many customers had each (name, value) by `until`, and how many had several values of each name."""
     import pyarrow.compute as pc
 
     personal = pc.is_in(attributes["name"].cast("string"), _string_array(PERSONAL_ATTRIBUTES))
@@ -86,7 +86,7 @@ def count_values(attributes: "pa.Table", until: datetime) -> tuple[Counter[tuple
 
 
 def link_levels(links: "Iterable[pa.Table]", until: datetime) -> Levels:
-    """Return the types of identifiers tied by then, the most frequent first: `identifier`."""
+    """Return the types of identifiers linked by `until`, the most frequent first, as `identifier`."""
     types: Counter[str] = Counter()
     for table in links:
         visible = table.filter(_visible(table, until, "linked_at"))["source"].value_counts()
@@ -99,7 +99,7 @@ def behavioural_prior(
 ) -> dict[str, Any] | None:
     """Return the prior fitted on the purchases visible at `until`, as JSON; None where they are too few.
 
-    Who had become part of another by then is no customer any more, and all they did is the other's.
+    A customer merged into another by then is left out; their interactions belong to the other.
     """
     import pyarrow.compute as pc
 
@@ -167,7 +167,7 @@ def _shared_levels(counts: Counter[str]) -> tuple[str, ...]:
 
 
 def _by_frequency(counts: Counter[str]) -> tuple[str, ...]:
-    """Return the values, the most frequent first; of equals, in the order of their letters."""
+    """Return the values, the most frequent first; equally frequent ones in alphabetical order."""
     return tuple(sorted(counts, key=lambda value: (-counts[value], value)))
 
 

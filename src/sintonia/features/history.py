@@ -1,8 +1,8 @@
-"""A customer's other tables as rows for the kernel: what attributes said, which identifiers were tied.
+"""Rows of a customer's other tables for the kernel: attributes, and links of identifiers.
 
 The same kernel gathers them by the same rule: a row counts from the first as_of with occurred_at <= as_of and
-known_at <= as_of. What an old id was told counts for the person it became part of from the merge on, for the store
-holds such rows for both, each with its own `known_at`.
+known_at <= as_of. Attributes of a merged id count for the customer it became part of from the merge on: the
+store has such rows for both, each with its own `known_at`.
 """
 
 import re
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BIRTH_YEAR = "birth_year"
 PLAUSIBLE_AGES = (10, 110)
-"""Years between which a customer's age is believed; a default birth year such as 1900 falls outside."""
+"""Range of plausible ages in years; a default birth year such as 1900 falls outside."""
 
 GENERATIONS = {
     "silent": (1901, 1945),
@@ -39,7 +39,7 @@ GENERATIONS = {
 
 YEAR_MICROSECONDS = 365.2425 * DAY  # microseconds, the mean of the Gregorian calendar
 SCALE = 1000
-"""An attribute that is a number is kept in thousandths, for the kernel's numbers are whole."""
+"""Numeric attributes are stored in thousandths, because the kernel's numbers are integers."""
 
 ATTRIBUTE_COLUMNS = ("customer_id", "name", "value", "occurred_at", "known_at")
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d+)?")
@@ -84,10 +84,10 @@ def rows_of_table(name: str, history: History) -> Rows:
 
 
 def attribute_rows(history: History) -> Rows:
-    """Return what was said of the customers: `category` is the attribute's name, `value` what it was said to be.
+    """Return the customers' attributes as rows: `category` is the attribute's name, `value` its value.
 
     `quantity` is the value in thousandths where it is a number; of a consent it is 1 for a yes and 0 for a no, and
-    an interaction of kind `unsubscribe` is a no on its channel. A birth year nobody can have counts as unsaid.
+    an interaction of kind `unsubscribe` is a no on its channel. Rows with an implausible birth year are left out.
     """
     import pyarrow as pa
 
@@ -134,7 +134,7 @@ def link_rows(history: History) -> Rows:
 
 
 TABLE_READERS: dict[str, Callable[[History], Rows]] = {"attributes": attribute_rows, "links": link_rows}
-"""The tables beside the interactions."""
+"""The reader of each table other than the interactions."""
 
 
 def histories_of_rows(rows: Rows, ids: "pa.Array", first_visible: Ints, columns: Iterable[str]) -> Histories:
@@ -196,7 +196,7 @@ def _as_attributes(attributes: "pa.Table | None") -> "pa.Table":
 
 
 def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
-    """Return the unsubscribes as attributes that say no."""
+    """Return the unsubscribes as consent attributes with the value `no`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -231,7 +231,7 @@ def thousandths(text: str) -> float:
 
 
 def _append_missing(cells: Cells, count: int) -> Cells:
-    """Return the cells and so many more that hold nothing."""
+    """Return the cells with `count` missing ones appended."""
     if cells.labels is not None:
         return Cells(np.concatenate([cells.values, np.full(count, len(cells.labels))]), None, cells.labels)
     missing = np.zeros(len(cells.values), np.bool_) if cells.missing is None else cells.missing

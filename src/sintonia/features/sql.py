@@ -363,7 +363,7 @@ def column_names_of(sql: str, what: str = "measure") -> tuple[str, ...]:
 
     Examples
     --------
-    >>> names("discount > 0 AND kind = 'purchase'")
+    >>> column_names_of("discount > 0 AND kind = 'purchase'")
     ('discount', 'kind')
     """
     from sqlglot import exp
@@ -379,7 +379,7 @@ def literals_of(sql: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> texts_of("kind IN ('view', 'cart') OR channel = 'web'")
+    >>> literals_of("kind IN ('view', 'cart') OR channel = 'web'")
     ('cart', 'view', 'web')
     """
     from sqlglot import exp

@@ -1,4 +1,4 @@
-"""What a model has to beat: rules on recency, logistic regressions on a few numbers, and the behavioural prior."""
+"""Baselines: rules on recency, regressions on a few features, and the behavioural prior."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ Predict: TypeAlias = Callable[[Dataset], Floats]
 
 
 def add_baseline_features(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
-    """Return the features with what the baselines need beside them."""
+    """Return the features, followed by those that only the baselines need."""
     present = {feature.name for feature in features}
     needed = [
-        one
-        for one in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
-        if one.name in RFM
+        candidate
+        for candidate in catalogue(FeaturesConfig(families=["rfm"], windows_days=[365]), NOTHING_FITTED)
+        if candidate.name in RFM
     ]
     if find_task(task).label_kinds[0] == "purchase" and not find_task(task).by_category:
         prior = catalogue(FeaturesConfig(families=["prior"], windows_days=[task.horizon_days]), fitted)
-        needed += [one for one in prior if one.name in _prior_feature_names(task)]
+        needed += [candidate for candidate in prior if candidate.name in _prior_feature_names(task)]
     return [*features, *(feature for feature in needed if feature.name not in present)]
 
 
@@ -103,7 +103,7 @@ def _amounts(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
     )
     tweedie.fit(columns(rows), rows.label / unit)
     baselines = {
-        "spend so far": _scaled(rows, _pace(rows)),
+        "spend so far": _scaled(rows, _daily_spend(rows)),
         "RFM Tweedie": _scaled(rows, lambda new_rows: np.asarray(tweedie.predict(columns(new_rows)) * unit)),
     }
     value = _prior_feature_names(task)[1]
@@ -156,8 +156,8 @@ def _logistic(rows: Dataset, columns: Callable[[Dataset], Floats]) -> Predict:
     return lambda new_rows: np.asarray(fitted.predict_proba(columns(new_rows))[:, 1], np.float64)
 
 
-def _pace(rows: Dataset) -> Predict:
-    """Return what was spent a day since the first purchase, or in the last year if that is longer ago."""
+def _daily_spend(rows: Dataset) -> Predict:
+    """Return the money spent per day since the first purchase, over the last year at most."""
 
     def pace(new_rows: Dataset) -> Floats:
         amount, first = _feature_columns(new_rows, (RFM[2], RFM[3])).T

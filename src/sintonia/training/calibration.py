@@ -1,4 +1,4 @@
-"""Maps from raw scores to probabilities and amounts: monotone, fitted on rows not learnt from, kept as JSON."""
+"""Calibration: monotone maps from raw scores to probabilities or amounts, fitted on held-out rows, stored as JSON."""
 
 import json
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from sintonia.core.arrays import Floats
 from sintonia.core.errors import NotEnoughDataError, UnsupportedModelError, unknown
 
 KINDS = ("sigmoid", "beta", "isotonic")
-"""The maps to a probability, the plainest first."""
+"""The maps to a probability, the simplest first."""
 
 AMOUNT = "amount"
 
 FOLDS = 5
-"""Parts of whole customers that the kinds of map are compared on."""
+"""Folds of customers for choosing the kind of map by cross-validation."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Calibrator:
 
 
 def log_probabilities(scores: Floats) -> tuple[Floats, Floats]:
-    """Return -log(1 - p) and log(p) of log-odds, both rising with them."""
+    """Return -log(1 - p) and log(p) for log-odds of p, both increasing in them."""
     tail = np.log1p(np.exp(-np.abs(scores)))
     return np.maximum(scores, 0.0) + tail, np.minimum(scores, 0.0) - tail
 

@@ -1,4 +1,4 @@
-"""Features joined to labels, one row per eligible (customer_id, as_of), in the order of the store."""
+"""Datasets: features joined to labels, one row per eligible (customer_id, as_of), in the order of the store."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,7 @@ class Dataset:
         return self.take(np.isin(self.as_of, np.array(sorted(dates), "datetime64[us]")))
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Dataset":
-        """Return the rows where the mask holds, or those of these places."""
+        """Return the rows where a mask is true, or those with these indices."""
         category = None if self.category is None else self.category[rows]
         return Dataset(
             self.customer_id[rows],
@@ -77,8 +77,8 @@ class Dataset:
 def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     """Return the features a task's model reads: the configuration's, or those of a row's category.
 
-    With these go, of the customer's own, only the families that tell how much and how lately somebody buys: they
-    are the same for all categories, and a row a category repeats them.
+    Of the customer's own features, a task by category reads only the families in `CUSTOMER_FAMILIES`: they are the
+    same for all categories and repeated in each category's row.
     """
     catalogue = features.catalogue(config, fitted)
     if not tasks.find_task(task).by_category:
@@ -100,11 +100,11 @@ def assemble(
 ) -> Dataset:
     """Return the eligible rows of the store with the features of a catalogue at these as-of dates.
 
-    Of these customers only, when they are given; and of these features only, the other columns being NaN, which is
-    enough for a model that reads no others.
+    `customers` restricts the rows. `names` restricts the features that are computed: the other columns are NaN, which
+    is enough for a model that does not read them.
 
-    Buckets are worked off by the engine's threads; the rows come in bucket order, whatever thread was first. The
-    features of everybody are kept on disk within the engine's `feature_cache_gib`.
+    The engine's threads process buckets in parallel; rows come in bucket order. Features of all customers are cached
+    on disk within the engine's `feature_cache_gib`.
     """
     if isinstance(store, InMemoryStore) and (ready := store.features_of(catalogue, as_ofs[0])) is not None:
         labelled = tasks.label_rows(store.read_bucket(store.buckets[0]), as_ofs, task, store.read_merges())
@@ -153,9 +153,9 @@ def history_rows(
     task: TaskConfig,
     plan: Plan | None = None,
 ) -> Dataset:
-    """Return the eligible rows of whole customers at hand, as `assemble` makes those of a store's customers.
+    """Return the eligible rows of a history, as `assemble` returns those of a store.
 
-    Whoever asks often makes the `plan_for` the catalogue once and passes it; columns it leaves out are NaN.
+    For repeated calls, compute `plan_for` the catalogue once and pass it; features it leaves out are NaN.
     """
     computed = features.compute_features(history, [as_of], plan or plan_for(catalogue, task))
     interactions = pa.table(history.interactions)
@@ -165,11 +165,10 @@ def history_rows(
 def share_features(
     requests: Sequence[tuple[datetime, Sequence[Feature], TaskConfig, Collection[str] | None]],
 ) -> list[SharedFeatures]:
-    """Return the features of several catalogues, each at its date and for its task, as few times as can be.
+    """Return groups of requests (as_of, catalogue, task, names) whose features are computed together.
 
-    Of each catalogue those with these names, or all.
-
-    Catalogues at one date share what they have in common, unless two mean different things by one name.
+    `names` selects features of a catalogue; None selects all. Catalogues at one date share a group, unless two of
+    their features differ but have the same name.
     """
     groups: list[tuple[datetime, dict[str, tuple[str, Feature]], list[Sequence[Feature]]]] = []
     for as_of, catalogue, task, names in requests:
@@ -195,7 +194,7 @@ def share_features(
 def label_features(
     computed: pa.Table, labelled: pa.Table, catalogue: Sequence[Feature], task: TaskConfig
 ) -> Dataset:
-    """Return features and label of who is eligible, ordered by (customer_id, as_of) and the task's categories.
+    """Return features and label of eligible customers, ordered by (customer_id, as_of) and the task's categories.
 
     Features of the catalogue that were not computed are NaN.
     """
@@ -223,7 +222,7 @@ def label_features(
 
 
 def _align_to_keys(keys: pa.Table, computed: pa.Table) -> pa.Table:
-    """Return the computed rows of the keys that are asked for, in their order."""
+    """Return the computed rows of these keys, in the order of the keys."""
     if len(pc.unique(computed["as_of"])) == 1:
         customer_ids = computed["customer_id"].combine_chunks()
         return computed.take(pc.index_in(keys["customer_id"].combine_chunks(), customer_ids))

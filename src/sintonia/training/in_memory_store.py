@@ -1,4 +1,4 @@
-"""Some customers of a store, read once, with the features that several models ask for computed once."""
+"""Some customers of a store in memory: read once, with the features that several models share computed once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -15,7 +15,7 @@ INTERACTIONS = "interactions"
 
 @dataclass(frozen=True)
 class SharedFeatures:
-    """Features at a date that the catalogues of some models, as they are computed, all are part of."""
+    """Features computed together at one date for the catalogues of several models."""
 
     as_of: datetime
     plan: Plan
@@ -24,7 +24,7 @@ class SharedFeatures:
 
 @dataclass(frozen=True)
 class InMemoryStore(Store):
-    """A store of some customers that lies in memory: one bucket, and tables of features that are ready."""
+    """A store of some customers in memory: one bucket, and tables of features computed in advance."""
 
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     ready: tuple[tuple[SharedFeatures, pa.Table], ...] = ()
@@ -37,16 +37,16 @@ class InMemoryStore(Store):
     def read_bucket(
         self, path: Path, customers: Collection[str] | None = None, columns: Iterable[str] | None = None
     ) -> pa.Table:
-        """Return the interactions that are held, with these columns."""
+        """Return the interactions in memory, with these columns."""
         table = self.tables[INTERACTIONS]
         return table if columns is None else table.select(list(columns))
 
     def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
-        """Return the rows of `attributes` or `links` that are held."""
+        """Return the rows of `attributes` or `links` in memory."""
         return self.tables[name]
 
     def features_of(self, catalogue: Sequence[Feature], as_of: datetime) -> pa.Table | None:
-        """Return a table that has a catalogue's features at a date, and perhaps others; None when none is ready."""
+        """Return a table with a catalogue's features at a date, possibly among others; None without one."""
         for shared, table in self.ready:
             if shared.as_of == as_of and any(
                 catalogue is shared_catalogue for shared_catalogue in shared.catalogues
@@ -58,7 +58,7 @@ class InMemoryStore(Store):
 def load_customers(
     store: Store, customers: Collection[str], shared: Sequence[SharedFeatures], columns: Iterable[str]
 ) -> InMemoryStore:
-    """Return these customers of the store, their features ready; the interactions keep these columns, keys included."""
+    """Return these customers of the store with their features computed; interactions have `columns`, keys included."""
     columns_read = dict.fromkeys([*(name for request in shared for name in request.plan.reads), *columns])
     paths = store.holding(customers)
     other_tables = list(dict.fromkeys(name for request in shared for name in request.plan.others))

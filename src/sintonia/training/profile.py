@@ -119,7 +119,9 @@ class TrainingProfile:
                 outcome_ratio=None if plain["judged"] is None else OutcomeRatio(**plain["judged"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"The model's reference cannot be read ({error!r}); train it again.") from None
+            raise InputError(
+                f"The model's training profile cannot be read ({error!r}); train it again."
+            ) from None
 
 
 def fit_training_profile(rows: Dataset, seed: int, until: datetime | None = None) -> TrainingProfile:

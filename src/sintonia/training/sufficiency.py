@@ -1,7 +1,7 @@
-"""Whether there is enough to learn from: history, rows of each outcome, and the fields a task lives on.
+"""Whether there are enough data to train: length of history, rows of each outcome, and the fields a task needs.
 
-Counted before anything is computed, so that thin data costs a second and not an evening. A figure below its need is
-a refusal that says what is missing and what to do; `task.force=true` goes on, and the run is marked.
+Counted before features are computed, so that too little data is reported within seconds. A figure below its minimum
+raises an error that says what is missing and what to do; with `task.force=true` training goes on and the run is marked.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
 
 @dataclass(frozen=True)
 class Sufficiency:
-    """What there is to learn from, and what of it is too little.
+    """The amount of training data, and what of it is too little.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class Sufficiency:
 
 
 def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Sufficiency:
-    """Return what the store holds for a task at the dates that train and validate.
+    """Return how much data the store has for a task at the training and validation dates.
 
     Raises
     ------
     NotEnoughDataError
-        When something is too little, and the task does not say `force`.
+        When there is too little data and the task does not set `force`.
     """
     kinds = tasks.label_kinds(task)
     history_days = (store.data_until(kinds) - store.data_from(kinds)).total_seconds() / 86400

@@ -1,4 +1,4 @@
-"""The search for settings: Optuna's trials over the rolling folds, the worse ones given up early, and resumable.
+"""Hyperparameter search: Optuna trials over the rolling folds, with pruning, resumable.
 
 Every trial is judged relative to the settings the search starts from, fold by fold and tree by tree: losses of
 different dates and of different numbers of trees do not compare, but their ratios to the same do.

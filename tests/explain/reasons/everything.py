@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
-from features.told import PRIOR
+from features.typed_tables import PRIOR
 from sintonia.core.config import FeaturesConfig, TaskConfig
 from sintonia.core.schema import CHANNELS, KINDS
 from sintonia.features import Fitted

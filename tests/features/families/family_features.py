@@ -6,7 +6,7 @@ from features.rows import FITTED, day, table
 from sintonia.features import FamilyContext, Fitted, compute_features
 
 
-def made(family, rows, as_of, windows_days=(7, 30), fitted=FITTED):
+def features_of(family, rows, as_of, windows_days=(7, 30), fitted=FITTED):
     """Return the one customer's features of a family as measure (and window) to value; as_of is a day of 2025."""
     features = family(FamilyContext(tuple(windows_days), (30, 180), fitted))
     (found,) = compute_features(table(rows), [day(as_of)], features).to_pylist()

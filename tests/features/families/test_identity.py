@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.rows import row
-from features.told import LEVELS, features, history, link
+from features.typed_tables import LEVELS, features, history, link
 
 ROWS = [row("ann", 1, source="web"), row("ann", 2, source="web"), row("ann", 6, source="till", known_at=9)]
 TIED = [link("ann", "cookie", 1), link("ann", "cookie", 3, 20), link("ann", "card", 9)]

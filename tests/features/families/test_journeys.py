@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.families.family_features import brand, made, names
+from features.families.family_features import brand, features_of, names
 from features.rows import row
 from sintonia.core.schema import KINDS
 from sintonia.features.families.journeys import journeys
@@ -21,35 +21,35 @@ ANN = [
 
 
 def test_switches_are_counted_over_what_the_customer_does():
-    found = made(journeys, ANN, 31)
+    found = features_of(journeys, ANN, 31)
     assert [found[f"switches__{days}d"] for days in (7, 30)] == [2, 5]
     assert found["switch_share__7d"] == np.float32(2 / 3)
     assert found["switch_share__30d"] == np.float32(5 / 8)
-    mailed = made(journeys, [*ANN, row("ann", 28.005, "send", "email")], 31)
+    mailed = features_of(journeys, [*ANN, row("ann", 28.005, "send", "email")], 31)
     np.testing.assert_equal(mailed, found)
 
 
 def test_an_interaction_without_a_channel_is_no_switch():
     rows = [row("ann", 2, channel="web"), row("ann", 3, channel=None), row("ann", 4, channel="store")]
-    assert made(journeys, rows, 31)["switches__30d"] == 0
+    assert features_of(journeys, rows, 31)["switches__30d"] == 0
 
 
 def test_orders_in_another_channel_than_the_order_before():
-    found = made(journeys, ANN, 31)
+    found = features_of(journeys, ANN, 31)
     assert [found[f"order_switch_share__{days}d"] for days in (7, 30)] == [0, 0.5]
 
 
 def test_orders_prepared_in_the_other_world_within_seven_days_edges_included():
-    found = made(journeys, ANN, 31)
+    found = features_of(journeys, ANN, 31)
     assert [found[f"browse_online_buy_in_store__{days}d"] for days in (7, 30)] == [1, np.float32(2 / 3)]
     assert found["visit_store_buy_online__30d"] == 1  # in store on the 4th, online on the 11th
     assert np.isnan(found["visit_store_buy_online__7d"])
     later = [*ANN[:3], row("ann", 11.001, "purchase", "web")]
-    assert made(journeys, later, 31)["visit_store_buy_online__30d"] == 0
+    assert features_of(journeys, later, 31)["visit_store_buy_online__30d"] == 0
 
 
 def test_research_runs_from_the_first_look_after_an_order_to_the_next():
-    found = made(journeys, ANN, 31)
+    found = features_of(journeys, ANN, 31)
     assert [found[f"researched_share__{days}d"] for days in (7, 30)] == [1, 0.5]
     assert [found[f"research_days__{days}d"] for days in (7, 30)] == [2.5, 2.25]
     assert found["last_research_days"] == 2.5
@@ -58,12 +58,12 @@ def test_research_runs_from_the_first_look_after_an_order_to_the_next():
 
 def test_open_research_counts_from_its_first_look():
     rows = [*ANN, row("ann", 30.75, "search", "web"), row("ann", 30.9, "view", "web")]
-    assert made(journeys, rows, 31)["open_research_days"] == 0.25
-    assert made(journeys, ANN[:2], 31)["open_research_days"] == 29
+    assert features_of(journeys, rows, 31)["open_research_days"] == 0.25
+    assert features_of(journeys, ANN[:2], 31)["open_research_days"] == 29
 
 
 def test_orders_without_a_look_have_no_research():
-    found = made(journeys, [row("ann", 4), row("ann", 6)], 31)
+    found = features_of(journeys, [row("ann", 4), row("ann", 6)], 31)
     assert found["researched_share__30d"] == 0
     assert np.isnan(
         [found["research_days__30d"], found["last_research_days"], found["open_research_days"]]
@@ -71,16 +71,16 @@ def test_orders_without_a_look_have_no_research():
 
 
 def test_a_visit_ends_with_half_an_hour_of_nothing():
-    found = made(journeys, ANN, 31)
+    found = features_of(journeys, ANN, 31)
     assert [found[f"visits__{days}d"] for days in (7, 30)] == [1, 3]
     assert [found[f"visit_depth__{days}d"] for days in (7, 30)] == [2, np.float32(5 / 3)]
     assert [found[f"orders_per_visit__{days}d"] for days in (7, 30)] == [0, np.float32(1 / 3)]
     pause = [row("ann", 2, "view", "web"), row("ann", 2 + 1801 / 86_400, "view", "web")]
-    assert made(journeys, pause, 31)["visits__30d"] == 2
+    assert features_of(journeys, pause, 31)["visits__30d"] == 2
 
 
 def test_empty_windows_have_counts_of_nothing_and_no_shares():
-    found = made(journeys, ANN, 200)
+    found = features_of(journeys, ANN, 200)
     counts = {"switches__7d", "switches__30d", "visits__7d", "visits__30d"}
     assert all(found[name] == 0 for name in counts)
     shares = set(found) - counts - {"last_research_days", "open_research_days"}
@@ -90,7 +90,7 @@ def test_empty_windows_have_counts_of_nothing_and_no_shares():
 @pytest.mark.parametrize(("as_of", "researched"), [(31, 0), (32, 1)])
 def test_a_look_counts_once_it_is_known(as_of, researched):
     rows = [row("ann", 29, "view", "web", known_at=31.5), row("ann", 30)]
-    assert made(journeys, rows, as_of)["researched_share__7d"] == researched
+    assert features_of(journeys, rows, as_of)["researched_share__7d"] == researched
 
 
 def test_a_brand_has_the_journeys_its_channels_and_kinds_allow():

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from features.rows import AS_OFS, FITTED, day, histories, row, table
-from features.told import PRIOR, features
+from features.typed_tables import PRIOR, features
 from sintonia.core.config import FeaturesConfig
 from sintonia.features import compute, feature_names
 from sintonia.features.clv import count_repeats, read_purchases

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.families.family_features import brand, made, names
+from features.families.family_features import brand, features_of, names
 from features.rows import row
 from sintonia.core.schema import KINDS
 from sintonia.features.families.trust import trust
@@ -27,15 +27,15 @@ ANN = [
 
 
 def test_complaints_and_reviews_against_orders():
-    found = made(trust, ANN, 31)
+    found = features_of(trust, ANN, 31)
     assert [found[f"complaints_per_order__{days}d"] for days in (7, 30)] == [0, np.float32(2 / 3)]
     assert [found[f"reviews_per_order__{days}d"] for days in (7, 30)] == [1, np.float32(1 / 3)]
 
 
 def test_a_complaint_is_open_until_its_own_thread_is_resolved():
-    found = made(trust, ANN, 31)
+    found = features_of(trust, ANN, 31)
     assert (found["open_complaints"], found["days_open"]) == (1, 11)
-    resolved = made(trust, [*ANN, row("ann", 30, "resolve", thread_id="b")], 31)
+    resolved = features_of(trust, [*ANN, row("ann", 30, "resolve", thread_id="b")], 31)
     assert resolved["open_complaints"] == 0
     assert np.isnan(resolved["days_open"])
 
@@ -45,45 +45,45 @@ def test_a_second_complaint_and_a_second_resolution_of_one_case_change_no_count(
         row("ann", 3, "complaint", thread_id="a", opens_thread=False),
         row("ann", 7, "resolve", thread_id="a", opens_thread=False),
     ]
-    found = made(trust, [*CASES, *again], 31)
+    found = features_of(trust, [*CASES, *again], 31)
     assert found["open_complaints"] == 1
     assert found["days_to_resolve"] == 3  # since the case's last complaint
 
 
 def test_days_to_resolve_mean_and_last():
     rows = [*CASES, row("ann", 30, "resolve", thread_id="b")]
-    found = made(trust, rows, 31)
+    found = features_of(trust, rows, 31)
     assert (found["days_to_resolve"], found["last_days_to_resolve"]) == (7, 10)
-    assert made(trust, CASES, 31)["last_days_to_resolve"] == 4
+    assert features_of(trust, CASES, 31)["last_days_to_resolve"] == 4
 
 
 def test_orders_since_the_last_complaint():
-    assert made(trust, ANN, 31)["orders_since_complaint"] == 1
-    assert np.isnan(made(trust, [row("ann", 3)], 31)["orders_since_complaint"])
+    assert features_of(trust, ANN, 31)["orders_since_complaint"] == 1
+    assert np.isnan(features_of(trust, [row("ann", 3)], 31)["orders_since_complaint"])
 
 
 def test_sentiment_mean_last_worst_and_trend():
-    found = made(trust, ANN, 31)
+    found = features_of(trust, ANN, 31)
     assert [found[f"sentiment__{days}d"] for days in (7, 30)] == [0.5, np.float32(-1 / 3)]
     assert (found["last_sentiment"], found["worst_sentiment"]) == (0.5, -1)
     assert found["sentiment_trend"] == np.float32(0.5 + 1 / 3)
 
 
 def test_money_returned_over_money_spent():
-    found = made(trust, ANN, 31)
+    found = features_of(trust, ANN, 31)
     assert [found[f"returned_share__{days}d"] for days in (7, 30)] == [0.5, np.float32(1 / 6)]
 
 
 def test_channels_left_are_counted_once():
-    assert made(trust, ANN, 31)["channels_left"] == 2
+    assert features_of(trust, ANN, 31)["channels_left"] == 2
 
 
 def test_nobody_heard_and_empty_windows_are_missing_and_counts_nothing():
-    found = made(trust, [row("ann", 3, "view")], 31)
+    found = features_of(trust, [row("ann", 3, "view")], 31)
     assert (found["open_complaints"], found["channels_left"]) == (0, 0)
     rest = set(found) - {"open_complaints", "channels_left"}
     assert all(np.isnan(found[name]) for name in rest)
-    later = made(trust, ANN, 200)
+    later = features_of(trust, ANN, 200)
     assert all(np.isnan(value) for name, value in later.items() if name.endswith("d"))
     assert np.isnan(later["sentiment_trend"])
 
@@ -91,12 +91,12 @@ def test_nobody_heard_and_empty_windows_are_missing_and_counts_nothing():
 @pytest.mark.parametrize(("as_of", "still"), [(31, 2), (41, 1)])
 def test_a_case_is_resolved_once_that_is_known(as_of, still):
     rows = [CASES[0], row("ann", 6, "resolve", thread_id="a", known_at=40), *CASES[2:]]
-    assert made(trust, rows, as_of)["open_complaints"] == still
+    assert features_of(trust, rows, as_of)["open_complaints"] == still
 
 
 def test_a_resolution_known_before_its_complaint_takes_nothing_off():
     rows = [row("ann", 2, "complaint", thread_id="a", known_at=40), *CASES[1:]]
-    assert made(trust, rows, 31)["open_complaints"] == 1
+    assert features_of(trust, rows, 31)["open_complaints"] == 1
 
 
 def test_a_brand_has_the_trust_its_kinds_can_tell():

@@ -92,11 +92,11 @@ def fit_bg_nbd(repeats: Repeats) -> BgNbdModel:
         for r, a, b in ((0.5, 0.5, 2.0), (2.0, 0.1, 2.0))
     ]
 
-    def part(every: int) -> MeanLikelihood:
+    def likelihood_of(every: int) -> MeanLikelihood:
         sample = rows.every(every)
         return MeanLikelihood(bg_nbd_likelihood(sample), float(sample.customers.sum()))
 
-    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
+    values, fit = maximise(NAME, likelihood_of, int(rows.customers.sum()), starts, BOUNDS)
     return BgNbdModel(**values, fit=fit)
 
 

@@ -83,7 +83,7 @@ def mirror_date(data_from: datetime, as_of: datetime, horizon_days: float) -> tu
 
     Examples
     --------
-    >>> mirror(datetime(1997, 1, 1), datetime(1997, 9, 30), 272)
+    >>> mirror_date(datetime(1997, 1, 1), datetime(1997, 9, 30), 272)
     (datetime.datetime(1997, 5, 17, 0, 0), 136.0)
     """
     history_days = (as_of - data_from).total_seconds() / 86400
@@ -192,7 +192,7 @@ def _fit_purchase(logs: Floats, came: HorizonOutcome) -> tuple[float, ...]:
         raise NotEnoughDataError(
             f"Of {len(logs):,} customers all or none came back in the past; give a later date."
         )
-    return _weights(LogisticRegression(C=1e3, max_iter=1000), logs, came.bought, 0.0)
+    return _fit_weights(LogisticRegression(C=1e3, max_iter=1000), logs, came.bought, 0.0)
 
 
 def _fit_value(logs: Floats, came: HorizonOutcome) -> tuple[float, ...]:
@@ -205,12 +205,12 @@ def _fit_value(logs: Floats, came: HorizonOutcome) -> tuple[float, ...]:
             f"None of {len(logs):,} customers spent anything in the past; give a later date."
         )
     regressor = TweedieRegressor(power=POWER, link="log", alpha=1e-4, max_iter=1000)
-    weights = _weights(regressor, logs, came.spend_cents / unit, np.log(unit))
+    weights = _fit_weights(regressor, logs, came.spend_cents / unit, np.log(unit))
     total = np.exp(_linear_predictor(weights, logs)).sum()
     return (weights[0] + float(np.log(came.spend_cents.sum() / total)), *weights[1:])
 
 
-def _weights(regressor: Any, logs: Floats, target: NDArray[Any], shift: float) -> tuple[float, ...]:  # noqa: ANN401
+def _fit_weights(regressor: Any, logs: Floats, target: NDArray[Any], shift: float) -> tuple[float, ...]:  # noqa: ANN401
     """Return intercept and weights of a regression, fitted on standardised columns."""
     centre, scale = logs.mean(axis=0), logs.std(axis=0) + 1e-12
     regressor.fit((logs - centre) / scale, target)

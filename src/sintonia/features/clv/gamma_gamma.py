@@ -61,11 +61,11 @@ def fit_gamma_gamma(repeats: Repeats) -> GammaGammaModel:
     middle = float(np.median(mean))
     starts = [{"p": p, "q": 3.0, "gamma_cents": middle * 2.0 / p} for p in (1.0, 8.0)]
 
-    def part(every: int) -> MeanLikelihood:
+    def likelihood_of(every: int) -> MeanLikelihood:
         sampled = slice(None, None, every)
         return MeanLikelihood(spend_likelihood(x[sampled], mean[sampled]), len(x[sampled]))
 
-    values, fit = maximise(NAME, part, len(x), starts, BOUNDS)
+    values, fit = maximise(NAME, likelihood_of, len(x), starts, BOUNDS)
     return GammaGammaModel(**values, fit=fit)
 
 

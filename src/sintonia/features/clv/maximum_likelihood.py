@@ -111,7 +111,7 @@ def require_repeaters(model: str, count: int, who: str) -> None:
 
     Examples
     --------
-    >>> need_repeaters("BG/NBD", 7, "customers who bought on at least two days")
+    >>> require_repeaters("BG/NBD", 7, "customers who bought on at least two days")
     Traceback (most recent call last):
     ...
     sintonia.core.errors.NotEnoughDataError: BG/NBD needs 50 customers who bought on at least two days to be fitted; \

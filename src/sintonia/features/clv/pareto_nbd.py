@@ -137,11 +137,11 @@ def fit_pareto_nbd(repeats: Repeats) -> ParetoNbdModel:
         for r, s, age in ((0.5, 0.5, pace), (2.0, 1.0, 10 * pace))
     ]
 
-    def part(every: int) -> MeanLikelihood:
+    def likelihood_of(every: int) -> MeanLikelihood:
         sample = rows.every(every)
         return MeanLikelihood(pareto_nbd_likelihood(sample), float(sample.customers.sum()))
 
-    values, fit = maximise(NAME, part, int(rows.customers.sum()), starts, BOUNDS)
+    values, fit = maximise(NAME, likelihood_of, int(rows.customers.sum()), starts, BOUNDS)
     return ParetoNbdModel(**values, fit=fit)
 
 

@@ -52,7 +52,7 @@ class Repeats:
 
     @property
     def bought(self) -> NDArray[np.bool_]:
-        """Who has a purchase day at all."""
+        """Whether each customer has a purchase day."""
         return ~np.isnan(self.frequency)
 
 

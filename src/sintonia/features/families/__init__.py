@@ -57,7 +57,7 @@ def catalogue(config: FeaturesConfig, fitted: Fitted) -> list[Feature]:
     Raises
     ------
     ConfigError
-        For a family nobody knows, and a measure or a family of one's own that cannot be computed.
+        For an unknown family, and for a user-defined measure or family that cannot be computed.
     """
     for name in config.families:
         if name not in FAMILIES:

@@ -116,11 +116,11 @@ def share_of_day(count: Ints, *parts: Ints) -> Floats:
 
 
 def index_of_highest(*counts: Ints) -> Floats:
-    """Return the place of the highest count, the first of equals; NaN where all are nothing.
+    """Return the index of the highest count, the first of equal ones; NaN where all are 0.
 
     Examples
     --------
-    >>> most(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
+    >>> index_of_highest(np.array([1, 0]), np.array([3, 0]), np.array([3, 0]))
     array([ 1., nan])
     """
     highest = index = counts[0] * 0
@@ -130,7 +130,7 @@ def index_of_highest(*counts: Ints) -> Floats:
 
 
 def best_hour(*counts: Ints) -> Floats:
-    """Return the hour with the most around it, its own counted twice, the earliest of equals; NaN of nothing.
+    """Return the hour with the most interactions around it, its own counted twice; the earliest of equals, or NaN.
 
     One visit at a chance hour must not win against several in the hours next to each other.
     """
@@ -145,7 +145,7 @@ def best_hour_share(*counts: Ints) -> Floats:
 
 
 def _best_hour_and_share(counts: Sequence[Ints]) -> tuple[Floats, Floats]:
-    """Return the best hour and what share falls around it; the hour after the last is the first."""
+    """Return the best hour and the share of interactions within an hour of it; hour 23 is followed by hour 0."""
     most = best = nearby_of_best = counts[0] * 0
     for hour, own in enumerate(counts):
         before, after = counts[hour - 1], counts[(hour + 1) % len(counts)]

@@ -1,9 +1,4 @@
-"""What every family is made from: windows, half-lives, and what was fitted on the past.
-
-Names of columns for values a silo wrote.
-
-Which interactions the families of sequences speak of: orders, what the customer does, what a brand has.
-"""
+"""What families build features from: windows, half-lives, fitted levels and rates, column names and common filters."""
 
 import re
 import unicodedata
@@ -35,7 +30,7 @@ class FamilyContext:
 
 
 def column_names(levels: Sequence[str]) -> tuple[str, ...]:
-    """Return a short name for each level that can stand in a column's: plain letters, digits and underscores.
+    """Return a unique name of plain letters, digits and underscores for each level.
 
     LightGBM's text takes neither spaces nor JSON's marks. Levels that would share a name are numbered.
 
@@ -56,7 +51,7 @@ def column_names(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def slugs(values: Iterable[str]) -> tuple[str, ...]:
-    """Return a short name in plain letters and digits for each value, no two alike.
+    """Return a unique name of plain letters, digits and underscores for each value.
 
     Examples
     --------
@@ -81,16 +76,16 @@ ORDER = Filter(kind="purchase", opens_thread=True)
 PURCHASE = Filter(kind="purchase")
 ONLINE = ("web", "app")
 BY_BRAND = ("send", "resolve")
-"""Kinds that the brand does; all others the customer does."""
+"""Kinds of interaction that come from the brand; all others come from the customer."""
 
 
 def levels_present(context: FamilyContext, label: str, *values: str) -> tuple[str, ...]:
-    """Return those of the wanted values of a label that the brand has, in the order given."""
+    """Return those of the values that the brand has for a label, in their order."""
     return tuple(value for value in values if value in context.levels(label))
 
 
 def own_kinds(context: FamilyContext) -> tuple[str, ...]:
-    """Return the kinds of interaction that the customer does, in the order of their letters."""
+    """Return the kinds of interaction that come from the customer, in alphabetical order."""
     return tuple(sorted(set(context.levels("kind")) - set(BY_BRAND)))
 
 

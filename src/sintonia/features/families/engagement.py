@@ -64,7 +64,7 @@ def weight_expression(weighing: Mapping[str, int]) -> Expression | None:
 
     Examples
     --------
-    >>> weights({"view": 1, "visit": 1, "purchase": 8}).sql
+    >>> weight_expression({"view": 1, "visit": 1, "purchase": 8}).sql
     "CASE WHEN kind IN ('view', 'visit') THEN 1 WHEN kind IN ('purchase') THEN 8 ELSE 0 END"
     """
     kinds_of: dict[int, list[str]] = {}

@@ -81,7 +81,7 @@ def purchase_stage(present: dict[str, tuple[str, ...]]) -> Expression:
 
 
 def _stage_changes(present: dict[str, tuple[str, ...]]) -> tuple[Filter, Expression, Expression]:
-    """Return the interactions that have a moment, and whether each is in another, a later one, than the one before."""
+    """Return the interactions that have a moment, and whether it differs from, and is later than, the one before."""
     every = Filter(kind=tuple(kind for kinds in present.values() for kind in kinds))
     now, before = purchase_stage(present), Previous(purchase_stage(present), every)
     moved = expression("now <> before", now=now, before=before)

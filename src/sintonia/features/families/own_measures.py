@@ -16,7 +16,7 @@ from sintonia.features.sql import Cells, column_names_of, evaluate
 
 FAMILY = "own"
 EXCLUDED = ("customer_id", "interaction_id", "known_at")
-"""Who it is and when it was known are no measures: the kernel alone sees to them."""
+"""Columns that a measure cannot read: the kernel alone handles keys and the time a row became known."""
 
 SAMPLES = {
     "VARCHAR": Cells(np.zeros(1, np.int64), None, ("",)),
@@ -27,7 +27,7 @@ INTEGER_SAMPLE = Cells(np.ones(1, np.int64))
 
 
 def own_measures(config: FeaturesConfig) -> list[Feature]:
-    """Return the features of the configuration's own measures, in their order.
+    """Return the features of the measures in the configuration, in their order.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def own_measures(config: FeaturesConfig) -> list[Feature]:
 
 
 def readable_columns() -> dict[str, Cells]:
-    """Return what a measure can read, each with a sample of its values."""
+    """Return the columns that a measure can read, each with a sample value."""
     columns = {
         column.name: SAMPLES.get(column.sql_type, INTEGER_SAMPLE)
         for column in INTERACTIONS.columns
@@ -116,7 +116,7 @@ def _windowed(name: str, measure: MeasureConfig, aggregation: str, days: int) ->
 
 
 def _state(name: str, measure: MeasureConfig, aggregation: str) -> Feature:
-    """Return the last value, or the days since the expression last held."""
+    """Return the last value of the expression, or the days since it was last true."""
     sql = measure.expression
     last = aggregation == "last"
     matching = _matching(measure, f"({sql}) IS NOT NULL" if last else sql)

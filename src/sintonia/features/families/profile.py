@@ -155,7 +155,7 @@ def _consent(channel: str) -> list[Feature]:
 
 
 def age_at(year: Floats, year_known_at: Floats, days_since: Floats) -> Floats:
-    """Return the age in years at as_of, which is so many days after the birth year (in thousandths) was told."""
+    """Return the age in years at as_of, `days_since` days after the birth year (in thousandths) was recorded."""
     from sintonia.features.kernel.histories import DAY
 
     return age_years(year / SCALE, year_known_at + days_since * DAY)
@@ -168,7 +168,7 @@ def born_between(first: int, last: int, year: Floats) -> Floats:
 
 
 def latest_is(level: int | None, index: Floats, count: Ints) -> Floats:
-    """Return 1 where the latest value's place is this level (None: it is no level); NaN where nothing was said.
+    """Return 1 where the latest value has this level's index (None: it is no level); NaN where there is no value.
 
     Examples
     --------

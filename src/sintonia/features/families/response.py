@@ -24,10 +24,10 @@ from sintonia.features.measures import (
 
 ANSWERS = ("open", "click", "redeem")
 PRIOR_MESSAGES = 5.0
-"""How many sends the brand's own rate is worth against a customer's."""
+"""Weight of the brand's own rate, in messages, when a customer's rate is smoothed towards it."""
 
 UNPROMPTED_REDEEMS = "redeem:unasked"
-"""Under this name, what the brand's customers redeem an order without an action of the brand's."""
+"""Name of the fitted mean of redemptions per order that follow no action of the brand."""
 
 SEND = Filter(kind="send", opens_thread=True)
 PARTICIPLES = {"open": "opened", "click": "clicked", "redeem": "redeemed"}

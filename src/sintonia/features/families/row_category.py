@@ -1,4 +1,4 @@
-"""What a customer did in the category a row asks about, beside what they did in all."""
+"""Features of the category that a row asks about, in tables of one row per (customer_id, as_of, category)."""
 
 from dataclasses import replace
 from functools import partial
@@ -42,8 +42,8 @@ BY_CATEGORY_WHY = {
 def row_category_features(config: FeaturesConfig) -> list[Feature]:
     """Return the features of a row's category: visits, amounts, shares and rhythm in it, and which one it is.
 
-    The last, `category__which`, is no number but a place among the categories asked about, and has no terms: who
-    lays out the rows fills it.
+    The last, `category__which`, is the index of the row's category among the task's and has no terms: the caller that
+    lays out the rows fills it in.
     """
     windows = sorted(set(config.windows_days))
     features = [feature for days in windows for feature in _window_features(days)]
@@ -52,11 +52,11 @@ def row_category_features(config: FeaturesConfig) -> list[Feature]:
 
 
 def bind_category(feature: Feature, category: str) -> Feature:
-    """Return the feature with `category` where it speaks of the row's category.
+    """Return the feature with `category` in place of the row's category.
 
     Examples
     --------
-    >>> bread = in_category(row_category_features(FeaturesConfig(windows_days=[7]))[0], "bread")
+    >>> bread = bind_category(row_category_features(FeaturesConfig(windows_days=[7]))[0], "bread")
     >>> bread.terms[0].where.category
     'bread'
     """
@@ -64,12 +64,12 @@ def bind_category(feature: Feature, category: str) -> Feature:
 
 
 def is_row_category(feature: Feature) -> bool:
-    """Return whether the feature speaks of the row's category."""
+    """Return whether the feature is about the row's category."""
     return feature.family == FAMILY
 
 
 def _replace_category(part: Any, category: str) -> Any:  # noqa: ANN401  terms, filters and columns are many dataclasses
-    """Return a term, filter or column in which ROW_CATEGORY is the category, however deep it stands."""
+    """Return a term, filter or column with the category in place of ROW_CATEGORY, at any depth."""
     if part == ROW_CATEGORY:
         return category
     if isinstance(part, tuple):

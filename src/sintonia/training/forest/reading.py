@@ -1,6 +1,6 @@
-"""From the entries of a model file to the tables of a forest, all trees at once.
+"""Reading LightGBM's text models into the tables of a forest; unsupported entries raise an error.
 
-LightGBM's text models, read line by line; what this reader does not know is refused.
+`read_forest` parses the sections of the file; `assemble_forest` converts the entries of all trees at once.
 """
 
 import numpy as np

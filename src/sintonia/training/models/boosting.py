@@ -168,7 +168,8 @@ def monotone_constraints(config: ModelConfig, names: Sequence[str]) -> list[int]
 
     Examples
     --------
-    >>> monotone(ModelConfig(monotone={"rfm__orders__*": -1}), ["rfm__days_since_purchase", "rfm__orders__30d"])
+    >>> config = ModelConfig(monotone={"rfm__orders__*": -1})
+    >>> monotone_constraints(config, ["rfm__days_since_purchase", "rfm__orders__30d"])
     [0, -1]
     """
     for pattern in config.monotone:

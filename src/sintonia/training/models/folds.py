@@ -25,13 +25,13 @@ QUANTISED_FROM = 100_000
 """Rows from which gradients are rounded to a few levels while settings are compared: it halves the time of a fit."""
 
 MIN_LEAVES = 5
-"""Leaves that a fold's training rows must fill: of fewer, trees cannot part rows, and the fold says nothing."""
+"""Leaves that a fold's training rows must be able to fill; with fewer rows, trees cannot split."""
 
 FoldWatch = Callable[[int, int, float], None]
-"""Told of a fold (from 0), a number of trees and the best loss until then; what it raises ends the validation."""
+"""Called with a fold (from 0), a number of trees and the best loss so far; what it raises ends the validation."""
 
 ExplainFold: TypeAlias = Callable[["lightgbm.Booster"], Mapping[str, float]]
-"""Says of a fold's trees, cut where they served best, what is to be kept of what moves their scores."""
+"""Returns how much each feature family moves the scores of a fold's trees, at the best number of trees."""
 
 
 @dataclass(frozen=True)

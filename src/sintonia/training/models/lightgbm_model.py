@@ -65,7 +65,7 @@ class LightGBMModel(OutcomeModel):
 
     @property
     def gives_contributions(self) -> bool:
-        """It does."""
+        """True: LightGBM computes exact SHAP contributions."""
         return True
 
     @cached_property

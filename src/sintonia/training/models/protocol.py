@@ -1,4 +1,4 @@
-"""What every registered model can do, and the document its folder begins with."""
+"""The protocol of registered models, and the document in their folders."""
 
 import json
 from collections.abc import Mapping, Sequence

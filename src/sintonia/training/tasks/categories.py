@@ -1,4 +1,4 @@
-"""Which categories a task asks about: those that most customers bought, as known before anything is learnt."""
+"""The categories of a task: those that most customers bought, as known before the first training date."""
 
 from collections.abc import Iterable
 from dataclasses import replace

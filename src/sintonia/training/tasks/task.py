@@ -1,4 +1,4 @@
-"""The questions there are: who is asked about, and what happens to whom, in words and in kinds of interaction."""
+"""Tasks: the population of each, and the outcome it predicts, in words and in kinds of interaction."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias

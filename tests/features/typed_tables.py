@@ -11,7 +11,7 @@ from sintonia.features import History, compute
 from sintonia.features.clv import BehaviouralPrior, BgNbdModel, GammaGammaModel
 
 
-def said(customer_id, name, value, occurred_at, known_at=None, source="crm"):
+def attribute(customer_id, name, value, occurred_at, known_at=None, source="crm"):
     """Return one attribute, by default known at once."""
     known_at = occurred_at if known_at is None else known_at
     moments = {"occurred_at": day(occurred_at), "known_at": day(known_at)}
