@@ -153,10 +153,10 @@ def _read_active(path: Path) -> pa.Table:
 
 
 def _unnamed(nodes: pa.Table, person: DataSubject) -> pa.Table:
-    """Return the identifiers left: those that others share belong to nobody, confer no id of the person's, and go
+    """Return the identifiers left: those that others share belong to nobody, assign no id of the person's, and go
     behind all others.
 
-    The first identifier of a customer confers its id: an identifier that goes on for somebody else must not become
+    The first identifier of a customer assigns its id: an identifier that goes on for somebody else must not become
     the first of theirs, or their id would change.
     """
     shared = pa.array([f"{kind}:{value}" for kind, value in person.shared], pa.string())
