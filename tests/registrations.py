@@ -1,4 +1,4 @@
-"""A small CRM for tests: people whose every tie is known, and a build of it."""
+"""A small CRM for tests, with known links between its records, and a build of it."""
 
 import pyarrow.parquet as pq
 
@@ -37,14 +37,14 @@ def person(number: int) -> list[str]:
 
 
 def write_crm(folder, people=40):
-    """Every third person registers twice, under another e-mail and with a slip in the name."""
+    """Return the lines of the CRM; every third person registers twice, with another e-mail and a typo in the name."""
     lines = [f"crm,at,{','.join(FIELDS)}"]
     for number in range(people):
         lines.append(f"A{number},2025-01-{number % 28 + 1:02d},{','.join(person(number))}")
         if number % 3 == 0:
-            again = person(number)
-            again[1], again[4] = again[1][:-1], f"altra{number}@mail.it"
-            lines.append(f"B{number},2025-03-{number % 28 + 1:02d},{','.join(again)}")
+            second = person(number)
+            second[1], second[4] = second[1][:-1], f"altra{number}@mail.it"
+            lines.append(f"B{number},2025-03-{number % 28 + 1:02d},{','.join(second)}")
     return lines
 
 

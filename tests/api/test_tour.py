@@ -15,6 +15,7 @@ defaults:
 name: shop
 """
 CUSTOMERS = 1200
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

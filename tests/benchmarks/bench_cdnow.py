@@ -11,6 +11,7 @@ customers for the other tenth, from features of the past, and says how much boos
 nothing is chosen by it. A second table says what fits and predictions cost in processor time.
 """
 
+import argparse
 import os
 import tempfile
 import time
@@ -112,7 +113,10 @@ def informed(store: Store, now: PastBuyers, came: HorizonOutcome) -> tuple[np.nd
 
 
 def main() -> None:
-    """Build the store, fit on the past, and print all judgements side by side."""
+    """Build the store, fit on the past, and print the metrics of all forecasts."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     if SHARED.is_dir():
         os.environ.setdefault("SINTONIA_DATA", str(SHARED))
     with tempfile.TemporaryDirectory() as folder:

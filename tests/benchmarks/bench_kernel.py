@@ -97,15 +97,20 @@ def plain_features():
     return [one for one in catalogue(config, FITTED) if one.window_days and len(one.terms) == 1]
 
 
-def all_features():
-    """Return the features of every family of the interactions, for a brand that has every channel and kind."""
+def all_settings():
+    """Return the settings of every family of the interactions, for a brand that has every channel and kind."""
     levels = {
         "category": tuple(f"category {i}" for i in range(10)),
         "action_id": tuple(f"action {i}" for i in range(10)),
         "sent:action_id": tuple(f"action {i}" for i in range(10)),
     }
     fitted = replace(FITTED, levels={**FITTED.levels, **levels})
-    return catalogue(FeaturesConfig(list(families.FAMILIES), list(WINDOWS_DAYS)), fitted)
+    return FeaturesConfig(list(families.FAMILIES), list(WINDOWS_DAYS)), fitted
+
+
+def all_features():
+    """Return the features of every family of the interactions."""
+    return catalogue(*all_settings())
 
 
 def by_kernel(path, features, as_ofs=AS_OFS):

@@ -206,7 +206,7 @@ def main():
         )
         started = time.perf_counter(), time.process_time()
         told = json.dumps(evidence_of.review_data(training).to_plain())
-        people = json.dumps([asdict(one) for one in evidence_of.customers(training)])
+        people = json.dumps([asdict(one) for one in evidence_of.example_customers(training)])
         kept = sample_table(training.sample)
         explained = time.perf_counter(), time.process_time()
         back = ReviewData.from_plain(json.loads(told))

@@ -1,4 +1,4 @@
-"""One small brand for all tests of this folder, and doors to its silos."""
+"""One small brand for all tests of this folder, and readers of its silos."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ CUSTOMERS = 2000
 
 
 def sql(expression: str) -> str:
-    """Return an expression of a mapping as DuckDB wants it: a column's name may hold a space."""
+    """Return an expression of a mapping in DuckDB's syntax, where a column name may contain a space."""
     return expression if "(" in expression or "'" in expression else f'"{expression}"'
 
 
@@ -29,7 +29,7 @@ class Brand:
     source: SourceConfig
 
     def read(self, silo: str, columns: str = "*") -> pd.DataFrame:
-        """Return a silo's raw rows; all text but Parquet."""
+        """Return a silo's raw rows; every format except Parquet is text."""
         config = self.source.silos[silo]
         path = self.folder / "silos" / config.path
         reader = {
@@ -47,7 +47,7 @@ class Brand:
         return pd.read_parquet(self.folder / "truth" / f"{name}.parquet")
 
     def identifiers(self, silo: str) -> list[tuple[tuple[str, str], ...]]:
-        """Return the distinct combinations of (type, key) that stand in one row of a silo."""
+        """Return the distinct combinations of (type, key) in the rows of a silo."""
         mapping = self.source.silos[silo].identifiers
         read = {"email": "lower(trim({}))"}
         columns = ", ".join(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sintonia.core.config import SimulateSettings
-from sintonia.synthetic import sessions
+from sintonia.synthetic import app as sessions
 from sintonia.synthetic.app import app_events
 from sintonia.synthetic.web import web_events
 from sintonia.synthetic.world import draw_world
@@ -82,9 +82,9 @@ def test_every_event_has_a_device_and_purchases_an_account_but_some_devices_neve
 
 
 def test_who_logged_in_stays_logged_in_on_the_device(world):
-    found = sessions.draw_sessions(world, np.random.default_rng(1))
-    logged = found["account"].notna().astype(int)
-    before = logged.groupby([found["person"], found["device"]]).shift(fill_value=0)
+    app_sessions = sessions.draw_sessions(world, np.random.default_rng(1))
+    logged = app_sessions["account"].notna().astype(int)
+    before = logged.groupby([app_sessions["person"], app_sessions["device"]]).shift(fill_value=0)
     assert (logged >= before).all()
     assert 0.5 < logged.mean() < 1
 
@@ -96,15 +96,18 @@ def test_a_familys_tablet_carries_the_accounts_of_two_who_live_together(world, m
         app_share=np.where(world.people.web_share > 0, 0.8, 0.0),
         app_guest=np.zeros(len(world.people), bool),
     )
-    found = sessions.draw_sessions(replace(world, people=everybody), np.random.default_rng(1))
-    named = found.dropna(subset=["account"])
+    app_sessions = sessions.draw_sessions(replace(world, people=everybody), np.random.default_rng(1))
+    named = app_sessions.dropna(subset=["account"])
     users = named.groupby("device")["person"].agg(lambda who: sorted(set(who)))
     shared = users[users.str.len() > 1]
     assert len(shared) > 0
-    home = world.particulars
-    for one, *others in shared:
-        for other in others:
-            assert (home.street[one], home.last_name[one]) == (home.street[other], home.last_name[other])
+    details = world.personal_details
+    for owner, *household in shared:
+        for person in household:
+            assert (details.street[owner], details.last_name[owner]) == (
+                details.street[person],
+                details.last_name[person],
+            )
 
 
 def test_taps_on_a_push_name_the_decision_that_sent_it(brand, app):

@@ -6,10 +6,10 @@ from sintonia.synthetic.contact_centre import SWITCHBOARD
 
 @pytest.fixture(scope="module")
 def cases(brand):
-    found = brand.read("contact_centre")
+    cases = brand.read("contact_centre")
     for name in ("Aperta il", "Chiusa il"):
-        found[name] = pd.to_datetime(found[name], format="%d-%m-%y %H.%M")
-    return found
+        cases[name] = pd.to_datetime(cases[name], format="%d-%m-%y %H.%M")
+    return cases
 
 
 def test_the_file_is_latin_1_with_semicolons(brand):

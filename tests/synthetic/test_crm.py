@@ -47,8 +47,8 @@ def test_cases_are_closed_after_they_were_opened(brand):
     written += [typed.dt.tz_convert("Europe/Rome").dt.tz_localize(None)]
     desk = pd.to_datetime(crm.query("record == 'complaint'").set_index("case_id")["recorded_at"])
     closed = pd.to_datetime(crm.query("record == 'resolved'").set_index("case_id")["recorded_at"])
-    made = pd.concat([*written, desk])
-    assert made.index.is_unique
+    opened = pd.concat([*written, desk])
+    assert opened.index.is_unique
     assert min(len(form), len(typed), len(desk)) > 0
-    assert (closed > made.reindex(closed.index)).all()
-    assert 0.5 < len(closed) / len(made) < 1
+    assert (closed > opened.reindex(closed.index)).all()
+    assert 0.5 < len(closed) / len(opened) < 1

@@ -1,4 +1,4 @@
-"""The exam is fixed before the models meet it: what exact identifiers and constant actions leave."""
+"""How hard the synthetic brand is: what exact identifiers and constant actions cannot achieve."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ class _Clusters:
             node = self.parent[node]
         return node
 
-    def tie(self, nodes):
+    def union(self, nodes):
         first = self.find(nodes[0])
         for node in nodes[1:]:
             self.parent[self.find(node)] = first
@@ -31,11 +31,13 @@ def clustered(brand):
     for silo in brand.source.silos:
         for nodes in brand.identifiers(silo):
             if nodes:
-                clusters.tie(nodes)
+                clusters.union(nodes)
     records = brand.truth("records")
-    found = [clusters.find(node) for node in zip(records["source"], records["source_key"], strict=True)]
+    cluster_of_record = [
+        clusters.find(node) for node in zip(records["source"], records["source_key"], strict=True)
+    ]
     assert set(clusters.parent) == set(zip(records["source"], records["source_key"], strict=True))
-    return records.assign(cluster=pd.factorize(pd.Series(found))[0])
+    return records.assign(cluster=pd.factorize(pd.Series(cluster_of_record))[0])
 
 
 def _pairs(sizes):

@@ -5,7 +5,7 @@ import pytest
 
 from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import actions
-from sintonia.synthetic.journeys import live
+from sintonia.synthetic.journeys import draw_journeys
 from sintonia.synthetic.world import draw_world
 
 
@@ -22,9 +22,9 @@ def test_nobody_orders_before_registering(world):
 
 
 def test_actions_are_taken_only_where_they_are_allowed_and_by_those_registered(world):
-    for one in world.journeys.rounds:
-        assert one.allowed[np.arange(len(one.action)), one.action].all()
-        assert (one.action[~one.decided] == actions.NONE).all()
+    for decision_round in world.journeys.rounds:
+        assert decision_round.allowed[np.arange(len(decision_round.action)), decision_round.action].all()
+        assert (decision_round.action[~decision_round.decided] == actions.NONE).all()
     assert (world.journeys.final.action == actions.NONE).all()
 
 
@@ -39,26 +39,26 @@ def test_nobody_gets_a_mail_after_unsubscribing(world):
 
 def test_the_randomised_actions_truly_change_orders(world):
     certain = dataclasses.replace(world.people, price_sensitivity=np.ones(len(world.people)))
-    journeys = live(np.random.default_rng(4), certain, world.registrations, world.calendar)
+    journeys = draw_journeys(np.random.default_rng(4), certain, world.registrations, world.calendar)
     counted = {}
     for number in (actions.NONE, actions.DISCOUNT_SMS):
         rates = [
-            (journeys.orders[who, one.week], journeys.drift.orders[who, one.week])
-            for one in journeys.rounds
-            for who in [np.flatnonzero(one.decided & (one.action == number))]
+            (journeys.orders[who, decision_round.week], journeys.interest.orders[who, decision_round.week])
+            for decision_round in journeys.rounds
+            for who in [np.flatnonzero(decision_round.decided & (decision_round.action == number))]
         ]
         counted[number] = sum(real.sum() for real, _ in rates) / sum(drift.sum() for _, drift in rates)
     assert counted[actions.DISCOUNT_SMS] > 1.5 * counted[actions.NONE]
 
 
 def test_an_open_complaint_takes_orders_away_until_it_is_closed(world):
-    cases, orders, drift = world.journeys.complaints, world.journeys.orders, world.journeys.drift.orders
+    cases, orders, drift = world.journeys.complaints, world.journeys.orders, world.journeys.interest.orders
     open_weeks = np.zeros(orders.shape, dtype=bool)
-    for person, made, closed in zip(cases.person, cases.week, cases.closed, strict=True):
-        open_weeks[person, made + 1 : min(closed, orders.shape[1])] = True
+    for person, opened, closed in zip(cases.person, cases.week, cases.closed, strict=True):
+        open_weeks[person, opened + 1 : min(closed, orders.shape[1])] = True
     calm_rate = drift[:, : orders.shape[1]]
-    held = {
+    order_ratio = {
         state: orders[weeks].sum() / calm_rate[weeks].sum()
         for state, weeks in enumerate((~open_weeks, open_weeks))
     }
-    assert held[True] < 0.7 * held[False]
+    assert order_ratio[True] < 0.7 * order_ratio[False]

@@ -15,12 +15,12 @@ def _bytes(folder: Path) -> dict[str, str]:
 
 
 def test_same_settings_give_the_same_bytes_and_another_seed_gives_others(tmp_path):
-    for name, seed in (("one", 7), ("two", 7), ("three", 8)):
+    for name, seed in (("first", 7), ("same_seed", 7), ("other_seed", 8)):
         simulate(SimulateSettings(customers=120, seed=seed), tmp_path / name)
-    one, two, three = (_bytes(tmp_path / name) for name in ("one", "two", "three"))
-    assert one == two
-    assert one.keys() == three.keys()
-    assert all(one[name] != three[name] for name in one)
+    first, same_seed, other_seed = (_bytes(tmp_path / name) for name in ("first", "same_seed", "other_seed"))
+    assert first == same_seed
+    assert first.keys() == other_seed.keys()
+    assert all(first[name] != other_seed[name] for name in first)
 
 
 def test_every_block_adds_a_part_file_and_no_block_depends_on_how_many_follow(tmp_path, monkeypatch):

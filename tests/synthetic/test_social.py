@@ -42,8 +42,8 @@ def test_an_open_complaint_makes_people_post_more_and_worse(brand, posts):
     owner = brand.truth("records").query("source == 'handle'").set_index("source_key")["person_id"]
     person = owner.reindex(posts["key"]).to_numpy()
     score = pd.to_numeric(posts["sentiment_score"], errors="coerce")
-    mine = score.groupby(person).agg(["mean", "size"])
-    customers = mine[mine.index.str.startswith("P")]
-    strangers = mine[~mine.index.str.startswith("P")]
-    assert customers["mean"].mean() < strangers["mean"].mean()
-    assert customers["size"].mean() > strangers["size"].mean()
+    by_person = score.groupby(person).agg(["mean", "size"])
+    customers = by_person[by_person.index.str.startswith("P")]
+    anonymous = by_person[~by_person.index.str.startswith("P")]
+    assert customers["mean"].mean() < anonymous["mean"].mean()
+    assert customers["size"].mean() > anonymous["size"].mean()

@@ -35,15 +35,15 @@ def _mapped(brand, silo, column):
     expression = re.sub(
         r"number\((\w+)\)", r"CAST(replace(\1, ',', '.') AS DOUBLE)", config.interactions[column]
     )
-    found = brand.read(silo, f"DISTINCT {expression} AS found")["found"]
-    return {config.values.get(column, {}).get(value, value) for value in found}
+    values = brand.read(silo, f"DISTINCT {expression} AS value")["value"]
+    return {config.values.get(column, {}).get(value, value) for value in values}
 
 
 def test_all_but_the_unknown_names_are_kinds_and_channels(brand):
     kinds = {
         silo: _mapped(brand, silo, "kind") for silo in brand.source.silos if silo != "campaign_decisions"
     }
-    unknown = {silo: found - set(KINDS) for silo, found in kinds.items()}
+    unknown = {silo: names - set(KINDS) for silo, names in kinds.items()}
     assert unknown == {
         "web": {"scroll_depth", "undefined", "heartbeat"},
         "store": set(),

@@ -4,7 +4,7 @@ import pytest
 
 from sintonia.core.config import SimulateSettings
 from sintonia.synthetic import actions, truth
-from sintonia.synthetic.journeys import complaint_rate, next_open_share, trust
+from sintonia.synthetic.journeys import complaint_factor, complaint_rate, next_open_share
 from sintonia.synthetic.world import draw_world
 
 _MEASURED = ["expected_reward", "expected_spend"]
@@ -85,25 +85,25 @@ def test_mean_realised_spend_agrees_with_the_truth(realised):
 
 
 def test_the_expected_reward_of_one_person_is_the_sum_worked_out_by_hand(world):
-    one, after = world.journeys.rounds[3], world.journeys.rounds[4]
-    people, drift, journeys = world.people, world.journeys.drift, world.journeys
-    who = int(np.flatnonzero(one.decided & ~one.complaint)[0])
+    decision_round, next_round = world.journeys.rounds[3], world.journeys.rounds[4]
+    people, interest, journeys = world.people, world.journeys.interest, world.journeys
+    who = int(np.flatnonzero(decision_round.decided & ~decision_round.complaint)[0])
     share, total = 0.0, 0.0
     for ahead in range(4):
-        week = one.week + ahead
-        if ahead == 2 and after.action[who] == actions.CARE_CALL:
-            share *= 1 - actions.MENDS
+        week = decision_round.week + ahead
+        if ahead == 2 and next_round.action[who] == actions.CARE_CALL:
+            share *= 1 - actions.CALL_RESOLVES
         earlier = world.journeys.rounds[2]
-        lift = one.lifts[who, actions.DISCOUNT_SMS] * actions.FADING[ahead]
+        lift = decision_round.lifts[who, actions.DISCOUNT_SMS] * actions.DECAY[ahead]
         if ahead < 2:
-            lift += earlier.lifts[who, earlier.action[who]] * actions.FADING[ahead + 2]
+            lift += earlier.lifts[who, earlier.action[who]] * actions.DECAY[ahead + 2]
         else:
-            lift += after.lifts[who, after.action[who]] * actions.FADING[ahead - 2]
-        web = drift.web_share[who, week]
+            lift += next_round.lifts[who, next_round.action[who]] * actions.DECAY[ahead - 2]
+        web = interest.web_share[who, week]
         seen = (
-            drift.orders[who, week]
+            interest.orders[who, week]
             * (web + (1 - web) * people.card_use[who])
-            * trust(np.array(share))
+            * complaint_factor(np.array(share))
             * (1 + lift)
         )
         off = 0.2 * (0.05 + 0.6 * people.price_sensitivity[who])
@@ -111,7 +111,7 @@ def test_the_expected_reward_of_one_person_is_the_sum_worked_out_by_hand(world):
             off += 0.10 * (0.25 + 0.65 * people.price_sensitivity[who])
         total += seen * people.order_value[who] * (0.5 - off - 0.04 * 0.5 * (1 - off))
         share = float(next_open_share(np.array(share), complaint_rate(people)[who]))
-    reward, _ = truth.expected(world, one, after)
+    reward, _ = truth.expected_outcomes(world, decision_round, next_round)
     assert reward[who, actions.DISCOUNT_SMS] == pytest.approx(total)
 
 

@@ -14,8 +14,9 @@ from sintonia import features
 from sintonia.core.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
+from sintonia.features import History
 from sintonia.training import tasks
-from sintonia.training.dataset import Dataset, assemble, catalogue_of, spend_after
+from sintonia.training.dataset import Dataset, assemble, catalogue_of, history_rows, plan_for, spend_after
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,18 @@ def test_spend_after_is_that_of_the_same_rows_in_the_same_order(tmp_path):
     assert sorted(spent.tolist()) == [0, 250, 500]
     assert by_last_price[400.0] == 0
     assert (rows.label == (spent > 0)).all()
+
+
+def test_one_history_has_the_row_of_the_store_and_nan_where_its_plan_leaves_a_feature_out(store, as_ofs):
+    rows = assemble(store, as_ofs[-1:], CATALOGUE, TASK)
+    customer = rows.customer_id[7]
+    [path] = store.holding([customer])
+    history = History(store.read_bucket(path, [customer]))
+    names = [CATALOGUE[0].name, CATALOGUE[-1].name]
+    every = history_rows(history, as_ofs[-1], CATALOGUE, TASK)
+    part = history_rows(history, as_ofs[-1], CATALOGUE, TASK, plan_for(CATALOGUE, TASK, names))
+    assert every.values.tobytes() == rows.values[7].tobytes()
+    assert every.customer_id.tolist() == part.customer_id.tolist() == [customer]
+    assert part.select(names).values.tobytes() == every.select(names).values.tobytes()
+    left_out = [name not in names for name in part.names]
+    assert np.isnan(part.values[:, left_out]).all()

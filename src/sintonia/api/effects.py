@@ -93,7 +93,7 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         action
             What was done, by name.  # (n,)
         reward
-            What came of it, costs of the action not taken off.  # (n,)
+            The reward, costs of the action not subtracted.  # (n,)
         logging_propensity
             With which probability each action was assigned: (n, n_actions) in the order of `actions_`, 0 where it was
             not eligible; or that of what was done, (n,), where there are two actions or where it depends on the action

@@ -98,9 +98,9 @@ def policy_value(
     for name in REQUIRED:
         if name not in table.column_names:
             raise InputError(f"The log has no column '{name}'; {hint(name, table.column_names)}")
-    done = [str(action) for action in table["action"].to_pylist()]
-    names = sorted(set(done)) if actions is None else [str(action) for action in actions]
-    if not done:
+    logged_actions = [str(action) for action in table["action"].to_pylist()]
+    action_names = sorted(set(logged_actions)) if actions is None else [str(action) for action in actions]
+    if not logged_actions:
         raise InputError("The log is empty; give at least one decision.")
     reward, propensity = (
         np.asarray(table[name].cast("float64").to_numpy(), np.float64)
@@ -114,21 +114,21 @@ def policy_value(
         raise InputError(
             "A logging_propensity is missing or not in (0, 1]; give the probability of the logged action."
         )
-    taken = _indices(done, names)
-    chosen = policy(log) if callable(policy) else policy
-    probabilities = _probabilities(chosen, len(done), names)
-    rows = np.arange(len(done))
+    action_index = _indices(logged_actions, action_names)
+    chosen_actions = policy(log) if callable(policy) else policy
+    probabilities = _probabilities(chosen_actions, len(logged_actions), action_names)
+    rows = np.arange(len(logged_actions))
     if "customer_id" in table.column_names:
         customer = np.unique(np.asarray(table["customer_id"].to_pylist(), str), return_inverse=True)[1]
     else:
         customer = rows
-    weights = probabilities[rows, taken] / propensity
+    weights = probabilities[rows, action_index] / propensity
     if expected is None:
         method, values = "IPS", weights * reward
     else:
-        expectation = _matrix(expected, "expected", len(done), names)
+        expectation = _matrix(expected, "expected", len(logged_actions), action_names)
         method = "doubly robust"
-        errors = reward - expectation[rows, taken]
+        errors = reward - expectation[rows, action_index]
         values = (probabilities * expectation).sum(axis=1) + weights * errors
     squares = float((weights**2).sum())
     return PolicyValue(
@@ -136,7 +136,7 @@ def policy_value(
         clustered_mean(values, customer),
         clustered_mean(reward, customer),
         clustered_mean(values - reward, customer),
-        len(done),
+        len(logged_actions),
         float(weights.sum()) ** 2 / squares if squares else 0.0,
     )
 

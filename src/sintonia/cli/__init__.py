@@ -56,7 +56,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _dispatch(words: list[str]) -> None:
-    """Do what the words ask: a page of help, a completion, a configuration or a run."""
+    """Run the command: a page of help, a completion, a configuration or a verb."""
     verb, rest = (words[0], words[1:]) if words else ("--help", [])
     if "--version" in words:
         return say(f"sintonia {__version__}")

@@ -1,4 +1,4 @@
-"""What TAB may put after the words typed so far, and the lines that teach a shell to ask for it."""
+"""Shell completion: the words that may follow, and the lines that set it up in a shell."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -38,11 +38,11 @@ complete -c sintonia -e
 functions -e _sintonia_complete
 """,
 }
-"""The lines to evaluate, by what is wanted and the shell; zsh reads bash's."""
+"""The lines to evaluate, by action and shell; zsh reads bash's."""
 
 
 def complete(words: list[str]) -> None:
-    """Print the words that may follow, or (`install=SHELL`) the lines that teach a shell to ask for them.
+    """Print the words that may follow, or (`install=SHELL`) the lines that set completion up in a shell.
 
     The lines call `sintonia -sc query=SHELL` and leave what was typed in COMP_LINE. A query stays silent about
     errors: a prompt is no place for them.
@@ -65,18 +65,18 @@ def complete(words: list[str]) -> None:
 
 def _offered(line: str) -> list[str]:
     """Return what may follow the line. Shells split it at spaces: what holds one cannot be offered whole."""
-    done, last = _typed(line)
-    verbs = [*VERBS] if done[:1] == ["config"] else [*VERBS, "config"]
-    done = done[1:] if done[:1] == ["config"] else done
-    if not done:
-        return [verb for verb in verbs if verb.startswith(last)]
-    if done[0] not in VERBS:
+    complete, partial = _typed(line)
+    verbs = [*VERBS] if complete[:1] == ["config"] else [*VERBS, "config"]
+    complete = complete[1:] if complete[:1] == ["config"] else complete
+    if not complete:
+        return [verb for verb in verbs if verb.startswith(partial)]
+    if complete[0] not in VERBS:
         return []
     config_dir = None
     with suppress(SintoniaError):
-        config_dir = flags_of(done[0], done[1:]).config_dir
-    offered: Iterable[str] = _values(last, config_dir) if "=" in last else _names(done[0], last)
-    return [word for word in dict.fromkeys(offered) if word.startswith(last) and " " not in word]
+        config_dir = flags_of(complete[0], complete[1:]).config_dir
+    offered: Iterable[str] = _values(partial, config_dir) if "=" in partial else _names(complete[0], partial)
+    return [word for word in dict.fromkeys(offered) if word.startswith(partial) and " " not in word]
 
 
 def _typed(line: str) -> tuple[list[str], str]:
@@ -85,21 +85,21 @@ def _typed(line: str) -> tuple[list[str], str]:
     return (words, "") if line.endswith(" ") or not words else (words[:-1], words[-1])
 
 
-def _names(verb: str, start: str) -> Iterator[str]:
+def _names(verb: str, partial: str) -> Iterator[str]:
     """Yield the groups and keys one level below the dots that are typed: `task=`, `task.`, `seed=`."""
-    sign = start[: len(start) - len(start.lstrip("+"))]
+    sign = partial[: len(partial) - len(partial.lstrip("+"))]
     yield from (f"{sign}{group}=" for group in config_groups(verb))
     for key in keys(VERBS[verb]):
-        if key.count(".") == start.count("."):
+        if key.count(".") == partial.count("."):
             yield f"{sign}{key}{'.' if is_dataclass(kind_of(verb, key)) else '='}"
 
 
-def _values(last: str, config_dir: str | None) -> Iterator[str]:
+def _values(partial: str, config_dir: str | None) -> Iterator[str]:
     """Yield the word with every value its key may take: files for a path, the options of a group."""
-    key, _, start = last.partition("=")
+    key, _, start = partial.partition("=")
     if key in PATH_KEYS:
         folder, slash, name = start.rpartition("/")
-        beside = sorted(path.name for path in Path(folder + slash or ".").glob(f"{escape(name)}*"))
-        yield from (f"{key}={folder}{slash}{file}" for file in beside)
+        files = sorted(path.name for path in Path(folder + slash or ".").glob(f"{escape(name)}*"))
+        yield from (f"{key}={folder}{slash}{file}" for file in files)
     else:
         yield from (f"{key}={option}" for option in options(key.lstrip("+"), config_dir))

@@ -1,4 +1,4 @@
-"""What a run gave, on standard output: lines for people, JSON for programs, a table for a sweep."""
+"""The figures of a run on standard output: lines for people, JSON for programs, a table for a sweep."""
 
 import json
 import sys
@@ -28,12 +28,12 @@ def say(text: str) -> None:
 
 
 def report(figures: Figures, output: str) -> None:
-    """Print what a run gave: its lines for people, or one line of JSON without them.
+    """Print the figures of a run: its lines for people, or one line of JSON without them.
 
     Raises
     ------
     FoundError
-        When it is printed, and the figures say that a check did not pass.
+        After printing, when the figures have `passed` false.
     """
     if output == "json":
         say(as_json({key: value for key, value in figures.items() if key not in FOR_PEOPLE}))
@@ -74,13 +74,13 @@ def table(runs: Sequence[Run]) -> str:
     seed=1  0.7512
     seed=2  0.7000
     """
-    shared = set.intersection(*(set(words) for words, _ in runs))
-    names = [" ".join(word for word in words if word not in shared) for words, _ in runs]
-    shown = [dict(_flat(figures.get("row") or figures)) for _, figures in runs]
-    rows = [{"run": name, **row} for name, row in zip(names, shown, strict=True)]
+    common_words = set.intersection(*(set(words) for words, _ in runs))
+    names = [" ".join(word for word in words if word not in common_words) for words, _ in runs]
+    flat_rows = [dict(_flat(figures.get("row") or figures)) for _, figures in runs]
+    rows = [{"run": name, **row} for name, row in zip(names, flat_rows, strict=True)]
     columns = dict.fromkeys(name for row in rows for name in row)
-    telling = [name for name in columns if _tells(name, rows)][:MOST_COLUMNS]
-    cells = [telling, *([row.get(name, "") for name in telling] for row in rows)]
+    columns_shown = [name for name in columns if _tells(name, rows)][:MOST_COLUMNS]
+    cells = [columns_shown, *([row.get(name, "") for name in columns_shown] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
 

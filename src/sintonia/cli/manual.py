@@ -1,4 +1,4 @@
-"""The help pages, made from the YAML files and the dataclasses, so that they cannot say what is not so.
+"""The help pages, generated from the YAML files and the dataclasses, so that they cannot be out of date.
 
 A primary opens with comment lines: the first says what the verb does, the indented ones are commands to try;
 the comment after a key says what the key is for. Help answers at once: nothing heavy is imported.
@@ -45,10 +45,10 @@ def overview() -> str:
         "            sintonia config train task=purchase",
         "",
     ]
-    found = dict.fromkeys(group.partition("@")[0] for verb in VERBS for group in config_groups(verb))
+    groups = dict.fromkeys(group.partition("@")[0] for verb in VERBS for group in config_groups(verb))
     lines += [
         "Groups (group=option)",
-        *(f"  {group:12}{', '.join(options(group)) or '-'}" for group in found),
+        *(f"  {group:12}{', '.join(options(group)) or '-'}" for group in groups),
         "",
     ]
     return "\n".join([*lines, _FLAGS, "`sintonia VERB --help` lists a verb's keys and their defaults.", ""])
@@ -94,29 +94,29 @@ def _choices(group: str, chosen: str | None) -> str:
 
 def _key_lines(verb: str) -> list[str]:
     """Return a line a key of the verb, its groups' keys after its own."""
-    known = {found.name: found for found in fields(VERBS[verb])}
+    by_name = {field.name: field for field in fields(VERBS[verb])}
     lines = []
     for group, option in config_groups(verb).items():
-        name, _, place = group.partition("@")
-        place = place or name
-        if place.partition(".")[0] in known and is_dataclass(kind_of(verb, place)):
+        name, _, parent = group.partition("@")
+        parent = parent or name
+        if parent.partition(".")[0] in by_name and is_dataclass(kind_of(verb, parent)):
             text = _read(f"{name}/{option}.yaml")
-            lines += [_key_line(found, text, f"{place}.") for found in fields(kind_of(verb, place))]
-    entered = {line.split()[0].partition(".")[0] for line in lines}
-    own = [
-        _key_line(found, _read(f"{verb}.yaml"), "") for name, found in known.items() if name not in entered
+            lines += [_key_line(field, text, f"{parent}.") for field in fields(kind_of(verb, parent))]
+    listed = {line.split()[0].partition(".")[0] for line in lines}
+    own_lines = [
+        _key_line(field, _read(f"{verb}.yaml"), "") for name, field in by_name.items() if name not in listed
     ]
-    return own + lines
+    return own_lines + lines
 
 
-def _key_line(found: Field[Any], text: str, parent: str) -> str:
+def _key_line(field: Field[Any], text: str, parent: str) -> str:
     """Return one key's line: its name, its default as the YAML has it (else the dataclass's), its comment."""
-    written = re.search(rf"^{found.name}:[ ]*(.*?)(?:[ ]+# (.*))?$", text, re.MULTILINE)
-    value, comment = written.groups(default="") if written else (_default(found), "")
-    shown = {"": "(see the file)", "???": "(must be given)"}.get(value, value)
-    return f"  {parent + found.name:28}{shown:24}  {comment}".rstrip()
+    match = re.search(rf"^{field.name}:[ ]*(.*?)(?:[ ]+# (.*))?$", text, re.MULTILINE)
+    value, comment = match.groups(default="") if match else (_default(field), "")
+    default_text = {"": "(see the file)", "???": "(must be given)"}.get(value, value)
+    return f"  {parent + field.name:28}{default_text:24}  {comment}".rstrip()
 
 
-def _default(found: Field[Any]) -> str:
-    value = found.default if found.default_factory is MISSING else found.default_factory()
+def _default(field: Field[Any]) -> str:
+    value = field.default if field.default_factory is MISSING else field.default_factory()
     return "null" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""One run, or the runs of a sweep: flags, settings, and what each run gave."""
+"""One run, or the runs of a sweep: flags, settings and figures."""
 
 import io
 import logging
@@ -23,7 +23,7 @@ INSTEAD = {
     "--package": "leave it out",
     "--experimental-rerun": "give the same words again",
 }
-"""Flags of Hydra that once worked after a verb, and what to do now."""
+"""Flags of Hydra that earlier versions had after a verb, and their replacement."""
 
 
 def flags_of(verb: str, words: list[str]) -> Namespace:
@@ -41,9 +41,9 @@ def flags_of(verb: str, words: list[str]) -> Namespace:
     except SystemExit:
         reason = messages.getvalue().strip().rpartition("error: ")[2]
         raise ConfigError(f"{reason.capitalize()}; see `sintonia {verb} --help`.") from None
-    for flag, instead in INSTEAD.items():
+    for flag, replacement in INSTEAD.items():
         if getattr(flags, flag.strip("-").replace("-", "_")) is not None:
-            raise ConfigError(f"There is no {flag} any more; {instead.replace('VERB', verb)}.")
+            raise ConfigError(f"There is no {flag} any more; {replacement.replace('VERB', verb)}.")
     if flags.cfg and flags.multirun:
         raise ConfigError("Give one of --multirun and --cfg.")
     return flags
@@ -73,12 +73,12 @@ def figures_of(verb: str, settings: Settings) -> Figures:
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Let our log speak plainly on standard error meanwhile, and other packages' warnings be silent."""
+    """Show our log as plain lines on standard error, and silence other packages' warnings."""
     import warnings
 
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    before = logger.handlers, logger.level, logger.propagate
+    previous = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)
     try:
@@ -87,7 +87,7 @@ def speaking() -> Iterator[None]:
                 warnings.simplefilter("ignore")
             yield
     finally:
-        logger.handlers, level, logger.propagate = before
+        logger.handlers, level, logger.propagate = previous
         logger.setLevel(level)
 
 

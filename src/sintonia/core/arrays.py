@@ -14,7 +14,7 @@ Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Indices: TypeAlias = NDArray[np.intp]
 Numbers: TypeAlias = NDArray[Any]
-"""Numbers of whatever type a column has."""
+"""Numbers of any type."""
 
 Times: TypeAlias = NDArray[np.datetime64]
 """Moments in UTC, to the microsecond."""

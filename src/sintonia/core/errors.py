@@ -1,4 +1,4 @@
-"""The exception tree: every message says what was asked, what was found and what to do.
+"""The exceptions: every message has what was requested, what was found and what to do.
 
 The command line prints the message of a `SintoniaError` on one line and ends with its exit code; any other
 exception is a defect of ours and keeps its traceback.
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 
 class SintoniaError(Exception):
-    """Base class of every error a user can mend."""
+    """Base class of every error that a user can fix."""
 
     exit_code = 2
 
@@ -23,19 +23,19 @@ class InputError(SintoniaError):
 
 
 class NotEnoughDataError(SintoniaError):
-    """The data is too thin for what was asked; the message says what is missing."""
+    """There is too little data for the request; the message says what is missing."""
 
 
 class NotBuiltError(SintoniaError):
-    """A step was asked for before the one it stands on; the message names the command to run first."""
+    """A step was requested before one that it depends on; the message names the command to run first."""
 
 
 class ErasureError(SintoniaError):
-    """A file still tells of somebody who was to be forgotten; the message names the file."""
+    """A file still contains an erased customer; the message names the file."""
 
 
 class GateError(SintoniaError):
-    """A model does not show what it must before it serves; the message names every requirement it fails."""
+    """A model does not meet the requirements of a promotion; the message names each that it fails."""
 
 
 class DriftError(SintoniaError):
@@ -43,7 +43,7 @@ class DriftError(SintoniaError):
 
 
 class FoundError(SintoniaError):
-    """A check did its work and found something: no mistake of the user's, but nothing to go on with unseen."""
+    """A check worked and found something: not an error of the user's, but to be looked at before going on."""
 
     exit_code = 1
 

@@ -1,4 +1,4 @@
-"""Which code and which settings made a run, as short hashes: two runs that differ in neither say the same."""
+"""Short hashes of the code and the settings of a run: equal for runs that differ in neither."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def number(value: float, digits: int = 3, signed: bool = False) -> str:
-    """Return a figure with a true minus sign, which nothing that rounds to zero gets.
+    """Return a number with a true minus sign; what rounds to zero has no sign.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def number(value: float, digits: int = 3, signed: bool = False) -> str:
 
 
 def percent(value: float, digits: int = 0) -> str:
-    """Return a share in per cent, held together by a narrow space.
+    """Return a share in per cent, with a narrow no-break space.
 
     Examples
     --------
@@ -32,30 +32,30 @@ def percent(value: float, digits: int = 0) -> str:
 
 
 def count(value: int) -> str:
-    """Return a whole number with its thousands parted."""
+    """Return a whole number with separated thousands."""
     return f"{value:,}"
 
 
 def template(name: str, filters: Mapping[str, Callable[..., str]] | None = None) -> "Template":
     """Return a template of the package, with the filters every page has and those given.
 
-    An undefined name in it is an error, never an empty place on the page.
+    An undefined name in it is an error.
     """
-    place = _templates().overlay()
-    place.filters = {**place.filters, **(filters or {})}
-    return place.get_template(name)
+    environment = _templates().overlay()
+    environment.filters = {**environment.filters, **(filters or {})}
+    return environment.get_template(name)
 
 
 @cache
 def _templates() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    place = Environment(
+    environment = Environment(
         loader=PackageLoader("sintonia.core"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    place.filters.update(number=number, percent=percent, count=count, zip=zip)
-    return place
+    environment.filters.update(number=number, percent=percent, count=count, zip=zip)
+    return environment

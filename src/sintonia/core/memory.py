@@ -1,4 +1,4 @@
-"""What was used and is free again, given back to the system."""
+"""Unused memory, returned to the operating system."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""Code of a user's own, named by its file or its module: families of features, models."""
+"""Code of the user's own, named by its file or module: families of features, models, formats, sections of pages."""
 
 import importlib
 import importlib.util
@@ -40,15 +40,17 @@ def own_object(reference: str, key: str, noun: str, example: str) -> Any:  # noq
     module = own_module(file, key, example)
     value = getattr(module, name, None)
     if not (isclass(value) if noun == "class" else callable(value)):
-        known = [one.__name__ for one in defined_in(module, noun)]
+        known = [defined.__name__ for defined in defined_in(module, noun)]
         raise ConfigError(f"{key}: '{file}' has no {noun} '{name}'; {hint(name, known)}")
     return value
 
 
 def defined_in(module: ModuleType, noun: str) -> list[Any]:
     """Return the functions or classes that a module defines itself, in its order."""
-    wanted = isclass if noun == "class" else isfunction
-    return [value for value in vars(module).values() if wanted(value) and value.__module__ == module.__name__]
+    is_kind = isclass if noun == "class" else isfunction
+    return [
+        value for value in vars(module).values() if is_kind(value) and value.__module__ == module.__name__
+    ]
 
 
 def own_module(file: str, key: str, example: str) -> ModuleType:

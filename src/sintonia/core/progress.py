@@ -12,7 +12,7 @@ log = logging.getLogger("sintonia")
 
 
 def track(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items one by one under a bar that says what is being done.
+    """Yield the items one by one under a progress bar with a description.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def track(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[
 
 @contextmanager
 def step(doing: str) -> Iterator[None]:
-    """Show a spinner that says what is being done, for work that cannot be counted."""
+    """Show a spinner with a description, for work that cannot be counted."""
     if not sys.stderr.isatty():
         yield
         return

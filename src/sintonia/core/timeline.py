@@ -113,7 +113,7 @@ def split_snapshots(
 
 
 def rolling_folds(dates: Sequence[datetime], span: timedelta, count: int) -> tuple[Fold, ...]:
-    """Return up to `count` folds, oldest first: each date judges what older dates taught whose labels had ended.
+    """Return up to `count` folds, oldest first: each date tests a model fitted on older dates whose labels had ended.
 
     `dates` are those before the test; `span` is how long after a date its label is complete, so each fold keeps
     the embargo of law 2: training as_of + gap + horizon <= the as_of that judges. A date with nothing to learn

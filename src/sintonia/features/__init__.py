@@ -7,7 +7,7 @@ from sintonia.features.fitting import fit, fit_history
 from sintonia.features.history import History
 from sintonia.features.kernel.plan import Plan, plan
 from sintonia.features.measures import Feature
-from sintonia.features.table import columns_read, compute, compute_features, feature_names
+from sintonia.features.table import columns_read, compute, compute_features, feature_names, feature_values
 
 __all__ = [
     "FamilyContext",
@@ -22,6 +22,7 @@ __all__ = [
     "compute_features",
     "feature_entries",
     "feature_names",
+    "feature_values",
     "fit",
     "fit_history",
     "plan",

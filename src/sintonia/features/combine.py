@@ -26,7 +26,9 @@ def ratio(value: Numbers, base: Numbers) -> Floats:
     >>> ratio(np.array([1, 0]), np.array([4, 0]))
     array([0.25,  nan])
     """
-    quotient: Floats = value / np.where(base == 0, np.nan, base)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient: Floats = np.divide(value, base)
+    np.putmask(quotient, base == 0, np.nan)  # faster than `where`, which converts whole numbers first
     return quotient
 
 
@@ -82,8 +84,18 @@ def deviation(count: Ints, sums: Ints, squares: Ints) -> Floats:
 
 def times_log2(count: Ints) -> Floats:
     """Return c log2 c of counts, 0 at 0."""
+    if count.max(initial=0) < len(SMALL_TIMES_LOG2):
+        return SMALL_TIMES_LOG2.take(count)
+    return _times_log2(count)
+
+
+def _times_log2(count: Ints) -> Floats:
     product: Floats = np.log2(np.maximum(count, 1)) * count
     return product
+
+
+SMALL_TIMES_LOG2 = _times_log2(np.arange(1024))
+"""Looked up, a logarithm takes a fifth of the time."""
 
 
 def entropy(*counts: Ints) -> Floats:
@@ -96,9 +108,10 @@ def entropy(*counts: Ints) -> Floats:
     >>> entropy(np.array([1, 3, 0]), np.array([1, 0, 0]))
     array([ 1.,  0., nan])
     """
-    seen = [np.maximum(count, 0) for count in counts]
-    n, told = total(*seen), total(*map(times_log2, seen))
-    bits = np.log2(np.maximum(n, 1)) - told / np.maximum(n, 1)
+    positive = [np.maximum(count, 0) for count in counts]
+    n = total(*positive)
+    base = np.maximum(n, 1)
+    bits = np.log2(base) - total(*map(times_log2, positive)) / base
     return np.where(n > 0, np.maximum(bits, 0.0), np.nan)
 
 

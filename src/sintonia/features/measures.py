@@ -9,6 +9,7 @@ together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from sintonia.core.arrays import Numbers
@@ -209,7 +210,7 @@ class Feature:
     why: str = ""
     table: str = "interactions"
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The column's name: family, measure and, where there is one, window."""
         window = () if self.window_days is None else (f"{self.window_days}d",)

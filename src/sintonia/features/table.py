@@ -13,17 +13,17 @@ from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
 from sintonia.features.history import History, histories_of_rows, rows_of_table
 from sintonia.features.kernel.arrow import histories
-from sintonia.features.kernel.compute import Results, compute_terms
+from sintonia.features.kernel.compute import TermBuffers, compute_terms
 from sintonia.features.kernel.histories import Grid, Histories, grid
-from sintonia.features.kernel.order import shared
+from sintonia.features.kernel.order import run_shared
 from sintonia.features.kernel.plan import Plan, plan
 from sintonia.features.measures import Feature
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones in memory
-FEW = 2**6  # rows of a feature table below which its columns cost more than its values
+CELLS = 2**21  # of a block's terms, 8 bytes each: smaller blocks cost more in Python, larger ones more memory
+FEW = 2**6  # rows of a feature table, below which building its columns costs more than computing them
 LINE = 16  # float32 values of a line of memory
 ROWS = 2**15  # of a block's interactions, for the same reason
 
@@ -62,11 +62,11 @@ def compute(
     as_ofs
         As-of dates, UTC without a zone mark.
     config
-        Families, windows, and measures of one's own.
+        Families, windows, and the user's own measures.
     fitted
         What was fitted for it on the past, by `fit`.
     threads
-        How many threads share the customers; speed and nothing else.
+        How many threads share the customers; they change the speed only.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def compute(
     Raises
     ------
     ConfigError
-        For a family nobody knows.
+        For an unknown family.
     InputError
         When a table or column is missing, a key is null, or an amount is not whole.
     """
@@ -89,43 +89,72 @@ def compute_features(
     cells: int = CELLS,
     threads: int = 1,
 ) -> "pa.Table":
-    """Return the table of `compute` for features of one's own.
+    """Return the table of `compute` for any features, or for a plan of them.
 
-    Whoever asks often (one customer at a time) makes the `plan` of the features once and passes it. `cells`
-    bounds a block of customers by the terms it computes: speed and nothing else.
+    Callers that compute often (one customer at a time) make the `plan` of the features once and pass it. `cells`
+    bounds a block of customers by the terms it computes; it changes the speed only.
     """
-    made = features if isinstance(features, Plan) else plan(features)
-    given = history if isinstance(history, History) else History(history)
-    ids, whole = histories(given.interactions, made.columns, threads)
+    planned = features if isinstance(features, Plan) else plan(features)
+    ids, moments, first_seen, room = _compute(history, as_ofs, planned, cells, threads)
+    return _table(ids, moments, first_seen, planned.names, room)
+
+
+def feature_values(
+    history: "History | pa.Table | pa.RecordBatch", as_of: datetime, plan: Plan
+) -> "tuple[pa.Array, Floats32]":
+    """Return the customers of `compute_features` at one date and their values, without a table around them.
+
+    The ids are Arrow strings, the values (n_features, n_customers): for one customer, who is scored while they wait, a
+    table of hundreds of columns costs more than what is in it.
+    """
+    ids, _, first_seen, room = _compute(history, [as_of], plan, CELLS, 1)
+    visible = np.flatnonzero(first_seen == 0)
+    return (ids if len(visible) == len(ids) else ids.take(visible)), room[:, : len(visible)]
+
+
+def _compute(
+    history: "History | pa.Table | pa.RecordBatch",
+    as_ofs: Sequence[datetime],
+    plan: Plan,
+    cells: int,
+    threads: int,
+) -> "tuple[pa.Array, Ints, Ints, Floats32]":
+    """Return all ids, the as-of dates, the first at which each customer is visible, and room with the columns."""
+    tables = history if isinstance(history, History) else History(history)
+    ids, whole = histories(tables.interactions, plan.columns, threads)
     moments = np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64)
     first_seen = np.searchsorted(moments, whole.visible)
     starts = np.concatenate([[0], np.cumsum(len(moments) - first_seen)])
-    room = _room(len(made.names), int(starts[-1]))
-    columns = room[:, : starts[-1]]
+    room = _room(len(plan.names), int(starts[-1]))
     fill = partial(
-        _fill_columns, moments=moments, columns=columns, starts=starts, cells=cells, threads=threads
+        _fill_columns,
+        moments=moments,
+        columns=room[:, : starts[-1]],
+        starts=starts,
+        cells=cells,
+        threads=threads,
     )
-    fill(whole, made)
-    for table, other in made.others.items():
-        fill(histories_of_rows(rows_of_table(table, given), ids, whole.visible, other.columns), other)
-    return _table(ids, moments, first_seen, made.names, room)
+    fill(whole, plan)
+    for table, other in plan.others.items():
+        fill(histories_of_rows(rows_of_table(table, tables), ids, whole.visible, other.columns), other)
+    return ids, moments, first_seen, room
 
 
 def _fill_columns(
-    whole: Histories, made: Plan, moments: Ints, columns: Floats32, starts: Ints, cells: int, threads: int
+    whole: Histories, plan: Plan, moments: Ints, columns: Floats32, starts: Ints, cells: int, threads: int
 ) -> None:
     """Fill the columns of one table's features; a customer's rows of the feature table begin at its `starts`."""
-    line = grid(moments, made.windows_days)
-    blocks = _blocks(whole, max(1, cells // max(1, made.n_terms * len(moments))))
+    line = grid(moments, plan.windows_days)
+    blocks = _blocks(whole, max(1, cells // max(1, plan.n_terms * len(moments))))
 
-    def share(number: int) -> None:
-        results = Results(made)
+    def fill_share(number: int) -> None:
+        buffers = TermBuffers(plan)
         for first, last in blocks[number::threads]:
             if starts[first] < starts[last]:
-                block = whole.block(first, last, made.in_time)
-                _fill(block, line, results, columns[:, starts[first] : starts[last]])
+                block = whole.block(first, last, plan.in_time)
+                _fill(block, line, buffers, columns[:, starts[first] : starts[last]])
 
-    shared(share, range(threads), threads)
+    run_shared(fill_share, range(threads), threads)
 
 
 def _room(n_columns: int, rows: int) -> Floats32:
@@ -133,7 +162,9 @@ def _room(n_columns: int, rows: int) -> Floats32:
 
     Columns that lie a power of two apart would push one another out of the processor's nearest cache.
     """
-    lines = (rows + LINE - 1) // LINE | 1
+    lines = (
+        rows // LINE + 1
+    ) | 1  # never full: numba would compile its loops once more for columns without a gap
     return np.empty((n_columns, lines * LINE), np.float32)
 
 
@@ -149,13 +180,14 @@ def _blocks(whole: Histories, size: int) -> list[tuple[int, int]]:
     return blocks
 
 
-def _fill(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
+def _fill(block: Histories, line: Grid, buffers: TermBuffers, columns: Floats32) -> None:
     """Fill the features' columns for a block of customers."""
-    plan, rows = results.plan, columns.shape[1]
-    results.hold(rows)
-    compute_terms(block, line, results, columns)
-    for column, combine, terms in plan.combinations:
-        columns[column] = combine(*(results.terms[kind][row, :rows] for kind, row in terms))
+    plan, rows = buffers.plan, columns.shape[1]
+    buffers.reserve(rows)
+    compute_terms(block, line, buffers, columns)
+    terms = buffers.whole, buffers.floats
+    for column, combine, arguments in plan.combinations:
+        columns[column] = combine(*(terms[kind][row, :rows] for kind, row in arguments))
 
 
 def _table(
@@ -181,13 +213,13 @@ def _table(
 def _few(
     owners: "pa.Array", moments: "np.ndarray[Any, Any]", columns: Floats32, names: Sequence[str]
 ) -> "pa.Table":
-    """Return the table of few rows: Arrow reads one message faster than it is told of each column."""
+    """Return the table of few rows: Arrow reads one message faster than it builds each column."""
     import pyarrow as pa
 
     _, offsets, texts = owners.buffers()  # of ids just taken: they begin at the first byte
     letters = int(np.frombuffer(offsets, np.int32)[len(owners)])
     schema, head = _message(tuple(names), len(moments), letters)
-    body = np.zeros((len(names), _whole(len(moments), 2)), np.float32)
+    body = np.zeros((len(names), _round_up(len(moments), 2)), np.float32)
     body[:, : len(moments)] = columns
     keys = [
         _padded(bytes(offsets)[: 4 * (len(owners) + 1)]),
@@ -200,9 +232,9 @@ def _few(
 
 @lru_cache(64)
 def _message(names: tuple[str, ...], rows: int, letters: int) -> "tuple[pa.Schema, bytes]":
-    """Return the head of Arrow's message of a feature table whose ids have so many bytes in all.
+    """Return the schema and head of Arrow's message for a feature table whose ids have so many bytes in all.
 
-    Behind it, each filled up to whole 8 bytes, are the ids' offsets and letters, the dates, and the columns.
+    After the head come, each padded to 8 bytes, the ids' offsets and letters, the dates, and the columns.
     """
     import pyarrow as pa
 
@@ -210,13 +242,15 @@ def _message(names: tuple[str, ...], rows: int, letters: int) -> "tuple[pa.Schem
     columns = [pa.array(np.zeros(rows, np.float32))] * len(names)
     batch = pa.record_batch([*keys, *columns], ["customer_id", "as_of", *names])
     message = batch.serialize()
-    body = _whole(4 * (rows + 1), 8) + _whole(letters, 8) + 8 * rows + 4 * len(names) * _whole(rows, 2)
+    body = (
+        _round_up(4 * (rows + 1), 8) + _round_up(letters, 8) + 8 * rows + 4 * len(names) * _round_up(rows, 2)
+    )
     return batch.schema, message.slice(0, message.size - body).to_pybytes()
 
 
-def _whole(size: int, unit: int) -> int:
+def _round_up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def _padded(some: bytes) -> bytes:
-    return some.ljust(_whole(len(some), 8), b"\0")
+def _padded(data: bytes) -> bytes:
+    return data.ljust(_round_up(len(data), 8), b"\0")

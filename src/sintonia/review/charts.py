@@ -62,7 +62,7 @@ class Plane:
 
 
 def reliability(bins: Sequence[Bin]) -> Markup:
-    """Return what was said against what came true, a dot a bin with its 95 % interval."""
+    """Return the calibration plot: observed rate against predicted propensity, a dot per bin with its 95 % interval."""
     highest = max(max(b.predicted, b.observed.high) for b in bins)
     plane = Plane(limit=min(limit for limit in _TICK_STEPS if limit >= min(highest, 1.0)))
     marks = [plane.axes("predicted propensity", "observed rate")]

@@ -40,7 +40,7 @@ class RecentInteractions:
 
 
 def histories(store: Store, keys: Sequence[tuple[str, datetime]]) -> list[RecentInteractions]:
-    """Return the history of each customer as it was visible at the date asked for."""
+    """Return each customer's history as it was visible at its date; `keys` are pairs of customer_id and date."""
     customers = {customer for customer, _ in keys}
     tables = [store.read_bucket(path, customers, HISTORY_COLUMNS) for path in store.buckets]
     rows = pa.concat_tables(tables)
@@ -129,7 +129,7 @@ class FeatureContribution:
 
 @dataclass(frozen=True)
 class Customer:
-    """One explained row: which sample number, why it is here, what was said and what came true, and the evidence.
+    """One explained row: sample number, why it was chosen, prediction, outcome and evidence.
 
     `base`, the contributions of `parts` and those of `rest` add up to `raw`. `rest` has the sums of all other features
     by family, the smaller ones under "". `outcome` and `label` are of amounts in cents.
@@ -153,7 +153,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class CustomerContext:
-    """What is told of a row beside its score: its category ("" without), reasons in sentences, history, what-if."""
+    """What a page shows of a row besides its score: category ("" without), reasons in sentences, history, what-if."""
 
     category: str
     reasons: tuple[str, ...]
@@ -162,7 +162,7 @@ class CustomerContext:
 
 
 def choose_rows(sample: Sample, amount: bool) -> dict[int, str]:
-    """Return the places in the sample of the chosen rows, each with its kind; of a customer one row only."""
+    """Return the indices in the sample of the chosen rows, each with its kind; at most one row per customer."""
     outcome, label = sample.outcome, np.asarray(sample.rows.label, np.float64)
     first_of_customer = np.zeros(len(sample), bool)
     first_of_customer[np.unique(sample.rows.customer_id.astype(str), return_index=True)[1]] = True
@@ -198,9 +198,9 @@ def explained_customers(
     groups: Mapping[str, NDArray[np.str_]],
     contexts: Sequence[CustomerContext],
 ) -> tuple[Customer, ...]:
-    """Return the chosen rows, the order of `chosen` kept.
+    """Return the chosen rows with their evidence, in the order of `chosen`.
 
-    `groups` has by attribute a value for each row of the sample, `contexts` what is told of each chosen row.
+    `groups` has by attribute a value for each row of the sample, `contexts` one entry per chosen row.
     """
     return tuple(
         _customer(
@@ -222,7 +222,7 @@ def _customer(
     context: CustomerContext,
 ) -> Customer:
     index, kind = chosen
-    assert sample.found is not None, "the rows that teach are explained"
+    assert sample.found is not None, "rows are chosen only of models that give contributions"
     contributions, names = sample.found.values[index], sample.found.names
     order = np.argsort(-np.abs(contributions), kind="stable").tolist()
     listed = [at for at in order[:LISTED] if contributions[at]]

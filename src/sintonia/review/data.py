@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Described(Protocol):
-    """What the page says of a feature; the entries of the feature catalogue have these."""
+    """What a page shows of a feature; entries of the feature catalogue have these properties."""
 
     @property
     def definition(self) -> str:
@@ -82,7 +82,7 @@ class CatalogueEntry:
 
 @dataclass(frozen=True)
 class ModelEvidence:
-    """What stands behind the figures of a page: what moves scores, for whom, whether it stays so, and the data."""
+    """The evidence behind a page's figures: what moves scores, for whom, how stable that is, and the data."""
 
     families: tuple[FamilyWeight, ...]
     dependences: tuple[Dependence, ...]
@@ -109,7 +109,7 @@ class PromotionCheck:
 @dataclass(frozen=True)
 class ReviewData:
     """All that a page needs. Name, version and run are known only once the model is registered, and the customers
-    are kept beside the rest.
+    are stored in a file of their own.
 
     Attributes
     ----------
@@ -129,15 +129,15 @@ class ReviewData:
     swarms
         Contributions of a sample of test rows, for the most important features.
     fingerprint, source, synthetic
-        Which data, and whether a simulation made them.
+        The data, and whether they are simulated.
     currency
         Of amounts; evidence of earlier versions names none.
     created_at
         When the model was trained, ISO.
     evidence, customers
-        What stands behind the figures, and explained rows that teach.
+        The evidence behind the figures, and explained example rows.
     gate, now
-        What `promote` will ask of the figures, and how far today's customers are from training; both are looked up
+        The requirements of `promote`, and how far today's customers are from training; both are computed
         when the page is written.
     """
 
@@ -196,7 +196,7 @@ def read(kind: type[T], plain: object) -> T:
 
 
 def feature_weights(found: Contributions, catalogue: Mapping[str, Described]) -> tuple[FeatureWeight, ...]:
-    """Return the features that move the score, largest first, with what the catalogue says of them."""
+    """Return the features that move the score, largest first, with their catalogue entries."""
     return tuple(
         FeatureWeight(
             feature=name,

@@ -22,10 +22,10 @@ START, END = "Where every score starts", "Raw score"
 
 @dataclass(frozen=True)
 class ExampleCustomer:
-    """One explained row: why it is here, what was said and came true, and what makes the score.
+    """One explained row: why it was chosen, prediction, outcome, and what the score consists of.
 
     `base`, the contributions of `parts` and the sizes of `rest` add up to `raw`; `start` and `end` name the former and
-    the latter. `outcome` is what `said` says, as a number.
+    the latter. `outcome` is the number behind the text `said`.
     """
 
     sample: int
@@ -79,7 +79,7 @@ def scored_example(customer: Customer, amount: bool, currency: str = "EUR") -> E
 
 
 def decision_example(decision: ExplainedDecision) -> ExampleCustomer:
-    """Return a decision: the gain of the recommended action taken apart, what was given and what came of it."""
+    """Return a decision: the parts of the recommended action's gain, the logged action and its reward."""
     best = decision.gain
     prediction = f"{decision.recommended} {number(best.gain, 3, signed=True)}"
     observation = (
@@ -121,12 +121,12 @@ def decision_example(decision: ExplainedDecision) -> ExampleCustomer:
 
 
 def other_features_text(family: str) -> str:
-    """Return how the features of a family are called that are not listed one by one."""
+    """Return the name of a family's features that are not listed one by one."""
     return f"Other features of {family}" if family else "All other features"
 
 
 def value_text(name: str, value: float | None, catalogue: Mapping[str, Meaning]) -> str:
-    """Return a feature's value as people write it; of a missing one, what that says."""
+    """Return a feature's value as text; of a missing value, what missing means."""
     meaning = catalogue.get(name)
     if value is None:
         return meaning.missing if meaning else "missing"
@@ -166,7 +166,7 @@ def waterfall(example: ExampleCustomer) -> list[WaterfallStep]:
 
 
 def first_of_each_kind(people: Sequence[ExampleCustomer]) -> list[ExampleCustomer]:
-    """Return one row of each kind, as the page shows it without its script and on paper."""
+    """Return one row of each kind, as the page shows it without JavaScript and in print."""
     first: dict[str, ExampleCustomer] = {}
     for example in people:
         first.setdefault(example.kind, example)
@@ -178,10 +178,10 @@ UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "
 
 @dataclass(frozen=True)
 class GridFormat:
-    """How the script writes what a grid answers, and what it says of a waterfall and (`note`) below a grid.
+    """How the script formats the outcomes of a what-if grid, with the caption of a waterfall and the note below a grid.
 
-    Answers travel as whole numbers, `parts` to one, and are shown as `scale` times the answer. Of a policy,
-    `actions` are named by their places, and one whose gain does not exceed `threshold` is not done.
+    Outcomes are stored as whole numbers, `parts` to one, and shown as `scale` times the outcome. Of a policy,
+    `actions` are named by their indices, and one whose gain does not exceed `threshold` is not done.
     """
 
     caption: str
@@ -209,7 +209,7 @@ def amounts_in(currency: str) -> GridFormat:
 def embedded_customers(
     people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], grid_format: GridFormat
 ) -> Markup:
-    """Return the customers as JSON for a script element: features, channels and kinds as places in lists."""
+    """Return the customers as JSON for a script element: features, channels and kinds as indices of lists."""
     features = list(
         dict.fromkeys(
             name

@@ -39,9 +39,9 @@ from sintonia.review.texts import STATES, interval_range, outcome_verdict, revie
 SIGNS = {"good": "▲", "open": "●", "bad": "▼"}
 LISTED_FEATURES, LISTED_DRIFT, LISTED_FAMILIES = 30, 12, 8
 TWO_DIGITS = ("lift_top10", "expected_profit")
-"""Metrics of numbers above 1: a third digit would say nothing and take the last column's room."""
+"""Metrics of numbers above 1: a third digit adds nothing, and the last column needs the room."""
 NO_CELL = ("", "", "", "")
-"""What is not measured of a model: of one that gives no median, the median's error."""
+"""The cell of a metric that a model does not have, as the median error of a model without medians."""
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -84,7 +84,7 @@ def _folds(evidence: ModelEvidence) -> str:
 
 
 def _family_shares(evidence: ModelEvidence) -> dict[str, Any] | None:
-    """Return the shares of the families that count in any model, and what the models have in common; None of one."""
+    """Return the shares of the families that count in any model, and what the models share; None for one model."""
     stability = evidence.retold
     if len(stability.models) < 2:
         return None
@@ -153,7 +153,7 @@ def drift_rows(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dic
 
 
 def current_score_drift(review: ReviewData) -> tuple[str, bool] | None:
-    """Return how far the score itself moved since the test, and whether it surely did; None where nobody looked."""
+    """Return the score's drift since the test, and whether it exceeds the bound beyond chance; None without data."""
     drifts = [] if review.now is None else [drift for drift in review.now.moved if drift.name == SCORE]
     return _stability_index(drifts[0]) if drifts else None
 
@@ -204,7 +204,7 @@ def catalogue_of(review: ReviewData) -> dict[str, CatalogueEntry]:
 
 
 def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
-    """Return the review as one self-contained HTML page: no network, nobody's name, one script known by its hash.
+    """Return the review as one self-contained HTML page: no network, no customer's name, one script by its hash.
 
     `sections` of the user's own end it. The same figures give the same bytes. Without its script the page lacks the
     search alone.
@@ -260,7 +260,7 @@ def metric_table(review: ReviewData) -> list[dict[str, Any]]:
     """Return the rows of the metric table: the model, its baselines, its difference to the best of them.
 
     Every row has a `name`, a `kind` ('own', 'baseline' or 'difference') and `cells` of figure, interval and,
-    for a difference, what its interval says.
+    for a difference, its verdict.
     """
     evaluation = review.evaluation
     rows = [

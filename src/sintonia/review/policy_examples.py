@@ -46,9 +46,9 @@ KINDS = {
 class PolicyExamples:
     """Decisions in the order of their sample numbers, one a customer, each with an action it could have had.
 
-    Of `rows` the label is what came. `given` and `recommended` are places among `actions`, `none` first; `gains`, `low`
-    and `high` are worth less cost, `expected` is what trees that have not seen the customer expected of what was given,
-    and `moved` takes the effect of the recommended action apart.
+    The label of `rows` is the reward. `given` and `recommended` are indices of `actions`, `none` first; `gains`, `low`
+    and `high` are net of cost, `expected` is the logged action's reward as predicted by trees fitted without the
+    customer, and `moved` has the contributions to the effect of the recommended action.
     """
 
     rows: Dataset
@@ -100,7 +100,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class ExplainedDecision:
-    """A decision under a sample number: why it is here, what each action would bring, what was done, what came.
+    """A decision under a sample number: why it was chosen, each action's expected gain, the logged action, the reward.
 
     `mean`, `own`, the contributions of `parts` and those of `rest` add up to the effect of the recommended action; less
     its `cost` that is its gain. `rest` has the sums of all other features by family, the smaller ones under "".
@@ -131,7 +131,7 @@ class ExplainedDecision:
 
 @dataclass(frozen=True)
 class FeatureSwarm:
-    """A feature that moves effects: its definition, its mean size and its swarm, as JSON keeps it."""
+    """A feature that moves effects: its definition, its mean size and its swarm, as stored in JSON."""
 
     feature: str
     mean_absolute: float
@@ -149,7 +149,7 @@ class EffectDrivers:
 
 
 def choose_decisions(examples: PolicyExamples, threshold: float) -> dict[int, str]:
-    """Return the places of the decisions that teach, each with its kind; a gain must exceed the threshold to count."""
+    """Return the indices of the example decisions, each with its kind; a gain must exceed the threshold to count."""
     best, second = examples.best, examples.second
     shortfall = examples.expected - np.asarray(examples.rows.label, np.float64)
     confident = (examples.given == examples.recommended) & (best > threshold) & (best >= np.median(best))
@@ -171,7 +171,7 @@ def choose_decisions(examples: PolicyExamples, threshold: float) -> dict[int, st
 
 
 def decision_table(examples: PolicyExamples) -> pa.Table:
-    """Return one row a sample number: as_of, what was given and recommended, what was expected and came, two a feature.
+    """Return one row per sample number: as_of, logged and recommended action, expectation, reward, two per feature.
 
     `base` and the columns `contribution.NAME` add up to `raw_score`, the effect of the recommended action.
     """

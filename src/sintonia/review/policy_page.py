@@ -39,7 +39,7 @@ class PolicyReview:
 
 
 def estimate_text(estimate: Sequence[float | None], digits: int = 3) -> str:
-    """Return an estimate as JSON keeps it, value and interval, in words; nothing for what is no number."""
+    """Return an estimate as stored in JSON (value, low, high) as text; empty when it is not a number."""
     if estimate is None or estimate[0] is None:
         return ""
     value, low, high = (0.0 if bound is None else bound for bound in estimate)
@@ -47,7 +47,7 @@ def estimate_text(estimate: Sequence[float | None], digits: int = 3) -> str:
 
 
 def horizon_text(reward: Mapping[str, Any]) -> str:
-    """Return for how long a reward counts, in words.
+    """Return how long a reward counts, as text.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def horizon_text(reward: Mapping[str, Any]) -> str:
 
 
 def net_effect(effect: Mapping[str, Any]) -> list[float | None]:
-    """Return what an action brings a decision when everybody who may have it gets it: observed effect less cost.
+    """Return an action's net effect per decision if everybody eligible gets it: observed effect less cost.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def net_effect(effect: Mapping[str, Any]) -> list[float | None]:
 
 
 def policy_verdict(review: PolicyReview) -> list[VerdictLine]:
-    """Return the verdict: is personalising worth it, is acting, on what evidence, and do gains come true."""
+    """Return the verdict: whether personalising and acting pay off, the evidence, and whether gains are confirmed."""
     return [
         _personalisation(review.study),
         _value_of_acting(review.study),
@@ -144,7 +144,7 @@ def _gains_come_true(study: Mapping[str, Any]) -> VerdictLine:
 
 
 def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
-    """Return in words how the policy chooses, from its configuration and what the gate made of it."""
+    """Return sentences on how the policy chooses, from its configuration and the result of the gate."""
     threshold, floor = policy["threshold"], policy["floor"]
     methods = {
         "best_gain": "Each customer gets the action with the highest expected gain",
@@ -172,7 +172,7 @@ def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str
 def rule_texts(
     engagement: Mapping[str, Any], actions: Mapping[str, Any], currency: str = "EUR"
 ) -> list[tuple[str, str]]:
-    """Return an engagement policy in words: what it is about, and what it says."""
+    """Return an engagement policy as rows of name and sentence."""
     lines = [
         (
             name,
@@ -270,7 +270,7 @@ def render_policy(review: PolicyReview, sections: Sequence[Section] = ()) -> str
 
 
 def catalogue_values(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a page says of a feature, of all that a run's catalogue says."""
+    """Return the part of a run's catalogue entry that a page shows."""
     return {field.name: str(entry.get(field.name, "")) for field in fields(CatalogueEntry)}
 
 
@@ -381,7 +381,7 @@ def _segments(review: PolicyReview) -> list[tuple[str, str, int, list[Sequence[f
 
 
 def _segment_text(segment: Mapping[str, Any], unit: str) -> str:
-    """Return the values of a segment in words; without ends it is those who have none."""
+    """Return a segment's range of values as text; without bounds it is the customers without a value."""
     low, high = segment["low"], segment["high"]
     if low is None and high is None:
         return "not known"

@@ -40,7 +40,7 @@ def outcome_verdict(data: ReviewData) -> list[VerdictLine]:
 
 
 def gate_verdict(data: ReviewData) -> VerdictLine:
-    """Return whether the figures would let it become champion, and how it does against the present one."""
+    """Return whether the model meets the requirements of a promotion, and its comparison with the champion."""
     failed = [check for check in data.gate if not check.passed]
     if failed:
         evidence = "; ".join(f"{check.name}: {check.explanation}" for check in failed)
@@ -99,7 +99,7 @@ def calibration_verdict(data: ReviewData) -> VerdictLine:
 
 
 def lift_verdict(data: ReviewData) -> VerdictLine:
-    """Return how much of the outcome the highest tenth holds."""
+    """Return the outcome rate of the highest tenth of scores."""
     evaluation = data.evaluation
     lift = evaluation.estimates[evaluation.model]["lift_top10"]
     evidence = (
@@ -147,7 +147,7 @@ FOUR_FIFTHS = 0.8
 """The ratio of selection rates below which the EEOC (29 CFR 1607.4 D) sees adverse impact."""
 STEADY = 0.7
 COMMON = 0.75
-"""Of the contributions' sizes by family: a quarter that changes hands is another story."""
+"""Of the contributions' sizes by family: with a quarter of them elsewhere, a model has other reasons."""
 LISTED = 4
 
 
@@ -183,7 +183,7 @@ def review_warnings(data: ReviewData) -> list[str]:
 
 
 def group_warnings(data: ReviewData) -> list[str]:
-    """Return for which groups of customers the model is worse, wrong or unfair."""
+    """Return the groups of customers for which the model is worse, wrong or unfair."""
     if data.evidence is None:
         return []
     groups = data.evidence.groups
@@ -203,7 +203,7 @@ def group_warnings(data: ReviewData) -> list[str]:
 
 
 def data_warnings(data: ReviewData) -> list[str]:
-    """Return what has moved: distributions in the test or since, and the story the contributions tell."""
+    """Return what has drifted: distributions in the test or since, and what moves the score."""
     if data.evidence is None:
         return []
     warnings = []

@@ -1,4 +1,4 @@
-"""What the brand can do, whom it may do it to, at random with which probability, and what it truly does."""
+"""The actions of the brand: eligibility, logging propensities, and their true effects on orders and clicks."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from sintonia.synthetic.people import SyntheticPeople
 
 @dataclass(frozen=True)
 class Action:
-    """One action: its channel ('' for none), its cost in cents a contact and its weight in the draw."""
+    """One action: its channel ('' for none), its cost in cents per contact and its weight in the random draw."""
 
     action_id: str
     channel: str
@@ -35,19 +35,19 @@ COSTS = np.array([action.cost for action in ACTIONS])
 _WEIGHTS = np.array([action.weight for action in ACTIONS])
 CONSENT_COLUMNS = ("email", "sms", "push", "phone")
 
-FADING = np.array([1.0, 0.9, 0.7, 0.5])
-"""Share of an action's lift that is left in each of the four weeks it works."""
+DECAY = np.array([1.0, 0.9, 0.7, 0.5])
+"""Share of an action's initial lift that remains in each of its four weeks."""
 
 COUPON_RATE = 0.10
-"""A coupon takes this share off the list price of orders in the two weeks until the next round."""
+"""Discount of a coupon, as a share of the list price, on orders in the two weeks until the next round."""
 
 COUPON_WEEKS = 2
-MENDS = 0.85
+CALL_RESOLVES = 0.85
 """Probability that a care call closes an open complaint."""
 
 
 def eligible(reachable: Bools) -> Bools:
-    """Return who may have which action, (n, actions), from who can be reached on which channel, (n, 4)."""
+    """Return which actions each person is eligible for, (n, actions), from their reachable channels, (n, 4)."""
     columns = [reachable[:, CONSENT_COLUMNS.index(action.channel)] for action in ACTIONS if action.channel]
     return np.column_stack([np.ones(len(reachable), dtype=bool), *columns])
 
@@ -59,39 +59,39 @@ def propensities(allowed: Bools) -> Floats:
     return shares
 
 
-def weariness(people: SyntheticPeople, mails: Ints) -> Floats:
-    """Return how tired of e-mail people are, in [0, 1]: a trait that wakes as mails are received."""
-    tired: Floats = people.weary * (1 - np.exp(-mails / 6.0))
-    return tired
+def email_fatigue(people: SyntheticPeople, mails: Ints) -> Floats:
+    """Return the e-mail fatigue of people, in [0, 1]: the trait `weary`, reached as e-mails accumulate."""
+    fatigue: Floats = people.weary * (1 - np.exp(-mails / 6.0))
+    return fatigue
 
 
-def coupon_use(people: SyntheticPeople) -> Floats:
-    """Return the probability that an order under a live coupon uses it."""
-    use: Floats = 0.25 + 0.65 * people.price_sensitivity
-    return use
+def coupon_probability(people: SyntheticPeople) -> Floats:
+    """Return the probability that an order uses a valid coupon."""
+    probability: Floats = 0.25 + 0.65 * people.price_sensitivity
+    return probability
 
 
-def appeal(people: SyntheticPeople, who: Ints, action: Ints) -> Floats:
-    """Return how much each message speaks to its reader, in [0, 1]; clicks show it."""
-    spoken = np.full(len(who), 0.1)
-    spoken = np.where(action == DISCOUNT_EMAIL, people.price_sensitivity[who], spoken)
-    return np.where(action == NEW_ARRIVALS, people.novelty[who], spoken)
+def message_relevance(people: SyntheticPeople, who: Ints, action: Ints) -> Floats:
+    """Return the relevance of each message to its recipient, in [0, 1]; the click rate grows with it."""
+    relevance = np.full(len(who), 0.1)
+    relevance = np.where(action == DISCOUNT_EMAIL, people.price_sensitivity[who], relevance)
+    return np.where(action == NEW_ARRIVALS, people.novelty[who], relevance)
 
 
-def lifts(people: SyntheticPeople, mails: Ints, complaint: Bools) -> Floats:
+def order_lifts(people: SyntheticPeople, mails: Ints, complaint: Bools) -> Floats:
     """Return the relative change of the order rate by each action in its first week, (n, actions).
 
-    Discounts move the price-sensitive, by e-mail only those who read it; novelties move the curious, points
-    the collectors; e-mail of any kind drives the weary away, and a call helps only where a complaint is open.
+    Discounts act on price sensitivity (by e-mail, on readers), new arrivals on novelty seeking, points on
+    collecting; e-mail fatigue lowers the order rate, and a call helps only where a complaint is open.
     """
     reads = 0.35 + 0.65 * people.reads_email
-    tired = 0.5 * weariness(people, mails)
-    bargain = people.price_sensitivity**2
-    out = np.zeros((len(people), len(ACTIONS)))
-    out[:, NEWSLETTER] = 0.10 * people.reads_email - tired
-    out[:, DISCOUNT_EMAIL] = 1.9 * bargain * reads - tired
-    out[:, NEW_ARRIVALS] = 1.3 * people.novelty**2 * reads - tired
-    out[:, POINTS_PUSH] = 1.0 * people.collector**2 - 0.05
-    out[:, DISCOUNT_SMS] = 1.6 * bargain - 0.10
-    out[:, CARE_CALL] = np.where(complaint, 0.8, -0.08)
-    return out
+    fatigue = 0.5 * email_fatigue(people, mails)
+    discount_response = people.price_sensitivity**2
+    relative_change = np.zeros((len(people), len(ACTIONS)))
+    relative_change[:, NEWSLETTER] = 0.10 * people.reads_email - fatigue
+    relative_change[:, DISCOUNT_EMAIL] = 1.9 * discount_response * reads - fatigue
+    relative_change[:, NEW_ARRIVALS] = 1.3 * people.novelty**2 * reads - fatigue
+    relative_change[:, POINTS_PUSH] = 1.0 * people.collector**2 - 0.05
+    relative_change[:, DISCOUNT_SMS] = 1.6 * discount_response - 0.10
+    relative_change[:, CARE_CALL] = np.where(complaint, 0.8, -0.08)
+    return relative_change

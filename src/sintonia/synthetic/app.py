@@ -1,25 +1,145 @@
-"""The app: Parquet events under device ids, by clocks that go wrong, sent when there is a connection again."""
+"""The app: sessions, and their events in Parquet under device ids, with wrong clocks and late uploads."""
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.core.arrays import Floats, Ints, Spans
+from sintonia.core.arrays import Bools, Floats, Ints, Spans
 from sintonia.synthetic import actions
-from sintonia.synthetic.arrays import hex_ids, objects
-from sintonia.synthetic.campaigns import decision_ids
-from sintonia.synthetic.clock import minutes, rome_offset_minutes
-from sintonia.synthetic.events import browsing, events, order_lines
-from sintonia.synthetic.orders import PRIZES
-from sintonia.synthetic.sessions import PUSHED, draw_sessions
-from sintonia.synthetic.visits import ORDER
+from sintonia.synthetic.arrays import hex_ids, object_array, permute_bits
+from sintonia.synthetic.calendar import minutes, rome_offset_minutes
+from sintonia.synthetic.campaigns import decision_ids, sent_at
+from sintonia.synthetic.journeys import PRIZE_RATE
+from sintonia.synthetic.web import (
+    BROWSE,
+    ORDER,
+    browsing_events,
+    event_rows,
+    has_second_account,
+    idle_visits,
+    newest_accounts,
+    order_lines,
+)
 from sintonia.synthetic.world import SiloRows, World
 
+FROM_PUSH = 10
+"""The purpose of a session that a push message opened; all other purposes are those of visits."""
+
+SALT_DEVICE = 51
+_SALT_SESSION = 52
+_LOG_IN_RATE = 0.5
+_DEVICE_DAYS = 600
+_PUSH_OPEN_RATE = 0.04
+_SHARED, _ON_TABLET = 0.3, 0.35
+_ANONYMOUS_RATE = 0.05
+_FIRST_ANONYMOUS = 1 << 21
+"""Anonymous users of the app are numbered from here, apart from those of all other silos."""
+
+
+def draw_sessions(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return sessions in order of person and time.
+
+    Columns: person (index in the block, negative for anonymous users), at, purpose, ref (the index of its order,
+    or of its message), device, device_id, owner (whose the device is), account (None: not logged in), session_id.
+    """
+    parts = [
+        _sessions_without_purpose(world, rng),
+        _order_sessions(world),
+        _pushed_sessions(world, rng),
+        _anonymous_sessions(world, rng),
+    ]
+    sessions = pd.concat(parts, ignore_index=True).sort_values(["person", "at", "purpose"], ignore_index=True)
+    person, at = sessions["person"].to_numpy(), sessions["at"].to_numpy()
+    sessions["owner"] = _app_owners(world, rng, person)
+    sessions["device"] = _devices(world, sessions)
+    sessions["device_id"] = hex_ids(sessions["device"].to_numpy(), SALT_DEVICE)
+    logged = _logged_in(world, rng, sessions)
+    sessions["account"] = np.where(logged, newest_accounts(world, person, at), object_array([None]))
+    sessions["session_id"] = hex_ids(world.numbers(len(sessions)), _SALT_SESSION, "a")
+    return sessions
+
+
+def _session(person: Ints, at: "pd.Series | np.ndarray", purpose: int, ref: Ints | int = -1) -> pd.DataFrame:
+    return pd.DataFrame({"person": person, "at": at, "purpose": purpose, "ref": ref})
+
+
+def _sessions_without_purpose(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    return _session(*idle_visits(world, rng, in_app=True), BROWSE)
+
+
+def _order_sessions(world: World) -> pd.DataFrame:
+    in_app = np.flatnonzero(world.orders.app)
+    return _session(world.orders.person[in_app], world.orders.at[in_app], ORDER, in_app)
+
+
+def _pushed_sessions(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the sessions that a push message opened, more often those of collectors, where the app is installed."""
+    sends, people = world.journeys.sends, world.people
+    push = np.flatnonzero(sends.action == actions.POINTS_PUSH)
+    person, week = sends.person[push], sends.week[push]
+    installed = (people.in_app(person, week) > 0) & ~people.app_guest[person]
+    opened = installed & (rng.random(len(push)) < _PUSH_OPEN_RATE + 0.5 * people.collector[person])
+    at = sent_at(world, person, week) + minutes(rng.exponential(150, len(push)) + 1)
+    return _session(person[opened], at[opened], FROM_PUSH, push[opened])
+
+
+def _anonymous_sessions(world: World, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the sessions of people who never identify themselves."""
+    count = max(1, int(_ANONYMOUS_RATE * len(world.people)))
+    person = -_FIRST_ANONYMOUS - np.repeat(np.arange(count), rng.integers(1, 4, count))
+    week = rng.integers(0, world.calendar.weeks, len(person))
+    return _session(person, world.calendar.moment(rng, week, rng.uniform(8, 24, len(person))), BROWSE)
+
+
+def _app_owners(world: World, rng: np.random.Generator, person: Ints) -> Ints:
+    """Return the owner of the device of each session: the person, or the household for a tablet.
+
+    A tablet belongs to the first of two people in a household who both have the app.
+    """
+    people, details = world.people, world.personal_details
+    with_app = (people.app_share > 0) & ~people.app_guest
+    previous = np.arange(len(people)) - 1
+    same_household = (
+        (details.street == details.street[previous])
+        & (details.last_name == details.last_name[previous])
+        & (previous >= 0)
+    )
+    shares = same_household & with_app & with_app[previous] & (rng.random(len(people)) < _SHARED)
+    tablet_of = np.where(shares, previous, -1)
+    tablet_of[previous[shares]] = previous[shares]
+    tablet = tablet_of[np.maximum(person, 0)]
+    on_tablet = (person >= 0) & (tablet >= 0) & (rng.random(len(person)) < _ON_TABLET)
+    return np.where(on_tablet, tablet + len(people), person)
+
+
+def _devices(world: World, sessions: pd.DataFrame) -> Ints:
+    """Return device numbers: one per person and spell, or a tablet; a second account comes with a new device."""
+    n, owner = len(world.people), sessions["owner"].to_numpy()
+    at, tablet = sessions["at"].to_numpy(), owner >= n
+    number = world.people.number[np.maximum(owner, 0) % n]
+    days = (at - world.calendar.start).astype("m8[D]").astype(np.int64)
+    spell = (days + permute_bits(number, SALT_DEVICE, bits=40) % _DEVICE_DAYS) // _DEVICE_DAYS
+    own_device = (number * 8 + np.clip(spell, 0, 7)) * 2 + has_second_account(world, owner % n, at)
+    device = np.where(tablet, (1 << 44) + number, own_device)
+    return np.where(owner < 0, (1 << 45) + (world.block << 24) - owner, device)
+
+
+def _logged_in(world: World, rng: np.random.Generator, sessions: pd.DataFrame) -> Bools:
+    """Return which sessions are under an account: an order requires it, and a login lasts."""
+    person = sessions["person"].to_numpy()
+    guest = (person < 0) | world.people.app_guest[np.maximum(person, 0)]
+    logs_in = ~guest & (
+        sessions["purpose"].ne(BROWSE).to_numpy() | (rng.random(len(sessions)) < _LOG_IN_RATE)
+    )
+    logged: Bools = sessions.assign(now=logs_in).groupby(["person", "device"])["now"].cummax().to_numpy()
+    return logged
+
+
 _SALT_EVENT = 50
-_NAMES = ("product_screen", "basket_add", "search")
-_OFFLINE, _RESENT, _NAMELESS = 0.03, 0.012, 0.004
-_DRIFTS, _WRONG_YEAR = 0.2, 0.004
-_UNKNOWN_NAMES = objects(["app_background", "crash_report"])
+_BROWSING_NAMES = ("product_screen", "basket_add", "search")
+_OFFLINE, _DUPLICATED, _UNKNOWN_NAME = 0.03, 0.012, 0.004
+_CLOCK_DRIFTS, _WRONG_YEAR = 0.2, 0.004
+_UNKNOWN_NAMES = object_array(["app_background", "crash_report"])
 _TIMES = ("device_time", "sent_at", "received_at")
 _TYPES = {
     "event_id": pa.string(),
@@ -46,18 +166,18 @@ def app_events(world: World) -> SiloRows:
     """Return the events of one block in order of arrival.
 
     `device_time` and `sent_at` follow the device's clock, `received_at` the brand's: an event happened at
-    device_time + (received_at - sent_at). Mess: clocks minutes fast or years wrong, batches sent days after, events
-    sent twice, names nobody knows, devices a family shares, and guests who never log in.
+    device_time + (received_at - sent_at). Errors: clocks minutes fast or years wrong, late batches, duplicated
+    events, unknown event names, devices shared in a household, and guests who never log in.
     """
     rng = world.rng("app")
     sessions = draw_sessions(world, rng)
     parts = [
-        events(np.arange(len(sessions)), 0, "app_open"),
-        browsing(world, rng, sessions, _NAMES),
-        _buying(world, rng, sessions),
-        _pushed(world, sessions),
+        event_rows(np.arange(len(sessions)), 0, "app_open"),
+        browsing_events(world, rng, sessions, _BROWSING_NAMES),
+        _purchase_events(world, rng, sessions),
+        _push_open_events(world, sessions),
     ]
-    rows = _mess(rng, _stamped(world, rng, pd.concat(parts, ignore_index=True), sessions))
+    rows = _with_errors(rng, _with_ids_and_times(world, rng, pd.concat(parts, ignore_index=True), sessions))
     rows = rows[rows["received_at"] < world.calendar.end]
     rows = rows.sort_values(["received_at", "event_id"], ignore_index=True)
     columns = {name: pa.Array.from_pandas(_column(rows, name), type=kind) for name, kind in _TYPES.items()}
@@ -65,47 +185,47 @@ def app_events(world: World) -> SiloRows:
 
 
 def _owners(sessions: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, Ints]:
-    """Return the devices seen and whose they are: of a tablet, who first logged in on it, or else used it."""
-    seen = sessions.iloc[np.unique(rows["visit"])]
-    seen = seen.assign(unnamed=seen["account"].isna()).sort_values(["unnamed", "at"], kind="stable")
-    seen = seen.drop_duplicates("device")
-    return seen["device_id"].to_numpy(dtype=object), seen["person"].to_numpy()
+    """Return devices and their owners; a tablet belongs to the first person who logged in on it, or else used it."""
+    visible = sessions.iloc[np.unique(rows["visit"])]
+    visible = visible.assign(unnamed=visible["account"].isna()).sort_values(["unnamed", "at"], kind="stable")
+    visible = visible.drop_duplicates("device")
+    return visible["device_id"].to_numpy(dtype=object), visible["person"].to_numpy()
 
 
-def _buying(world: World, rng: np.random.Generator, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return a basket filled per order, a purchase per line, and points collectors pay with."""
+def _purchase_events(world: World, rng: np.random.Generator, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return one basket event per order, one purchase per line, and redemptions of points."""
     visit, line, bought = order_lines(world, sessions, ORDER)
-    head = line == 0
-    orders = sessions["ref"].to_numpy()[visit[head]]
-    prized = visit[head][
-        rng.random(len(orders)) < PRIZES * world.people.collector[world.orders.person[orders]]
+    first_line = line == 0
+    orders = sessions["ref"].to_numpy()[visit[first_line]]
+    prize_visits = visit[first_line][
+        rng.random(len(orders)) < PRIZE_RATE * world.people.collector[world.orders.person[orders]]
     ]
-    what = {name: bought[name] for name in ("product_id", "category", "quantity")}
+    product = {name: bought[name] for name in ("product_id", "category", "quantity")}
     money = {"value_cents": bought["paid"], "discount_cents": bought["discount"]}
     return pd.concat(
         [
-            events(
-                visit[head],
+            event_rows(
+                visit[first_line],
                 4,
                 "basket_add",
-                **{name: what[name][head] for name in ("product_id", "category")},
+                **{name: product[name][first_line] for name in ("product_id", "category")},
             ),
-            events(visit, 7 + line, "purchase", **what, **money),
-            events(prized, 6, "points_used"),
+            event_rows(visit, 7 + line, "purchase", **product, **money),
+            event_rows(prize_visits, 6, "points_used"),
         ],
         ignore_index=True,
     )
 
 
-def _pushed(world: World, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return the taps on push messages, each with the decision behind it."""
-    who = np.flatnonzero(sessions["purpose"] == PUSHED)
-    sends, ref = world.journeys.sends, sessions["ref"].to_numpy()[who]
+def _push_open_events(world: World, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return the opened push messages, each with its decision."""
+    session = np.flatnonzero(sessions["purpose"] == FROM_PUSH)
+    sends, ref = world.journeys.sends, sessions["ref"].to_numpy()[session]
     ids = decision_ids(world, sends.person[ref], sends.week[ref])
-    return events(who, 0, "push_open", push_id=ids, push_action=actions.IDS[actions.POINTS_PUSH])
+    return event_rows(session, 0, "push_open", push_id=ids, push_action=actions.IDS[actions.POINTS_PUSH])
 
 
-def _stamped(
+def _with_ids_and_times(
     world: World, rng: np.random.Generator, rows: pd.DataFrame, sessions: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the events with ids, devices and the three times, in order of session and step."""
@@ -113,10 +233,10 @@ def _stamped(
     visit, n = rows["visit"].to_numpy(), len(rows)
     at = sessions["at"].to_numpy()[visit] + minutes(0.5 * rows["step"].to_numpy())
     device = sessions["device"].to_numpy()
-    offline = rng.random(len(sessions)) < _OFFLINE  # a whole session waits for a connection
-    wait = np.where(offline, rng.uniform(60, 4 * 1440, len(sessions)), 1.0)[visit] + rng.exponential(0.5, n)
-    received = at + minutes(wait)
-    fast = _fast(rng, device)[visit]
+    offline = rng.random(len(sessions)) < _OFFLINE  # the session is sent when there is a connection again
+    delay = np.where(offline, rng.uniform(60, 4 * 1440, len(sessions)), 1.0)[visit] + rng.exponential(0.5, n)
+    received = at + minutes(delay)
+    clock_error = _clock_errors(rng, device)[visit]
     session = {
         name: sessions[name].to_numpy(dtype=object)[visit] for name in ("device_id", "session_id", "account")
     }
@@ -125,32 +245,36 @@ def _stamped(
         device_id=session["device_id"],
         account_id=session["account"],
         session=session["session_id"],
-        device_time=at + fast,
-        sent_at=received + fast,
+        device_time=at + clock_error,
+        sent_at=received + clock_error,
         received_at=received,
         utc_offset=rome_offset_minutes(at),
         os=np.where(device[visit] % 3 == 0, "ios", "android"),
     )
 
 
-def _fast(rng: np.random.Generator, device: Ints) -> Spans:
-    """Return how far each session's device clock is ahead: one in five by minutes, few by years."""
-    kinds, place = np.unique(device, return_inverse=True)
-    drawn, by = rng.random(len(kinds)), rng.normal(0, 8, len(kinds))
-    ahead: Floats = np.where(drawn < _DRIFTS, by, 0.0)
-    ahead = np.where(drawn > 1 - _WRONG_YEAR, -20 * 365 * 1440.0, ahead)
-    return minutes(ahead)[place]
+def _clock_errors(rng: np.random.Generator, device: Ints) -> Spans:
+    """Return by how much the clock of each session's device is ahead: 20 % by minutes, 0.4 % by years."""
+    devices, device_index = np.unique(device, return_inverse=True)
+    draw, drift = rng.random(len(devices)), rng.normal(0, 8, len(devices))
+    minutes_ahead: Floats = np.where(draw < _CLOCK_DRIFTS, drift, 0.0)
+    minutes_ahead = np.where(draw > 1 - _WRONG_YEAR, -20 * 365 * 1440.0, minutes_ahead)
+    return minutes(minutes_ahead)[device_index]
 
 
-def _mess(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the events with those sent a second time and with names nobody knows."""
-    again = rows[rng.random(len(rows)) < _RESENT]
-    later = minutes(rng.exponential(900, len(again)) + 1)
-    again = again.assign(sent_at=again["sent_at"] + later, received_at=again["received_at"] + later)
-    opened = rows[rows["event"].eq("app_open")]
-    odd = opened[rng.random(len(opened)) < _NAMELESS]
-    odd = odd.assign(event=rng.choice(_UNKNOWN_NAMES, len(odd)), event_id=odd["event_id"] + "x")
-    return pd.concat([rows, again, odd], ignore_index=True)
+def _with_errors(rng: np.random.Generator, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the events with duplicates and unknown names."""
+    duplicates = rows[rng.random(len(rows)) < _DUPLICATED]
+    delay = minutes(rng.exponential(900, len(duplicates)) + 1)
+    duplicates = duplicates.assign(
+        sent_at=duplicates["sent_at"] + delay, received_at=duplicates["received_at"] + delay
+    )
+    app_opens = rows[rows["event"].eq("app_open")]
+    unknown = app_opens[rng.random(len(app_opens)) < _UNKNOWN_NAME]
+    unknown = unknown.assign(
+        event=rng.choice(_UNKNOWN_NAMES, len(unknown)), event_id=unknown["event_id"] + "x"
+    )
+    return pd.concat([rows, duplicates, unknown], ignore_index=True)
 
 
 def _column(rows: pd.DataFrame, name: str) -> "pd.Series":

@@ -1,4 +1,4 @@
-"""Small vector tools of the generator: ids, draws by weight, local clocks as text."""
+"""Array functions of the generator: ids, weighted draws, ranks and texts that may be missing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
 
 
 def scramble(numbers: Ints, salt: int) -> npt.NDArray[np.uint64]:
-    """Return distinct 64-bit numbers for distinct (number, salt < 2**16), in no visible order.
+    """Return distinct 64-bit numbers for distinct (number, salt < 2**16), in pseudo-random order.
 
     The finaliser of SplitMix64, a bijection: ids never collide, whatever the number of blocks.
     """
@@ -22,12 +22,12 @@ def scramble(numbers: Ints, salt: int) -> npt.NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def shuffled(numbers: Ints, salt: int, bits: int) -> Ints:
-    """Return distinct numbers below 2**bits for distinct numbers below 2**bits, in no visible order.
+def permute_bits(numbers: Ints, salt: int, bits: int) -> Ints:
+    """Return distinct numbers below 2**bits for distinct numbers below 2**bits, in pseudo-random order.
 
     Examples
     --------
-    >>> sorted(shuffled(np.arange(8), salt=1, bits=3).tolist())
+    >>> sorted(permute_bits(np.arange(8), salt=1, bits=3).tolist())
     [0, 1, 2, 3, 4, 5, 6, 7]
     """
     mask = np.uint64((1 << bits) - 1)
@@ -48,16 +48,16 @@ def hex_ids(numbers: Ints, salt: int, prefix: str = "") -> Texts:
     return np.array([prefix + text for text in digits.tolist()], dtype=object)
 
 
-def pick_rows(rng: np.random.Generator, weights: Floats) -> Ints:
+def draw_columns(rng: np.random.Generator, weights: Floats) -> Ints:
     """Return one column number per row, drawn with probability proportional to the row's weights."""
-    reach = weights.cumsum(axis=1)  # (n_rows, n_columns)
-    drawn = rng.random(len(weights)) * reach[:, -1]
-    columns: Ints = (reach <= drawn[:, None]).sum(axis=1)
+    cumulative = weights.cumsum(axis=1)  # (n_rows, n_columns)
+    thresholds = rng.random(len(weights)) * cumulative[:, -1]
+    columns: Ints = (cumulative <= thresholds[:, None]).sum(axis=1)
     return columns
 
 
 def repeat_index(counts: npt.NDArray[Any]) -> Ints:
-    """Return each position repeated as often as its count says.
+    """Return each index, repeated as often as its count.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def repeat_index(counts: npt.NDArray[Any]) -> Ints:
 
 
 def rank_within(groups: Ints) -> Ints:
-    """Return the place, from 0, of each element among those of its group; equal groups stand together.
+    """Return the rank, from 0, of each element within its group; equal groups must be adjacent.
 
     Examples
     --------
@@ -81,21 +81,21 @@ def rank_within(groups: Ints) -> Ints:
     return np.arange(len(groups)) - np.repeat(starts, np.diff(np.r_[starts, len(groups)]))
 
 
-def objects(values: Sequence[Any]) -> Texts:
-    """Return the values as an array of objects, for text of any length and missing text."""
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
+def object_array(values: Sequence[Any]) -> Texts:
+    """Return the values as an array of objects, which holds texts of any length and None."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
-def given(values: Texts) -> Bools:
-    """Return where there is a text rather than None."""
-    present: Bools = values != objects([None])
+def is_present(values: Texts) -> Bools:
+    """Return where the value is not None."""
+    present: Bools = values != object_array([None])
     return present
 
 
-def blank(values: Texts, keep: Bools) -> Texts:
-    """Return the texts with None where they are not to be kept."""
-    out = values.copy()
-    out[~keep] = None
-    return out
+def keep_where(values: Texts, kept_rows: Bools) -> Texts:
+    """Return the texts, with None where the mask is false."""
+    texts = values.copy()
+    texts[~kept_rows] = None
+    return texts

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sintonia.core.arrays import Ints, Texts
-from sintonia.synthetic.arrays import objects
+from sintonia.synthetic.arrays import object_array
 
 CATEGORIES = (
     "shirts",
@@ -28,11 +28,11 @@ LIST_PRICES: Ints = (
     .ravel()
     * 50
 )
-"""List price in cents of each item, by item number = category x 30 + place."""
+"""List price in cents of each item, by item number = category x 30 + index."""
 
-ITEM_IDS: Texts = objects(
-    [f"{name[:3].upper()}{place:03d}" for name in CATEGORIES for place in range(ITEMS_PER_CATEGORY)]
+ITEM_IDS: Texts = object_array(
+    [f"{name[:3].upper()}{number:03d}" for name in CATEGORIES for number in range(ITEMS_PER_CATEGORY)]
 )
-CATEGORY_OF_ITEM: Texts = objects([name for name in CATEGORIES for _ in range(ITEMS_PER_CATEGORY)])
+CATEGORY_OF_ITEM: Texts = object_array([name for name in CATEGORIES for _ in range(ITEMS_PER_CATEGORY)])
 MEAN_PRICE = LIST_PRICES.reshape(len(CATEGORIES), ITEMS_PER_CATEGORY).mean(axis=1)
 """Mean list price in cents per category; items of a category sell equally often."""

@@ -1,4 +1,4 @@
-"""The public door: a synthetic brand's silos and, apart from them, the truth."""
+"""Simulate a synthetic brand: the files of its silos and, in a separate folder, the truth."""
 
 import shutil
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from sintonia.synthetic.campaigns import campaign_log
 from sintonia.synthetic.chat import chat_sessions
 from sintonia.synthetic.contact_centre import contact_centre_cases
 from sintonia.synthetic.crm import crm_registrations
+from sintonia.synthetic.files import write_silo
 from sintonia.synthetic.social import social_posts
 from sintonia.synthetic.store import store_tickets
 from sintonia.synthetic.web import web_events
 from sintonia.synthetic.world import PEOPLE_PER_BLOCK, SiloRows, World, draw_world
-from sintonia.synthetic.writing import write_silo
 
 SILOS: dict[str, Callable[[World], SiloRows]] = {
     "web": web_events,
@@ -34,12 +34,12 @@ SILOS: dict[str, Callable[[World], SiloRows]] = {
     "chat": chat_sessions,
     "social": social_posts,
 }
-"""A silo is one module and one entry here."""
+"""The silos by name; a silo is one module and one entry here."""
 
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written: registered customers, rows per silo table, its files, and the folder of the truth."""
+    """Registered customers, rows per silo table, the files written, and the folder of the truth."""
 
     customers: int
     rows: dict[str, int]
@@ -48,54 +48,58 @@ class SimulationSummary:
 
 
 def simulate(settings: SimulateSettings, folder: Path) -> SimulationSummary:
-    """Return what was written under `folder`: silos under `silos/`, the truth under `truth/`.
+    """Return a summary of the files written under `folder`: silos in `silos/`, the truth in `truth/`.
 
-    People are drawn in blocks of `PEOPLE_PER_BLOCK`, each from a seed of its own, and each adds one part file to every
-    silo table, so that memory is bounded by a block. The same settings give the same bytes. What an earlier
-    run left in the two folders is replaced.
+    People are drawn in blocks of `PEOPLE_PER_BLOCK`, each from its own seed, and each adds one part file to every
+    silo table, so that memory is bounded by a block. The same settings give the same bytes. The two folders are
+    replaced.
     """
-    silos, known = WorkspacePaths(folder).silos, WorkspacePaths(folder).truth
-    for old in (silos, known):
-        shutil.rmtree(old, ignore_errors=True)
-    known.mkdir(parents=True)
+    silos, truth_folder = WorkspacePaths(folder).silos, WorkspacePaths(folder).truth
+    for folder_to_replace in (silos, truth_folder):
+        shutil.rmtree(folder_to_replace, ignore_errors=True)
+    truth_folder.mkdir(parents=True)
     blocks = -(-settings.customers // PEOPLE_PER_BLOCK)
     seeds = np.random.SeedSequence(settings.seed).spawn(blocks)
     rows: dict[str, int] = {}
     files: list[Path] = []
-    with _Truth(known) as pages:
+    with _TruthWriter(truth_folder) as truth_writer:
         for block in track(range(blocks), "Simulating", blocks):
-            for name, (path, count) in _add_block(settings, block, seeds[block], silos, pages).items():
+            for name, (path, count) in _add_block(settings, block, seeds[block], silos, truth_writer).items():
                 files.append(path)
                 rows[name] = rows.get(name, 0) + count
-    return SimulationSummary(settings.customers, rows, tuple(files), known)
+    return SimulationSummary(settings.customers, rows, tuple(files), truth_folder)
 
 
 def _add_block(
-    settings: SimulateSettings, block: int, seed: np.random.SeedSequence, silos: Path, pages: "_Truth"
+    settings: SimulateSettings,
+    block: int,
+    seed: np.random.SeedSequence,
+    silos: Path,
+    truth_writer: "_TruthWriter",
 ) -> dict[str, tuple[Path, int]]:
-    """Return the file and the rows one block adds to every silo table; nothing of a block outlives the call."""
+    """Return the file and number of rows that one block adds to every silo table."""
     world = draw_world(settings, block, seed)
     added: dict[str, tuple[Path, int]] = {}
     owners = []
     for silo in SILOS.values():
-        part = silo(world)
-        owners.append(part.owners)
-        for name, table in part.tables.items():
+        silo_rows = silo(world)
+        owners.append(silo_rows.owners)
+        for name, table in silo_rows.tables.items():
             added[name] = (write_silo(table, silos, name, block), table.num_rows)
-    pages.add("records", truth.records(world, owners))
-    pages.add("people", truth.people_table(world))
-    pages.add("outcomes", truth.outcomes(world))
+    truth_writer.add("records", truth.record_table(world, owners))
+    truth_writer.add("people", truth.people_table(world))
+    truth_writer.add("outcomes", truth.outcome_table(world))
     return added
 
 
-class _Truth:
-    """The files of the truth, open while blocks are added."""
+class _TruthWriter:
+    """Writers of the truth's files, open while blocks are added."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, pq.ParquetWriter] = {}
 
-    def __enter__(self) -> "_Truth":
+    def __enter__(self) -> "_TruthWriter":
         return self
 
     def __exit__(self, *_: object) -> None:

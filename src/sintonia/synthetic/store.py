@@ -1,23 +1,23 @@
-"""The till's tickets: CSV with semicolons, decimal commas, Rome's clock and a card that is often missing."""
+"""Store tickets: CSV with semicolons, decimal commas, local time and a loyalty card that is often missing."""
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sintonia.synthetic.arrays import given, objects, shuffled
+from sintonia.synthetic.arrays import is_present, object_array, permute_bits
+from sintonia.synthetic.calendar import rome_time
 from sintonia.synthetic.catalogue import CATEGORIES, ITEM_IDS
-from sintonia.synthetic.clock import rome
-from sintonia.synthetic.orders import PRIZES
-from sintonia.synthetic.text import comma, italian, text_array
+from sintonia.synthetic.files import decimal_comma, italian_dates, text_array
+from sintonia.synthetic.journeys import PRIZE_RATE
 from sintonia.synthetic.world import SiloRows, World
 
 _SALT_TICKET = 20
-_STRANGERS = 0.15
-_SHOPS = objects(
+_ANONYMOUS_RATE = 0.15
+_SHOPS = object_array(
     ["Milano Duomo", "Roma Tiburtina", "Torino Lingotto", "Napoli Toledo", "Bologna", "Serravalle"]
 )
-_PREMI = len(CATEGORIES)
-_DEPARTMENTS = objects(
+_PRIZE_DEPARTMENT = len(CATEGORIES)
+_DEPARTMENTS = object_array(
     [
         "CAMICIE",
         "PANTALONI",
@@ -34,36 +34,38 @@ _DEPARTMENTS = objects(
         "PREMI",
     ]
 )
-_SALE, _RETURN, _STRANGER = range(3)
+_SALE, _RETURN, _ANONYMOUS = range(3)
 
 
 def store_tickets(world: World) -> SiloRows:
     """Return the tickets of one block, one row per line, in order of time, ticket and line.
 
-    Sales; returns (quantity and amount negative, on a ticket of their own); prizes taken for points; and
-    sales to strangers, who have no card. The night's load brings a day's tickets at 05:12 the next morning.
+    Sales; returns (quantity and amount negative, on a separate ticket); prizes taken for points; and
+    sales to anonymous customers, who have no card. A nightly load delivers a day's tickets at 05:12 the next morning.
     """
     rng = world.rng("store")
     sales = _sales(world)
     rows = pd.concat(
-        [sales, _returns(world, sales), _prizes(world, rng, sales), _strangers(world, rng, sales)],
+        [sales, _returns(world, sales), _prizes(world, rng, sales), _anonymous_sales(world, rng, sales)],
         ignore_index=True,
     )
-    local = rome(rows["at"].to_numpy())
+    local = rome_time(rows["at"].to_numpy())
     rows["local"] = local
     rows["loaded"] = local.astype("M8[D]").astype("M8[us]") + np.timedelta64(29 * 60 + 12, "m")
-    rows = rows[rows["loaded"] < rome(np.array([world.calendar.end]))[0]]
+    rows = rows[rows["loaded"] < rome_time(np.array([world.calendar.end]))[0]]
     rows = rows.sort_values(["at", "ticket", "line"], ignore_index=True)
     cards = world.registrations.card_no.ravel()
-    held = np.flatnonzero(given(cards))
-    return SiloRows({"store/tickets.csv": _table(world, rows)}, {"card": (cards[held], held // 2)})
+    card_index = np.flatnonzero(is_present(cards))
+    return SiloRows(
+        {"store/tickets.csv": _table(world, rows)}, {"card": (cards[card_index], card_index // 2)}
+    )
 
 
 def _sales(world: World) -> pd.DataFrame:
-    """Return the lines of store orders, with the newest card of those who show one."""
+    """Return the lines of store orders, with the customer's newest card, if shown."""
     orders, lines, registrations = world.orders, world.lines, world.registrations
     cards = registrations.card_no[orders.person]
-    newest = given(cards[:, 1]) & (registrations.at[orders.person, 1] < orders.at)
+    newest = is_present(cards[:, 1]) & (registrations.at[orders.person, 1] < orders.at)
     card = np.where(newest, cards[:, 1], cards[:, 0])
     card[~orders.card] = None
     rows = pd.DataFrame(
@@ -85,44 +87,44 @@ def _sales(world: World) -> pd.DataFrame:
 
 
 def _returns(world: World, sales: pd.DataFrame) -> pd.DataFrame:
-    """Return whole orders brought back; the discount is not written again."""
-    back = world.orders.returned_at[sales["order"]]
+    """Return the lines of returned orders; their discount is 0."""
+    returned_at = world.orders.returned_at[sales["order"]]
     rows = sales.assign(
         ticket=sales["order"] * 4 + _RETURN,
-        at=back,
+        at=returned_at,
         quantity=-sales["quantity"],
         paid=-sales["paid"],
         discount=0,
     )
-    return rows[~np.isnat(back)]
+    return rows[~np.isnat(returned_at)]
 
 
 def _prizes(world: World, rng: np.random.Generator, sales: pd.DataFrame) -> pd.DataFrame:
-    """Return prizes on collectors' tickets that carry their card: a line that costs nothing."""
-    heads = sales[(sales["line"] == 1) & sales["card"].notna()]
-    wants = world.people.collector[world.orders.person[heads["order"]]] * PRIZES
-    taken = heads[rng.random(len(heads)) < wants]
-    return taken.assign(line=90, item="PREMIO", department=_PREMI, quantity=1, paid=0, discount=0)
+    """Return prizes on tickets with a card: lines with amount 0."""
+    first_lines = sales[(sales["line"] == 1) & sales["card"].notna()]
+    probability = world.people.collector[world.orders.person[first_lines["order"]]] * PRIZE_RATE
+    prizes = first_lines[rng.random(len(first_lines)) < probability]
+    return prizes.assign(line=90, item="PREMIO", department=_PRIZE_DEPARTMENT, quantity=1, paid=0, discount=0)
 
 
-def _strangers(world: World, rng: np.random.Generator, sales: pd.DataFrame) -> pd.DataFrame:
-    """Return sales to people who are nobody's: like the others', on other days, without a card."""
+def _anonymous_sales(world: World, rng: np.random.Generator, sales: pd.DataFrame) -> pd.DataFrame:
+    """Return sales to anonymous customers: copies of sales on random days, without a card."""
     days = int((world.calendar.end - world.calendar.start) / np.timedelta64(1, "D"))
-    chosen = rng.random(len(world.orders)) < _STRANGERS
+    copied = rng.random(len(world.orders)) < _ANONYMOUS_RATE
     day = rng.integers(0, max(1, days), len(world.orders))
-    rows = sales[chosen[sales["order"]]]
+    rows = sales[copied[sales["order"]]]
     at = rows["at"].to_numpy()
-    moved = world.calendar.start + day[rows["order"]].astype("m8[D]") + (at - at.astype("M8[D]"))
-    return rows.assign(ticket=rows["order"] * 4 + _STRANGER, at=moved, card=None)
+    moved_at = world.calendar.start + day[rows["order"]].astype("m8[D]") + (at - at.astype("M8[D]"))
+    return rows.assign(ticket=rows["order"] * 4 + _ANONYMOUS, at=moved_at, card=None)
 
 
 def _table(world: World, rows: pd.DataFrame) -> pa.Table:
-    """Return the lines as the till writes them."""
-    numbers = shuffled(rows["ticket"].to_numpy() + (world.block << 26), _SALT_TICKET, bits=39)
-    day, hour = italian(rows["local"].to_numpy())
-    loaded_day, loaded_hour = italian(rows["loaded"].to_numpy())
+    """Return the lines as the till exports them."""
+    numbers = permute_bits(rows["ticket"].to_numpy() + (world.block << 26), _SALT_TICKET, bits=39)
+    day, hour = italian_dates(rows["local"].to_numpy())
+    loaded_day, loaded_hour = italian_dates(rows["loaded"].to_numpy())
     columns = {
-        "Scontrino": objects([f"{number:012d}" for number in numbers.tolist()]),
+        "Scontrino": object_array([f"{number:012d}" for number in numbers.tolist()]),
         "Riga": rows["line"].to_numpy(),
         "Data": day,
         "Ora": hour,
@@ -131,8 +133,8 @@ def _table(world: World, rows: pd.DataFrame) -> pa.Table:
         "Articolo": text_array(rows["item"]),
         "Reparto": _DEPARTMENTS[rows["department"]],
         "Quantita": rows["quantity"].to_numpy(),
-        "Importo": comma(rows["paid"].to_numpy()),
-        "Sconto": comma(rows["discount"].to_numpy()),
+        "Importo": decimal_comma(rows["paid"].to_numpy()),
+        "Sconto": decimal_comma(rows["discount"].to_numpy()),
         "Caricato": loaded_day + " " + loaded_hour,
     }
     return pa.table(columns)

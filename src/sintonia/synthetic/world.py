@@ -1,4 +1,4 @@
-"""A block of people with all that happened to them, as the silo modules see it."""
+"""A block of people and everything that happened to them, which the silo modules read."""
 
 import zlib
 from dataclasses import dataclass
@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sintonia.core.arrays import Ints, Texts
-from sintonia.synthetic.clock import Calendar, calendar
-from sintonia.synthetic.journeys import Journeys, live
-from sintonia.synthetic.orders import Lines, Orders, draw_lines, draw_orders
-from sintonia.synthetic.people import SyntheticPeople, draw_people
-from sintonia.synthetic.registrations import Particulars, Registrations, draw_particulars, draw_registrations
-from sintonia.synthetic.service import Service, draw_service
+from sintonia.synthetic.calendar import Calendar, simulated_calendar
+from sintonia.synthetic.journeys import (
+    Journeys,
+    OrderLines,
+    Orders,
+    Service,
+    draw_journeys,
+    draw_lines,
+    draw_orders,
+    draw_service,
+)
+from sintonia.synthetic.people import (
+    PersonalDetails,
+    Registrations,
+    SyntheticPeople,
+    draw_people,
+    draw_personal_details,
+    draw_registrations,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,30 +33,30 @@ if TYPE_CHECKING:
     from sintonia.core.config import SimulateSettings
 
 PEOPLE_PER_BLOCK = 10_000
-"""People drawn at a time: the bound on memory."""
+"""People simulated at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class World:
-    """One block of the brand. Silo modules read it and draw their own mess from `rng(name)`."""
+    """One block of the brand. Silo modules read it and draw their errors from `rng(name)`."""
 
     seed: np.random.SeedSequence
     block: int
     calendar: Calendar
     people: SyntheticPeople
-    particulars: Particulars
+    personal_details: PersonalDetails
     registrations: Registrations
     journeys: Journeys
     orders: Orders
-    lines: Lines
+    lines: OrderLines
     service: Service
 
     def rng(self, name: str) -> np.random.Generator:
-        """Return the generator of one silo: a new silo leaves the bytes of the others alone."""
-        own = np.random.SeedSequence(
+        """Return the generator of one silo: a new silo does not change the bytes of existing silos."""
+        silo_seed = np.random.SeedSequence(
             self.seed.entropy, spawn_key=(*self.seed.spawn_key, zlib.crc32(name.encode()))
         )
-        return np.random.default_rng(own)
+        return np.random.default_rng(silo_seed)
 
     def numbers(self, count: int) -> Ints:
         """Return running numbers for rows of this block, distinct from those of every other block."""
@@ -52,11 +65,11 @@ class World:
 
 @dataclass(frozen=True)
 class SiloRows:
-    """What a silo adds for one block: tables by file stem, and whose identifiers they carry.
+    """The rows of a silo for one block: tables by path, and the owners of their identifiers.
 
     `tables` maps a path such as `web/events.parquet` to its rows; the writer puts the block's number into the
-    name. `owners` maps an identifier type to its values and the person (place in the block) each belongs to,
-    or a negative number for a stranger nobody registered.
+    name. `owners` maps an identifier type to its values and the index in the block of the person each belongs to,
+    or a negative number for an anonymous visitor.
     """
 
     tables: "dict[str, pa.Table]"
@@ -64,24 +77,24 @@ class SiloRows:
 
 
 def draw_world(settings: "SimulateSettings", block: int, seed: np.random.SeedSequence) -> World:
-    """Return the people numbered from block x PEOPLE_PER_BLOCK on, and their lives."""
-    time = calendar(settings)
+    """Return the people numbered from block x PEOPLE_PER_BLOCK on, and their journeys."""
+    calendar = simulated_calendar(settings)
     rngs = [np.random.default_rng(child) for child in seed.spawn(5)]
     numbers = np.arange(block * PEOPLE_PER_BLOCK, min(settings.customers, (block + 1) * PEOPLE_PER_BLOCK))
-    people = draw_people(rngs[0], numbers, time)
-    particulars = draw_particulars(rngs[1], people)
-    registrations = draw_registrations(rngs[1], people, particulars, time)
-    journeys = live(rngs[2], people, registrations, time)
-    orders = draw_orders(rngs[3], people, journeys, time)
+    people = draw_people(rngs[0], numbers, calendar)
+    details = draw_personal_details(rngs[1], people)
+    registrations = draw_registrations(rngs[1], people, details, calendar)
+    journeys = draw_journeys(rngs[2], people, registrations, calendar)
+    orders = draw_orders(rngs[3], people, journeys, calendar)
     return World(
         seed=seed,
         block=block,
-        calendar=time,
+        calendar=calendar,
         people=people,
-        particulars=particulars,
+        personal_details=details,
         registrations=registrations,
         journeys=journeys,
         orders=orders,
         lines=draw_lines(rngs[3], people, orders),
-        service=draw_service(rngs[4], people, journeys, orders, time),
+        service=draw_service(rngs[4], people, journeys, orders, calendar),
     )

@@ -157,9 +157,23 @@ def history_rows(
 
     For repeated calls, compute `plan_for` the catalogue once and pass it; features it leaves out are NaN.
     """
-    computed = features.compute_features(history, [as_of], plan or plan_for(catalogue, task))
-    interactions = pa.table(history.interactions)
-    return label_features(computed, tasks.label_rows(interactions, [as_of], task), catalogue, task)
+    plan = plan or plan_for(catalogue, task)
+    labelled = tasks.label_rows(pa.table(history.interactions), [as_of], task)
+    if tasks.find_task(task).by_category:
+        return label_features(features.compute_features(history, [as_of], plan), labelled, catalogue, task)
+    ids, computed = features.feature_values(history, as_of, plan)
+    eligible = labelled["customer_id"].combine_chunks()
+    names = tuple(feature.name for feature in catalogue)
+    columns = {name: column for column, name in enumerate(names)}
+    values = np.full((len(labelled), len(names)), np.nan, np.float32)
+    values[:, [columns[name] for name in plan.names]] = computed[:, pc.index_in(eligible, ids).to_numpy()].T
+    return Dataset(
+        customer_id=np.asarray(eligible.to_pylist(), object),
+        as_of=labelled["as_of"].to_numpy().astype("datetime64[us]"),
+        values=values,
+        label=labelled["label"].to_numpy(),
+        names=names,
+    )
 
 
 def share_features(
@@ -202,15 +216,14 @@ def label_features(
     per_key = len(task.categories) if by_category else 1
     keys = labelled.filter(pc.equal(labelled["category"], 0)) if by_category else labelled
     table = _align_to_keys(keys.select(ROW_KEYS), computed)
-    # Who is eligible has something visible, and so features: the labels lie as the joined rows do.
+    # Eligible customers have a visible interaction, and so features: labels are in the order of the joined rows.
     assert len(table) * per_key == len(labelled)
-    values = np.empty((len(labelled), len(catalogue)), np.float32)
+    values = np.full((len(labelled), len(catalogue)), np.nan, np.float32)
     computed_names = set(computed.column_names)
-    for at, feature in enumerate(catalogue):
-        is_computed = computed_names.issuperset(
-            computed_feature.name for computed_feature in _computed_features([feature], task)
-        )
-        values[:, at] = _feature_values(table, feature, task) if is_computed else np.nan
+    for column, feature in enumerate(catalogue):
+        parts = _computed_features([feature], task) if by_category else [feature]
+        if computed_names.issuperset(part.name for part in parts):
+            values[:, column] = _feature_values(table, feature, task)
     return Dataset(
         customer_id=np.repeat(np.asarray(table["customer_id"].to_pylist(), object), per_key),
         as_of=np.repeat(table["as_of"].to_numpy().astype("datetime64[us]"), per_key),

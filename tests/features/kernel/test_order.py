@@ -13,7 +13,7 @@ from sintonia.core.config import FeaturesConfig
 from sintonia.core.errors import InputError
 from sintonia.features import catalogue, compute, compute_features
 from sintonia.features.kernel.arrow import histories
-from sintonia.features.kernel.order import placed
+from sintonia.features.kernel.order import group_rows
 from sintonia.features.kernel.plan import plan
 from sintonia.features.measures import Feature
 
@@ -107,7 +107,7 @@ def test_customers_of_many_rows_are_merged_in_the_same_order(threads):
 def test_customers_of_texts_alike_but_for_an_end_or_a_zero_byte_are_apart():
     names = ["", "\0", "12345678", "12345678\0", "1234567", "123456789abcdef0", "123456789abcdef1", "é"]
     rows = table([row("zoe", 1)] + [row(name, i + 1) for i, name in enumerate(names)])[::-1]
-    found = placed(rows["customer_id"].combine_chunks(), _times(rows))
+    found = group_rows(rows["customer_id"].combine_chunks(), _times(rows))
     assert found.ids.to_pylist() == sorted([*names, "zoe"], key=str.encode)
     assert np.diff(found.starts).tolist() == [1] * 9
 
@@ -116,7 +116,7 @@ def test_tens_of_thousands_of_customers_are_each_found_again():
     names = [f"customer {i}" for i in np.random.default_rng(2).permutation(20_000)]
     ids = pa.array(names * 2)
     moments = np.arange(40_000)
-    found = placed(ids, {"occurred_at": moments, "known_at": moments})
+    found = group_rows(ids, {"occurred_at": moments, "known_at": moments})
     assert found.ids.to_pylist() == sorted(names)
     assert (np.diff(found.starts) == 2).all()
     assert [names[i] for i in found.columns["occurred_at"][::2]] == sorted(names)

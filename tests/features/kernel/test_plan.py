@@ -17,24 +17,24 @@ def planned(*terms):
 
 def test_a_total_wanted_twice_or_over_several_windows_is_summed_once():
     found = planned(Total(PURCHASE, "amount", 7), Total(PURCHASE, "amount", 30), Total(PURCHASE, "amount", 7))
-    assert (found.totals.n_slots, found.n_whole) == (1, 0)
-    assert found.totals.straight.tolist() == [[0, 0, 0], [0, 0, 2], [0, 1, 1]]  # they are the features
+    assert (found.totals.n_accumulators, found.n_whole) == (1, 0)
+    assert found.totals.features.tolist() == [[0, 0, 0], [0, 0, 2], [0, 1, 1]]  # they are the features
 
 
 def test_a_total_that_is_a_feature_and_part_of_another_is_summed_once_for_both():
     week, month = Total(PURCHASE, "amount", 7), Total(PURCHASE, "amount", 30)
     pair = Feature("test", "pair", "", "", (week, month), ratio)
     found = plan([Feature("test", "week", "", "", (week,)), pair])
-    assert (found.totals.n_slots, found.n_whole) == (1, 2)
-    assert found.totals.straight.tolist() == [[0, 0, 0]]
-    assert found.totals.job.tolist() == [[0, 0, 0], [0, 1, 1]]
+    assert (found.totals.n_accumulators, found.n_whole) == (1, 2)
+    assert found.totals.features.tolist() == [[0, 0, 0]]
+    assert found.totals.terms.tolist() == [[0, 0, 0], [0, 1, 1]]
     assert found.combinations == ((1, ratio, ((0, 0), (0, 1))),)
 
 
 def test_totals_of_what_looks_back_along_the_rows_are_summed_apart_and_ask_for_time_s_order():
     gaps = Total(PURCHASE, Gap(ORDER), 7)
     found = planned(gaps, Total(Filter(having=(Gap(ORDER),)), None, 7), Total(PURCHASE, None, 7))
-    assert (found.totals.n_slots, found.sequels.n_slots, found.in_time) == (1, 2, True)
+    assert (found.totals.n_accumulators, found.sequels.n_accumulators, found.in_time) == (1, 2, True)
     assert not planned(Total(PURCHASE, None, 7)).in_time
 
 
@@ -46,9 +46,10 @@ def test_windows_come_the_shortest_first_and_all_of_time_last():
     )
 
 
-def test_moments_are_kept_as_deep_as_wanted_from_either_end_in_a_power_of_two():
-    assert planned(DaysSince(ORDER), DaysSince(ORDER, -3), Value(ORDER, "amount", 1)).moments.depth == 4
-    assert planned(DaysSince(ORDER), DaysSince(ORDER, 3)).moments.depth == 4
+def test_values_at_positions_of_one_filter_are_requested_together():
+    planned_positions = planned(DaysSince(ORDER), DaysSince(ORDER, -3), Value(ORDER, "amount", 1)).positions
+    [group] = planned_positions.groups
+    assert [requests.tolist() for requests in group.requests] == [[[-1, -1, 0], [-3, -1, 1], [1, 0, 2]]]
 
 
 def test_distinct_texts_over_nested_windows_are_counted_in_one_walk():

@@ -53,8 +53,8 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
     return {"customers": summary.customers, "rows": dict(summary.rows), "files": texts(files), "say": say}
 
 
-def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
-    """Return, silo by silo, rows in = rows stored + rejected, with the reasons; `beside` are files beside the store."""
+def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
+    """Return, silo by silo, rows in = rows stored + rejected, with reasons; `other_files` lie outside the store."""
     say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
@@ -64,8 +64,11 @@ def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
     say.append(
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
     )
-    some = {silo.name for silo in store.silos if silo.rejected}
-    files = [store.folder, *(path for path in beside if path.parent.name != REJECTED or path.stem in some)]
+    with_rejected_rows = {silo.name for silo in store.silos if silo.rejected}
+    files = [
+        store.folder,
+        *(path for path in other_files if path.parent.name != REJECTED or path.stem in with_rejected_rows),
+    ]
     say += file_lines(files)
     return {
         "customers": store.customers,
@@ -89,7 +92,7 @@ def build_figures(store: Store, beside: Sequence[Path]) -> Figures:
 
 
 def identity_figures(report: IdentityReport, examples: int, page: Path) -> Figures:
-    """Return sizes, rules, what a person should look at and, against the truth, precision, recall and F1."""
+    """Return sizes, rules, cases for a person to review and, against the truth, precision, recall and F1."""
     say = [f"{report.records:,} {report.what}, {report.customers:,} customers"]
     sizes = ", ".join(f"{n:,} of {size}" for size, n in grouped(report.sizes).items())
     say.append(f"Customers by records: {sizes}")
@@ -97,14 +100,14 @@ def identity_figures(report: IdentityReport, examples: int, page: Path) -> Figur
     agreement = {}
     if report.quality is not None:
         for name in ("pairwise", "b_cubed"):
-            found = getattr(report.quality, name)
-            agreement[name] = {"precision": found.precision, "recall": found.recall, "f1": found.f1}
-            told = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
-            say.append(f"Against the truth, {name.replace('_', '-'):<9} {told}")
-    shown = {name: list(map(str, found[:examples])) for name, found in report.examples.items()}
+            quality = getattr(report.quality, name)
+            agreement[name] = {"precision": quality.precision, "recall": quality.recall, "f1": quality.f1}
+            text = "  ".join(f"{key} {value:.4f}" for key, value in agreement[name].items())
+            say.append(f"Against the truth, {name.replace('_', '-'):<9} {text}")
+    shown = {name: list(map(str, quality[:examples])) for name, quality in report.examples.items()}
     for name, examples_of in shown.items():
-        many = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
-        say += [f"{many}, to look at:", *(f"  {line}" for line in examples_of)]
+        title = f"{report.findings[name]:,} {name}" if name in report.findings else name.capitalize()
+        say += [f"{title}, to look at:", *(f"  {line}" for line in examples_of)]
     return {
         "what": report.what,
         "records": report.records,
@@ -119,14 +122,19 @@ def identity_figures(report: IdentityReport, examples: int, page: Path) -> Figur
     }
 
 
-def explanation_figures(found: Explanation) -> Figures:
-    """Return why a customer is one: identifiers, ties and what was kept apart, each with its time and masked."""
-    return {**json_value(asdict(found)), "asked": masked_key(found.asked), "files": [], "say": lines(found)}
+def explanation_figures(explanation: Explanation) -> Figures:
+    """Return why records are one customer: identifiers, links and separations, each with its time, masked."""
+    return {
+        **json_value(asdict(explanation)),
+        "asked": masked_key(explanation.asked),
+        "files": [],
+        "say": lines(explanation),
+    }
 
 
-def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None) -> Figures:
+def features_figures(subject: str, entries: Sequence[dict[str, Any]], out: str | None) -> Figures:
     """Return the features, one entry each; for people, family by family with what each means."""
-    say = [f"{len(entries):,} features of {of}"]
+    say = [f"{len(entries):,} features of {subject}"]
     width = max((len(entry["name"]) for entry in entries), default=0)
     family = None
     for entry in entries:
@@ -142,7 +150,7 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
         say.append(f"  {entry['name']:<{width}}  {entry['definition']} ({unit}). {entry['why']}.")
     files = [] if out is None else [Path(out)]
     return {
-        "of": of,
+        "of": subject,
         "features": list(entries),
         "files": texts(files),
         "say": say + (file_lines(files) if files else []),
@@ -152,8 +160,8 @@ def features_figures(of: str, entries: Sequence[dict[str, Any]], out: str | None
 def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figures:
     """Return how many rows went from which file, counts of what was entombed, and what was left alone; no value."""
     kinds = person.kinds()
-    told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
-    say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({told})"]
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
+    say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({counts})"]
     if person.shared:
         say.append(f"{len(person.shared):,} of them others use too: these go on for the others")
     say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or [
@@ -163,7 +171,7 @@ def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figure
         f"{len(person.entombed):,} tombstones in {erased.tombstones} keep them from returning; "
         f"{searched:,} files decoded and searched, no trace left"
     )
-    say += [f"Left alone, for it is outside the workspace: {place}" for place in erased.outside]
+    say += [f"Left alone, for it is outside the workspace: {path}" for path in erased.outside]
     store = erased.store
     say.append(
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
@@ -217,8 +225,8 @@ def build(settings: BuildSettings) -> Figures:
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
         with step("Tying identifiers to customers"):
-            earlier = identity_folder(workspace, source.name)
-            findings = tie(connection, workspace, source, settings.identity, earlier)
+            previous_identity = identity_folder(workspace, source.name)
+            findings = tie(connection, workspace, source, settings.identity, previous_identity)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
         findings += write_customers(connection, workspace, settings.identity)
     prune(store.features, store.fingerprint, settings.engine.feature_cache_gib)
@@ -226,18 +234,20 @@ def build(settings: BuildSettings) -> Figures:
 
 
 def identity(settings: IdentitySettings) -> Figures:
-    """Return how well records became customers, with a page on it; or, with `customer`, why one is a customer."""
+    """Return how well records were matched to customers, with a page; with `customer`, why records are that one."""
     if settings.customer is not None:
         return explanation_figures(explain(open_store(settings.paths.root).folder, settings.customer))
-    report, beside = _records_report(settings) if settings.records is not None else _store_report(settings)
-    page = Path(settings.out) if settings.out else beside
+    report, default_page = (
+        _records_report(settings) if settings.records is not None else _store_report(settings)
+    )
+    page = Path(settings.out) if settings.out else default_page
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_identity_page(report), encoding="utf-8")
     return identity_figures(report, settings.examples, page)
 
 
 def _records_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
-    """Return the report of a table of person records, and where its page goes: beside the table."""
+    """Return the report of a table of person records, and the path of its page: beside the table."""
     path = Path(str(settings.records))
     table = read_records(path)
     with step("Matching person records"):
@@ -246,7 +256,7 @@ def _records_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
 
 
 def _store_report(settings: IdentitySettings) -> tuple[IdentityReport, Path]:
-    """Return the report of the workspace's store, and where its page goes: beside what its build found."""
+    """Return the report of the workspace's store, and the path of its page."""
     workspace = settings.paths.root
     store, truth = open_store(workspace), Path(settings.truth) if settings.truth else None
     report = report_store(store.folder, workspace, truth, f"{store.source}, store {store.fingerprint}")
@@ -260,19 +270,19 @@ def features(settings: FeaturesSettings) -> Figures:
         store = open_store(workspace)
         with step("Looking at what the brand has"):
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
-        of, entries = store.source, feature_entries(catalogue(settings.features, fitted))
+        subject, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:
-        place = models.tracking(settings.tracking, workspace)
-        registered = models.find_registered(place, settings.registered)
-        of = f"{registered.name} version {registered.version}"
-        entries = artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE)
+        tracking = models.tracking(settings.tracking, workspace)
+        registered = models.find_registered(tracking, settings.registered)
+        subject = f"{registered.name} version {registered.version}"
+        entries = artifacts.read_document(tracking, registered.run_id, artifacts.CATALOGUE)
     if settings.out is not None:
         Path(settings.out).write_text(as_csv(entries), encoding="utf-8")
-    return features_figures(of, entries, settings.out)
+    return features_figures(subject, entries, settings.out)
 
 
 def forget(settings: ForgetSettings) -> Figures:
-    """Return what was removed of a customer, of whom no file of the workspace tells any more."""
+    """Return what was removed of a customer; no file of the workspace contains the customer afterwards."""
     from sintonia.data.privacy.erase import erase, sweep
     from sintonia.data.privacy.person import find_person, plan_search, search_workspace
 

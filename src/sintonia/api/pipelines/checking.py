@@ -11,14 +11,14 @@ from sintonia.evaluation.leakage.report import check_figures
 
 
 def check(settings: CheckSettings) -> Figures:
-    """Return whether a feature moves with what was not yet known, and which columns may tell of the future."""
+    """Return whether a feature changes with what was not yet known, and which columns may depend on the future."""
     workspace = settings.paths.root
     store = open_store(workspace)
     suspects = steps_of(settings.task).suspects(store, settings)
     settings = suspects.settings
     with connect(settings.engine, workspace) as connection:
-        trials = prove(connection, store, suspects.moments, suspects.question, workspace)
+        invariance = prove(connection, store, suspects.moments, suspects.question, workspace)
         with step("Looking for columns that may leak"):
             rules = LeakRules(settings.rows, settings.strong_auc, settings.seed)
             findings = find_leaks(connection, store, suspects.judged, settings.task, rules)
-    return check_figures(trials, findings)
+    return check_figures(invariance, findings)

@@ -13,11 +13,11 @@ FOR_PEOPLE = ("say", "row")
 
 
 def write_report(figures: Figures, path: Path) -> Figures:
-    """Return the figures with their file among the files: what a round was, for who evaluates it later."""
-    kept = {key: value for key, value in figures.items() if key not in (*FOR_PEOPLE, "files")}
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(kept, indent=1, default=str), encoding="utf-8")
-    part.replace(path)
+    """Return the figures, now also in a JSON file for later evaluation, with that file among their files."""
+    document = {key: value for key, value in figures.items() if key not in (*FOR_PEOPLE, "files")}
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(document, indent=1, default=str), encoding="utf-8")
+    partial.replace(path)
     return {**figures, "files": [*figures["files"], str(path)], "say": [*figures["say"], f"  {path}"]}
 
 
@@ -31,14 +31,14 @@ def json_value(value: Any) -> Any:  # noqa: ANN401
 
 
 def file_lines(paths: Sequence[Path]) -> list[str]:
-    """Return a line a file; numbered parts of one table share a line."""
+    """Return a line per file; numbered parts of one table share a line."""
     tables: dict[Path, list[Path]] = {}
     for path in paths:
         tables.setdefault(path.with_stem(path.stem.rstrip("0123456789")), []).append(path)
     lines = []
-    for parts in tables.values():
-        more = f" to {parts[-1].name}, {len(parts):,} files" if len(parts) > 1 else ""
-        lines.append(f"  {parts[0]}{more}")
+    for numbered in tables.values():
+        more = f" to {numbered[-1].name}, {len(numbered):,} files" if len(numbered) > 1 else ""
+        lines.append(f"  {numbered[0]}{more}")
     return ["Files:", *lines]
 
 

@@ -46,18 +46,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", TrainSettings, CheckSettings)
 CUSTOMERS_NOW = 5000
-"""Customers by whom today is measured: enough for an index of ten bins."""
+"""Customers on whom current drift is measured: enough for an index of ten bins."""
 log = logging.getLogger("sintonia")
 
 
 def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
-    """Return a task's model, and how good it is out of time beside its baselines."""
+    """Return a task's model with its out-of-time evaluation and that of its baselines."""
     workspace = settings.paths.root
     settings, split = resolve_task(settings, store)
     task = settings.task
     log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
     with step("Counting what there is to learn from"):
-        enough = measure_sufficiency(store, split, task)
+        sufficiency = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
     features = catalogue_of(task, settings.features, fitted)
@@ -67,14 +67,14 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     rows = all_rows.select([feature.name for feature in features])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
         families = {feature.name: feature.family for feature in features}
-        story = family_sizes_of(rows.at(split.test), families, settings.seed)
-        validation = choose_settings(rows, split, settings, (workspace, store.fingerprint), story)
+        family_sizes = family_sizes_of(rows.at(split.test), families, settings.seed)
+        validation = choose_settings(rows, split, settings, (workspace, store.fingerprint), family_sizes)
     settings = validation.settings
     learning_dates = (*split.train, *split.valid)
     with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
         model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
-        until = store.data_until(label_kinds(task))
-        profile = fit_training_profile(rows.at(learning_dates), settings.seed, until)
+        data_until = store.data_until(label_kinds(task))
+        profile = fit_training_profile(rows.at(learning_dates), settings.seed, data_until)
         baselines = fit_baselines(all_rows.at(learning_dates), task)
     with step("Judging out of time"):
         test = rows.at(split.test)
@@ -93,10 +93,10 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         split=split,
         rows=rows,
         model=model,
-        judged=evaluation,
-        enough=enough,
+        evaluation=evaluation,
+        sufficiency=sufficiency,
         predictions=predictions_of(test, outcomes, workspace_key(workspace)),
-        validated=validation,
+        validation=validation,
         leaks=leaks,
     )
     return Trained(training_run(training), training.sample.rows, partial(train_figures, training))
@@ -105,9 +105,9 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
 def _with_outcomes(
     profile: TrainingProfile, test: Dataset, outcomes: "NDArray[np.float64]", n_categories: int
 ) -> TrainingProfile:
-    """Return the profile of the training rows with what the model predicts of the test rows and what came of it.
+    """Return the profile of the training rows with the predictions for the test rows and their outcome ratio.
 
-    A list has of each customer the category with the highest propensity only: it is those that are judged.
+    A list shows only each customer's category with the highest propensity: the ratio is of those.
     """
     prediction_deciles = deciles(outcomes)
     if test.category is not None:
@@ -129,17 +129,17 @@ def _evaluation(
 ) -> Evaluation:
     """Return how the model and its baselines did on the test rows: probabilities, or amounts in euros."""
     if find_task(settings.task).label == "amount":
-        euros = {name: cents / 100 for name, cents in outcomes.items()}
+        amounts = {name: cents / 100 for name, cents in outcomes.items()}
         median = model.median_cents(test.values)
         medians = {} if median is None else {"model": median / 100}
         return evaluate_amounts(
-            test.label / 100, euros, test.customer_id, medians=medians, seed=settings.seed
+            test.label / 100, amounts, test.customer_id, medians=medians, seed=settings.seed
         )
     return evaluate(test.label, outcomes, test.customer_id, stakes=stakes, seed=settings.seed)
 
 
 def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Stakes:
-    """Return what money hangs on the test rows: the spend that follows, or a campaign against the outcome."""
+    """Return the amounts at stake on the test rows: the spend that follows, or a campaign against the outcome."""
     stakes = find_task(settings.task).stakes
     if stakes == "spend":
         spend = spend_after(store, split.test, settings.task)
@@ -148,9 +148,9 @@ def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Sta
 
 
 def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
-    """Return the settings with the categories a task asks about, and the split of its as-of dates.
+    """Return the settings with the task's categories resolved, and the split of its as-of dates.
 
-    The categories are those of the training dates: which ones sell later is not known then.
+    The categories are those known at the last training date.
     """
     task, kinds = settings.task, label_kinds(settings.task)
     split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
@@ -160,7 +160,7 @@ def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
 
 
 def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
-    """Return what the leak check looks at: who is asked about when, and the test dates, which outcome_ratio."""
+    """Return what the leakage check examines: customers at as-of dates, and those of the test dates."""
     settings, split = resolve_task(settings, store)
     with step("Looking up who is asked about"):
         moments = ask(store, split, settings.task, settings.rows)
@@ -170,28 +170,28 @@ def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
 
 
 def review_page(
-    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
+    tracking: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
-    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    customers = artifacts.read_document(tracking, registered.run_id, artifacts.CUSTOMERS)
     review = replace(
-        _recorded(place, registered),
-        customers=tuple(read(Customer, one) for one in customers),
+        _recorded(tracking, registered),
+        customers=tuple(read(Customer, document) for document in customers),
         gate=checks,
-        now=_now(expect(load(place, registered), OutcomeModel), settings),
+        now=_now(expect(load(tracking, registered), OutcomeModel), settings),
     )
     return render_review(review, own_sections(settings.sections, review))
 
 
 def outcome_card(
-    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
+    tracking: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
 ) -> str:
-    """Return the model card of what the run recorded and the checks that were made."""
-    return model_card(replace(_recorded(place, registered), gate=checks), history)
+    """Return the model card from the run's documents and the promotion checks."""
+    return model_card(replace(_recorded(tracking, registered), gate=checks), history)
 
 
-def _recorded(place: Tracking, registered: Registered) -> ReviewData:
-    review = ReviewData.from_plain(artifacts.read_document(place, registered.run_id, artifacts.REVIEW))
+def _recorded(tracking: Tracking, registered: Registered) -> ReviewData:
+    review = ReviewData.from_plain(artifacts.read_document(tracking, registered.run_id, artifacts.REVIEW))
     return review.named(registered.name, registered.version, registered.run_id)
 
 
@@ -204,10 +204,10 @@ def _now(model: OutcomeModel, settings: ReviewSettings) -> CurrentShift | None:
     if store.source != model.source or model.profile is None:
         return None
     as_of = scoring_date(None, store, model)
-    everybody = sorted(store.customer_ids())
-    some = np.random.default_rng(settings.seed).permutation(len(everybody))[:CUSTOMERS_NOW]
-    asked = {everybody[at] for at in some.tolist()}
-    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, asked)
+    customers = sorted(store.customer_ids())
+    drawn = np.random.default_rng(settings.seed).permutation(len(customers))[:CUSTOMERS_NOW]
+    sample = {customers[index] for index in drawn.tolist()}
+    rows = assemble(store, [as_of], model.catalogue, model.task, settings.engine, sample)
     return current_shift(model.profile, rows, model.outcomes(rows.values)) if len(rows) else None
 
 

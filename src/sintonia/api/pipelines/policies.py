@@ -52,7 +52,7 @@ from sintonia.uplift.texts import study_figures, study_lines
 
 
 def train_policy(store: Store, settings: TrainSettings) -> Trained:
-    """Return a policy learned from logged decisions, and what it is worth beside simpler ones.
+    """Return a policy learned from logged decisions, with its value and those of simpler policies.
 
     Everybody's effects are written to effects.parquet, for `sintonia decide` to choose by.
     """
@@ -73,9 +73,9 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     values = features_of(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
         logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
-    before = logged.take(past)
-    later = before if (past == judged).all() else logged.take(judged)
-    result = study(before, later, settings.model, config, settings.seed)
+    past_decisions = logged.take(past)
+    judged_decisions = past_decisions if (past == judged).all() else logged.take(judged)
+    result = study(past_decisions, judged_decisions, settings.model, config, settings.seed)
     model = PolicyModel(
         effects=result.effects,
         passed=result.gate.passed,
@@ -90,15 +90,15 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         task=settings.task,
     )
     figures = study_figures(result, logging_policy, points, model.names)
-    until = store.data_until(reward_kinds(config.reward))
-    table = effects_table(store, model, until, settings.engine)
+    data_until = store.data_until(reward_kinds(config.reward))
+    table = effects_table(store, model, data_until, settings.engine)
     pq.write_table(table, settings.paths.effects, compression="zstd")
     with step("Explaining decisions"):
         rows = result.report.rows
         reported = ReportedDecisions(
             points.take(judged).take(rows),
             feature_moments(points)[judged][rows],
-            later.take(rows),
+            judged_decisions.take(rows),
             logged.customer[past | judged],
         )
         evidence = policy_evidence(model, store, reported, settings.seed)
@@ -124,47 +124,47 @@ def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> P
     config = settings.effects
     with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
         points = read_points(connection, store, config)
-    found = newest(points, config.most_decisions)
-    if len(found) < len(points):
+    newest_points = newest(points, config.most_decisions)
+    if len(newest_points) < len(points):
         log.info(
             "Looking at the newest %s of %s decisions (effects.most_decisions)",
-            f"{len(found):,}",
+            f"{len(newest_points):,}",
             f"{len(points):,}",
         )
-    return found
+    return newest_points
 
 
 def features_at_decisions(
-    store: Store, taught: Points, settings: TrainSettings | CheckSettings
+    store: Store, past_points: Points, settings: TrainSettings | CheckSettings
 ) -> FeaturesConfig:
-    """Return the features a policy learns from; said is which windows history is too short for."""
-    days = days_of_history(store, taught)
-    found = features_for(settings.features, settings.effects, days)
-    missing = sorted(set(settings.features.windows_days) - set(found.windows_days))
+    """Return the features of a policy, without windows that are longer than the history; the log names those."""
+    days = days_of_history(store, past_points)
+    features = features_for(settings.features, settings.effects, days)
+    missing = sorted(set(settings.features.windows_days) - set(features.windows_days))
     if missing:
         log.info(
             "Leaving out windows of %s days: there are %s days of history before the newest decision that teaches",
             ", ".join(map(str, missing)),
             days,
         )
-    return found
+    return features
 
 
 def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
-    """Return what the leak check looks at: the decisions, their features, and whether any reward followed."""
+    """Return what the leakage check examines: decisions, their features, and whether a reward followed."""
     points = newest_decisions(store, settings)
-    when = feature_moments(points)
-    asked = pa.table(
+    moments = feature_moments(points)
+    decisions = pa.table(
         {
             "customer_id": pa.array(points.customer_id, pa.string()),
-            "as_of": pa.array(when, pa.timestamp("us")),
+            "as_of": pa.array(moments, pa.timestamp("us")),
             "label": (points.reward > 0).astype(np.int8),
         }
     )
 
-    def rows_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
+    def dataset_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
         there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
-        rows = points.take(there & np.isin(when, np.array(as_ofs, "datetime64[us]")))
+        rows = points.take(there & np.isin(moments, np.array(as_ofs, "datetime64[us]")))
         values = features_of(some, rows, made, settings.engine)
         names = tuple(feature.name for feature in made)
         return Dataset(
@@ -172,29 +172,29 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
         )
 
     past, judged = split_points(points, settings.effects.judge_from)
-    chosen = features_at_decisions(store, points.take(past), settings)
-    dates = choose_dates(asked, settings.dates)
-    question = Question(chosen, settings.task, dates, settings.customers, settings.seed, rows_of)
-    return Suspects(settings, question, asked, asked.filter(pa.array(judged)))
+    features = features_at_decisions(store, points.take(past), settings)
+    dates = choose_dates(decisions, settings.dates)
+    question = Question(features, settings.task, dates, settings.customers, settings.seed, dataset_of)
+    return Suspects(settings, question, decisions, decisions.filter(pa.array(judged)))
 
 
 def policy_page(
-    place: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
+    tracking: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
-    model = load(place, registered)
+    model = load(tracking, registered)
     try:
         store = open_store(settings.paths.root)
     except NotBuiltError:
         store = None
-    own = None if store is None or store.source != model.source else store
-    customers = artifacts.read_document(place, registered.run_id, artifacts.CUSTOMERS)
+    own_store = None if store is None or store.source != model.source else store
+    customers = artifacts.read_document(tracking, registered.run_id, artifacts.CUSTOMERS)
     review = replace(
-        _recorded(place, registered),
-        catalogue=artifacts.read_document(place, registered.run_id, artifacts.CATALOGUE),
-        round=None if own is None else _last_round(own),
-        story=read(EffectDrivers, artifacts.read_document(place, registered.run_id, artifacts.REVIEW)),
-        customers=tuple(read(ExplainedDecision, one) for one in customers),
+        _recorded(tracking, registered),
+        catalogue=artifacts.read_document(tracking, registered.run_id, artifacts.CATALOGUE),
+        round=None if own_store is None else _last_round(own_store),
+        story=read(EffectDrivers, artifacts.read_document(tracking, registered.run_id, artifacts.REVIEW)),
+        customers=tuple(read(ExplainedDecision, document) for document in customers),
         source=model.source,
         fingerprint=model.fingerprint,
         gate=checks,
@@ -203,22 +203,22 @@ def policy_page(
 
 
 def card_of_policy(
-    place: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
+    tracking: Tracking, registered: Registered, checks: tuple[PromotionCheck, ...], history: Sequence[str]
 ) -> str:
-    """Return the card of what the run recorded and the checks that were made."""
-    return policy_card(_recorded(place, registered), checks, history)
+    """Return the model card from the run's documents and the promotion checks."""
+    return policy_card(_recorded(tracking, registered), checks, history)
 
 
-def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
-    config = artifacts.read_document(place, registered.run_id, "config.json")
+def _recorded(tracking: Tracking, registered: Registered) -> PolicyReview:
+    config = artifacts.read_document(tracking, registered.run_id, "config.json")
     return PolicyReview(
-        study=artifacts.read_document(place, registered.run_id, "study.json"),
+        study=artifacts.read_document(tracking, registered.run_id, "study.json"),
         policy=effects_settings(config),
         catalogue=(),
         round=None,
         source=config["source"]["name"],
         currency=config["source"].get("currency", "EUR"),  # runs of earlier versions recorded none
-        fingerprint=place.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
+        fingerprint=tracking.client.get_run(registered.run_id).data.tags["sintonia.data_fingerprint"],
         model_name=registered.name,
         model_version=registered.version,
         run_id=registered.run_id,
@@ -226,7 +226,7 @@ def _recorded(place: Tracking, registered: Registered) -> PolicyReview:
 
 
 def _last_round(store: Store) -> dict[str, Any] | None:
-    """Return what the round that was decided last reported; None without a round."""
+    """Return the report of the latest round; None without one."""
     reports = sorted(store.rounds.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
     return round_report(json.loads(reports[-1].read_text(encoding="utf-8"))) if reports else None
 

@@ -13,64 +13,64 @@ from sintonia.review import PromotionCheck
 
 
 def write_card(
-    place: models.Tracking,
+    tracking: models.Tracking,
     registered: models.Registered,
     settings: PromoteSettings,
     checks: Sequence[Requirement],
 ) -> Path:
     """Return where the card of a version just promoted is: in the folder of the settings, else in the workspace."""
-    history = _history(place, registered)
-    text = steps_of(settings.task).card(place, registered, shown_checks(checks), history)
+    history = _history(tracking, registered)
+    text = steps_of(settings.task).card(tracking, registered, shown_checks(checks), history)
     folder = Path(settings.cards) if settings.cards else settings.paths.cards
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{registered.name}-v{registered.version}.md"
     path.write_text(text, encoding="utf-8")
-    place.client.log_text(registered.run_id, text, artifacts.CARD)
+    tracking.client.log_text(registered.run_id, text, artifacts.CARD)
     return path
 
 
 def shown_checks(checks: Sequence[Requirement]) -> tuple[PromotionCheck, ...]:
     """Return the requirements as pages and cards show them."""
-    return tuple(PromotionCheck(one.name, one.passed, one.explanation) for one in checks)
+    return tuple(PromotionCheck(check.name, check.passed, check.explanation) for check in checks)
 
 
-def _history(place: models.Tracking, registered: models.Registered) -> list[str]:
-    """Return who decided what on the version, and when it became champion, oldest first."""
+def _history(tracking: models.Tracking, registered: models.Registered) -> list[str]:
+    """Return the reviewers' decisions on a version and its changes of champion, oldest first."""
     version = registered.version
-    signed = [
+    decisions = [
         (
-            one.at,
-            f"{one.at[:16]} {one.action} by {one.reviewer}{': ' if one.remark else ''}{one.remark} "
-            f"(model `{one.model_digest[:16]}`, page `{one.page_digest[:16]}`)",
+            event.at,
+            f"{event.at[:16]} {event.action} by {event.reviewer}{': ' if event.remark else ''}{event.remark} "
+            f"(model `{event.model_digest[:16]}`, page `{event.page_digest[:16]}`)",
         )
-        for one in approval.decisions(place, registered.name)
-        if one.version == version
+        for event in approval.decisions(tracking, registered.name)
+        if event.version == version
     ]
-    moved = [
-        (one.at, f"{one.at[:16]} {one.action}{_force(one)}")
-        for one in promotion.history(place, registered.name)
-        if one.version == version
+    changes = [
+        (event.at, f"{event.at[:16]} {event.action}{_force(event)}")
+        for event in promotion.history(tracking, registered.name)
+        if event.version == version
     ]
-    return [line for _, line in sorted([*signed, *moved])]
+    return [line for _, line in sorted([*decisions, *changes])]
 
 
-def _force(one: promotion.ChampionChange) -> str:
-    return f", by force: {', '.join(one.failed)}" if one.forced else ""
+def _force(change: promotion.ChampionChange) -> str:
+    return f", by force: {', '.join(change.failed)}" if change.forced else ""
 
 
 def review(settings: ReviewSettings) -> Figures:
     """Return where the page on a task's candidate is, written from what its training run recorded."""
     workspace, steps = settings.paths.root, steps_of(settings.task)
-    place = models.tracking(settings.tracking, workspace)
-    registered = models.find_candidate(place, settings.task.name, settings.version)
-    champion = models.find_alias(place, settings.task.name, models.CHAMPION)
-    other = None if champion is None or champion.version == registered.version else champion
-    checks = shown_checks(steps.promotion_checks(place, settings, registered, other))
-    page = steps.page(place, registered, settings, checks)
+    tracking = models.tracking(settings.tracking, workspace)
+    registered = models.find_candidate(tracking, settings.task.name, settings.version)
+    champion = models.find_alias(tracking, settings.task.name, models.CHAMPION)
+    other_champion = None if champion is None or champion.version == registered.version else champion
+    checks = shown_checks(steps.promotion_checks(tracking, settings, registered, other_champion))
+    page = steps.page(tracking, registered, settings, checks)
     out = Path(settings.out) if settings.out else settings.paths.review_page(settings.task.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    artifacts.log_page(place, registered, page)
+    artifacts.log_page(tracking, registered, page)
     return review_figures(registered, out)
 
 
@@ -85,7 +85,7 @@ def reject(settings: SignSettings) -> Figures:
 
 
 def _sign(settings: SignSettings, action: str) -> Figures:
-    place = models.tracking(settings.tracking, settings.paths.root)
-    registered = models.find_candidate(place, settings.task.name, settings.version)
-    decision = approval.sign(place, registered, action, settings.reviewer, settings.remark)
-    return sign_figures(registered, decision, approval.decisions(place, registered.name))
+    tracking = models.tracking(settings.tracking, settings.paths.root)
+    registered = models.find_candidate(tracking, settings.task.name, settings.version)
+    decision = approval.sign(tracking, registered, action, settings.reviewer, settings.remark)
+    return sign_figures(registered, decision, approval.decisions(tracking, registered.name))

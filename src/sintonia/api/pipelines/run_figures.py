@@ -54,48 +54,48 @@ def short_name(metric: str, currency: str) -> str:
     return f"{name}, {currency}" if metric in IN_CURRENCY else name
 
 
-def validation_lines(found: ChosenSettings, currency: str) -> list[str]:
-    """Return what the rolling folds said, and the search."""
+def validation_lines(validation: ChosenSettings, currency: str) -> list[str]:
+    """Return lines on the rolling folds and the search."""
     lines = []
-    if (searched := found.search) is not None:
-        given_up = sum(trial.loss is None for trial in searched.trials)
-        settings = " ".join(f"model.{name}={value:.4g}" for name, value in searched.best.settings.items())
+    if (search := validation.search) is not None:
+        given_up = sum(trial.loss is None for trial in search.trials)
+        settings = " ".join(f"model.{name}={value:.4g}" for name, value in search.best.settings.items())
         lines.append(
-            f"Search: {len(searched.trials)} trials, {given_up} of them given up early; best at "
-            f"{searched.best.loss:.4f} of the start's loss: {settings}"
+            f"Search: {len(search.trials)} trials, {given_up} of them given up early; best at "
+            f"{search.best.loss:.4f} of the start's loss: {settings}"
         )
-    if found.folds:
-        name = "auc" if "auc" in found.folds[0].figures else next(iter(found.folds[0].figures))
-        each = ", ".join(f"{fold.figures[name]:.3f} ({fold.as_of})" for fold in found.folds)
-        lines.append(f"Rolling validation before the test, {short_name(name, currency)} by date: {each}")
+    if validation.folds:
+        name = "auc" if "auc" in validation.folds[0].figures else next(iter(validation.folds[0].figures))
+        by_date = ", ".join(f"{fold.figures[name]:.3f} ({fold.as_of})" for fold in validation.folds)
+        lines.append(f"Rolling validation before the test, {short_name(name, currency)} by date: {by_date}")
     return lines
 
 
-def metric_lines(judged: Evaluation, currency: str) -> list[str]:
+def metric_lines(evaluation: Evaluation, currency: str) -> list[str]:
     """Return the metrics of the model and its baselines as tables of a few columns each."""
-    names = [name for name in SHORT if name in judged.estimates[judged.model]]
+    names = [name for name in SHORT if name in evaluation.estimates[evaluation.model]]
     blocks = [names[start : start + ACROSS] for start in range(0, len(names), ACROSS)]
-    return [line for block in blocks for line in _block(judged, block, currency)]
+    return [line for block in blocks for line in _block(evaluation, block, currency)]
 
 
-def _block(judged: Evaluation, names: Sequence[str], currency: str) -> list[str]:
+def _block(evaluation: Evaluation, names: Sequence[str], currency: str) -> list[str]:
     lines = [f"  {'':<14}" + "".join(f"{short_name(name, currency):>24}" for name in names)]
-    for model, of in judged.estimates.items():
-        cells = [of[name].text() if name in of else "" for name in names]
+    for model, estimates in evaluation.estimates.items():
+        cells = [estimates[name].text() if name in estimates else "" for name in names]
         lines.append(f"  {model:<14}" + "".join(f"  {cell:>22}" for cell in cells))
     return lines
 
 
-def grade_line(judged: Evaluation, currency: str) -> str | None:
+def grade_line(evaluation: Evaluation, currency: str) -> str | None:
     """Return the grade in words, None when there is no baseline."""
-    best = judged.best_baseline()
+    best = evaluation.best_baseline()
     if best is None:
         return None
-    metric = judged.headline
-    gap = judged.differences[best][metric].text()
+    metric = evaluation.headline
+    difference = evaluation.differences[best][metric].text()
     return (
-        f"Grade {judged.grade}: by {short_name(metric, currency)} the model is {judged.verdict(best)} the {best}, "
-        f"the best baseline: difference {gap}"
+        f"Grade {evaluation.grade}: by {short_name(metric, currency)} the model is {evaluation.verdict(best)} "
+        f"the {best}, the best baseline: difference {difference}"
     )
 
 
@@ -104,24 +104,24 @@ RECENT = 5
 
 
 def train_figures(training: TrainingResult, registered: Registered) -> Figures:
-    """Return the out-of-time metrics beside the baselines', with intervals, and the registered model's name."""
-    settings, split, judged = training.settings, training.split, training.judged
+    """Return the out-of-time metrics of model and baselines, with intervals, and the registered model's name."""
+    settings, split, evaluation = training.settings, training.split, training.evaluation
     currency = training.store.currency
     population, outcome = describe(settings.task)
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
         f"Task {settings.task.name}: of the {population}, who {outcome}?",
-        f"Judged on {judged.rows:,} rows of {judged.customers:,} customers as of {dates}; "
-        f"it happens to {judged.label_rate:.1%}. 95 % intervals over customers:",
-        *metric_lines(judged, currency),
+        f"Judged on {evaluation.rows:,} rows of {evaluation.customers:,} customers as of {dates}; "
+        f"it happens to {evaluation.label_rate:.1%}. 95 % intervals over customers:",
+        *metric_lines(evaluation, currency),
     ]
-    if (line := grade_line(judged, currency)) is not None:
+    if (line := grade_line(evaluation, currency)) is not None:
         say.append(line)
-    say += validation_lines(training.validated, currency)
+    say += validation_lines(training.validation, currency)
     say += leak_lines(training.leaks)
-    say += [f"Forced on too little data: {lack}" for lack in training.enough.lacks]
+    say += [f"Forced on too little data: {lack}" for lack in training.sufficiency.lacks]
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
-    names = [name for name in SHORT if name in judged.estimates[judged.model]][:ACROSS]
+    names = [name for name in SHORT if name in evaluation.estimates[evaluation.model]][:ACROSS]
     return {
         "task": settings.task.name,
         "model": registered.name,
@@ -130,83 +130,88 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         "run_id": registered.run_id,
         "files": [],
         "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
-        **judged.figures(),
-        "folds": [asdict(fold) for fold in training.validated.folds],
-        "search": search_figures(training.validated.search),
-        "enough": training.enough.figures(),
-        "forced": bool(training.enough.lacks),
+        **evaluation.figures(),
+        "folds": [asdict(fold) for fold in training.validation.folds],
+        "search": search_figures(training.validation.search),
+        "enough": training.sufficiency.figures(),
+        "forced": bool(training.sufficiency.lacks),
         "may_leak": leak_figures(training.leaks)["may_leak"],
-        "row": {short_name(name, currency): judged.estimates[judged.model][name].text() for name in names},
+        "row": {
+            short_name(name, currency): evaluation.estimates[evaluation.model][name].text() for name in names
+        },
         "say": say,
     }
 
 
-def compare_figures(found: RunComparison, currency: str) -> Figures:
+def compare_figures(comparison: RunComparison, currency: str) -> Figures:
     """Return each run's metric and its paired difference to the reference."""
-    reference, title = found.reference, short_name(found.metric, currency)
+    reference, title = comparison.reference, short_name(comparison.metric, currency)
     alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
-    say = [
-        f"Task {found.task}: runs beside version {reference.registered.version}{alias} by {title}, on the rows that "
-        "both judged; 95 % intervals over customers, paired",
+    lines = [
+        f"Task {comparison.task}: runs beside version {reference.registered.version}{alias} by {title}, on the rows "
+        "that both judged; 95 % intervals over customers, paired",
         f"  {'version':<9}{'trained':<18}{'grade':<7}{'rows':>8}{title:>24}{'difference':>26}  is",
     ]
-    for one in found.runs:
-        own = "" if one.own is None else one.own.text()
-        gap = "" if one.gap is None else one.gap.text(signed=True)
-        verdict = one.verdict or ("the reference" if one is reference else "judged on other rows")
-        cells = f"  {one.registered.version:<9}{one.at:%Y-%m-%d %H:%M}  {one.grade:<7}{one.rows:>8,}{own:>24}{gap:>26}"
-        say.append(f"{cells}  {verdict}{_changed(one)}")
+    for run in comparison.runs:
+        value = "" if run.own is None else run.own.text()
+        difference = "" if run.gap is None else run.gap.text(signed=True)
+        verdict = run.verdict or ("the reference" if run is reference else "judged on other rows")
+        cells = (
+            f"  {run.registered.version:<9}{run.at:%Y-%m-%d %H:%M}  {run.grade:<7}{run.rows:>8,}"
+            f"{value:>24}{difference:>26}"
+        )
+        lines.append(f"{cells}  {verdict}{_changed(run)}")
     return {
-        "task": found.task,
-        "metric": found.metric,
+        "task": comparison.task,
+        "metric": comparison.metric,
         "reference": reference.registered.version,
         "runs": [
             {
-                "version": one.registered.version,
-                "alias": one.registered.alias,
-                "run_id": one.registered.run_id,
-                "at": one.at.isoformat(timespec="seconds"),
-                "grade": one.grade,
-                "rows": one.rows,
-                "value": None if one.own is None else asdict(one.own),
-                "difference": None if one.gap is None else asdict(one.gap),
-                "verdict": one.verdict,
-                "changed": {name: list(values) for name, values in one.changed.items()},
+                "version": run.registered.version,
+                "alias": run.registered.alias,
+                "run_id": run.registered.run_id,
+                "at": run.at.isoformat(timespec="seconds"),
+                "grade": run.grade,
+                "rows": run.rows,
+                "value": None if run.own is None else asdict(run.own),
+                "difference": None if run.gap is None else asdict(run.gap),
+                "verdict": run.verdict,
+                "changed": {name: list(values) for name, values in run.changed.items()},
             }
-            for one in found.runs
+            for run in comparison.runs
         ],
         "files": [],
-        "say": say,
+        "say": lines,
     }
 
 
-def _changed(one: Compared) -> str:
+def _changed(run: Compared) -> str:
     """Return the settings in which a run differs from the reference, as they would be typed."""
-    if not one.changed:
+    if not run.changed:
         return ""
-    shown = [f"{name}={values[0]}" for name, values in [*one.changed.items()][:CHANGES]]
-    more = f" and {len(one.changed) - CHANGES} more" if len(one.changed) > CHANGES else ""
-    return f"; {' '.join(shown)}{more}"
+    shown = [f"{name}={values[0]}" for name, values in [*run.changed.items()][:CHANGES]]
+    rest = f" and {len(run.changed) - CHANGES} more" if len(run.changed) > CHANGES else ""
+    return f"; {' '.join(shown)}{rest}"
 
 
 def promote_figures(
     name: str,
     entry: ChampionChange,
     gate: Sequence[Requirement],
-    past: Sequence[ChampionChange],
+    changes: Sequence[ChampionChange],
     card: Path | None,
 ) -> Figures:
-    """Return what the gate said, who is champion now, every change of champion so far, and where the card is."""
+    """Return the result of the gate, the present champion, every change of champion so far, and the card's path."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
-    say += [f"  {'passed' if one.passed else 'FAILED'}  {one.name}: {one.explanation}" for one in gate]
-    before = f", before it version {entry.before}" if entry.before else ""
-    how = {"promote": "is champion", "rollback": "is champion again"}[entry.action]
+    say += [f"  {'passed' if item.passed else 'FAILED'}  {item.name}: {item.explanation}" for item in gate]
+    previous = f", before it version {entry.before}" if entry.before else ""
+    status = {"promote": "is champion", "rollback": "is champion again"}[entry.action]
     forced = ", by force: " + ", ".join(entry.failed) if entry.forced else ""
-    say.append(f"{name} version {entry.version} {how}{before}{forced}")
-    say.append(f"Changes of champion so far: {len(past)}, the last of them:")
-    for one in past[-RECENT:]:
-        failed = f" (forced: {', '.join(one.failed)})" if one.forced else ""
-        say.append(f"  {one.at}  {one.action:<9}version {one.version}{failed}")
+    say.append(f"{name} version {entry.version} {status}{previous}{forced}")
+    say.append(f"Changes of champion so far: {len(changes)}, the last of them:")
+    for item in changes[-RECENT:]:
+        failed = f" (forced: {', '.join(item.failed)})" if item.forced else ""
+        say.append(f"  {item.at}  {item.action:<9}version {item.version}{failed}")
     files = [] if card is None else [str(card)]
     say += [f"Model card: {path}" for path in files]
     return {
@@ -215,51 +220,52 @@ def promote_figures(
         "before": entry.before,
         "action": entry.action,
         "forced": entry.forced,
-        "gate": [asdict(one) for one in gate],
-        "history": [asdict(one) for one in past],
+        "gate": [asdict(item) for item in gate],
+        "history": [asdict(item) for item in changes],
         "files": files,
         "say": say,
     }
 
 
-def sign_figures(registered: Registered, decision: Decision, made: Sequence[Decision]) -> Figures:
+def sign_figures(registered: Registered, decision: Decision, decisions: Sequence[Decision]) -> Figures:
     """Return the decision just taken, and every one on the model's versions so far."""
-    what = {"approve": "approved", "reject": "rejected"}[decision.action]
+    verb = {"approve": "approved", "reject": "rejected"}[decision.action]
     say = [
-        f"{registered.name} version {registered.version} {what} by {decision.reviewer}, {decision.at[:16]} UTC",
+        f"{registered.name} version {registered.version} {verb} by {decision.reviewer}, {decision.at[:16]} UTC",
         f"  model SHA-256 {decision.model_digest[:16]}, page SHA-256 {decision.page_digest[:16]}",
-        f"Decisions so far: {len(made)}, the last of them:",
+        f"Decisions so far: {len(decisions)}, the last of them:",
     ]
     say += [
-        f"  {one.at[:16]}  {one.action:<8}version {one.version}  {one.reviewer}{': ' if one.remark else ''}{one.remark}"
-        for one in made[-RECENT:]
+        f"  {entry.at[:16]}  {entry.action:<8}version {entry.version}  {entry.reviewer}"
+        f"{': ' if entry.remark else ''}{entry.remark}"
+        for entry in decisions[-RECENT:]
     ]
     return {
         "model": registered.name,
         **asdict(decision),
-        "decisions": [asdict(one) for one in made],
+        "decisions": [asdict(entry) for entry in decisions],
         "files": [],
         "say": say,
     }
 
 
-def search_figures(found: TuningResult | None) -> dict[str, Any] | None:
-    """Return how many trials a search made and what it found; None without one."""
-    if found is None:
+def search_figures(search: TuningResult | None) -> dict[str, Any] | None:
+    """Return the number of trials of a search and its best settings; None without a search."""
+    if search is None:
         return None
     return {
-        "trials": len(found.trials),
-        "given_up": sum(trial.loss is None for trial in found.trials),
-        "relative_loss": found.best.loss,
-        "settings": dict(found.best.settings),
+        "trials": len(search.trials),
+        "given_up": sum(trial.loss is None for trial in search.trials),
+        "relative_loss": search.best.loss,
+        "settings": dict(search.best.settings),
     }
 
 
 def policy_figures(
     figures: Mapping[str, Any], lines: Sequence[str], effects: Path, registered: Registered
 ) -> Figures:
-    """Return what a learned policy is worth beside simpler ones, the gate's answer, and the registered name."""
-    place = f"Registered as {registered.name} version {registered.version} ({registered.alias})"
+    """Return the values of a learned policy and of simpler ones, the result of the gate, and the registered name."""
+    registered_line = f"Registered as {registered.name} version {registered.version} ({registered.alias})"
     chosen = figures["policies"]["chosen"]["doubly_robust"]
     return {
         "task": NEXT_BEST_ACTION,
@@ -274,7 +280,11 @@ def policy_figures(
             "value": Estimate(*chosen).text(),
             "against the constant": Estimate(*figures["gate"]["difference"]).text(),
         },
-        "say": [*lines, place, f"Effects of everybody: {effects} (sintonia decide effects={effects})"],
+        "say": [
+            *lines,
+            registered_line,
+            f"Effects of everybody: {effects} (sintonia decide effects={effects})",
+        ],
     }
 
 

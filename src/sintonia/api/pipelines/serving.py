@@ -25,43 +25,50 @@ from sintonia.training.tasks import task_kind
 
 
 def score_figures(scored: Scored) -> Figures:
-    """Return what became of the list's rows: every row has one status, and one for each task."""
+    """Return the list's rows by status; every row has one status, and one for each task."""
     totals, located = scored.totals, scored.located
-    told = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
+    counted = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
     say = [
         f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type}) "
-        f"= {told}"
+        f"= {counted}"
     ]
     for (status, reason), rows in totals.reasons.most_common(5):
         say.append(f"  {rows:>10,} {status}: {reason}")
     tasks = {}
-    for one in scored.models:
-        counts, bands = totals.tasks.get(one.task, Counter()), totals.bands.get(one.task, Counter())
-        customers = int(totals.sums[f"{one.task} customers"])
-        tasks[one.task] = {
-            "as_of": f"{one.as_of:%Y-%m-%d}",
-            "model": f"{one.registered.name} v{one.registered.version}",
+    for task_model in scored.models:
+        counts, bands = (
+            totals.tasks.get(task_model.task, Counter()),
+            totals.bands.get(task_model.task, Counter()),
+        )
+        customers = int(totals.sums[f"{task_model.task} customers"])
+        tasks[task_model.task] = {
+            "as_of": f"{task_model.as_of:%Y-%m-%d}",
+            "model": f"{task_model.registered.name} v{task_model.registered.version}",
             "scored": counts["scored"],
             "not_eligible": counts["not eligible"],
             "without": counts.total() - counts["scored"] - counts["not eligible"],
             "customers": customers,
             "bands": dict(sorted(bands.items())),
-            f"mean_{one.model.outcome}": totals.sums[one.task] / customers if customers else None,
+            f"mean_{task_model.model.outcome}": totals.sums[task_model.task] / customers
+            if customers
+            else None,
         }
-        banded = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
+        band_counts = ", ".join(f"{count:,} {band}" for band, count in bands.most_common())
         say.append(
-            f"  {one.task:<10} as of {one.as_of:%Y-%m-%d}: {counts['scored']:,} scored + "
-            f"{counts['not eligible']:,} not eligible + {tasks[one.task]['without']:,} without a customer to score "
-            f"= {counts.total():,} rows; customers by band: {banded or 'none'}"
+            f"  {task_model.task:<10} as of {task_model.as_of:%Y-%m-%d}: {counts['scored']:,} scored + "
+            f"{counts['not eligible']:,} not eligible + {tasks[task_model.task]['without']:,} without a customer "
+            f"to score = {counts.total():,} rows; customers by band: {band_counts or 'none'}"
         )
     say += [
-        f"  {found.task:<10} since the last list of this name ({found.since:%Y-%m-%d %H:%M} UTC): {found.new:,} "
-        f"customers new, {found.gone:,} gone, {found.higher:,} in a higher band, {found.lower:,} in a lower one"
-        for found in scored.changes
+        f"  {change.task:<10} since the last list of this name ({change.since:%Y-%m-%d %H:%M} UTC): {change.new:,} "
+        f"customers new, {change.gone:,} gone, {change.higher:,} in a higher band, {change.lower:,} in a lower one"
+        for change in scored.changes
     ]
     if totals.actions:
-        done = ", ".join(f"{n:,} {' by '.join(filter(None, one))}" for one, n in totals.actions.most_common())
-        say.append(f"  next best action: {done}")
+        actions = ", ".join(
+            f"{n:,} {' by '.join(filter(None, task_model))}" for task_model, n in totals.actions.most_common()
+        )
+        say.append(f"  next best action: {actions}")
     return {
         "rows": totals.rows,
         "statuses": {name: totals.statuses[name] for name in STATUSES},
@@ -69,7 +76,7 @@ def score_figures(scored: Scored) -> Figures:
         "key": located.column,
         "key_type": located.key_type,
         "tasks": tasks,
-        "changes": [json_value(asdict(one)) for one in scored.changes],
+        "changes": [json_value(asdict(task_model)) for task_model in scored.changes],
         "files": texts(scored.files),
         "say": say + file_lines(scored.files),
     }
@@ -78,37 +85,37 @@ def score_figures(scored: Scored) -> Figures:
 def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
     """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
     tasks, say = dict(figures["tasks"]), []
-    for one in listed.models:
-        model, name, total = one.model, one.task, float(listed.totals.sums[one.task])
-        told = {"drift": listed.watched[name].figures(force)}
+    for task_model in listed.models:
+        model, name, total = task_model.model, task_model.task, float(listed.totals.sums[task_model.task])
+        watched_figures = {"drift": listed.watched[name].figures(force)}
         if model.profile is not None and model.profile.outcome_ratio is not None and tasks[name]["customers"]:
-            found = expected_total(total, model.profile.outcome_ratio)
+            expected = expected_total(total, model.profile.outcome_ratio)
             unit, digits = (100, 2) if model.predicts_amounts else (1, 1)
-            what = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
-            ends = [figure / unit for figure in (found.value, found.low, found.high)]
-            told["expected"] = dict(zip(("value", "low", "high"), ends, strict=True))
-            value, low, high = (f"{end:,.{digits}f}" for end in ends)
-            say.append(f"  {name:<10} {value} {what} [{low}, {high}] of the customers scored")
-        tasks[name] = {**tasks[name], **told}
+            unit_text = f"{listed.currency} expected" if model.predicts_amounts else "outcomes expected"
+            bounds = [figure / unit for figure in (expected.value, expected.low, expected.high)]
+            watched_figures["expected"] = dict(zip(("value", "low", "high"), bounds, strict=True))
+            value, low, high = (f"{end:,.{digits}f}" for end in bounds)
+            say.append(f"  {name:<10} {value} {unit_text} [{low}, {high}] of the customers scored")
+        tasks[name] = {**tasks[name], **watched_figures}
         if not model.gives_contributions:
             say.append(f"  {name:<10} has no reasons: its model gives no contributions of its features")
-    at = figures["say"].index("Files:")
-    return {**figures, "tasks": tasks, "say": [*figures["say"][:at], *say, *figures["say"][at:]]}
+    position = figures["say"].index("Files:")
+    return {**figures, "tasks": tasks, "say": [*figures["say"][:position], *say, *figures["say"][position:]]}
 
 
 def decide_figures(decided: RoundResult) -> Figures:
-    """Return who was decided how, what was refused by what, what is scarce at which price, and the optimality gap."""
-    chosen, refusals, one = decided.chosen, decided.refusals, decided.round
+    """Return decisions by arm and action, refusals by rule, limits with their shadow prices, and the optimality gap."""
+    chosen, refusals, round_ = decided.chosen, decided.refusals, decided.round
     actions = Counter(chosen.options.actions[action] for action in chosen.action.tolist())
-    arms = {name: int((chosen.arm == at).sum()) for at, name in enumerate(ARMS)}
+    arms = {name: int((chosen.arm == index).sum()) for index, name in enumerate(ARMS)}
     counts, pairs = refusals.counts(), refusals.failed[:, 1:].size
     allowed = pairs - sum(counts.values())
-    worth = float(
+    value = float(
         np.take_along_axis(chosen.worth, chosen.option[:, np.newaxis], axis=1).sum(dtype=np.float64)
     )
     say = [
-        f"Round {one.round_id}, decided at {one.decided_at:%Y-%m-%d %H:%M} as of {one.as_of:%Y-%m-%d} "
-        f"by policy {one.policy_version}",
+        f"Round {round_.round_id}, decided at {round_.decided_at:%Y-%m-%d %H:%M} as of {round_.as_of:%Y-%m-%d} "
+        f"by policy {round_.policy_version}",
         f"{len(chosen.arm):,} customers = "
         + " + ".join(f"{n:,} {name}" for name, n in arms.items())
         + (
@@ -117,7 +124,7 @@ def decide_figures(decided: RoundResult) -> Figures:
             else ""
         ),
         "Actions: " + ", ".join(f"{n:,} {name}" for name, n in actions.most_common()),
-        f"Worth {worth:,.2f} {decided.currency} by the effects given; the policy's part is at most "
+        f"Worth {value:,.2f} {decided.currency} by the effects given; the policy's part is at most "
         f"{chosen.allocation.gap:.3%} short of the best there is",
         f"{pairs:,} pairs of customer and action = {allowed:,} allowed + {pairs - allowed:,} refused, first by",
         *(f"  {count:>10,}  {name}" for name, count in counts.items() if count),
@@ -131,26 +138,26 @@ def decide_figures(decided: RoundResult) -> Figures:
             "at_least": limit.at_least,
             "shadow_price": price,
         }
-        most = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
-        short = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
+        maximum = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
+        shortfall = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
         say.append(
-            f"  {limit.name}: {used:,.0f}{most}{short}; one more would bring {price:,.4f} {decided.currency}"
+            f"  {limit.name}: {used:,.0f}{maximum}{shortfall}; one more would bring {price:,.4f} {decided.currency}"
         )
     if chosen.exploration.turned_away:
         say.append(f"{chosen.exploration.turned_away:,} explorers drew what was no longer to be had")
     say.append(f"{decided.listed:,} customers on the list")
     return {
-        "round": one.round_id,
-        "decided_at": one.decided_at.isoformat(),
-        "as_of": one.as_of.isoformat(),
-        "policy_version": one.policy_version,
+        "round": round_.round_id,
+        "decided_at": round_.decided_at.isoformat(),
+        "as_of": round_.as_of.isoformat(),
+        "policy_version": round_.policy_version,
         "engagement": asdict(decided.engagement),
         "configured_actions": {name: asdict(action) for name, action in decided.actions.items()},
         "customers": len(chosen.arm),
         "kept": decided.kept,
         "arms": arms,
         "actions": dict(actions.most_common()),
-        "worth": worth,
+        "worth": value,
         "optimality_gap": chosen.allocation.gap,
         "pairs": pairs,
         "allowed": allowed,
@@ -168,24 +175,26 @@ def told_figures(row: dict[str, Any], currency: str) -> Figures:
 
 
 def score(settings: ScoreSettings) -> Figures:
-    """Return what became of a list's rows, written back with the scores of every task asked for."""
+    """Return what became of a list's rows, written back with the scores of every requested task."""
     workspace = settings.paths.root
     with ExitStack() as stack:
         customers, settings = open_list(stack, settings)
         store = open_store(workspace)
-        place = registry.tracking(settings.tracking, workspace)
+        tracking = registry.tracking(settings.tracking, workspace)
         predicted = [task for task in settings.tasks if task_kind(task) == "outcome"]
         models = [
             TaskModel(model, registered, scoring_date(settings.as_of, store, model))
             for model, registered in (
-                registry.find_models(place, predicted, OutcomeModel)
+                registry.find_models(tracking, predicted, OutcomeModel)
                 if predicted or not settings.tasks
                 else []
             )
         ]
-        act = partial(propose, store, proposal(settings)) if len(predicted) < len(settings.tasks) else None
+        propose_actions = (
+            partial(propose, store, proposal(settings)) if len(predicted) < len(settings.tasks) else None
+        )
         connection = stack.enter_context(connect(settings.engine, workspace))
-        scored = score_list(connection, store, customers, models, settings, act)
+        scored = score_list(connection, store, customers, models, settings, propose_actions)
         return with_watched(score_figures(scored), scored, settings.force)
 
 

@@ -14,6 +14,6 @@ def steps_of(task: TaskConfig) -> TaskSteps:
     Raises
     ------
     ConfigError
-        For a task nobody knows.
+        For an unknown task.
     """
     return STEPS[task_kind(task.name)]

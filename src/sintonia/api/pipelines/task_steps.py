@@ -27,7 +27,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Suspects:
-    """What the leak check looks at: the question to ask again of changed data, at which moments, and those that judge.
+    """What the leakage check examines: a question to repeat on changed data, its moments, and those that are tested.
 
     `moments` and `judged` have `customer_id, as_of, label`.
     """
@@ -47,7 +47,7 @@ class TaskSteps:
     train
         Store and settings to a training.
     suspects
-        Store and settings to what the leak check looks at.
+        Store and settings to what the leakage check examines.
     promotion_checks
         Registry, settings, candidate and champion (None without) to the requirements in the order of the report.
     page

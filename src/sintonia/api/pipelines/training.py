@@ -16,35 +16,35 @@ from sintonia.registry.promotion_checks import Requirement, is_approved
 
 
 def train(settings: TrainSettings) -> Figures:
-    """Return how good a task's model is on what it has not learned from; the model is registered."""
+    """Return the evaluation of a task's model on data it was not fitted on; the model is registered."""
     workspace = settings.paths.root
     trained = steps_of(settings.task).train(open_store(workspace), settings)
     with step("Registering the model"):
-        place = models.tracking(settings.tracking, workspace)
-        registered = models.register(place, trained.run)
+        tracking = models.tracking(settings.tracking, workspace)
+        registered = models.register(tracking, trained.run)
         write_key(trained.explained, settings.paths.sample(registered.run_id))
     return trained.figures(registered)
 
 
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
-    place = models.tracking(settings.tracking, settings.paths.root)
-    return compare_figures(compare_runs(place, settings), settings.source.currency)
+    tracking = models.tracking(settings.tracking, settings.paths.root)
+    return compare_figures(compare_runs(tracking, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:
-    """Return which requirements the task's candidate meets, now champion; or who is champion again."""
-    place = models.tracking(settings.tracking, settings.paths.root)
-    champion = models.find_alias(place, settings.task.name, models.CHAMPION)
-    name = place.name(settings.task.name)
+    """Return the requirements that a task's candidate meets, now champion; after a rollback, the champion restored."""
+    tracking = models.tracking(settings.tracking, settings.paths.root)
+    champion = models.find_alias(tracking, settings.task.name, models.CHAMPION)
+    name = tracking.name(settings.task.name)
     checks: list[Requirement] = []
     card: Path | None = None
     if settings.rollback:
-        entry = promotion.roll_back(place, name, champion)
+        entry = promotion.roll_back(tracking, name, champion)
     else:
-        candidate = models.find_candidate(place, settings.task.name, settings.version)
-        required = steps_of(settings.task).promotion_checks(place, settings, candidate, champion)
-        checks = [*required, is_approved(place, candidate)]
-        entry = promotion.promote(place, candidate, champion, checks, force=settings.force)
-        card = write_card(place, candidate, settings, checks)
-    return promote_figures(name, entry, checks, promotion.history(place, name), card)
+        candidate = models.find_candidate(tracking, settings.task.name, settings.version)
+        required = steps_of(settings.task).promotion_checks(tracking, settings, candidate, champion)
+        checks = [*required, is_approved(tracking, candidate)]
+        entry = promotion.promote(tracking, candidate, champion, checks, force=settings.force)
+        card = write_card(tracking, candidate, settings, checks)
+    return promote_figures(name, entry, checks, promotion.history(tracking, name), card)

@@ -1,4 +1,4 @@
-"""What values of a configuration must obey, and the errors that say so."""
+"""Checks on the values of settings, and their errors."""
 
 from datetime import datetime
 

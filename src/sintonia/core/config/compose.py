@@ -145,7 +145,7 @@ def sweep(
 
 
 def _as_typed(element: Any) -> str:  # noqa: ANN401
-    """Return a value of a sweep as a word of one run has it; paths to YAML files go without quotes and backslashes."""
+    """Return a value of a sweep as it is written in a single run; paths to YAML files without quotes."""
     from hydra.core.override_parser.types import QuotedString, Transformer
 
     text = element.text if isinstance(element, QuotedString) else element
@@ -205,33 +205,33 @@ def _folder(config_dir: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _parted(verb: str, overrides: Overrides, own: Path) -> tuple[list[str], dict[str, Any]]:
+def _parted(verb: str, overrides: Overrides, own_folder: Path) -> tuple[list[str], dict[str, Any]]:
     """Return the words that choose options, and the keys to set on what they compose.
 
-    A mapping that is an option of its own is written to the folder `own`, as the YAML file it might have been.
+    A mapping that is an option of its own is written to the folder `own_folder`, as the YAML file it might have been.
     """
     if isinstance(overrides, str):
         raise ConfigError(f"Overrides are a list of words or a mapping; write ['{overrides}'].")
     if not isinstance(overrides, Mapping):
         return list(overrides), {}
-    known = config_groups(verb)
+    groups = config_groups(verb)
     words: list[str] = []
     keys: dict[str, Any] = {}
     for name, value in overrides.items():
         group, _, package = name.partition("@")
-        if name in known and (value is None or isinstance(value, str | os.PathLike)):
+        if name in groups and (value is None or isinstance(value, str | os.PathLike)):
             words.append(f"{name}={'null' if value is None else os.fspath(value)}")
-        elif name in known and isinstance(value, Mapping) and "defaults" in value:
-            _write(own / group / f"{_OWN}_{package or group}.yaml", value)
+        elif name in groups and isinstance(value, Mapping) and "defaults" in value:
+            _write(own_folder / group / f"{_OWN}_{package or group}.yaml", value)
             words.append(f"{name}={_OWN}_{package or group}")
         else:
             key = package or group
             kind_of(verb, key, value)
-            inner = keys
+            nested = keys
             *parents, last = key.split(".")
             for parent in parents:
-                inner = inner.setdefault(parent, {})
-            inner[last] = _plain(value)
+                nested = nested.setdefault(parent, {})
+            nested[last] = _plain(value)
     return words, keys
 
 
@@ -257,22 +257,22 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return value.item() if hasattr(value, "item") else value  # a NumPy scalar has one
 
 
-def _with_own_files(verb: str, words: Sequence[str], own: Path) -> tuple[list[str], list[Path]]:
-    """Return the words with files of the user's own as options, and folders to search for what lies beside them.
+def _with_own_files(verb: str, words: Sequence[str], own_folder: Path) -> tuple[list[str], list[Path]]:
+    """Return the words with files of the user's own as options, and folders to search for files beside them.
 
-    A file is copied to `own`, into a folder named as the group, under a name no option has: one that is called as an
-    option that ships is still the one that is chosen.
+    A file is copied to `own_folder`, into a folder named as the group, under a name that no option has: a file with the
+    name of an option that ships is still the one that is chosen.
     """
-    ready, beside = [], []
+    words_ready, search_folders = [], []
     for word in words:
         choice = group_choice(verb, word)
         if choice is None or not _is_yaml(choice.option):
-            ready.append(word)
+            words_ready.append(word)
             continue
         path = Path(choice.option).expanduser().absolute()
         if not path.is_file():
             if "," in choice.option:  # several files: Hydra says that they are a sweep
-                ready.append(word)
+                words_ready.append(word)
                 continue
             raise InputError(
                 f"{choice.group}={choice.option} is no file; looked for {path}. Give a YAML file, or an option: "
@@ -280,10 +280,10 @@ def _with_own_files(verb: str, words: Sequence[str], own: Path) -> tuple[list[st
             )
         group, _, package = choice.group.partition("@")
         name = f"{_OWN}_{package or group}"
-        target = own / group / f"{name}.yaml"
+        target = own_folder / group / f"{name}.yaml"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-        ready.append(f"{choice.sign}{choice.group}={name}")
+        words_ready.append(f"{choice.sign}{choice.group}={name}")
         if path.parent.name == group:
-            beside.append(path.parent.parent)
-    return ready, beside
+            search_folders.append(path.parent.parent)
+    return words_ready, search_folders

@@ -1,4 +1,4 @@
-"""The group `features`: families, windows and measures of one's own."""
+"""The group `features`: families, windows and measures of the user's own."""
 
 from dataclasses import dataclass, field
 
@@ -6,12 +6,12 @@ from sintonia.core.config.checks import at_least, one_of
 from sintonia.core.errors import ConfigError
 
 AGGREGATIONS = ("sum", "count", "share", "mean", "max", "min", "last", "days_since")
-"""How a measure of one's own is gathered."""
+"""How a measure of the user's own is aggregated."""
 
 
 @dataclass(frozen=True)
 class MeasureConfig:
-    """A measure of one's own: an SQL expression over one interaction, and how it is gathered.
+    """A measure of the user's own: an SQL expression over one interaction, and how it is aggregated.
 
     Over the interactions `where` is true for: `sum`, `mean`, `max` and `min` of the expression, `count` and `share`
     of those it is true for, its `last` value, and `days_since` it was last true. `definition`, `unit` and `why`
@@ -38,7 +38,7 @@ class MeasureConfig:
 
 @dataclass(frozen=True)
 class FeaturesConfig:
-    """Which families of features, over which windows and with which half-lives, and measures of one's own.
+    """Which families of features, over which windows and with which half-lives, and measures of the user's own.
 
     Of categories and actions, the `top_k` most frequent get columns of their own. `families_from` names Python
     functions that give families: `folder/file.py:function` or `module:function`.
@@ -52,7 +52,7 @@ class FeaturesConfig:
     families_from: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse windows and half-lives that hold nothing."""
+        """Refuse empty windows and half-lives."""
         for window_days in self.windows_days:
             at_least("features.windows_days", window_days, 1)
         for half_life_days in self.half_lives_days:

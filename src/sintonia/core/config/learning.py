@@ -8,16 +8,16 @@ from sintonia.core.errors import ConfigError
 from sintonia.core.schema import KINDS
 
 ENDS = ("silence", "cancel")
-"""What ends a relation: nothing bought for a while, or an interaction that says so."""
+"""What ends a relation: no purchase for some time, or a cancellation."""
 
 
 LABELS = ("binary", "amount")
-"""What the label of a task of one's own can be: it happens or not, or what it costs."""
+"""The label of a task of the user's own: whether it happens, or an amount."""
 
 
 @dataclass(frozen=True)
 class QuestionConfig:
-    """A question of one's own in kinds of interaction: who is asked about, and what happens to whom.
+    """The population and the label of a task of the user's own, in kinds of interaction.
 
     A customer is eligible with one of the `eligible_kinds` in the last `active_days`, unless a later one of the
     `ending_kinds` ended the relation. The label is 1 when one of the `label_kinds` falls into the horizon (with
@@ -34,7 +34,7 @@ class QuestionConfig:
     absence: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a question about nobody or nothing, and kinds of interaction that do not exist."""
+        """Refuse an empty population or label, and unknown kinds of interaction."""
         for key in ("eligible_kinds", "label_kinds", "population", "outcome"):
             if not getattr(self, key):
                 raise ConfigError(f"task.question.{key} is empty; a task of your own needs it.")
@@ -50,7 +50,7 @@ class QuestionConfig:
 class TaskConfig:
     """What is predicted, for whom: label in (as_of + gap, as_of + gap + horizon].
 
-    A task of one's own has a name of its own and a `question`.
+    A task of the user's own has a new name and a `question`.
 
     `ends_by` is churn's own: `silence` (a lapse) or `cancel` (a contract's end). `top_k` and `without` are the
     category task's own: it asks about the categories most customers bought, or about those of `categories`.
@@ -74,7 +74,7 @@ class TaskConfig:
     question: QuestionConfig | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a label window that holds nothing, an end that does not exist, and a name no column can bear."""
+        """Refuse an empty label window, an unknown end, and a name that no column can have."""
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ConfigError(
                 f"task.name='{self.name}' is no name; write it in small letters, as next_visit."
@@ -177,7 +177,7 @@ class TuneConfig:
 class SplitConfig:
     """Which as-of dates train, validate and test; dates given by hand win over counted ones.
 
-    `folds` is how many dates before the test judge, each a model of its own, what older dates taught.
+    `folds` is the number of dates before the test that each evaluate a model fitted on older dates.
     """
 
     every_days: int = 28

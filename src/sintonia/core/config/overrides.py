@@ -1,4 +1,4 @@
-"""Words of the command line made ready for Hydra: keys checked against the settings, free text quoted.
+"""Overrides of the command line, prepared for Hydra: keys checked against the settings, free text quoted.
 
 Hydra's grammar gives commas, parentheses, quotes and `${` a meaning of their own, and OmegaConf reads `${`
 once more; a file name must pass both as it was typed.
@@ -200,7 +200,7 @@ def kind_of(verb: str, key: str, value: object = None) -> Any:  # noqa: ANN401
 
 
 def _same_ending(verb: str, key: str) -> list[str]:
-    """Return the full key whose last name is like this one: what is meant by who forgets the group.
+    """Return the full key whose last name resembles this one, for a key given without its group.
 
     Of several with one ending, the one with the fewest groups before it.
     """

@@ -1,15 +1,4 @@
-"""What the settings of every verb have.
-
-The group `layout`: what is sent of a scored list.
-
-The settings of the verbs that make a store, know its customers and forget them.
-
-The settings of the verbs that make models, judge them and let them serve.
-
-The settings of the verbs that score a list and decide for customers.
-
-The verbs, and the dataclass of settings each takes.
-"""
+"""The settings of each verb, a dataclass each, and the groups `layout`, `drift` and `reasons` of scored lists."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +34,7 @@ class Settings:
     source: SourceConfig = field(default_factory=SourceConfig)
 
     def __post_init__(self) -> None:
-        """Refuse an output nobody prints."""
+        """Refuse an unknown output."""
         one_of("output", self.output, ("text", "json"))
 
     @property
@@ -68,7 +57,7 @@ class LayoutConfig:
     ending: str = "csv"
 
     def __post_init__(self) -> None:
-        """Refuse a format nobody writes."""
+        """Refuse an unknown format."""
         one_of("layout.ending", self.ending, ("csv", "tsv", "xlsx", "parquet", "jsonl"))
 
 
@@ -82,7 +71,7 @@ class SimulateSettings(Settings):
     end: str = "2026-07-01"
 
     def __post_init__(self) -> None:
-        """Refuse an empty brand and dates that are none."""
+        """Refuse an empty brand and invalid dates."""
         super().__post_init__()
         at_least("customers", self.customers, 1)
         if iso_time("end", self.end) <= iso_time("start", self.start):
@@ -109,7 +98,7 @@ class IdentitySettings(Settings):
     out: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse fewer examples than none, and to explain a customer of a table that has none yet."""
+        """Refuse a negative number of examples, and `customer` together with `records`."""
         super().__post_init__()
         at_least("examples", self.examples, 0)
         if self.customer is not None and self.records is not None:
@@ -120,12 +109,12 @@ class IdentitySettings(Settings):
 
 @dataclass(frozen=True)
 class ForgetSettings(Settings):
-    """`sintonia forget`: who is to be removed from the workspace, by customer id or `type:value`."""
+    """`sintonia forget`: the customer to remove from the workspace, by customer id or `type:value`."""
 
     customer: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse to forget nobody."""
+        """Refuse an empty customer."""
         super().__post_init__()
         if not self.customer.strip():
             raise ConfigError("forget needs a customer; write customer=ID or customer=email:ADDRESS.")
@@ -152,7 +141,7 @@ class FeaturesSettings(Settings):
 
 @dataclass(frozen=True)
 class CheckSettings(Settings):
-    """`sintonia check`: does a feature peek, does a column tell of the future?"""
+    """`sintonia check`: whether features read the future, and which columns may leak."""
 
     seed: int = 7
     customers: int = 500
@@ -165,7 +154,7 @@ class CheckSettings(Settings):
     effects: EffectsConfig = field(default_factory=EffectsConfig)
 
     def __post_init__(self) -> None:
-        """Refuse samples that hold nothing and an AUC that none can reach."""
+        """Refuse empty samples and an AUC out of range."""
         super().__post_init__()
         for key in ("customers", "dates", "rows"):
             at_least(key, getattr(self, key), 1)
@@ -191,14 +180,14 @@ class TrainSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse an action named like doing nothing."""
+        """Refuse an action with the reserved name of doing nothing."""
         super().__post_init__()
         check_actions(self.actions)
 
 
 @dataclass(frozen=True)
 class CompareSettings(Settings):
-    """`sintonia compare`: versions of a task's model (the last ones when none is named) beside one of them."""
+    """`sintonia compare`: versions of a task's model (the last ones when none is named) compared with one of them."""
 
     seed: int = 7
     versions: list[str] = field(default_factory=list)
@@ -209,7 +198,7 @@ class CompareSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse to compare no run."""
+        """Refuse to compare fewer than one run."""
         super().__post_init__()
         at_least("last", self.last, 1)
 
@@ -231,7 +220,7 @@ class ReviewSettings(Settings):
 
 @dataclass(frozen=True)
 class SignSettings(Settings):
-    """`sintonia approve` and `sintonia reject`: who says it of which model, and why."""
+    """`sintonia approve` and `sintonia reject`: the reviewer, the model and the remark."""
 
     reviewer: str = ""
     remark: str = ""
@@ -240,7 +229,7 @@ class SignSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse a decision that nobody took, and a remark the registry cannot hold."""
+        """Refuse a decision without a reviewer, and a remark that is too long for the registry."""
         super().__post_init__()
         if not self.reviewer.strip():
             raise ConfigError("A decision needs a name; write reviewer=NAME.")
@@ -263,7 +252,7 @@ class PromoteSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse to go forward and back at once."""
+        """Refuse a promotion and a rollback at once."""
         super().__post_init__()
         if self.rollback and (self.version is not None or self.force):
             raise ConfigError(
@@ -272,7 +261,7 @@ class PromoteSettings(Settings):
 
 
 LANGUAGES = ("en", "it")
-"""Of reasons."""
+"""Languages of reasons."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +277,7 @@ class DriftConfig:
     today: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse bounds below nothing, and a day that is none."""
+        """Refuse negative bounds and an invalid day."""
         at_least("drift.warn_above", self.warn_above, 0)
         at_least("drift.refuse_above", 0 if self.refuse_above is None else self.refuse_above, 0)
         at_least(
@@ -300,7 +289,7 @@ class DriftConfig:
 
 @dataclass(frozen=True)
 class ReasonsConfig:
-    """How many reasons a row gets, and which attributes of a person they may tell.
+    """How many reasons a row gets, and which personal attributes they may mention.
 
     What somebody did, and what they agreed to, may always be told; what they are (age, sex, where they live and
     whatever else a silo says of them) only where it is named here, as `region` or `age`.
@@ -310,7 +299,7 @@ class ReasonsConfig:
     allow_sensitive: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuse fewer reasons than none."""
+        """Refuse a negative number of reasons."""
         at_least("reasons.count", self.count, 0)
 
 
@@ -318,10 +307,10 @@ class ReasonsConfig:
 class ScoreSettings(Settings):
     """`sintonia score`: a list in, the same rows out. `bands` gives each band's lowest percentile.
 
-    With next_best_action among the tasks, what the engagement policy would do for whom; `features` are its rules'.
-    With `segment` the list is everybody of whom that condition is true. With `limit` the first rows only, a preview.
-    `suppress` is a list of customers who are left out. `chunk_rows` rows, or customers, are held at a time: memory and
-    nothing else.
+    With next_best_action among the tasks, each customer's action by the engagement policy; `features` are its rules'.
+    With `segment` the list is every customer for whom that condition is true. `limit` previews the first rows.
+    `suppress` is a list of customers to leave out. `chunk_rows` rows, or customers, are in memory at a time: this
+    bounds memory and changes nothing else.
     """
 
     list: str = ""
@@ -369,8 +358,8 @@ class DecideSettings(Settings):
     """`sintonia decide`: one action for each customer, with its hour and reasons; or, with `customer`, why it got it.
 
     `effects_table` is a table of customer_id, action_id and effect, what an action changes against doing nothing;
-    without one the registered policy of the task next_best_action says it. A round that is decided again replaces what
-    was planned for it; what was sent stays.
+    without one the registered policy of the task next_best_action predicts it. Deciding a round again replaces what was
+    planned for it; what was sent stays.
     """
 
     effects_table: str | None = None
@@ -386,7 +375,7 @@ class DecideSettings(Settings):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse times that are none, and a policy that can do nothing."""
+        """Refuse invalid times, and settings without an action."""
         super().__post_init__()
         for key in ("decided_at", "as_of"):
             if (text := getattr(self, key)) is not None:

@@ -277,7 +277,11 @@ def _groups(metadata: pq.FileMetaData, first: str, last: str) -> list[int]:
     groups = []
     for group in range(metadata.num_row_groups):
         statistics = metadata.row_group(group).column(column).statistics
-        if statistics is None or not statistics.has_min_max or (statistics.min <= last and statistics.max >= first):
+        if (
+            statistics is None
+            or not statistics.has_min_max
+            or (statistics.min <= last and statistics.max >= first)
+        ):
             groups.append(group)
     return groups
 

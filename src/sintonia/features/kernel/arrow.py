@@ -1,4 +1,4 @@
-"""From Arrow interactions to arrays: strings are numbered once, so that no row's string is ever compared."""
+"""From Arrow interactions to arrays: texts become codes once, so that no row's text is ever compared."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
@@ -9,7 +9,7 @@ from sintonia.core.arrays import Bools, Floats, Ints, Numbers
 from sintonia.core.errors import InputError, hint
 from sintonia.core.schema import INTERACTIONS
 from sintonia.features.kernel.histories import NO_TEXTS, Histories
-from sintonia.features.kernel.order import placed, shared, text_bytes
+from sintonia.features.kernel.order import group_rows, run_shared, text_bytes
 from sintonia.features.sql import Cells
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ def histories(
 ) -> "tuple[pa.Array, Histories]":
     """Return the customers' ids (Arrow strings) and their histories with the columns that are named.
 
-    Texts are numbered, truth values are true or not (a null is not), times are UTC microseconds, and numbers
-    are whole unless the contract says otherwise. Rows may be in any order; those of one customer and time are
-    ordered by `interaction_id` where there is one.
+    Texts become codes, nulls among truth values become false, times are UTC microseconds, and numbers are whole
+    unless the contract says otherwise. Rows may be in any order; those of one customer and time are ordered by
+    `interaction_id` if there is such a column.
 
     Raises
     ------
@@ -35,29 +35,36 @@ def histories(
     """
     names = [name for name in dict.fromkeys(columns) if name not in HISTORY_KEYS]
     ids, *moments = (column_array(interactions, name, key=True) for name in HISTORY_KEYS)
-    cells = shared(lambda name: to_cells(column_array(interactions, name), name), names, threads)
+    cells = run_shared(lambda name: to_cells(column_array(interactions, name), name), names, threads)
     arrays = dict(zip(HISTORY_KEYS[1:], map(times, moments), strict=True))
-    for name, one in zip(names, cells, strict=True):
-        arrays |= {name: one.values} | ({} if one.missing is None else {f"no {name}": one.missing})
+    for name, column in zip(names, cells, strict=True):
+        arrays |= {name: column.values} | ({} if column.missing is None else {f"no {name}": column.missing})
     has_ids = "interaction_id" in interactions.schema.names
     interaction_ids = column_array(interactions, "interaction_id", key=True) if has_ids else None
     if has_ids:
         arrays["row"] = np.arange(len(ids))
-    found = placed(ids, arrays, threads, interaction_ids)
-    rows = found.columns
-    made = {
-        name: Cells(rows[name], rows.get(f"no {name}"), one.labels)
-        for name, one in zip(names, cells, strict=True)
+    by_customer = group_rows(ids, arrays, threads, interaction_ids)
+    rows = by_customer.columns
+    grouped = {
+        name: Cells(rows[name], rows.get(f"no {name}"), column.labels)
+        for name, column in zip(names, cells, strict=True)
     }
     texts = NO_TEXTS
-    if interaction_ids is not None and not found.in_order:
+    if interaction_ids is not None and not by_customer.in_order:
         texts = rows["row"], *text_bytes(interaction_ids)
-    whole = rows["occurred_at"], rows["known_at"], made, found.in_order, texts
-    return found.ids, Histories(found.starts, found.visible, *whole)
+    return by_customer.ids, Histories(
+        by_customer.starts,
+        by_customer.visible,
+        rows["occurred_at"],
+        rows["known_at"],
+        grouped,
+        by_customer.in_order,
+        texts,
+    )
 
 
 def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool = False) -> "pa.Array":
-    """Return a column as one Arrow array, its dictionary (if it has one) whole.
+    """Return a column as one Arrow array, with one dictionary if it has any.
 
     Raises
     ------
@@ -67,10 +74,10 @@ def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool
     import pyarrow as pa
 
     schema = interactions.schema
-    at = schema.get_field_index(name)
-    if at < 0:
+    index = schema.get_field_index(name)
+    if index < 0:
         raise InputError(f"The interactions have no column '{name}'; {hint(name, schema.names)}")
-    column = interactions.column(at)
+    column = interactions.column(index)
     if key and column.null_count:
         raise InputError(
             f"The interactions have {column.null_count} rows without '{name}'; every row needs one."
@@ -87,12 +94,12 @@ def times(array: "pa.Array") -> Ints:
     import pyarrow as pa
 
     exact = array if array.type == pa.timestamp("us") else array.cast(pa.timestamp("us"))
-    missing, microseconds = _nulls(array), _bare(exact).view(np.int64)
+    missing, microseconds = _nulls(array), _numbers(exact).view(np.int64)
     return microseconds if missing is None else np.where(missing, 0, microseconds)
 
 
 def _nulls(array: "pa.Array") -> Bools | None:
-    """Return which values of a column are null, None when none is: a tenth of the time of Arrow's `is_null`."""
+    """Return which values of a column are null, None if none is: in a tenth of the time of Arrow's `is_null`."""
     if not array.null_count:
         return None
     bits, first = np.frombuffer(array.buffers()[0], np.uint8), array.offset
@@ -100,11 +107,11 @@ def _nulls(array: "pa.Array") -> Bools | None:
     return nulls
 
 
-def _bare(array: "pa.Array") -> Numbers:
-    """Return an Arrow column of numbers as it lies in memory, whatever stands in place of nulls.
+def _numbers(array: "pa.Array") -> Numbers:
+    """Return an Arrow column of numbers as it is in memory, with arbitrary values in place of nulls.
 
-    Arrow's own casts and fill_null take 10 to 40 microseconds to begin, which a batch does not feel and one customer
-    does.
+    Each call of Arrow's casts and fill_null costs 10 to 40 microseconds, which matters for one customer, if not for a
+    batch.
     """
     import pyarrow as pa
 
@@ -116,7 +123,7 @@ def _bare(array: "pa.Array") -> Numbers:
 
 def _filled(array: "pa.Array", value: float, missing: Bools | None, dtype: type[np.generic]) -> Numbers:
     """Return an Arrow column as numbers of a type, with a value in place of nulls, the `missing`."""
-    numbers = _bare(array).astype(dtype, copy=False)
+    numbers = _numbers(array).astype(dtype, copy=False)
     return numbers if missing is None else np.where(missing, dtype(value), numbers)
 
 
@@ -152,7 +159,7 @@ def _fractions(values: Floats) -> Cells:
 
 
 class Labels(Sequence[str | None]):
-    """The texts of a dictionary, made Python's only when one is asked for: ids of threads may be millions."""
+    """The texts of a dictionary, converted to Python when the first is read: there may be millions of thread ids."""
 
     def __init__(self, dictionary: "pa.Array") -> None:
         self._dictionary = dictionary
@@ -163,16 +170,16 @@ class Labels(Sequence[str | None]):
         return len(self._dictionary)
 
     @overload
-    def __getitem__(self, at: int) -> str | None: ...
+    def __getitem__(self, index: int) -> str | None: ...
 
     @overload
-    def __getitem__(self, at: slice) -> list[str | None]: ...
+    def __getitem__(self, index: slice) -> list[str | None]: ...
 
-    def __getitem__(self, at: int | slice) -> str | list[str | None] | None:
-        """Return a text, or some."""
+    def __getitem__(self, index: int | slice) -> str | list[str | None] | None:
+        """Return a text, or a slice of the texts."""
         if self._texts is None:
             self._texts = self._dictionary.to_pylist()
-        return self._texts[at]
+        return self._texts[index]
 
     def __iter__(self) -> Iterator[str | None]:
         """The texts, one after the other."""
@@ -180,7 +187,7 @@ class Labels(Sequence[str | None]):
 
 
 def _texts(array: "pa.Array") -> Cells:
-    """Return a text column's numbers and labels; a null, in the dictionary or out of it, is the number after."""
+    """Return a text column's codes and labels; a null, in the dictionary or not, has the code after the last."""
     import pyarrow as pa
 
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()

@@ -18,16 +18,16 @@ def named_texts(column: Column | Filter) -> list[tuple[str, tuple[str, ...]]]:
     """
     match column:
         case Filter():
-            asked = conditions(column)
-            found = [(one.column, one.texts) for one in asked if isinstance(one.column, str) and one.texts]
-            return found + [pair for one in asked if not one.texts for pair in named_texts(one.column)]
+            on_columns = conditions(column)
+            own = [(on.column, on.texts) for on in on_columns if isinstance(on.column, str) and on.texts]
+            return own + [pair for on in on_columns if not on.texts for pair in named_texts(on.column)]
         case str():
             return [(name, texts) for name in column_names_of(column) if (texts := literals_of(column))]
         case Expression():
             own = [
                 (name, texts) for name in column_names_of(column.sql) if (texts := literals_of(column.sql))
             ]
-            return own + [pair for _, one in column.names for pair in named_texts(one)]
+            return own + [pair for _, bound in column.names for pair in named_texts(bound)]
         case Level():
             return [(column.column, column.levels)]
         case Previous():
@@ -45,13 +45,13 @@ def columns_of(column: Column | Filter) -> set[str]:
     """
     match column:
         case Filter():
-            return set().union(*(columns_of(one.column) for one in conditions(column)))
+            return set().union(*(columns_of(condition.column) for condition in conditions(column)))
         case str():
             return {_own(name) for name in column_names_of(column)}
         case Expression():
             bound = dict(column.names)
             own = {_own(name) for name in column_names_of(column.sql) if name not in bound}
-            return own.union(*(columns_of(one) for one in bound.values()))
+            return own.union(*(columns_of(named) for named in bound.values()))
         case Level():
             return {column.column}
     same = set() if column.same is None else {column.same}
@@ -60,7 +60,7 @@ def columns_of(column: Column | Filter) -> set[str]:
 
 
 def looks_back(column: Column | Filter) -> bool:
-    """Return whether a column or a filter asks for earlier rows of the customer.
+    """Return whether a column or a filter reads earlier rows of the customer.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def looks_back(column: Column | Filter) -> bool:
     """
     match column:
         case Filter():
-            return any(looks_back(one.column) for one in conditions(column))
+            return any(looks_back(condition.column) for condition in conditions(column))
         case Expression():
-            return any(looks_back(one) for _, one in column.names)
+            return any(looks_back(bound) for _, bound in column.names)
     return isinstance(column, Gap | Previous | Earlier)
 
 

@@ -1,126 +1,175 @@
-"""The history kernel: every term of whole customers at every as-of date, in one walk along their rows.
+"""The history kernel: every term of whole customers at every as-of date, in one pass over their rows.
 
-Each row is added once to its slice of time, the slices lying between the sorted edges of all windows, and the
-slices are summed one after the other; any window is then a difference at its two edges, so that twelve snapshots cost
-little more than one, and rows need no order. A row known late (some as_of lies between its happening and its being
-known) counts for one run of snapshots a window: it is added where the run starts and taken off where it ends. What
-looks back along the rows (gaps, earlier values) is a column like any other, but a late row changes it: there a
-customer with late rows walks once for each stretch of snapshots that sees the same history (`histories.unfold`).
+Each row is added once to its slice of time, the slices lying between the sorted edges of all windows (the stream
+slicing of window aggregation: Traub et al., Scotty, ICDE 2018), and the slices are cumulated; any window is then a
+difference at its two edges, so that twelve snapshots cost little more than one, and rows need no order. A row known
+late (an as-of date lies between its happening and its being known) is subtracted from the snapshots in between. What
+looks back along the rows (gaps, earlier values) is a column like any other, but a late row changes it: there a customer
+with late rows has one segment for each run of snapshots that sees the same history (`histories.visible_segments`).
 """
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sintonia.core.arrays import Floats, Floats32, Ints
-from sintonia.features.kernel.histories import Grid, Histories, Walks, straight, unfold
+from sintonia.core.arrays import Array, Floats, Floats32, Ints
+from sintonia.features.kernel import in_time
+from sintonia.features.kernel.histories import (
+    Grid,
+    Histories,
+    Segments,
+    customer_segments,
+    visible_segments,
+)
 from sintonia.features.kernel.plan import Plan
-from sintonia.features.kernel.scans import Marks, Sheet, look_back, whole_numbers
-from sintonia.features.kernel.steps import Steps
-from sintonia.features.kernel.terms import Slots
+from sintonia.features.kernel.scans import LatestRows, RowColumns, look_back, whole_numbers
+from sintonia.features.kernel.steps import MISSING, Steps
+from sintonia.features.kernel.terms import Accumulators, Columns, Levels
 from sintonia.features.measures import Extreme
 
-if TYPE_CHECKING:
-    from sintonia.features.kernel.loops import Course, Wanted
 
+class TermBuffers:
+    """A plan, and memory for its terms that is reused block after block: fresh memory costs as much as filling it.
 
-class Results:
-    """A plan, and room for its terms that is used again block after block, so that no memory need be fresh.
-
-    `terms` are the whole numbers and the floats, (n_terms, at least the rows asked for) each.
+    `whole` are the terms that are whole numbers and `floats` the others, (n_terms, at least the rows of a block) each.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.marks = Marks()
-        self.terms: tuple[Ints, Floats] = (np.empty((0, 0), np.int64), np.empty((0, 0)))
+        self.latest_rows = LatestRows()
+        self.whole: Ints = np.empty((0, 0), np.int64)
+        self.floats: Floats = np.empty((0, 0))
 
-    def hold(self, rows: int) -> None:
-        """Make room for a block of so many rows of the feature table."""
-        if self.terms[0].shape[1] < rows:
-            self.terms = (np.empty((self.plan.n_whole, rows), np.int64), np.empty((self.plan.n_floats, rows)))
+    def reserve(self, rows: int) -> None:
+        """Make the buffers large enough for a block of so many rows of the feature table."""
+        if self.whole.shape[1] < rows:
+            self.whole = np.empty((self.plan.n_whole, rows), np.int64)
+            self.floats = np.empty((self.plan.n_floats, rows))
 
 
-def compute_terms(block: Histories, line: Grid, results: Results, columns: Floats32) -> None:
-    """Fill the results with their plan's terms, a row of the feature table to a column.
+def compute_terms(block: Histories, grid: Grid, buffers: TermBuffers, features: Floats32) -> None:
+    """Fill the buffers with their plan's terms, one column for each row of the feature table.
 
-    Totals that are features as they stand go straight to the table's `columns`.
+    Totals that are features as they stand are written to the table's `features` (n_features, n_rows) at once.
     """
-    plan = results.plan
-    walks, late = straight(block, line)
-    sheet = Sheet(walks, _course(walks, line), results.marks, plan.steps.empty())
-    with np.errstate(all="ignore"):  # of what is null, or about to be
+    plan = buffers.plan
+    segments = customer_segments(block, grid)
+    rows = RowColumns(segments, buffers.latest_rows, plan.steps.empty())
+    with np.errstate(all="ignore"):  # of values that are missing, or about to be
         for number, step in plan.steps.alone:
-            sheet.made[number] = step(sheet)
-        if plan.totals.n_slots:
-            _sum(plan.totals, sheet, (results.terms[0], columns))
+            rows.computed[number] = step(rows)
+        if plan.totals.n_accumulators:
+            _sum(plan.totals, rows, grid, buffers, features)
         if plan.in_time:
-            _follow(_unfolded(sheet, block.starts, line, plan.steps) if late else sheet, results, columns)
+            if len(segments.late):
+                rows = _visible(rows, grid, plan.steps)
+            _compute_in_time(rows, grid, buffers, features)
 
 
-def _unfolded(sheet: Sheet, starts: Ints, line: Grid, steps: Steps) -> Sheet:
-    """Return the rows as each stretch of snapshots sees them, with what the steps of the row alone made of them."""
-    walks, index = unfold(sheet.walks, starts, line)
-    made = steps.empty()
+def _visible(rows: RowColumns, grid: Grid, steps: Steps) -> RowColumns:
+    """Return the rows that each run of snapshots sees, with what the steps of the row alone computed of them."""
+    segments, index = visible_segments(rows.segments, grid)
+    computed = steps.empty()
     for number in steps.carried:
-        made[number] = sheet.made[number].take(index)
-    return Sheet(walks, _course(walks, line), sheet.marks, made)
+        computed[number] = rows.computed[number].take(index)
+    return RowColumns(segments, rows.latest_rows, computed)
 
 
-def _follow(sheet: Sheet, results: Results, columns: Floats32) -> None:
-    """Fill the terms that ask which row came before which."""
-    from sintonia.features.kernel import ordered_loops
-
-    plan, (whole, floats), made = results.plan, results.terms, sheet.made
-    if plan.steps.looks:
-        for look, seen in zip(plan.steps.looks, look_back(sheet, plan.steps.looks), strict=True):
-            made[look.number] = seen
+def _compute_in_time(rows: RowColumns, grid: Grid, buffers: TermBuffers, features: Floats32) -> None:
+    """Fill the terms that depend on which row came before which."""
+    plan, segments, computed = buffers.plan, rows.segments, rows.computed
+    for look in plan.steps.looks:
+        computed[look.number] = look_back(rows, look)
     for number, step in plan.steps.after:
-        made[number] = step(sheet)
-    if plan.sequels.n_slots:
-        _sum(plan.sequels, sheet, (whole, columns))
-    if plan.moments.n_slots:
-        ordered_loops.fill_positions(sheet.course, *_wanted(plan.moments, sheet), floats)
-    for _, windows, (found, member) in plan.distinct:
-        ordered_loops.distinct(sheet.course, made[member], made[found].rows, windows, whole)
-    for one, windows, (values,) in plan.extremes:
-        sign = -1 if isinstance(one, Extreme) and one.lowest else 1
-        ordered_loops.extremes(sheet.course, made[values], sign, windows, floats)
-    half_lives, rows, steps = plan.decayed
-    if steps:
-        ordered_loops.decayed(
-            sheet.course, np.stack([made[number] for number in steps]), half_lives, rows, floats
+        computed[number] = step(rows)
+    if plan.sequels.n_accumulators:
+        _sum(plan.sequels, rows, grid, buffers, features)
+    outputs = in_time.outputs(segments, grid)
+    values = _values(plan.positions.values, MISSING, rows)
+    for group in plan.positions.groups:
+        classes = _classes(group.levels, np.zeros(rows.n_rows, np.intp), rows)
+        for meets, requests in zip(group.meets, group.requests, strict=True):
+            member = meets.take(classes)
+            in_time.fill_positions(member, requests, values, segments, outputs, buffers.floats)
+    for term, windows, (column,) in plan.extremes:
+        sign = -1 if isinstance(term, Extreme) and term.lowest else 1
+        in_time.fill_extremes(computed[column], sign, windows, outputs, buffers.floats)
+    for _, windows, (earlier, member) in plan.distinct:
+        in_time.fill_distinct(
+            computed[member], computed[earlier].rows, windows, segments, grid, outputs, buffers.whole
         )
+    half_lives, result_rows, steps = plan.decayed
+    if steps:
+        columns = np.stack([computed[number] for number in steps])
+        in_time.fill_decayed(columns, half_lives, result_rows, segments, outputs, buffers.floats)
 
 
-def _sum(slots: Slots, sheet: Sheet, results: tuple[Ints, Floats32]) -> None:
-    """Fill the totals of the slots: those that are terms, and those that are features."""
+def _sum(
+    accumulators: Accumulators, rows: RowColumns, grid: Grid, buffers: TermBuffers, features: Floats32
+) -> None:
+    """Fill the totals: those that are terms, and those that are features."""
     from sintonia.features.kernel import loops
 
-    loops.totals(sheet.course, *_wanted(slots, sheet), slots.straight, results)
-
-
-def _course(walks: Walks, line: Grid) -> "Course":
-    from sintonia.features.kernel.loops import Course
-
-    spans = (walks.begin, walks.end, walks.first, walks.last, walks.out)
-    rows = (walks.slice, walks.seen, walks.occurred_at)
-    return Course(*spans, *rows, line.as_ofs, line.at, line.before, line.leaves, len(line.snapshot))
-
-
-def _wanted(slots: Slots, sheet: Sheet) -> "tuple[Wanted, Ints]":
-    """Return the rows' classes with what they bring, and the columns' values (n_columns, n_rows)."""
-    from sintonia.features.kernel.loops import Wanted
-
-    classes = np.zeros((len(slots.groups), sheet.n_rows), np.int32)
+    segments, n = rows.segments, -(-accumulators.n_accumulators // 16) * 16  # whole vectors of the processor
+    classes = np.zeros((len(accumulators.levels), rows.n_rows), np.int32)
     offset = 0
-    for row, axes, group in zip(classes, slots.levels, slots.groups, strict=True):
-        for levels, count in axes:
-            row *= count
-            row += sheet.made[levels]
+    for row, levels, count in zip(classes, accumulators.levels, accumulators.n_classes, strict=True):
+        _classes(levels, row, rows)
         row += offset
-        offset += group.meets.shape[1]
-    columns = [(sheet.made[number], column) for number, column in slots.values]
-    values = whole_numbers(columns, slots.missing, sheet.n_rows)
-    brought = (slots.start, slots.slot, slots.column)
-    return Wanted(classes, *brought, slots.job, slots.n_slots, slots.depth), values
+        offset += count
+    offsets = (segments.slice + 1) * n
+    offsets[segments.seen >= len(grid.as_ofs)] = -1
+    n_windows = len(grid.window_start)
+    loops.totals(
+        segments.begin,
+        segments.end,
+        segments.first,
+        segments.last,
+        segments.out[-1],
+        offsets,
+        grid.window_end,
+        grid.window_start,
+        *_unseen(segments, grid),
+        classes,
+        accumulators.class_start,
+        accumulators.accumulator,
+        accumulators.column,
+        _values(accumulators.values, 0, rows),
+        n,
+        accumulators.terms,
+        buffers.whole,
+        accumulators.features,
+        features,
+        np.empty((len(grid.snapshot) + 1) * n, np.int64),
+        np.empty(loops.TILE * (n_windows * n + loops.PADDING), np.int64),
+    )
+
+
+def _unseen(segments: Segments, grid: Grid) -> tuple[Ints, Ints]:
+    """Return where each segment's entries begin, with the end, and the entries: late row, window, snapshots.
+
+    The snapshots, the first and the end, have the row in their window by when it happened, but do not see it yet.
+    """
+    late = segments.late
+    if not len(late):
+        return np.zeros(len(segments.begin) + 1, np.int64), np.empty((0, 4), np.int64)
+    slices, seen = segments.slice[late], segments.seen[late]
+    segment = np.searchsorted(segments.begin, late, "right") - 1
+    start = np.maximum(grid.snapshot[slices], segments.first[segment])
+    end = np.minimum(grid.leaves[:, slices], np.minimum(seen, segments.last[segment])).T
+    some, window = np.nonzero((start[:, None] < end) & (seen < segments.last[segment])[:, None])
+    unseen = np.stack([late[some], window, start[some], end[some, window]], axis=1)
+    return np.searchsorted(unseen[:, 0], np.append(segments.begin, segments.end[-1:])), unseen
+
+
+def _classes(levels: Levels, classes: Array, rows: RowColumns) -> Array:
+    """Return zeros filled with each row's class: the combination of its levels on the axes."""
+    for number, count in levels:
+        classes *= count
+        classes += rows.computed[number]
+    return classes
+
+
+def _values(columns: Columns, missing: int, rows: RowColumns) -> Ints:
+    """Return the values of columns (n_columns, n_rows), with a number in place of missing ones."""
+    return whole_numbers(
+        [(rows.computed[number], column) for number, column in columns], missing, rows.n_rows
+    )

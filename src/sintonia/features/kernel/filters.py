@@ -1,4 +1,4 @@
-"""Filters as conditions on columns, and rows put into classes so that one look-up tells all filters they meet."""
+"""Filters as conditions on columns, and classes of rows, for which one look-up gives all filters that a row meets."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CLASSES = 4096  # of a group of filters at most: its table stays in the second-l
 
 @dataclass(frozen=True)
 class Condition:
-    """A column has one of these texts or whole numbers, or (neither given) is not 0, false or missing."""
+    """A column has one of these texts or whole numbers, or (with neither) is not 0, false or missing."""
 
     column: Column
     texts: tuple[str, ...] | None = None
@@ -23,7 +23,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Axis:
-    """A column and the levels that some filters tell apart; a row of another value has the level after them."""
+    """A column and the levels that filters distinguish; a row of another value has the level after them."""
 
     column: Column
     texts: tuple[str, ...] | None
@@ -34,12 +34,12 @@ class Axis:
         levels = self.texts if self.texts is not None else self.numbers
         return 2 if levels is None else len(levels) + 1
 
-    def met(self, one: Condition) -> Bools:
+    def met(self, condition: Condition) -> Bools:
         """Return which levels meet a condition on this column."""
         if self.texts is not None:
-            return np.array([*(text in (one.texts or ()) for text in self.texts), False])
+            return np.array([*(text in (condition.texts or ()) for text in self.texts), False])
         if self.numbers is not None:
-            return np.array([*(number in (one.numbers or ()) for number in self.numbers), False])
+            return np.array([*(number in (condition.numbers or ()) for number in self.numbers), False])
         return np.array([False, True])
 
 
@@ -53,7 +53,7 @@ class Group:
 
 
 def conditions(where: Filter) -> tuple[Condition, ...]:
-    """Return what a filter asks, column by column.
+    """Return the conditions of a filter, column by column.
 
     Examples
     --------
@@ -61,18 +61,18 @@ def conditions(where: Filter) -> tuple[Condition, ...]:
     Condition(column='kind', texts=('view',), numbers=None)
     """
     labels = [(name, getattr(where, name)) for name in LABELS]
-    asked = [
+    on_columns = [
         Condition(name, texts=(value,) if isinstance(value, str) else value)
         for name, value in labels
         if value is not None
     ]
     if where.opens_thread:
-        asked.append(Condition("opens_thread"))
-    asked += [
-        Condition(one.column, numbers=one.values) if isinstance(one, Among) else Condition(one)
-        for one in where.having
+        on_columns.append(Condition("opens_thread"))
+    on_columns += [
+        Condition(having.column, numbers=having.values) if isinstance(having, Among) else Condition(having)
+        for having in where.having
     ]
-    return tuple(asked)
+    return tuple(on_columns)
 
 
 def filter_groups(filters: Iterable[Filter]) -> list[Group]:
@@ -85,37 +85,39 @@ def filter_groups(filters: Iterable[Filter]) -> list[Group]:
     (3, 4)
     """
     by_columns: dict[frozenset[Axis], list[Filter]] = {}
-    wanted = list(dict.fromkeys(filters))
-    axes = _axes(wanted)
-    for where in wanted:
-        by_columns.setdefault(frozenset(axes[_key(one)] for one in conditions(where)), []).append(where)
+    distinct = list(dict.fromkeys(filters))
+    axes = _axes(distinct)
+    for where in distinct:
+        on_axes = frozenset(axes[_key(condition)] for condition in conditions(where))
+        by_columns.setdefault(on_axes, []).append(where)
     merged: list[tuple[frozenset[Axis], list[Filter]]] = []
-    for columns, members in sorted(by_columns.items(), key=lambda one: -prod(map(len, one[0]))):
-        for at, (others, already) in enumerate(merged):
-            if prod(map(len, columns | others)) <= CLASSES:
-                merged[at] = (columns | others, already + members)
+    for columns, members in sorted(by_columns.items(), key=lambda item: -prod(map(len, item[0]))):
+        for i, (group_columns, group_members) in enumerate(merged):
+            if prod(map(len, columns | group_columns)) <= CLASSES:
+                merged[i] = (columns | group_columns, group_members + members)
                 break
         else:
             merged.append((columns, members))
     return [_group(tuple(sorted(columns, key=repr)), members) for columns, members in merged]
 
 
-def _key(one: Condition) -> tuple[Column, str]:
-    return one.column, "texts" if one.texts is not None else "numbers" if one.numbers is not None else "truth"
+def _key(condition: Condition) -> tuple[Column, str]:
+    return condition.column, _how(condition)
 
 
 def _axes(filters: Sequence[Filter]) -> dict[tuple[Column, str], Axis]:
     levels: dict[tuple[Column, str], dict[object, None]] = {}
     for where in filters:
-        for one in conditions(where):
-            levels.setdefault(_key(one), {}).update(dict.fromkeys(one.texts or one.numbers or ()))
+        for condition in conditions(where):
+            values = condition.texts or condition.numbers or ()
+            levels.setdefault(_key(condition), {}).update(dict.fromkeys(values))
     return {
         (column, how): Axis(
             column,
-            tuple(sorted(str(text) for text in found)) if how == "texts" else None,
-            tuple(sorted(int(str(number)) for number in found)) if how == "numbers" else None,
+            tuple(sorted(str(text) for text in values)) if how == "texts" else None,
+            tuple(sorted(int(str(number)) for number in values)) if how == "numbers" else None,
         )
-        for (column, how), found in levels.items()
+        for (column, how), values in levels.items()
     }
 
 
@@ -123,27 +125,28 @@ def _group(axes: tuple[Axis, ...], filters: Sequence[Filter]) -> Group:
     shape = tuple(len(axis) for axis in axes)
     meets = np.ones((len(filters), *shape), np.bool_)
     for met, where in zip(meets, filters, strict=True):
-        for one in conditions(where):
-            for at, axis in enumerate(axes):
-                if axis.column == one.column and _key(one)[1] == _how(axis):
-                    met &= axis.met(one).reshape([-1 if i == at else 1 for i in range(len(shape))])
+        for condition in conditions(where):
+            for number, axis in enumerate(axes):
+                if axis.column == condition.column and _how(axis) == _how(condition):
+                    met &= axis.met(condition).reshape([-1 if i == number else 1 for i in range(len(shape))])
     return Group(axes, tuple(filters), meets.reshape(len(filters), -1))
 
 
-def _how(axis: Axis) -> str:
-    return "texts" if axis.texts is not None else "numbers" if axis.numbers is not None else "truth"
+def _how(by: Axis | Condition) -> str:
+    """Return what an axis or a condition compares: texts, numbers or truth values."""
+    return "texts" if by.texts is not None else "numbers" if by.numbers is not None else "truth"
 
 
-def entries(found: Sequence[Group], brings: dict[Filter, list[tuple[int, int]]]) -> tuple[Ints, Ints, Ints]:
-    """Return, class after class and group after group, what a row of the class brings: start, slot, column.
+def entries(groups: Sequence[Group], adds: dict[Filter, list[tuple[int, int]]]) -> tuple[Ints, Ints, Ints]:
+    """Return what a row adds to, class after class and group after group: class starts, accumulators, columns.
 
-    `brings` lists each filter's pairs of slot and column.
+    `adds` lists each filter's pairs of accumulator and column.
     """
     start, pairs = [0], []
-    for group in found:
+    for group in groups:
         for c in range(group.meets.shape[1]):
             for f in np.flatnonzero(group.meets[:, c]):
-                pairs += brings[group.filters[f]]
+                pairs += adds[group.filters[f]]
             start.append(len(pairs))
-    slot, column = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
-    return np.array(start, np.int64), slot, column
+    accumulator, column = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
+    return np.array(start, np.int64), accumulator, column

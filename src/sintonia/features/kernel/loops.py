@@ -1,10 +1,15 @@
-"""The kernel's compiled loops: one walk after another, each along its rows and its snapshots.
+"""The kernel's compiled loops: sums over windows, earlier rows, decayed sums. Importing this imports numba.
 
-No walk reads another one's rows or results, and every sum runs over integers or in the rows' order, so a
-customer's values do not depend on the block, the thread or the other customers. Importing this imports numba.
+No segment reads another's rows or results, and every sum runs over integers or in the rows' order, so a customer's
+values do not depend on the block, the thread or the other customers.
+
+Whatever can be computed as fast by NumPy is not here: numba compiles each loop at its first use, which costs a process
+in a fresh installation 0.2 to 1 s a loop. For the same reason the loops take plain arrays: of named tuples of arrays
+numba compiles every field wherever the tuple is passed on. No array is allocated here either.
 """
 
-from typing import Any, NamedTuple
+from math import exp
+from typing import Any
 
 import numpy as np
 
@@ -12,197 +17,200 @@ from sintonia.core.arrays import Array
 from sintonia.core.jit import compiled
 
 A_SECOND = 1_000_000  # in microseconds
-TILE = 64  # snapshots written together: a few lines of memory of each result
-
-
-class Course(NamedTuple):
-    """The walks of a block (see `histories.Walks`) and the grid they walk along."""
-
-    begin: Array  # (n_walks,)
-    end: Array
-    first: Array
-    last: Array
-    out: Array
-    slice: Array  # (n_rows,)
-    seen: Array
-    occurred_at: Array
-    as_ofs: Array  # (n_snapshots,)
-    at: Array
-    before: Array  # (n_windows, n_snapshots)
-    leaves: Array  # (n_windows, n_slices)
-    n_slices: int
-
-
-class Wanted(NamedTuple):
-    """Which rows meet which slots, and what is wanted of the slots: one job a result.
-
-    A row of class c meets the slots `slot[start[c]:start[c + 1]]` and brings each the row `column` of the
-    values (-1: a one). A job names its slot, its column or window, and its place in time.
-    """
-
-    classes: Array  # (n_groups, n_rows)
-    start: Array
-    slot: Array
-    column: Array
-    job: Array  # (n_jobs, 3 or 4)
-    n_slots: int
-    depth: int
+TILE = 64  # rows of the feature table written together: a few lines of memory of each feature
+PADDING = 8  # of a tile's rows: those that lie 4 KiB apart would evict one another from the cache
 
 
 @compiled()
-def fill_where(there: Array, values: Array, otherwise: int, made: Array) -> None:
-    """Fill the values where something is there, and a number elsewhere.
-
-    `numpy.where` guesses which comes next, and among rows in no order it guesses wrong: five times as slow.
-    """
-    for r in range(made.size):
-        made[r] = values[r] if there[r] else otherwise
-
-
-@compiled()
-def previous(course: Course, member: Array, found: Array) -> None:
-    """Fill each row's latest earlier member row in its walk (-1: none), how many there were, and the seconds since.
-
-    `member` is (n_rows,), `found` (3, n_rows).
-    """
-    for w in range(course.begin.size):
-        row, count = -1, 0
-        for r in range(course.begin[w], course.end[w]):
-            found[0, r], found[1, r] = row, count
-            found[2, r] = (course.occurred_at[r] - course.occurred_at[row]) // A_SECOND if row >= 0 else 0
-            if member[r]:
-                row, count = r, count + 1
-
-
-@compiled()
-def previous_alike(
-    course: Course, member: Array, texts: Array, no_text: int, marks: Array, found: Array
+def previous(
+    begin: Array,
+    end: Array,
+    occurred_at: Array,
+    member: Array,
+    texts: Array,
+    no_text: int,
+    latest: Array,
+    rows: Array,
+    counts: Array,
+    seconds: Array,
 ) -> None:
-    """Fill the same of earlier members with the row's own text, the texts as numbers (n_rows,).
+    """Fill each row's latest earlier member with the same text in its segment, their count, and the seconds since.
 
-    `no_text` is the number that is no text, which is like nothing. `marks` keeps each number's latest row, counted on
-    from look to look and from call to call from its last entry, so that it need not be wiped.
+    `begin` and `end` are (n_segments,), all else (n_rows,). `texts` are numbers, of which `no_text` equals nothing.
+    Without such a member the row is -1. `latest` holds each text's latest row; it counts on from call to call from
+    its last entry, so that it need not be cleared.
     """
-    base = marks[marks.size - 1]
-    for w in range(course.begin.size):
-        for r in range(course.begin[w], course.end[w]):
+    base = latest[latest.size - 1]
+    for w in range(begin.size):
+        for r in range(begin[w], end[w]):
             text = texts[r]
-            row = marks[text] - base if text != no_text else -1
-            if row >= course.begin[w]:
-                found[0, r], found[1, r] = row, found[1, row] + 1
-                found[2, r] = (course.occurred_at[r] - course.occurred_at[row]) // A_SECOND
+            row = latest[text] - base if text != no_text else -1
+            if row >= begin[w]:
+                rows[r], counts[r] = row, counts[row] + 1
+                seconds[r] = (occurred_at[r] - occurred_at[row]) // A_SECOND
             else:
-                found[0, r], found[1, r], found[2, r] = -1, 0, 0
+                rows[r], counts[r], seconds[r] = -1, 0, 0
             if member[r] and text != no_text:
-                marks[text] = base + r
-    marks[marks.size - 1] = base + course.slice.size
+                latest[text] = base + r
+    latest[latest.size - 1] = base + occurred_at.size
 
 
 @compiled()
 def totals(
-    course: Course, wanted: Wanted, values: Array, straight: Array, results: tuple[Array, Array]
+    begin: Array,
+    end: Array,
+    first: Array,
+    last: Array,
+    n_outputs: int,
+    offsets: Array,
+    window_end: Array,
+    window_start: Array,
+    unseen_begin: Array,
+    unseen: Array,
+    classes: Array,
+    class_start: Array,
+    accumulator: Array,
+    column: Array,
+    values: Array,
+    n_accumulators: int,
+    term_requests: Array,
+    terms: Array,
+    feature_requests: Array,
+    features: Array,
+    sums: Array,
+    tile: Array,
 ) -> None:
-    """Fill the sums of all jobs (slot, window, row of the result) at every snapshot of every walk.
+    """Fill the sums of all requests (accumulator, window, row of the result) at every snapshot of every segment.
 
-    `results` are the whole numbers, for `wanted.job`, and the features, for `straight`. A window is the difference
-    of two running sums, and integers make it exact even where a sum wraps round. Snapshots are finished together,
-    `TILE` of them, so that each result is written a line of memory at a time.
+    A row of class c adds to the accumulators `accumulator[class_start[c]:class_start[c + 1]]` of its slice, whose
+    sums begin at its offset (-1: no snapshot sees it), its value of `column`. Sums are cumulated over the slices, and
+    a window is the difference of two of them; integers make it exact even where a sum wraps round.
+
+    What a snapshot does not see yet, though it has happened, is subtracted: `unseen` holds (row, window, first and end
+    of the snapshots), those of segment w from `unseen_begin[w]` to `unseen_begin[w + 1]`.
+
+    Segments have `n_outputs` snapshots in all. Requests for terms (int64) and for features (float32) are written `TILE`
+    snapshots at a time, so that each result is written a line of memory at a time. `sums` and `tile` are scratch.
     """
-    n_windows, n = course.before.shape[0], (wanted.n_slots + 15) // 16 * 16  # whole vectors of the processor
-    sums = np.empty((course.n_slices + 1) * n, np.int64)  # of each slice; the first: before all
-    late = np.zeros((n_windows, course.as_ofs.size + 1, n), np.int64)
-    tile = np.empty((TILE, n_windows * n + 8), np.int64)  # rows that lie 4 KiB apart push one another out
-    # Typed: for a literal 0 numba compiles all that take it once more.
-    filled: Any = np.int64(0)
-    start: Any = np.int64(0)
-    for w in range(course.begin.size):
-        first, last = course.first[w], course.last[w]
-        if first == last:
+    n_windows = window_start.shape[0]
+    width = n_windows * n_accumulators + PADDING
+    cells = np.uint64(n_accumulators)  # unsigned indices never count from the end
+    # Typed: for each literal argument numba would compile the callee once more.
+    nothing: Any = np.int64(0)
+    plus: Any = np.int64(1)
+    minus: Any = np.int64(-1)
+    filled, output = nothing, nothing
+    for w in range(begin.size):
+        if first[w] == last[w]:
             continue
-        some_late = _add(course, w, wanted, values, (sums, late))
-        for s in range(first, last):
-            if filled == TILE:
-                _write(tile, (start, filled), (wanted.job, n), results[0])
-                _write(tile, (start, filled), (straight, n), results[1])
-                filled = 0
-            if filled == 0:
-                start = course.out[w] + s - first
-            _subtract(course, s, n, sums, tile, filled)
-            if some_late:
-                _add_late(s, late, tile, filled)
-            filled += 1
-        if some_late:
+        n_slices = window_end[last[w] - 1] + 2
+        for m in range(n_slices * n_accumulators):
+            sums[m] = 0
+        _add(
+            begin[w], end[w], offsets, nothing, plus, sums, classes, class_start, accumulator, column, values
+        )
+        for j in range(1, n_slices):
+            this, before = np.uint64(j * n_accumulators), np.uint64((j - 1) * n_accumulators)
+            for m in range(cells):
+                sums[this + m] += sums[before + m]
+        for s in range(first[w], last[w]):
+            upper = np.uint64((window_end[s] + 1) * n_accumulators)
             for d in range(n_windows):
-                for m in range(n):
-                    late[d, last, m] = 0
-    _write(tile, (start, filled), (wanted.job, n), results[0])
-    _write(tile, (start, filled), (straight, n), results[1])
+                lower = np.uint64((window_start[d, s] + 1) * n_accumulators)
+                cell = np.uint64(filled * width + d * n_accumulators)
+                for m in range(cells):
+                    tile[cell + m] = sums[upper + m] - sums[lower + m]
+            for q in range(unseen_begin[w], unseen_begin[w + 1]):
+                if unseen[q, 2] <= s and s < unseen[q, 3]:
+                    r = unseen[q, 0]
+                    shift = filled * width + unseen[q, 1] * n_accumulators - offsets[r]
+                    _add(
+                        r,
+                        r + 1,
+                        offsets,
+                        shift,
+                        minus,
+                        tile,
+                        classes,
+                        class_start,
+                        accumulator,
+                        column,
+                        values,
+                    )
+            filled += 1
+            output += 1
+            if filled == TILE or output == n_outputs:
+                start = output - filled
+                _write(tile, width, filled, start, n_accumulators, term_requests, terms)
+                _write(tile, width, filled, start, n_accumulators, feature_requests, features)
+                filled = nothing
 
 
 @compiled()
-def _add(course: Course, w: int, wanted: Wanted, values: Array, room: tuple[Array, Array]) -> bool:
-    """Fill a walk's running sums, and what late rows add and take off; return whether some are late."""
-    sums, late = room
-    n, upto, some_late = late.shape[2], course.at[course.last[w] - 1], False
-    for m in range((upto + 2) * n):  # numba compiles a slice's assignment and a row's view at length
-        sums[m] = 0
-    for r in range(course.begin[w], course.end[w]):
-        j, seen = course.slice[r], course.seen[r]
-        if j > upto or seen >= course.last[w]:
+def _add(
+    begin: int,
+    end: int,
+    offsets: Array,
+    shift: int,
+    sign: int,
+    sums: Array,
+    classes: Array,
+    class_start: Array,
+    accumulator: Array,
+    column: Array,
+    values: Array,
+) -> None:
+    """Add what the rows from begin to end give to their accumulators, which lie `shift` after the rows' offsets."""
+    for r in range(begin, end):
+        if offsets[r] < 0:
             continue
-        is_late = seen > 0 and course.at[seen - 1] >= j
-        for g in range(wanted.classes.shape[0]):
-            c = wanted.classes[g, r]
-            for i in range(wanted.start[c], wanted.start[c + 1]):
-                column, slot = wanted.column[i], wanted.slot[i]
-                value = values[column, r] if column >= 0 else 1
-                if not is_late:
-                    sums[np.uint64((j + 1) * n + slot)] += value
-                    continue
-                for d in range(late.shape[0]):
-                    ends = min(course.leaves[d, j], course.last[w])
-                    if seen < ends:
-                        late[d, seen, slot] += value
-                        late[d, ends, slot] -= value
-        some_late |= is_late
-    for j in range(1, upto + 2):
-        behind, before = np.uint64(j * n), np.uint64((j - 1) * n)
-        for m in range(np.uint64(n)):
-            sums[behind + m] += sums[before + m]
-    return some_late
+        offset = offsets[r] + shift
+        for g in range(classes.shape[0]):
+            c = classes[g, r]
+            for i in range(class_start[c], class_start[c + 1]):
+                value = values[column[i], r] if column[i] >= 0 else 1
+                sums[np.uint64(offset + accumulator[i])] += sign * value
 
 
 @compiled()
-def _subtract(course: Course, s: int, n: int, sums: Array, tile: Array, row: int) -> None:
-    """Fill the sums of every window and slot at a snapshot; unsigned indices never count from the end."""
-    made = tile[row]
-    slots, after = np.uint64(n), np.uint64((course.at[s] + 1) * n)
-    for d in range(course.before.shape[0]):
-        before, at = np.uint64((course.before[d, s] + 1) * n), np.uint64(d * n)
-        for m in range(slots):
-            made[at + m] = sums[after + m] - sums[before + m]
+def _write(
+    tile: Array, width: int, filled: int, start: int, n_accumulators: int, requests: Array, result: Array
+) -> None:
+    """Write a tile's snapshots to the result, those of a request side by side, from column `start` on."""
+    for j in range(requests.shape[0]):
+        cell = np.uint64(requests[j, 1] * n_accumulators + requests[j, 0])
+        row, column = np.uint64(requests[j, 2]), np.uint64(start)
+        for k in range(np.uint64(filled)):
+            result[row, column + k] = tile[k * np.uint64(width) + cell]
 
 
 @compiled()
-def _add_late(s: int, late: Array, tile: Array, row: int) -> None:
-    """Add what late rows bring to a snapshot, and hand it on to the next."""
-    made = tile[row]
-    n = np.uint64(late.shape[2])
-    for d in range(late.shape[0]):
-        since, until, at = late[d, s], late[d, s + 1], np.uint64(d) * n
-        for m in range(n):
-            made[at + m] += since[m]
-        for m in range(n):
-            until[m] += since[m]
-            since[m] = 0
+def decayed(
+    out: Array,
+    begin: Array,
+    row_end: Array,
+    as_of: Array,
+    occurred_at: Array,
+    values: Array,
+    rates: Array,
+    rows: Array,
+    result: Array,
+) -> None:
+    """Fill sums of values, each multiplied by exp(rate * microseconds) up to the snapshot.
 
-
-@compiled()
-def _write(tile: Array, span: tuple[int, int], asked: tuple[Array, int], result: Array) -> None:
-    """Write a tile's snapshots, those of a job side by side, from the span's start on."""
-    jobs, n = asked
-    start, filled = np.uint64(span[0]), np.uint64(span[1])
-    for j in range(jobs.shape[0]):
-        at, row = np.uint64(jobs[j, 1] * n + jobs[j, 0]), np.uint64(jobs[j, 2])
-        for k in range(filled):
-            result[row, start + k] = tile[k, at]
+    Segment w has the columns of the result from `out[w]` to `out[w + 1]`; each of those sums the rows from `begin[w]`
+    to its `row_end`, at its `as_of`. `values` are (n_sums, n_rows), `rates` and `rows` of the result (n_sums,).
+    """
+    for j in range(rows.size):
+        rate = rates[j]
+        for w in range(begin.size):
+            r, total, since = begin[w], 0.0, np.int64(0)
+            for o in range(out[w], out[w + 1]):
+                while r < row_end[o]:
+                    value = values[j, r]
+                    if value != 0:
+                        passed = occurred_at[r] - since if total != 0.0 else 0
+                        total = total * exp(rate * passed) + value if passed else total + value
+                        since = occurred_at[r]
+                    r += 1
+                result[rows[j], o] = total * exp(rate * (as_of[o] - since)) if total != 0.0 else 0.0

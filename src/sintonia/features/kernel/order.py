@@ -1,4 +1,4 @@
-"""Rows of any order put to their customers, and since when something of each customer is visible."""
+"""Rows of any order grouped by customer, and the time from which each customer is visible."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,18 +12,18 @@ from sintonia.core.arrays import Ints, Numbers
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PROBED = 10_000  # rows that tell of most tables that they are in no order
+PROBED = 10_000  # rows that show of most unordered tables that they are unordered
 MOVED = 2**13  # rows, which the second-level cache holds
 NEVER = np.iinfo(np.int64).max
 T = TypeVar("T")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-class Placed(NamedTuple):
-    """Customers in the order of their ids' bytes, where their rows start, and since when each is visible.
+class CustomerRows(NamedTuple):
+    """Customers in the order of their ids' bytes, where their rows start, and the time from which each is visible.
 
-    `columns` are the rows' columns with each customer's rows together; where the rows came `in_order`, they are those
-    that were given, and ascend in time.
+    `columns` are the rows' columns with each customer's rows together; if the rows came `in_order`, they are the
+    original columns, and ascend in time.
     """
 
     ids: "pa.Array"  # (n_customers,) strings
@@ -33,25 +33,25 @@ class Placed(NamedTuple):
     in_order: bool
 
 
-def placed(
+def group_rows(
     ids: "pa.Array", columns: Mapping[str, Numbers], threads: int = 1, names: "pa.Array | None" = None
-) -> Placed:
+) -> CustomerRows:
     """Return the customers of rows in any order; `columns` hold `occurred_at` and `known_at`.
 
-    Rows of one customer and time are in order where their `names` ascend, if they have any. Rows in no order are moved,
-    each whole: memory is waited for once a row, and not once a row and column.
+    Rows of one customer and time are in order if their `names` ascend, or there are none. Unordered rows are moved with
+    all their columns at once, which misses the cache once per row instead of once per row and column.
     """
-    found = _in_order(ids, columns["occurred_at"], names)
-    if found is None:
+    ordered = _in_order(ids, columns["occurred_at"], names)
+    if ordered is None:
         return _counted(ids, columns, threads)
-    customers, starts = found
+    customers, starts = ordered
     shown = np.maximum(columns["occurred_at"], columns["known_at"])
     visible = np.minimum.reduceat(shown, starts[:-1]) if len(customers) else np.empty(0, np.int64)
-    return Placed(customers, starts, visible, columns, True)
+    return CustomerRows(customers, starts, visible, columns, True)
 
 
-def shared(work: Callable[[T], Made], parts: Iterable[T], threads: int) -> list[Made]:
-    """Return what the work makes of each part, by so many threads."""
+def run_shared(work: Callable[[T], Result], parts: Iterable[T], threads: int) -> list[Result]:
+    """Return the result of the work for each part, computed by so many threads."""
     if threads == 1:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:
@@ -73,8 +73,7 @@ def _in_order(
     starts = np.concatenate([[0], runs.run_ends.to_numpy()])
     back = occurred_at[1:] < occurred_at[:-1]
     back[starts[1:-1] - 1] = False  # between customers time may go back
-    one = len(customers) < 2
-    ascending = one or pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
+    ascending = len(customers) < 2 or pc.all(pc.less(customers[:-1], customers[1:]), min_count=0).as_py()
     if back.any() or not ascending:
         return None
     return (customers, starts) if names is None or _named_in_order(names, occurred_at, starts) else None
@@ -87,60 +86,61 @@ def _named_in_order(names: "pa.Array", occurred_at: Ints, starts: Ints) -> bool:
 
     same = occurred_at[1:] == occurred_at[:-1]
     same[starts[1:-1] - 1] = False
-    places = np.flatnonzero(same)
-    before, after = (names.take(pa.array(at)).cast(pa.string()) for at in (places, places + 1))
+    rows = np.flatnonzero(same)
+    before, after = (names.take(pa.array(index)).cast(pa.string()) for index in (rows, rows + 1))
     ascend: bool = pc.all(pc.less_equal(before, after), min_count=0).as_py()
     return ascend
 
 
-def _counted(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int) -> Placed:
-    """Return the customers' rows by counting them: a part of the rows a thread, each customer's in their order."""
+def _counted(ids: "pa.Array", columns: Mapping[str, Numbers], threads: int) -> CustomerRows:
+    """Return the rows grouped by a counting sort: one part of the rows per thread, each customer's in their order."""
     from sintonia.features.kernel import sorting
 
     edges = np.linspace(0, len(ids), threads + 1).astype(np.int64)
     parts = [slice(*pair) for pair in pairwise(edges)]
-    codes, ranks, customers = _numbered(ids, parts)
+    codes, ranks, customers = _coded(ids, parts)
     counts = np.zeros((threads, len(customers)), np.int64)
     visible = np.full((threads, len(customers)), NEVER)
-    shared(lambda i: sorting.count(codes[parts[i]], ranks[i], counts[i]), range(threads), threads)
+    run_shared(lambda i: sorting.count(codes[parts[i]], ranks[i], counts[i]), range(threads), threads)
     ends = np.cumsum(counts.sum(axis=0))
-    places = ends - np.cumsum(counts[::-1], axis=0)[::-1]
+    next_rows = ends - np.cumsum(counts[::-1], axis=0)[::-1]
     rows = np.empty(len(ids), [(name, column.dtype) for name, column in columns.items()])
 
-    whole = np.dtype((np.void, rows.itemsize))  # moved byte by byte, not field by field
+    record = np.dtype((np.void, rows.itemsize))  # copied as bytes, not field by field
 
-    def put(i: int) -> None:
+    def move(i: int) -> None:
         for first in range(parts[i].start, parts[i].stop, MOVED):
-            some = slice(first, min(first + MOVED, parts[i].stop))
-            moved = np.empty(some.stop - first, rows.dtype)
+            span = slice(first, min(first + MOVED, parts[i].stop))
+            moved = np.empty(span.stop - first, rows.dtype)
             for name, column in columns.items():
-                moved[name] = column[some]
+                moved[name] = column[span]
             shown = np.maximum(moved["occurred_at"], moved["known_at"])
-            spots = sorting.spots(codes[some], places[i], shown, visible[i])
-            rows.view(whole)[spots] = moved.view(whole)
+            index = np.empty(span.stop - first, np.int64)
+            sorting.find_rows(codes[span], next_rows[i], shown, visible[i], index)
+            rows.view(record)[index] = moved.view(record)
 
-    shared(put, range(threads), threads)
+    run_shared(move, range(threads), threads)
     starts = np.concatenate([[0], ends])
-    return Placed(customers, starts, visible.min(axis=0), {name: rows[name] for name in columns}, False)
+    return CustomerRows(customers, starts, visible.min(axis=0), {name: rows[name] for name in columns}, False)
 
 
-def _numbered(ids: "pa.Array", parts: list[slice]) -> "tuple[Numbers, list[Ints], pa.Array]":
-    """Return the rows' numbers, for each part the customers' places by those, and the customers in order."""
+def _coded(ids: "pa.Array", parts: list[slice]) -> "tuple[Numbers, list[Ints], pa.Array]":
+    """Return the rows' codes, for each part the rank of the customer of each code, and the customers in order."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(ids.type):
         codes, texts = ids.indices.cast(pa.int32()).to_numpy().copy(), [ids.dictionary.cast(pa.string())]
     else:
         codes = np.empty(len(ids), np.int32)
-        texts = shared(lambda part: _numbers(ids[part], codes[part]), parts, len(parts))
-    whole = np.empty(sum(map(len, texts)), np.int32)
-    rank, customers = _ranked(_numbers(pa.concat_arrays(texts), whole))
-    ranks = np.split(rank[whole], np.cumsum([len(one) for one in texts])[:-1])
+        texts = run_shared(lambda part: _encode(ids[part], codes[part]), parts, len(parts))
+    part_codes = np.empty(sum(map(len, texts)), np.int32)
+    rank, customers = _ranked(_encode(pa.concat_arrays(texts), part_codes))
+    ranks = np.split(rank[part_codes], np.cumsum([len(part) for part in texts])[:-1])
     return codes, ranks if len(ranks) == len(parts) else ranks * len(parts), customers
 
 
-def _numbers(texts: "pa.Array", codes: Numbers) -> "pa.Array":
-    """Fill each text's number, and return the texts numbered, in the order in which they first come."""
+def _encode(texts: "pa.Array", codes: Numbers) -> "pa.Array":
+    """Fill each text's code, and return the texts of the codes, in the order in which they first come."""
     import pyarrow as pa
 
     encoded = texts.dictionary_encode()
@@ -149,7 +149,7 @@ def _numbers(texts: "pa.Array", codes: Numbers) -> "pa.Array":
 
 
 def _ranked(dictionary: "pa.Array") -> "tuple[Ints, pa.Array]":
-    """Return each text's place in their order, and the texts in order."""
+    """Return each text's rank, and the texts in order."""
     import pyarrow.compute as pc
 
     by_name = pc.array_sort_indices(dictionary)

@@ -1,4 +1,4 @@
-"""How the features of a list are computed together: which terms, by which steps, combined how; made once."""
+"""How the features of a list are computed together: which terms, by which steps, combined how; planned once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,18 +12,25 @@ from sintonia.features.kernel.arrow import HISTORY_KEYS
 from sintonia.features.kernel.columns import columns_of
 from sintonia.features.kernel.histories import DAY
 from sintonia.features.kernel.steps import Steps
-from sintonia.features.kernel.terms import Fading, Nested, Place, Slots, Window
+from sintonia.features.kernel.terms import (
+    Accumulators,
+    DecayedSums,
+    Nested,
+    Positions,
+    TermRows,
+    Window,
+)
 from sintonia.features.measures import DaysSince, Decayed, Distinct, Extreme, Feature, Term, Total
 
 WHOLE, FRACTION = 0, 1
 """The kinds of terms: whole numbers, and floats."""
 
 UNSUBSCRIBED = ("kind", "channel")
-"""What says in the interactions that a consent was taken back."""
+"""The columns by which interactions tell that a consent was withdrawn."""
 
 
 class Combination(NamedTuple):
-    """A feature that a function makes of its terms, which are named by kind and row."""
+    """A feature that a function computes from its terms, which are given by kind and row."""
 
     column: int  # of the feature table
     combine: Callable[..., Numbers]
@@ -34,9 +41,9 @@ class Combination(NamedTuple):
 class Plan:
     """The features of one table, and how to compute their terms.
 
-    Terms are computed as rows of whole numbers (n_whole, n_rows) and of floats (n_floats, n_rows); `combinations`
-    make features of them. The plan of the interactions holds those of the other tables under their names, and in
-    `names` all features in the order of the feature table.
+    Terms are computed as rows of whole numbers (n_whole, n_rows) and of floats (n_floats, n_rows), which
+    `combinations` turn into features. The plan of the interactions holds the plans of the other tables under their
+    names, and in `names` all features in the order of the feature table.
     """
 
     combinations: tuple[Combination, ...]
@@ -45,31 +52,31 @@ class Plan:
     n_whole: int
     n_floats: int
     steps: Steps
-    totals: Slots  # of columns and filters that look at the row alone
-    sequels: Slots  # totals of those that look back along the rows as well
-    moments: Slots
+    totals: Accumulators  # of columns and filters of the row alone
+    sequels: Accumulators  # totals of columns and filters that look back along the rows
+    positions: Positions
     distinct: tuple[Nested, ...]
     extremes: tuple[Nested, ...]
-    decayed: Fading
+    decayed: DecayedSums
     names: tuple[str, ...] = ()
     others: Mapping[str, "Plan"] = field(default_factory=dict)
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The columns of the interactions to load: the keys, and those that terms of any table are made of."""
-        beside = UNSUBSCRIBED if "attributes" in self.others else ()
-        return tuple(dict.fromkeys([*HISTORY_KEYS, *self.columns, *beside]))
+        """The columns of the interactions to load: the keys, and those that terms of any table read."""
+        consents = UNSUBSCRIBED if "attributes" in self.others else ()
+        return tuple(dict.fromkeys([*HISTORY_KEYS, *self.columns, *consents]))
 
     @property
     def n_terms(self) -> int:
-        """The number of terms that features are combined of."""
+        """The number of terms that features are combined from."""
         return self.n_whole + self.n_floats
 
     @property
     def in_time(self) -> bool:
-        """Whether some term asks which row came before which."""
-        slots = self.sequels.n_slots + self.moments.n_slots + len(self.decayed.rows)
-        return bool(slots or self.distinct or self.extremes)
+        """Whether a term depends on which row came before which."""
+        ordered = self.positions.groups or self.distinct or self.extremes or self.decayed.steps
+        return bool(self.sequels.n_accumulators or ordered)
 
 
 def plan(features: Iterable[Feature]) -> Plan:
@@ -79,70 +86,79 @@ def plan(features: Iterable[Feature]) -> Plan:
     --------
     >>> from sintonia.features.measures import Filter
     >>> web = Total(Filter(channel="web"), None, 7)
-    >>> made = plan([Feature("mix", "web", "Visits by web", "visits", (web,), window_days=7)])
-    >>> made.columns, made.names
+    >>> visits = plan([Feature("mix", "web", "Visits by web", "visits", (web,), window_days=7)])
+    >>> visits.columns, visits.names
     (('channel',), ('mix__web__7d',))
     """
     features = tuple(features)
-    apart: dict[str, dict[int, Feature]] = {"interactions": {}}
+    by_table: dict[str, dict[int, Feature]] = {"interactions": {}}
     for number, feature in enumerate(features):
-        apart.setdefault(feature.table, {})[number] = feature
-    made = {table: _plan(some) for table, some in apart.items()}
+        by_table.setdefault(feature.table, {})[number] = feature
+    plans = {table: _plan(numbered) for table, numbered in by_table.items()}
     names = tuple(feature.name for feature in features)
-    return replace(made.pop("interactions"), names=names, others=made)
+    return replace(plans.pop("interactions"), names=names, others=plans)
 
 
 def _plan(features: Mapping[int, Feature]) -> Plan:
-    """Return the plan of the features of one table, by their places in the feature table."""
+    """Return the plan of the features of one table, by their columns in the feature table."""
     terms = list(dict.fromkeys(term for feature in features.values() for term in feature.terms))
-    straight: dict[Term, list[int]] = {}
+    feature_columns: dict[Term, list[int]] = {}
     for number, feature in features.items():
         if _is_total(feature):
-            straight.setdefault(feature.terms[0], []).append(number)
-    rest = {number: feature for number, feature in features.items() if not _is_total(feature)}
-    asked = list(dict.fromkeys(term for feature in rest.values() for term in feature.terms))
-    whole = [term for term in asked if isinstance(term, Total | Distinct)]
-    floats = [term for term in asked if not isinstance(term, Total | Distinct)]
-    place: Place = {term: (WHOLE, row) for row, term in enumerate(whole)} | {
+            feature_columns.setdefault(feature.terms[0], []).append(number)
+    combined = {number: feature for number, feature in features.items() if not _is_total(feature)}
+    combined_terms = list(dict.fromkeys(term for feature in combined.values() for term in feature.terms))
+    whole = [term for term in combined_terms if isinstance(term, Total | Distinct)]
+    floats = [term for term in combined_terms if not isinstance(term, Total | Distinct)]
+    rows: TermRows = {term: (WHOLE, row) for row, term in enumerate(whole)} | {
         term: (FRACTION, row) for row, term in enumerate(floats)
     }
     windows, steps = planned.windows_of(terms), _steps(terms)
     sums = [term for term in terms if isinstance(term, Total)]
-    summed = partial(planned.totals, place=place, straight=straight, windows=windows, steps=steps)
+    totals = partial(
+        planned.totals, term_rows=rows, feature_columns=feature_columns, windows=windows, steps=steps
+    )
     return Plan(
         combinations=tuple(
-            Combination(number, feature.combine, tuple(place[term] for term in feature.terms))
-            for number, feature in rest.items()
+            Combination(number, feature.combine, tuple(rows[term] for term in feature.terms))
+            for number, feature in combined.items()
         ),
         columns=tuple(sorted(set().union(*(_columns(term) for term in terms)))),
         windows_days=windows,
         n_whole=len(whole),
         n_floats=len(floats),
         steps=steps,
-        totals=summed([term for term in sums if not planned.follows(term)]),
-        sequels=planned.in_time(summed([term for term in sums if planned.follows(term)]), steps),
-        moments=planned.in_time(planned.position_slots(floats, steps), steps),
-        distinct=planned.distinct([one for one in whole if isinstance(one, Distinct)], place, windows, steps),
-        extremes=planned.extremes([one for one in floats if isinstance(one, Extreme)], place, windows, steps),
-        decayed=planned.fading([one for one in floats if isinstance(one, Decayed)], place, DAY, steps),
+        totals=totals([term for term in sums if not planned.is_in_time(term)]),
+        sequels=planned.carried(totals([term for term in sums if planned.is_in_time(term)]), steps),
+        positions=planned.positions(floats, steps),
+        distinct=planned.distinct(
+            [term for term in whole if isinstance(term, Distinct)], rows, windows, steps
+        ),
+        extremes=planned.extremes(
+            [term for term in floats if isinstance(term, Extreme)], rows, windows, steps
+        ),
+        decayed=planned.decayed_sums(
+            [term for term in floats if isinstance(term, Decayed)], rows, DAY, steps
+        ),
     )
 
 
 def _steps(terms: Iterable[Term]) -> Steps:
-    """Return the steps of the terms' columns, none made yet, which know all texts that the terms name."""
+    """Return the steps of the terms' columns, still empty, with all texts that the terms name."""
     steps = Steps()
     for term in terms:
-        steps.know(term.where)
+        steps.add_texts(term.where)
         if not isinstance(term, DaysSince) and term.column is not None:
-            steps.know(term.column)
+            steps.add_texts(term.column)
     return steps
 
 
 def _is_total(feature: Feature) -> bool:
-    """Return whether a feature is one total as it stands, which no combination need be called for."""
+    """Return whether a feature is one total as it stands, which needs no combination."""
     return feature.combine is itself and isinstance(feature.terms[0], Total)
 
 
 def _columns(term: Term) -> set[str]:
+    """Return the interactions' own columns that a term reads."""
     column = None if isinstance(term, DaysSince) else term.column
     return columns_of(term.where) | (set() if column is None else columns_of(column))

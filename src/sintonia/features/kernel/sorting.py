@@ -1,4 +1,4 @@
-"""The compiled loops behind `order`: rows put to their customers, and each customer's sorted by time."""
+"""The compiled loops behind `order`: rows grouped by customer, and each customer's sorted by time."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ SHORT = 16  # rows that insertion sorts faster than merging does
 
 @compiled()
 def count(codes: Array, rank: Array, counts: Array) -> None:
-    """Put each code's place among the customers in its stead, and count the customers' rows."""
+    """Replace each code by the rank of its customer, and count the customers' rows."""
     for r in range(codes.size):
         customer = rank[codes[r]]
         codes[r] = customer
@@ -18,25 +18,23 @@ def count(codes: Array, rank: Array, counts: Array) -> None:
 
 
 @compiled()
-def spots(customers: Array, place: Array, shown: Array, visible: Array) -> Array:
-    """Return where the rows of these customers go, and find when each customer is visible.
+def find_rows(customers: Array, next_row: Array, shown: Array, visible: Array, rows: Array) -> None:
+    """Fill where the rows of these customers go, and lower the time from which each customer is visible.
 
-    `place` is where each customer's next row goes, which moves on; `shown` is when each row is visible.
+    `next_row` is where each customer's next row goes, and is advanced; `shown` is when each row is visible.
     """
-    at = np.empty(customers.size, np.int64)
     for r in range(customers.size):
         customer = customers[r]
-        at[r] = place[customer]
-        place[customer] += 1
+        rows[r] = next_row[customer]
+        next_row[customer] += 1
         visible[customer] = min(visible[customer], shown[r])
-    return at
 
 
 @compiled()
 def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array, Array]) -> None:
-    """Sort each customer's (row, time) by time, then by text, else as they came.
+    """Sort each customer's (row, time) by time, then by text, otherwise stably.
 
-    `text` is each row's number (empty: no texts), where each number's text begins, with the end, and the bytes.
+    `text` is each row's code (empty: no texts), where the text of each code begins, with the end, and the bytes.
 
     Runs of a few rows are sorted by insertion and merged two by two, so that a customer of a million rows costs
     no more than n log n.
@@ -58,18 +56,18 @@ def sort_runs(ends: Array, rows: Array, text: tuple[Array, Array, Array]) -> Non
 
 
 @compiled()
-def _before(one: tuple[int, int], other: tuple[int, int], text: tuple[Array, Array, Array]) -> bool:
+def _before(first: tuple[int, int], second: tuple[int, int], text: tuple[Array, Array, Array]) -> bool:
     """Return whether one row and time comes before another: by time, then by its text's bytes."""
-    if one[1] != other[1] or text[0].size == 0:
-        return one[1] < other[1]
-    numbers, offsets, characters = text
-    one_text, other_text = numbers[one[0]], numbers[other[0]]
-    a, b = offsets[one_text], offsets[other_text]
-    length, other_length = offsets[one_text + 1] - a, offsets[other_text + 1] - b
-    for i in range(min(length, other_length)):
+    if first[1] != second[1] or text[0].size == 0:
+        return first[1] < second[1]
+    codes, offsets, characters = text
+    first_code, second_code = codes[first[0]], codes[second[0]]
+    a, b = offsets[first_code], offsets[second_code]
+    first_length, second_length = offsets[first_code + 1] - a, offsets[second_code + 1] - b
+    for i in range(min(first_length, second_length)):
         if characters[a + i] != characters[b + i]:
             return bool(characters[a + i] < characters[b + i])
-    return bool(length < other_length)
+    return bool(first_length < second_length)
 
 
 @compiled()
@@ -84,13 +82,13 @@ def _insert(span: tuple[int, int], rows: Array, text: tuple[Array, Array, Array]
 
 @compiled()
 def _merge(span: tuple[int, int, int], rows: Array, text: tuple[Array, Array, Array], room: Array) -> None:
-    """Merge two sorted runs that lie side by side; of equals, the first run's come first."""
+    """Merge two adjacent sorted runs; of equals, the first run's come first."""
     low, middle, high = span
-    left = middle - low
-    for i in range(left):  # a slice's assignment would have numba compile the text of its error
+    length = middle - low
+    for i in range(length):  # a slice's assignment would have numba compile the text of its error
         room[i, 0], room[i, 1] = rows[low + i, 0], rows[low + i, 1]
     i, j, at = 0, middle, low
-    while i < left:
+    while i < length:
         if j < high and _before((rows[j, 0], rows[j, 1]), (room[i, 0], room[i, 1]), text):
             rows[at, 0], rows[at, 1] = rows[j, 0], rows[j, 1]
             j += 1

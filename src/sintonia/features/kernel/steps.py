@@ -1,7 +1,7 @@
-"""The columns that a plan's terms read, compiled once into a list of steps that every block runs through.
+"""The columns that a plan's terms read, turned once into a list of steps that every block runs through.
 
-A step makes one array, or one column of cells, of those made before it. Equal columns, filters and conditions are one
-step, however many terms ask for them, and nothing is looked up by its definition while rows are read.
+A step computes one array, or one column of cells, from those computed before it. Equal columns, filters and conditions
+are one step, however many terms use them, and nothing is looked up by its definition while rows are read.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,15 +14,15 @@ from sintonia.core.schema import INTERACTIONS
 from sintonia.features.kernel.columns import CLOCK, named_texts
 from sintonia.features.kernel.filters import Axis, Condition, conditions
 from sintonia.features.kernel.scans import (
-    Look,
-    Sheet,
+    LookBack,
+    RowColumns,
     as_text,
     clock,
     earlier,
-    fill_where,
+    indices_among,
     known_texts,
     look_back,
-    places,
+    select,
     truths,
     whole_numbers,
 )
@@ -33,44 +33,44 @@ MISSING = np.iinfo(np.int64).min
 TEXTS = {column.name for column in INTERACTIONS.columns if column.sql_type == "VARCHAR"}
 
 
-Step = Callable[[Sheet], Any]
+Step = Callable[[RowColumns], Any]
 
 
 class Steps:
     """Steps by number, each after those it needs: first those of the row `alone`, then those that look back.
 
-    `looks` are the first that look back, for rows that are told by themselves: all of them are made in one call.
-    `carried` are the numbers of the first that the others need, or terms that follow the rows in time.
+    `looks` are the look backs that need steps of the row alone; `after` are the other steps that look back. `carried`
+    are the numbers of the steps of the row alone that those need, or terms that follow the rows in time.
     """
 
     def __init__(self) -> None:
         self.alone: list[tuple[int, Step]] = []
-        self.looks: list[Look] = []
+        self.looks: list[LookBack] = []
         self.after: list[tuple[int, Step]] = []
         self.carried: set[int] = set()
         self._numbers: dict[object, int] = {}
         self._alone: list[bool] = []
-        self._known: dict[str, dict[str, None]] = {}
+        self._texts_named: dict[str, dict[str, None]] = {}
 
-    def know(self, column: Column | Filter) -> None:
-        """Note the texts that a column or filter names, all of them before the first step is made."""
+    def add_texts(self, column: Column | Filter) -> None:
+        """Add the texts that a column or filter names; all of them are needed before the first step is added."""
         for name, texts in named_texts(column):
-            self._known.setdefault(name, {}).update(dict.fromkeys(texts))
+            self._texts_named.setdefault(name, {}).update(dict.fromkeys(texts))
 
     def empty(self) -> list[Any]:
-        """Return room for what the steps make."""
+        """Return a list with room for what every step computes."""
         return [None] * len(self._alone)
 
-    def follow(self, *numbers: int) -> tuple[int, ...]:
-        """Return these numbers, noting that they are wanted in time's order."""
+    def carry(self, *numbers: int) -> tuple[int, ...]:
+        """Return these numbers, noting that something reads them in the order of time."""
         self.carried.update(number for number in numbers if self._alone[number])
         return numbers
 
-    def _step(self, key: object, make: Step, *needs: int) -> int:
-        """Return the number of a step, made the first time that it is asked for."""
+    def _step(self, key: object, compute: Step, *needs: int) -> int:
+        """Return the number of a step, which is added when its key is new."""
         if key not in self._numbers:
             alone = all(self._alone[number] for number in needs)
-            (self.alone if alone else self.after).append((self._number(key, alone, needs), make))
+            (self.alone if alone else self.after).append((self._number(key, alone, needs), compute))
         return self._numbers[key]
 
     def _number(self, key: object, alone: bool, needs: Iterable[int]) -> int:
@@ -78,7 +78,7 @@ class Steps:
         self._numbers[key] = len(self._alone)
         self._alone.append(alone)
         if not alone:
-            self.follow(*needs)
+            self.carry(*needs)
         return self._numbers[key]
 
     def cells(self, column: Column) -> int:
@@ -91,105 +91,126 @@ class Steps:
                 return self._expression(column)
             case Level():
                 levels, n = self.levels(Axis(column.column, column.levels, None)), len(column.levels)
-                return self._step(column, lambda on: Cells(on.made[levels], on.made[levels] == n), levels)
-            case Gap():
-                found = self.previous(column.where, column.same)
                 return self._step(
-                    column, lambda on: Cells(on.made[found].seconds, on.made[found].none), found
+                    column, lambda rows: Cells(rows.computed[levels], rows.computed[levels] == n), levels
+                )
+            case Gap():
+                before = self.previous(column.where, column.same)
+                return self._step(
+                    column,
+                    lambda rows: Cells(rows.computed[before].seconds, rows.computed[before].none),
+                    before,
                 )
             case Earlier():
-                found = self.previous(column.where, column.same)
-                return self._step(column, lambda on: Cells(on.made[found].counts), found)
+                before = self.previous(column.where, column.same)
+                return self._step(column, lambda rows: Cells(rows.computed[before].counts), before)
             case Previous():
-                found, value = self.previous(column.where, column.same), self.cells(column.column)
-                return self._step(column, lambda on: earlier(on.made[value], on.made[found]), found, value)
+                before, value = self.previous(column.where, column.same), self.cells(column.column)
+                return self._step(
+                    column, lambda rows: earlier(rows.computed[value], rows.computed[before]), before, value
+                )
 
     def whole(self, column: Column, missing: int) -> int:
-        """Return the number of a column of whole numbers, with a number in place of what is missing."""
+        """Return the number of a column of whole numbers, with a number in place of missing values."""
         cells = self.cells(column)
         return self._step(
             ("whole", column, missing),
-            lambda on: whole_numbers([(on.made[cells], column)], missing, on.n_rows)[0],
+            lambda rows: whole_numbers([(rows.computed[cells], column)], missing, rows.n_rows)[0],
             cells,
         )
 
     def mask(self, where: Filter) -> int:
         """Return the number of the mask of a filter's rows."""
-        met = [self._meets(one) for one in conditions(where)]
-        if len(met) == 1:
-            return met[0]
+        masks = [self._condition(condition) for condition in conditions(where)]
+        if len(masks) == 1:
+            return masks[0]
 
-        def mask(on: Sheet) -> Numbers:
-            all_met = np.ones(on.n_rows, np.bool_)
-            for one in met:
-                all_met &= on.made[one]
-            return all_met
+        def mask(rows: RowColumns) -> Numbers:
+            every = np.ones(rows.n_rows, np.bool_)
+            for number in masks:
+                every &= rows.computed[number]
+            return every
 
-        return self._step(where, mask, *met)
+        return self._step(where, mask, *masks)
 
-    def chosen(self, where: Filter, column: Column | None, missing: int) -> int:
-        """Return the number of a column of whole numbers (None: ones) that other rows than a filter's lack."""
+    def of_filter(self, where: Filter, column: Column | None, missing: int) -> int:
+        """Return the number of a column of whole numbers (None: ones), a number in place of other rows' values."""
         mask = self.mask(where)
         if column is None:
-            return self._step(("ones", where), lambda on: np.where(on.made[mask], 1, missing), mask)
+            return self._step(("ones", where), lambda rows: np.where(rows.computed[mask], 1, missing), mask)
         values = self.whole(column, missing)
-        key = ("chosen", where, column, missing)
-        return self._step(key, lambda on: fill_where(on.made[mask], on.made[values], missing), mask, values)
+        return self._step(
+            ("of filter", where, column, missing),
+            lambda rows: select(rows.computed[mask], rows.computed[values], missing),
+            mask,
+            values,
+        )
 
     def texts(self, where: Filter, column: str) -> int:
         """Return the number of the mask of a filter's rows that have a text in a column."""
         mask, cells = self.mask(where), self.cells(column)
-        key = ("texts", where, column)
         return self._step(
-            key, lambda on: on.made[mask] & present_mask(as_text(on.made[cells], column).gone()), mask, cells
+            ("texts", where, column),
+            lambda rows: rows.computed[mask] & present_mask(as_text(rows.computed[cells], column).gone()),
+            mask,
+            cells,
         )
 
     def levels(self, axis: Axis) -> int:
         """Return the number of the rows' levels on an axis."""
         if axis.texts is not None:
-            place = {text: i for i, text in enumerate(axis.texts)}
-            known = [place.get(text, len(place)) for text in self._texts(axis.column)]
-            return self._looked_up(axis, axis.column, np.array([*known, len(place), len(place)], np.int32))
+            levels = {text: i for i, text in enumerate(axis.texts)}
+            table = [levels.get(text, len(levels)) for text in self._texts(axis.column)]
+            return self._looked_up(axis, axis.column, np.array([*table, len(levels), len(levels)], np.int32))
         if axis.numbers is None:
-            return self._meets(Condition(axis.column))
+            return self._condition(Condition(axis.column))
         values, numbers = self.whole(axis.column, MISSING), np.array(axis.numbers)
-        return self._step(axis, lambda on: places(numbers, on.made[values]), values)
+        return self._step(axis, lambda rows: indices_among(numbers, rows.computed[values]), values)
 
     def previous(self, where: Filter, same: str | None = None) -> int:
-        """Return the number of what a look back for rows of a filter, and of the same text, finds."""
+        """Return the number of a look back for rows of a filter, of the same text in a column if one is named."""
         key = ("previous", where, same)
         if key not in self._numbers:
             mask, text = self.mask(where), None if same is None else (self.cells(same), same)
             needs = [mask] if text is None else [mask, text[0]]
-            look = Look(self._number(key, False, needs), mask, text)
+            look = LookBack(self._number(key, False, needs), mask, text)
             if all(self._alone[number] for number in needs):
                 self.looks.append(look)
             else:
-                self.after.append((look.number, lambda on: look_back(on, [look])[0]))
+                self.after.append((look.number, lambda rows: look_back(rows, look)))
         return self._numbers[key]
 
-    def _meets(self, one: Condition) -> int:
-        if one.texts is not None:
-            met = [text in one.texts for text in self._texts(one.column)]
-            return self._looked_up(one, one.column, np.array([*met, False, False]))
-        if one.numbers is None:
-            cells = self.cells(one.column)
-            return self._step(one, lambda on: truths(on.made[cells], one.column, on.n_rows), cells)
-        values, numbers = self.whole(one.column, MISSING), np.array(one.numbers)
-        return self._step(one, lambda on: np.isin(on.made[values], numbers), values)
+    def _condition(self, condition: Condition) -> int:
+        """Return the number of the mask of a condition's rows."""
+        if condition.texts is not None:
+            met = [text in condition.texts for text in self._texts(condition.column)]
+            return self._looked_up(condition, condition.column, np.array([*met, False, False]))
+        if condition.numbers is None:
+            cells = self.cells(condition.column)
+            return self._step(
+                condition,
+                lambda rows: truths(rows.computed[cells], condition.column, rows.n_rows),
+                cells,
+            )
+        values, numbers = self.whole(condition.column, MISSING), np.array(condition.numbers)
+        return self._step(condition, lambda rows: np.isin(rows.computed[values], numbers), values)
 
     def _texts(self, column: Column) -> tuple[str, ...]:
-        return tuple(self._known.get(column, ())) if isinstance(column, str) else ()
+        """Return the texts that are named of a column."""
+        return tuple(self._texts_named.get(column, ())) if isinstance(column, str) else ()
 
     def _looked_up(self, key: object, column: Column, table: Numbers) -> int:
-        """Return the number of what a table says of each text that is known, any other, and none."""
-        cells, place = self.cells(column), {text: i for i, text in enumerate(self._texts(column))}
-        numbers = self._step(
-            ("known", column), lambda on: known_texts(as_text(on.made[cells], column), place), cells
+        """Return the number of a table's values for each text that is named, any other, and none."""
+        cells, indices = self.cells(column), {text: i for i, text in enumerate(self._texts(column))}
+        codes = self._step(
+            ("known", column),
+            lambda rows: known_texts(as_text(rows.computed[cells], column), indices),
+            cells,
         )
-        return self._step(key, lambda on: table.take(on.made[numbers]), numbers)
+        return self._step(key, lambda rows: table.take(rows.computed[codes]), codes)
 
     def _expression(self, column: Expression) -> int:
+        """Return the number of an expression's cells."""
         bound = dict(column.names)
         needed = {name: self._named(name, bound) for name in column_names_of(column.sql)}
         if column.sql in needed:
@@ -197,34 +218,40 @@ class Steps:
         if len(needed) == 1 and not bound and {*needed} <= TEXTS:
             return self._of_text(column, *needed)
 
-        def of(name: str) -> Callable[[Sheet], Cells]:
+        def of(name: str) -> Callable[[RowColumns], Cells]:
             number = needed[name]
-            return lambda on: on.made[number]
+            return lambda rows: rows.computed[number]
 
         return self._step(column, compile_expression(column.sql, of), *needed.values())
 
     def _of_text(self, column: Expression, name: str) -> int:
-        """Return the number of an expression of one text, which is worked out once for every text there may be."""
-        known = self._texts(name)
-        labels = (*known, None)  # the last: any text that nothing names
+        """Return the number of an expression of one text column, which is evaluated once per named text."""
+        labels = (*self._texts(name), None)  # the last: any text that nothing names
         domain = Cells(np.arange(len(labels) + 1), None, labels)
-        made = evaluate(column.sql, lambda _: domain)
-        values = np.broadcast_to(made.values, domain.values.shape)
-        looked_up = self._looked_up(("values", column), name, values)
-        if made.missing is None:
-            return self._step(column, lambda on: Cells(on.made[looked_up], None, made.labels), looked_up)
-        missing = np.broadcast_to(made.missing, values.shape)
-        gone = self._looked_up(("missing", column), name, missing)
+        evaluated = evaluate(column.sql, lambda _: domain)
+        values = np.broadcast_to(evaluated.values, domain.values.shape)
+        by_text = self._looked_up(("values", column), name, values)
+        if evaluated.missing is None:
+            return self._step(
+                column, lambda rows: Cells(rows.computed[by_text], None, evaluated.labels), by_text
+            )
+        gone = self._looked_up(("missing", column), name, np.broadcast_to(evaluated.missing, values.shape))
         return self._step(
-            column, lambda on: Cells(on.made[looked_up], on.made[gone], made.labels), looked_up, gone
+            column,
+            lambda rows: Cells(rows.computed[by_text], rows.computed[gone], evaluated.labels),
+            by_text,
+            gone,
         )
 
     def _named(self, name: str, bound: Mapping[str, Column]) -> int:
+        """Return the number of the cells that a name in an expression stands for."""
         if name in bound:
             return self.cells(bound[name])
         if name in CLOCK:
             offset = self._named("utc_offset_minutes", {})
-            return self._step(("row", name), lambda on: clock(on, on.made[offset], *CLOCK[name]), offset)
+            return self._step(
+                ("row", name), lambda rows: clock(rows, rows.computed[offset], *CLOCK[name]), offset
+            )
         if name == "occurred_at":
-            return self._step(("row", name), lambda on: Cells(on.walks.occurred_at))
-        return self._step(("row", name), lambda on: on.walks.cells[name])
+            return self._step(("row", name), lambda rows: Cells(rows.segments.occurred_at))
+        return self._step(("row", name), lambda rows: rows.segments.cells[name])

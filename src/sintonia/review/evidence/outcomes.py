@@ -57,7 +57,7 @@ from sintonia.training.tuning import ChosenSettings, TuningTrial
 
 CENTS = 100
 REASONS, LANGUAGE = 4, "en"
-"""What the page tells of a customer, in the language of the page."""
+"""Reasons that a page lists per customer, and their language."""
 THIS_MODEL = "this model"
 UNEXPLAINED = (
     "The model gives no contributions: this page explains no score, and lists scored by it carry no reasons."
@@ -79,7 +79,7 @@ def review_data(training: TrainingResult) -> ReviewData:
         label=define_label(task),
         limits=_limits(synthetic, training),
         parts=tuple(data_part(name, training.rows, dates) for name, dates in _parts(training).items()),
-        evaluation=training.judged,
+        evaluation=training.evaluation,
         weights=() if moved is None else feature_weights(moved, meanings),
         swarms=() if moved is None else tuple(swarms(moved, sample.rows.values, seed=training.settings.seed)),
         fingerprint=training.store.fingerprint,
@@ -92,7 +92,7 @@ def review_data(training: TrainingResult) -> ReviewData:
 
 
 def model_evidence(training: TrainingResult) -> ModelEvidence:
-    """Return what stands behind the figures: what moves scores, for whom, whether it stays so, and the data."""
+    """Return the evidence behind the figures: what moves scores, for whom, how stable that is, and the data."""
     sample, seed = training.sample, training.settings.seed
     families = {feature.name: feature.family for feature in training.model.catalogue}
     scored = scored_test_rows(training)
@@ -109,7 +109,7 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
         retold=FamilyStability((), (), {})
         if shap_values is None
         else family_stability(_by_model(training, families)),
-        folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validated.folds),
+        folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validation.folds),
         groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
         fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
@@ -130,7 +130,7 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
 
 
 def example_customers(training: TrainingResult) -> tuple[Customer, ...]:
-    """Return the explained rows that were chosen to teach, with history, reasons and what-if.
+    """Return the chosen example rows, explained, with history, reasons and what-if.
 
     There are none of a model that gives no contributions.
     """
@@ -161,7 +161,7 @@ def example_customers(training: TrainingResult) -> tuple[Customer, ...]:
 
 
 def _categories(training: TrainingResult, indices: Sequence[int]) -> list[str]:
-    """Return the category of each of these rows of the sample, "" where the task asks about none."""
+    """Return the category of each of these rows of the sample, "" where the task has no categories."""
     category = training.sample.rows.category
     return [
         "" if category is None else training.settings.task.categories[category[index]] for index in indices
@@ -203,7 +203,7 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
 
 
 def family_sizes_of(rows: Dataset, families: Mapping[str, str], seed: int) -> ExplainFold:
-    """Return what says of any trees how far each family moves the scores of the same rows, on average."""
+    """Return a function from trees to how far each family moves the scores of the same rows, on average."""
     sample = _sample_rows(rows, seed)
     return lambda trees: _family_sizes(contributions(trees, sample.values), families)
 
@@ -217,10 +217,10 @@ def _family_sizes(contributions: Contributions, families: Mapping[str, str]) -> 
 
 
 def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
-    """Return the story of each fold's model and of this one, all of the same test rows."""
+    """Return the mean contributions by family of each fold's model and of this one, all on the same test rows."""
     shap_values = explained(training.model, _sample_rows(training.test, training.settings.seed).values)
     assert shap_values is not None, "a model gives contributions to every row or to none"
-    folds = {fold.as_of: fold.sizes for fold in training.validated.folds if fold.sizes}
+    folds = {fold.as_of: fold.sizes for fold in training.validation.folds if fold.sizes}
     return {**folds, THIS_MODEL: _family_sizes(shap_values, families)}
 
 
@@ -231,7 +231,7 @@ def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
 
 def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
-        *(f"It was forced on too little data: {lack}." for lack in training.enough.lacks),
+        *(f"It was forced on too little data: {lack}." for lack in training.sufficiency.lacks),
         *(
             f"Column {finding.name} of silo '{finding.source}' may leak: {finding.why}."
             for finding in training.leaks
@@ -268,7 +268,7 @@ def segments(training: TrainingResult) -> list[GroupResult]:
 
 
 def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
-    """Return the test rows as groups are judged by: labels, what was predicted, customers; amounts in euros."""
+    """Return the test rows by which groups are evaluated: labels, what was predicted, customers; amounts in euros."""
     amount = find_task(training.settings.task).label == "amount"
     unit = CENTS if amount else 1
     return ScoredTestRows(
@@ -293,9 +293,9 @@ def data_part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
 
 def training_run(training: TrainingResult) -> Run:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
-    estimates = training.judged.estimates
+    estimates = training.evaluation.estimates
     leaks = leak_figures(training.leaks)
-    lacks = list(training.enough.lacks)
+    lacks = list(training.sufficiency.lacks)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
         f"{metric_key(name)}.{metric}": estimate.value
         for name, of in estimates.items()
@@ -306,17 +306,17 @@ def training_run(training: TrainingResult) -> Run:
         training.settings,
         training.model,
         groups=("features", "task", "model", "split"),
-        metrics={**metrics, **fold_figures(training.validated.folds)},
+        metrics={**metrics, **fold_figures(training.validation.folds)},
         tags={
             "sintonia.labels_until": labels_until,
             "sintonia.test_as_of": ", ".join(f"{as_of:%Y-%m-%d}" for as_of in training.split.test),
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
-            "sintonia.grade": training.judged.grade or "none",
+            "sintonia.grade": training.evaluation.grade or "none",
             **({"forced": "; ".join(lacks)} if lacks else {}),
         },
         evaluation={
-            **asdict(training.judged),
-            "grade": training.judged.grade,
+            **asdict(training.evaluation),
+            "grade": training.evaluation.grade,
             "evidence": "outcomes that came true",
             "may_leak": leaks["may_leak"],
             "lacks": lacks,
@@ -324,23 +324,23 @@ def training_run(training: TrainingResult) -> Run:
         },
         documents={
             "leaks.json": leaks,
-            "sufficiency.json": training.enough.figures(),
-            "folds.json": [asdict(fold) for fold in training.validated.folds],
-            **({"tuning.json": asdict(search)} if (search := training.validated.search) else {}),
+            "sufficiency.json": training.sufficiency.figures(),
+            "folds.json": [asdict(fold) for fold in training.validation.folds],
+            **({"tuning.json": asdict(search)} if (search := training.validation.search) else {}),
             "segments.json": [_segment(group) for group in segments(training)],
             REVIEW: json.loads(json.dumps(review_data(training).to_plain())),
             CUSTOMERS: json.loads(json.dumps([asdict(group) for group in example_customers(training)])),
             CONTRIBUTIONS_FILE: sample_table(training.sample),
-            **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.judged).items()},
+            **{f"figures/{name}.svg": drawing for name, drawing in drawings(training.evaluation).items()},
         },
         predictions=training.predictions,
         data=_data(training),
-        nested=_nested(training.validated),
+        nested=_nested(training.validation),
     )
 
 
 def _segment(group: GroupResult) -> dict[str, Any]:
-    """Return a segment as the run keeps it."""
+    """Return a segment as the run stores it."""
     document = {"by": group.by, "name": group.name, "rows": group.rows, "predicted": group.predicted}
     return {**document, "gap": asdict(group.gap), "fails": group.wrong}
 
@@ -407,5 +407,5 @@ def _data(training: TrainingResult) -> tuple[Data, ...]:
 
 
 def _labels_until(training: TrainingResult) -> datetime:
-    """Return when the last label ends that the model learnt from."""
+    """Return when the last label ends that the model was fitted on."""
     return max(*training.split.train, *training.split.valid) + label_span(training.settings.task)

@@ -52,7 +52,7 @@ REASONS, LANGUAGE = 4, "en"
 
 @dataclass(frozen=True)
 class PolicyEvidence:
-    """The evidence on a policy: decisions under sample numbers, those that teach, and what moves effects."""
+    """The evidence on a policy: decisions under sample numbers, the examples among them, and what drives effects."""
 
     decided: PolicyExamples
     customers: tuple[ExplainedDecision, ...]
@@ -61,7 +61,7 @@ class PolicyEvidence:
 
 @dataclass(frozen=True)
 class ReportedDecisions:
-    """The report's decisions row by row, as of when each was known, and whose decisions taught the effects."""
+    """The decisions of the report, the as-of time of each, and the customers the effects were fitted on."""
 
     points: Points
     as_of: Times
@@ -82,7 +82,7 @@ def policy_evidence(
 
 
 def policy_examples(model: PolicyModel, reported: ReportedDecisions, seed: int) -> PolicyExamples:
-    """Return a random sample of the decisions, one a customer, as the policy would have it."""
+    """Return a random sample of the decisions, one per customer, with what the policy recommends for each."""
     log, effects = reported.log, model.effects
     indices = np.random.default_rng(seed).permutation(len(log))
     indices = indices[np.sort(np.unique(log.customer[indices], return_index=True)[1])]
@@ -113,7 +113,7 @@ def policy_examples(model: PolicyModel, reported: ReportedDecisions, seed: int) 
 
 
 def _cross_fitted_expectation(model: PolicyModel, log: Logged, everybody: Ints, seed: int) -> Floats:
-    """Return what trees that have not seen the customer expect of what was given.  # (n,)"""
+    """Return the logged action's expected reward, by trees fitted without the customer.  # (n,)"""
     folds = fold_of(everybody, model.config.folds, seed)
     fold_of_customer = dict(zip(everybody.tolist(), folds.tolist(), strict=True))
     fold = np.array([fold_of_customer[customer] for customer in log.customer.tolist()], np.int64)
@@ -268,9 +268,9 @@ def policy_run(
     decisions
         The decisions its worth was reported on.
     against_nothing
-        What it is worth a decision less what doing nothing is.
+        Its value per decision less that of doing nothing.
     labels_until
-        When the last reward ends that the policy learnt from.
+        When the last reward ends that the policy was fitted on.
     data
         What the figures rest on: logged propensities, or estimated ones.
     """

@@ -33,15 +33,15 @@ class TrainingResult:
     split: Split
     rows: Dataset
     model: OutcomeModel
-    judged: Evaluation
-    enough: Sufficiency
+    evaluation: Evaluation
+    sufficiency: Sufficiency
     predictions: pa.Table
-    validated: ChosenSettings
+    validation: ChosenSettings
     leaks: Sequence[LeakFinding] = ()
 
     @cached_property
     def test(self) -> Dataset:
-        """The rows that judge."""
+        """The test rows."""
         return self.rows.at(self.split.test)
 
     @cached_property
@@ -70,7 +70,7 @@ def model_run(
     groups
         The groups of settings that the training depended on; they are the run's parameters.
     evaluation
-        All that a promotion must know: figures with intervals, what they rest on, until when labels were learnt from.
+        What a promotion needs: figures with intervals, their evidence, and the end of the last label fitted on.
     """
     resolved = asdict(settings)
     entries = feature_entries(model.catalogue)

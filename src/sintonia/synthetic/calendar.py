@@ -1,4 +1,4 @@
-"""The brand's calendar: simulated weeks, decision rounds, seasons and the clock on Italian walls."""
+"""The brand's calendar: simulated weeks, decision rounds, seasonality and local time in Italy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +10,15 @@ from sintonia.core.arrays import Floats, Ints, Spans, Times
 from sintonia.core.config import SimulateSettings, iso_time
 
 DAWN_HOURS = 4
-"""A simulated week runs from 04:00 UTC, when rounds are decided, so that a round precedes its own week."""
+"""A simulated week runs from 04:00 UTC, when rounds are decided, so that a round precedes the orders of its week."""
 
 ROUND_WEEKS = 2
 EFFECT_WEEKS = 4
-"""An action works for four weeks, which is the reward window: 28 days from `decided_at`."""
+"""An action has an effect for four weeks, the reward window: 28 days from `decided_at`."""
 
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
-_BUSY_DAYS = np.array([0.12, 0.12, 0.12, 0.13, 0.16, 0.20, 0.15])
+_WEEKDAY_SHARES = np.array([0.12, 0.12, 0.12, 0.13, 0.16, 0.20, 0.15])
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Calendar:
 
     @property
     def rounds(self) -> Ints:
-        """The weeks that open with randomised decisions: every second one of the second half, to the end."""
+        """The weeks that start with randomised decisions: every second week of the second half."""
         return np.arange(self.weeks // 2, self.weeks, ROUND_WEEKS)
 
     def week_start(self, week: Ints) -> Times:
-        """Return the moment each week opens."""
-        opens: Times = self.start + (week * 7 * _DAY + DAWN_HOURS * _HOUR).astype("m8[us]")
-        return opens
+        """Return when each week starts."""
+        start: Times = self.start + (week * 7 * _DAY + DAWN_HOURS * _HOUR).astype("m8[us]")
+        return start
 
     def season(self) -> Floats:
-        """Return the purchase rate's factor per week, to `EFFECT_WEEKS` past the end: high in December."""
+        """Return the seasonal factor of the order rate per week, to `EFFECT_WEEKS` past the end."""
         middle = self.week_start(np.arange(self.weeks + EFFECT_WEEKS))
         day = (middle - middle.astype("M8[Y]")).astype("m8[D]").astype(np.int64)
         december = np.exp(-0.5 * ((day - 345) / 14.0) ** 2)
@@ -50,7 +50,7 @@ class Calendar:
 
     def moment(self, rng: np.random.Generator, week: Ints, local_hour: Floats) -> Times:
         """Return a moment within each week at the given hour of Rome's clock (0 to 24)."""
-        day = rng.choice(7, size=len(week), p=_BUSY_DAYS)
+        day = rng.choice(7, size=len(week), p=_WEEKDAY_SHARES)
         midday = self.week_start(week) + (day * _DAY + 8 * _HOUR).astype("m8[us]")
         into_day = local_hour * _HOUR - rome_offset_minutes(midday) * (_HOUR // 60) - DAWN_HOURS * _HOUR
         whole_seconds = np.mod(into_day, _DAY).astype(np.int64) // 1_000_000 * 1_000_000
@@ -58,7 +58,7 @@ class Calendar:
         return moments
 
 
-def calendar(settings: SimulateSettings) -> Calendar:
+def simulated_calendar(settings: SimulateSettings) -> Calendar:
     """Return the calendar of the settings' start and end."""
     start = np.datetime64(iso_time("start", settings.start), "us")
     end = np.datetime64(iso_time("end", settings.end), "us")
@@ -67,10 +67,10 @@ def calendar(settings: SimulateSettings) -> Calendar:
 
 
 def rome_offset_minutes(utc: Times) -> Ints:
-    """Return Rome's clock minus UTC: 120 in summer time, else 60.
+    """Return the UTC offset of Rome in minutes: 120 in summer time, otherwise 60.
 
-    Summer time runs from the last Sunday of March to that of October, 01:00 UTC. Written out rather than read
-    from a time zone database, which a bare container may not have.
+    Summer time runs from the last Sunday of March to that of October, 01:00 UTC. The rule is coded here
+    because a minimal container may have no time zone database.
 
     Examples
     --------
@@ -87,17 +87,17 @@ def _last_sunday(month_after: npt.NDArray[Any]) -> Times:
     last_day = month_after.astype("M8[D]") - 1
     since_sunday = (last_day.astype(np.int64) + 4) % 7  # 1970-01-01 was a Thursday
     sunday: npt.NDArray[Any] = last_day - since_sunday
-    one: Times = np.add(sunday.astype("M8[us]"), np.timedelta64(1, "h"))
-    return one
+    one_o_clock: Times = np.add(sunday.astype("M8[us]"), np.timedelta64(1, "h"))
+    return one_o_clock
 
 
-def rome(utc: Times) -> Times:
-    """Return what Rome's clock shows."""
+def rome_time(utc: Times) -> Times:
+    """Return local time in Rome."""
     local: Times = utc + (rome_offset_minutes(utc) * 60_000_000).astype("m8[us]")
     return local
 
 
 def minutes(count: npt.ArrayLike) -> Spans:
-    """Return the given minutes as time spans, cut to whole seconds."""
+    """Return minutes as time spans, cut to whole seconds."""
     spans: Spans = (np.asarray(count, dtype=np.float64) * 60).astype("m8[s]").astype("m8[us]")
     return spans

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sintonia.core.config import SimulateSettings
-from sintonia.synthetic.clock import calendar, rome_offset_minutes
+from sintonia.synthetic.calendar import rome_offset_minutes, simulated_calendar
 
 
 @given(st.datetimes(datetime(1997, 1, 1), datetime(2037, 12, 31)))
@@ -16,7 +16,7 @@ def test_the_written_out_clock_is_that_of_the_time_zone_database(moment):
 
 
 def test_rounds_lie_two_weeks_apart_in_the_second_half_up_to_the_end():
-    time = calendar(SimulateSettings())
+    time = simulated_calendar(SimulateSettings())
     assert time.weeks == 105
     assert time.rounds[0] == 52
     assert time.rounds[-1] == 104
@@ -26,7 +26,7 @@ def test_rounds_lie_two_weeks_apart_in_the_second_half_up_to_the_end():
 
 @given(st.integers(-200, 200), st.floats(0, 23.99), st.integers(0, 2**32 - 1))
 def test_a_moment_lies_in_its_week_at_the_hour_asked_for(week, hour, seed):
-    time = calendar(SimulateSettings())
+    time = simulated_calendar(SimulateSettings())
     at = time.moment(np.random.default_rng(seed), np.array([week]), np.array([hour]))
     begin = time.week_start(np.array([week]))
     assert begin <= at < begin + np.timedelta64(7, "D")
@@ -37,7 +37,7 @@ def test_a_moment_lies_in_its_week_at_the_hour_asked_for(week, hour, seed):
 
 
 def test_december_is_the_high_season_and_august_the_low():
-    time = calendar(SimulateSettings())
+    time = simulated_calendar(SimulateSettings())
     season = time.season()
     months = time.week_start(np.arange(len(season))).astype("M8[M]").astype(int) % 12 + 1
     assert season[months == 12].mean() > 1.1

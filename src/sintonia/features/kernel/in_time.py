@@ -1,0 +1,163 @@
+"""Terms that follow a customer's rows in time: values at positions, extremes, distinct counts, decayed sums.
+
+Each row of the feature table (an *output*) reads one run of its segment's rows, and so does each of its windows, for
+rows ascend in time. Where these runs begin and end is computed once for all terms (`Outputs`).
+"""
+
+from math import log
+from typing import NamedTuple
+
+import numpy as np
+
+from sintonia.core.arrays import Bools, Floats, Ints
+from sintonia.features.kernel.histories import Grid, Segments
+from sintonia.features.kernel.steps import MISSING
+
+MICROSECONDS = 86_400_000_000.0  # of a day
+LOG_2 = log(2.0)
+
+
+class Outputs(NamedTuple):
+    """The rows of a block's feature table, and which rows of its segments each of them reads.
+
+    An output reads its segment's rows up to and without `row_end`; its window d those from `window_begin[d]` on.
+    """
+
+    segment: Ints  # (n_outputs,)
+    snapshot: Ints
+    as_of: Ints
+    row_end: Ints
+    window_begin: Ints  # (n_windows, n_outputs)
+    reader: Ints  # (n_rows,): the first output that reads a row; n_outputs for rows that none reads
+
+
+def outputs(segments: Segments, grid: Grid) -> Outputs:
+    """Return the outputs of segments whose rows ascend in time, in the order of the feature table."""
+    n_segments, n_slices = len(segments.begin), len(grid.snapshot)
+    counts, n_outputs = segments.last - segments.first, segments.out[-1]
+    segment = np.repeat(np.arange(n_segments), counts)
+    snapshot = np.arange(n_outputs) - (segments.out[:-1] - segments.first)[segment]
+    owner = np.repeat(np.arange(n_segments), segments.end - segments.begin)
+    slices = owner * n_slices + segments.slice
+    # Rows up to each slice of each segment; segments follow one another, so these are row numbers, too.
+    upto = np.concatenate([[0], np.cumsum(np.bincount(slices, minlength=n_segments * n_slices))])
+    base = segment * n_slices + 1
+    happened = grid.snapshot[segments.slice]
+    reader = np.maximum(happened - segments.first[owner], 0) + segments.out[owner]
+    reader[happened >= segments.last[owner]] = n_outputs
+    return Outputs(
+        segment,
+        snapshot,
+        grid.as_ofs[snapshot],
+        upto[base + grid.window_end[snapshot]],
+        upto[base + grid.window_start[:, snapshot]],
+        reader,
+    )
+
+
+def fill_positions(
+    member: Bools,
+    requests: Ints,
+    values: Ints,
+    segments: Segments,
+    outputs: Outputs,
+    result: Floats,
+) -> None:
+    """Fill the values at positions among the member rows of each output; NaN where there are too few.
+
+    `requests` are (n_requests, 3): position as in a list, row of `values` (-1: the days since), row of the result.
+    """
+    n_outputs = len(outputs.segment)
+    members = np.flatnonzero(member)
+    readers = outputs.reader[members]
+    if n_outputs in readers[-1:] or (readers == n_outputs).any():
+        members, readers = members[readers < n_outputs], readers[readers < n_outputs]
+    if not len(members):
+        result[requests[:, 2]] = np.nan
+        return
+    # Members read up to each output, those of earlier segments included, and before its segment.
+    after = np.cumsum(np.bincount(readers, minlength=n_outputs))
+    before = np.append(0, after)[segments.out[:-1]][outputs.segment]
+    rows: dict[int, tuple[Ints, Bools]] = {}
+    for position, column, to in requests.tolist():
+        if position not in rows:
+            rank = (after if position < 0 else before) + position
+            none = rank < before if position < 0 else rank >= after
+            rows[position] = members.take(rank, mode="clip"), none
+        row, none = rows[position]
+        filled = result[to, :n_outputs]
+        if column < 0:
+            np.divide(outputs.as_of - segments.occurred_at.take(row), MICROSECONDS, out=filled)
+        else:
+            value = values[column].take(row)
+            filled[:] = value
+            none = none | (value == MISSING)
+        np.putmask(filled, none, np.nan)
+
+
+def fill_extremes(values: Ints, sign: int, windows: Ints, outputs: Outputs, result: Floats) -> None:
+    """Fill the highest value (the lowest for sign -1) of nested windows, the shortest first; MISSING is no value.
+
+    `windows` are (n_windows, 2): window, row of the result. Each window adds the rows that the one before it lacks.
+    """
+    padded = np.append(sign * values, MISSING)  # -MISSING wraps round to itself
+    best, end = np.full(len(outputs.row_end), MISSING), outputs.row_end
+    for window, to in windows.tolist():
+        begin = outputs.window_begin[window]
+        spans = np.stack([begin, end], axis=1).ravel()
+        more = np.maximum.reduceat(padded, spans)[::2]
+        best = np.where(begin < end, np.maximum(best, more), best)
+        result[to, : len(best)] = np.where(best == MISSING, np.nan, sign * best)
+        end = begin
+
+
+def fill_distinct(
+    member: Bools,
+    previous: Ints,
+    windows: Ints,
+    segments: Segments,
+    grid: Grid,
+    outputs: Outputs,
+    result: Ints,
+) -> None:
+    """Fill how many different texts the member rows of windows have; `windows` are (n_windows, 2): window, result row.
+
+    `previous` is each row's latest earlier member with the same text, -1 for none. A row counts in a window that
+    holds it and not its previous one, and so for one run of snapshots, which is added at its start and subtracted at
+    its end.
+    """
+    n_slices, ends = len(grid.snapshot), len(grid.as_ofs)
+    rows = np.flatnonzero(member)
+    slices = segments.slice[rows]
+    earlier = np.where(previous[rows] < 0, 0, segments.slice.take(previous[rows]) + 1)
+    pair = earlier * n_slices + slices
+    segment = np.repeat(np.arange(len(segments.begin)), segments.end - segments.begin)[rows]
+    size = len(segments.begin) * (ends + 1)
+    cells = outputs.segment * (ends + 1) + outputs.snapshot
+    for window, to in windows.tolist():
+        left = grid.leaves[window]
+        entered = np.concatenate([[0], left])  # by the previous row's slice, the first for none
+        starts = np.maximum(entered[:, None], grid.snapshot).ravel()
+        runs = np.flatnonzero((starts < np.tile(left, n_slices + 1))[pair])
+        base = segment[runs] * (ends + 1)
+        start = base + starts.take(pair[runs])
+        end = base + left.take(slices[runs])
+        change = np.bincount(start, minlength=size) - np.bincount(end, minlength=size)
+        # Each segment's changes sum to 0, so that one running sum serves all.
+        result[to, : len(cells)] = np.cumsum(change)[cells]
+
+
+def fill_decayed(
+    values: Ints,
+    half_lives: Floats,
+    rows: Ints,
+    segments: Segments,
+    outputs: Outputs,
+    result: Floats,
+) -> None:
+    """Fill sums of values (n_sums, n_rows), each halved once every half-life (microseconds) up to the snapshot."""
+    from sintonia.features.kernel import loops
+
+    rates = -LOG_2 / half_lives
+    spans = segments.out, segments.begin, outputs.row_end, outputs.as_of
+    loops.decayed(*spans, segments.occurred_at, values, rates, rows, result)
