@@ -39,7 +39,8 @@ from sintonia.core.errors import GateError, NotBuiltError, NotEnoughDataError
 from sintonia.core.paths import WorkspacePaths
 from sintonia.data.store import open_store
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
-from sintonia.registry import artifacts, models, predictions, promotion_checks
+from sintonia.registry import models, predictions, promotion_checks, runs
+from sintonia.registry.tracking import Tracking, open_tracking
 from sintonia.review.page import TWO_DIGITS
 from sintonia.training.models import OutcomeModel
 
@@ -182,7 +183,7 @@ def test_model_artifact_is_text_and_json_alone(demo):
 
 def test_registered_model_loads_through_pyfunc_in_a_process_of_its_own(demo, tmp_path):
     chosen, _, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     ((model, registered),) = models.find_models(place, ["churn"], OutcomeModel)
     values = np.full((2, len(model.names)), np.nan, np.float32)
     script = """
@@ -207,16 +208,16 @@ print(model.predict(pd.DataFrame(np.full((2, len(names)), np.nan), columns=names
 
 def test_run_holds_what_is_needed_to_repeat_it(demo):
     chosen, figures, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     ((model, registered),) = models.find_models(place, ["purchase"], OutcomeModel)
     run = place.client.get_run(registered.run_id)
     assert run.data.params["task.horizon_days"] == "30"
     assert run.data.params["seed"] == "7"
     assert run.data.tags["sintonia.data_fingerprint"] == figures["steps"]["build"]["fingerprint"]
     assert 0 < run.data.metrics["model.auc"] < 1
-    assert artifacts.read_document(place, registered.run_id, "features.json") == list(model.names)
-    assert artifacts.read_document(place, registered.run_id, "fitted.json") == model.fitted.as_plain()
-    resolved = artifacts.read_document(place, registered.run_id, "config.json")
+    assert runs.read_document(place, registered.run_id, "features.json") == list(model.names)
+    assert runs.read_document(place, registered.run_id, "fitted.json") == model.fitted.as_plain()
+    resolved = runs.read_document(place, registered.run_id, "config.json")
     assert resolved["model"]["max_trees"] == 150
 
 
@@ -225,17 +226,17 @@ def test_training_looks_for_columns_that_may_leak_and_records_the_answer(demo):
     told = figures["steps"]["train task=churn"]
     assert told["may_leak"] == []
     assert re.search(r"Leak check: none of \d+ columns", "\n".join(figures["say"]))
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     run = place.client.get_run(told["run_id"])
     assert run.data.tags["sintonia.may_leak"] == "none"
     assert run.data.metrics["leaks.may_leak"] == 0
-    leaks = artifacts.read_document(place, told["run_id"], "leaks.json")
+    leaks = runs.read_document(place, told["run_id"], "leaks.json")
     assert {found["name"] for found in leaks["findings"]} >= {"birth_year", "count of purchase"}
 
 
 def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_that_was_not_is_not(demo):
     chosen, figures, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     for task, forced in (("churn", True), ("purchase", False)):
         told = figures["steps"][f"train task={task}"]
         assert told["forced"] is forced
@@ -243,9 +244,7 @@ def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_
         review = (Path(chosen.workspace) / "review" / f"{task}.html").read_text(encoding="utf-8")
         assert ("forced" in run.data.tags) is forced
         assert ("It was forced on too little data: " in review) is forced
-    enough = artifacts.read_document(
-        place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json"
-    )
+    enough = runs.read_document(place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json")
     assert enough["rows"]["yes"] < 500
     assert "training rows with the outcome where 500 are needed" in enough["lacks"][0]
 
@@ -273,7 +272,7 @@ def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo)
     train = settings_of(TrainSettings, chosen, task=chosen.tasks["churn"])
     figures = pipelines.train(train)
     assert figures["version"] == "2"
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     assert models.find_models(place, ["churn"], OutcomeModel)[0][1].version == "2"
     place.client.set_registered_model_alias(figures["model"], models.CHAMPION, "1")
     assert models.find_models(place, ["churn"], OutcomeModel)[0][1].version == "1"
@@ -286,7 +285,7 @@ def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo)
 
 def test_run_lists_its_data_code_and_settings_and_keeps_figures(demo):
     chosen, figures, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     told = figures["steps"]["train task=purchase"]
     run = place.client.get_run(told["run_id"])
     data = {one.tags[0].value: one.dataset for one in run.inputs.dataset_inputs}
@@ -305,9 +304,9 @@ def test_run_lists_its_data_code_and_settings_and_keeps_figures(demo):
 
 def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
     chosen, figures, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     told = figures["steps"]["train task=purchase"]
-    kept = artifacts.read_table(place, told["run_id"], predictions.PREDICTIONS_FILE)
+    kept = runs.read_table(place, told["run_id"], predictions.PREDICTIONS_FILE)
     assert len(kept) == told["rows"]
     ids = set(open_store(Path(chosen.workspace)).customer_ids())
     assert not ids & set(distinct(kept).splitlines())
@@ -316,11 +315,11 @@ def test_predictions_of_the_test_rows_are_kept_without_a_customer(demo):
 def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(demo):
     chosen, figures, _ = demo
     workspace = Path(chosen.workspace)
-    place = models.tracking(chosen.tracking, workspace)
+    place = open_tracking(chosen.tracking, workspace)
     run_id = figures["steps"]["train task=purchase"]["run_id"]
     page = (workspace / "review/purchase.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
-    kept = {row["sample"]: row for row in artifacts.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
+    kept = {row["sample"]: row for row in runs.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
     (model,) = [
         found
         for found, named in models.find_models(place, ["purchase"], OutcomeModel)
@@ -339,14 +338,14 @@ def test_what_the_page_says_of_customers_is_what_the_run_keeps_and_names_nobody(
     store = open_store(workspace)
     ids = store.customer_ids() | set(store.read_merges()["customer_id"].to_pylist())
     assert {row["customer_id"] for row in key} <= ids
-    for text in (page, distinct(artifacts.read_table(place, run_id, CONTRIBUTIONS_FILE))):
+    for text in (page, distinct(runs.read_table(place, run_id, CONTRIBUTIONS_FILE))):
         assert not ids & set(re.findall(r"\w+", text))
 
 
 def test_every_metric_on_the_page_is_the_runs(demo):
     chosen, figures, _ = demo
     workspace = Path(chosen.workspace)
-    place = models.tracking(chosen.tracking, workspace)
+    place = open_tracking(chosen.tracking, workspace)
     metrics = place.client.get_run(figures["steps"]["train task=churn"]["run_id"]).data.metrics
     page = (workspace / "review/churn.html").read_text(encoding="utf-8")
     judged = {key.partition(".")[2]: value for key, value in metrics.items() if key.startswith("model.")}
@@ -411,7 +410,7 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
 
 def test_folds_and_trials_are_runs_inside_the_training_s_run(demo):
     chosen, figures, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
     plain = figures["steps"]["train task=purchase"]
     assert plain["folds"]
     assert plain["search"] is None
@@ -429,7 +428,7 @@ def test_folds_and_trials_are_runs_inside_the_training_s_run(demo):
     assert [again[key] for key in ("estimates", "folds")] == [told[key] for key in ("estimates", "folds")]
 
 
-def nested(place: models.Tracking, run_id: str) -> list[str]:
+def nested(place: Tracking, run_id: str) -> list[str]:
     """The names of the runs directly inside a run, sorted."""
     parent = place.client.get_run(run_id)
     found = place.client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'")
@@ -438,10 +437,10 @@ def nested(place: models.Tracking, run_id: str) -> list[str]:
 
 def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_rows(demo, monkeypatch):
     chosen, _, _ = demo
-    place = models.tracking(chosen.tracking, Path(chosen.workspace))
-    known = {one.version: one for one in models.versions(place, "purchase")}
-    rows = artifacts.read_table(place, known["2"].run_id, predictions.PREDICTIONS_FILE)
-    model = models.load(place, known["1"])
+    place = open_tracking(chosen.tracking, Path(chosen.workspace))
+    known = {one.version: one for one in models.list_versions(place, "purchase")}
+    rows = runs.read_table(place, known["2"].run_id, predictions.PREDICTIONS_FILE)
+    model = models.load_registered(place, known["1"])
     settings = PromoteSettings(workspace=chosen.workspace, source=chosen.source, tracking=chosen.tracking)
     kept = promotion_checks._champion_predictions(place, settings, known["1"], model, rows)
 
@@ -450,7 +449,7 @@ def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_row
 
     monkeypatch.setattr(promotion_checks, "read_table", gone)
     again = promotion_checks._champion_predictions(place, settings, known["1"], model, rows)
-    first, second = predictions.in_common([kept, again])
+    first, second = predictions.shared_rows([kept, again])
     assert len(first) == len(rows)
     assert first["model"] == second["model"]
     place.client.set_tag(known["1"].run_id, "sintonia.labels_until", "2099-01-01")
@@ -464,7 +463,7 @@ def test_a_task_without_runs_has_nothing_to_compare(tmp_path):
 
 
 def test_task_without_a_model_names_the_command(tmp_path):
-    place = models.tracking(TrackingConfig(prefix="nobody"), tmp_path)
+    place = open_tracking(TrackingConfig(prefix="nobody"), tmp_path)
     with pytest.raises(NotBuiltError, match="run `sintonia train task=churn` first"):
         models.find_models(place, [], OutcomeModel)
     with pytest.raises(NotBuiltError, match="No model for task 'purchase'"):
@@ -489,7 +488,7 @@ def test_features_tells_the_catalogue_of_a_configuration_and_of_a_model(demo, tm
     assert told["say"][0] == f"{len(names)} features of synthetic"
     out = tmp_path / "churn.csv"
     of_model = pipelines.features(FeaturesSettings(**place, registered="churn", out=str(out)))
-    tracked = models.tracking(chosen.tracking, Path(chosen.workspace))
+    tracked = open_tracking(chosen.tracking, Path(chosen.workspace))
     model, _ = models.find_model(tracked, "churn", OutcomeModel)
     assert [entry["name"] for entry in of_model["features"]] == list(model.names)
     with out.open(newline="", encoding="utf-8") as file:

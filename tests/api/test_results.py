@@ -7,7 +7,7 @@ import pytest
 from sintonia.api.results import Check, Comparison, Run
 from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError
-from sintonia.registry import artifacts
+from sintonia.registry import runs as artifacts
 
 NAMED = {"model": "shop-churn", "version": "3", "run_id": "8f3c2b1a", "files": [], "say": ["<Trained>"]}
 

@@ -29,7 +29,7 @@ from sintonia import cli
 from sintonia.core.config import FeaturesConfig
 from sintonia.data.store import Store, open_store
 from sintonia.evaluation.classification import WeightedPropensities
-from sintonia.evaluation.metrics import captured
+from sintonia.evaluation.metrics import captured_shares
 from sintonia.features import catalogue, compute_features, fit, plan
 from sintonia.features.clv import Repeats, fit_prior
 from sintonia.features.clv.forecast import HorizonOutcome, PastBuyers, fit_forecast, read_horizon_outcome
@@ -49,7 +49,7 @@ def judge(score: np.ndarray, value: np.ndarray, spend: np.ndarray) -> tuple[floa
     everybody, ones = np.arange(len(score)), np.ones((1, len(score)))
     auc, precision, *_ = WeightedPropensities.prepare(label, score, everybody).measure(ones)[:, 0]
     found, reached = WeightedPropensities.prepare(spent, value, everybody).curve(ones)
-    top = captured(found, reached, np.array([0.2]))[0, 0]
+    top = captured_shares(found, reached, np.array([0.2]))[0, 0]
     return auc, precision, top, spearmanr(value, spent).statistic, value.sum() / spent.sum()
 
 

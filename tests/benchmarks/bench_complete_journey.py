@@ -29,7 +29,7 @@ from sintonia.core.config.compose import compose
 from sintonia.data.store import open_store
 from sintonia.evaluation.classification import WeightedPropensities
 from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
-from sintonia.evaluation.metrics import resampled
+from sintonia.evaluation.metrics import bootstrap_weights
 from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import assemble, catalogue_of
 from sintonia.training.models import fit_model
@@ -142,7 +142,7 @@ def macro(parts):
     )
     label = np.concatenate([test.label for test, _, _ in parts]).astype(float)
     category = np.concatenate([test.category for test, _, _ in parts])
-    weights = [np.ones((1, len(households))), *resampled(len(households), DRAWS, 7)]
+    weights = [np.ones((1, len(households))), *bootstrap_weights(len(households), DRAWS, 7)]
     table = {}
     for name in names:
         said = np.concatenate([outcomes[name] for _, outcomes, _ in parts])

@@ -54,8 +54,8 @@ from sintonia.serving.decisions.options import Factors, Options
 from sintonia.serving.decisions.refusals import RefusalRule, Refusals
 from sintonia.serving.decisions.rounds import Round, decisions_table, send_times
 from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours
-from sintonia.uplift.dataset import features_of, logged_of
-from sintonia.uplift.decision_points import read_points
+from sintonia.uplift.dataset import decision_features, to_logged_decisions
+from sintonia.uplift.decision_log import read_decision_log
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
 
@@ -242,20 +242,22 @@ def learn(workspace: Path, store: Store, families: list[str]) -> tuple[Effects, 
     kinds = {name: ActionConfig(attributes={"discount": 1.0}) for name in BRAND if "discount" in name}
     config = EffectsConfig(reward=RewardConfig("margin", margin_share=0.5))
     with connect(EngineConfig(), workspace) as connection:
-        points = read_points(connection, store, config)
+        points = read_decision_log(connection, store, config)
     end = np.datetime64(store.data_until(("purchase",)), "us")
     features = FeaturesConfig(families=families, windows_days=[30, 180, 730])
     fitted = fit(features, store, (end - np.timedelta64(LAST_DAYS, "D")).item())
     made = catalogue(features, fitted)
     points = points.take(points.decided_at >= end - np.timedelta64(LAST_DAYS, "D"))
-    log, _ = logged_of(points, features_of(store, points, made, EngineConfig()), config, kinds)
+    log, _ = to_logged_decisions(
+        points, decision_features(store, points, made, EngineConfig()), config, kinds
+    )
     print(f"  learning from {len(log):,} decisions of {log.customers:,} customers, {len(made)} features")
     busy = time.process_time()
     effects = learn_effects(
         log, ModelConfig(learning_rate=0.1, max_trees=300, early_stopping_rounds=20, threads=1), folds=3
     )
     print(
-        f"  learned in {time.process_time() - busy:.0f} processor s; opinions count {effects.whole.weights.round(2)}"
+        f"  learned in {time.process_time() - busy:.0f} processor s; opinions count {effects.full.weights.round(2)}"
     )
     tables = []
     plan = features_plan(made)
@@ -276,7 +278,7 @@ def print_oracle(workspace: Path, store: Store, families: list[str]) -> float:
     reward, eligible = reward[known], eligible[known]
     order = [effects.actions.names.index(name) for name in ("none", *BRAND)]
     rows = [place[who[at]] for at in known]
-    learned, constants = effects.predict(values[rows])[:, order], effects.whole.constants[order]
+    learned, constants = effects.predict(values[rows])[:, order], effects.full.constants[order]
     n = len(known)
     actions = {name: Action(channel, cost) for name, (channel, cost) in BRAND.items()}
     policy = EngagementConfig(

@@ -36,23 +36,23 @@ from sintonia.features import catalogue, fit
 from sintonia.serving.decisions.allocation import Limit, allocate
 from sintonia.uplift.dataset import (
     days_of_history,
+    decision_features,
     feature_moments,
-    features_for,
-    features_of,
-    logged_of,
-    split_points,
+    split_decisions,
+    to_logged_decisions,
+    usable_features,
 )
-from sintonia.uplift.decision_points import read_points
-from sintonia.uplift.ensemble import against_none
+from sintonia.uplift.decision_log import read_decision_log
+from sintonia.uplift.effects import less_none
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.forests import Examples, grow_outcome_trees, tree_inputs
-from sintonia.uplift.learning import learn_effects, unseen
-from sintonia.uplift.policies import best_gain, constant, gains
+from sintonia.uplift.forests import TrainingExamples, grow_outcome_trees, tree_inputs
+from sintonia.uplift.learning import learn_effects, out_of_fold_predictions
+from sintonia.uplift.off_policy import difference, doubly_robust, doubly_robust_scores
+from sintonia.uplift.policies import best_gain, constant_policy, gains
 from sintonia.uplift.study import study
 from sintonia.uplift.texts import study_lines
-from sintonia.uplift.values import difference, doubly_robust, scores
 from uplift.planted import planted
-from uplift.test_values import coverage
+from uplift.test_off_policy import coverage
 
 DATA = Path(os.environ.get("SINTONIA_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 FAMILIES = FeaturesConfig(families=["rfm", "kinds", "profile", "response"], windows_days=[7, 30])
@@ -75,12 +75,12 @@ def read(store, settings, folder, features=FAMILIES):
     """The decision points of a store, as a log with features, and how its propensities came about."""
     config = settings.effects
     with connect(EngineConfig(), folder) as connection:
-        points = read_points(connection, store, config)
-    past, _ = split_points(points, config.judge_from)
-    features = features_for(features, config, days_of_history(store, points.take(past)))
+        points = read_decision_log(connection, store, config)
+    past, _ = split_decisions(points, config.judge_from)
+    features = usable_features(features, config, days_of_history(store, points.take(past)))
     made = catalogue(features, fit(features, store, feature_moments(points).max().item()))
-    values = features_of(store, points, made, EngineConfig())
-    return points, *logged_of(points, values, config, settings.actions)
+    values = decision_features(store, points, made, EngineConfig())
+    return points, *to_logged_decisions(points, values, config, settings.actions)
 
 
 def hillstrom(folder, model):
@@ -119,14 +119,14 @@ def starbucks(folder, model):
     began = time.process_time()
     effects = learn_effects(past, model)
     spent = time.process_time() - began
-    brings = scores(judged, cross_fitted(judged, model))
+    brings = doubly_robust_scores(judged, cross_fitted(judged, model))
     own = gains(effects.predict(judged.values), judged.actions)
     place = int((effects.constants - judged.actions.costs).argmax())
-    fixed = constant(judged.eligible, place)
+    fixed = constant_policy(judged.eligible, place)
     free, held = best_gain(own, judged.eligible), capped(own)
     print(f"\nStarbucks, waves 0 and 168 teach, 336 judges ({spent:.0f} processor seconds to learn)")
     for title, policy in (
-        ("nothing", constant(judged.eligible, 0)),
+        ("nothing", constant_policy(judged.eligible, 0)),
         ("random offer", np.where(np.arange(11) > 0, 0.1, 0.0) * np.ones((len(judged), 1))),
         (f"always {judged.actions.names[place]}", fixed),
         ("best gain", free),
@@ -145,7 +145,7 @@ def starbucks(folder, model):
             for one, other in ((theirs, shares), (held, theirs))
         )
         print(f"  S-learner of {leaves} leaves, capped {value.text():>25}; ours less it {less.text()}")
-    print(f"  weights: trees, slopes, trees of scores {effects.whole.weights.round(2)}")
+    print(f"  weights: trees, slopes, trees of scores {effects.full.weights.round(2)}")
     found = study(past, judged, model, config)
     print(f"  by separate customers: {found.gate.sentence}")
 
@@ -158,7 +158,7 @@ def s_learner(past, judged, leaves):
     trees.fit(tree_inputs(past.values, past.actions, past.action), past.reward)
     everybody = np.zeros(len(judged), np.int64)
     said = [trees.predict(tree_inputs(judged.values, judged.actions, everybody + at)) for at in range(11)]
-    return against_none(np.column_stack(said))
+    return less_none(np.column_stack(said))
 
 
 def capped(own):
@@ -171,8 +171,8 @@ def capped(own):
 def cross_fitted(log, model, folds=5, seed=11):
     """Expected rewards of the judged decisions from other customers of the same wave."""
     fold = fold_of(log.customer, folds, seed)
-    examples = Examples(tree_inputs(log.values, log.actions, log.action), log.reward, fold)
-    return unseen(grow_outcome_trees(examples, folds, model, seed), log, fold)
+    examples = TrainingExamples(tree_inputs(log.values, log.actions, log.action), log.reward, fold)
+    return out_of_fold_predictions(grow_outcome_trees(examples, folds, model, seed), log, fold)
 
 
 def planted_truth(model, customers=4000):
@@ -184,7 +184,11 @@ def planted_truth(model, customers=4000):
         fresh, truth = planted(50_000, heterogeneity, seed=22)
         net = truth - fresh.actions.costs
         oracle = best_gain(net - net[:, [0]], fresh.eligible)
-        policies = (found.policy(fresh.values, fresh.eligible), constant(fresh.eligible, found.place), oracle)
+        policies = (
+            found.policy(fresh.values, fresh.eligible),
+            constant_policy(fresh.eligible, found.constant_action),
+            oracle,
+        )
         told = " ".join(f"{(policy * net).sum(axis=1).mean():8.3f}" for policy in policies)
         print(f"  differences {heterogeneity:.1f}: {told}  {found.gate.sentence}")
 
@@ -235,8 +239,8 @@ def synthetic(folder, model, customers):
     known = np.isfinite(net).all(axis=1)
     oracle = best_gain(net - net[:, [0]], allowed)
     for title, policy in (
-        ("nothing", constant(allowed, 0)),
-        (f"always {found.gate.constant}", constant(allowed, found.place)),
+        ("nothing", constant_policy(allowed, 0)),
+        (f"always {found.gate.constant}", constant_policy(allowed, found.constant_action)),
         ("chosen", found.policy(now.values, allowed)),
         ("oracle", oracle),
     ):

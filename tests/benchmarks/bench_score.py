@@ -46,8 +46,8 @@ from sintonia.core.schema import ATTRIBUTES, CONTACTS, CROSSWALK, DECISIONS, INT
 from sintonia.data.store import open_store
 from sintonia.data.store.store import bucket_of
 from sintonia.features import catalogue, compute_features, families, fit, plan
-from sintonia.registry.models import Registered
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
+from sintonia.registry.tracking import Registered
 from sintonia.serving.decisions.decide import propose
 from sintonia.serving.lists import TaskModel, read_list, score_list
 from sintonia.training.calibration import Calibrator

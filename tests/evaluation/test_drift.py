@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sintonia.core.config import DriftConfig, FeaturesConfig, TaskConfig
 from sintonia.core.errors import DriftError
-from sintonia.evaluation.drift import ColumnDrift, Drift, count_bins, drift_of_model, watch
+from sintonia.evaluation.drift import ColumnDrift, Drift, check_drift, count_bins, drift_of_model
 from sintonia.features import Fitted
 from sintonia.training.calibration import Calibrator
 from sintonia.training.models import LightGBMModel
@@ -100,19 +100,19 @@ FAR = Drift(500, (ColumnDrift("rfm__b", 0.9, 0.1), ColumnDrift("rfm__a", 0.01, 0
 
 
 def test_nothing_is_said_of_a_young_model_and_customers_like_its_own():
-    watched = watch(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
+    watched = check_drift(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
     assert (watched.warnings, watched.refusals) == ((), ())
     watched.refuse(force=False)
 
 
 def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
-    warned = watch(MODEL, FAR, NEAR, TODAY)
+    warned = check_drift(MODEL, FAR, NEAR, TODAY)
     assert warned.warnings == (
         "Those scored for 'churn' (500 rows) are others than it learned from: 1 of 2 columns moved further than a "
         "stability index of 0.25 (Orders in all 0.90).",
     )
     assert warned.refusals == ()
-    refused = watch(MODEL, FAR, NEAR, replace(TODAY, refuse_above=0.5))
+    refused = check_drift(MODEL, FAR, NEAR, replace(TODAY, refuse_above=0.5))
     with pytest.raises(DriftError, match=r"stability index of 0\.5 \(Orders in all 0\.90\).*force=true"):
         refused.refuse(force=False)
     refused.refuse(force=True)
@@ -131,7 +131,7 @@ def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
     ],
 )
 def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(moments, said):
-    watched = watch(MODEL, Drift(0, ()), moments, replace(TODAY, refuse_older_days=30))
+    watched = check_drift(MODEL, Drift(0, ()), moments, replace(TODAY, refuse_older_days=30))
     assert len(watched.warnings) == len(watched.refusals) == 1
     assert said in watched.warnings[0]
     assert "longer than its horizon of 30 days" in watched.warnings[0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sintonia.evaluation.drift import SCORE, count_bins, drift_from
-from sintonia.evaluation.drift_report import SHIFTED, current_shift, feature_shifts, label_rates
+from sintonia.evaluation.drift_report import LARGE_SHIFT, current_shift, feature_shifts, label_rates
 from sintonia.training.dataset import Dataset
 from sintonia.training.profile import deciles, fit_training_profile
 
@@ -34,13 +34,13 @@ def test_the_same_distribution_has_no_distance_and_a_shifted_one_much():
     found = told(RNG.normal(size=(4000, 2)), RNG.normal((0, 1.5), size=(4000, 2)))
     assert [*found] == ["f1", "f0"]
     assert found["f0"].moved.psi < 0.02
-    assert found["f1"].moved.beyond(SHIFTED)
+    assert found["f1"].moved.beyond(LARGE_SHIFT)
 
 
 def test_a_feature_that_few_rows_tell_of_moves_only_beyond_chance():
     few = told(np.arange(2000.0), [50, 60, 250, 260, 450, 460])["f0"].moved
     assert few.psi > 0.25
-    assert not few.beyond(SHIFTED)
+    assert not few.beyond(LARGE_SHIFT)
 
 
 def test_missing_values_are_a_part_of_their_own():

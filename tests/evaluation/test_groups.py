@@ -10,8 +10,8 @@ from sintonia.evaluation.groups import (
     ExplainedRows,
     ScoredTestRows,
     auc,
-    judge_fairness,
-    judge_groups,
+    evaluate_fairness,
+    evaluate_groups,
     segment_names,
 )
 from sintonia.training.dataset import Dataset
@@ -50,14 +50,14 @@ def test_one_outcome_alone_has_no_auc():
 def test_a_group_of_wrong_propensities_is_said_to_be_wrong_and_no_other():
     by = np.where(OWN % 2, "north", "south")
     said = np.where(OWN % 2, np.clip(TRUE + 0.2, 0, 1), TRUE)
-    flags = {one.name: (one.wrong, one.weak) for one in judge_groups(judged(said), {"region": by})}
+    flags = {one.name: (one.wrong, one.weak) for one in evaluate_groups(judged(said), {"region": by})}
     assert flags == {"north": (True, False), "south": (False, False)}
 
 
 def test_a_group_ranked_at_random_is_said_to_be_ranked_worse():
     by = np.where(OWN % 2, "north", "south")
     noise = np.where(OWN % 2, RNG.permutation(TRUE), TRUE)
-    found = {one.name: one for one in judge_groups(judged(noise), {"region": by})}
+    found = {one.name: one for one in evaluate_groups(judged(noise), {"region": by})}
     assert found["north"].weak
     assert not found["south"].weak
     assert found["north"].ranking.high < found["south"].ranking.low
@@ -65,7 +65,7 @@ def test_a_group_ranked_at_random_is_said_to_be_ranked_worse():
 
 def test_small_groups_and_unknown_values_are_left_out_and_the_largest_come_first():
     by = np.array(["a"] * 99 + ["b"] * 200 + ["c"] * 300 + [""] * (N - 599))
-    assert [one.name for one in judge_groups(judged(TRUE), {"region": by})] == ["c", "b"]
+    assert [one.name for one in evaluate_groups(judged(TRUE), {"region": by})] == ["c", "b"]
 
 
 def test_contributions_of_a_group_are_those_of_its_explained_rows():
@@ -73,7 +73,8 @@ def test_contributions_of_a_group_are_those_of_its_explained_rows():
     by = np.where(OWN % 2, "odd", "even")
     sums = {"rfm": np.array([1.0, -3.0, 1.0, 5.0]), "trust": np.array([2.0, 0.1, 2.0, 0.1])}
     found = {
-        one.name: one.families for one in judge_groups(judged(TRUE), {"side": by}, ExplainedRows(place, sums))
+        one.name: one.families
+        for one in evaluate_groups(judged(TRUE), {"side": by}, ExplainedRows(place, sums))
     }
     assert [(one.family, one.size.value) for one in found["odd"]] == [("rfm", 4.0), ("trust", 0.1)]
     assert [(one.family, one.size.value) for one in found["even"]] == [("trust", 2.0), ("rfm", 1.0)]
@@ -83,7 +84,7 @@ def test_amounts_are_judged_by_their_total():
     spent = RNG.exponential(20, N)
     by = np.where(OWN % 2, "north", "south")
     said = np.where(OWN % 2, 26.0, 20.0)
-    found = {one.name: one for one in judge_groups(judged(said, spent, amount=True), {"region": by})}
+    found = {one.name: one for one in evaluate_groups(judged(said, spent, amount=True), {"region": by})}
     assert found["north"].wrong
     assert not found["south"].wrong
     assert found["north"].gap.value == pytest.approx(26 / spent[OWN % 2 == 1].mean(), rel=1e-4)
@@ -97,14 +98,14 @@ def test_fairness_is_worked_by_hand():
     said[:15] = said[100:105] = 0.9
     label = np.zeros(200)
     label[:30] = label[100:110] = 1.0
-    (found,) = judge_fairness(judged(said, label, np.arange(200)), {"sex": sex}, ["sex", "age"])
+    (found,) = evaluate_fairness(judged(said, label, np.arange(200)), {"sex": sex}, ["sex", "age"])
     assert (found.selection, found.ratio) == ((0.05, 0.15), 0.3333)
     assert (found.found, found.misled) == ((0.5, 0.5), (0.0, 0.0))
     assert found.odds == 0.0
 
 
 def test_an_attribute_of_one_group_is_neither_fair_nor_unfair():
-    assert judge_fairness(judged(TRUE), {"sex": np.full(N, "f")}, ["sex"]) == ()
+    assert evaluate_fairness(judged(TRUE), {"sex": np.full(N, "f")}, ["sex"]) == ()
 
 
 ROWS = 4000
@@ -124,7 +125,7 @@ def segments(said, category=None, categories=()):
     rows = Dataset(ids, as_of, values, label, names, category)
     owner = np.unique(ids.astype(str), return_inverse=True)[1]
     scored = ScoredTestRows(label.astype(float), said, owner, amount=False)
-    found = judge_groups(scored, segment_names(rows, said, categories), most=None)
+    found = evaluate_groups(scored, segment_names(rows, said, categories), most=None)
     return {(one.by, one.name): one for one in found}
 
 

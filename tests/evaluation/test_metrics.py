@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sintonia.evaluation.metrics import captured, equal_mass_bins, find_metric, resampled
+from sintonia.evaluation.metrics import bootstrap_weights, captured_shares, equal_mass_bins, find_metric
 
 
 def test_bins_hold_equal_mass_and_keep_ties_together():
@@ -14,11 +14,13 @@ def test_bins_hold_equal_mass_and_keep_ties_together():
 
 def test_captured_reaches_everything_at_full_depth_and_splits_ties_evenly():
     found, reached = np.array([[2.0, 4.0]]), np.array([[2.0, 10.0]])
-    assert captured(found, reached, np.array([0.0, 0.1, 0.6, 1.0])).tolist() == [[0.0, 0.25, 0.75, 1.0]]
+    assert captured_shares(found, reached, np.array([0.0, 0.1, 0.6, 1.0])).tolist() == [
+        [0.0, 0.25, 0.75, 1.0]
+    ]
 
 
 def test_draws_are_counts_of_customers_with_replacement():
-    weights = np.concatenate(list(resampled(30, 40, seed=1)))
+    weights = np.concatenate(list(bootstrap_weights(30, 40, seed=1)))
     assert weights.shape == (40, 30)
     assert np.all(weights.sum(axis=1) == 30)
     assert weights.max() > 1

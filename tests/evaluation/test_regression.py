@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.evaluation.regression import JudgedAmounts, Ranks, tweedie_deviance
+from sintonia.evaluation.regression import Ranks, WeightedAmounts, tweedie_deviance
 
 
 def measure(amounts, expected, weights=None, median=None):
@@ -13,7 +13,7 @@ def measure(amounts, expected, weights=None, median=None):
     amounts, expected = np.asarray(amounts, float), np.asarray(expected, float)
     median = None if median is None else np.asarray(median, float)
     weights = np.ones(len(amounts)) if weights is None else np.asarray(weights, float)
-    rows = JudgedAmounts.prepare(amounts, expected, np.arange(len(amounts)), median)
+    rows = WeightedAmounts.prepare(amounts, expected, np.arange(len(amounts)), median)
     figures = rows.measure(weights[None, :])[:, 0]
     return {metric.name: figure for metric, figure in zip(rows.metrics, figures, strict=True)}
 

@@ -13,10 +13,10 @@ from sintonia.core.errors import InputError, UnsupportedModelError
 from sintonia.explain.contributions import (
     Contributions,
     contributions,
+    feature_swarms,
+    format_value,
     importance,
     shap_explanation,
-    shown,
-    swarms,
 )
 from sintonia.training import forest
 
@@ -92,7 +92,7 @@ def test_a_model_that_learnt_nothing_has_no_contributions():
     nothing = train(min_data_in_leaf=1000)
     found = contributions(nothing, FEATURES)
     assert not found.values.any()
-    assert swarms(found, FEATURES) == []
+    assert feature_swarms(found, FEATURES) == []
 
 
 def test_a_long_array_is_explained_alike_by_the_forest_engine():
@@ -110,13 +110,13 @@ def test_a_long_array_is_explained_alike_by_the_forest_engine():
 
 def test_neither_contributions_nor_features_are_changed():
     values, table = FOUND.values.copy(), FEATURES.copy()
-    swarms(FOUND, FEATURES)
+    feature_swarms(FOUND, FEATURES)
     assert np.array_equal(values, FOUND.values)
     pd.testing.assert_frame_equal(table, FEATURES)
 
 
 def test_numbers_are_shown_in_few_digits():
-    assert [shown(x, "days") for x in (0.0, 3.0, 3.14159, 31.4, 314.15, 31415.0)] == [
+    assert [format_value(x, "days") for x in (0.0, 3.0, 3.14159, 31.4, 314.15, 31415.0)] == [
         "0",
         "3",
         "3.1",
@@ -124,7 +124,7 @@ def test_numbers_are_shown_in_few_digits():
         "314",
         "31,415",
     ]
-    assert shown(-250.0, "cents") == "-2.50"
+    assert format_value(-250.0, "cents") == "-2.50"
 
 
 def test_importance_is_the_mean_size_largest_first():
@@ -133,7 +133,7 @@ def test_importance_is_the_mean_size_largest_first():
 
 
 def test_a_swarm_ranks_values_from_0_to_1_and_leaves_missing_ones_and_categories_without():
-    found = swarms(FOUND, FEATURES, rows=100)
+    found = feature_swarms(FOUND, FEATURES, rows=100)
     by_name = {swarm.feature: swarm for swarm in found}
     assert {len(s.contributions) for s in found} == {100}
     recency = [rank for rank in by_name["recency"].ranks if rank is not None]
@@ -144,10 +144,10 @@ def test_a_swarm_ranks_values_from_0_to_1_and_leaves_missing_ones_and_categories
 
 
 def test_a_swarm_is_sorted_so_that_nobody_can_be_followed_and_repeats_with_its_seed():
-    found = swarms(FOUND, FEATURES, rows=50)
+    found = feature_swarms(FOUND, FEATURES, rows=50)
     assert all(list(s.contributions) == sorted(s.contributions) for s in found)
-    assert found == swarms(FOUND, FEATURES, rows=50)
-    assert found != swarms(FOUND, FEATURES, rows=50, seed=8)
+    assert found == feature_swarms(FOUND, FEATURES, rows=50)
+    assert found != feature_swarms(FOUND, FEATURES, rows=50, seed=8)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -6,7 +6,7 @@ import pytest
 
 from review.example_review import BASE, NAMES, sample
 from sintonia.core.paths import WorkspacePaths
-from sintonia.explain.sample import explanation, sample_table, write_key
+from sintonia.explain.sample import read_explanation, sample_table, write_key
 
 
 def test_the_table_has_values_and_contributions_that_add_up_and_nobody():
@@ -20,9 +20,9 @@ def test_the_table_has_values_and_contributions_that_add_up_and_nobody():
 @pytest.mark.filterwarnings("ignore")  # those of shap and matplotlib as they are imported
 def test_a_shap_explanation_comes_back_from_the_file(tmp_path):
     pq.write_table(sample_table(sample()), tmp_path / "contributions.parquet")
-    found = explanation(pq.read_table(tmp_path / "contributions.parquet"))
+    found = read_explanation(pq.read_table(tmp_path / "contributions.parquet"))
     assert found.feature_names == list(NAMES)
-    assert np.array_equal(found.values, sample().found.values)
+    assert np.array_equal(found.values, sample().contributions.values)
     assert np.array_equal(found.data, sample().rows.values.astype(float), equal_nan=True)
     assert set(found.base_values) == {BASE}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from review.example_review import FAMILIES, NAMES, Linear, sample
-from sintonia.explain.what_if import FEATURES, what_ifs
+from sintonia.explain.what_if import MAX_FEATURES, what_ifs
 
 GRIDS = what_ifs(Linear(), sample(), [0, 5, 9], [FAMILIES[name] for name in NAMES])
 
@@ -31,8 +31,8 @@ def test_the_rows_own_values_come_first():
 
 def test_features_are_those_that_count_most_of_different_families_first():
     for place, grid in zip([0, 5, 9], GRIDS, strict=True):
-        moved = np.abs(sample().found.values[place])
-        assert len(grid.features) <= FEATURES
+        moved = np.abs(sample().contributions.values[place])
+        assert len(grid.features) <= MAX_FEATURES
         assert "motives__idle" not in grid.features
         assert (
             grid.features[0] == NAMES[int(moved.argmax())]

@@ -7,10 +7,17 @@ import pytest
 
 from sintonia.core.config import SignSettings, TrackingConfig
 from sintonia.core.errors import ConfigError, NotBuiltError
-from sintonia.registry.approval import TAG, Decision, decisions, last_on, objection, sign
-from sintonia.registry.artifacts import log_page
-from sintonia.registry.models import Registered, Tracking, tracking
+from sintonia.registry.approval import (
+    TAG,
+    ReviewDecision,
+    latest_decision,
+    objection,
+    review_decisions,
+    sign_decision,
+)
 from sintonia.registry.promotion_checks import is_approved
+from sintonia.registry.runs import log_page
+from sintonia.registry.tracking import Registered, Tracking, open_tracking
 
 NAME = "shop-churn"
 
@@ -18,7 +25,7 @@ NAME = "shop-churn"
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tracking, Path]:
     folder: Path = tmp_path_factory.mktemp("registry")
-    place = tracking(TrackingConfig(prefix="shop"), folder)
+    place = open_tracking(TrackingConfig(prefix="shop"), folder)
     place.client.create_registered_model(NAME)
     place.client.create_experiment(NAME, artifact_location=place.artifacts)
     return place, folder
@@ -42,7 +49,7 @@ def made(registry):
 def test_an_approval_holds_while_model_and_page_are_what_was_read(made):
     place, registered, _ = made
     assert not is_approved(place, registered).passed
-    signed = sign(place, registered, "approve", "risk", "")
+    signed = sign_decision(place, registered, "approve", "risk", "")
     assert objection(place, registered, signed) is None
     passed = is_approved(place, registered)
     assert (passed.name, passed.passed) == ("approval", True)
@@ -52,7 +59,7 @@ def test_an_approval_holds_while_model_and_page_are_what_was_read(made):
 @pytest.mark.parametrize("what", ["page", "model"])
 def test_a_changed_page_or_model_voids_the_approval_and_the_same_bytes_again_do_not(made, what):
     place, registered, trees = made
-    sign(place, registered, "approve", "risk", "")
+    sign_decision(place, registered, "approve", "risk", "")
     log_page(place, registered, "<p>a page</p>")
     assert is_approved(place, registered).passed
     if what == "page":
@@ -66,28 +73,28 @@ def test_a_changed_page_or_model_voids_the_approval_and_the_same_bytes_again_do_
 
 def test_the_last_decision_on_a_version_counts_and_none_is_lost(made):
     place, registered, _ = made
-    before = len(decisions(place, NAME))
-    sign(place, registered, "approve", "risk", "fine")
-    sign(place, registered, "reject", "privacy", "not for the young")
-    assert [one.reviewer for one in decisions(place, NAME)[before:]] == ["risk", "privacy"]
+    before = len(review_decisions(place, NAME))
+    sign_decision(place, registered, "approve", "risk", "fine")
+    sign_decision(place, registered, "reject", "privacy", "not for the young")
+    assert [one.reviewer for one in review_decisions(place, NAME)[before:]] == ["risk", "privacy"]
     assert is_approved(place, registered).explanation.startswith("rejected by privacy on ")
-    sign(place, registered, "approve", "privacy", "mended")
+    sign_decision(place, registered, "approve", "privacy", "mended")
     assert is_approved(place, registered).passed
-    assert len(decisions(place, NAME)) == before + 3
+    assert len(review_decisions(place, NAME)) == before + 3
 
 
 def test_a_model_without_a_page_cannot_be_signed(made):
     place, registered, _ = made
     bare = place.client.create_run(place.client.get_experiment_by_name(NAME).experiment_id).info.run_id
     with pytest.raises(NotBuiltError, match="run `sintonia review` and read it first"):
-        sign(place, Registered(NAME, registered.version, "", bare), "approve", "risk", "")
+        sign_decision(place, Registered(NAME, registered.version, "", bare), "approve", "risk", "")
 
 
 def test_a_decision_on_one_version_says_nothing_of_another():
-    one = Decision("2026-01-01", "approve", "risk", "", "1", "m", "p")
-    other = Decision("2026-01-02", "reject", "risk", "", "2", "m", "p")
-    assert last_on([one, other], "1") is one
-    assert last_on([one, other], "3") is None
+    one = ReviewDecision("2026-01-01", "approve", "risk", "", "1", "m", "p")
+    other = ReviewDecision("2026-01-02", "reject", "risk", "", "2", "m", "p")
+    assert latest_decision([one, other], "1") is one
+    assert latest_decision([one, other], "3") is None
 
 
 def test_a_decision_is_refused_without_a_name_or_with_a_remark_too_long_to_keep(made):
@@ -97,7 +104,7 @@ def test_a_decision_is_refused_without_a_name_or_with_a_remark_too_long_to_keep(
         SignSettings(reviewer="risk", remark="x" * 2000)
     place, registered, _ = made
     longest = SignSettings(reviewer="risk", remark="\u00e9" * 1996)
-    sign(place, registered, "reject", longest.reviewer, longest.remark)
-    assert decisions(place, NAME)[-1].remark == longest.remark
+    sign_decision(place, registered, "reject", longest.reviewer, longest.remark)
+    assert review_decisions(place, NAME)[-1].remark == longest.remark
     tags = place.client.get_registered_model(NAME).tags
     assert all(json.loads(tags[key])["reviewer"] for key in tags if key.startswith(TAG))

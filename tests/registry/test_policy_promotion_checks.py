@@ -9,14 +9,14 @@ import pytest
 from sintonia.core.errors import NotBuiltError
 from sintonia.core.pseudonyms import COLUMN
 from sintonia.registry import policy_promotion_checks
-from sintonia.registry.models import Registered
 from sintonia.registry.policy_promotion_checks import (
-    against_nothing,
-    aligned,
+    align_actions,
     beats_nothing,
+    difference_to_nothing,
     is_randomised,
     policy_checks,
 )
+from sintonia.registry.tracking import Registered
 
 RNG = np.random.default_rng(3)
 DAY = np.datetime64("2026-01-01", "us")
@@ -31,14 +31,14 @@ def _rows(mail_brings, chosen, n=400):
         {
             COLUMN: [f"{at:04d}" for at in range(n)],
             "as_of": pa.array(np.full(n, DAY), pa.timestamp("us")),
-            "brings": list(brings),
-            "chosen": list(policy),
+            "dr_scores": list(brings),
+            "policy_probabilities": list(policy),
         }
     )
 
 
 def _nothing(rows):
-    return beats_nothing(against_nothing(rows), len(rows))
+    return beats_nothing(difference_to_nothing(rows), len(rows))
 
 
 def test_a_policy_that_brings_nothing_is_told_so_and_one_that_does_passes():
@@ -58,9 +58,9 @@ def test_an_observational_log_is_no_randomised_one():
 
 
 def test_an_action_the_candidate_s_log_does_not_know_cannot_be_compared():
-    assert aligned(np.array([[1.0, 0.0]]), ["none", "fax"], ["none", "mail"]).tolist() == [[1, 0]]
+    assert align_actions(np.array([[1.0, 0.0]]), ["none", "fax"], ["none", "mail"]).tolist() == [[1, 0]]
     with pytest.raises(NotBuiltError, match="'fax'"):
-        aligned(np.array([[0.0, 1.0]]), ["none", "fax"], ["none", "mail"])
+        align_actions(np.array([[0.0, 1.0]]), ["none", "fax"], ["none", "mail"])
 
 
 class _Client:
@@ -88,7 +88,7 @@ def runs(monkeypatch):
         tables.update(new=candidate, old=champion)
         tags.update(new=logged, old=logged)
         recorded["new"] = {
-            "against_nothing": asdict(against_nothing(candidate)),
+            "against_nothing": asdict(difference_to_nothing(candidate)),
             "judged_decisions": len(candidate),
             "evidence": "logged propensities",
         }
@@ -100,7 +100,7 @@ def runs(monkeypatch):
 
 def test_a_candidate_is_compared_to_the_champion_on_the_same_decisions(runs):
     rows = _rows(0.5, 1.0)
-    rarely = rows.set_column(3, "chosen", [list(np.tile([0.9, 0.1], (400, 1)))])
+    rarely = rows.set_column(3, "policy_probabilities", [list(np.tile([0.9, 0.1], (400, 1)))])
     better = runs(rows, rarely)["champion"]
     assert better.passed
     assert "against the champion, version 1, on the same 400 decisions" in better.explanation

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sintonia.core.errors import InputError
-from sintonia.registry.predictions import covers, in_common, judge_together, predictions_of
+from sintonia.registry.predictions import covers, evaluate_together, predictions_of, shared_rows
 from sintonia.training.dataset import Dataset
 
 DAY, LATER = datetime(2026, 1, 1), datetime(2026, 1, 29)
@@ -38,7 +38,7 @@ def test_a_row_keeps_what_was_said_and_no_customer():
 def test_rows_of_two_runs_are_paired_by_customer_and_date():
     one = kept(["a", "b", "c"], [0, 1, 0], [0.1, 0.2, 0.3])
     other = kept(["d", "c", "a"], [1, 0, 0], [0.9, 0.8, 0.7])
-    first, second = in_common([one, other])
+    first, second = shared_rows([one, other])
     paired = dict(zip(first["model"].to_pylist(), second["model"].to_pylist(), strict=True))
     assert paired == {0.1: 0.7, 0.3: 0.8}
     assert covers(one, first)
@@ -47,7 +47,7 @@ def test_rows_of_two_runs_are_paired_by_customer_and_date():
 
 def test_runs_that_judged_other_dates_share_nothing():
     with pytest.raises(InputError, match="share no row; train them on the same split"):
-        in_common([kept(["a"], [1], [0.5]), kept(["a"], [1], [0.5], LATER)])
+        shared_rows([kept(["a"], [1], [0.5]), kept(["a"], [1], [0.5], LATER)])
 
 
 def test_differences_are_paired_and_labels_are_the_first_runs():
@@ -56,7 +56,7 @@ def test_differences_are_paired_and_labels_are_the_first_runs():
     truth = rng.random(300)
     labels = (rng.random(300) < truth).astype(np.int8)
     good, poor = kept(customers, labels, truth), kept(customers, 1 - labels, rng.random(300))
-    judged = judge_together({"good": good, "poor": poor}, amount=False, seed=1)
+    judged = evaluate_together({"good": good, "poor": poor}, amount=False, seed=1)
     assert judged.rows == 300
     assert judged.estimates["good"]["auc"].value > 0.7
     assert judged.verdict("poor") == "better than"
@@ -65,7 +65,7 @@ def test_differences_are_paired_and_labels_are_the_first_runs():
 def test_amounts_are_kept_in_cents_and_judged_in_euros():
     spent, said = np.array([0, 1200, 300, 0, 2500]), np.array([100.0, 900.0, 400.0, 0.0, 2600.0])
     table = kept(list("abcde"), spent, said)
-    judged = judge_together({"model": table}, amount=True, seed=1)
+    judged = evaluate_together({"model": table}, amount=True, seed=1)
     assert judged.estimates["model"]["total_ratio"].value == 1.0
     # Power 1.5 turns euros into their root: a hundredth of the unit is a tenth of the deviance.
     assert judged.estimates["model"]["tweedie_deviance"].value < 1.5

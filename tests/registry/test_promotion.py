@@ -6,17 +6,10 @@ import pytest
 
 from sintonia.core.config import PromoteSettings, TrackingConfig
 from sintonia.core.errors import ConfigError, GateError, NotBuiltError
-from sintonia.registry.models import (
-    CHAMPION,
-    Registered,
-    Tracking,
-    find_alias,
-    find_candidate,
-    tracking,
-    versions,
-)
-from sintonia.registry.promotion import history, promote, roll_back
+from sintonia.registry.models import CHAMPION, find_by_alias, find_candidate, list_versions
+from sintonia.registry.promotion import champion_history, promote, roll_back
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking, open_tracking
 
 GOOD = Requirement("champion", True, "better than the champion")
 BAD = Requirement("calibration", False, "error 0.060 [0.030, 0.080]")
@@ -27,7 +20,7 @@ NAME = "shop-churn"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     """A registry with three versions of a model, none of them champion."""
     folder: Path = tmp_path_factory.mktemp("registry")
-    place = tracking(TrackingConfig(prefix="shop"), folder)
+    place = open_tracking(TrackingConfig(prefix="shop"), folder)
     client = place.client
     client.create_registered_model(NAME)
     experiment = client.create_experiment(NAME, artifact_location=place.artifacts)
@@ -53,7 +46,7 @@ def version(number: int) -> Registered:
 
 
 def champion(place: Tracking) -> Registered | None:
-    return find_alias(place, "churn", CHAMPION)
+    return find_by_alias(place, "churn", CHAMPION)
 
 
 def test_a_candidate_that_shows_everything_is_champion_and_the_history_grows(place):
@@ -62,7 +55,7 @@ def test_a_candidate_that_shows_everything_is_champion_and_the_history_grows(pla
     now = champion(place)
     assert now is not None
     assert now.version == "2"
-    assert [(entry.version, entry.before, entry.forced) for entry in history(place, NAME)] == [
+    assert [(entry.version, entry.before, entry.forced) for entry in champion_history(place, NAME)] == [
         ("1", None, False),
         ("2", "1", False),
     ]
@@ -75,14 +68,14 @@ def test_a_candidate_that_fails_changes_nothing_and_every_failure_is_named(place
     assert str(refused.value).startswith("shop-churn version 1 stays a candidate: naive rule: not disting")
     assert "calibration: error 0.060 [0.030, 0.080]" in str(refused.value)
     assert "better than the champion" not in str(refused.value)
-    assert (champion(place), history(place, NAME)) == (None, [])
+    assert (champion(place), champion_history(place, NAME)) == (None, [])
     assert GateError.exit_code == 2
 
 
 def test_force_goes_through_the_gate_and_is_recorded_with_what_failed(place):
     entry = promote(place, version(1), None, [GOOD, BAD], force=True)
     assert (entry.forced, entry.failed) == (True, ("calibration",))
-    assert history(place, NAME) == [entry]
+    assert champion_history(place, NAME) == [entry]
     assert not promote(place, version(2), champion(place), [GOOD], force=True).forced
 
 
@@ -95,7 +88,7 @@ def test_a_rollback_returns_to_the_champion_before_and_another_to_the_one_before
         roll_back(place, NAME, champion(place))
     promote(place, version(3), champion(place), [GOOD], force=False)
     assert roll_back(place, NAME, champion(place)).version == "1"
-    assert [entry.action for entry in history(place, NAME)] == [
+    assert [entry.action for entry in champion_history(place, NAME)] == [
         *["promote"] * 3,
         *["rollback"] * 2,
         "promote",
@@ -112,12 +105,14 @@ def test_an_alias_moved_by_hand_was_a_reign_too(place):
 def test_more_than_nine_changes_stay_in_order(place):
     for turn in range(11):
         promote(place, version(turn % 3 + 1), champion(place), [GOOD], force=False)
-    assert [entry.version for entry in history(place, NAME)] == [str(turn % 3 + 1) for turn in range(11)]
+    assert [entry.version for entry in champion_history(place, NAME)] == [
+        str(turn % 3 + 1) for turn in range(11)
+    ]
 
 
 def test_versions_bear_their_alias_and_the_champions_goes_first(place):
     place.client.set_registered_model_alias(NAME, CHAMPION, "3")
-    assert [(one.version, one.alias) for one in versions(place, "churn")] == [
+    assert [(one.version, one.alias) for one in list_versions(place, "churn")] == [
         ("1", ""),
         ("2", ""),
         ("3", "champion"),
@@ -131,7 +126,7 @@ def test_versions_bear_their_alias_and_the_champions_goes_first(place):
 
 
 def test_nobody_was_ever_promoted(place):
-    assert history(place, "no such model") == []
+    assert champion_history(place, "no such model") == []
     with pytest.raises(NotBuiltError):
         roll_back(place, NAME, champion(place))
 

@@ -9,17 +9,17 @@ import pytest
 
 from sintonia.core.config import TaskConfig
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.registry import promotion_checks
-from sintonia.registry.models import Registered
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import (
     beats_champion,
     beats_naive,
+    differing_setting,
     is_calibrated,
     is_clean,
-    other_question,
 )
+from sintonia.registry.tracking import Registered
 from sintonia.training.dataset import Dataset
 
 RNG = np.random.default_rng(6)
@@ -138,6 +138,6 @@ def test_what_an_older_run_had_in_its_tags_is_read_from_them_and_a_newer_one_say
 
 
 def test_a_champion_with_another_horizon_answers_another_question():
-    other = other_question(TaskConfig(horizon_days=30), TaskConfig(horizon_days=60))
+    other = differing_setting(TaskConfig(horizon_days=30), TaskConfig(horizon_days=60))
     assert other == "task.horizon_days is 30, the candidate's 60"
-    assert other_question(TaskConfig(), TaskConfig(force=True, class_rows=5)) is None
+    assert differing_setting(TaskConfig(), TaskConfig(force=True, class_rows=5)) is None

@@ -18,7 +18,7 @@ from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
 from sintonia.registry.pyfunc import PyfuncModel
-from sintonia.registry.run_logging import log_model
+from sintonia.registry.runs import log_model
 from sintonia.registry.upgrade import upgrade_loaders
 from sintonia.serving.scoring import Scores, score_customers, scoring_date
 from sintonia.training.dataset import assemble

@@ -8,7 +8,7 @@ import numpy as np
 
 from sintonia.evaluation.drift_report import current_shift, feature_shifts, label_rates
 from sintonia.evaluation.evaluate import evaluate
-from sintonia.evaluation.groups import ExplainedRows, ScoredTestRows, judge_fairness, judge_groups
+from sintonia.evaluation.groups import ExplainedRows, ScoredTestRows, evaluate_fairness, evaluate_groups
 from sintonia.evaluation.stability import (
     date_stability,
     family_stability,
@@ -16,8 +16,8 @@ from sintonia.evaluation.stability import (
     family_weights,
     feature_dependences,
 )
-from sintonia.explain.contributions import Contributions, swarms
-from sintonia.explain.sample import Sample
+from sintonia.explain.contributions import Contributions, feature_swarms
+from sintonia.explain.sample import ExplainedSample
 from sintonia.explain.what_if import what_ifs
 from sintonia.review import (
     CatalogueEntry,
@@ -85,7 +85,7 @@ def sample(seed=2):
     place = np.random.default_rng(seed).permutation(len(test))
     drawn, model = test.take(place), Linear()
     found = Contributions(NAMES, model.moved(drawn.values), BASE)
-    return Sample(drawn, place, model.outcomes(drawn.values), model.raw_scores(drawn.values), found)
+    return ExplainedSample(drawn, place, model.outcomes(drawn.values), model.raw_scores(drawn.values), found)
 
 
 @cache
@@ -127,10 +127,10 @@ def evidence():
             {"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}
         ),
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
-        groups=judge_groups(
+        groups=evaluate_groups(
             judged, named, ExplainedRows(sample().place, family_sums(sample().found, FAMILIES))
         ),
-        fairness=judge_fairness(judged, named, ["sex"]),
+        fairness=evaluate_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
         profiles=feature_shifts(reference(), test, said, seed=3),
         leaks=(LeakColumn("mood", "crm", None, True, HOSTILE),),
@@ -156,7 +156,7 @@ def review():
         ),
         evaluation=evaluate(test.label, said, test.customer_id),
         weights=feature_weights(found, {entry.name: entry for entry in CATALOGUE}),
-        swarms=tuple(swarms(found, sample().rows.values)),
+        swarms=tuple(feature_swarms(found, sample().rows.values)),
         fingerprint="sha256:4b1e0f6c9d",
         source="shop",
         synthetic=False,

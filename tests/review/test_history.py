@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from brand import SILO
 from builder import build_store
-from sintonia.evaluation.attributes import generation
+from sintonia.evaluation.groups import generation
 from sintonia.review.customers import LATEST, histories, visible
 
 AT = datetime(2026, 3, 1)

@@ -15,7 +15,7 @@ import pytest
 from sintonia.core.errors import InputError
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
-from sintonia.explain.contributions import Contributions, Swarm, swarms
+from sintonia.explain.contributions import Contributions, Swarm, feature_swarms
 from sintonia.review import DataPart, ReviewData, charts, drawings, feature_weights, render_review, texts
 from sintonia.review.page import metric_table
 from sintonia.review.texts import review_warnings
@@ -51,7 +51,7 @@ def review(customers=300, snapshots=4):
         ),
         evaluation=evaluate(labels, said, np.char.add("customer-", owner.astype(str))),
         weights=feature_weights(found, {"recency": Entry}),
-        swarms=tuple(swarms(found, table, rows=200)),
+        swarms=tuple(feature_swarms(found, table, rows=200)),
         fingerprint="sha256:4b1e0f6c9d",
         source="complete_journey",
         synthetic=False,

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from sintonia.explain.sample import explanation
+from sintonia.explain.sample import read_explanation
 from sintonia.review.policy_examples import QUOTA, PolicyExamples, choose_decisions, decision_table
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.effect_contributions import EffectContributions
@@ -90,7 +90,7 @@ def test_an_action_that_was_not_possible_is_no_second():
 def test_the_table_adds_up_is_a_shap_explanation_and_names_nobody():
     told = decided()
     table = decision_table(told)
-    found = explanation(table)
+    found = read_explanation(table)
     assert found.base_values + found.values.sum(axis=1) == pytest.approx(
         table["raw_score"].to_numpy(), abs=1e-9
     )

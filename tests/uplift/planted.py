@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sintonia.uplift.logged import Actions, Logged
+from sintonia.uplift.logged import Actions, LoggedDecisions
 
 NAMES = ("none", "mail", "call", "gift")
 COSTS = np.array([0.0, 0.05, 0.3, 0.1])
@@ -16,7 +16,7 @@ def effects_of(values: np.ndarray, heterogeneity: float) -> np.ndarray:
 
 def planted(
     customers: int, heterogeneity: float, seed: int, decisions: int = 1, noise: float = 1.0
-) -> tuple[Logged, np.ndarray]:
+) -> tuple[LoggedDecisions, np.ndarray]:
     """Decisions and the expected reward of every action, costs not taken off.
 
     Mails go rather to the keen (feature 2), gifts only to those with feature 3 above 0; a customer's mood is in
@@ -34,4 +34,4 @@ def planted(
     mood = np.repeat(rng.standard_normal(customers), decisions)
     reward = expected[np.arange(n), action] + mood * 0.5 + noise * rng.standard_normal(n)
     customer = np.repeat(np.arange(customers), decisions)
-    return Logged(values, action, reward, shares, customer, Actions.of(NAMES, COSTS)), expected
+    return LoggedDecisions(values, action, reward, shares, customer, Actions.of(NAMES, COSTS)), expected

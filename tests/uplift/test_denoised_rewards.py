@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sintonia.core.config import ModelConfig
-from sintonia.uplift.denoised_rewards import steadied
+from sintonia.uplift.denoised_rewards import denoised_rewards
 from sintonia.uplift.learning import fit_slopes, learn_effects
-from sintonia.uplift.logged import Actions, Logged
-from sintonia.uplift.slopes import fit_linear
+from sintonia.uplift.logged import Actions, LoggedDecisions
+from sintonia.uplift.slopes import cross_fit_slopes
 
 RNG = np.random.default_rng(5)
 N = 20_000
@@ -21,7 +21,7 @@ SHARE = 0.25 * np.sign(VALUES[:, 0])
 ORDERS = RNG.poisson(0.5 * (1 + SHARE * ACTION))
 WORTH = 3 - 1.5 * ACTION  # a coupon takes half of every order
 MODEL = ModelConfig(threads=1, max_trees=60)
-LOG = Logged(
+LOG = LoggedDecisions(
     VALUES,
     ACTION,
     ORDERS * WORTH * BASKETS,
@@ -34,7 +34,7 @@ LOG = Logged(
 
 @pytest.fixture(scope="module")
 def steady():
-    return steadied(LOG, FOLD, MODEL, seed=7).reward
+    return denoised_rewards(LOG, FOLD, MODEL, seed=7).reward
 
 
 def test_the_mean_under_each_action_stays_and_the_luck_of_the_basket_goes(steady):
@@ -50,7 +50,7 @@ def test_an_action_that_moves_those_who_buy_cheaply_brings_what_it_brought():
     cheap = VALUES[:, 1] > 0
     orders = np.where(cheap & (ACTION == 1), 2, 1) * ORDERS
     log = replace(LOG, orders=orders, reward=orders * np.where(cheap, 1, 3) * WORTH / 3 * BASKETS)
-    found = steadied(log, FOLD, replace(MODEL, feature_fraction=1.0), seed=7).reward
+    found = denoised_rewards(log, FOLD, replace(MODEL, feature_fraction=1.0), seed=7).reward
     for action in (0, 1):
         rows = action == ACTION
         assert found[rows].sum() == pytest.approx(log.reward[rows].sum())
@@ -62,7 +62,7 @@ def test_nobody_tells_of_their_own_orders_what_they_were_worth(steady):
     for action in (0, 1):
         rows = (FOLD == 1) & (action == ACTION)
         more[rows] = 2 * ORDERS[rows] * (VALUES[rows, 1] - np.average(VALUES[rows, 1], weights=ORDERS[rows]))
-    changed = steadied(replace(LOG, reward=LOG.reward + more), FOLD, MODEL, seed=7).reward - steady
+    changed = denoised_rewards(replace(LOG, reward=LOG.reward + more), FOLD, MODEL, seed=7).reward - steady
 
     def slope(rows):
         return np.polyfit(VALUES[rows, 1], changed[rows] / ORDERS[rows], 1)[0]
@@ -75,10 +75,10 @@ def test_slopes_of_what_an_action_changes_are_nearer_the_truth(steady):
     expected = np.tile(0.5, (N, 2))
 
     def miss(reward):
-        said = fit_linear(replace(log, reward=reward), expected, np.full(N, 0.5), FOLD).unseen[:, 1]
+        said = cross_fit_slopes(replace(log, reward=reward), expected, np.full(N, 0.5), FOLD).unseen[:, 1]
         return float(((said - SHARE) ** 2).mean())
 
-    assert miss(steadied(log, FOLD, MODEL, seed=7).reward) < 0.7 * miss(log.reward)
+    assert miss(denoised_rewards(log, FOLD, MODEL, seed=7).reward) < 0.7 * miss(log.reward)
 
 
 def test_slopes_come_from_steadied_rewards_unless_those_as_they_are_surely_tell_more():
@@ -86,7 +86,7 @@ def test_slopes_come_from_steadied_rewards_unless_those_as_they_are_surely_tell_
     log = replace(LOG, reward=ORDERS * BASKETS)
 
     def slopes(steady_reward, log=log):
-        return fit_slopes(log, steady_reward, FOLD, scales).whole.coefficients.tolist()
+        return fit_slopes(log, steady_reward, FOLD, scales).full.coefficients.tolist()
 
     as_is = slopes(log.reward)
     assert slopes(1.0 * ORDERS) != as_is
@@ -108,7 +108,7 @@ def test_effects_of_a_log_that_tells_orders_are_nearer_the_truth():
 
 def test_rewards_not_made_of_orders_or_of_hardly_any_are_left_as_they_are():
     for orders in (None, np.where(np.arange(N) < 100, ORDERS, 0)):
-        found = steadied(replace(LOG, orders=orders), FOLD, MODEL, seed=7)
+        found = denoised_rewards(replace(LOG, orders=orders), FOLD, MODEL, seed=7)
         assert found.reward is LOG.reward
         assert (found.worth == 1).all()
 
@@ -117,7 +117,7 @@ def test_an_order_is_worth_what_its_customers_features_say_without_an_action():
     rich = VALUES[:, 2] > 0
     log = replace(LOG, reward=LOG.reward * np.where(rich, 2, 1))
     quick = ModelConfig(threads=1, max_trees=60, feature_fraction=1.0, learning_rate=0.2)
-    worth = steadied(log, FOLD, quick, seed=7).worth
+    worth = denoised_rewards(log, FOLD, quick, seed=7).worth
     assert worth[rich].mean() == pytest.approx(6, rel=0.15)
     assert worth[~rich].mean() == pytest.approx(3, rel=0.25)
     assert worth.min() > 0

@@ -8,7 +8,7 @@ import pytest
 from sintonia.core.config import ModelConfig
 from sintonia.uplift.effect_contributions import effect_contributions
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.logged import Actions, Logged
+from sintonia.uplift.logged import Actions, LoggedDecisions
 
 MODEL = ModelConfig(
     num_leaves=8,
@@ -30,7 +30,7 @@ def learned():
     action = rng.integers(3, size=3000)
     effect = np.where(action == 1, np.where(np.nan_to_num(values[:, 0]) > 0, 4, -1), action == 2)
     reward = 5 + np.nan_to_num(values[:, 1]) + effect + rng.normal(size=3000)
-    log = Logged(
+    log = LoggedDecisions(
         values=values,
         action=action,
         reward=reward,
@@ -47,7 +47,7 @@ def learned():
 def test_mean_own_and_features_add_up_to_the_effect_whatever_opinion_counts(learned, weights):
     effects, values = learned
     if weights is not None:
-        effects = replace(effects, whole=replace(effects.whole, weights=np.array(weights)))
+        effects = replace(effects, full=replace(effects.full, weights=np.array(weights)))
     action = np.arange(len(values)) % 2 + 1
     found = effect_contributions(effects, values, action)
     said = effects.predict(values)[np.arange(len(values)), action]
@@ -64,7 +64,7 @@ def test_what_makes_the_difference_is_said_to(learned):
 
 def test_an_effect_that_is_the_same_for_everybody_has_no_parts(learned):
     effects, values = learned
-    alike = replace(effects, whole=replace(effects.whole, weights=np.zeros(3)))
+    alike = replace(effects, full=replace(effects.full, weights=np.zeros(3)))
     found = effect_contributions(alike, values, np.ones(len(values), np.int64))
     assert not found.values.any()
     assert found.effect == pytest.approx(np.full(len(values), alike.constants[1]), abs=1e-12)

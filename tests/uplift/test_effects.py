@@ -81,7 +81,7 @@ def test_other_actions_than_those_learned_are_refused(learned):
 def test_learning_twice_gives_the_same_trees():
     log, _ = planted(600, heterogeneity=0.5, seed=6)
     one, other = (learn_effects(log, MODEL, folds=2) for _ in range(2))
-    assert one.whole.outcome.trees == other.whole.outcome.trees
+    assert one.full.outcome.trees == other.full.outcome.trees
     assert one.predict(log.values).tobytes() == other.predict(log.values).tobytes()
 
 

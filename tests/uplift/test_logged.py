@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from sintonia.core.errors import InputError
-from sintonia.uplift.logged import Actions, Logged, joined
+from sintonia.uplift.logged import Actions, LoggedDecisions, concatenate
 
-LOG = Logged(
+LOG = LoggedDecisions(
     values=np.zeros((3, 1), np.float32),
     action=np.array([0, 1, 1]),
     reward=np.array([1.0, 2.0, 3.0]),
@@ -26,15 +26,15 @@ def test_taking_rows_keeps_what_belongs_together():
     some = LOG.take(np.array([2, 0]))
     assert some.reward.tolist() == [3.0, 1.0]
     assert some.customer.tolist() == [8, 7]
-    assert joined(some, LOG).reward.tolist() == [3.0, 1.0, 1.0, 2.0, 3.0]
+    assert concatenate(some, LOG).reward.tolist() == [3.0, 1.0, 1.0, 2.0, 3.0]
 
 
 def test_orders_go_with_their_decisions_where_rewards_are_made_of_orders():
     told = replace(LOG, orders=np.array([0, 1, 2]))
     assert told.take(np.array([2, 0])).orders.tolist() == [2, 0]
-    assert joined(told, told.take(told.action == 0)).orders.tolist() == [0, 1, 2, 0]
+    assert concatenate(told, told.take(told.action == 0)).orders.tolist() == [0, 1, 2, 0]
     assert LOG.take(np.array([0])).orders is None
-    assert joined(LOG, LOG).orders is None
+    assert concatenate(LOG, LOG).orders is None
 
 
 @pytest.mark.parametrize(

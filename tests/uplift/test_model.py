@@ -8,8 +8,8 @@ import pytest
 from sintonia.core.config import EffectsConfig, FeaturesConfig, ModelConfig, RewardConfig
 from sintonia.core.errors import InputError, UnsupportedModelError
 from sintonia.features import Fitted
+from sintonia.registry.models import load_model
 from sintonia.registry.pyfunc import _load_pyfunc
-from sintonia.registry.saved_models import load_model
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.model import PolicyModel
@@ -28,7 +28,7 @@ def policy():
     return PolicyModel(
         effects=effects.with_actions(Actions.of([*NAMES, "letter"])),
         passed=True,
-        place=1,
+        constant_action=1,
         config=EffectsConfig(name="thompson", floor=0.01, reward=RewardConfig(horizon_days=7)),
         features=FeaturesConfig(families=["rfm"], windows_days=[7]),
         fitted=Fitted(datetime(2025, 1, 1), {}),

@@ -11,7 +11,8 @@ from sintonia.cli import main
 from sintonia.core.config import TrackingConfig
 from sintonia.core.html import number
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
-from sintonia.registry import artifacts, models
+from sintonia.registry import models, runs
+from sintonia.registry.tracking import open_tracking
 from sintonia.review.evidence.training_result import metric_key
 from sintonia.uplift.model import PolicyModel
 
@@ -87,7 +88,7 @@ def train(folder, capsys, logged=True, **shop):
 def explained_as_the_policy_has_it(page, policy, place, run_id):
     """What the page's own data say of each customer is what the registered policy says of the values that were kept."""
     data = json.loads(re.search(r'id="customers-data">(.*?)</script>', page, re.DOTALL)[1])
-    kept = {row["sample"]: row for row in artifacts.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
+    kept = {row["sample"]: row for row in runs.read_table(place, run_id, CONTRIBUTIONS_FILE).to_pylist()}
     values = {
         at: np.array([[row[f"value.{name}"] for name in policy.names]], np.float32)
         for at, row in kept.items()
@@ -128,7 +129,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     mail = effects.filter(np.array(effects["action_id"].to_pylist()) == "mail")["effect"].to_numpy()
     assert len(mail) == 1500
     assert sorted([np.quantile(mail, 0.1), np.quantile(mail, 0.9)]) == pytest.approx([-6, 6], abs=2)
-    place = models.tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
+    place = open_tracking(TrackingConfig(prefix=figures["model"].rpartition("-")[0]), tmp_path / "ws")
     policy, registered = models.find_model(place, "next_best_action", PolicyModel)
     assert (policy.passed, registered.version) == (True, "1")
     assert not re.search(r"uplift", json.dumps(figures["policies"]["response score"]))
@@ -162,7 +163,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
         assert f"<td>{number(metrics[f'{metric_key(name)}.doubly_robust'])} (" in row
     explained_as_the_policy_has_it(page, policy, place, registered.run_id)
     key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
-    kept = artifacts.read_table(place, registered.run_id, CONTRIBUTIONS_FILE)
+    kept = runs.read_table(place, registered.run_id, CONTRIBUTIONS_FILE)
     assert [row["sample"] for row in key] == kept["sample"].to_pylist()
     assert "customer_id" not in kept.column_names
     assert main(["approve", *where, "task=next_best_action", "reviewer=risk"]) == 0

@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import (
-    at_random,
+    action_shares,
     best_gain,
-    constant,
-    draw,
+    constant_policy,
+    draw_actions,
     gains,
-    ranked,
-    shares,
     softmax,
     thompson,
+    top_share,
+    uniform_policy,
     with_floor,
 )
 
@@ -34,12 +34,12 @@ def test_every_policy_is_a_probability_and_never_of_what_is_not_eligible(made, f
     found, eligible = made
     last = eligible.shape[1] - 1
     policies = [
-        constant(eligible, last),
-        at_random(eligible),
+        constant_policy(eligible, last),
+        uniform_policy(eligible),
         best_gain(found, eligible, 0.3),
         softmax(found, eligible, 0.5, floor),
         thompson(found, np.abs(found), eligible, floor, draws=20),
-        ranked(found[:, last], eligible, last, 0.5),
+        top_share(found[:, last], eligible, last, 0.5),
         with_floor(best_gain(found, eligible), eligible, floor),
     ]
     for policy in policies:
@@ -57,7 +57,7 @@ def test_a_gain_is_effect_times_value_less_cost_and_nothing_costs_nothing():
 
 
 def test_where_the_constant_action_is_not_eligible_nothing_is_done():
-    assert constant(np.array([[True, True], [True, False]]), 1).tolist() == [[0, 1], [1, 0]]
+    assert constant_policy(np.array([[True, True], [True, False]]), 1).tolist() == [[0, 1], [1, 0]]
 
 
 def test_softmax_prefers_e_times_as_much_for_each_temperature_of_gain():
@@ -73,13 +73,13 @@ def test_thompson_takes_an_action_as_often_as_it_is_best_given_its_error():
 
 def test_a_response_score_treats_the_highest_scores_with_one_action():
     score = np.array([0.1, 0.9, 0.5, 0.7])
-    assert ranked(score, np.ones((4, 3), bool), 2, 0.5)[:, 2].tolist() == [0, 1, 0, 1]
+    assert top_share(score, np.ones((4, 3), bool), 2, 0.5)[:, 2].tolist() == [0, 1, 0, 1]
 
 
 def test_actions_are_drawn_as_often_as_the_policy_says_and_the_same_for_the_same_customer():
     policy = np.tile([0.2, 0.5, 0.3], (30_000, 1))
     customers = np.arange(30_000)
-    drawn = draw(policy, customers, salt=5)
+    drawn = draw_actions(policy, customers, salt=5)
     assert np.bincount(drawn) / 30_000 == pytest.approx([0.2, 0.5, 0.3], abs=0.01)
-    assert draw(policy[::-1], customers[::-1], salt=5)[::-1].tolist() == drawn.tolist()
-    assert shares(np.eye(3)[drawn], ("none", "a", "b"))["a"] == pytest.approx(0.5, abs=0.01)
+    assert draw_actions(policy[::-1], customers[::-1], salt=5)[::-1].tolist() == drawn.tolist()
+    assert action_shares(np.eye(3)[drawn], ("none", "a", "b"))["a"] == pytest.approx(0.5, abs=0.01)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.effects import EffectEnsemble, Effects
 from sintonia.uplift.forests import OutcomeTrees
-from sintonia.uplift.logged import Actions, Logged
-from sintonia.uplift.policies import constant
-from sintonia.uplift.report import report, segments_of
-from sintonia.uplift.slopes import Linear
+from sintonia.uplift.logged import Actions, LoggedDecisions
+from sintonia.uplift.policies import constant_policy
+from sintonia.uplift.report import effect_segments, report
+from sintonia.uplift.slopes import LinearEffects
 
 N = 400
 KEEN = np.arange(N) % 2  # every second customer; a mail makes these spend 6, the others 2 more
@@ -23,18 +22,18 @@ def _log():
     action = np.where(np.arange(N) % 4 < 2, 0, 1)
     action[:100] = np.arange(100) % 4 // 2 * 2  # 0, 0, 2, 2
     reward = 10.0 + np.where(action == 1, 2 + 4 * KEEN, 0) + np.where(action == 2, 3, 0)
-    return Logged(FEATURES, action, reward, shares, np.arange(N), ACTIONS)
+    return LoggedDecisions(FEATURES, action, reward, shares, np.arange(N), ACTIONS)
 
 
 @pytest.fixture(scope="module")
 def told():
-    flat = Linear(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros((3, 1)))
+    flat = LinearEffects(np.zeros(0, int), np.zeros(0), np.zeros(0), np.zeros((3, 1)))
     none = OutcomeTrees(None)
     means, weights = np.zeros((3, 3)), np.zeros(3)
-    nothing = Opinion(none, flat, none, np.array([0, 4.0, 3]), None, means, weights)
+    nothing = EffectEnsemble(none, flat, none, np.array([0, 4.0, 3]), None, means, weights)
     effects = Effects(nothing, (nothing, nothing), ACTIONS, np.ones(3), np.eye(3), np.zeros(3))
     log = _log()
-    return report(log, np.ones(N, bool), effects, constant(log.eligible, 1), (1, False))
+    return report(log, np.ones(N, bool), effects, constant_policy(log.eligible, 1), (1, False))
 
 
 def test_each_action_tells_how_it_was_logged_and_how_much_can_be_judged_by_it(told):
@@ -57,16 +56,16 @@ def test_the_observed_effect_is_the_difference_of_weighted_means_with_the_cost_l
 def test_segments_are_cut_by_the_feature_the_score_moves_with_and_tell_each_part_s_effects():
     log = _log().take(np.arange(100, N))  # a mail or nothing, evenly
     brings = np.column_stack([np.full(300, 10.0), 10 + 2 + 4 * KEEN[100:] - 1, np.zeros(300)])
-    cold, keen = segments_of(log, brings, score=KEEN[100:].astype(float))
+    cold, keen = effect_segments(log, brings, score=KEEN[100:].astype(float))
     assert [(one.feature, one.low, one.high, one.decisions) for one in (cold, keen)] == [
         (1, 0, 0, 150),
         (1, 1, 1, 150),
     ]
     assert [one.effects[0].value for one in (cold, keen)] == [2, 6]  # the cost of 1 is not taken off
     assert cold.effects[1] is None  # nobody could have had a gift
-    assert segments_of(log, brings, score=np.zeros(300)) == ()
+    assert effect_segments(log, brings, score=np.zeros(300)) == ()
 
 
 def test_the_constant_policy_is_chosen_where_the_other_did_not_pass(told):
-    assert told.chosen[:, 1].all()
-    assert told.worths["chosen"].against_constant.value == 0
+    assert told.policy_probabilities[:, 1].all()
+    assert told.policy_values["chosen"].against_constant.value == 0

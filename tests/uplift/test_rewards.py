@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from sintonia.core.config import RewardConfig
-from sintonia.uplift.decision_points import literal, reward_kinds, reward_sql
+from sintonia.uplift.decision_log import reward_kinds, reward_sql, sql_literal
 
 EVENTS = """
     SELECT {'kind': kind, 'amount': amount, 'discount': discount, 'action_id': action_id} AS event,
@@ -45,5 +45,5 @@ def test_money_looks_at_purchases_and_returns_and_a_conversion_at_what_it_names(
 
 
 def test_a_text_keeps_its_quotes():
-    assert literal("it's") == "'it''s'"
-    assert duckdb.sql("SELECT " + literal("it's")).fetchall() == [("it's",)]
+    assert sql_literal("it's") == "'it''s'"
+    assert duckdb.sql("SELECT " + sql_literal("it's")).fetchall() == [("it's",)]

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sintonia.uplift.logged import Actions, Logged
-from sintonia.uplift.slopes import fit_linear, residuals
+from sintonia.uplift.logged import Actions, LoggedDecisions
+from sintonia.uplift.slopes import cross_fit_slopes, residuals
 
 RNG = np.random.default_rng(8)
 N = 6000
@@ -23,11 +23,13 @@ def logged(shares=SHARES, actions=None, values=VALUES, propensities=THIRDS, seed
     action = (propensities.cumsum(axis=1) <= rng.random((len(values), 1))).sum(axis=1)
     rows = np.arange(len(values))
     reward = MEASURE * (1 + shares[rows, action]) + rng.normal(size=len(values)) * np.sqrt(MEASURE)
-    return Logged(values, action, reward, propensities, rows, actions or Actions.of(["none", "mail", "call"]))
+    return LoggedDecisions(
+        values, action, reward, propensities, rows, actions or Actions.of(["none", "mail", "call"])
+    )
 
 
 def fitted(log, shares=SHARES):
-    return fit_linear(log, MEASURE[:, None] * (1 + shares.mean(axis=0)), MEASURE, FOLD)
+    return cross_fit_slopes(log, MEASURE[:, None] * (1 + shares.mean(axis=0)), MEASURE, FOLD)
 
 
 def test_the_one_slope_that_was_planted_is_found_among_forty_features_for_customers_in_left_out_folds():
@@ -36,16 +38,16 @@ def test_the_one_slope_that_was_planted_is_found_among_forty_features_for_custom
     assert found.unseen[:, 1].mean() == pytest.approx(0.3, abs=0.04)
     assert np.corrcoef(found.unseen[:, 1], SHARES[:, 1])[0, 1] > 0.97
     assert found.unseen[:, 2] == pytest.approx(np.full(N, -0.2), abs=0.1)
-    slopes = found.whole.coefficients[:, 1:]
-    assert found.whole.columns[np.abs(slopes).max(axis=0).argmax()] == 0
-    assert slopes[1, found.whole.columns.tolist().index(0)] == pytest.approx(0.5 * SCALED.std(), rel=0.15)
+    slopes = found.full.coefficients[:, 1:]
+    assert found.full.columns[np.abs(slopes).max(axis=0).argmax()] == 0
+    assert slopes[1, found.full.columns.tolist().index(0)] == pytest.approx(0.5 * SCALED.std(), rel=0.15)
 
 
 def test_where_nothing_differs_no_slope_is_claimed_and_mean_effects_stay():
     alike = np.tile([0.0, 0.3, -0.2], (N, 1))
     found = fitted(logged(alike), alike)
-    assert not len(found.whole.columns)
-    assert found.whole.coefficients[:, 0] == pytest.approx([0, 0.3, -0.2], abs=0.04)
+    assert not len(found.full.columns)
+    assert found.full.coefficients[:, 0] == pytest.approx([0, 0.3, -0.2], abs=0.04)
 
 
 def test_slopes_are_judged_by_rewards_of_customers_they_have_not_seen():
@@ -91,7 +93,7 @@ def test_actions_that_share_an_attribute_share_what_is_learned_of_it():
 
     def found(actions):
         learned = [
-            fitted(logged(weak, actions, propensities=quarters, seed=seed), weak).whole for seed in range(2)
+            fitted(logged(weak, actions, propensities=quarters, seed=seed), weak).full for seed in range(2)
         ]
         said = np.mean([whole.predict(VALUES) for whole in learned], axis=0)
         return [np.polyfit(SCALED / SCALED.std(), said[:, at], 1)[0] for at in (1, 2, 3)]
@@ -103,7 +105,7 @@ def test_actions_that_share_an_attribute_share_what_is_learned_of_it():
 
 
 def test_values_nobody_has_seen_count_as_the_farthest_seen_and_missing_ones_as_the_mean():
-    whole = fitted(logged()).whole
+    whole = fitted(logged()).full
     strange = np.zeros((4, 40), np.float32)
     strange[:, 0] = 1e9, 1e12, np.nan, 0
     place = whole.columns.tolist().index(0)
@@ -118,6 +120,6 @@ def test_an_action_that_was_never_eligible_and_a_feature_of_a_few_rows_get_no_sl
     values[:, 1] = 0
     values[:3, 1] = 1
     log = logged(values=values, propensities=np.tile([0.5, 0.5, 0.0], (N, 1)))
-    whole = fitted(log).whole
+    whole = fitted(log).full
     assert not whole.coefficients[2].any()
     assert 1 not in whole.columns

@@ -4,10 +4,10 @@ import pytest
 from sintonia.core.config import EffectsConfig, ModelConfig
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.uplift import report, study
-from sintonia.uplift.gate import best_constant, judge
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import Actions
-from sintonia.uplift.policies import best_gain, constant
+from sintonia.uplift.policies import best_gain, constant_policy
+from sintonia.uplift.study import best_constant_action, judge_personalisation
 from uplift.planted import planted
 
 LESS = {"min_data_in_leaf": 50, "bagging_fraction": 0.8, "lambda_l2": 5.0}
@@ -27,13 +27,13 @@ def test_planted_differences_pass_the_gate_and_are_worth_what_they_promise(perso
     _, found = personal
     assert found.gate.passed
     assert found.gate.constant in {"mail", "call", "gift"}
-    assert found.report.worths["chosen"] == found.report.worths["personalised"]
-    gain = found.report.worths["chosen"].against_constant
+    assert found.report.policy_values["chosen"] == found.report.policy_values["personalised"]
+    gain = found.report.policy_values["chosen"].against_constant
     assert gain.low > 0
     log, truth = planted(20_000, heterogeneity=0.8, seed=9)
     net = truth - log.actions.costs
     own = found.policy(log.values, log.eligible)
-    better = ((own - constant(log.eligible, found.place)) * net).sum(axis=1).mean()
+    better = ((own - constant_policy(log.eligible, found.constant_action)) * net).sum(axis=1).mean()
     assert gain.low < better < gain.high
     best = (best_gain(net - net[:, [0]], log.eligible) * net).sum(axis=1).mean()
     assert (own * net).sum(axis=1).mean() > best - 0.15 * (best - net[:, 0].mean())
@@ -43,8 +43,11 @@ def test_without_planted_differences_the_constant_policy_stays():
     log, _ = planted(3000, heterogeneity=0.0, seed=10)
     found = study.study(log, log, MODEL, POLICY)
     assert not found.gate.passed
-    assert found.report.worths["chosen"].against_constant.value == 0
-    assert found.policy(log.values, log.eligible).tolist() == constant(log.eligible, found.place).tolist()
+    assert found.report.policy_values["chosen"].against_constant.value == 0
+    assert (
+        found.policy(log.values, log.eligible).tolist()
+        == constant_policy(log.eligible, found.constant_action).tolist()
+    )
     assert "not surely better" in found.gate.sentence
 
 
@@ -58,10 +61,10 @@ def test_who_teaches_decides_and_reports_are_different_customers(monkeypatch):
 
     def judging(brings, own, place, eligible, customer, actions):
         judged.append(set(customer.tolist()))
-        return judge(brings, own, place, eligible, customer, actions)
+        return judge_personalisation(brings, own, place, eligible, customer, actions)
 
     monkeypatch.setattr(study, "learn_effects", learning)
-    monkeypatch.setattr(study, "judge", judging)
+    monkeypatch.setattr(study, "judge_personalisation", judging)
     monkeypatch.setattr(report, "ips", lambda part, _: curved.append(set(part.customer.tolist())))
     found = study.study(log, log, MODEL, POLICY)
     assert not taught[0] & judged[0]
@@ -83,8 +86,8 @@ def test_a_reward_worth_more_makes_more_actions_pay():
     costly = type(log)(log.values, log.action, log.reward, log.logging_propensities, log.customer, dear)
     nothing = study.study(costly, costly, MODEL, POLICY)
     much = study.study(costly, costly, MODEL, EffectsConfig(folds=2, value=100.0))
-    assert nothing.report.worths["chosen"].treated < 0.1
-    assert much.report.worths["chosen"].treated > 0.9
+    assert nothing.report.policy_values["chosen"].treated < 0.1
+    assert much.report.policy_values["chosen"].treated > 0.9
 
 
 @pytest.mark.parametrize("name", ["softmax", "thompson"])
@@ -100,8 +103,8 @@ def test_exploring_policies_leave_every_eligible_action_the_floor(personal, name
 
 def test_the_best_constant_action_counts_only_where_it_is_eligible():
     eligible = np.array([[True, True, True], [True, False, True]])
-    assert best_constant(np.array([0.0, 3.0, 2.0]), eligible) == 2
-    assert best_constant(np.array([0.0, -3.0, -2.0]), eligible) == 0
+    assert best_constant_action(np.array([0.0, 3.0, 2.0]), eligible) == 2
+    assert best_constant_action(np.array([0.0, -3.0, -2.0]), eligible) == 0
 
 
 def test_too_few_customers_to_decide_are_refused_in_words():

@@ -13,8 +13,8 @@ from sintonia.core.config import ModelConfig
 from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.logged import NONE, Actions, Logged
-from sintonia.uplift.logging_policy import estimate_logging
+from sintonia.uplift.logged import NONE, Actions, LoggedDecisions
+from sintonia.uplift.logging_policy import estimate_logging_policy
 
 logger = logging.getLogger("sintonia")
 
@@ -128,14 +128,14 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         inside = [NONE, *(f"{name} (action)" if name == NONE else name for name in others)]
         config = self._config()
         if logging_propensity is None:
-            policy = estimate_logging(
+            policy = estimate_logging_policy(
                 values, taken, (np.zeros(len(done), np.int64), who), tuple(inside), 0.01, self.seed
             )
             propensities = policy.propensities
             logger.warning("%s", policy.warning)
         else:
             propensities = _propensities(np.asarray(logging_propensity, np.float64), taken, actions)
-        logged = Logged(values, taken, rewards, propensities, who, Actions.of(inside))
+        logged = LoggedDecisions(values, taken, rewards, propensities, who, Actions.of(inside))
         self.effects_ = learn_effects(logged, config, self.folds, self.seed)
         self.actions_ = actions
         self.n_features_in_ = values.shape[1]

@@ -10,8 +10,9 @@ from sintonia.api.pipelines.figures import FOR_PEOPLE
 from sintonia.core.config import ReviewSettings, TrackingConfig
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import NotBuiltError
-from sintonia.explain.sample import CONTRIBUTION, CONTRIBUTIONS_FILE, explanation
-from sintonia.registry import artifacts, models
+from sintonia.explain.sample import CONTRIBUTION, CONTRIBUTIONS_FILE, read_explanation
+from sintonia.registry import runs as artifacts
+from sintonia.registry.tracking import open_tracking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,14 +101,14 @@ class Run(Result):
         NotBuiltError
             When the model gives no contributions of its features.
         """
-        registry = models.tracking(self._tracking, self._workspace)
+        registry = open_tracking(self._tracking, self._workspace)
         table = artifacts.read_table(registry, self.run_id, CONTRIBUTIONS_FILE)
         if not any(name.startswith(CONTRIBUTION) for name in table.column_names):
             raise NotBuiltError(
                 f"{self.name} version {self.version} gives no contributions of its features, so there is nothing to "
                 "plot; train with model=lightgbm, or give your model the method contributions."
             )
-        return explanation(table)
+        return read_explanation(table)
 
     def page(self, **settings: Any) -> Path:  # noqa: ANN401
         """Return the path of this version's review page, written now; `settings` are those of `sintonia review`."""

@@ -14,7 +14,7 @@ from sintonia.evaluation.metrics import (
     TOP_SHARE,
     VALUE_SHARE,
     Metric,
-    captured,
+    captured_shares,
     equal_mass_bins,
 )
 from sintonia.evaluation.profit import expected_maximum_profit
@@ -80,8 +80,8 @@ class WeightedPropensities:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """What is measured, in the order of `measure`."""
-        beside = ((CAPTURE, self.stakes.amounts), (PROFIT, self.stakes.campaign))
-        return (*PROPENSITY_METRICS, *(metric for metric, there in beside if there is not None))
+        optional = ((CAPTURE, self.stakes.amounts), (PROFIT, self.stakes.campaign))
+        return (*PROPENSITY_METRICS, *(metric for metric, stake in optional if stake is not None))
 
     def measure(self, weights: Floats, noises: int = 1) -> Floats:
         """Return the metrics under each weighting of the customers, in the order of `metrics`.
@@ -115,11 +115,11 @@ class WeightedPropensities:
             spent = self._summed(np.take(weights, self.customers, axis=1) * self.stakes.amounts).cumsum(
                 axis=1
             )
-            measured.append(captured(spent, reached, np.array([VALUE_SHARE]))[:, 0])
+            measured.append(captured_shares(spent, reached, np.array([VALUE_SHARE]))[:, 0])
         if (campaign := self.stakes.campaign) is not None:
             found = new.cumsum(axis=1)
-            both = zip(found, reached, strict=True)
-            measured.append(np.array([expected_maximum_profit(*draw, campaign) for draw in both]))
+            pairs = zip(found, reached, strict=True)
+            measured.append(np.array([expected_maximum_profit(*draw, campaign) for draw in pairs]))
         return measured
 
     def _ranking(self, new: Floats, rows: Floats) -> tuple[Floats, Floats, Floats]:
@@ -131,7 +131,7 @@ class WeightedPropensities:
         with np.errstate(invalid="ignore", divide="ignore"):
             auc = 1 - np.einsum("ij,ij->i", new, above) / (positives * negatives)
             average_precision = np.einsum("ij,ij->i", new, precision) / positives
-            lift = captured(found, reached, np.array([TOP_SHARE]))[:, 0] / TOP_SHARE
+            lift = captured_shares(found, reached, np.array([TOP_SHARE]))[:, 0] / TOP_SHARE
         return auc, average_precision, lift
 
     def curve(self, weights: Floats) -> tuple[Floats, Floats]:

@@ -35,7 +35,9 @@ class BinCounts:
     columns: tuple[Ints, ...]
 
     def __add__(self, other: "BinCounts") -> "BinCounts":
-        return BinCounts(tuple(one + two for one, two in zip(self.columns, other.columns, strict=True)))
+        return BinCounts(
+            tuple(mine + theirs for mine, theirs in zip(self.columns, other.columns, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,14 @@ class Drift:
 
     def beyond(self, bound: float) -> tuple[ColumnDrift, ...]:
         """Return the columns that moved further than the bound, surely."""
-        return tuple(one for one in self.moved if one.beyond(bound))
+        return tuple(column_drift for column_drift in self.moved if column_drift.beyond(bound))
 
 
 def count_bins(
     reference: TrainingProfile, values: NDArray[np.float32], outcome: NDArray[np.float64]
 ) -> BinCounts:
     """Return the tally of rows scored.  # values (n_rows, n_features), outcome (n_rows,)"""
-    columns = [count_by_bin(values[:, at], one.edges) for at, one in enumerate(reference.columns)]
+    columns = [count_by_bin(values[:, index], column.edges) for index, column in enumerate(reference.columns)]
     if reference.prediction_deciles is not None:
         columns.append(count_by_bin(outcome, reference.prediction_deciles.edges))
     return BinCounts(tuple(columns))
@@ -87,32 +89,37 @@ def drift_from(reference: TrainingProfile, names: Sequence[str], tallies: Sequen
     """Return how far the rows of the tallies lie from a reference whose features have these names."""
     if not tallies:
         return Drift(0, ())
-    whole = reduce(BinCounts.__add__, tallies)
-    told = [*reference.columns, *([reference.prediction_deciles] if reference.prediction_deciles else [])]
+    total = reduce(BinCounts.__add__, tallies)
+    columns = [*reference.columns, *([reference.prediction_deciles] if reference.prediction_deciles else [])]
     moved = [
-        _moved(name, counts, column, reference.rows)
-        for name, counts, column in zip([*names, SCORE], whole.columns, told, strict=False)
+        _column_drift(name, counts, column, reference.rows)
+        for name, counts, column in zip([*names, SCORE], total.columns, columns, strict=False)
     ]
-    rows = int(whole.columns[0].sum()) if whole.columns else 0
-    return Drift(rows, tuple(sorted(moved, key=lambda one: -(one.psi - one.chance))) if rows else ())
+    rows = int(total.columns[0].sum()) if total.columns else 0
+    return Drift(
+        rows,
+        tuple(sorted(moved, key=lambda column_drift: -(column_drift.psi - column_drift.chance)))
+        if rows
+        else (),
+    )
 
 
-def _moved(name: str, counts: Ints, column: Deciles, rows: int) -> ColumnDrift:
+def _column_drift(name: str, counts: Ints, column: Deciles, rows: int) -> ColumnDrift:
     from scipy.stats import chi2
 
-    n, then = int(counts.sum()), np.array(column.shares) * rows
-    there = (counts > 0) | (then > 0)
-    parts = int(there.sum())
+    n, before_counts = int(counts.sum()), np.array(column.shares) * rows
+    occupied = (counts > 0) | (before_counts > 0)
+    parts = int(occupied.sum())
     if parts < 2 or not n:
         return ColumnDrift(name, 0.0, 0.0)
     # Half a row in each part: an empty one has no logarithm.
-    now, before = ((part[there] + 0.5) / (part.sum() + 0.5 * parts) for part in (counts, then))
+    now, before = ((part[occupied] + 0.5) / (part.sum() + 0.5 * parts) for part in (counts, before_counts))
     psi = float(np.sum((now - before) * np.log(now / before)))
     return ColumnDrift(name, psi, float(chi2.ppf(1 - CHANCE, parts - 1) * (1 / n + 1 / rows)))
 
 
 @dataclass(frozen=True)
-class Watched:
+class DriftCheck:
     """What to know before a list is used: its drift, what to look at, and what the bounds refuse."""
 
     drift: Drift
@@ -142,18 +149,24 @@ class Watched:
         }
 
 
-def watch(
+def check_drift(
     model: OutcomeModel, drift: Drift, moments: tuple[datetime, datetime], config: DriftConfig
-) -> Watched:
+) -> DriftCheck:
     """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
     as_of, newest = moments
     reference, task = model.profile, model.task
-    told = {feature.name: feature.definition for feature in model.catalogue}
-    named = Drift(drift.rows, tuple(replace(one, name=told.get(one.name, one.name)) for one in drift.moved))
-    warnings = [_far(task.name, named, bound)] if named.beyond(bound := config.warn_above) else []
+    definitions = {feature.name: feature.definition for feature in model.catalogue}
+    named = Drift(
+        drift.rows,
+        tuple(
+            replace(column_drift, name=definitions.get(column_drift.name, column_drift.name))
+            for column_drift in drift.moved
+        ),
+    )
+    warnings = [_drift_sentence(task.name, named, bound)] if named.beyond(bound := config.warn_above) else []
     refusals = []
     if config.refuse_above is not None and named.beyond(config.refuse_above):
-        refusals.append(_far(task.name, named, config.refuse_above))
+        refusals.append(_drift_sentence(task.name, named, config.refuse_above))
     today = iso_time("drift.today", config.today) if config.today else datetime.now(UTC).replace(tzinfo=None)
     ages = {
         f"The model of '{task.name}' knows data until": (
@@ -164,18 +177,18 @@ def watch(
     }
     for what, (until, now) in ages.items():
         days = 0 if until is None else (now - until).days
-        said = f"{what} {until:%Y-%m-%d}, {days} days before {now:%Y-%m-%d}" if until else ""
+        sentence = f"{what} {until:%Y-%m-%d}, {days} days before {now:%Y-%m-%d}" if until else ""
         if days > task.horizon_days:
-            warnings.append(f"{said}: longer than its horizon of {task.horizon_days} days.")
+            warnings.append(f"{sentence}: longer than its horizon of {task.horizon_days} days.")
         if config.refuse_older_days is not None and days > config.refuse_older_days:
-            refusals.append(f"{said}: older than drift.refuse_older_days={config.refuse_older_days}.")
-    return Watched(drift, tuple(warnings), tuple(refusals))
+            refusals.append(f"{sentence}: older than drift.refuse_older_days={config.refuse_older_days}.")
+    return DriftCheck(drift, tuple(warnings), tuple(refusals))
 
 
-def _far(task: str, drift: Drift, bound: float) -> str:
-    far = drift.beyond(bound)
-    named = "; ".join(f"{one.name} {one.psi:.2f}" for one in far[:3])
+def _drift_sentence(task: str, drift: Drift, bound: float) -> str:
+    drifted = drift.beyond(bound)
+    named = "; ".join(f"{column_drift.name} {column_drift.psi:.2f}" for column_drift in drifted[:3])
     return (
-        f"Those scored for '{task}' ({drift.rows:,} rows) are others than it learned from: {len(far)} of "
+        f"Those scored for '{task}' ({drift.rows:,} rows) are others than it learned from: {len(drifted)} of "
         f"{len(drift.moved)} columns moved further than a stability index of {bound:g} ({named})."
     )

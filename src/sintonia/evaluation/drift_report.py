@@ -12,9 +12,9 @@ from sintonia.evaluation.drift import ColumnDrift, count_bins, drift_from
 from sintonia.training.dataset import Dataset
 from sintonia.training.profile import TrainingProfile
 
-SHIFTED = 0.25
+LARGE_SHIFT = 0.25
 """A stability index above this is usually read as another population (Siddiqi 2006)."""
-SAMPLED = 20_000
+SAMPLE_ROWS = 20_000
 """Rows by which the test's distribution is measured: a tenth of them then is known to within half a point."""
 
 
@@ -47,44 +47,47 @@ class CurrentShift:
 
 def label_rates(rows: Dataset, parts: dict[str, Sequence[Any]]) -> tuple[LabelRate, ...]:
     """Return the outcome's rate at each as-of date, with Wilson's interval: of a date, a customer has one row."""
-    found = []
+    rates = []
     for name, dates in parts.items():
         for as_of in dates:
             label = rows.label[rows.as_of == np.datetime64(as_of, "us")] > 0
             if len(label):
-                found.append(
+                rates.append(
                     LabelRate(f"{as_of:%Y-%m-%d}", name, len(label), wilson(float(label.mean()), len(label)))
                 )
-    return tuple(found)
+    return tuple(rates)
 
 
 def feature_shifts(
-    reference: TrainingProfile, test: Dataset, said: Floats, seed: int
+    reference: TrainingProfile, test: Dataset, outcomes: Floats, seed: int
 ) -> tuple[FeatureShift, ...]:
-    """Return each feature's distance from training in the test rows, the furthest first; `said` are their outcomes.
+    """Return each feature's distance from training in the test rows, the furthest first; `outcomes` are their outcomes.
 
     The score is left out: its deciles are those of the test rows themselves.
     """
     picked = np.arange(len(test))
-    if len(test) > SAMPLED:
-        picked = np.random.default_rng(seed).choice(len(test), SAMPLED, replace=False)
+    if len(test) > SAMPLE_ROWS:
+        picked = np.random.default_rng(seed).choice(len(test), SAMPLE_ROWS, replace=False)
     values = test.values[picked]
-    places = {name: at for at, name in enumerate(test.names)}
+    index_of = {name: index for index, name in enumerate(test.names)}
     then = {name: column.shares[-1] for name, column in zip(test.names, reference.columns, strict=True)}
     now = np.isnan(values).mean(axis=0).tolist()
-    moved = drift_from(reference, test.names, [count_bins(reference, values, said[picked])]).moved
+    moved = drift_from(reference, test.names, [count_bins(reference, values, outcomes[picked])]).moved
     return tuple(
-        FeatureShift(_short(one), (round(then[one.name], 4), round(now[places[one.name]], 4)))
-        for one in moved
-        if one.name in places
+        FeatureShift(
+            _rounded(column_drift),
+            (round(then[column_drift.name], 4), round(now[index_of[column_drift.name]], 4)),
+        )
+        for column_drift in moved
+        if column_drift.name in index_of
     )
 
 
-def current_shift(reference: TrainingProfile, rows: Dataset, said: Floats) -> CurrentShift:
-    """Return how far these rows, all of one date, lie from training; `said` are their outcomes."""
-    moved = drift_from(reference, rows.names, [count_bins(reference, rows.values, said)]).moved
-    return CurrentShift(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_short, moved)))
+def current_shift(reference: TrainingProfile, rows: Dataset, outcomes: Floats) -> CurrentShift:
+    """Return how far these rows, all of one date, lie from training; `outcomes` are their outcomes."""
+    moved = drift_from(reference, rows.names, [count_bins(reference, rows.values, outcomes)]).moved
+    return CurrentShift(f"{rows.as_of[0].astype('datetime64[D]')}", len(rows), tuple(map(_rounded, moved)))
 
 
-def _short(one: ColumnDrift) -> ColumnDrift:
-    return ColumnDrift(one.name, round(one.psi, 4), round(one.chance, 4))
+def _rounded(drift: ColumnDrift) -> ColumnDrift:
+    return ColumnDrift(drift.name, round(drift.psi, 4), round(drift.chance, 4))

@@ -124,7 +124,7 @@ def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 
 
-def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
+def captured_shares(found: Floats, reached: Floats, depths: Floats) -> Floats:
     """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
 
     `found` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
@@ -132,12 +132,14 @@ def captured(found: Floats, reached: Floats, depths: Floats) -> Floats:
     """
     shares = np.empty((len(found), len(depths)))
     for draw, (hits, rows) in enumerate(zip(found, reached, strict=True)):
-        at = np.interp(depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits]))
-        shares[draw] = at / hits[-1] if hits[-1] else np.nan
+        reached_outcomes = np.interp(
+            depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits])
+        )
+        shares[draw] = reached_outcomes / hits[-1] if hits[-1] else np.nan
     return shares
 
 
-def resampled(customers: int, draws: int, seed: int) -> Iterator[Floats]:
+def bootstrap_weights(customers: int, draws: int, seed: int) -> Iterator[Floats]:
     """Yield, some draws at a time, how often each customer is drawn.  # (some, n_customers)"""
     rng = np.random.default_rng(seed)
     for start in range(0, draws, _DRAWS_AT_ONCE):

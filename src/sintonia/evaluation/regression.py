@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.core.arrays import Floats, Ints
-from sintonia.evaluation.metrics import AMOUNT_METRICS, MEDIAN_ERROR, VALUE_SHARE, Metric, captured
+from sintonia.evaluation.metrics import AMOUNT_METRICS, MEDIAN_ERROR, VALUE_SHARE, Metric, captured_shares
 
 POWER = 1.5
-_FLOOR = 1e-3
+_MIN_EXPECTED_SHARE = 1e-3
 
 
 def tweedie_deviance(amounts: Floats, expected: Floats) -> Floats:
@@ -27,7 +27,7 @@ def tweedie_deviance(amounts: Floats, expected: Floats) -> Floats:
     [4.0, 0.0]
     """
     y = np.maximum(amounts, 0.0)
-    m = np.maximum(expected, _FLOOR * y.mean() or _FLOOR)
+    m = np.maximum(expected, _MIN_EXPECTED_SHARE * y.mean() or _MIN_EXPECTED_SHARE)
     p = POWER
     return np.asarray(
         2 * (y ** (2 - p) / ((1 - p) * (2 - p)) - y * m ** (1 - p) / (1 - p) + m ** (2 - p) / (2 - p)),
@@ -63,7 +63,7 @@ class Ranks:
 
 
 @dataclass(frozen=True)
-class JudgedAmounts:
+class WeightedAmounts:
     """One model's test rows, prepared so that their metrics under any customer weights are a few array sums.
 
     `sums` holds per customer: spend, expected spend, deviance, distance of the median, rows.
@@ -72,14 +72,14 @@ class JudgedAmounts:
     customers: Ints  # (n_rows,)
     amounts: Floats  # (n_rows,)
     true_ranks: Ranks
-    said_ranks: Ranks
+    predicted_ranks: Ranks
     sums: Floats  # (n_customers, 5)
     with_median: bool
 
     @classmethod
     def prepare(
         cls, amounts: Floats, expected: Floats, customers: Ints, median: Floats | None = None
-    ) -> "JudgedAmounts":
+    ) -> "WeightedAmounts":
         """Return the rows of one model. Amounts in euros; `customers` are codes 0 to n_customers - 1."""
         distance = np.zeros_like(amounts) if median is None else np.abs(amounts - median)
         columns = [amounts, expected, tweedie_deviance(amounts, expected), distance, np.ones_like(amounts)]
@@ -104,9 +104,9 @@ class JudgedAmounts:
         # (n_draws, n_customers) to (n_metrics, n_draws); NaN where a draw has no spend at all.
         """
         rows = np.take(weights, self.customers, axis=1)
-        spend, said, deviance, distance, count = (weights @ self.sums).T
-        capture = captured(*self._curve(rows), np.array([VALUE_SHARE]))[:, 0]
-        ratio = np.divide(said, spend, out=np.full_like(said, np.nan), where=spend > 0)
+        spend, expected, deviance, distance, count = (weights @ self.sums).T
+        capture = captured_shares(*self._curve(rows), np.array([VALUE_SHARE]))[:, 0]
+        ratio = np.divide(expected, spend, out=np.full_like(expected, np.nan), where=spend > 0)
         measured = [self._correlation(rows), capture, ratio, deviance / count]
         return np.stack([*measured, distance / count] if self.with_median else measured)
 
@@ -115,14 +115,19 @@ class JudgedAmounts:
         return self._curve(np.take(weights, self.customers, axis=1))
 
     def _curve(self, rows: Floats) -> tuple[Floats, Floats]:
-        both = (self.said_ranks.groups(each)[:, ::-1].cumsum(axis=1) for each in (rows * self.amounts, rows))
-        found, reached = both
+        curves = (
+            self.predicted_ranks.groups(weights)[:, ::-1].cumsum(axis=1)
+            for weights in (rows * self.amounts, rows)
+        )
+        found, reached = curves
         return found, reached
 
     def _correlation(self, rows: Floats) -> Floats:
         """Pearson's correlation of the ranks; a constant, which ranks nothing, has none."""
         count = rows.sum(axis=1, keepdims=True)
-        first, second = (ranks.mid(rows) - (count + 1) / 2 for ranks in (self.true_ranks, self.said_ranks))
+        first, second = (
+            ranks.mid(rows) - (count + 1) / 2 for ranks in (self.true_ranks, self.predicted_ranks)
+        )
         over = np.sqrt((rows * first**2).sum(axis=1) * (rows * second**2).sum(axis=1))
         along = (rows * first * second).sum(axis=1)
         return np.asarray(np.divide(along, over, out=np.zeros_like(over), where=over > 0), np.float64)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from sintonia.training.models import Model
 
 FeatureValues: TypeAlias = "pd.DataFrame | NDArray[Any]"
-Cell: TypeAlias = float | str | None
+FeatureValue: TypeAlias = float | str | None
 
 SWARM_FEATURES = 12
 SWARM_ROWS = 500
 
 
-class Meaning(Protocol):
+class FeatureMeaning(Protocol):
     """What a reader must know of a feature; the entries of the feature catalogue have these."""
 
     @property
@@ -84,22 +84,22 @@ def contributions(booster: "lightgbm.Booster", features: FeatureValues) -> Contr
         For a model with several outputs.
     """
     names = tuple(booster.feature_name())
-    _check(names, features)
+    _check_columns(names, features)
     if isinstance(features, np.ndarray):
         from sintonia.training import forest
 
         engine = forest.fastest_engine(booster, len(features), explain=True)
         if isinstance(engine, forest.Forest):
             return Contributions(names, forest.contributions(engine, features), engine.expected_value)
-    both = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)
-    if both.shape[1] != len(names) + 1:
+    with_base = np.asarray(booster.predict(features, pred_contrib=True), dtype=np.float64)
+    if with_base.shape[1] != len(names) + 1:
         raise UnsupportedModelError(
-            f"The model has {both.shape[1] // (len(names) + 1)} outputs; only models with one can be explained."
+            f"The model has {with_base.shape[1] // (len(names) + 1)} outputs; only models with one can be explained."
         )
-    return Contributions(names, both[:, :-1], float(both[0, -1]))
+    return Contributions(names, with_base[:, :-1], float(with_base[0, -1]))
 
 
-def explained(model: "Model", values: NDArray[np.float32]) -> Contributions | None:
+def model_contributions(model: "Model", values: NDArray[np.float32]) -> Contributions | None:
     """Return the contributions to a model's raw scores; None of a model that gives none.
 
     Raises
@@ -107,49 +107,49 @@ def explained(model: "Model", values: NDArray[np.float32]) -> Contributions | No
     InputError
         Without rows, or when the columns are not the model's.
     """
-    _check(model.names, values)
+    _check_columns(model.names, values)
     parts = model.contributions(values)
     if parts is None:
         return None
     return Contributions(model.names, np.ascontiguousarray(parts[:, :-1]), float(parts[0, -1]))
 
 
-def _check(names: tuple[str, ...], features: FeatureValues) -> None:
+def _check_columns(names: tuple[str, ...], features: FeatureValues) -> None:
     if not len(features):
         raise InputError("There are no rows to explain; give at least one.")
-    found = features.shape[1] if isinstance(features, np.ndarray) else tuple(map(str, features.columns))
-    if found not in (len(names), names):
-        shown = found if isinstance(found, int) else f"{len(found)} ({', '.join(found[:3])}, ...)"
+    columns = features.shape[1] if isinstance(features, np.ndarray) else tuple(map(str, features.columns))
+    if columns not in (len(names), names):
+        shown = columns if isinstance(columns, int) else f"{len(columns)} ({', '.join(columns[:3])}, ...)"
         raise InputError(
             f"The model explains {len(names)} features ({', '.join(names[:3])}, ...); the table has {shown}. "
             "Give the model's columns in the model's order."
         )
 
 
-def shap_explanation(found: Contributions, features: FeatureValues) -> "shap.Explanation":
+def shap_explanation(parts: Contributions, features: FeatureValues) -> "shap.Explanation":
     """Return the contributions as a `shap.Explanation`, for the plots of a notebook."""
     import shap
 
-    base = np.full(len(found.values), found.base)
-    return shap.Explanation(found.values, base, np.asarray(features), feature_names=list(found.names))
+    base = np.full(len(parts.values), parts.base)
+    return shap.Explanation(parts.values, base, np.asarray(features), feature_names=list(parts.names))
 
 
-def _cells(features: FeatureValues, columns: NDArray[np.intp]) -> list[Cell]:
+def _values_by_row(features: FeatureValues, columns: NDArray[np.intp]) -> list[FeatureValue]:
     """Return one value per row, each from the column named for that row."""
-    cells: list[Cell] = [None] * len(columns)
+    cells: list[FeatureValue] = [None] * len(columns)
     for column in np.unique(columns):
         rows = np.flatnonzero(columns == column)
-        picked = features[rows, column] if isinstance(features, np.ndarray) else features.iloc[rows, column]
-        for row, value in zip(rows.tolist(), picked.tolist(), strict=True):
-            cells[row] = value if isinstance(value, str) else _number(value)
+        selected = features[rows, column] if isinstance(features, np.ndarray) else features.iloc[rows, column]
+        for row, value in zip(rows.tolist(), selected.tolist(), strict=True):
+            cells[row] = value if isinstance(value, str) else _finite_or_none(value)
     return cells
 
 
-def _number(value: float | None) -> float | None:
+def _finite_or_none(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else float(value)
 
 
-def shown(value: float | str, unit: str) -> str:
+def format_value(value: float | str, unit: str) -> str:
     """Return a feature's value as people write it.
 
     Examples
@@ -169,14 +169,14 @@ def shown(value: float | str, unit: str) -> str:
     return f"{number} times" if unit == "times" else number
 
 
-def importance(found: Contributions) -> list[tuple[str, float]]:
+def importance(parts: Contributions) -> list[tuple[str, float]]:
     """Return each feature's mean absolute contribution, largest first; of equals, the earlier feature."""
-    sizes = np.abs(found.values).mean(axis=0)
-    return [(found.names[at], float(sizes[at])) for at in np.argsort(-sizes, kind="stable")]
+    sizes = np.abs(parts.values).mean(axis=0)
+    return [(parts.names[index], float(sizes[index])) for index in np.argsort(-sizes, kind="stable")]
 
 
-def swarms(
-    found: Contributions,
+def feature_swarms(
+    parts: Contributions,
     features: FeatureValues,
     top: int = SWARM_FEATURES,
     rows: int = SWARM_ROWS,
@@ -184,20 +184,22 @@ def swarms(
 ) -> list[Swarm]:
     """Return the swarms of the most important features over one random sample of rows."""
     rng = np.random.default_rng(seed)
-    picked = rng.choice(len(found.values), size=min(rows, len(found.values)), replace=False)
-    sample = features[picked] if isinstance(features, np.ndarray) else features.iloc[picked]
-    moving = [found.names.index(name) for name, size in importance(found)[:top] if size > 0]
-    return [_swarm(found.names[at], found.values[picked, at], sample, at) for at in moving]
+    sampled = rng.choice(len(parts.values), size=min(rows, len(parts.values)), replace=False)
+    sample = features[sampled] if isinstance(features, np.ndarray) else features.iloc[sampled]
+    important = [parts.names.index(name) for name, size in importance(parts)[:top] if size > 0]
+    return [
+        _feature_swarm(parts.names[index], parts.values[sampled, index], sample, index) for index in important
+    ]
 
 
-def _swarm(name: str, moved: Floats, sample: FeatureValues, column: int) -> Swarm:
-    ranks = _ranks(_cells(sample, np.full(len(moved), column)))
+def _feature_swarm(name: str, moved: Floats, sample: FeatureValues, column: int) -> Swarm:
+    ranks = _ranks(_values_by_row(sample, np.full(len(moved), column)))
     points = sorted(zip(moved.tolist(), ranks, strict=True), key=lambda point: (point[0], point[1] or 0.0))
     rounded = tuple(None if rank is None else round(rank, 3) for _, rank in points)
     return Swarm(name, tuple(round(x, 4) for x, _ in points), rounded)
 
 
-def _ranks(values: list[Cell]) -> list[float | None]:
+def _ranks(values: list[FeatureValue]) -> list[float | None]:
     from scipy.stats import rankdata
 
     numbers = [value for value in values if isinstance(value, float)]

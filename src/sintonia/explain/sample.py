@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
-from sintonia.explain.contributions import Contributions, explained, shap_explanation
+from sintonia.explain.contributions import Contributions, model_contributions, shap_explanation
 from sintonia.training.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -28,43 +28,45 @@ VALUE, CONTRIBUTION = "value.", "contribution."
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Rows in the order of their sample numbers, which begin at 1; `place` (n,) says where each was drawn from.
+class ExplainedSample:
+    """Rows in the order of their sample numbers, which begin at 1; `index` (n,) says where each was drawn from.
 
     `outcome` (n,) is the propensity or expected cents, `raw` (n,) the score that contributions and base add up to.
-    `found` is None of a model that gives no contributions.
+    `contributions` is None of a model that gives no contributions.
     """
 
     rows: Dataset
-    place: NDArray[np.int64]
+    index: NDArray[np.int64]
     outcome: Floats
     raw: Floats
-    found: Contributions | None
+    contributions: Contributions | None
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.index)
 
 
-def draw_sample(model: "OutcomeModel", rows: Dataset, seed: int, at_most: int = EXPLAINED_ROWS) -> Sample:
+def draw_sample(
+    model: "OutcomeModel", rows: Dataset, seed: int, at_most: int = EXPLAINED_ROWS
+) -> ExplainedSample:
     """Return at most so many of the rows, drawn and numbered at random, with the contributions to their scores."""
-    place = np.random.default_rng(seed).permutation(len(rows))[:at_most]
-    drawn = rows.take(place)
-    return Sample(
+    index = np.random.default_rng(seed).permutation(len(rows))[:at_most]
+    drawn = rows.take(index)
+    return ExplainedSample(
         rows=drawn,
-        place=place,
+        index=index,
         outcome=model.outcomes(drawn.values),
         raw=model.raw_scores(drawn.values),
-        found=explained(model, drawn.values),
+        contributions=model_contributions(model, drawn.values),
     )
 
 
-def sample_table(sample: Sample) -> pa.Table:
+def sample_table(sample: ExplainedSample) -> pa.Table:
     """Return one row a sample number: as_of, category (-1 without), label, outcome, raw_score, base, and two a feature.
 
     `value.NAME` is what the model read, `contribution.NAME` how far that moved the raw score: there is none, and no
     base, of a model that gives no contributions.
     """
-    rows, found = sample.rows, sample.found
+    rows, parts = sample.rows, sample.contributions
     category = np.full(len(sample), -1, np.int16) if rows.category is None else rows.category
     return pa.table(
         {
@@ -74,27 +76,27 @@ def sample_table(sample: Sample) -> pa.Table:
             "label": rows.label,
             "outcome": sample.outcome,
             "raw_score": sample.raw,
-            "base": np.full(len(sample), np.nan if found is None else found.base),
-            **{f"{VALUE}{name}": rows.values[:, at] for at, name in enumerate(rows.names)},
-            **({} if found is None else _contribution_columns(found)),
+            "base": np.full(len(sample), np.nan if parts is None else parts.base),
+            **{f"{VALUE}{name}": rows.values[:, column] for column, name in enumerate(rows.names)},
+            **({} if parts is None else _contribution_columns(parts)),
         }
     )
 
 
-def _contribution_columns(found: Contributions) -> dict[str, Floats]:
-    return {f"{CONTRIBUTION}{name}": found.values[:, at] for at, name in enumerate(found.names)}
+def _contribution_columns(parts: Contributions) -> dict[str, Floats]:
+    return {f"{CONTRIBUTION}{name}": parts.values[:, column] for column, name in enumerate(parts.names)}
 
 
-def explanation(table: pa.Table) -> "shap.Explanation":
+def read_explanation(table: pa.Table) -> "shap.Explanation":
     """Return the table's contributions as a `shap.Explanation`, for the plots of a notebook."""
     names = [name.removeprefix(CONTRIBUTION) for name in table.column_names if name.startswith(CONTRIBUTION)]
     moved, values = (
         np.column_stack([table[prefix + name].to_numpy() for name in names])
         for prefix in (CONTRIBUTION, VALUE)
     )
-    found = shap_explanation(Contributions(tuple(names), moved, 0.0), values)
-    found.base_values = table["base"].to_numpy()
-    return found
+    explained = shap_explanation(Contributions(tuple(names), moved, 0.0), values)
+    explained.base_values = table["base"].to_numpy()
+    return explained
 
 
 def write_key(rows: Dataset, path: Path) -> None:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats, Floats32
-from sintonia.explain.sample import Sample
+from sintonia.explain.sample import ExplainedSample
 from sintonia.training.models import OutcomeModel
 
-FEATURES = 3
+MAX_FEATURES = 3
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-AT_ONCE = 20_000
+BATCH_ROWS = 20_000
 """Rows scored at once: of 500 features they take 40 MB."""
 
 
@@ -32,13 +32,13 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedValues:
     """Rows with what moved their scores: names and families of the features, values, contributions."""
 
     names: Sequence[str]
     families: Sequence[str]
     values: Floats32  # (n, n_features)
-    moved: Floats  # (n, n_features)
+    contributions: Floats  # (n, n_features)
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class WhatIfGrid:
     """Some features of a row by their places, and the values to try of each, the row's own first."""
 
     row: int
-    places: list[int]
+    indices: list[int]
     values: list[list[float]]
 
 
 def what_ifs(
-    model: OutcomeModel, sample: Sample, chosen: Sequence[int], families: Sequence[str]
+    model: OutcomeModel, sample: ExplainedSample, rows: Sequence[int], families: Sequence[str]
 ) -> list[WhatIf]:
     """Return the grids of the chosen rows of a sample, each over the features that count most for it.
 
@@ -60,34 +60,42 @@ def what_ifs(
     families
         The family of each feature.  # (n_features,)
     """
-    assert sample.found is not None, "what moved a score says which features to change"
-    told = Explained(sample.rows.names, families, sample.rows.values, sample.found.values)
-    grids = choose_grids(told, chosen)
-    said = grid_outcomes(model.outcomes, told, grids)
-    return [what_if_of(told, grid, of) for grid, of in zip(grids, said, strict=True)]
+    assert sample.contributions is not None, "what moved a score says which features to change"
+    explained = ExplainedValues(sample.rows.names, families, sample.rows.values, sample.contributions.values)
+    grids = choose_grids(explained, rows)
+    outcomes = grid_outcomes(model.outcomes, explained, grids)
+    return [
+        to_what_if(explained, grid, row_outcomes) for grid, row_outcomes in zip(grids, outcomes, strict=True)
+    ]
 
 
-def what_if_of(told: Explained, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()) -> WhatIf:
+def to_what_if(
+    explained: ExplainedValues, grid: WhatIfGrid, outcomes: Floats, actions: Sequence[int] = ()
+) -> WhatIf:
     """Return a grid with its answers, as a page keeps it."""
     return WhatIf(
-        features=tuple(told.names[at] for at in grid.places),
-        values=tuple(tuple(None if np.isnan(v) else float(v) for v in of) for of in grid.values),
-        outcomes=tuple(round(float(one), 6) for one in outcomes),
+        features=tuple(explained.names[index] for index in grid.indices),
+        values=tuple(tuple(None if np.isnan(v) else float(v) for v in tried) for tried in grid.values),
+        outcomes=tuple(round(float(outcome), 6) for outcome in outcomes),
         actions=tuple(actions),
     )
 
 
-def choose_grids(told: Explained, chosen: Sequence[int]) -> list[WhatIfGrid]:
+def choose_grids(explained: ExplainedValues, rows: Sequence[int]) -> list[WhatIfGrid]:
     """Return what to try of each chosen row.
 
     The features are of different families where that can be: of one family they tell of one thing, and changing only
     one of them makes a customer nobody is.
     """
-    others = [_quantiles(column) for column in told.values.T]
-    picked = [(row, _features(told, row, others)) for row in chosen]
+    quantiles = [_quantiles(column) for column in explained.values.T]
+    features_by_row = [(row, _features_to_change(explained, row, quantiles)) for row in rows]
     return [
-        WhatIfGrid(row, places, [_values(told.values[row, at], others[at]) for at in places])
-        for row, places in picked
+        WhatIfGrid(
+            row,
+            indices,
+            [_values_to_try(explained.values[row, index], quantiles[index]) for index in indices],
+        )
+        for row, indices in features_by_row
     ]
 
 
@@ -96,52 +104,58 @@ def _quantiles(column: NDArray[np.float32]) -> list[float]:
     known = column[~np.isnan(column)]
     if not len(known):
         return []
-    found: list[float] = np.unique(np.quantile(known, QUANTILES, method="inverted_cdf")).tolist()
-    return found
+    distinct: list[float] = np.unique(np.quantile(known, QUANTILES, method="inverted_cdf")).tolist()
+    return distinct
 
 
-def _values(own: np.float32, others: Sequence[float]) -> list[float]:
-    return [float(own), *(value for value in others if value != own)]
+def _values_to_try(own: np.float32, quantiles: Sequence[float]) -> list[float]:
+    return [float(own), *(value for value in quantiles if value != own)]
 
 
-def _features(told: Explained, row: int, others: Sequence[Sequence[float]]) -> list[int]:
+def _features_to_change(
+    explained: ExplainedValues, row: int, quantiles: Sequence[Sequence[float]]
+) -> list[int]:
     """Return the places of the features to change, the one that counts most first."""
-    moved = np.abs(told.moved[row])
-    counting = [
-        at
-        for at in np.argsort(-moved, kind="stable").tolist()
-        if moved[at] > 0 and len(_values(told.values[row, at], others[at])) > 1
+    moved = np.abs(explained.contributions[row])
+    candidates = [
+        index
+        for index in np.argsort(-moved, kind="stable").tolist()
+        if moved[index] > 0 and len(_values_to_try(explained.values[row, index], quantiles[index])) > 1
     ]
-    found: list[int] = []
-    for at in counting:
-        if len(found) < FEATURES and told.families[at] not in [told.families[one] for one in found]:
-            found.append(at)
-    return found + [at for at in counting if at not in found][: FEATURES - len(found)]
+    features: list[int] = []
+    for index in candidates:
+        if len(features) < MAX_FEATURES and explained.families[index] not in [
+            explained.families[chosen] for chosen in features
+        ]:
+            features.append(index)
+    return features + [index for index in candidates if index not in features][: MAX_FEATURES - len(features)]
 
 
 def grid_outcomes(
-    score: Callable[[Floats32], Floats], told: Explained, grids: Sequence[WhatIfGrid]
+    score: Callable[[Floats32], Floats], explained: ExplainedValues, grids: Sequence[WhatIfGrid]
 ) -> list[Floats]:
     """Return what is said of every combination of each grid, some thousand rows asked at a time.
 
     # (n_combinations, ...) each, as `score` has it a row
     """
-    found: list[Floats] = []
+    outcomes: list[Floats] = []
     waiting: list[Floats32] = []
 
     def flush() -> None:
         if not waiting:
             return
         scored = score(np.concatenate(waiting))
-        found.extend(np.split(scored, np.cumsum([len(block) for block in waiting])[:-1]))
+        outcomes.extend(np.split(scored, np.cumsum([len(block) for block in waiting])[:-1]))
         waiting.clear()
 
     for grid in grids:
-        tried = list(product(*grid.values))
-        block = np.repeat(told.values[grid.row : grid.row + 1], len(tried), axis=0)
-        block[:, grid.places] = np.array(tried, np.float32).reshape(len(tried), len(grid.places))
+        combinations = list(product(*grid.values))
+        block = np.repeat(explained.values[grid.row : grid.row + 1], len(combinations), axis=0)
+        block[:, grid.indices] = np.array(combinations, np.float32).reshape(
+            len(combinations), len(grid.indices)
+        )
         waiting.append(block)
-        if sum(map(len, waiting)) >= AT_ONCE:
+        if sum(map(len, waiting)) >= BATCH_ROWS:
             flush()
     flush()
-    return found
+    return outcomes

@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sintonia.core.config.convert import from_plain
-from sintonia.registry.artifacts import page_of
-from sintonia.registry.models import Registered, Tracking, model_files
+from sintonia.registry.models import model_files
+from sintonia.registry.runs import page_path
+from sintonia.registry.tracking import Registered, Tracking
 
-TAG = "sintonia.registry.approval."
+TAG = "sintonia.approval."
 APPROVE, REJECT = "approve", "reject"
 
 
 @dataclass(frozen=True)
-class Decision:
+class ReviewDecision:
     """One decision: when (ISO, UTC), which, by whom and why, on which version, and the SHA-256 of what was judged."""
 
     at: str
@@ -32,7 +33,9 @@ class Decision:
     page_digest: str
 
 
-def sign(place: Tracking, registered: Registered, action: str, reviewer: str, remark: str) -> Decision:
+def sign_decision(
+    tracking: Tracking, registered: Registered, action: str, reviewer: str, remark: str
+) -> ReviewDecision:
     """Return the decision on a version's model and page, now in the registry.
 
     Raises
@@ -40,50 +43,50 @@ def sign(place: Tracking, registered: Registered, action: str, reviewer: str, re
     NotBuiltError
         When the version has no page: nobody can have read it.
     """
-    decision = Decision(
+    decision = ReviewDecision(
         at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
         action=action,
         reviewer=reviewer,
         remark=remark,
         version=registered.version,
-        model_digest=model_digest(place, registered),
-        page_digest=page_digest(place, registered),
+        model_digest=model_digest(tracking, registered),
+        page_digest=page_digest(tracking, registered),
     )
     # A name of its own each: two that sign at once must not write over one another.
     name = f"{TAG}{decision.at}.{secrets.token_hex(4)}"
-    place.client.set_registered_model_tag(registered.name, name, json.dumps(asdict(decision)))
+    tracking.client.set_registered_model_tag(registered.name, name, json.dumps(asdict(decision)))
     return decision
 
 
-def decisions(place: Tracking, name: str) -> list[Decision]:
+def review_decisions(tracking: Tracking, name: str) -> list[ReviewDecision]:
     """Return every decision on a registered model's versions, oldest first."""
-    tags: Mapping[str, str] = place.client.get_registered_model(name).tags
+    tags: Mapping[str, str] = tracking.client.get_registered_model(name).tags
     lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
     remedy = f"mend the tags {TAG}* of the registered model {name}"
-    return [from_plain(Decision, line, "the decisions on a model", remedy=remedy) for line in lines]
+    return [from_plain(ReviewDecision, line, "the decisions on a model", remedy=remedy) for line in lines]
 
 
-def last_on(decided: Sequence[Decision], version: str) -> Decision | None:
+def latest_decision(decisions_made: Sequence[ReviewDecision], version: str) -> ReviewDecision | None:
     """Return the decision that counts for a version: its last one; None when nobody has decided."""
-    return next((one for one in reversed(decided) if one.version == version), None)
+    return next((decision for decision in reversed(decisions_made) if decision.version == version), None)
 
 
-def objection(place: Tracking, registered: Registered, decision: Decision) -> str | None:
+def objection(tracking: Tracking, registered: Registered, decision: ReviewDecision) -> str | None:
     """Return what keeps a decision from letting its version pass; None for an approval that still holds."""
     by = f"by {decision.reviewer} on {decision.at[:10]}"
     if decision.action == REJECT:
         return f"rejected {by}: {decision.remark}" if decision.remark else f"rejected {by}"
-    for what, then, now in (
-        ("model", decision.model_digest, model_digest(place, registered)),
-        ("page", decision.page_digest, page_digest(place, registered)),
+    for part, then, now in (
+        ("model", decision.model_digest, model_digest(tracking, registered)),
+        ("page", decision.page_digest, page_digest(tracking, registered)),
     ):
         if then != now:
-            changed = f"its {what} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
+            changed = f"its {part} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
             return f"approved {by}, but {changed}: read it again"
     return None
 
 
-def page_digest(place: Tracking, registered: Registered) -> str:
+def page_digest(tracking: Tracking, registered: Registered) -> str:
     """Return the SHA-256 of the review page that a model's run keeps.
 
     Raises
@@ -91,12 +94,12 @@ def page_digest(place: Tracking, registered: Registered) -> str:
     NotBuiltError
         When it keeps none.
     """
-    return hashlib.sha256(page_of(place, registered).read_bytes()).hexdigest()
+    return hashlib.sha256(page_path(tracking, registered).read_bytes()).hexdigest()
 
 
-def model_digest(place: Tracking, registered: Registered) -> str:
+def model_digest(tracking: Tracking, registered: Registered) -> str:
     """Return the SHA-256 of a registered model's files, names and bytes."""
-    folder = model_files(place, registered)
+    folder = model_files(tracking, registered)
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())

@@ -9,10 +9,11 @@ import pyarrow as pa
 from sintonia.core.config import CompareSettings
 from sintonia.core.errors import InputError, NotBuiltError, unknown
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.registry.artifacts import read_table
-from sintonia.registry.models import CHAMPION, Registered, Tracking, versions
-from sintonia.registry.predictions import PREDICTIONS_FILE, judge_together
+from sintonia.evaluation.evaluate import Evaluation
+from sintonia.registry.models import CHAMPION, list_versions
+from sintonia.registry.predictions import PREDICTIONS_FILE, evaluate_together
+from sintonia.registry.runs import read_table
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.tasks import find_task
 
 UNLISTED = ("seed", "task.force")
@@ -20,7 +21,7 @@ UNLISTED = ("seed", "task.force")
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRun:
     """One run beside the reference.
 
     Attributes
@@ -58,10 +59,10 @@ class RunComparison:
 
     task: str
     metric: str
-    runs: tuple[Compared, ...]
+    runs: tuple[ComparedRun, ...]
 
     @property
-    def reference(self) -> Compared:
+    def reference(self) -> ComparedRun:
         """The run the others are compared to."""
         return self.runs[0]
 
@@ -74,7 +75,7 @@ class _Reference:
     metric: str
 
 
-def compare_runs(place: Tracking, settings: CompareSettings) -> RunComparison:
+def compare_runs(tracking: Tracking, settings: CompareSettings) -> RunComparison:
     """Return the task's runs compared to the champion's, or to the version asked for, or to the newest.
 
     Raises
@@ -85,60 +86,73 @@ def compare_runs(place: Tracking, settings: CompareSettings) -> RunComparison:
         For a version or a metric that is not there.
     """
     task = settings.task.name
-    known = {one.version: one for one in versions(place, task)}
+    known = {registered.version: registered for registered in list_versions(tracking, task)}
     if not known:
         raise NotBuiltError(
-            f"No run of task '{task}' in {place.uri}; run `sintonia train task={task}` first."
+            f"No run of task '{task}' in {tracking.uri}; run `sintonia train task={task}` first."
         )
     for version in (*settings.versions, *([settings.to] if settings.to else [])):
         if version not in known:
-            raise unknown(f"version of {place.name(task)}", version, known)
+            raise unknown(f"version of {tracking.name(task)}", version, known)
     chosen = settings.versions or [*known][-settings.last :]
-    champion = next((one.version for one in known.values() if one.alias == CHAMPION), chosen[-1])
-    first = known[settings.to or champion]
-    predictions = read_table(place, first.run_id, PREDICTIONS_FILE)
+    champion = next(
+        (registered.version for registered in known.values() if registered.alias == CHAMPION), chosen[-1]
+    )
+    reference_run = known[settings.to or champion]
+    predictions = read_table(tracking, reference_run.run_id, PREDICTIONS_FILE)
     amount = find_task(settings.task).label == "amount"
-    alone = judge_together({"reference": predictions}, amount=amount, seed=settings.seed)
-    metric = settings.metric or alone.headline
-    if metric not in (names := alone.estimates["reference"]):
-        raise unknown("metric", metric, names)
-    to = _Reference(first, predictions, place.client.get_run(first.run_id).data.params, metric)
-    others = [known[version] for version in reversed(chosen) if version != first.version]
-    compared = [_compared(place, one, to, settings) for one in others]
-    return RunComparison(task, metric, (_compared(place, first, to, settings, alone), *compared))
-
-
-def _compared(
-    place: Tracking,
-    one: Registered,
-    to: _Reference,
-    settings: CompareSettings,
-    judged: Evaluation | None = None,
-) -> Compared:
-    """Return a run beside the reference, without figures where it judged none of its rows."""
-    judged = judged or _together(place, one, to, settings)
-    run = place.client.get_run(one.run_id)
-    names = sorted({*run.data.params, *to.parameters} - {*UNLISTED})
-    both = {name: (run.data.params.get(name, "-"), to.parameters.get(name, "-")) for name in names}
-    gap = None if judged is None else judged.differences.get("reference", {}).get(to.metric)
-    return Compared(
-        registered=one,
-        at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
-        grade=run.data.tags.get("sintonia.grade", ""),
-        own=None if judged is None else judged.estimates[judged.model][to.metric],
-        gap=gap,
-        verdict="" if judged is None or gap is None else judged.verdict("reference", to.metric),
-        rows=0 if judged is None else judged.rows,
-        changed={name: values for name, values in both.items() if values[0] != values[1]},
+    own_evaluation = evaluate_together({"reference": predictions}, amount=amount, seed=settings.seed)
+    metric = settings.metric or own_evaluation.headline
+    if metric not in (metric_names := own_evaluation.estimates["reference"]):
+        raise unknown("metric", metric, metric_names)
+    reference = _Reference(
+        reference_run, predictions, tracking.client.get_run(reference_run.run_id).data.params, metric
+    )
+    compared_to = [known[version] for version in reversed(chosen) if version != reference_run.version]
+    compared = [_compare_run(tracking, registered, reference, settings) for registered in compared_to]
+    return RunComparison(
+        task, metric, (_compare_run(tracking, reference_run, reference, settings, own_evaluation), *compared)
     )
 
 
-def _together(
-    place: Tracking, one: Registered, to: _Reference, settings: CompareSettings
+def _compare_run(
+    tracking: Tracking,
+    registered: Registered,
+    reference: _Reference,
+    settings: CompareSettings,
+    evaluation: Evaluation | None = None,
+) -> ComparedRun:
+    """Return a run beside the reference, without figures where it judged none of its rows."""
+    evaluation = evaluation or _evaluate_shared_rows(tracking, registered, reference, settings)
+    run = tracking.client.get_run(registered.run_id)
+    names = sorted({*run.data.params, *reference.parameters} - {*UNLISTED})
+    parameters = {
+        name: (run.data.params.get(name, "-"), reference.parameters.get(name, "-")) for name in names
+    }
+    gap = None if evaluation is None else evaluation.differences.get("reference", {}).get(reference.metric)
+    return ComparedRun(
+        registered=registered,
+        at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        grade=run.data.tags.get("sintonia.grade", ""),
+        own=None if evaluation is None else evaluation.estimates[evaluation.model][reference.metric],
+        gap=gap,
+        verdict=""
+        if evaluation is None or gap is None
+        else evaluation.verdict("reference", reference.metric),
+        rows=0 if evaluation is None else evaluation.rows,
+        changed={name: values for name, values in parameters.items() if values[0] != values[1]},
+    )
+
+
+def _evaluate_shared_rows(
+    tracking: Tracking, registered: Registered, reference: _Reference, settings: CompareSettings
 ) -> Evaluation | None:
     try:
-        tables = {"other": read_table(place, one.run_id, PREDICTIONS_FILE), "reference": to.predictions}
+        tables = {
+            "other": read_table(tracking, registered.run_id, PREDICTIONS_FILE),
+            "reference": reference.predictions,
+        }
         amount = find_task(settings.task).label == "amount"
-        return judge_together(tables, amount=amount, seed=settings.seed)
+        return evaluate_together(tables, amount=amount, seed=settings.seed)
     except (InputError, NotBuiltError):
         return None

@@ -1,109 +1,83 @@
-"""MLflow: one run a training, the model with its signature in the registry, and the way back to both."""
+"""Every kind of model there is, by the name that its folder's `model.json` carries.
 
-import logging
-import os
+MLflow: one run a training, the model with its signature in the registry, and the way back to both.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
-from sintonia.core.formats import workspace_format
-from sintonia.core.paths import WorkspacePaths
-from sintonia.registry.run_logging import FILES, Run, log_data, log_files, log_model, log_nested
-from sintonia.registry.saved_models import kind_of, load_model
-from sintonia.training.models import Model
+from sintonia.registry.runs import MODEL_FOLDER, RunRecord, log_data, log_files, log_model, log_nested
+from sintonia.registry.tracking import Registered, Tracking, silence_mlflow
+from sintonia.training.models import LightGBMModel, Model, OwnModel
+from sintonia.training.models.protocol import read_document
 from sintonia.training.tasks import TASKS
+from sintonia.uplift.model import PolicyModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# MLflow reads these once, as it is imported (which happens in the functions below): this program tells nobody
-# what it does, and a progress bar over one file is noise.
-for _name, _value in (
-    ("MLFLOW_DISABLE_TELEMETRY", "true"),
-    ("DO_NOT_TRACK", "true"),
-    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-):
-    os.environ.setdefault(_name, _value)
+
+MODEL_CLASSES: dict[str, type[Model]] = {one.KIND: one for one in (LightGBMModel, OwnModel, PolicyModel)}
+
+
+def model_class(folder: Path) -> type[Model]:
+    """Return the class of a folder's model, which its `model.json` names.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no model.
+    UnsupportedModelError
+        When another version of sintonia wrote it.
+    """
+    return MODEL_CLASSES[read_document(folder, list(MODEL_CLASSES))["kind"]]
+
+
+def load_model(folder: Path) -> Model:
+    """Return the model of a folder, of whatever kind it is.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no model.
+    UnsupportedModelError
+        When another version of sintonia wrote it.
+    """
+    return model_class(folder).load(folder)
+
 
 CANDIDATE, CHAMPION = "candidate", "champion"
-TRAINING = "sintonia.training"
+TRAINING_TAG = "sintonia.training"
 """The tag that sets a training apart from the folds and trials nested in one."""
 
 
 M = TypeVar("M", bound=Model)
 
 
-@dataclass(frozen=True)
-class Tracking:
-    """An MLflow server or a SQLite file, and the names this brand goes by there."""
-
-    uri: str
-    artifacts: str | None
-    prefix: str
-
-    def name(self, task: str) -> str:
-        """The experiment's and the registered model's name of a task."""
-        return f"{self.prefix}-{task}"
-
-    @property
-    def client(self) -> "MlflowClient":
-        """A client of the store; opened by need, for MLflow costs seconds to load."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A model in the registry: its name, version, alias and the run that made it."""
-
-    name: str
-    version: str
-    alias: str
-    run_id: str
-
-
-def tracking(config: TrackingConfig, workspace: Path) -> Tracking:
-    """Return where runs go: the configured server, else a SQLite file and a folder in the workspace.
-
-    Raises
-    ------
-    UnsupportedFormatError
-        When a newer version of sintonia wrote the workspace.
-    """
-    workspace_format(workspace)
-    if config.uri is not None:
-        return Tracking(config.uri, None, config.prefix)
-    workspace.mkdir(parents=True, exist_ok=True)
-    paths = WorkspacePaths(workspace.resolve())
-    return Tracking(f"sqlite:///{paths.tracking_database}", paths.tracking_files.as_uri(), config.prefix)
-
-
-def register(place: Tracking, run: Run) -> Registered:
+def register(tracking: Tracking, run: RunRecord) -> Registered:
     """Return the registered model of a training, now logged as a run and carrying the alias `candidate`."""
     import mlflow
 
-    _hush()
-    mlflow.set_tracking_uri(place.uri)
-    mlflow.set_registry_uri(place.uri)
-    name = place.name(run.task)
-    experiment_id = _experiment(place, name)
-    with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING: "true"}) as active:
+    silence_mlflow()
+    mlflow.set_tracking_uri(tracking.uri)
+    mlflow.set_registry_uri(tracking.uri)
+    name = tracking.name(run.task)
+    experiment_id = _experiment(tracking, name)
+    with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING_TAG: "true"}) as active:
         run_id = active.info.run_id
         mlflow.log_params(dict(run.parameters))
         mlflow.log_metrics(dict(run.metrics))
-        log_files(place.client, run_id, run)
-        log_data(place.client, run_id, run.data)
+        log_files(tracking.client, run_id, run)
+        log_data(tracking.client, run_id, run.data)
         model_id, uri = log_model(run.model)
-        log_nested(place.client, experiment_id, run_id, run.nested)
-    version = _new_version(place.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
+        log_nested(tracking.client, experiment_id, run_id, run.nested)
+    version = _new_version(tracking.client, name, {"source": uri, "run_id": run_id, "model_id": model_id})
     return Registered(name, version, CANDIDATE, run_id)
 
 
-def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tuple[M, Registered]]:
+def find_models(tracking: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tuple[M, Registered]]:
     """Return each task's registered model, the champion where there is one, else the candidate.
 
     Of no tasks, those of all tasks of the kind that have a model.
@@ -115,17 +89,26 @@ def find_models(place: Tracking, tasks: Sequence[str], kind: type[M]) -> list[tu
     UnsupportedModelError
         When a named task's model is of another kind.
     """
-    registered = {task: _find(place, task) for task in tasks or [*TASKS, *own_tasks(place)]}
-    missing = [task for task, one in registered.items() if one is None]
+    registered = {
+        task: _champion_or_candidate(tracking, task) for task in tasks or [*TASKS, *own_tasks(tracking)]
+    }
+    missing = [task for task, found_model in registered.items() if found_model is None]
     if missing and (tasks or len(missing) == len(registered)):
-        raise _not_trained(place, missing[0])
-    there = [one for one in registered.values() if one is not None]
+        raise _not_trained(tracking, missing[0])
+    available = [found_model for found_model in registered.values() if found_model is not None]
     if not tasks:
-        there = [one for one in there if issubclass(kind_of(model_files(place, one)), kind)]
-    return [(expect(load(place, one), kind), one) for one in there]
+        available = [
+            found_model
+            for found_model in available
+            if issubclass(model_class(model_files(tracking, found_model)), kind)
+        ]
+    return [
+        (require_class(load_registered(tracking, found_model), kind), found_model)
+        for found_model in available
+    ]
 
 
-def find_model(place: Tracking, task: str, kind: type[M]) -> tuple[M, Registered]:
+def find_model(tracking: Tracking, task: str, kind: type[M]) -> tuple[M, Registered]:
     """Return a task's registered model, the champion where there is one, else the candidate.
 
     Raises
@@ -135,16 +118,16 @@ def find_model(place: Tracking, task: str, kind: type[M]) -> tuple[M, Registered
     UnsupportedModelError
         When it is of another kind.
     """
-    (only,) = find_models(place, [task], kind)
-    return only
+    (model_and_version,) = find_models(tracking, [task], kind)
+    return model_and_version
 
 
-def load(place: Tracking, registered: Registered) -> Model:
+def load_registered(tracking: Tracking, registered: Registered) -> Model:
     """Return a registered model, of whatever kind it is."""
-    return load_model(model_files(place, registered))
+    return load_model(model_files(tracking, registered))
 
 
-def expect(model: Model, kind: type[M]) -> M:
+def require_class(model: Model, kind: type[M]) -> M:
     """Return the model as one of the kind.
 
     Raises
@@ -159,17 +142,17 @@ def expect(model: Model, kind: type[M]) -> M:
     return model
 
 
-def model_files(place: Tracking, registered: Registered) -> Path:
+def model_files(tracking: Tracking, registered: Registered) -> Path:
     """Return the folder of what was saved of a registered model."""
     import mlflow
 
-    mlflow.set_tracking_uri(place.uri)
-    mlflow.set_registry_uri(place.uri)
+    mlflow.set_tracking_uri(tracking.uri)
+    mlflow.set_registry_uri(tracking.uri)
     uri = f"models:/{registered.name}/{registered.version}"
-    return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / FILES
+    return Path(mlflow.artifacts.download_artifacts(uri)) / "data" / MODEL_FOLDER
 
 
-def find_registered(place: Tracking, task: str) -> Registered:
+def find_registered(tracking: Tracking, task: str) -> Registered:
     """Return a task's champion, else its candidate.
 
     Raises
@@ -177,31 +160,31 @@ def find_registered(place: Tracking, task: str) -> Registered:
     NotBuiltError
         When the task has no model.
     """
-    registered = _find(place, task)
+    registered = _champion_or_candidate(tracking, task)
     if registered is None:
-        raise _not_trained(place, task)
+        raise _not_trained(tracking, task)
     return registered
 
 
-def _find(place: Tracking, task: str) -> Registered | None:
-    by_alias = (find_alias(place, task, alias) for alias in (CHAMPION, CANDIDATE))
+def _champion_or_candidate(tracking: Tracking, task: str) -> Registered | None:
+    by_alias = (find_by_alias(tracking, task, alias) for alias in (CHAMPION, CANDIDATE))
     return next((registered for registered in by_alias if registered is not None), None)
 
 
-def find_alias(place: Tracking, task: str, alias: str) -> Registered | None:
+def find_by_alias(tracking: Tracking, task: str, alias: str) -> Registered | None:
     """Return the task's model that bears an alias; None when there is none."""
     from mlflow.exceptions import MlflowException
 
-    _hush()
-    name = place.name(task)
+    silence_mlflow()
+    name = tracking.name(task)
     try:
-        version = place.client.get_model_version_by_alias(name, alias)
+        version = tracking.client.get_model_version_by_alias(name, alias)
     except MlflowException:
         return None
     return Registered(name, str(version.version), alias, str(version.run_id))
 
 
-def find_candidate(place: Tracking, task: str, version: str | None) -> Registered:
+def find_candidate(tracking: Tracking, task: str, version: str | None) -> Registered:
     """Return the task's candidate, or this version of its model.
 
     Raises
@@ -211,52 +194,56 @@ def find_candidate(place: Tracking, task: str, version: str | None) -> Registere
     ConfigError
         When there is no such version.
     """
-    known = {one.version: one for one in versions(place, task)}
-    candidate = find_alias(place, task, CANDIDATE)
+    known = {registered.version: registered for registered in list_versions(tracking, task)}
+    candidate = find_by_alias(tracking, task, CANDIDATE)
     if candidate is None or not known:
-        raise _not_trained(place, task)
+        raise _not_trained(tracking, task)
     if version is not None and version not in known:
-        raise unknown(f"version of {place.name(task)}", version, known)
+        raise unknown(f"version of {tracking.name(task)}", version, known)
     return candidate if version is None else known[version]
 
 
-def own_tasks(place: Tracking) -> list[str]:
+def own_tasks(tracking: Tracking) -> list[str]:
     """Return the tasks with a registered model that do not ship with the package, by name."""
-    _hush()
-    names = [model.name for model in place.client.search_registered_models()]
-    tasks = sorted(name.removeprefix(place.name("")) for name in names if name.startswith(place.name("")))
+    silence_mlflow()
+    names = [model.name for model in tracking.client.search_registered_models()]
+    tasks = sorted(
+        name.removeprefix(tracking.name("")) for name in names if name.startswith(tracking.name(""))
+    )
     return [task for task in tasks if task not in TASKS]
 
 
-def _not_trained(place: Tracking, task: str) -> NotBuiltError:
-    known = [*TASKS, *own_tasks(place)]
+def _not_trained(tracking: Tracking, task: str) -> NotBuiltError:
+    known = [*TASKS, *own_tasks(tracking)]
     advice = f"run `sintonia train task={task}` first." if task in known else hint(task, known)
-    return NotBuiltError(f"No model for task '{task}' in {place.uri}; {advice}")
+    return NotBuiltError(f"No model for task '{task}' in {tracking.uri}; {advice}")
 
 
-def versions(place: Tracking, task: str) -> list[Registered]:
+def list_versions(tracking: Tracking, task: str) -> list[Registered]:
     """Return every version of a task's model, oldest first, each with its alias (the champion's before others)."""
     from mlflow.exceptions import MlflowException
 
-    _hush()
-    name = place.name(task)
+    silence_mlflow()
+    name = tracking.name(task)
     try:
-        aliases = place.client.get_registered_model(name).aliases
+        aliases = tracking.client.get_registered_model(name).aliases
     except MlflowException:
         return []
     alias_of: dict[str, str] = {}
     for alias, version in sorted(aliases.items(), key=lambda pair: pair[0] == CHAMPION):
         alias_of[str(version)] = alias
-    stored = place.client.search_model_versions(f"name='{name}'")
-    each = sorted((int(one.version), str(one.run_id)) for one in stored)
-    return [Registered(name, str(number), alias_of.get(str(number), ""), run_id) for number, run_id in each]
+    stored = tracking.client.search_model_versions(f"name='{name}'")
+    numbered = sorted((int(model_version.version), str(model_version.run_id)) for model_version in stored)
+    return [
+        Registered(name, str(number), alias_of.get(str(number), ""), run_id) for number, run_id in numbered
+    ]
 
 
-def _experiment(place: Tracking, name: str) -> str:
-    experiment = place.client.get_experiment_by_name(name)
+def _experiment(tracking: Tracking, name: str) -> str:
+    experiment = tracking.client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    return str(place.client.create_experiment(name, artifact_location=place.artifacts))
+    return str(tracking.client.create_experiment(name, artifact_location=tracking.artifacts))
 
 
 def _new_version(client: "MlflowClient", name: str, source: dict[str, str]) -> str:
@@ -270,9 +257,3 @@ def _new_version(client: "MlflowClient", name: str, source: dict[str, str]) -> s
     version = str(client.create_model_version(name, **source).version)
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
-
-
-def _hush() -> None:
-    """Silence what MLflow and the database migrations say on each use; errors still come through."""
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)

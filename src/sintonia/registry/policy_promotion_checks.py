@@ -20,97 +20,109 @@ from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.core.pseudonyms import COLUMN, pseudonyms
 from sintonia.data.store import open_store
 from sintonia.features import catalogue
-from sintonia.registry.artifacts import read_document, read_table
-from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry.models import load_registered, require_class
 from sintonia.registry.predictions import PREDICTIONS_FILE
 from sintonia.registry.promotion_checks import Requirement, evaluation_tags, read_evaluation
-from sintonia.uplift.dataset import features_of, numbered, split_points
-from sintonia.uplift.decision_points import Points, newest, read_points
+from sintonia.registry.runs import read_document, read_table
+from sintonia.registry.tracking import Registered, Tracking
+from sintonia.uplift.dataset import customer_codes, decision_features, split_decisions
+from sintonia.uplift.decision_log import DecisionLog, most_recent_decisions, read_decision_log
 from sintonia.uplift.folds import part_of
 from sintonia.uplift.model import PolicyModel
 from sintonia.uplift.study import REPORT, Study
 
+DR_SCORES, POLICY_PROBABILITIES = "dr_scores", "policy_probabilities"
+FORMER_NAMES = {DR_SCORES: "brings", POLICY_PROBABILITIES: "chosen"}
+"""What earlier versions called these columns of a policy run's predictions."""
+
 DECISION_KEYS = (COLUMN, "as_of")
-LOGGED, OBSERVATIONAL = "logged propensities", "observational"
+LOGGED_PROPENSITIES, OBSERVATIONAL_DATA = "logged propensities", "observational"
 """What a policy's figures rest on: chance decided, with probabilities that were logged; or nobody knows who did."""
 
 
-def kept_decisions(found: Study, judged: Points, key: bytes) -> pa.Table:
-    """Return a row a decision of the report: pseudonym, as_of (when it was taken), `brings` and `chosen` by action."""
-    told = found.report
-    rows = judged.take(told.rows)
+def decisions_table(study: Study, judged: DecisionLog, key: bytes) -> pa.Table:
+    """Return one row per reported decision: pseudonym, as_of, `dr_scores` and `policy_probabilities`, lists by action.
+
+    `as_of` is when the decision was taken.
+    """
+    reported = study.report
+    rows = judged.take(reported.rows)
     return pa.table(
         {
             COLUMN: pa.array(pseudonyms(key, rows.customer_id.tolist()), pa.string()),
             "as_of": pa.array(rows.decided_at, pa.timestamp("us")),
-            "brings": pa.array(list(told.brings), pa.list_(pa.float64())),
-            "chosen": pa.array(list(told.chosen), pa.list_(pa.float64())),
+            DR_SCORES: pa.array(list(reported.dr_scores), pa.list_(pa.float64())),
+            POLICY_PROBABILITIES: pa.array(list(reported.policy_probabilities), pa.list_(pa.float64())),
         }
     )
 
 
-def against_nothing(rows: pa.Table) -> Estimate:
+def difference_to_nothing(rows: pa.Table) -> Estimate:
     """Return what the policy is worth a decision less what doing nothing is, on the decisions of the report."""
-    chosen = _matrix(rows, "chosen")
-    return _difference(rows, chosen, np.eye(chosen.shape[1])[np.zeros(len(chosen), int)])
+    policy = _matrix(rows, POLICY_PROBABILITIES)
+    return _difference(rows, policy, np.eye(policy.shape[1])[np.zeros(len(policy), int)])
 
 
 def policy_checks(
-    place: Tracking,
+    tracking: Tracking,
     settings: PromoteSettings | ReviewSettings,
     candidate: Registered,
     champion: Registered | None,
 ) -> list[Requirement]:
     """Return whether a policy meets each requirement of a promotion, in the order of the report."""
-    recorded = _read_policy_evaluation(place, candidate)
-    checks = [beats_nothing(Estimate(**recorded["against_nothing"]), recorded["judged_decisions"])]
+    evaluation = _read_policy_evaluation(tracking, candidate)
+    checks = [beats_nothing(Estimate(**evaluation["against_nothing"]), evaluation["judged_decisions"])]
     if champion is not None:
-        checks.append(_against_champion(place, settings, candidate, champion))
-    return [*checks, is_randomised(recorded["evidence"])]
+        checks.append(_against_champion(tracking, settings, candidate, champion))
+    return [*checks, is_randomised(evaluation["evidence"])]
 
 
-def _read_policy_evaluation(place: Tracking, registered: Registered) -> dict[str, Any]:
+def _read_policy_evaluation(tracking: Tracking, registered: Registered) -> dict[str, Any]:
     """Return a policy run's `evaluation.json`; of a run from before it had one, the same from the decisions it kept."""
     try:
-        return read_evaluation(place, registered)
+        return read_evaluation(tracking, registered)
     except NotBuiltError:
-        rows = read_table(place, registered.run_id, PREDICTIONS_FILE)
-    figures = {"against_nothing": asdict(against_nothing(rows)), "judged_decisions": len(rows)}
-    return {**evaluation_tags(place, registered), **figures}
+        rows = read_table(tracking, registered.run_id, PREDICTIONS_FILE)
+    figures = {"against_nothing": asdict(difference_to_nothing(rows)), "judged_decisions": len(rows)}
+    return {**evaluation_tags(tracking, registered), **figures}
 
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:
     """Return whether the policy is surely worth more than doing nothing."""
-    why = f"{gap.text()} a decision against doing nothing, on {decisions:,} decisions"
-    return Requirement("doing nothing", gap.low > 0, why)
+    explanation = f"{gap.text()} a decision against doing nothing, on {decisions:,} decisions"
+    return Requirement("doing nothing", gap.low > 0, explanation)
 
 
 def is_randomised(evidence: str) -> Requirement:
     """Return whether chance decided what was logged, so that values are of the policy and not of who got it."""
-    return Requirement("randomised log", evidence == LOGGED, evidence)
+    return Requirement("randomised log", evidence == LOGGED_PROPENSITIES, evidence)
 
 
 def _against_champion(
-    place: Tracking, settings: PromoteSettings | ReviewSettings, candidate: Registered, champion: Registered
+    tracking: Tracking,
+    settings: PromoteSettings | ReviewSettings,
+    candidate: Registered,
+    champion: Registered,
 ) -> Requirement:
-    named = f"the champion, version {champion.version}"
+    champion_name = f"the champion, version {champion.version}"
     if champion.version == candidate.version:
         return Requirement("champion", False, f"version {candidate.version} is the champion already")
-    rows = read_table(place, candidate.run_id, PREDICTIONS_FILE)
+    rows = read_table(tracking, candidate.run_id, PREDICTIONS_FILE)
     ours, theirs = (
-        read_document(place, one.run_id, "study.json")["actions"] for one in (candidate, champion)
+        read_document(tracking, registered.run_id, "study.json")["actions"]
+        for registered in (candidate, champion)
     )
     try:
-        probabilities = _champion_probabilities(place, settings, candidate, champion, rows)
-        other = aligned(probabilities, theirs, ours)
+        probabilities = _champion_probabilities(tracking, settings, candidate, champion, rows)
+        champion_policy = align_actions(probabilities, theirs, ours)
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
-    gap = _difference(rows, _matrix(rows, "chosen"), other)
-    why = f"{gap.text()} a decision against {named}, on the same {len(rows):,} decisions"
+    gap = _difference(rows, _matrix(rows, POLICY_PROBABILITIES), champion_policy)
+    why = f"{gap.text()} a decision against {champion_name}, on the same {len(rows):,} decisions"
     return Requirement("champion", gap.low > 0, why)
 
 
-def aligned(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Floats:
+def align_actions(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Floats:
     """Return a policy's probabilities in our order of the actions.
 
     Examples
@@ -123,17 +135,17 @@ def aligned(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) -> Float
     NotBuiltError
         When it takes an action that our log knows nothing of.
     """
-    found = np.zeros((len(policy), len(ours)))
-    for at, name in enumerate(theirs):
+    aligned = np.zeros((len(policy), len(ours)))
+    for column, name in enumerate(theirs):
         if name in ours:
-            found[:, list(ours).index(name)] = policy[:, at]
-        elif policy[:, at].any():
+            aligned[:, list(ours).index(name)] = policy[:, column]
+        elif policy[:, column].any():
             raise NotBuiltError(f"the champion takes '{name}', of which the candidate's log knows nothing")
-    return found
+    return aligned
 
 
 def _champion_probabilities(
-    place: Tracking,
+    tracking: Tracking,
     settings: PromoteSettings | ReviewSettings,
     candidate: Registered,
     champion: Registered,
@@ -146,23 +158,27 @@ def _champion_probabilities(
     NotBuiltError
         When it has learnt from these decisions, or the store is not the one the candidate learned from any more.
     """
-    stored = read_table(place, champion.run_id, PREDICTIONS_FILE)
-    index = {key: at for at, key in enumerate(_keys(stored))}
+    stored = read_table(tracking, champion.run_id, PREDICTIONS_FILE)
+    index = {key: row for row, key in enumerate(_keys(stored))}
     if index.keys() >= set(_keys(rows)):
-        return _matrix(stored, "chosen")[[index[key] for key in _keys(rows)]]
-    learnt = place.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until", "")
+        return _matrix(stored, POLICY_PROBABILITIES)[[index[key] for key in _keys(rows)]]
+    labels_until = tracking.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until", "")
     first = min(rows["as_of"].to_pylist())
-    if not learnt or datetime.fromisoformat(learnt) > first:
+    if not labels_until or datetime.fromisoformat(labels_until) > first:
         raise NotBuiltError(
-            f"the champion, version {champion.version}, has learnt from rewards until {learnt or 'an unknown day'}, "
-            f"the candidate is judged from {first:%Y-%m-%d}: train it with a later effects.judge_from"
+            f"the champion, version {champion.version}, has learnt from rewards until "
+            f"{labels_until or 'an unknown day'}, the candidate is judged from {first:%Y-%m-%d}: "
+            "train it with a later effects.judge_from"
         )
-    seed = int(place.client.get_run(candidate.run_id).data.params["seed"])
-    ours, theirs = (expect(load(place, one), PolicyModel) for one in (candidate, champion))
-    return _made_now(settings, ours, theirs, seed)
+    seed = int(tracking.client.get_run(candidate.run_id).data.params["seed"])
+    ours, theirs = (
+        require_class(load_registered(tracking, registered), PolicyModel)
+        for registered in (candidate, champion)
+    )
+    return _recompute_probabilities(settings, ours, theirs, seed)
 
 
-def _made_now(
+def _recompute_probabilities(
     settings: PromoteSettings | ReviewSettings, candidate: PolicyModel, champion: PolicyModel, seed: int
 ) -> Floats:
     workspace = settings.paths.root
@@ -173,28 +189,36 @@ def _made_now(
             "train it again"
         )
     with connect(settings.engine, workspace) as connection:
-        points = newest(read_points(connection, store, config), config.most_decisions)
-    _, judged = split_points(points, config.judge_from)
-    points = points.take(judged)
-    parts = part_of(numbered(points.customer_id), [config.teach_share, config.gate_share], seed)
-    points = points.take(parts == REPORT)
-    values = features_of(store, points, catalogue(champion.features, champion.fitted), settings.engine)
-    able = points.logging_propensities > 0 if points.logged.all() else np.ones((len(points), 1), bool)
-    known = champion.effects.actions.names
-    eligible = np.zeros((len(points), len(known)), bool)
-    for at, name in enumerate(known):
-        if name in points.names:
-            eligible[:, at] = able[:, points.names.index(name) if able.shape[1] > 1 else 0]
+        decisions = most_recent_decisions(read_decision_log(connection, store, config), config.most_decisions)
+    _, judged = split_decisions(decisions, config.judge_from)
+    decisions = decisions.take(judged)
+    parts = part_of(customer_codes(decisions.customer_id), [config.teach_share, config.gate_share], seed)
+    decisions = decisions.take(parts == REPORT)
+    values = decision_features(
+        store, decisions, catalogue(champion.features, champion.fitted), settings.engine
+    )
+    eligible_logged = (
+        decisions.logging_propensities > 0 if decisions.logged.all() else np.ones((len(decisions), 1), bool)
+    )
+    action_names = champion.effects.actions.names
+    eligible = np.zeros((len(decisions), len(action_names)), bool)
+    for index, name in enumerate(action_names):
+        if name in decisions.names:
+            eligible[:, index] = eligible_logged[
+                :, decisions.names.index(name) if eligible_logged.shape[1] > 1 else 0
+            ]
     return champion.policy(values, eligible)
 
 
-def _difference(rows: pa.Table, policy: Floats, other: Floats) -> Estimate:
+def _difference(rows: pa.Table, policy: Floats, baseline: Floats) -> Estimate:
     _, customer = np.unique(np.asarray(rows[COLUMN].to_pylist()), return_inverse=True)
-    return clustered_mean(((policy - other) * _matrix(rows, "brings")).sum(axis=1), customer)
+    return clustered_mean(((policy - baseline) * _matrix(rows, DR_SCORES)).sum(axis=1), customer)
 
 
 def _matrix(rows: pa.Table, name: str) -> Floats:
-    return np.array(rows[name].to_pylist(), np.float64)
+    """Return a list column as a matrix, under its former name where an earlier version wrote the table."""
+    column = name if name in rows.column_names else FORMER_NAMES[name]
+    return np.array(rows[column].to_pylist(), np.float64)
 
 
 def _keys(rows: pa.Table) -> list[tuple[str, datetime]]:

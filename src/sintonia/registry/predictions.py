@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from sintonia.core.errors import InputError
 from sintonia.core.pseudonyms import COLUMN, pseudonyms
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
+from sintonia.evaluation.evaluate import Evaluation, evaluate, evaluate_amounts
 from sintonia.training.dataset import Dataset
 
 PREDICTIONS_FILE = "predictions.parquet"
 PREDICTION_KEYS = (COLUMN, "as_of", "category")
-MODEL = "model"
-CENTS = 100
+MODEL_COLUMN = "model"
+CENTS_PER_UNIT = 100
 
 
 def predictions_of(rows: Dataset, predictions: Mapping[str, NDArray[np.float64]], key: bytes) -> pa.Table:
@@ -24,7 +23,7 @@ def predictions_of(rows: Dataset, predictions: Mapping[str, NDArray[np.float64]]
 
     `predictions` is name to propensities, or to expected cents; the first is the model, whose column is `model`.
     """
-    names = [MODEL, *list(predictions)[1:]]
+    names = [MODEL_COLUMN, *list(predictions)[1:]]
     category = np.full(len(rows), -1, np.int16) if rows.category is None else rows.category
     return pa.table(
         {
@@ -37,7 +36,7 @@ def predictions_of(rows: Dataset, predictions: Mapping[str, NDArray[np.float64]]
     )
 
 
-def in_common(tables: Sequence[pa.Table]) -> list[pa.Table]:
+def shared_rows(tables: Sequence[pa.Table]) -> list[pa.Table]:
     """Return the rows that all tables have, in the same order in each.
 
     Raises
@@ -51,10 +50,11 @@ def in_common(tables: Sequence[pa.Table]) -> list[pa.Table]:
         raise InputError(
             "The runs were judged on other customers or dates, and share no row; train them on the same split."
         )
-    places = [{key: at for at, key in enumerate(of)} for of in keys]
+    rows_by_key = [{key: row_of for row_of, key in enumerate(table_keys)} for table_keys in keys]
     ordered = sorted(shared)
     return [
-        table.take(pa.array([at[key] for key in ordered])) for table, at in zip(tables, places, strict=True)
+        table.take(pa.array([row_of[key] for key in ordered]))
+        for table, row_of in zip(tables, rows_by_key, strict=True)
     ]
 
 
@@ -67,18 +67,18 @@ def _keys(table: pa.Table) -> list[tuple[Any, ...]]:
     return list(zip(*(table[name].to_pylist() for name in PREDICTION_KEYS), strict=True))
 
 
-def judge_together(
+def evaluate_together(
     tables: Mapping[str, pa.Table], *, amount: bool, seed: int, draws: int = 300
 ) -> Evaluation:
     """Return how the models of several runs did on the rows all of them judged; the first is compared to the others.
 
     Labels are the first run's. Amounts are given in cents and judged in euros.
     """
-    rows = dict(zip(tables, in_common([*tables.values()]), strict=True))
+    rows = dict(zip(tables, shared_rows([*tables.values()]), strict=True))
     first = next(iter(rows.values()))
     customers, label = np.asarray(first[COLUMN].to_pylist()), first["label"].to_numpy()
-    predictions = {name: table[MODEL].to_numpy() for name, table in rows.items()}
+    predictions = {name: table[MODEL_COLUMN].to_numpy() for name, table in rows.items()}
     if not amount:
         return evaluate(label, predictions, customers, draws=draws, seed=seed)
-    euros = {name: values / CENTS for name, values in predictions.items()}
-    return evaluate_amounts(label / CENTS, euros, customers, draws=draws, seed=seed)
+    amounts = {name: values / CENTS_PER_UNIT for name, values in predictions.items()}
+    return evaluate_amounts(label / CENTS_PER_UNIT, amounts, customers, draws=draws, seed=seed)

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from sintonia.core.config.convert import from_plain
 from sintonia.core.errors import GateError, NotBuiltError
-from sintonia.registry.models import CHAMPION, Registered, Tracking
+from sintonia.registry.models import CHAMPION
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking
 
-TAG = "sintonia.registry.promotion."
+TAG = "sintonia.promotion."
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class ChampionChange:
 
 
 def promote(
-    place: Tracking,
+    tracking: Tracking,
     candidate: Registered,
     champion: Registered | None,
-    gate: Sequence[Requirement],
+    requirements: Sequence[Requirement],
     *,
     force: bool,
 ) -> ChampionChange:
@@ -44,21 +45,26 @@ def promote(
     GateError
         When it fails a requirement and is not forced; nothing has changed then.
     """
-    failed = [one for one in gate if not one.passed]
+    failed = [requirement for requirement in requirements if not requirement.passed]
     if failed and not force:
         raise GateError(
             f"{candidate.name} version {candidate.version} stays a candidate: "
-            f"{'; '.join(f'{one.name}: {one.explanation}' for one in failed)}. "
+            f"{'; '.join(f'{requirement.name}: {requirement.explanation}' for requirement in failed)}. "
             f"Train a better one, or decide otherwise with force=true, which is recorded."
         )
     before = champion.version if champion else None
-    entry = ChampionChange(
-        _now(), "promote", candidate.version, before, bool(failed), tuple(one.name for one in failed)
+    change = ChampionChange(
+        _now(),
+        "promote",
+        candidate.version,
+        before,
+        bool(failed),
+        tuple(requirement.name for requirement in failed),
     )
-    return _move(place, candidate.name, entry)
+    return _set_champion(tracking, candidate.name, change)
 
 
-def roll_back(place: Tracking, name: str, champion: Registered | None) -> ChampionChange:
+def roll_back(tracking: Tracking, name: str, champion: Registered | None) -> ChampionChange:
     """Return the new line of the history: who was champion before the present one is it again.
 
     Raises
@@ -66,26 +72,28 @@ def roll_back(place: Tracking, name: str, champion: Registered | None) -> Champi
     NotBuiltError
         When there was nobody before.
     """
-    earlier = _earlier(history(place, name))
-    if champion is None or not earlier:
+    former = _former_champions(champion_history(tracking, name))
+    if champion is None or not former:
         raise NotBuiltError(f"{name} has no champion before the present one; nothing to roll back to.")
-    return _move(place, name, ChampionChange(_now(), "rollback", earlier[-1], champion.version))
+    return _set_champion(tracking, name, ChampionChange(_now(), "rollback", former[-1], champion.version))
 
 
-def history(place: Tracking, name: str) -> list[ChampionChange]:
+def champion_history(tracking: Tracking, name: str) -> list[ChampionChange]:
     """Return every change of champion, oldest first; none for a model nobody promoted."""
     from mlflow.exceptions import MlflowException
 
     try:
-        tags: Mapping[str, str] = place.client.get_registered_model(name).tags
+        tags: Mapping[str, str] = tracking.client.get_registered_model(name).tags
     except MlflowException:
         return []
-    lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
+    records = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
     remedy = f"mend the tags {TAG}* of the registered model {name}"
-    return [from_plain(ChampionChange, line, "the history of champions", remedy=remedy) for line in lines]
+    return [
+        from_plain(ChampionChange, record, "the history of champions", remedy=remedy) for record in records
+    ]
 
 
-def _earlier(entries: Sequence[ChampionChange]) -> list[str]:
+def _former_champions(changes: Sequence[ChampionChange]) -> list[str]:
     """Return the champions before the present one, latest last: a rollback takes the present one away.
 
     Examples
@@ -95,22 +103,22 @@ def _earlier(entries: Sequence[ChampionChange]) -> list[str]:
     (['1'], [])
     """
     reigns: list[str] = []
-    for entry in entries:
-        if entry.action == "rollback":
+    for change in changes:
+        if change.action == "rollback":
             reigns = reigns[:-1]
         else:
             # An alias moved by hand, in MLflow itself, was a reign too.
-            reigns += [entry.before] if entry.before and reigns[-1:] != [entry.before] else []
-            reigns.append(entry.version)
+            reigns += [change.before] if change.before and reigns[-1:] != [change.before] else []
+            reigns.append(change.version)
     return reigns[:-1]
 
 
-def _move(place: Tracking, name: str, entry: ChampionChange) -> ChampionChange:
+def _set_champion(tracking: Tracking, name: str, change: ChampionChange) -> ChampionChange:
     # The line comes first: a change that is not recorded must not be.
-    number = len(history(place, name)) + 1
-    place.client.set_registered_model_tag(name, f"{TAG}{number:06d}", json.dumps(asdict(entry)))
-    place.client.set_registered_model_alias(name, CHAMPION, entry.version)
-    return entry
+    number = len(champion_history(tracking, name)) + 1
+    tracking.client.set_registered_model_tag(name, f"{TAG}{number:06d}", json.dumps(asdict(change)))
+    tracking.client.set_registered_model_alias(name, CHAMPION, change.version)
+    return change
 
 
 def _now() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from sintonia.core.config import iso_time
 from sintonia.core.errors import InputError, hint
 from sintonia.features.from_frames import history_from_frame, is_history
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
 from sintonia.training.models import Model
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class PyfuncModel:
         if missing and is_history(frame.columns):
             return self._of_histories(frame, _moment(params or {}))
         if missing:
-            found = [str(column) for column in frame.columns]
+            columns = [str(column) for column in frame.columns]
             raise InputError(
-                f"The model needs the feature '{missing[0]}'; {hint(missing[0], found)} Or give interactions, with "
+                f"The model needs the feature '{missing[0]}'; {hint(missing[0], columns)} Or give interactions, with "
                 "customer_id, occurred_at and kind."
             )
         # Through float64, as the signature has it: nearest, and of what was float32 the same bits again.
@@ -75,8 +75,8 @@ class PyfuncModel:
 
 def _moment(params: dict[str, Any]) -> datetime:
     """Return the as-of date asked for, else now."""
-    asked = params.get(AS_OF)
-    return iso_time(AS_OF, str(asked)) if asked else datetime.now(UTC).replace(tzinfo=None)
+    as_of = params.get(AS_OF)
+    return iso_time(AS_OF, str(as_of)) if as_of else datetime.now(UTC).replace(tzinfo=None)
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from sintonia.core.paths import WorkspacePaths
-from sintonia.registry.run_logging import LOADER
+from sintonia.registry.runs import LOADER
 
 OLD_LOADERS = ("sintonia.pyfunc",)
 _LOADER_LINE = re.compile(rf"^(\s*loader_module: )(?:{'|'.join(map(re.escape, OLD_LOADERS))})$", re.MULTILINE)

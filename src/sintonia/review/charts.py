@@ -9,10 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from sintonia.core.html import number, percent
-from sintonia.evaluation.estimates import Bin, Evaluation
-from sintonia.evaluation.evaluate import DEPTHS
+from sintonia.evaluation.evaluate import DEPTHS, CalibrationBin, Evaluation
 from sintonia.evaluation.stability import Dependence
-from sintonia.explain.contributions import Swarm, shown
+from sintonia.explain.contributions import Swarm, format_value
 
 LEVELS = 5
 WIDTH = 250
@@ -61,7 +60,7 @@ class Plane:
         return Markup("").join(parts)
 
 
-def reliability(bins: Sequence[Bin]) -> Markup:
+def reliability(bins: Sequence[CalibrationBin]) -> Markup:
     """Return the calibration plot: observed rate against predicted propensity, a dot per bin with its 95 % interval."""
     highest = max(max(b.predicted, b.observed.high) for b in bins)
     plane = Plane(limit=min(limit for limit in _TICK_STEPS if limit >= min(highest, 1.0)))
@@ -262,7 +261,9 @@ def dependence(data: Dependence, unit: str) -> Markup:
         else [(lowest, "start", x(lowest))]
     )
     label = '<text class="tick {}" x="{}" y="{}">{}</text>'
-    marks += [Markup(label).format(anchor, at, HEIGHT - 6, shown(value, unit)) for value, anchor, at in ends]
+    marks += [
+        Markup(label).format(anchor, at, HEIGHT - 6, format_value(value, unit)) for value, anchor, at in ends
+    ]
     frame = (
         '<svg class="dependence" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>'
     )

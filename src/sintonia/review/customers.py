@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
 from sintonia.data.store import Store
-from sintonia.explain.contributions import Meaning
-from sintonia.explain.sample import Sample
+from sintonia.explain.contributions import FeatureMeaning
+from sintonia.explain.sample import ExplainedSample
 from sintonia.explain.what_if import WhatIf
 
 LATEST = 150
@@ -110,7 +110,7 @@ MEANING = {
 }
 
 
-class CatalogueFeature(Meaning, Protocol):
+class CatalogueFeature(FeatureMeaning, Protocol):
     """What is known of a feature: its meaning and its family."""
 
     @property
@@ -161,7 +161,7 @@ class CustomerContext:
     what_if: WhatIf
 
 
-def choose_rows(sample: Sample, amount: bool) -> dict[int, str]:
+def choose_rows(sample: ExplainedSample, amount: bool) -> dict[int, str]:
     """Return the indices in the sample of the chosen rows, each with its kind; at most one row per customer."""
     outcome, label = sample.outcome, np.asarray(sample.rows.label, np.float64)
     first_of_customer = np.zeros(len(sample), bool)
@@ -192,7 +192,7 @@ def choose_rows(sample: Sample, amount: bool) -> dict[int, str]:
 
 
 def explained_customers(
-    sample: Sample,
+    sample: ExplainedSample,
     chosen: Mapping[int, str],
     catalogue: Mapping[str, CatalogueFeature],
     groups: Mapping[str, NDArray[np.str_]],
@@ -215,15 +215,15 @@ def explained_customers(
 
 
 def _customer(
-    sample: Sample,
+    sample: ExplainedSample,
     chosen: tuple[int, str],
     catalogue: Mapping[str, CatalogueFeature],
     groups: dict[str, str],
     context: CustomerContext,
 ) -> Customer:
     index, kind = chosen
-    assert sample.found is not None, "rows are chosen only of models that give contributions"
-    contributions, names = sample.found.values[index], sample.found.names
+    assert sample.contributions is not None, "rows are chosen only of models that give contributions"
+    contributions, names = sample.contributions.values[index], sample.contributions.names
     order = np.argsort(-np.abs(contributions), kind="stable").tolist()
     listed = [at for at in order[:LISTED] if contributions[at]]
     values = {at: _value(sample.rows.values[index, at]) for at in listed}
@@ -235,7 +235,7 @@ def _customer(
         outcome=round(float(sample.outcome[index]), 6),
         label=float(sample.rows.label[index]),
         raw=float(sample.raw[index]),
-        base=sample.found.base,
+        base=sample.contributions.base,
         parts=tuple(FeatureContribution(names[at], values[at], float(contributions[at])) for at in listed),
         rest=other_contributions(contributions, listed, [catalogue[name].family for name in names]),
         groups=groups,

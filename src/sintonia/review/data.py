@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from sintonia.core.config.convert import from_plain
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.drift_report import CurrentShift, FeatureShift, LabelRate
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.groups import Fairness, GroupResult
 from sintonia.evaluation.stability import DateStability, Dependence, FamilyStability, FamilyWeight
 from sintonia.explain.contributions import Contributions, Swarm, importance

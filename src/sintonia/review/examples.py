@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from sintonia.core.html import number, percent
-from sintonia.explain.contributions import Meaning, shown
+from sintonia.explain.contributions import FeatureMeaning, format_value
 from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import MEANING, Customer, FeatureContribution, RecentInteractions
 from sintonia.review.policy_examples import KINDS, ExplainedDecision, Gain
@@ -125,15 +125,15 @@ def other_features_text(family: str) -> str:
     return f"Other features of {family}" if family else "All other features"
 
 
-def value_text(name: str, value: float | None, catalogue: Mapping[str, Meaning]) -> str:
+def value_text(name: str, value: float | None, catalogue: Mapping[str, FeatureMeaning]) -> str:
     """Return a feature's value as text; of a missing value, what missing means."""
     meaning = catalogue.get(name)
     if value is None:
         return meaning.missing if meaning else "missing"
-    return shown(value, meaning.unit if meaning else "")
+    return format_value(value, meaning.unit if meaning else "")
 
 
-def definition(name: str, catalogue: Mapping[str, Meaning]) -> str:
+def definition(name: str, catalogue: Mapping[str, FeatureMeaning]) -> str:
     """Return what a feature measures, in words; its name where the catalogue does not know it."""
     return catalogue[name].definition if name in catalogue else name
 
@@ -180,7 +180,7 @@ UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "
 class GridFormat:
     """How the script formats the outcomes of a what-if grid, with the caption of a waterfall and the note below a grid.
 
-    Outcomes are stored as whole numbers, `parts` to one, and shown as `scale` times the outcome. Of a policy,
+    Outcomes are stored as whole numbers, `parts` to one, and format_value as `scale` times the outcome. Of a policy,
     `actions` are named by their indices, and one whose gain does not exceed `threshold` is not done.
     """
 
@@ -200,14 +200,14 @@ PROPENSITY = GridFormat(
 
 
 def amounts_in(currency: str) -> GridFormat:
-    """Return how expected amounts are shown: cents in, units of the currency out."""
+    """Return how expected amounts are format_value: cents in, units of the currency out."""
     return GridFormat(
         "What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=f" {currency}"
     )
 
 
 def embedded_customers(
-    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], grid_format: GridFormat
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, FeatureMeaning], grid_format: GridFormat
 ) -> Markup:
     """Return the customers as JSON for a script element: features, channels and kinds as indices of lists."""
     features = list(
@@ -256,7 +256,7 @@ def as_script_data(value: Any) -> Markup:  # noqa: ANN401  any JSON value
 
 def _customer_document(
     customer: ExampleCustomer,
-    catalogue: Mapping[str, Meaning],
+    catalogue: Mapping[str, FeatureMeaning],
     indices: Mapping[str, int],
     listed_names: tuple[Sequence[str], Sequence[str]],
     grid_format: GridFormat,

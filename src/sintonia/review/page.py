@@ -11,10 +11,10 @@ from markupsafe import Markup
 from sintonia.core.html import number, percent, template
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.drift import SCORE, ColumnDrift
-from sintonia.evaluation.drift_report import SHIFTED, FeatureShift
+from sintonia.evaluation.drift_report import LARGE_SHIFT, FeatureShift
 from sintonia.evaluation.groups import GroupResult
 from sintonia.evaluation.metrics import Metric
-from sintonia.explain.contributions import Meaning, Swarm
+from sintonia.explain.contributions import FeatureMeaning, Swarm
 from sintonia.review import charts
 from sintonia.review.charts import dependence, sparkline
 from sintonia.review.customers import history_text
@@ -45,7 +45,7 @@ NO_CELL = ("", "", "", "")
 _GAINS_AT = (0.05, 0.1, 0.2, 0.3, 0.5)
 
 
-def importance_rows(evidence: ModelEvidence, catalogue: Mapping[str, Meaning]) -> dict[str, Any]:
+def importance_rows(evidence: ModelEvidence, catalogue: Mapping[str, FeatureMeaning]) -> dict[str, Any]:
     """Return families with bars, dependence plots with their captions, and sparklines of what counts by date."""
     largest = max((entry.mean_absolute for entry in evidence.families), default=1.0)
     highest = max((max(sizes) for sizes in evidence.stability.sizes.values()), default=1.0)
@@ -131,7 +131,7 @@ def _group(group: GroupResult, amount: bool) -> dict[str, Any]:
     }
 
 
-def drift_rows(review: ReviewData, catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
+def drift_rows(review: ReviewData, catalogue: Mapping[str, FeatureMeaning]) -> list[dict[str, Any]]:
     """Return the features whose distribution moved most, in the test or since, with their missing shares."""
     if review.evidence is None:
         return []
@@ -160,10 +160,12 @@ def current_score_drift(review: ReviewData) -> tuple[str, bool] | None:
 
 def _stability_index(drift: ColumnDrift | None) -> tuple[str, bool]:
     """Return a stability index as text, and whether it lies above the bound by more than chance."""
-    return ("", False) if drift is None else (number(drift.psi, 2), drift.beyond(SHIFTED))
+    return ("", False) if drift is None else (number(drift.psi, 2), drift.beyond(LARGE_SHIFT))
 
 
-def example_rows(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning]) -> list[dict[str, Any]]:
+def example_rows(
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, FeatureMeaning]
+) -> list[dict[str, Any]]:
     """Return one customer of each kind, as the page shows it without its script and on paper."""
     return [
         {
@@ -177,7 +179,7 @@ def example_rows(people: Sequence[ExampleCustomer], catalogue: Mapping[str, Mean
 
 
 def _steps(
-    example: ExampleCustomer, catalogue: Mapping[str, Meaning]
+    example: ExampleCustomer, catalogue: Mapping[str, FeatureMeaning]
 ) -> list[tuple[WaterfallStep, str, str]]:
     """Return each step of the waterfall with its name and value."""
     parts = [
@@ -241,7 +243,7 @@ def render_review(review: ReviewData, sections: Sequence[Section] = ()) -> str:
 
 
 def explorer(
-    people: Sequence[ExampleCustomer], catalogue: Mapping[str, Meaning], shown: GridFormat
+    people: Sequence[ExampleCustomer], catalogue: Mapping[str, FeatureMeaning], shown: GridFormat
 ) -> dict[str, Any]:
     """Return what a page needs to show explained customers: their data, the script, and one of each kind without it."""
     script = (files("sintonia.core") / "templates" / "review.js").read_text(encoding="utf-8")

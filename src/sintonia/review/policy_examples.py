@@ -82,7 +82,7 @@ class PolicyExamples:
         return found
 
     @property
-    def found(self) -> Contributions:
+    def contributions(self) -> Contributions:
         """What moves the effect of the recommended action.  # (n, n_features)"""
         return Contributions(self.rows.names, self.moved.values, 0.0)
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from sintonia.core.html import number, percent, template
 from sintonia.evaluation.stability import FamilyWeight
-from sintonia.explain.contributions import Swarm, shown
+from sintonia.explain.contributions import Swarm, format_value
 from sintonia.review.data import CatalogueEntry, FeatureWeight, PromotionCheck, read
 from sintonia.review.examples import GridFormat, decision_example, definition
 from sintonia.review.page import SIGNS, explorer, swarm_rows
@@ -386,7 +386,13 @@ def _segment_text(segment: Mapping[str, Any], unit: str) -> str:
     if low is None and high is None:
         return "not known"
     if low is None or high is None:
-        return f"up to {shown(float(high), unit)}" if low is None else f"from {shown(float(low), unit)}"
+        return (
+            f"up to {format_value(float(high), unit)}"
+            if low is None
+            else f"from {format_value(float(low), unit)}"
+        )
     return (
-        shown(float(low), unit) if low == high else f"{shown(float(low), unit)} to {shown(float(high), unit)}"
+        format_value(float(low), unit)
+        if low == high
+        else f"{format_value(float(low), unit)} to {format_value(float(high), unit)}"
     )

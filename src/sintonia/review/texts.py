@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sintonia.core.html import number, percent
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.drift import SCORE
-from sintonia.evaluation.drift_report import SHIFTED
-from sintonia.evaluation.estimates import TOLERANCE, TOTAL_OFF
+from sintonia.evaluation.drift_report import LARGE_SHIFT
+from sintonia.evaluation.evaluate import TOLERANCE, TOTAL_OFF
 from sintonia.evaluation.metrics import VALUE_SHARE, find_metric
 from sintonia.review.data import ReviewData
 
@@ -207,19 +207,19 @@ def data_warnings(data: ReviewData) -> list[str]:
     if data.evidence is None:
         return []
     warnings = []
-    n_shifted = sum(shift.moved.beyond(SHIFTED) for shift in data.evidence.profiles)
+    n_shifted = sum(shift.moved.beyond(LARGE_SHIFT) for shift in data.evidence.profiles)
     if n_shifted:
         warnings.append(
             f"{n_shifted} of {len(data.evidence.profiles)} features lie elsewhere in the test "
-            f"(PSI above {SHIFTED} by more than chance)."
+            f"(PSI above {LARGE_SHIFT} by more than chance)."
         )
     if data.now is not None and (
-        shifted := [shift.name for shift in data.now.moved if shift.beyond(SHIFTED)]
+        shifted := [shift.name for shift in data.now.moved if shift.beyond(LARGE_SHIFT)]
     ):
         score = " and the score itself" if SCORE in shifted else ""
         warnings.append(
             f"{len({*shifted} - {SCORE})} features{score} lie elsewhere since training, as of {data.now.as_of} "
-            f"(PSI above {SHIFTED} by more than chance)."
+            f"(PSI above {LARGE_SHIFT} by more than chance)."
         )
     lowest = min(data.evidence.stability.rank_correlation, default=1.0)
     if lowest < STEADY:

@@ -1,13 +1,13 @@
-"""What actions change, and policies that earn their place: effects, values from logged decisions, the gate.
+"""What actions change, and what a policy is worth: effects, off-policy values from logged decisions, the gate.
 
-`Logged` holds decisions with their logging propensities; `learn_effects` learns from them what each action changes for
-whom; `study.study` decides whether that earns a policy of its own, and says what it is worth.
+`LoggedDecisions` holds decisions with their logging propensities; `learn_effects` learns from them what each action
+changes for whom; `study.study` decides whether a personalised policy replaces the best constant one, and estimates its
+value.
 """
 
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.gate import Gate
 from sintonia.uplift.learning import learn_effects
-from sintonia.uplift.logged import NONE, Actions, Logged
-from sintonia.uplift.study import Study
+from sintonia.uplift.logged import NONE, Actions, LoggedDecisions
+from sintonia.uplift.study import PersonalisationGate, Study
 
-__all__ = ["NONE", "Actions", "Effects", "Gate", "Logged", "Study", "learn_effects"]
+__all__ = ["NONE", "Actions", "Effects", "LoggedDecisions", "PersonalisationGate", "Study", "learn_effects"]

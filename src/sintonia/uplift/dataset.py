@@ -15,40 +15,40 @@ from sintonia.core.errors import NotEnoughDataError, unknown
 from sintonia.core.progress import track
 from sintonia.data.store import Store
 from sintonia.features import Feature, History
-from sintonia.uplift.decision_points import Points
-from sintonia.uplift.logged import NONE, Actions, Logged
-from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging
+from sintonia.uplift.decision_log import DecisionLog
+from sintonia.uplift.logged import NONE, Actions, LoggedDecisions
+from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging_policy
 
-MOMENT = np.timedelta64(1, "us")
-DATES = 100
+TIME_STEP = np.timedelta64(1, "us")
+MAX_DATES = 100
 """With more moments of decision than this, features are those of the day's start: a kernel's work goes by dates."""
 
-ONCE = ("register",)
+ONE_TIME_KINDS = ("register",)
 """Kinds that happen to a customer once, maybe years before anything else was written down."""
 
 
-def feature_moments(points: Points) -> Times:
+def feature_moments(decisions: DecisionLog) -> Times:
     """Return as of when each decision's features are taken: strictly before it, for a send is not yet history.
 
     As of when the log says they were taken, if that was before; else the last moment before the decision.
     """
-    before = points.decided_at - MOMENT
-    told = np.where(np.isnat(points.as_of), before, np.minimum(points.as_of, before))
-    if len(np.unique(told)) <= DATES:
-        return told
-    return told.astype("datetime64[D]").astype("datetime64[us]")
+    before = decisions.decided_at - TIME_STEP
+    as_of = np.where(np.isnat(decisions.as_of), before, np.minimum(decisions.as_of, before))
+    if len(np.unique(as_of)) <= MAX_DATES:
+        return as_of
+    return as_of.astype("datetime64[D]").astype("datetime64[us]")
 
 
-def days_of_history(store: Store, points: Points) -> int:
+def days_of_history(store: Store, decisions: DecisionLog) -> int:
     """Return how many days of history lie before the newest of these decisions, a begun day counted; 0 without any."""
-    starts = [first for kind, first in store.kinds_from.items() if kind not in ONCE]
+    starts = [first for kind, first in store.kinds_from.items() if kind not in ONE_TIME_KINDS]
     if not starts:
         return 0
-    span = points.decided_at.max() - np.datetime64(min(starts), "us")
+    span = decisions.decided_at.max() - np.datetime64(min(starts), "us")
     return max(0, int(np.ceil(span / np.timedelta64(1, "D"))))
 
 
-def features_for(config: FeaturesConfig, effects: EffectsConfig, history_days: int) -> FeaturesConfig:
+def usable_features(config: FeaturesConfig, effects: EffectsConfig, history_days: int) -> FeaturesConfig:
     """Return the configured features less families the policy does not look at, and less windows longer than history.
 
     In a log so young a longer window tells what a shorter one tells, so which of them matters cannot be learned; and
@@ -61,45 +61,47 @@ def features_for(config: FeaturesConfig, effects: EffectsConfig, history_days: i
     >>> found.families, found.windows_days
     (['rfm'], [7, 30])
     """
-    longest = max(history_days, min(config.windows_days, default=0))
+    longest_window = max(history_days, min(config.windows_days, default=0))
     return replace(
         config,
         families=[name for name in config.families if name in effects.families],
-        windows_days=[days for days in config.windows_days if days <= longest],
+        windows_days=[days for days in config.windows_days if days <= longest_window],
     )
 
 
-def features_of(store: Store, points: Points, catalogue: Sequence[Feature], engine: EngineConfig) -> Floats32:
+def decision_features(
+    store: Store, decisions: DecisionLog, catalogue: Sequence[Feature], engine: EngineConfig
+) -> Floats32:
     """Return the features of each decision; missing where nothing of the customer was visible.  # (n, n_features)"""
-    when = feature_moments(points)
-    made = features.plan(catalogue)
-    as_ofs = [moment.item() for moment in np.unique(when)]
+    as_of = feature_moments(decisions)
+    plan = features.plan(catalogue)
+    as_ofs = [moment.item() for moment in np.unique(as_of)]
     keys = pa.table(
         {
-            "customer_id": pa.array(points.customer_id, pa.string()),
-            "as_of": pa.array(when),
-            "row": np.arange(len(points)),
+            "customer_id": pa.array(decisions.customer_id, pa.string()),
+            "as_of": pa.array(as_of),
+            "row": np.arange(len(decisions)),
         }
     )
-    found = np.full((len(points), len(made.names)), np.nan, np.float32)
+    values = np.full((len(decisions), len(plan.names)), np.nan, np.float32)
 
-    def one(path: Path) -> None:
-        interactions = store.read_bucket(path, None, dict.fromkeys([*made.reads, "customer_id"]))
-        beside = {name: store.read_beside(name, path) for name in made.others}
-        history = History(interactions, **beside) if beside else interactions
-        computed = features.compute_features(history, as_ofs, made)
+    def compute_bucket(path: Path) -> None:
+        interactions = store.read_bucket(path, None, dict.fromkeys([*plan.reads, "customer_id"]))
+        other_tables = {name: store.read_beside(name, path) for name in plan.others}
+        history = History(interactions, **other_tables) if other_tables else interactions
+        computed = features.compute_features(history, as_ofs, plan)
         computed = computed.set_column(0, "customer_id", computed["customer_id"].cast(pa.string()))
         joined = keys.join(computed, ["customer_id", "as_of"], join_type="inner")
         rows = joined["row"].to_numpy()
-        for place, name in enumerate(made.names):
-            found[rows, place] = joined[name].to_numpy()
+        for index, name in enumerate(plan.names):
+            values[rows, index] = joined[name].to_numpy()
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        list(track(pool.map(one, store.buckets), "Computing features", total=len(store.buckets)))
-    return found
+        list(track(pool.map(compute_bucket, store.buckets), "Computing features", total=len(store.buckets)))
+    return values
 
 
-def actions_of(points: Points, configured: Mapping[str, ActionConfig]) -> Actions:
+def logged_actions(decisions: DecisionLog, configured: Mapping[str, ActionConfig]) -> Actions:
     """Return the actions of the log with their costs and attributes, the channel each is usually sent on among them.
 
     Raises
@@ -108,41 +110,45 @@ def actions_of(points: Points, configured: Mapping[str, ActionConfig]) -> Action
         When the configuration names an action that the log does not have.
     """
     for name in configured:
-        if name not in points.names:
-            raise unknown("action under actions:", name, points.names)
-    channels = {name: _usual_channel(points, place) for place, name in enumerate(points.names)}
-    numbers = sorted({key for told in configured.values() for key in told.attributes})
-    used = sorted({channel for channel in channels.values() if channel})
-    attributes = np.zeros((len(points.names), len(numbers) + len(used)))
-    costs = np.zeros(len(points.names))
-    for place, name in enumerate(points.names[1:], start=1):
-        told = configured.get(name)
-        logged = points.cost[points.action == place]
+        if name not in decisions.names:
+            raise unknown("action under actions:", name, decisions.names)
+    channels = {name: _usual_channel(decisions, index) for index, name in enumerate(decisions.names)}
+    number_names = sorted({key for settings in configured.values() for key in settings.attributes})
+    used_channels = sorted({channel for channel in channels.values() if channel})
+    attributes = np.zeros((len(decisions.names), len(number_names) + len(used_channels)))
+    costs = np.zeros(len(decisions.names))
+    for index, name in enumerate(decisions.names[1:], start=1):
+        settings = configured.get(name)
+        logged = decisions.cost[decisions.action == index]
         known = logged[~np.isnan(logged)]
-        costs[place] = known.mean() if len(known) else 0.0
-        if told is not None:
-            costs[place] = costs[place] if told.cost is None else told.cost
-            attributes[place, : len(numbers)] = [told.attributes.get(key, 0.0) for key in numbers]
-        attributes[place, len(numbers) :] = [channel == channels[name] for channel in used]
-    assert points.names[0] == NONE
-    return Actions(points.names, costs, attributes, (*numbers, *(f"by_{channel}" for channel in used)))
+        costs[index] = known.mean() if len(known) else 0.0
+        if settings is not None:
+            costs[index] = costs[index] if settings.cost is None else settings.cost
+            attributes[index, : len(number_names)] = [
+                settings.attributes.get(key, 0.0) for key in number_names
+            ]
+        attributes[index, len(number_names) :] = [channel == channels[name] for channel in used_channels]
+    assert decisions.names[0] == NONE
+    return Actions(
+        decisions.names, costs, attributes, (*number_names, *(f"by_{channel}" for channel in used_channels))
+    )
 
 
-def _usual_channel(points: Points, place: int) -> str | None:
-    found = [channel for channel in points.channel[points.action == place] if channel is not None]
-    names, counts = np.unique(np.array(found, str), return_counts=True)
+def _usual_channel(decisions: DecisionLog, action: int) -> str | None:
+    channels = [channel for channel in decisions.channel[decisions.action == action] if channel is not None]
+    names, counts = np.unique(np.array(channels, str), return_counts=True)
     return str(names[counts.argmax()]) if len(names) else None
 
 
-def numbered(ids: Texts) -> Ints:
+def customer_codes(ids: Texts) -> Ints:
     """Return a whole number for each id, the same in every log: whose fold a customer is in does not change."""
     from pandas.util import hash_array
 
-    found: Ints = hash_array(ids, categorize=False).view(np.int64)
-    return found
+    codes: Ints = hash_array(ids, categorize=False).view(np.int64)
+    return codes
 
 
-def split_points(points: Points, judge_from: str | None) -> tuple[Bools, Bools]:
+def split_decisions(decisions: DecisionLog, judge_from: str | None) -> tuple[Bools, Bools]:
     """Return which decisions teach and which are judged: later ones, when the rewards of the former had closed.
 
     Judged are those from `judge_from` on, else the newest fifth of the moments of decision. With one moment, or none
@@ -153,48 +159,51 @@ def split_points(points: Points, judge_from: str | None) -> tuple[Bools, Bools]:
     NotEnoughDataError
         When a given date leaves nothing to learn from or to judge.
     """
-    when = np.unique(points.decided_at)
+    moments = np.unique(decisions.decided_at)
     start = (
-        when[-max(1, len(when) // 5)] if judge_from is None else np.datetime64(iso_time("", judge_from), "us")
+        moments[-max(1, len(moments) // 5)]
+        if judge_from is None
+        else np.datetime64(iso_time("", judge_from), "us")
     )
-    past, judged = points.until <= start, points.decided_at >= start
+    past, judged = decisions.until <= start, decisions.decided_at >= start
     if past.any() and judged.any():
         return past, judged
     if judge_from is not None:
         raise NotEnoughDataError(
             f"effects.judge_from={judge_from} leaves {past.sum():,} decisions to learn from, whose rewards had "
-            f"closed by then, and {judged.sum():,} to judge; decisions go from {when[0]} to {when[-1]}."
+            f"closed by then, and {judged.sum():,} to judge; decisions go from {moments[0]} to {moments[-1]}."
         )
-    everything = np.ones(len(points), np.bool_)
+    everything = np.ones(len(decisions), np.bool_)
     return everything, everything
 
 
-def logged_of(
-    points: Points,
+def to_logged_decisions(
+    decisions: DecisionLog,
     values: Floats32,
     config: EffectsConfig,
     actions: Mapping[str, ActionConfig],
     seed: int = 7,
-) -> tuple[Logged, LoggingPolicy]:
+) -> tuple[LoggedDecisions, LoggingPolicy]:
     """Return the decisions as a log, with the propensities that were logged, or else estimated ones.
 
     Where some decisions of the log have propensities and others do not, all are estimated.
     """
-    customer = numbered(points.customer_id)
-    if points.logged.all():
-        policy = LoggingPolicy(points.logging_propensities)
+    customer = customer_codes(decisions.customer_id)
+    if decisions.logged.all():
+        logging_policy = LoggingPolicy(decisions.logging_propensities)
     else:
-        _, rounds = np.unique(points.round_id.astype(str), return_inverse=True)
-        policy = estimate_logging(
-            values, points.action, (rounds, customer), points.names, config.overlap, seed
+        _, rounds = np.unique(decisions.round_id.astype(str), return_inverse=True)
+        logging_policy = estimate_logging_policy(
+            values, decisions.action, (rounds, customer), decisions.names, config.overlap, seed
         )
-    log = Logged(
+    log = LoggedDecisions(
         values=values,
-        action=points.action,
-        reward=points.reward,
-        logging_propensities=policy.propensities / policy.propensities.sum(axis=1, keepdims=True),
+        action=decisions.action,
+        reward=decisions.reward,
+        logging_propensities=logging_policy.propensities
+        / logging_policy.propensities.sum(axis=1, keepdims=True),
         customer=customer,
-        actions=actions_of(points, actions),
-        orders=points.orders,
+        actions=logged_actions(decisions, actions),
+        orders=decisions.orders,
     )
-    return log, policy
+    return log, logging_policy

@@ -23,16 +23,16 @@ def effects_table(store: Store, model: PolicyModel, as_of: datetime, engine: Eng
     Where the personalised policy did not pass the gate it is the mean effect, the same for everybody: differences that
     were not confirmed decide nothing.
     """
-    made = features.plan(features.catalogue(model.features, model.fitted))
+    plan = features.plan(features.catalogue(model.features, model.fitted))
     actions = model.effects.actions.names
 
-    def one(path: Path) -> pa.Table:
-        interactions = store.read_bucket(path, None, dict.fromkeys([*made.reads, "customer_id"]))
-        beside = {name: store.read_beside(name, path) for name in made.others}
-        history = History(interactions, **beside) if beside else interactions
-        computed = features.compute_features(history, [as_of], made)
-        values = np.column_stack([computed[name].to_numpy() for name in made.names])
-        effect, low, high = _said(model, values)
+    def bucket_table(path: Path) -> pa.Table:
+        interactions = store.read_bucket(path, None, dict.fromkeys([*plan.reads, "customer_id"]))
+        other_tables = {name: store.read_beside(name, path) for name in plan.others}
+        history = History(interactions, **other_tables) if other_tables else interactions
+        computed = features.compute_features(history, [as_of], plan)
+        values = np.column_stack([computed[name].to_numpy() for name in plan.names])
+        effect, low, high = _effects_with_intervals(model, values)
         customer = np.repeat(np.arange(len(values)), len(actions))
         return pa.table(
             {
@@ -45,15 +45,17 @@ def effects_table(store: Store, model: PolicyModel, as_of: datetime, engine: Eng
         )
 
     with ThreadPoolExecutor(engine.threads) as pool:
-        parts = list(track(pool.map(one, store.buckets), "Writing effects", total=len(store.buckets)))
+        parts = list(
+            track(pool.map(bucket_table, store.buckets), "Writing effects", total=len(store.buckets))
+        )
     return pa.concat_tables(parts)
 
 
-def _said(model: PolicyModel, values: Floats32) -> tuple[Floats, Floats, Floats]:
+def _effects_with_intervals(model: PolicyModel, values: Floats32) -> tuple[Floats, Floats, Floats]:
     """Return effects with low and high: each customer's own where they were earned, else the mean ones."""
     effects = model.effects
     if model.passed:
         return effects.predict(values), *effects.intervals(values)
-    alike = (effects.constants, *effects.mean_intervals())
-    effect, low, high = (np.tile(one, (len(values), 1)) for one in alike)
+    means = (effects.constants, *effects.mean_intervals())
+    effect, low, high = (np.tile(row, (len(values), 1)) for row in means)
     return effect, low, high

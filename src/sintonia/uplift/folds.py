@@ -29,8 +29,8 @@ def uniform(customer: Ints, salt: int, purpose: int) -> Floats:
         bits = (bits ^ (bits >> np.uint64(30))) * _MIX[0]
         bits = (bits ^ (bits >> np.uint64(27))) * _MIX[1]
         bits ^= bits >> np.uint64(31)
-    found: Floats = (bits >> np.uint64(11)) / float(2**53)
-    return found
+    numbers: Floats = (bits >> np.uint64(11)) / float(2**53)
+    return numbers
 
 
 def fold_of(customer: Ints, folds: int, salt: int) -> Ints:
@@ -44,8 +44,8 @@ def fold_of(customer: Ints, folds: int, salt: int) -> Ints:
     distinct, codes = np.unique(customer, return_inverse=True)
     rank = np.empty(len(distinct), np.int64)
     rank[np.argsort(uniform(distinct, salt, FOLD))] = np.arange(len(distinct))
-    found: Ints = (rank * folds // max(len(distinct), 1))[codes]
-    return found
+    folds_by_row: Ints = (rank * folds // max(len(distinct), 1))[codes]
+    return folds_by_row
 
 
 def part_of(customer: Ints, shares: Sequence[float], salt: int) -> Ints:

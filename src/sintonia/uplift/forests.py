@@ -41,15 +41,17 @@ class OutcomeTrees:
 
     def predict(self, values: Floats32, actions: Actions) -> Floats:
         """Return what the trees say of each action at each decision.  # (n, n_actions)"""
-        found = np.zeros((len(values), len(actions)))
+        predicted = np.zeros((len(values), len(actions)))
         if self.trees is None or not len(values):
-            return found
-        engine = fastest_engine(self.booster, found.size)
-        for place in range(len(actions)):
-            found[:, place] = predict_raw(engine, tree_inputs(values, actions, np.full(len(values), place)))
-        return found
+            return predicted
+        engine = fastest_engine(self.booster, predicted.size)
+        for index in range(len(actions)):
+            predicted[:, index] = predict_raw(
+                engine, tree_inputs(values, actions, np.full(len(values), index))
+            )
+        return predicted
 
-    def say(self, rows: Floats32) -> Floats:
+    def predict_rows(self, rows: Floats32) -> Floats:
         """Return what the trees say of rows as they were grown on.  # (n_rows,)"""
         if self.trees is None or not len(rows):
             return np.zeros(len(rows))
@@ -57,7 +59,7 @@ class OutcomeTrees:
 
 
 @dataclass(frozen=True)
-class Examples:
+class TrainingExamples:
     """What trees learn from: rows, what they should say, the fold of each row's customer, and how much it counts."""
 
     rows: Floats32  # (n_rows, n_columns)
@@ -65,11 +67,11 @@ class Examples:
     fold: Ints  # (n_rows,)
     weight: Floats | None = None  # (n_rows,), None for all alike
 
-    def loss_of_nothing(self) -> float:
+    def loss_of_zero(self) -> float:
         """Return the mean squared error of saying 0."""
         return float(np.average(self.target**2, weights=self.weight))
 
-    def share(self, rows: Ints) -> float:
+    def weight_share(self, rows: Ints) -> float:
         """Return how much of all that counts these rows are."""
         if self.weight is None:
             return len(rows) / len(self.target)
@@ -80,13 +82,13 @@ class Examples:
 class CrossFittedTrees:
     """A forest of all examples, and one of all folds but one for each fold; `trees` is how many each has."""
 
-    whole: OutcomeTrees
-    without: tuple[OutcomeTrees, ...]
+    full: OutcomeTrees
+    without_fold: tuple[OutcomeTrees, ...]
     trees: int
 
 
 def grow_outcome_trees(
-    examples: Examples, folds: int, config: ModelConfig, seed: int, constant: bool = True
+    examples: TrainingExamples, folds: int, config: ModelConfig, seed: int, constant: bool = True
 ) -> CrossFittedTrees:
     """Return forests of as many trees as predict the customers of left-out folds best, by squared error.
 
@@ -96,47 +98,47 @@ def grow_outcome_trees(
     import lightgbm
 
     parameters = {**_parameters(config, seed), "boost_from_average": constant}
-    category = examples.rows.shape[1] - 1
-    everything = lightgbm.Dataset(
+    action_column = examples.rows.shape[1] - 1
+    dataset = lightgbm.Dataset(
         examples.rows,
         examples.target,
         weight=examples.weight,
-        categorical_feature=[category],
+        categorical_feature=[action_column],
         free_raw_data=False,
         params=parameters,
     ).construct()
     boosters, losses = [], []
     for fold in range(folds):
-        told: dict[str, dict[str, list[float]]] = {}
-        seen, unseen = np.flatnonzero(examples.fold != fold), np.flatnonzero(examples.fold == fold)
-        grown = lightgbm.train(
+        recorded: dict[str, dict[str, list[float]]] = {}
+        inside, outside = np.flatnonzero(examples.fold != fold), np.flatnonzero(examples.fold == fold)
+        booster = lightgbm.train(
             parameters,
-            everything.subset(seen),
+            dataset.subset(inside),
             config.max_trees,
-            valid_sets=[everything.subset(unseen)],
+            valid_sets=[dataset.subset(outside)],
             callbacks=[
                 lightgbm.early_stopping(config.early_stopping_rounds, verbose=False),
-                lightgbm.record_evaluation(told),
+                lightgbm.record_evaluation(recorded),
             ],
         )
-        boosters.append(grown)
-        losses.append(np.array(told["valid_0"]["l2"]) * examples.share(unseen))
-    trees, loss = _size(losses)
-    if not constant and loss >= examples.loss_of_nothing():
+        boosters.append(booster)
+        losses.append(np.array(recorded["valid_0"]["l2"]) * examples.weight_share(outside))
+    trees, loss = _best_size(losses)
+    if not constant and loss >= examples.loss_of_zero():
         return CrossFittedTrees(OutcomeTrees(None), (OutcomeTrees(None),) * folds, 0)
-    whole = lightgbm.train(parameters, everything, trees)
-    cut = tuple(OutcomeTrees(one.model_to_string(num_iteration=trees)) for one in boosters)
-    return CrossFittedTrees(OutcomeTrees(whole.model_to_string()), cut, trees)
+    full = lightgbm.train(parameters, dataset, trees)
+    without_fold = tuple(OutcomeTrees(one.model_to_string(num_iteration=trees)) for one in boosters)
+    return CrossFittedTrees(OutcomeTrees(full.model_to_string()), without_fold, trees)
 
 
-def _size(losses: Sequence[Floats]) -> tuple[int, float]:
+def _best_size(losses: Sequence[Floats]) -> tuple[int, float]:
     """Return the number of trees with the least loss over all folds, and that loss.
 
     Every fold was grown for a while beyond its own best, the shortest says how far all can be compared.
     """
-    common = min(map(len, losses))
-    together = np.sum([of[:common] for of in losses], axis=0)
-    return int(together.argmin()) + 1, float(together.min())
+    shortest = min(map(len, losses))
+    total = np.sum([fold_losses[:shortest] for fold_losses in losses], axis=0)
+    return int(total.argmin()) + 1, float(total.min())
 
 
 def _parameters(config: ModelConfig, seed: int) -> dict[str, Any]:

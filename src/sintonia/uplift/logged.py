@@ -57,7 +57,7 @@ class Actions:
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedDecisions:
     """Decisions as they were logged, one row each.
 
     `values` are the features as known strictly before the decision, `action` is the place of what was done among
@@ -109,7 +109,7 @@ class Logged:
         """How many customers the decisions are about."""
         return len(np.unique(self.customer))
 
-    def take(self, rows: Bools | Ints) -> "Logged":
+    def take(self, rows: Bools | Ints) -> "LoggedDecisions":
         """Return the decisions of a mask or of these places."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         changed: dict[str, Any] = {
@@ -121,10 +121,10 @@ class Logged:
         return len(self.action)
 
 
-def joined(one: Logged, other: Logged) -> Logged:
+def concatenate(first: LoggedDecisions, second: LoggedDecisions) -> LoggedDecisions:
     """Return the decisions of two logs of the same actions and the same reward, one after the other."""
-    pairs = {field.name: (getattr(one, field.name), getattr(other, field.name)) for field in fields(one)}
-    together: dict[str, Any] = {
+    pairs = {field.name: (getattr(first, field.name), getattr(second, field.name)) for field in fields(first)}
+    arrays: dict[str, Any] = {
         name: np.concatenate(pair) for name, pair in pairs.items() if isinstance(pair[0], np.ndarray)
     }
-    return replace(one, **together)
+    return replace(first, **arrays)

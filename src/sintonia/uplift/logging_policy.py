@@ -16,7 +16,7 @@ from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.uplift.folds import fold_of
 
-COVERED = 0.9
+MIN_COVERED = 0.9
 """Share of the decisions for which every action must be likely enough."""
 
 TREES, LEAVES, RATE, LEAST_LEAF, BINS, FOLDS = 40, 8, 0.2, 100, 63, 3
@@ -49,35 +49,37 @@ class LoggingPolicy:
         """What the reader must know of effects that rest on estimated propensities, None for logged ones."""
         if self.predictable is None or self.covered is None:
             return None
-        told = f"{self.predictable.text(digits=4)} nats"
+        advantage = f"{self.predictable.text(digits=4)} nats"
         if self.targeted:
-            found = (
-                f"customers were chosen by what the features tell ({told} a decision better than by chance); "
+            explanation = (
+                f"customers were chosen by what the features tell ({advantage} a decision better than by chance); "
                 f"{self.covered:.0%} of the decisions have every action likely enough to compare"
             )
         else:
-            found = (
-                f"the features cannot tell who got what ({told} a decision better than by chance), so each round's "
-                "shares are used"
+            explanation = (
+                f"the features cannot tell who got what ({advantage} a decision better than by chance), so each "
+                "round's shares are used"
             )
         return (
-            f"Observational: the log tells no propensities; {found}. What made the difference and is in no feature "
-            "stays in these effects."
+            f"Observational: the log tells no propensities; {explanation}. What made the difference and is in no "
+            "feature stays in these effects."
         )
 
     def figures(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        seen = self.predictable
+        predictable = self.predictable
         return {
             "logged": self.logged,
             "targeted": self.targeted,
             "covered": self.covered,
-            "predictable": None if seen is None else [seen.value, seen.low, seen.high],
+            "predictable": None
+            if predictable is None
+            else [predictable.value, predictable.low, predictable.high],
             "warning": self.warning,
         }
 
 
-def estimate_logging(
+def estimate_logging_policy(
     values: Floats32,
     action: Ints,
     groups: tuple[Ints, Ints],
@@ -106,32 +108,34 @@ def estimate_logging(
             f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: nobody to "
             "compare with, so no uplift. Map decisions to do nothing too, or give effects.none_for_others=true."
         )
-    shares = _shares(action, rounds, len(names))
-    predicted = _predicted(values, action, rounds, customer, len(names), seed)
+    shares = _round_shares(action, rounds, len(names))
+    predicted = _predicted_propensities(values, action, rounds, customer, len(names), seed)
     rows = np.arange(len(action))
-    better = clustered_mean(np.log(predicted[rows, action]) - np.log(shares[rows, action]), customer)
-    found = LoggingPolicy(predicted if better.low > 0 else shares, better, 1.0)
+    gain = clustered_mean(np.log(predicted[rows, action]) - np.log(shares[rows, action]), customer)
+    policy = LoggingPolicy(predicted if gain.low > 0 else shares, gain, 1.0)
     taken = counts > 0
-    covered = float((found.propensities[:, taken].min(axis=1) >= overlap).mean())
-    if found.targeted and covered < COVERED:
+    covered = float((policy.propensities[:, taken].min(axis=1) >= overlap).mean())
+    if policy.targeted and covered < MIN_COVERED:
         raise NotEnoughDataError(
             f"The log was targeted, and only {covered:.0%} of its decisions have every action at least {overlap:.1%} "
-            f"likely ({COVERED:.0%} are needed): there is nobody to compare the others with, so no uplift is learned. "
-            "Log propensities, or let chance decide for some."
+            f"likely ({MIN_COVERED:.0%} are needed): there is nobody to compare the others with, so no uplift is "
+            "learned. Log propensities, or let chance decide for some."
         )
-    return LoggingPolicy(found.propensities, better, covered)
+    return LoggingPolicy(policy.propensities, gain, covered)
 
 
-def _shares(action: Ints, rounds: Ints, count: int) -> Floats:
+def _round_shares(action: Ints, rounds: Ints, count: int) -> Floats:
     """Return each decision's round's shares of the actions.  # (n, n_actions)"""
     _, codes = np.unique(rounds, return_inverse=True)
     table = np.zeros((codes.max() + 1, count))
     np.add.at(table, (codes, action), 1)
-    found: Floats = (table / table.sum(axis=1, keepdims=True))[codes]
-    return found
+    by_decision: Floats = (table / table.sum(axis=1, keepdims=True))[codes]
+    return by_decision
 
 
-def _predicted(values: Floats32, action: Ints, rounds: Ints, customer: Ints, count: int, seed: int) -> Floats:
+def _predicted_propensities(
+    values: Floats32, action: Ints, rounds: Ints, customer: Ints, count: int, seed: int
+) -> Floats:
     """Return what other customers' decisions say of each, features and round given.  # (n, n_actions)"""
     import lightgbm
 
@@ -151,10 +155,10 @@ def _predicted(values: Floats32, action: Ints, rounds: Ints, customer: Ints, cou
         "verbosity": -1,
     }
     fold = fold_of(customer, FOLDS, seed)
-    found = np.empty((len(action), count))
-    for one in range(FOLDS):
-        seen = fold != one
-        data = lightgbm.Dataset(rows[seen], action[seen], categorical_feature=[rows.shape[1] - 1])
-        found[~seen] = lightgbm.train(parameters, data, TREES).predict(rows[~seen])
-    found = np.maximum(found, 1e-6)
-    return np.asarray(found / found.sum(axis=1, keepdims=True), np.float64)
+    predicted = np.empty((len(action), count))
+    for held_out in range(FOLDS):
+        inside = fold != held_out
+        data = lightgbm.Dataset(rows[inside], action[inside], categorical_feature=[rows.shape[1] - 1])
+        predicted[~inside] = lightgbm.train(parameters, data, TREES).predict(rows[~inside])
+    predicted = np.maximum(predicted, 1e-6)
+    return np.asarray(predicted / predicted.sum(axis=1, keepdims=True), np.float64)

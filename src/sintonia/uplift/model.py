@@ -18,28 +18,27 @@ from sintonia.training.dataset import Dataset
 from sintonia.training.models.protocol import read_document, write_document
 from sintonia.training.profile import TrainingProfile
 from sintonia.training.tasks import NEXT_BEST_ACTION
-from sintonia.uplift.effects import Effects
-from sintonia.uplift.ensemble import Opinion
+from sintonia.uplift.effects import EffectEnsemble, Effects
 from sintonia.uplift.forests import OutcomeTrees
 from sintonia.uplift.logged import Actions
 from sintonia.uplift.policies import gains
-from sintonia.uplift.slopes import Linear
+from sintonia.uplift.slopes import LinearEffects
 from sintonia.uplift.study import policy_probabilities
 
-SLOPES = ("columns", "center", "spread", "coefficients")
-NUMBERS = ("constants", "means", "weights")
+SLOPE_FIELDS = ("columns", "center", "spread", "coefficients")
+ARRAY_FIELDS = ("constants", "means", "weights")
 
 
 @dataclass(frozen=True)
 class PolicyModel:
     """A policy as it is registered: the effects, whether they passed the gate, and what they read.
 
-    `place` is the best constant action's; `observational` says that logging propensities were estimated.
+    `constant_action` is the best constant action's; `observational` says that logging propensities were estimated.
     """
 
     effects: Effects
     passed: bool
-    place: int
+    constant_action: int
     config: EffectsConfig
     features: FeaturesConfig
     fitted: Fitted
@@ -61,12 +60,12 @@ class PolicyModel:
     def names_used(self) -> tuple[str, ...]:
         """The features that any of its forests splits on, or any of its slopes is of."""
         used: set[int] = set()
-        for opinion in (self.effects.whole, *self.effects.without):
-            used |= set(opinion.linear.columns.tolist())
-            for forest in (opinion.outcome, opinion.second):
+        for ensemble in (self.effects.full, *self.effects.without_fold):
+            used |= set(ensemble.linear.columns.tolist())
+            for forest in (ensemble.outcome, ensemble.second):
                 if forest.trees is not None:
                     used |= set(np.flatnonzero(forest.booster.feature_importance("split")).tolist())
-        return tuple(name for place, name in enumerate(self.names) if place in used)
+        return tuple(name for index, name in enumerate(self.names) if index in used)
 
     @cached_property
     def catalogue(self) -> tuple[Feature, ...]:
@@ -101,18 +100,23 @@ class PolicyModel:
     def policy(self, values: Floats32, eligible: Bools, seed: int = 7) -> Floats:
         """Return the policy that was chosen, for these decisions.  # (n, n_actions)"""
         return policy_probabilities(
-            self.effects, self.place if not self.passed else None, values, eligible, self.config, seed
+            self.effects,
+            self.constant_action if not self.passed else None,
+            values,
+            eligible,
+            self.config,
+            seed,
         )
 
     def save(self, folder: Path) -> None:
         """Write `model.json` and one text for each forest into the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         effects, actions = self.effects, self.effects.actions
-        opinions = [effects.whole, *effects.without]
+        ensembles = [effects.full, *effects.without_fold]
         document = {
             "task": asdict(self.task),
             "passed": self.passed,
-            "place": self.place,
+            "place": self.constant_action,
             "observational": self.observational,
             "config": asdict(self.config),
             "features": asdict(self.features),
@@ -130,7 +134,7 @@ class PolicyModel:
             "mixing": effects.mixing.tolist(),
             "unexplained": effects.unexplained.tolist(),
             "opinions": [
-                _member_document(opinion, folder, number) for number, opinion in enumerate(opinions)
+                _save_ensemble(ensemble, folder, number) for number, ensemble in enumerate(ensembles)
             ],
         }
         write_document(folder, self.KIND, document)
@@ -148,11 +152,11 @@ class PolicyModel:
         """
         document = read_document(folder, [cls.KIND])
         actions = document["actions"]
-        whole, *without = [_opinion(one, folder) for one in document["opinions"]]
+        full, *without_fold = [_load_ensemble(member, folder) for member in document["opinions"]]
         shape = (len(actions["names"]), len(actions["attribute_names"]))
         effects = Effects(
-            whole=whole,
-            without=tuple(without),
+            full=full,
+            without_fold=tuple(without_fold),
             actions=Actions(
                 tuple(actions["names"]),
                 np.array(actions["costs"], np.float64),
@@ -166,7 +170,7 @@ class PolicyModel:
         return cls(
             effects=effects,
             passed=document["passed"],
-            place=document["place"],
+            constant_action=document["place"],
             config=from_plain(EffectsConfig, effects_settings({"effects": document["config"]}), "effects"),
             features=from_plain(FeaturesConfig, document["features"], "features"),
             fitted=Fitted.from_plain(document["fitted"]),
@@ -180,28 +184,28 @@ class PolicyModel:
         )
 
 
-def _member_document(opinion: Opinion, folder: Path, number: int) -> dict[str, Any]:
+def _save_ensemble(ensemble: EffectEnsemble, folder: Path, number: int) -> dict[str, Any]:
     """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
-        forest: OutcomeTrees = getattr(opinion, name)
+        forest: OutcomeTrees = getattr(ensemble, name)
         files[name] = None if forest.trees is None else f"{name}-{number}.txt"
         if forest.trees is not None:
             (folder / f"{name}-{number}.txt").write_text(forest.trees, encoding="utf-8")
-    numbers = {name: getattr(opinion, name).tolist() for name in NUMBERS}
-    slopes = {name: getattr(opinion.linear, name).tolist() for name in SLOPES}
-    return {**files, **numbers, "linear": slopes, "floor": opinion.floor}
+    numbers = {name: getattr(ensemble, name).tolist() for name in ARRAY_FIELDS}
+    slopes = {name: getattr(ensemble.linear, name).tolist() for name in SLOPE_FIELDS}
+    return {**files, **numbers, "linear": slopes, "floor": ensemble.floor}
 
 
-def _opinion(document: dict[str, Any], folder: Path) -> Opinion:
+def _load_ensemble(document: dict[str, Any], folder: Path) -> EffectEnsemble:
     outcome, second = (
         OutcomeTrees(
             None if document[name] is None else (folder / document[name]).read_text(encoding="utf-8")
         )
         for name in ("outcome", "second")
     )
-    numbers = {name: np.array(document[name], np.float64) for name in NUMBERS}
+    numbers = {name: np.array(document[name], np.float64) for name in ARRAY_FIELDS}
     slopes = document["linear"]
-    center, spread, coefficients = (np.array(slopes[name], np.float64) for name in SLOPES[1:])
-    linear = Linear(np.array(slopes["columns"], np.int64), center, spread, coefficients)
-    return Opinion(outcome, linear, second, floor=document["floor"], **numbers)
+    center, spread, coefficients = (np.array(slopes[name], np.float64) for name in SLOPE_FIELDS[1:])
+    linear = LinearEffects(np.array(slopes["columns"], np.int64), center, spread, coefficients)
+    return EffectEnsemble(outcome, linear, second, floor=document["floor"], **numbers)

@@ -15,20 +15,20 @@ from sintonia.uplift.logged import NONE, Actions
 
 def gains(effects: Floats, actions: Actions, value: float = 1.0) -> Floats:
     """Return effect x value - cost of each action.  # (n, n_actions)"""
-    found: Floats = effects * value - actions.costs
-    return found
+    net: Floats = effects * value - actions.costs
+    return net
 
 
-def constant(eligible: Bools, action: int) -> Floats:
+def constant_policy(eligible: Bools, action: int) -> Floats:
     """Return the policy that always takes one action, and `none` where that is not eligible."""
     allowed = eligible[:, action]
-    return _certain(np.where(allowed, action, 0), eligible.shape[1])
+    return _deterministic(np.where(allowed, action, 0), eligible.shape[1])
 
 
-def at_random(eligible: Bools) -> Floats:
+def uniform_policy(eligible: Bools) -> Floats:
     """Return the policy that draws among the eligible actions, each as likely as the other."""
-    found: Floats = eligible / eligible.sum(axis=1, keepdims=True)
-    return found
+    policy: Floats = eligible / eligible.sum(axis=1, keepdims=True)
+    return policy
 
 
 def best_gain(gains: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
@@ -41,8 +41,8 @@ def best_gain(gains: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
     >>> best_gain(np.array([[0.0, 2.0, 3.0]]), np.array([[True, True, False]]), threshold=2.5).tolist()
     [[1.0, 0.0, 0.0]]
     """
-    place, gain = best(gains, eligible)
-    return _certain(np.where(gain > threshold, place, 0), gains.shape[1])
+    action, gain = best_action(gains, eligible)
+    return _deterministic(np.where(gain > threshold, action, 0), gains.shape[1])
 
 
 def sure_gain(gains: Floats, low: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
@@ -56,11 +56,11 @@ def sure_gain(gains: Floats, low: Floats, eligible: Bools, threshold: float = 0.
     return best_gain(gains, eligible & (low > threshold), threshold)
 
 
-def best(gains: Floats, eligible: Bools) -> tuple[Ints, Floats]:
+def best_action(gains: Floats, eligible: Bools) -> tuple[Ints, Floats]:
     """Return each decision's best action other than `none`, and its gain; -inf where none is eligible."""
     allowed = np.where(eligible, gains, -np.inf)[:, 1:]
-    place = allowed.argmax(axis=1)
-    return place + 1, allowed[np.arange(len(gains)), place]
+    index = allowed.argmax(axis=1)
+    return index + 1, allowed[np.arange(len(gains)), index]
 
 
 def softmax(gains: Floats, eligible: Bools, temperature: float, floor: float = 0.0) -> Floats:
@@ -81,12 +81,12 @@ def thompson(
     Gains are drawn as normal, with the standard errors of their effects (Thompson 1933); `none` is known to bring 0.
     """
     rng = np.random.default_rng(seed)
-    found = np.zeros_like(gains)
+    policy = np.zeros_like(gains)
     rows = np.arange(len(gains))
     for _ in range(draws):
         drawn = gains + errors * rng.standard_normal(gains.shape)
-        found[rows, np.where(eligible, drawn, -np.inf).argmax(axis=1)] += 1 / draws
-    return with_floor(found, eligible, floor)
+        policy[rows, np.where(eligible, drawn, -np.inf).argmax(axis=1)] += 1 / draws
+    return with_floor(policy, eligible, floor)
 
 
 def with_floor(policy: Floats, eligible: Bools, floor: float) -> Floats:
@@ -101,34 +101,34 @@ def with_floor(policy: Floats, eligible: Bools, floor: float) -> Floats:
     """
     count = eligible.sum(axis=1, keepdims=True)
     share = np.minimum(floor * count, 1.0)
-    found: Floats = (1 - share) * policy + share * eligible / count
-    return found
+    mixed: Floats = (1 - share) * policy + share * eligible / count
+    return mixed
 
 
-def ranked(score: Floats, eligible: Bools, action: int, share: float) -> Floats:
+def top_share(score: Floats, eligible: Bools, action: int, share: float) -> Floats:
     """Return the policy that takes one action for this share of the decisions, those with the highest scores.
 
     With the score of a response this is propensity targeting: it finds who will buy, not whom the action moves.
     """
     order = np.argsort(-score, kind="stable")
-    chosen = np.zeros(len(score), bool)
-    chosen[order[: round(share * len(score))]] = True
-    return _certain(np.where(chosen & eligible[:, action], action, 0), eligible.shape[1])
+    reached = np.zeros(len(score), bool)
+    reached[order[: round(share * len(score))]] = True
+    return _deterministic(np.where(reached & eligible[:, action], action, 0), eligible.shape[1])
 
 
-def draw(policy: Floats, customer: Ints, salt: int) -> Ints:
+def draw_actions(policy: Floats, customer: Ints, salt: int) -> Ints:
     """Return the action of each decision, drawn by the policy; the same customer, salt and policy draw the same."""
     reached = policy.cumsum(axis=1) / policy.sum(axis=1, keepdims=True)
-    found = (reached <= uniform(customer, salt, DRAW)[:, None]).sum(axis=1)
-    return np.asarray(found, np.int64)
+    action = (reached <= uniform(customer, salt, DRAW)[:, None]).sum(axis=1)
+    return np.asarray(action, np.int64)
 
 
-def shares(policy: Floats, names: Sequence[str]) -> dict[str, float]:
+def action_shares(policy: Floats, names: Sequence[str]) -> dict[str, float]:
     """Return which part of the decisions gets which action, `none` included."""
     assert names[0] == NONE
     return dict(zip(names, policy.mean(axis=0).tolist(), strict=True))
 
 
-def _certain(place: Ints, count: int) -> Floats:
-    found: Floats = np.eye(count)[place]
-    return found
+def _deterministic(action: Ints, count: int) -> Floats:
+    policy: Floats = np.eye(count)[action]
+    return policy

@@ -8,19 +8,27 @@ import numpy as np
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.evaluation.metrics import equal_mass_bins
-from sintonia.uplift.curves import Curve, gain_curve
 from sintonia.uplift.effects import Effects
-from sintonia.uplift.logged import Logged
-from sintonia.uplift.policies import at_random, best, constant, gains, ranked
-from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
+from sintonia.uplift.logged import LoggedDecisions
+from sintonia.uplift.off_policy import (
+    GainCurve,
+    difference,
+    doubly_robust,
+    doubly_robust_scores,
+    gain_curve,
+    ips,
+    overlap,
+    snips,
+)
+from sintonia.uplift.policies import best_action, constant_policy, gains, top_share, uniform_policy
 
 PERSONALISED, CHOSEN, RESPONSE = "personalised", "chosen", "response score"
-SEGMENTED, PARTS = 3, 3
+SEGMENT_FEATURES, SEGMENTS_PER_FEATURE = 3, 3
 """By how many features customers are looked at, and into how many parts of equal size each is cut."""
 
 
 @dataclass(frozen=True)
-class Worth:
+class PolicyValue:
     """What a policy is worth a decision on the report's customers, by three estimators, and how many it treats."""
 
     treated: float
@@ -39,7 +47,7 @@ class Quintile:
 
 
 @dataclass(frozen=True)
-class ByAction:
+class ActionSummary:
     """One action on the decisions it was eligible for: how it was logged, and what it changed.
 
     `logged` and `eligible` count decisions; `propensity` is the least, the 5 % quantile and the median of its logging
@@ -71,110 +79,121 @@ class EffectSegment:
 class PolicyReport:
     """Values of policies, gain curves, quintiles by predicted gain, actions, segments, and what they rest on.
 
-    `rows` marks the report's decisions among the judged ones, `brings` are their doubly robust scores and `chosen` is
-    the policy that was chosen, both (n, n_actions): what another policy can be compared by on the same decisions.
+    `rows` marks the report's decisions among the judged ones, `dr_scores` are their doubly robust scores and
+    `policy_probabilities` those of the policy that was selected, both (n, n_actions): with them another policy can be
+    compared on the same decisions.
     """
 
-    worths: Mapping[str, Worth]
-    curves: Mapping[str, Curve]
+    policy_values: Mapping[str, PolicyValue]
+    curves: Mapping[str, GainCurve]
     quintiles: tuple[Quintile, ...]
-    actions: tuple[ByAction, ...]
+    actions: tuple[ActionSummary, ...]
     segments: tuple[EffectSegment, ...]
     rows: Bools
-    brings: Floats
-    chosen: Floats
+    dr_scores: Floats
+    policy_probabilities: Floats
     customers: int
 
 
-def report(log: Logged, rows: Bools, effects: Effects, own: Floats, choice: tuple[int, bool]) -> PolicyReport:
+def report(
+    log: LoggedDecisions, rows: Bools, effects: Effects, personalised: Floats, choice: tuple[int, bool]
+) -> PolicyReport:
     """Return what decisions of other customers say of a personalised policy that was learned.
 
     Parameters
     ----------
     log
         The report's decisions, `rows` of the judged ones.
-    own
+    personalised
         The personalised policy.  # (n, n_actions)
     choice
         Place of the best constant action, and whether the personalised policy passed the gate against it.
     """
     place, passed = choice
     eligible, expected = log.eligible, effects.expected(log.values)
-    brings, fixed, likely = scores(log, expected), constant(eligible, place), expected[:, 0]
+    dr_scores, fixed, response = (
+        doubly_robust_scores(log, expected),
+        constant_policy(eligible, place),
+        expected[:, 0],
+    )
     policies = {
-        "nothing": constant(eligible, 0),
-        "at random": at_random(eligible),
+        "nothing": constant_policy(eligible, 0),
+        "at random": uniform_policy(eligible),
         "as logged": log.logging_propensities,
-        RESPONSE: ranked(likely, eligible, place or 1, 1 - float(own[:, 0].mean())),
+        RESPONSE: top_share(response, eligible, place or 1, 1 - float(personalised[:, 0].mean())),
         f"always {log.actions.names[place]}": fixed,
-        PERSONALISED: own,
-        CHOSEN: own if passed else fixed,
+        PERSONALISED: personalised,
+        CHOSEN: personalised if passed else fixed,
     }
     predicted = effects.predict(log.values)
-    recommended, gain = best(gains(predicted, log.actions), eligible)
+    recommended, gain = best_action(gains(predicted, log.actions), eligible)
     recommended = np.where(np.isfinite(gain), recommended, 0)
     gain = np.where(np.isfinite(gain), gain, gain[np.isfinite(gain)].min(initial=0.0))
     return PolicyReport(
-        worths={name: _worth(log, brings, policy, fixed) for name, policy in policies.items()},
-        curves={
-            PERSONALISED: gain_curve(gain, recommended, brings, log.customer),
-            RESPONSE: gain_curve(likely, recommended, brings, log.customer),
+        policy_values={
+            name: _policy_value(log, dr_scores, policy, fixed) for name, policy in policies.items()
         },
-        quintiles=_quintiles(gain, recommended, brings, log.customer),
-        actions=tuple(_by_action(log, brings, predicted, one) for one in range(1, len(log.actions))),
-        segments=segments_of(log, brings, gain if np.ptp(gain) > 0 else likely),
+        curves={
+            PERSONALISED: gain_curve(gain, recommended, dr_scores, log.customer),
+            RESPONSE: gain_curve(response, recommended, dr_scores, log.customer),
+        },
+        quintiles=_quintiles(gain, recommended, dr_scores, log.customer),
+        actions=tuple(
+            _action_summary(log, dr_scores, predicted, index) for index in range(1, len(log.actions))
+        ),
+        segments=effect_segments(log, dr_scores, gain if np.ptp(gain) > 0 else response),
         rows=rows,
-        brings=brings,
-        chosen=policies[CHOSEN],
+        dr_scores=dr_scores,
+        policy_probabilities=policies[CHOSEN],
         customers=log.customers,
     )
 
 
-def _worth(log: Logged, brings: Floats, policy: Floats, fixed: Floats) -> Worth:
-    return Worth(
+def _policy_value(log: LoggedDecisions, dr_scores: Floats, policy: Floats, fixed: Floats) -> PolicyValue:
+    return PolicyValue(
         treated=1 - float(policy[:, 0].mean()),
         ips=ips(log, policy),
         snips=snips(log, policy),
-        doubly_robust=doubly_robust(brings, policy, log.customer),
-        against_constant=difference(brings, policy, fixed, log.customer),
+        doubly_robust=doubly_robust(dr_scores, policy, log.customer),
+        against_constant=difference(dr_scores, policy, fixed, log.customer),
     )
 
 
-def _quintiles(gain: Floats, recommended: Ints, brings: Floats, customer: Ints) -> tuple[Quintile, ...]:
+def _quintiles(gain: Floats, recommended: Ints, dr_scores: Floats, customer: Ints) -> tuple[Quintile, ...]:
     """Return predicted and observed gain of the recommended action, by quintiles of what was predicted."""
-    observed = brings[np.arange(len(gain)), recommended] - brings[:, 0]
+    observed = dr_scores[np.arange(len(gain)), recommended] - dr_scores[:, 0]
     quintile = equal_mass_bins(gain, 5)
     return tuple(
         Quintile(
-            float(gain[quintile == one].mean()),
-            clustered_mean(observed[quintile == one], customer[quintile == one]),
+            float(gain[quintile == number].mean()),
+            clustered_mean(observed[quintile == number], customer[quintile == number]),
         )
-        for one in range(int(quintile.max()) + 1)
+        for number in range(int(quintile.max()) + 1)
     )
 
 
-def _by_action(log: Logged, brings: Floats, predicted: Floats, place: int) -> ByAction:
-    able = np.flatnonzero(log.eligible[:, place])
-    some, share = log.take(able), log.logging_propensities[able, place]
-    told = overlap(some, constant(some.eligible, place))
-    least, low, middle = np.quantile(share, [0.0, 0.05, 0.5]).tolist() if len(able) else (0.0, 0.0, 0.0)
-    return ByAction(
-        logged=int((log.action == place).sum()),
-        eligible=len(able),
+def _action_summary(log: LoggedDecisions, dr_scores: Floats, predicted: Floats, index: int) -> ActionSummary:
+    rows = np.flatnonzero(log.eligible[:, index])
+    eligible_log, share = log.take(rows), log.logging_propensities[rows, index]
+    supported = overlap(eligible_log, constant_policy(eligible_log.eligible, index))
+    least, low, middle = np.quantile(share, [0.0, 0.05, 0.5]).tolist() if len(rows) else (0.0, 0.0, 0.0)
+    return ActionSummary(
+        logged=int((log.action == index).sum()),
+        eligible=len(rows),
         propensity=(least, low, middle),
-        effective=told.effective,
-        largest=told.largest,
-        predicted=float(predicted[able, place].mean()) if len(able) else 0.0,
-        observed=_effect(log, brings, able, place),
+        effective=supported.effective,
+        largest=supported.largest,
+        predicted=float(predicted[rows, index].mean()) if len(rows) else 0.0,
+        observed=_mean_effect(log, dr_scores, rows, index),
     )
 
 
-def _effect(log: Logged, brings: Floats, rows: Ints, place: int) -> Estimate:
-    found = brings[rows, place] + log.actions.costs[place] - brings[rows, 0]
-    return clustered_mean(found, log.customer[rows])
+def _mean_effect(log: LoggedDecisions, dr_scores: Floats, rows: Ints, index: int) -> Estimate:
+    differences = dr_scores[rows, index] + log.actions.costs[index] - dr_scores[rows, 0]
+    return clustered_mean(differences, log.customer[rows])
 
 
-def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[EffectSegment, ...]:
+def effect_segments(log: LoggedDecisions, dr_scores: Floats, score: Floats) -> tuple[EffectSegment, ...]:
     """Return effects by the features that the score moves with most (Spearman's rank correlation), each in parts."""
     from scipy.stats import rankdata
 
@@ -185,26 +204,26 @@ def segments_of(log: Logged, brings: Floats, score: Floats) -> tuple[EffectSegme
     order = rankdata(score) - (len(score) + 1) / 2
     strength = np.abs(order @ ranks) / np.where(spread > 0, spread, np.inf)
     strength[known.mean(axis=0) < 0.5] = 0  # parts of those of whom it is known would leave out most
-    found = []
-    for feature in np.argsort(-strength, kind="stable")[:SEGMENTED].tolist():
+    segments = []
+    for feature in np.argsort(-strength, kind="stable")[:SEGMENT_FEATURES].tolist():
         if strength[feature] > 0:
-            found += _parts(log, brings, feature)
-    return tuple(found)
+            segments += _feature_segments(log, dr_scores, feature)
+    return tuple(segments)
 
 
-def _parts(log: Logged, brings: Floats, feature: int) -> list[EffectSegment]:
+def _feature_segments(log: LoggedDecisions, dr_scores: Floats, feature: int) -> list[EffectSegment]:
     values = log.values[:, feature].astype(np.float64)
     known = np.flatnonzero(np.isfinite(values))
-    part = equal_mass_bins(values[known], PARTS)
-    found = []
-    for one in range(int(part.max()) + 1):
-        rows = known[part == one]
-        able = (rows[log.eligible[rows, place]] for place in range(1, len(log.actions)))
+    part = equal_mass_bins(values[known], SEGMENTS_PER_FEATURE)
+    segments = []
+    for number in range(int(part.max()) + 1):
+        rows = known[part == number]
+        rows_by_action = (rows[log.eligible[rows, index]] for index in range(1, len(log.actions)))
         effects = tuple(
-            _effect(log, brings, some, place) if len(some) else None
-            for place, some in enumerate(able, start=1)
+            _mean_effect(log, dr_scores, eligible_rows, index) if len(eligible_rows) else None
+            for index, eligible_rows in enumerate(rows_by_action, start=1)
         )
-        found.append(
+        segments.append(
             EffectSegment(feature, float(values[rows].min()), float(values[rows].max()), len(rows), effects)
         )
-    return found
+    return segments

@@ -10,29 +10,29 @@ GROUPS = 10
 """Groups of decisions, by what was said of them, in which effects are held against what came true."""
 
 
-def constants(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Floats]:
+def mean_effects(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Floats]:
     """Return the mean effect of each action where it is eligible, and its clustered standard error.  # (n_actions,)
 
     `raw` are doubly robust scores less those of `none`. An action that was never eligible has an error of infinity.
     """
-    found, errors = np.zeros(raw.shape[1]), np.zeros(raw.shape[1])
-    for place in range(1, raw.shape[1]):
-        rows = eligible[:, place]
-        found[place] = raw[rows, place].mean() if rows.any() else 0.0
-        errors[place] = clustered_error(raw[rows, place], customer[rows])[0] if rows.any() else np.inf
-    return found, errors
+    means, errors = np.zeros(raw.shape[1]), np.zeros(raw.shape[1])
+    for index in range(1, raw.shape[1]):
+        rows = eligible[:, index]
+        means[index] = raw[rows, index].mean() if rows.any() else 0.0
+        errors[index] = clustered_error(raw[rows, index], customer[rows])[0] if rows.any() else np.inf
+    return means, errors
 
 
-def means_of(said: Floats, eligible: Bools) -> Floats:
+def eligible_means(values: Floats, eligible: Bools) -> Floats:
     """Return the mean of each action where it is eligible, 0 where it never is.  # (n_actions,)"""
     counts = eligible.sum(axis=0)
-    found: Floats = np.divide(
-        (said * eligible).sum(axis=0), counts, out=np.zeros(len(counts)), where=counts > 0
+    means: Floats = np.divide(
+        (values * eligible).sum(axis=0), counts, out=np.zeros(len(counts)), where=counts > 0
     )
-    return found
+    return means
 
 
-def leaned(raw: Floats, said: Floats, eligible: Bools, customer: Ints) -> Floats:
+def james_stein_means(raw: Floats, predicted: Floats, eligible: Bools, customer: Ints) -> Floats:
     """Return mean effects: those of scores, leaned on what was said as far as chance allows.  # (n_actions,)
 
     The mean of doubly robust scores is right on average, and noisy where a few customers bring most of the money;
@@ -45,21 +45,23 @@ def leaned(raw: Floats, said: Floats, eligible: Bools, customer: Ints) -> Floats
     ----------
     raw
         Doubly robust scores less those of `none`.  # (n, n_actions)
-    said
+    predicted
         Effects, said of these customers without having seen them.  # (n, n_actions)
     """
-    known = np.flatnonzero(eligible[:, 1:].any(axis=0)) + 1
-    miss = means_of(raw - said, eligible)
+    learned = np.flatnonzero(eligible[:, 1:].any(axis=0)) + 1
+    miss = eligible_means(raw - predicted, eligible)
     _, codes = np.unique(customer, return_inverse=True)
-    apart = (raw - said - miss) * eligible / np.maximum(eligible.sum(axis=0), 1)
-    totals = np.array([np.bincount(codes, apart[:, place]) for place in known]).reshape(len(known), -1)
+    influence = (raw - predicted - miss) * eligible / np.maximum(eligible.sum(axis=0), 1)
+    totals = np.array([np.bincount(codes, influence[:, index]) for index in learned]).reshape(
+        len(learned), -1
+    )
     covariance = totals @ totals.T * totals.shape[1] / max(1, totals.shape[1] - 1)
-    power = float(miss[known] @ np.linalg.pinv(covariance) @ miss[known])
-    factor = max(0.0, 1 - max(0, len(known) - 2) / power) if power > 0 else 1.0
-    return means_of(said, eligible) + factor * miss
+    power = float(miss[learned] @ np.linalg.pinv(covariance) @ miss[learned])
+    factor = max(0.0, 1 - max(0, len(learned) - 2) / power) if power > 0 else 1.0
+    return eligible_means(predicted, eligible) + factor * miss
 
 
-def earned(left: Floats, said: Floats, customer: Ints) -> Floats:
+def stacking_weights(residual: Floats, members: Floats, customer: Ints) -> Floats:
     """Return the weight of each candidate's differences between customers, 0 or more.  # (n_candidates,)
 
     Non-negative least squares of what mean effects leave of rewards on what unseen candidates say of it (stacking:
@@ -69,26 +71,26 @@ def earned(left: Floats, said: Floats, customer: Ints) -> Floats:
 
     Parameters
     ----------
-    left
+    residual
         What is left of each reward when expected rewards and mean effects are taken off (`linear.residuals`).  # (n,)
-    said
+    members
         What each candidate's differences say of it, predicted for customers that it has not seen.
         # (n, n_candidates)
     """
     from scipy.optimize import nnls
 
-    found, _ = nnls(said.T @ said, said.T @ left)
-    mixed = said @ found
-    power = float(mixed @ mixed)
+    weights, _ = nnls(members.T @ members, members.T @ residual)
+    combined = members @ weights
+    power = float(combined @ combined)
     if not power:
-        return np.zeros(said.shape[1])
-    slope = float(mixed @ left) / power
-    error = clustered_error(mixed * (left - slope * mixed), customer)[0] * len(left) / power
+        return np.zeros(members.shape[1])
+    slope = float(combined @ residual) / power
+    error = clustered_error(combined * (residual - slope * combined), customer)[0] * len(residual) / power
     factor = max(0.0, 1 - (error / slope) ** 2) if slope > 0 else 0.0
-    return np.asarray(found * factor, np.float64)
+    return np.asarray(weights * factor, np.float64)
 
 
-def unexplained(raw: Floats, effects: Floats, eligible: Bools, customer: Ints) -> Floats:
+def unexplained_deviation(raw: Floats, effects: Floats, eligible: Bools, customer: Ints) -> Floats:
     """Return by how much effects typically miss the truth, 0 where noise explains it.  # (n_actions,)
 
     Decisions are grouped by what was said of them on customers that were not learned from. The mean pseudo-outcome
@@ -102,21 +104,21 @@ def unexplained(raw: Floats, effects: Floats, eligible: Bools, customer: Ints) -
     effects
         What was said of these customers without having seen them.  # (n, n_actions)
     """
-    found = np.zeros(raw.shape[1])
-    for place in range(1, raw.shape[1]):
-        rows = np.flatnonzero(eligible[:, place])
+    deviations = np.zeros(raw.shape[1])
+    for index in range(1, raw.shape[1]):
+        rows = np.flatnonzero(eligible[:, index])
         if len(rows) < 2 * GROUPS:
             continue
-        miss, whose = raw[rows, place] - effects[rows, place], customer[rows]
-        left = []
-        for group in np.array_split(np.argsort(effects[rows, place], kind="stable"), GROUPS):
-            error, customers = clustered_error(miss[group], whose[group])
-            left.append(miss[group].mean() ** 2 - error**2 if customers > 1 else 0.0)
-        found[place] = np.sqrt(max(0.0, float(np.mean(left))))
-    return found
+        miss, owner = raw[rows, index] - effects[rows, index], customer[rows]
+        excess = []
+        for group in np.array_split(np.argsort(effects[rows, index], kind="stable"), GROUPS):
+            error, customers = clustered_error(miss[group], owner[group])
+            excess.append(miss[group].mean() ** 2 - error**2 if customers > 1 else 0.0)
+        deviations[index] = np.sqrt(max(0.0, float(np.mean(excess))))
+    return deviations
 
 
-def likes(actions: Actions, place: int, errors: Floats) -> Floats:
+def similar_action_weights(actions: Actions, index: int, errors: Floats) -> Floats:
     """Return how much each learned action tells of one without a history: weights that sum to 1.  # (n_learned,)
 
     The nearer their attributes (a normal kernel, one standard deviation of each attribute wide), and the better
@@ -130,7 +132,7 @@ def likes(actions: Actions, place: int, errors: Floats) -> Floats:
     learned = len(errors)
     spread = actions.attributes[1:].std(axis=0)
     scaled = actions.attributes / np.where(spread > 0, spread, 1.0)
-    distance = ((scaled[:learned] - scaled[place]) ** 2).sum(axis=1) / max(1, scaled.shape[1])
+    distance = ((scaled[:learned] - scaled[index]) ** 2).sum(axis=1) / max(1, scaled.shape[1])
     known = np.isfinite(errors) & (np.arange(learned) > 0)
     if not known.any():
         return np.asarray(np.eye(learned)[0], np.float64)

@@ -16,103 +16,115 @@ from dataclasses import dataclass
 import numpy as np
 
 from sintonia.core.arrays import Bools, Floats, Floats32, Ints
-from sintonia.uplift.logged import Actions, Logged
+from sintonia.uplift.logged import Actions, LoggedDecisions
 
-MOST = 100
+MAX_FEATURES = 100
 """Features looked at closely: those that move most with what actions change."""
 
-EFFECTS = 10
+MAX_EFFECTS = 10
 """Single effects at most."""
 
-ROUNDS = 2
+REVISIONS = 2
 """Times that all single effects are revised when one is added: those of correlated features share what they explain."""
 
-SPREADS = np.geomspace(0.01, 1.0, 15)
+PRIOR_DEVIATIONS = np.geomspace(0.01, 1.0, 15)
 """Standard deviations of slopes that are tried, as shares of what a customer would bring anyway."""
 
-FAINT = 1e-4
+MIN_SLOPE = 1e-4
 """Slopes, as shares for a standard deviation of the feature, below which they are left out."""
 
-LEAST_KNOWN = 0.05
+MIN_INFORMATION = 0.05
 """Features of which the log knows less than this, against the median, are left alone: a few rows would tell it all."""
 
 
-class Slopes:
+class SingleEffectSlopes:
     """Single effects of some rows, found one after the other.
 
     Of the slope of each pattern of actions on each feature, (n_patterns, n_features): `center` is taken off the
-    feature, `known` is the information of the rows, `variance` the slope's own, `usable` says where enough is known.
+    feature, `information` is that of the rows, `variance` the slope's own, `usable` marks slopes with enough of it.
     """
 
-    def __init__(self, apart: Floats32, told: Floats, left: Floats, patterns: Floats) -> None:
+    def __init__(self, standardized: Floats32, assigned: Floats, residual: Floats, patterns: Floats) -> None:
         """Take features on one scale, what tells of each action, and what is left of the rewards to explain."""
-        self.patterns, self.told, self.left = patterns, told, left
-        self.means = np.linalg.pinv(told.T @ told) @ told.T  # (n_actions, n)
-        self.features = apart.shape[1]
-        rest = left - told @ (self.means @ left)
-        center, usable, known, variance = self._known(apart, rest)
+        self.patterns, self.assigned, self.residual = patterns, assigned, residual
+        self.means = np.linalg.pinv(assigned.T @ assigned) @ assigned.T  # (n_actions, n)
+        self.features = standardized.shape[1]
+        unexplained = residual - assigned @ (self.means @ residual)
+        center, usable, known, variance = self._known(standardized, unexplained)
         self.candidates = int(usable.sum())
-        moments = _moments(told * rest[:, None] @ patterns.T, apart, center)
+        moments = _moments(assigned * unexplained[:, None] @ patterns.T, standardized, center)
         strength = np.where(usable, moments**2 / (variance * known**2), 0.0).max(axis=0)
-        self.columns = np.sort(np.argsort(-strength, kind="stable")[:MOST])
-        self.apart = np.ascontiguousarray(apart[:, self.columns])
+        self.columns = np.sort(np.argsort(-strength, kind="stable")[:MAX_FEATURES])
+        self.standardized = np.ascontiguousarray(standardized[:, self.columns])
         self.center, self.usable = center[:, self.columns], usable[:, self.columns]
-        self.known, self.variance = known[:, self.columns], variance[:, self.columns]
+        self.information, self.variance = known[:, self.columns], variance[:, self.columns]
 
     def learn(self) -> Floats:
         """Return each action's slopes, the mean's first.  # (n_actions, 1 + n_features)"""
-        found: list[Floats] = []
-        while len(found) < EFFECTS and self.usable.any():
-            new = self._single(self._rest(found))
-            if not new.any():
+        effects: list[Floats] = []
+        while len(effects) < MAX_EFFECTS and self.usable.any():
+            effect = self._single(self._rest(effects))
+            if not effect.any():
                 break
-            found.append(new)
-            for _ in range(ROUNDS if len(found) > 1 else 0):
-                for place in range(len(found)):
-                    found[place] = self._single(self._rest(found[:place] + found[place + 1 :]))
-        together = self._together(found)
-        together[np.abs(together) < FAINT] = 0.0
+            effects.append(effect)
+            for _ in range(REVISIONS if len(effects) > 1 else 0):
+                for index in range(len(effects)):
+                    effects[index] = self._single(self._rest(effects[:index] + effects[index + 1 :]))
+        together = self._together(effects)
+        together[np.abs(together) < MIN_SLOPE] = 0.0
         slopes = np.zeros((self.patterns.shape[1], 1 + self.features))
         slopes[:, 1 + self.columns] = self.patterns.T @ together
-        slopes[:, 0] = self.means @ (self.left - self._explained(together))
+        slopes[:, 0] = self.means @ (self.residual - self._explained(together))
         slopes[:, 0] -= self.patterns.T @ (together * self.center).sum(axis=1)
-        slopes[~self.told.any(axis=0)] = 0.0  # an action nobody could get learns nothing from the others
+        slopes[~self.assigned.any(axis=0)] = 0.0  # an action nobody could get learns nothing from the others
         return slopes
 
-    def _known(self, apart: Floats32, rest: Floats) -> tuple[Floats, Bools, Floats, Floats]:
+    def _known(self, standardized: Floats32, unexplained: Floats) -> tuple[Floats, Bools, Floats, Floats]:
         """Return center, usable, known and variance of every slope on its own."""
-        weights = (self.told @ self.patterns.T) ** 2  # (n, n_patterns)
+        weights = (self.assigned @ self.patterns.T) ** 2  # (n, n_patterns)
         total = np.maximum(weights.sum(axis=0), 1e-12)[:, None]
-        center = _products(weights, apart) / total
-        known = _products(weights, apart, square=True) - center**2 * total
+        center = _weighted_sums(weights, standardized) / total
+        known = _weighted_sums(weights, standardized, square=True) - center**2 * total
         typical = float(np.median(known[known > 0])) if (known > 0).any() else 0.0
-        usable = known > max(LEAST_KNOWN * typical, 1e-9)
+        usable = known > max(MIN_INFORMATION * typical, 1e-9)
         known = np.where(usable, known, 1.0)
-        doubtful = weights * rest[:, None] ** 2
-        spread = _products(doubtful, apart, square=True) - 2 * center * _products(doubtful, apart)
-        spread += center**2 * doubtful.sum(axis=0)[:, None]
+        squared_errors = weights * unexplained[:, None] ** 2
+        spread = _weighted_sums(squared_errors, standardized, square=True) - 2 * center * _weighted_sums(
+            squared_errors, standardized
+        )
+        spread += center**2 * squared_errors.sum(axis=0)[:, None]
         # Of the textbook's variance and the one that holds for any noise (White 1980), the larger.
-        return center, usable, known, np.maximum(spread / known**2, rest @ rest / len(rest) / known)
+        return (
+            center,
+            usable,
+            known,
+            np.maximum(spread / known**2, unexplained @ unexplained / len(unexplained) / known),
+        )
 
-    def _together(self, found: list[Floats]) -> Floats:
-        return np.sum(found, axis=0) if found else np.zeros(self.known.shape)
+    def _together(self, effects: list[Floats]) -> Floats:
+        return np.sum(effects, axis=0) if effects else np.zeros(self.information.shape)
 
     def _explained(self, together: Floats) -> Floats:
         """Return what slopes say of each row, the mean effects aside.  # (n,)"""
-        said = self.apart @ (self.patterns.T @ together).T.astype(np.float32)
-        said = said - self.patterns.T @ (together * self.center).sum(axis=1)
-        return np.asarray((self.told * said).sum(axis=1), np.float64)
+        effects = self.standardized @ (self.patterns.T @ together).T.astype(np.float32)
+        effects = effects - self.patterns.T @ (together * self.center).sum(axis=1)
+        return np.asarray((self.assigned * effects).sum(axis=1), np.float64)
 
-    def _rest(self, found: list[Floats]) -> Floats:
+    def _rest(self, effects: list[Floats]) -> Floats:
         """Return what other single effects and the mean effects leave.  # (n,)"""
-        rest = self.left - self._explained(self._together(found))
-        return np.asarray(rest - self.told @ (self.means @ rest), np.float64)
+        unexplained = self.residual - self._explained(self._together(effects))
+        return np.asarray(unexplained - self.assigned @ (self.means @ unexplained), np.float64)
 
-    def _single(self, rest: Floats) -> Floats:
+    def _single(self, unexplained: Floats) -> Floats:
         """Return one single effect: slopes times the probability of each; 0 where none at all is as likely."""
-        slope = _moments(self.told * rest[:, None] @ self.patterns.T, self.apart, self.center) / self.known
-        priors = SPREADS**2
-        prior = priors[int(np.argmax([self._evidence(slope, one)[0] for one in priors]))]
+        slope = (
+            _moments(self.assigned * unexplained[:, None] @ self.patterns.T, self.standardized, self.center)
+            / self.information
+        )
+        priors = PRIOR_DEVIATIONS**2
+        prior = priors[
+            int(np.argmax([self._evidence(slope, prior_variance)[0] for prior_variance in priors]))
+        ]
         weight, chances = self._evidence(slope, prior)
         if weight <= 0:
             return np.zeros(slope.shape)
@@ -128,27 +140,27 @@ class Slopes:
         return largest + float(np.log(odds.sum() / self.candidates)), odds / odds.sum()
 
 
-def _moments(weights: Floats, apart: Floats32, center: Floats) -> Floats:
+def _moments(weights: Floats, standardized: Floats32, center: Floats) -> Floats:
     """Return what weights and features, their centers taken off, have in common.  # (n_patterns, n_features)"""
-    found: Floats = _products(weights, apart) - center * weights.sum(axis=0)[:, None]
-    return found
+    products: Floats = _weighted_sums(weights, standardized) - center * weights.sum(axis=0)[:, None]
+    return products
 
 
-def _products(weights: Floats, apart: Floats32, square: bool = False) -> Floats:
+def _weighted_sums(weights: Floats, standardized: Floats32, square: bool = False) -> Floats:
     """Return sums over rows of a weight and a feature, or its square, without a second table of features."""
-    found = np.zeros((weights.shape[1], apart.shape[1]))
-    for begin in range(0, len(apart), 8192):
-        block = apart[begin : begin + 8192]
-        found += weights[begin : begin + 8192].astype(np.float32).T @ (block * block if square else block)
-    return found
+    sums = np.zeros((weights.shape[1], standardized.shape[1]))
+    for begin in range(0, len(standardized), 8192):
+        block = standardized[begin : begin + 8192]
+        sums += weights[begin : begin + 8192].astype(np.float32).T @ (block * block if square else block)
+    return sums
 
 
-FARTHEST = 3.0
+MAX_DEVIATIONS = 3.0
 """Standard deviations beyond which a value counts as no farther: no slope is known out there."""
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearEffects:
     """Slopes of each action on some features, whose places are `columns`; the first coefficient is the mean's."""
 
     columns: Ints  # (n_used,)
@@ -158,30 +170,30 @@ class Linear:
 
     def predict(self, values: Floats32) -> Floats:
         """Return each action's effect as a share of the measure.  # (n, n_actions)"""
-        apart = _apart(values[:, self.columns], self.center, self.spread)
-        found: Floats = apart @ self.coefficients[:, 1:].T + self.coefficients[:, 0]
-        return found
+        standardized = _standardized(values[:, self.columns], self.center, self.spread)
+        effects: Floats = standardized @ self.coefficients[:, 1:].T + self.coefficients[:, 0]
+        return effects
 
 
 @dataclass(frozen=True)
 class CrossFittedSlopes:
     """Slopes from everybody, slopes without each fold, and what the latter say of the fold.  # unseen (n, n_actions)"""
 
-    whole: Linear
-    without: tuple[Linear, ...]
+    full: LinearEffects
+    without_fold: tuple[LinearEffects, ...]
     unseen: Floats
 
     def losses(
-        self, log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+        self, log: LoggedDecisions, expected: Floats, scale: Floats, variance: Floats | None = None
     ) -> Floats:
         """Return the squared error of what is said of each unseen customer's reward, as 1 / variance.  # (n,)"""
-        told, left = residuals(log, expected, measure, variance)
-        found: Floats = (left - (told * self.unseen[:, 1:]).sum(axis=1)) ** 2
-        return found
+        assigned, residual = residuals(log, expected, scale, variance)
+        squared: Floats = (residual - (assigned * self.unseen[:, 1:]).sum(axis=1)) ** 2
+        return squared
 
 
-def fit_linear(
-    log: Logged, expected: Floats, measure: Floats, fold: Ints, variance: Floats | None = None
+def cross_fit_slopes(
+    log: LoggedDecisions, expected: Floats, scale: Floats, fold: Ints, variance: Floats | None = None
 ) -> CrossFittedSlopes:
     """Return the slopes of what is left of rewards when the expected ones are taken off.
 
@@ -192,43 +204,45 @@ def fit_linear(
     ----------
     expected
         Expected reward of each action, from others than the customer.  # (n, n_actions)
-    measure
+    scale
         What effects are shares of, above 0.  # (n,)
     variance
         What the variance of a reward is taken to grow with; None for the measure.  # (n,)
     """
-    told, left = residuals(log, expected, measure, variance)
-    center, spread = _scale(log.values)
-    apart = _apart(log.values, center, spread)
+    assigned, residual = residuals(log, expected, scale, variance)
+    center, spread = _center_and_spread(log.values)
+    standardized = _standardized(log.values, center, spread)
     patterns = patterns_of(log.actions)
 
-    def one(rows: Ints) -> Linear:
-        slopes = Slopes(apart[rows], told[rows], left[rows], patterns).learn()
+    def fit_rows(rows: Ints) -> LinearEffects:
+        slopes = SingleEffectSlopes(standardized[rows], assigned[rows], residual[rows], patterns).learn()
         columns = np.flatnonzero(slopes[:, 1:].any(axis=0))
-        kept = slopes[:, np.concatenate([[0], 1 + columns])]
-        coefficients = np.vstack([np.zeros(kept.shape[1]), kept])
-        return Linear(columns, center[columns], spread[columns], coefficients)
+        used_slopes = slopes[:, np.concatenate([[0], 1 + columns])]
+        coefficients = np.vstack([np.zeros(used_slopes.shape[1]), used_slopes])
+        return LinearEffects(columns, center[columns], spread[columns], coefficients)
 
-    whole = one(np.arange(len(log)))
-    without = tuple(one(np.flatnonzero(fold != place)) for place in range(int(fold.max()) + 1))
+    full = fit_rows(np.arange(len(log)))
+    without_fold = tuple(
+        fit_rows(np.flatnonzero(fold != held_out)) for held_out in range(int(fold.max()) + 1)
+    )
     unseen = np.zeros(expected.shape)
-    for place, linear in enumerate(without):
-        unseen[fold == place] = linear.predict(log.values[fold == place])
-    return CrossFittedSlopes(whole, without, unseen)
+    for held_out, linear in enumerate(without_fold):
+        unseen[fold == held_out] = linear.predict(log.values[fold == held_out])
+    return CrossFittedSlopes(full, without_fold, unseen)
 
 
 def residuals(
-    log: Logged, expected: Floats, measure: Floats, variance: Floats | None = None
+    log: LoggedDecisions, expected: Floats, scale: Floats, variance: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,).
 
     Effects, as shares of the measure, times what tells of them, summed over actions, are what they say of what is left;
     a decision counts as 1 / variance, by default as 1 / measure.
     """
-    root = np.sqrt(measure if variance is None else variance)
+    root = np.sqrt(scale if variance is None else variance)
     assigned = np.eye(len(log.actions))[log.action] - log.logging_propensities
-    left = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
-    return assigned[:, 1:] * (measure / root)[:, None], left
+    residual = (log.reward - (log.logging_propensities * expected).sum(axis=1)) / root
+    return assigned[:, 1:] * (scale / root)[:, None], residual
 
 
 def patterns_of(actions: Actions) -> Floats:
@@ -243,31 +257,31 @@ def patterns_of(actions: Actions) -> Floats:
     count = len(actions) - 1
     largest = np.abs(actions.attributes[1:]).max(axis=0, initial=0.0)
     shared = (actions.attributes[1:, largest > 0] / largest[largest > 0]).T
-    found: dict[tuple[float, ...], None] = {}
+    distinct: dict[tuple[float, ...], None] = {}
     for pattern in (*np.eye(count), np.ones(count), *shared):
-        found.setdefault(tuple(pattern.tolist()))
-    return np.array(list(found))
+        distinct.setdefault(tuple(pattern.tolist()))
+    return np.array(list(distinct))
 
 
-def _scale(values: Floats32) -> tuple[Floats, Floats]:
-    """Return where each feature lies and how wide, on the scale of `_scaled`; infinitely where all are alike."""
+def _center_and_spread(values: Floats32) -> tuple[Floats, Floats]:
+    """Return where each feature lies and how wide, on the scale of `_log_scale`; infinitely where all are alike."""
     center, spread = np.zeros(values.shape[1]), np.full(values.shape[1], np.inf)
-    for place in range(values.shape[1]):
-        scaled = _scaled(values[:, place]).astype(np.float64)
+    for index in range(values.shape[1]):
+        scaled = _log_scale(values[:, index]).astype(np.float64)
         known = scaled[np.isfinite(scaled)]
         if len(known) and known.std() > 1e-6:
-            center[place], spread[place] = known.mean(), known.std()
+            center[index], spread[index] = known.mean(), known.std()
     return center, spread
 
 
-def _apart(values: Floats32, center: Floats, spread: Floats) -> Floats32:
+def _standardized(values: Floats32, center: Floats, spread: Floats) -> Floats32:
     """Return the features on one scale, 0 (their mean) where nothing is known.  # (n, n_features)"""
-    apart = (_scaled(values) - center.astype(np.float32)) / spread.astype(np.float32)
-    found: Floats32 = np.nan_to_num(apart.clip(-FARTHEST, FARTHEST), nan=0.0)
-    return found
+    deviations = (_log_scale(values) - center.astype(np.float32)) / spread.astype(np.float32)
+    clipped: Floats32 = np.nan_to_num(deviations.clip(-MAX_DEVIATIONS, MAX_DEVIATIONS), nan=0.0)
+    return clipped
 
 
-def _scaled(values: Floats32) -> Floats32:
+def _log_scale(values: Floats32) -> Floats32:
     """Return counts and amounts by their orders of magnitude: log(1 + x), the sign kept."""
-    found: Floats32 = np.sign(values) * np.log1p(np.abs(values))
-    return found
+    logs: Floats32 = np.sign(values) * np.log1p(np.abs(values))
+    return logs

@@ -4,37 +4,38 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sintonia.core.intervals import Estimate
-from sintonia.uplift.decision_points import Points
+from sintonia.uplift.decision_log import DecisionLog
 from sintonia.uplift.logging_policy import LoggingPolicy
-from sintonia.uplift.report import PERSONALISED, RESPONSE, ByAction, EffectSegment
+from sintonia.uplift.report import PERSONALISED, RESPONSE, ActionSummary, EffectSegment
 from sintonia.uplift.study import Study
 
 VALUE_HEADINGS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against the constant")
 
 
-def study_lines(found: Study, logging: LoggingPolicy, points: Points) -> list[str]:
+def study_lines(study: Study, logging: LoggingPolicy, decisions: DecisionLog) -> list[str]:
     """Return the study in words: the log, the warning if there is one, the values, the gate's answer."""
     unit = "of worth a decision, costs taken off"
     return [
-        f"Learned from {len(points):,} decisions among {len(found.effects.actions)} actions"
+        f"Learned from {len(decisions):,} decisions among {len(study.effects.actions)} actions"
         + (
-            f", {points.assumed:,} of them to do nothing for whom a round does not name"
-            if points.assumed
+            f", {decisions.assumed:,} of them to do nothing for whom a round does not name"
+            if decisions.assumed
             else ""
         )
-        + (f"; {points.open_decisions:,} more have no reward yet" if points.open_decisions else ""),
+        + (f"; {decisions.open_decisions:,} more have no reward yet" if decisions.open_decisions else ""),
         *([logging.warning] if logging.warning else []),
-        f"Judged on {len(found.report.brings):,} decisions of {found.report.customers:,} customers who taught nothing; "
-        f"95 % intervals over customers, {unit}:",
-        *_table(found),
-        f"Gain by share treated: {_curve(found, PERSONALISED)} by effects, {_curve(found, RESPONSE)} by response score",
-        f"Differences between customers count {found.effects.heterogeneity:.2f}, as far as others confirm them",
-        found.gate.sentence,
+        f"Judged on {len(study.report.dr_scores):,} decisions of {study.report.customers:,} customers who taught "
+        f"nothing; 95 % intervals over customers, {unit}:",
+        *_value_lines(study),
+        f"Gain by share treated: {_curve_text(study, PERSONALISED)} by effects, "
+        f"{_curve_text(study, RESPONSE)} by response score",
+        f"Differences between customers count {study.effects.heterogeneity:.2f}, as far as others confirm them",
+        study.gate.sentence,
     ]
 
 
 def study_figures(
-    found: Study, logging: LoggingPolicy, points: Points, features: Sequence[str]
+    study: Study, logging: LoggingPolicy, decisions: DecisionLog, features: Sequence[str]
 ) -> dict[str, Any]:
     """Return the study as plain JSON values; an estimate is [value, low, high], 95 %, null for what is no number.
 
@@ -44,93 +45,97 @@ def study_figures(
     robust scores say it changes, cost not taken off. `segments`: the same by parts of the features that gains move
     with most, each with `feature`, `low`, `high`.
     """
-    actions, told = found.effects.actions, found.report
+    actions, reported = study.effects.actions, study.report
     return {
         "actions": list(actions.names),
-        "decisions": len(points),
-        "open_decisions": points.open_decisions,
-        "assumed_none": points.assumed,
-        "log": "sends" if points.from_sends else "decisions",
+        "decisions": len(decisions),
+        "open_decisions": decisions.open_decisions,
+        "assumed_none": decisions.assumed,
+        "log": "sends" if decisions.from_sends else "decisions",
         "logging_propensities": logging.figures(),
-        "judged_decisions": len(told.brings),
-        "judged_customers": told.customers,
+        "judged_decisions": len(reported.dr_scores),
+        "judged_customers": reported.customers,
         "gate": {
-            "passed": found.gate.passed,
-            "constant": found.gate.constant,
-            "difference": _plain(found.gate.difference),
-            "customers": found.gate.customers,
-            "sentence": found.gate.sentence,
+            "passed": study.gate.passed,
+            "constant": study.gate.constant,
+            "difference": _estimate_figures(study.gate.difference),
+            "customers": study.gate.customers,
+            "sentence": study.gate.sentence,
         },
-        "heterogeneity": found.effects.heterogeneity,
-        "constant_effects": dict(zip(actions.names, found.effects.constants.tolist(), strict=True)),
+        "heterogeneity": study.effects.heterogeneity,
+        "constant_effects": dict(zip(actions.names, study.effects.constants.tolist(), strict=True)),
         "effects": {
-            name: {"cost": cost, **_action(one)}
+            name: {"cost": cost, **_action_figures(one)}
             for name, cost, one in zip(
-                actions.names[1:], actions.costs[1:].tolist(), told.actions, strict=True
+                actions.names[1:], actions.costs[1:].tolist(), reported.actions, strict=True
             )
         },
-        "segments": [_segment(one, actions.names, features) for one in told.segments],
+        "segments": [_segment_figures(one, actions.names, features) for one in reported.segments],
         "policies": {
             name: {
                 "treated": worth.treated,
-                "ips": _plain(worth.ips),
-                "snips": _plain(worth.snips),
-                "doubly_robust": _plain(worth.doubly_robust),
-                "against_constant": _plain(worth.against_constant),
+                "ips": _estimate_figures(worth.ips),
+                "snips": _estimate_figures(worth.snips),
+                "doubly_robust": _estimate_figures(worth.doubly_robust),
+                "against_constant": _estimate_figures(worth.against_constant),
             }
-            for name, worth in told.worths.items()
+            for name, worth in reported.policy_values.items()
         },
         "curves": {
             name: {
-                "auuc": _plain(curve.auuc),
-                "qini": _plain(curve.qini),
-                "tenths": [_plain(one) for one in curve.deciles],
+                "auuc": _estimate_figures(curve.auuc),
+                "qini": _estimate_figures(curve.qini),
+                "tenths": [_estimate_figures(one) for one in curve.deciles],
             }
-            for name, curve in told.curves.items()
+            for name, curve in reported.curves.items()
         },
         "fifths": [
-            {"predicted": quintile.predicted, "observed": _plain(quintile.observed)}
-            for quintile in told.quintiles
+            {"predicted": quintile.predicted, "observed": _estimate_figures(quintile.observed)}
+            for quintile in reported.quintiles
         ],
     }
 
 
-def _action(one: ByAction) -> dict[str, Any]:
+def _action_figures(summary: ActionSummary) -> dict[str, Any]:
     return {
-        "logged": one.logged,
-        "eligible": one.eligible,
-        "propensity": dict(zip(("least", "low", "median"), one.propensity, strict=True)),
-        "effective_decisions": one.effective,
-        "largest_weight": one.largest,
-        "predicted": one.predicted,
-        "observed": _plain(one.observed),
+        "logged": summary.logged,
+        "eligible": summary.eligible,
+        "propensity": dict(zip(("least", "low", "median"), summary.propensity, strict=True)),
+        "effective_decisions": summary.effective,
+        "largest_weight": summary.largest,
+        "predicted": summary.predicted,
+        "observed": _estimate_figures(summary.observed),
     }
 
 
-def _segment(one: EffectSegment, actions: Sequence[str], features: Sequence[str]) -> dict[str, Any]:
-    told = dict(zip(actions[1:], one.effects, strict=True))
+def _segment_figures(
+    segment: EffectSegment, actions: Sequence[str], features: Sequence[str]
+) -> dict[str, Any]:
+    by_action = dict(zip(actions[1:], segment.effects, strict=True))
     return {
-        "feature": features[one.feature],
-        "low": one.low,
-        "high": one.high,
-        "decisions": one.decisions,
-        "effects": {name: None if effect is None else _plain(effect) for name, effect in told.items()},
+        "feature": features[segment.feature],
+        "low": segment.low,
+        "high": segment.high,
+        "decisions": segment.decisions,
+        "effects": {
+            name: None if effect is None else _estimate_figures(effect) for name, effect in by_action.items()
+        },
     }
 
 
-def _table(found: Study) -> Iterator[str]:
+def _value_lines(study: Study) -> Iterator[str]:
     yield f"  {'':<22}{VALUE_HEADINGS[0]:>8}" + "".join(f"{title:>28}" for title in VALUE_HEADINGS[1:])
-    for name, worth in found.report.worths.items():
-        told = (worth.ips, worth.snips, worth.doubly_robust, worth.against_constant)
-        yield f"  {name:<22}{worth.treated:>8.0%}" + "".join(f"{one.text():>28}" for one in told)
+    for name, value in study.report.policy_values.items():
+        estimates = (value.ips, value.snips, value.doubly_robust, value.against_constant)
+        yield f"  {name:<22}{value.treated:>8.0%}" + "".join(f"{one.text():>28}" for one in estimates)
 
 
-def _curve(found: Study, name: str) -> str:
-    curve = found.report.curves[name]
+def _curve_text(study: Study, name: str) -> str:
+    curve = study.report.curves[name]
     return f"AUUC {curve.auuc.text()}, Qini {curve.qini.text()}"
 
 
-def _plain(found: Estimate) -> list[float | None]:
+def _estimate_figures(estimate: Estimate) -> list[float | None]:
     """Return value, low and high; None for what is no number, as JSON knows none."""
-    told = (found.value, found.low, found.high)
-    return [one if abs(one) < float("inf") else None for one in told]
+    bounds = (estimate.value, estimate.low, estimate.high)
+    return [bound if abs(bound) < float("inf") else None for bound in bounds]

@@ -10,7 +10,7 @@ from builder import build_store
 from sintonia.core.config import SiloConfig
 from sintonia.core.timeline import Split, split_snapshots
 from sintonia.data.store import Store
-from sintonia.evaluation.leakage import ask
+from sintonia.evaluation.leakage import label_moments
 from sintonia.training.tasks import label_kinds
 
 EXTRACT = START + timedelta(days=DAYS + 10)
@@ -72,4 +72,4 @@ def split_of(store: Store) -> Split:
 
 def moments_for(store: Store):
     """Return all moments of decision of the brand's churn task."""
-    return ask(store, split_of(store), TASK, 5000)
+    return label_moments(store, split_of(store), TASK, 5000)

@@ -14,7 +14,7 @@ from sintonia.core.config.compose import compose
 from sintonia.core.engine import connect
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import open_store
-from sintonia.evaluation.leakage import LeakRules, ask, at, find_leaks
+from sintonia.evaluation.leakage import LeakRules, find_leaks, label_moments, moments_at
 
 pytestmark = pytest.mark.real_data
 NAMES = {"age", "job", "marital", "education", "default", "balance", "housing", "loan", "contact"}
@@ -66,7 +66,7 @@ def test_duration_mapped_as_if_known_before_the_call_is_named_too(bank):
         split = split_snapshots(
             check.split, check.task, store.data_from(["purchase"]), store.data_until(["purchase"])
         )
-        moments = at(ask(blind, split, check.task, 20_000), split.test)
+        moments = moments_at(label_moments(blind, split, check.task, 20_000), split.test)
         with connect(check.engine, workspace) as connection:
             found = find_leaks(connection, blind, moments, check.task, LeakRules())
     finally:

@@ -14,7 +14,7 @@ from evaluation.leakage.profile import moments_for
 from sintonia import features
 from sintonia.core.config import EngineConfig, SiloConfig
 from sintonia.core.engine import connect
-from sintonia.evaluation.leakage import Question, choose_dates, prove
+from sintonia.evaluation.leakage import InvarianceQuestion, check_invariance, choose_dates
 from sintonia.evaluation.leakage.report import trial_lines
 from sintonia.training import tasks
 
@@ -33,9 +33,9 @@ def moments(store):
 
 
 def trials(store, moments, folder, dates=2):
-    question = Question(FEATURES, TASK, choose_dates(moments, dates), customers=80)
+    question = InvarianceQuestion(FEATURES, TASK, choose_dates(moments, dates), customers=80)
     with connect(EngineConfig(), folder) as connection:
-        return prove(connection, store, moments, question, folder)
+        return check_invariance(connection, store, moments, question, folder)
 
 
 def test_features_that_do_not_peek_stay_the_same_to_the_last_byte(store, moments, tmp_path):
@@ -124,9 +124,9 @@ def test_customers_who_are_tied_to_others_later_are_among_those_looked_at(tmp_pa
     store = build_store(tmp_path, {"web": web})
     as_of = np.array(["2025-03-10"], "datetime64[us]").tolist()
     labelled = tasks.label_rows(pa.concat_tables([store.read_bucket(p) for p in store.buckets]), as_of, TASK)
-    question = Question(FEATURES, TASK, tuple(as_of), customers=60)
+    question = InvarianceQuestion(FEATURES, TASK, tuple(as_of), customers=60)
     with connect(EngineConfig(), tmp_path) as connection:
-        found = prove(connection, store, labelled, question, tmp_path)
+        found = check_invariance(connection, store, labelled, question, tmp_path)
     assert all(trial.passed for trial in found)
     assert found[0].unknown["merges"] == 10
 

@@ -13,7 +13,14 @@ from features.rows import AS_OFS, day, histories, row, table
 from sintonia.core.config import EngineConfig
 from sintonia.core.engine import connect
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, MERGES
-from sintonia.evaluation.leakage.perturb import TABLES, delete, disturb, read_sample, unknown, write_sample
+from sintonia.evaluation.leakage.perturb import (
+    TABLES,
+    delete_unknown,
+    disturb_unknown,
+    read_sample,
+    rows_unknown,
+    write_sample,
+)
 
 AS_OF = day(10)
 
@@ -54,14 +61,16 @@ HISTORY = [row("a", 1), row("a", 9, known_at=11), row("a", 12), row("b", 2), row
 def known_rows(found, as_of=AS_OF):
     return {
         name: [
-            one for one, gone in zip(part.to_pylist(), unknown(name, part, as_of), strict=True) if not gone
+            one
+            for one, gone in zip(part.to_pylist(), rows_unknown(name, part, as_of), strict=True)
+            if not gone
         ]
         for name, part in found.items()
     }
 
 
 def test_deleting_leaves_what_was_known_and_takes_back_what_ended_later():
-    left = delete(tables(HISTORY), AS_OF)
+    left = delete_unknown(tables(HISTORY), AS_OF)
     assert [(one["customer_id"], one["occurred_at"]) for one in left["interactions"].to_pylist()] == [
         ("a", day(1)),
         ("b", day(2)),
@@ -76,16 +85,18 @@ def test_deleting_leaves_what_was_known_and_takes_back_what_ended_later():
 
 def test_disturbing_adds_late_rows_copies_attributes_and_ties_none_of_them_known():
     before = tables(HISTORY)
-    after = disturb(before, AS_OF, seed=1)
-    assert known_rows(after) == known_rows(delete(before, AS_OF))
+    after = disturb_unknown(before, AS_OF, seed=1)
+    assert known_rows(after) == known_rows(delete_unknown(before, AS_OF))
     for name in ("interactions", "attributes", "crosswalk", "decisions"):
         assert after[name].num_rows > before[name].num_rows - 1, name
-        assert unknown(name, after[name], AS_OF).any(), name
+        assert rows_unknown(name, after[name], AS_OF).any(), name
     many = tables([row(f"{number:02d}", 1) for number in range(30)])
-    merged = disturb(many, AS_OF, seed=1)["merges"].to_pylist()
+    merged = disturb_unknown(many, AS_OF, seed=1)["merges"].to_pylist()
     assert sum(one["merged_at"] > AS_OF for one in merged) > 3
     late = [
-        one for one in disturb(many, AS_OF, seed=1)["interactions"].to_pylist() if one["known_at"] > AS_OF
+        one
+        for one in disturb_unknown(many, AS_OF, seed=1)["interactions"].to_pylist()
+        if one["known_at"] > AS_OF
     ]
     assert any(one["occurred_at"] <= AS_OF for one in late)
     assert any(one["known_at"] - AS_OF == timedelta.resolution for one in late)
@@ -95,7 +106,9 @@ def test_disturbing_adds_late_rows_copies_attributes_and_ties_none_of_them_known
 @given(found=histories, as_of=st.sampled_from(AS_OFS), seed=st.integers(0, 9))
 def test_whatever_is_disturbed_the_known_rows_are_the_same(found, as_of, seed):
     before = tables(found)
-    assert known_rows(disturb(before, as_of, seed), as_of) == known_rows(delete(before, as_of), as_of)
+    assert known_rows(disturb_unknown(before, as_of, seed), as_of) == known_rows(
+        delete_unknown(before, as_of), as_of
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from sintonia.core.config.verbs import LANGUAGES
-from sintonia.explain.reasons import decided, read_words
+from sintonia.explain.reasons import decision_reasons, read_texts
 
 COLUMNS = ("arm", "action_id", "runner_up", "worth", "margin")
 ROWS = {
@@ -26,7 +26,7 @@ def proposal(rows):
 
 
 def test_each_case_is_told_in_its_own_sentence():
-    assert decided(proposal(ROWS.values()), read_words("en"), "EUR").tolist() == [
+    assert decision_reasons(proposal(ROWS.values()), read_texts("en"), "EUR").tolist() == [
         "Worth about 1,234.50 EUR after its cost; next best is care call, 2.50 EUR behind",
         "Worth about 7.50 EUR after its cost: 7.50 EUR better than doing nothing",
         "Worth about 7.50 EUR after its cost; care call would be better, but no more of it is left",
@@ -39,7 +39,7 @@ def test_each_case_is_told_in_its_own_sentence():
 
 
 def test_italian_writes_its_own_numbers():
-    (said,) = decided(proposal([ROWS["best"]]), read_words("it"), "EUR").tolist()
+    (said,) = decision_reasons(proposal([ROWS["best"]]), read_texts("it"), "EUR").tolist()
     assert said == "Vale circa 1.234,50 EUR oltre il suo costo; segue care call, 2,50 EUR più indietro"
 
 
@@ -48,14 +48,14 @@ def test_every_language_has_every_sentence_with_the_same_names(language):
     def names(words):
         return {
             key: {name for _, name, _, _ in Formatter().parse(of) if name}
-            for key, of in words.deciding.items()
+            for key, of in words.decisions.items()
         }
 
-    assert names(read_words(language)) == names(read_words("en"))
-    assert set(ROWS) == set(read_words(language).deciding)
+    assert names(read_texts(language)) == names(read_texts("en"))
+    assert set(ROWS) == set(read_texts(language).decisions)
 
 
 def test_a_row_is_told_alike_beside_any_others():
-    whole = decided(proposal([*ROWS.values()] * 2), read_words("en"), "EUR").tolist()
-    alone = [decided(proposal([row]), read_words("en"), "EUR").tolist()[0] for row in ROWS.values()]
+    whole = decision_reasons(proposal([*ROWS.values()] * 2), read_texts("en"), "EUR").tolist()
+    alone = [decision_reasons(proposal([row]), read_texts("en"), "EUR").tolist()[0] for row in ROWS.values()]
     assert whole == alone * 2

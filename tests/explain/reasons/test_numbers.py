@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sintonia.explain.reasons.numbers import figures, with_unit
-from sintonia.explain.reasons.texts import read_words
+from sintonia.explain.reasons.numbers import format_numbers, with_unit
+from sintonia.explain.reasons.texts import read_texts
 
-EN, IT = read_words("en"), read_words("it")
+EN, IT = read_texts("en"), read_texts("it")
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ EN, IT = read_words("en"), read_words("it")
     ],
 )
 def test_a_number_is_written_by_its_unit_and_language(unit, value, en, it):
-    assert figures(np.array([value]), unit, EN).tolist() == [en]
-    assert figures(np.array([value]), unit, IT).tolist() == [it]
+    assert format_numbers(np.array([value]), unit, EN).tolist() == [en]
+    assert format_numbers(np.array([value]), unit, IT).tolist() == [it]
 
 
 def test_each_of_many_numbers_stays_in_its_place():
     values = np.array([3.0, 1.0, 3.0, 2.0])
-    assert figures(values, "orders", EN).tolist() == ["3", "1", "3", "2"]
-    numbers = figures(values, "orders", EN)
+    assert format_numbers(values, "orders", EN).tolist() == ["3", "1", "3", "2"]
+    numbers = format_numbers(values, "orders", EN)
     assert with_unit(numbers, "orders", EN).tolist() == ["3 orders", "1 order", "3 orders", "2 orders"]
     assert with_unit(numbers, "cents", EN) is numbers

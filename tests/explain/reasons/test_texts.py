@@ -6,10 +6,10 @@ import pytest
 
 from sintonia.core.config.verbs import LANGUAGES
 from sintonia.core.errors import ConfigError
-from sintonia.explain.reasons.texts import read_words
+from sintonia.explain.reasons.texts import read_texts
 from sintonia.training.tasks import TASKS
 
-WORDS = {language: read_words(language) for language in LANGUAGES}
+WORDS = {language: read_texts(language) for language in LANGUAGES}
 
 
 def names(sentence):
@@ -39,4 +39,4 @@ def test_every_task_has_a_word_for_each_direction(language):
 
 def test_a_language_nobody_wrote_is_refused_with_those_there_are():
     with pytest.raises(ConfigError, match=r"Unknown language 'de'.*en, it"):
-        read_words("de")
+        read_texts("de")

@@ -6,9 +6,9 @@ import pytest
 from explain.reasons.everything import CATEGORIES, FEATURES, FITTED, model_of, row_of
 from sintonia.core.config import FeaturesConfig, MeasureConfig, ReasonsConfig
 from sintonia.core.config.verbs import LANGUAGES
-from sintonia.explain.reasons import Speaker
+from sintonia.explain.reasons import ReasonWriter
 from sintonia.explain.reasons.sentences import phrases_of
-from sintonia.explain.reasons.texts import read_words
+from sintonia.explain.reasons.texts import read_texts
 from sintonia.training.profile import Deciles, TrainingProfile
 
 WITHOUT_NUMBER = {"yes or no", "weekday", "place", "category"}
@@ -16,14 +16,14 @@ UP, DOWN = np.array([True]), np.array([False])
 
 
 def speaker(task="churn", language="en", reference=None, **config):
-    return Speaker(model_of(task, reference=reference), ReasonsConfig(**config), language)
+    return ReasonWriter(model_of(task, reference=reference), ReasonsConfig(**config), language)
 
 
 def said(by, feature, up=UP, **values):
     """What the speaker says of a feature of one customer."""
     row = row_of(by.model, **values)
     names = np.array(["Women's shoes"], object)
-    return by.say(by.model.names.index(feature), row, up, names)[0]
+    return by.write_feature(by.model.names.index(feature), row, up, names)[0]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -35,14 +35,14 @@ def test_every_measure_of_every_family_is_a_sentence_with_its_number(language, t
     for at, feature in enumerate(by.model.catalogue):
         row = np.full((1, len(by.model.names)), 3.0 if given == "everything" else np.nan, np.float32)
         row[0, at] = np.nan if given == "nothing" else 3.0
-        (sentence,) = by.say(at, row, UP, names)
+        (sentence,) = by.write_feature(at, row, UP, names)
         assert sentence, feature.name
         assert "_" not in sentence, sentence
         assert "{" not in sentence, sentence
         assert feature.definition not in sentence, f"{feature.name} has no sentence in {language}"
-        assert sentence.endswith(f"({by.words.direction(task, True)})")
+        assert sentence.endswith(f"({by.texts.direction(task, True)})")
         if given != "nothing" and feature.unit not in WITHOUT_NUMBER:
-            fact = sentence.replace(by.words.window(feature.window_days), "")
+            fact = sentence.replace(by.texts.window(feature.window_days), "")
             assert any(digit in fact for digit in "0123456789"), sentence
 
 
@@ -146,8 +146,8 @@ def learnt():
 
 def test_a_family_speaks_once_and_by_its_strongest_feature(learnt):
     model, values = learnt
-    by = Speaker(model, ReasonsConfig(count=3), "en")
-    told = by.tell(values[:50])
+    by = ReasonWriter(model, ReasonsConfig(count=3), "en")
+    told = by.write(values[:50])
     each = model.booster.predict(values[:50], pred_contrib=True)[:, :-1]
     families = np.array([feature.family for feature in model.catalogue])
     allowed = by.groups >= 0
@@ -163,11 +163,11 @@ def test_a_family_speaks_once_and_by_its_strongest_feature(learnt):
 
 def test_what_a_person_is_is_told_only_where_it_is_allowed(learnt):
     model, values = learnt
-    quiet = Speaker(model, ReasonsConfig(), "en").tell(values[:200])
+    quiet = ReasonWriter(model, ReasonsConfig(), "en").write(values[:200])
     age = model.names.index("profile__age")
     assert age not in quiet.features
     assert "profile__tenure" in {model.names[at] for at in np.unique(quiet.features)}
-    open_ = Speaker(model, ReasonsConfig(allow_sensitive=["age"]), "en").tell(values[:200])
+    open_ = ReasonWriter(model, ReasonsConfig(allow_sensitive=["age"]), "en").write(values[:200])
     assert age in open_.features
     assert any("years old" in sentence for sentence in open_.sentences[0])
 
@@ -187,30 +187,30 @@ def test_what_a_person_is_is_told_only_where_it_is_allowed(learnt):
 )
 def test_it_is_known_which_features_tell_what_a_person_is(feature, attribute):
     model = model_of()
-    phrases = phrases_of(model.catalogue, FITTED, read_words("en"))
+    phrases = phrases_of(model.catalogue, FITTED, read_texts("en"))
     assert phrases[model.names.index(feature)].attribute == attribute
 
 
 def test_reasons_of_a_row_do_not_depend_on_the_others(learnt):
     model, values = learnt
-    by = Speaker(model, ReasonsConfig(), "it")
-    whole = by.tell(values[:60]).sentences
+    by = ReasonWriter(model, ReasonsConfig(), "it")
+    whole = by.write(values[:60]).sentences
     for row in (0, 17, 59):
-        assert [column[0] for column in by.tell(values[row : row + 1]).sentences] == [c[row] for c in whole]
-    assert [column.tolist() for column in by.tell(values[:0]).sentences] == [[], [], []]
+        assert [column[0] for column in by.write(values[row : row + 1]).sentences] == [c[row] for c in whole]
+    assert [column.tolist() for column in by.write(values[:0]).sentences] == [[], [], []]
 
 
 def test_fewer_families_than_reasons_leave_the_last_ones_empty(learnt):
     model, values = learnt
-    told = Speaker(model, ReasonsConfig(count=5), "en").tell(values[:4])
+    told = ReasonWriter(model, ReasonsConfig(count=5), "en").write(values[:4])
     assert [set(column) == {""} for column in told.sentences] == [False, False, False, True, True]
-    assert Speaker(model, ReasonsConfig(count=0), "en").tell(values[:4]).sentences == ()
+    assert ReasonWriter(model, ReasonsConfig(count=0), "en").write(values[:4]).sentences == ()
 
 
 def test_a_measure_of_ones_own_is_told_by_its_definition():
     own = {"gift": MeasureConfig(expression="channel = 'store'", definition="gifts", aggregations=["share"])}
     features = FeaturesConfig(families=["rfm"], windows_days=[30], measures=own)
-    by = Speaker(model_of(features=features), ReasonsConfig(), "it")
+    by = ReasonWriter(model_of(features=features), ReasonsConfig(), "it")
     told = said(by, "own__gift_share__30d", own__gift_share__30d=0.25)
     assert told.startswith("Part of the interactions with gifts in the last 30 days: 25 % (")
     assert "non noto" in said(by, "own__gift_share__30d")

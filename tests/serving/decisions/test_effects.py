@@ -61,7 +61,7 @@ def test_each_customer_gets_the_effects_of_its_own_features(model, tmp_path):
 def test_where_no_policy_of_its_own_was_earned_effects_are_the_same_for_all(model, tmp_path):
     refused = replace(model, passed=False)
     found = _effects(_store(tmp_path), refused, ["none", "call"])
-    call = model.effects.whole.constants[model.effects.actions.names.index("call")]
+    call = model.effects.full.constants[model.effects.actions.names.index("call")]
     assert found[:2].tolist() == [[0, pytest.approx(call)]] * 2
 
 

@@ -12,7 +12,7 @@ from sintonia.core.config import EngineConfig, ReasonsConfig, ScoreSettings, Tra
 from sintonia.core.engine import connect
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
-from sintonia.registry.models import Registered
+from sintonia.registry.tracking import Registered
 from sintonia.serving.lists import Scored, TaskModel, read_list, score_list
 from sintonia.serving.lists.acting import Act
 from sintonia.training.dataset import assemble, catalogue_of

@@ -15,7 +15,7 @@ from pathlib import Path
 from sintonia.core.config import EngineConfig, ReasonsConfig, ScoreSettings
 from sintonia.core.engine import connect
 from sintonia.data.store import open_store
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
 from sintonia.serving.lists import TaskModel, read_list, score_list
 from sintonia.registry.models import Registered
 from sintonia.core.timeline import midnight

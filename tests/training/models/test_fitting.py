@@ -11,7 +11,7 @@ from sintonia.core.config import ScoreSettings, TrainSettings
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
 from sintonia.serving.scoring import score_customers
 from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import assemble, catalogue_of

@@ -14,7 +14,7 @@ from sintonia.core.timeline import Split, split_snapshots
 from sintonia.data.store import Store
 from sintonia.explain.contributions import contributions
 from sintonia.features import catalogue
-from sintonia.registry.saved_models import load_model
+from sintonia.registry.models import load_model
 from sintonia.training.baselines import add_baseline_features, fit_baselines
 from sintonia.training.dataset import Dataset, assemble
 from sintonia.training.models import OutcomeModel, fit_model

@@ -24,8 +24,9 @@ from sintonia.core.config import (
 from sintonia.core.errors import ConfigError, GateError, InputError
 from sintonia.core.hashes import code_hash
 from sintonia.data.store import Store
-from sintonia.registry import approval, artifacts, models
-from sintonia.registry.saved_models import load_model
+from sintonia.registry import approval, models, runs
+from sintonia.registry.models import load_model
+from sintonia.registry.tracking import Registered, open_tracking
 from sintonia.training.models import OutcomeModel, OwnModel, own_estimator
 
 CODE = '''
@@ -104,8 +105,8 @@ def explaining(store, tmp_path_factory):
     return settings, figures
 
 
-def registered_model(settings: TrainSettings) -> tuple[OwnModel, models.Registered]:
-    place = models.tracking(settings.tracking, Path(settings.workspace))
+def registered_model(settings: TrainSettings) -> tuple[OwnModel, Registered]:
+    place = open_tracking(settings.tracking, Path(settings.workspace))
     model, registered = models.find_model(place, "churn", OutcomeModel)
     assert isinstance(model, OwnModel)
     return model, registered
@@ -131,7 +132,7 @@ def test_its_probabilities_are_better_than_chance_and_its_folds_are_reported(exp
 
 def test_the_hash_of_the_code_is_of_its_file_too(explaining):
     settings, figures = explaining
-    place = models.tracking(settings.tracking, Path(settings.workspace))
+    place = open_tracking(settings.tracking, Path(settings.workspace))
     tags = place.client.get_run(figures["run_id"]).data.tags
     assert tags["sintonia.code"] == code_hash(CODE + EXPLAINING) != code_hash()
 
@@ -197,7 +198,7 @@ def test_it_is_compared_with_trees_reviewed_approved_and_promoted(store, explain
     assert promoted["champion"] == "1"
     model, registered = registered_model(settings)
     assert (registered.alias, model.class_name) == ("champion", "Logistic")
-    place = models.tracking(settings.tracking, Path(settings.workspace))
+    place = open_tracking(settings.tracking, Path(settings.workspace))
     files = models.model_files(place, registered)
     assert "own_model.py" in [path.name for path in files.iterdir()]
     assert approval.model_digest(place, registered)
@@ -217,8 +218,8 @@ def test_a_class_without_contributions_says_so_on_the_page_and_in_the_list(store
     text = Path(page).read_text()
     assert "The model gives no contributions: this page explains no score" in text
     assert 'href="#customers"' not in text
-    place = models.tracking(settings.tracking, Path(settings.workspace))
-    table = artifacts.read_table(place, figures["run_id"], "contributions.parquet")
+    place = open_tracking(settings.tracking, Path(settings.workspace))
+    table = runs.read_table(place, figures["run_id"], "contributions.parquet")
     assert not [name for name in table.column_names if name.startswith("contribution.")]
 
 

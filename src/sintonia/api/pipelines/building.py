@@ -40,7 +40,8 @@ from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, feature_entries, fit
 from sintonia.features.cache import prune
-from sintonia.registry import artifacts, models
+from sintonia.registry import models, runs
+from sintonia.registry.tracking import open_tracking
 from sintonia.synthetic import SimulationSummary
 
 
@@ -272,10 +273,10 @@ def features(settings: FeaturesSettings) -> Figures:
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
         subject, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:
-        tracking = models.tracking(settings.tracking, workspace)
+        tracking = open_tracking(settings.tracking, workspace)
         registered = models.find_registered(tracking, settings.registered)
         subject = f"{registered.name} version {registered.version}"
-        entries = artifacts.read_document(tracking, registered.run_id, artifacts.CATALOGUE)
+        entries = runs.read_document(tracking, registered.run_id, runs.CATALOGUE)
     if settings.out is not None:
         Path(settings.out).write_text(as_csv(entries), encoding="utf-8")
     return features_figures(subject, entries, settings.out)

@@ -6,8 +6,8 @@ from sintonia.core.config import CheckSettings
 from sintonia.core.engine import connect
 from sintonia.core.progress import step
 from sintonia.data.store import open_store
-from sintonia.evaluation.leakage import LeakRules, find_leaks, prove
-from sintonia.evaluation.leakage.report import check_figures
+from sintonia.evaluation.leakage import LeakRules, check_invariance, find_leaks
+from sintonia.evaluation.leakage.report import leakage_figures
 
 
 def check(settings: CheckSettings) -> Figures:
@@ -17,8 +17,8 @@ def check(settings: CheckSettings) -> Figures:
     suspects = steps_of(settings.task).suspects(store, settings)
     settings = suspects.settings
     with connect(settings.engine, workspace) as connection:
-        invariance = prove(connection, store, suspects.moments, suspects.question, workspace)
+        invariance = check_invariance(connection, store, suspects.moments, suspects.question, workspace)
         with step("Looking for columns that may leak"):
             rules = LeakRules(settings.rows, settings.strong_auc, settings.seed)
             findings = find_leaks(connection, store, suspects.judged, settings.task, rules)
-    return check_figures(invariance, findings)
+    return leakage_figures(invariance, findings)

@@ -20,7 +20,7 @@ from sintonia.core.config import (
     TrainSettings,
 )
 from sintonia.data.store import open_store
-from sintonia.registry import models
+from sintonia.registry.tracking import open_tracking
 from sintonia.serving.lists import write_sample
 
 
@@ -72,7 +72,7 @@ def demo(settings: DemoSettings) -> Figures:
         steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
     written = [path, paths.tracking_database, paths.tracking_files, paths.pseudonym_key]
     written += [folder for folder in [paths.features, paths.samples] if folder.is_dir()]
-    return demo_figures(steps, written, models.tracking(settings.tracking, paths.root).uri)
+    return demo_figures(steps, written, open_tracking(settings.tracking, paths.root).uri)
 
 
 def settings_of(kind: type[S], settings: Settings, **changes: object) -> S:

@@ -20,14 +20,22 @@ from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
 from sintonia.evaluation.classification import Stakes
 from sintonia.evaluation.drift_report import CurrentShift, current_shift
-from sintonia.evaluation.estimates import Evaluation
-from sintonia.evaluation.evaluate import evaluate, evaluate_amounts
-from sintonia.evaluation.leakage import LeakRules, Question, ask, at, choose_dates, find_leaks, moments_of
+from sintonia.evaluation.evaluate import Evaluation, evaluate, evaluate_amounts
+from sintonia.evaluation.leakage import (
+    InvarianceQuestion,
+    LeakRules,
+    choose_dates,
+    dataset_moments,
+    find_leaks,
+    label_moments,
+    moments_at,
+)
 from sintonia.features import fit
-from sintonia.registry import artifacts
-from sintonia.registry.models import Registered, Tracking, expect, load
+from sintonia.registry import runs
+from sintonia.registry.models import load_registered, require_class
 from sintonia.registry.predictions import predictions_of
 from sintonia.registry.promotion_checks import outcome_checks
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import Customer, PromotionCheck, ReviewData, own_sections, read, render_review
 from sintonia.review.card import model_card
 from sintonia.review.evidence import TrainingResult, family_sizes_of, training_run
@@ -86,7 +94,7 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, profile=profile)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
-        leaks = find_leaks(connection, store, moments_of(test), task, LeakRules(seed=settings.seed))
+        leaks = find_leaks(connection, store, dataset_moments(test), task, LeakRules(seed=settings.seed))
     training = TrainingResult(
         settings=settings,
         store=store,
@@ -163,22 +171,22 @@ def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leakage check examines: customers at as-of dates, and those of the test dates."""
     settings, split = resolve_task(settings, store)
     with step("Looking up who is asked about"):
-        moments = ask(store, split, settings.task, settings.rows)
+        moments = label_moments(store, split, settings.task, settings.rows)
     dates = choose_dates(moments, settings.dates)
-    question = Question(settings.features, settings.task, dates, settings.customers, settings.seed)
-    return Suspects(settings, question, moments, at(moments, split.test))
+    question = InvarianceQuestion(settings.features, settings.task, dates, settings.customers, settings.seed)
+    return Suspects(settings, question, moments, moments_at(moments, split.test))
 
 
 def review_page(
     tracking: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of how far today's customers are from training."""
-    customers = artifacts.read_document(tracking, registered.run_id, artifacts.CUSTOMERS)
+    customers = runs.read_document(tracking, registered.run_id, runs.CUSTOMERS)
     review = replace(
         _recorded(tracking, registered),
         customers=tuple(read(Customer, document) for document in customers),
         gate=checks,
-        now=_now(expect(load(tracking, registered), OutcomeModel), settings),
+        now=_now(require_class(load_registered(tracking, registered), OutcomeModel), settings),
     )
     return render_review(review, own_sections(settings.sections, review))
 
@@ -191,7 +199,7 @@ def outcome_card(
 
 
 def _recorded(tracking: Tracking, registered: Registered) -> ReviewData:
-    review = ReviewData.from_plain(artifacts.read_document(tracking, registered.run_id, artifacts.REVIEW))
+    review = ReviewData.from_plain(runs.read_document(tracking, registered.run_id, runs.REVIEW))
     return review.named(registered.name, registered.version, registered.run_id)
 
 

@@ -19,17 +19,18 @@ from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.core.progress import log, step
 from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
-from sintonia.evaluation.leakage import Question, choose_dates
+from sintonia.evaluation.leakage import InvarianceQuestion, choose_dates
 from sintonia.features import Feature, catalogue, fit
-from sintonia.registry import artifacts
-from sintonia.registry.models import Registered, Tracking, load
+from sintonia.registry import runs
+from sintonia.registry.models import load_registered
 from sintonia.registry.policy_promotion_checks import (
-    LOGGED,
-    OBSERVATIONAL,
-    against_nothing,
-    kept_decisions,
+    LOGGED_PROPENSITIES,
+    OBSERVATIONAL_DATA,
+    decisions_table,
+    difference_to_nothing,
     policy_checks,
 )
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import PromotionCheck, own_sections, read
 from sintonia.review.card import policy_card
 from sintonia.review.evidence import ReportedDecisions, policy_evidence, policy_run
@@ -38,13 +39,13 @@ from sintonia.review.policy_page import PolicyReview, render_policy
 from sintonia.training.dataset import Dataset
 from sintonia.uplift.dataset import (
     days_of_history,
+    decision_features,
     feature_moments,
-    features_for,
-    features_of,
-    logged_of,
-    split_points,
+    split_decisions,
+    to_logged_decisions,
+    usable_features,
 )
-from sintonia.uplift.decision_points import Points, newest, read_points, reward_kinds
+from sintonia.uplift.decision_log import DecisionLog, most_recent_decisions, read_decision_log, reward_kinds
 from sintonia.uplift.effects_table import effects_table
 from sintonia.uplift.model import PolicyModel
 from sintonia.uplift.study import study
@@ -65,21 +66,21 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
             f"give model.name={LIGHTGBM}."
         )
     points = newest_decisions(store, settings)
-    past, judged = split_points(points, config.judge_from)
+    past, judged = split_decisions(points, config.judge_from)
     features = features_at_decisions(store, points.take(past), settings)
     with step("Fitting features to the past"):
         fitted = fit(features, store, feature_moments(points)[judged].min().item())
     feature_list = catalogue(features, fitted)
-    values = features_of(store, points, feature_list, settings.engine)
+    values = decision_features(store, points, feature_list, settings.engine)
     with step("Looking at who got what"):
-        logged, logging_policy = logged_of(points, values, config, settings.actions, settings.seed)
+        logged, logging_policy = to_logged_decisions(points, values, config, settings.actions, settings.seed)
     past_decisions = logged.take(past)
     judged_decisions = past_decisions if (past == judged).all() else logged.take(judged)
     result = study(past_decisions, judged_decisions, settings.model, config, settings.seed)
     model = PolicyModel(
         effects=result.effects,
         passed=result.gate.passed,
-        place=result.place,
+        constant_action=result.constant_action,
         config=config,
         features=features,
         fitted=fitted,
@@ -102,15 +103,15 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
             logged.customer[past | judged],
         )
         evidence = policy_evidence(model, store, reported, settings.seed)
-    decisions = kept_decisions(result, points.take(judged), workspace_key(workspace))
+    decisions = decisions_table(result, points.take(judged), workspace_key(workspace))
     run = policy_run(
         settings,
         model,
         figures,
         decisions=decisions,
-        against_nothing=against_nothing(decisions),
+        against_nothing=difference_to_nothing(decisions),
         labels_until=points.until.max().item(),
-        data=OBSERVATIONAL if model.observational else LOGGED,
+        data=OBSERVATIONAL_DATA if model.observational else LOGGED_PROPENSITIES,
         evidence=evidence,
     )
     report = partial(
@@ -119,12 +120,12 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     return Trained(run, evidence.decided.rows, report)
 
 
-def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> Points:
+def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> DecisionLog:
     """Return the newest decision points of the store, as many as the policy looks at."""
     config = settings.effects
     with step("Reading the action log"), connect(settings.engine, store.rounds.parent) as connection:
-        points = read_points(connection, store, config)
-    newest_points = newest(points, config.most_decisions)
+        points = read_decision_log(connection, store, config)
+    newest_points = most_recent_decisions(points, config.most_decisions)
     if len(newest_points) < len(points):
         log.info(
             "Looking at the newest %s of %s decisions (effects.most_decisions)",
@@ -135,11 +136,11 @@ def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> P
 
 
 def features_at_decisions(
-    store: Store, past_points: Points, settings: TrainSettings | CheckSettings
+    store: Store, past_points: DecisionLog, settings: TrainSettings | CheckSettings
 ) -> FeaturesConfig:
     """Return the features of a policy, without windows that are longer than the history; the log names those."""
     days = days_of_history(store, past_points)
-    features = features_for(settings.features, settings.effects, days)
+    features = usable_features(settings.features, settings.effects, days)
     missing = sorted(set(settings.features.windows_days) - set(features.windows_days))
     if missing:
         log.info(
@@ -165,16 +166,18 @@ def suspects_of_decisions(store: Store, settings: CheckSettings) -> Suspects:
     def dataset_of(some: Store, as_ofs: Sequence[datetime], made: Sequence[Feature]) -> Dataset:
         there = np.isin(points.customer_id.astype(str), sorted(some.customer_ids()))
         rows = points.take(there & np.isin(moments, np.array(as_ofs, "datetime64[us]")))
-        values = features_of(some, rows, made, settings.engine)
+        values = decision_features(some, rows, made, settings.engine)
         names = tuple(feature.name for feature in made)
         return Dataset(
             rows.customer_id, feature_moments(rows), values, (rows.reward > 0).astype(np.int8), names
         )
 
-    past, judged = split_points(points, settings.effects.judge_from)
+    past, judged = split_decisions(points, settings.effects.judge_from)
     features = features_at_decisions(store, points.take(past), settings)
     dates = choose_dates(decisions, settings.dates)
-    question = Question(features, settings.task, dates, settings.customers, settings.seed, dataset_of)
+    question = InvarianceQuestion(
+        features, settings.task, dates, settings.customers, settings.seed, dataset_of
+    )
     return Suspects(settings, question, decisions, decisions.filter(pa.array(judged)))
 
 
@@ -182,18 +185,18 @@ def policy_page(
     tracking: Tracking, registered: Registered, settings: ReviewSettings, checks: tuple[PromotionCheck, ...]
 ) -> str:
     """Return the page of what the run recorded, of the checks, and of the last round of the workspace."""
-    model = load(tracking, registered)
+    model = load_registered(tracking, registered)
     try:
         store = open_store(settings.paths.root)
     except NotBuiltError:
         store = None
     own_store = None if store is None or store.source != model.source else store
-    customers = artifacts.read_document(tracking, registered.run_id, artifacts.CUSTOMERS)
+    customers = runs.read_document(tracking, registered.run_id, runs.CUSTOMERS)
     review = replace(
         _recorded(tracking, registered),
-        catalogue=artifacts.read_document(tracking, registered.run_id, artifacts.CATALOGUE),
+        catalogue=runs.read_document(tracking, registered.run_id, runs.CATALOGUE),
         round=None if own_store is None else _last_round(own_store),
-        story=read(EffectDrivers, artifacts.read_document(tracking, registered.run_id, artifacts.REVIEW)),
+        story=read(EffectDrivers, runs.read_document(tracking, registered.run_id, runs.REVIEW)),
         customers=tuple(read(ExplainedDecision, document) for document in customers),
         source=model.source,
         fingerprint=model.fingerprint,
@@ -210,9 +213,9 @@ def card_of_policy(
 
 
 def _recorded(tracking: Tracking, registered: Registered) -> PolicyReview:
-    config = artifacts.read_document(tracking, registered.run_id, "config.json")
+    config = runs.read_document(tracking, registered.run_id, "config.json")
     return PolicyReview(
-        study=artifacts.read_document(tracking, registered.run_id, "study.json"),
+        study=runs.read_document(tracking, registered.run_id, "study.json"),
         policy=effects_settings(config),
         catalogue=(),
         round=None,

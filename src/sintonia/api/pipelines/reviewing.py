@@ -7,14 +7,15 @@ from sintonia.api.pipelines.figures import Figures
 from sintonia.api.pipelines.run_figures import review_figures, sign_figures
 from sintonia.api.pipelines.steps_by_task import steps_of
 from sintonia.core.config import PromoteSettings, ReviewSettings, SignSettings
-from sintonia.registry import approval, artifacts, models, promotion
+from sintonia.registry import approval, models, promotion, runs
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered, Tracking, open_tracking
 from sintonia.review import PromotionCheck
 
 
 def write_card(
-    tracking: models.Tracking,
-    registered: models.Registered,
+    tracking: Tracking,
+    registered: Registered,
     settings: PromoteSettings,
     checks: Sequence[Requirement],
 ) -> Path:
@@ -25,7 +26,7 @@ def write_card(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{registered.name}-v{registered.version}.md"
     path.write_text(text, encoding="utf-8")
-    tracking.client.log_text(registered.run_id, text, artifacts.CARD)
+    tracking.client.log_text(registered.run_id, text, runs.CARD)
     return path
 
 
@@ -34,7 +35,7 @@ def shown_checks(checks: Sequence[Requirement]) -> tuple[PromotionCheck, ...]:
     return tuple(PromotionCheck(check.name, check.passed, check.explanation) for check in checks)
 
 
-def _history(tracking: models.Tracking, registered: models.Registered) -> list[str]:
+def _history(tracking: Tracking, registered: Registered) -> list[str]:
     """Return the reviewers' decisions on a version and its changes of champion, oldest first."""
     version = registered.version
     decisions = [
@@ -43,12 +44,12 @@ def _history(tracking: models.Tracking, registered: models.Registered) -> list[s
             f"{event.at[:16]} {event.action} by {event.reviewer}{': ' if event.remark else ''}{event.remark} "
             f"(model `{event.model_digest[:16]}`, page `{event.page_digest[:16]}`)",
         )
-        for event in approval.decisions(tracking, registered.name)
+        for event in approval.review_decisions(tracking, registered.name)
         if event.version == version
     ]
     changes = [
         (event.at, f"{event.at[:16]} {event.action}{_force(event)}")
-        for event in promotion.history(tracking, registered.name)
+        for event in promotion.champion_history(tracking, registered.name)
         if event.version == version
     ]
     return [line for _, line in sorted([*decisions, *changes])]
@@ -61,16 +62,16 @@ def _force(change: promotion.ChampionChange) -> str:
 def review(settings: ReviewSettings) -> Figures:
     """Return where the page on a task's candidate is, written from what its training run recorded."""
     workspace, steps = settings.paths.root, steps_of(settings.task)
-    tracking = models.tracking(settings.tracking, workspace)
+    tracking = open_tracking(settings.tracking, workspace)
     registered = models.find_candidate(tracking, settings.task.name, settings.version)
-    champion = models.find_alias(tracking, settings.task.name, models.CHAMPION)
+    champion = models.find_by_alias(tracking, settings.task.name, models.CHAMPION)
     other_champion = None if champion is None or champion.version == registered.version else champion
     checks = shown_checks(steps.promotion_checks(tracking, settings, registered, other_champion))
     page = steps.page(tracking, registered, settings, checks)
     out = Path(settings.out) if settings.out else settings.paths.review_page(settings.task.name)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
-    artifacts.log_page(tracking, registered, page)
+    runs.log_page(tracking, registered, page)
     return review_figures(registered, out)
 
 
@@ -85,7 +86,7 @@ def reject(settings: SignSettings) -> Figures:
 
 
 def _sign(settings: SignSettings, action: str) -> Figures:
-    tracking = models.tracking(settings.tracking, settings.paths.root)
+    tracking = open_tracking(settings.tracking, settings.paths.root)
     registered = models.find_candidate(tracking, settings.task.name, settings.version)
-    decision = approval.sign(tracking, registered, action, settings.reviewer, settings.remark)
-    return sign_figures(registered, decision, approval.decisions(tracking, registered.name))
+    decision = approval.sign_decision(tracking, registered, action, settings.reviewer, settings.remark)
+    return sign_figures(registered, decision, approval.review_decisions(tracking, registered.name))

@@ -7,14 +7,14 @@ from typing import Any
 
 from sintonia.api.pipelines.figures import Figures, file_lines
 from sintonia.core.intervals import Estimate
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.leakage.report import leak_lines
-from sintonia.registry.approval import Decision
-from sintonia.registry.comparison import Compared, RunComparison
-from sintonia.registry.models import Registered
+from sintonia.registry.approval import ReviewDecision
+from sintonia.registry.comparison import ComparedRun, RunComparison
 from sintonia.registry.promotion import ChampionChange
 from sintonia.registry.promotion_checks import Requirement
+from sintonia.registry.tracking import Registered
 from sintonia.review.evidence import TrainingResult
 from sintonia.training.tasks import NEXT_BEST_ACTION, describe
 from sintonia.training.tuning import ChosenSettings, TuningResult
@@ -185,7 +185,7 @@ def compare_figures(comparison: RunComparison, currency: str) -> Figures:
     }
 
 
-def _changed(run: Compared) -> str:
+def _changed(run: ComparedRun) -> str:
     """Return the settings in which a run differs from the reference, as they would be typed."""
     if not run.changed:
         return ""
@@ -227,7 +227,9 @@ def promote_figures(
     }
 
 
-def sign_figures(registered: Registered, decision: Decision, decisions: Sequence[Decision]) -> Figures:
+def sign_figures(
+    registered: Registered, decision: ReviewDecision, decisions: Sequence[ReviewDecision]
+) -> Figures:
     """Return the decision just taken, and every one on the model's versions so far."""
     verb = {"approve": "approved", "reject": "rejected"}[decision.action]
     say = [

@@ -13,6 +13,7 @@ from sintonia.core.config import DecideSettings, ScoreSettings
 from sintonia.core.engine import connect
 from sintonia.data.store import open_store
 from sintonia.registry import models as registry
+from sintonia.registry.tracking import open_tracking
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.decide import RoundResult, decide_round, propose
 from sintonia.serving.decisions.explain import lines_of, told_of
@@ -180,7 +181,7 @@ def score(settings: ScoreSettings) -> Figures:
     with ExitStack() as stack:
         customers, settings = open_list(stack, settings)
         store = open_store(workspace)
-        tracking = registry.tracking(settings.tracking, workspace)
+        tracking = open_tracking(settings.tracking, workspace)
         predicted = [task for task in settings.tasks if task_kind(task) == "outcome"]
         models = [
             TaskModel(model, registered, scoring_date(settings.as_of, store, model))

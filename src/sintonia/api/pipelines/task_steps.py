@@ -8,10 +8,10 @@ import pyarrow as pa
 from sintonia.api.pipelines.figures import Figures
 from sintonia.core.config import CheckSettings, PromoteSettings, ReviewSettings, TrainSettings
 from sintonia.data.store import Store
-from sintonia.evaluation.leakage import Question
-from sintonia.registry.models import Registered, Tracking
+from sintonia.evaluation.leakage import InvarianceQuestion
 from sintonia.registry.promotion_checks import Requirement
-from sintonia.registry.run_logging import Run
+from sintonia.registry.runs import RunRecord
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.review import PromotionCheck
 from sintonia.training.dataset import Dataset
 
@@ -20,7 +20,7 @@ from sintonia.training.dataset import Dataset
 class Trained:
     """A training that is not registered yet: its run, the rows it explains, and how it is reported once it is."""
 
-    run: Run
+    run: RunRecord
     explained: Dataset
     figures: Callable[[Registered], Figures]
 
@@ -33,7 +33,7 @@ class Suspects:
     """
 
     settings: CheckSettings
-    question: Question
+    question: InvarianceQuestion
     moments: pa.Table
     judged: pa.Table
 

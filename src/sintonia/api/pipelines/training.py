@@ -13,6 +13,7 @@ from sintonia.explain.sample import write_key
 from sintonia.registry import models, promotion
 from sintonia.registry.comparison import compare_runs
 from sintonia.registry.promotion_checks import Requirement, is_approved
+from sintonia.registry.tracking import open_tracking
 
 
 def train(settings: TrainSettings) -> Figures:
@@ -20,7 +21,7 @@ def train(settings: TrainSettings) -> Figures:
     workspace = settings.paths.root
     trained = steps_of(settings.task).train(open_store(workspace), settings)
     with step("Registering the model"):
-        tracking = models.tracking(settings.tracking, workspace)
+        tracking = open_tracking(settings.tracking, workspace)
         registered = models.register(tracking, trained.run)
         write_key(trained.explained, settings.paths.sample(registered.run_id))
     return trained.figures(registered)
@@ -28,14 +29,14 @@ def train(settings: TrainSettings) -> Figures:
 
 def compare(settings: CompareSettings) -> Figures:
     """Return a task's runs side by side, with paired differences to one of them."""
-    tracking = models.tracking(settings.tracking, settings.paths.root)
+    tracking = open_tracking(settings.tracking, settings.paths.root)
     return compare_figures(compare_runs(tracking, settings), settings.source.currency)
 
 
 def promote(settings: PromoteSettings) -> Figures:
     """Return the requirements that a task's candidate meets, now champion; after a rollback, the champion restored."""
-    tracking = models.tracking(settings.tracking, settings.paths.root)
-    champion = models.find_alias(tracking, settings.task.name, models.CHAMPION)
+    tracking = open_tracking(settings.tracking, settings.paths.root)
+    champion = models.find_by_alias(tracking, settings.task.name, models.CHAMPION)
     name = tracking.name(settings.task.name)
     checks: list[Requirement] = []
     card: Path | None = None
@@ -47,4 +48,4 @@ def promote(settings: PromoteSettings) -> Figures:
         checks = [*required, is_approved(tracking, candidate)]
         entry = promotion.promote(tracking, candidate, champion, checks, force=settings.force)
         card = write_card(tracking, candidate, settings, checks)
-    return promote_figures(name, entry, checks, promotion.history(tracking, name), card)
+    return promote_figures(name, entry, checks, promotion.champion_history(tracking, name), card)

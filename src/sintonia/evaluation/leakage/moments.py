@@ -16,7 +16,7 @@ from sintonia.training import tasks
 from sintonia.training.dataset import Dataset
 
 
-def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
+def label_moments(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
     """Return the moments of the split in as many whole buckets as it takes for `rows` of its test dates.
 
     Columns: `customer_id`, `as_of`, `label` (int8: whether it happens, anything is spent, any category is bought).
@@ -26,30 +26,30 @@ def ask(store: Store, split: Split, task: TaskConfig, rows: int) -> pa.Table:
     NotEnoughDataError
         When nobody is eligible on the test dates.
     """
-    merges, found, tested = store.read_merges(), [], 0
+    merges, parts, tested = store.read_merges(), [], 0
     for path in store.buckets:
         interactions = pq.read_table(path, columns=list(tasks.columns_read(task)))
-        found.append(_whether(tasks.label_rows(interactions, split.all, task, merges)))
-        tested += at(found[-1], split.test).num_rows
+        parts.append(_binary_labels(tasks.label_rows(interactions, split.all, task, merges)))
+        tested += moments_at(parts[-1], split.test).num_rows
         if tested >= rows:
             break
     if not tested:
         raise NotEnoughDataError(
             f"Nobody is eligible for task '{task.name}' on {len(split.test)} test dates; raise task.active_days."
         )
-    return pa.concat_tables(found)
+    return pa.concat_tables(parts)
 
 
-def at(moments: pa.Table, dates: Collection[datetime]) -> pa.Table:
+def moments_at(moments: pa.Table, dates: Collection[datetime]) -> pa.Table:
     """Return the moments of these as-of dates."""
     chosen = np.array(sorted(dates), "datetime64[us]")
     return moments.filter(pa.array(np.isin(moments["as_of"].to_numpy(), chosen)))
 
 
-def moments_of(rows: Dataset) -> pa.Table:
-    """Return the moments of a training set's rows, in the columns of `ask`."""
+def dataset_moments(rows: Dataset) -> pa.Table:
+    """Return the moments of a training set's rows, in the columns of `label_moments`."""
     customer_id = pa.array(rows.customer_id, pa.string())
-    return _whether(
+    return _binary_labels(
         pa.table(
             {
                 "customer_id": customer_id,
@@ -60,12 +60,12 @@ def moments_of(rows: Dataset) -> pa.Table:
     )
 
 
-def _whether(labelled: pa.Table) -> pa.Table:
+def _binary_labels(labelled: pa.Table) -> pa.Table:
     """Return one row per (customer_id, as_of), in their order: whether anything was spent, or any category bought."""
     keys = ["customer_id", "as_of"]
     label = pc.greater(labelled["label"], 0).cast(pa.int8())
-    found = labelled.select(keys).append_column("label", label)
-    if "category" in labelled.column_names or len(found) > found.group_by(keys).aggregate([]).num_rows:
-        found = found.group_by(keys, use_threads=False).aggregate([("label", "max")])
-        found = found.rename_columns([*keys, "label"])
-    return found
+    moments = labelled.select(keys).append_column("label", label)
+    if "category" in labelled.column_names or len(moments) > moments.group_by(keys).aggregate([]).num_rows:
+        moments = moments.group_by(keys, use_threads=False).aggregate([("label", "max")])
+        moments = moments.rename_columns([*keys, "label"])
+    return moments

@@ -5,19 +5,19 @@ from dataclasses import asdict
 from typing import Any
 
 from sintonia.evaluation.leakage.invariance import InvarianceTrial
-from sintonia.evaluation.leakage.leaks import LeakFinding, in_words, leak_figures
+from sintonia.evaluation.leakage.leaks import LeakFinding, duration_text, leak_figures
 
 SHOWN_FEATURES = 5
 NO_STRENGTH = "-"
 
 
-def check_figures(trials: Sequence[InvarianceTrial], findings: Sequence[LeakFinding]) -> dict[str, Any]:
+def leakage_figures(trials: Sequence[InvarianceTrial], findings: Sequence[LeakFinding]) -> dict[str, Any]:
     """Return what moved when the unknown was disturbed, every column's verdict, and whether all of it passed."""
     leaks = leak_figures(findings)
-    held = all(trial.passed for trial in trials)
+    invariant = all(trial.passed for trial in trials)
     return {
-        "passed": held and not leaks["may_leak"],
-        "features_hold": held,
+        "passed": invariant and not leaks["may_leak"],
+        "features_hold": invariant,
         "trials": [
             {"passed": trial.passed, **asdict(trial), "as_of": f"{trial.as_of:%Y-%m-%d}"} for trial in trials
         ],
@@ -31,39 +31,39 @@ def trial_lines(trials: Sequence[InvarianceTrial]) -> list[str]:
     """Return a line a trial: what was changed, and what moved."""
     lines = ["Features after all that was not yet known was deleted, or disturbed and added to:"]
     for trial in trials:
-        told = ", ".join(f"{count:,} {name}" for name, count in trial.unknown.items() if count)
+        counts = ", ".join(f"{count:,} {name}" for name, count in trial.unknown.items() if count)
         lines.append(
-            f"  {trial.as_of:%Y-%m-%d}  {trial.way:<9} {told or 'nothing'}: "
-            f"{trial.features:,} features of {trial.rows:,} customers, {_outcome(trial)}"
+            f"  {trial.as_of:%Y-%m-%d}  {trial.way:<9} {counts or 'nothing'}: "
+            f"{trial.features:,} features of {trial.rows:,} customers, {_trial_outcome(trial)}"
         )
     return lines
 
 
-def _outcome(trial: InvarianceTrial) -> str:
+def _trial_outcome(trial: InvarianceTrial) -> str:
     if trial.passed:
         return "the same to the last byte"
     worst = sorted(trial.moved, key=lambda name: -trial.moved[name])
-    told = [f"{name} of {trial.moved[name]:,}" for name in worst[:SHOWN_FEATURES]]
+    changes = [f"{name} of {trial.moved[name]:,}" for name in worst[:SHOWN_FEATURES]]
     if len(worst) > SHOWN_FEATURES:
-        told.append(f"{len(worst) - SHOWN_FEATURES:,} features more")
+        changes.append(f"{len(worst) - SHOWN_FEATURES:,} features more")
     if trial.customers_moved:
-        told.append(f"who is eligible, by {trial.customers_moved:,}")
-    return f"PEEKS: moved were {', '.join(told)}"
+        changes.append(f"who is eligible, by {trial.customers_moved:,}")
+    return f"PEEKS: moved were {', '.join(changes)}"
 
 
 def finding_lines(findings: Sequence[LeakFinding]) -> list[str]:
     """Return the table of columns, strongest first under those that may leak, and a line a leak with its reason."""
-    wide = max((len(found.name) for found in findings), default=6)
-    silo = max((len(found.source) for found in findings), default=6)
+    name_width = max((len(finding.name) for finding in findings), default=6)
+    source_width = max((len(finding.source) for finding in findings), default=6)
     lines = [
-        f"{'column':<{wide}}  {'source':<{silo}}  {'AUC alone':<20}  {'known_at':<11}  {'known then':>10}  "
-        f"{'lag, median':>12}  verdict"
+        f"{'column':<{name_width}}  {'source':<{source_width}}  {'AUC alone':<20}  {'known_at':<11}  "
+        f"{'known then':>10}  {'lag, median':>12}  verdict"
     ]
     lines += [
-        f"{found.name:<{wide}}  {found.source:<{silo}}  {_auc(found):<20}  "
-        f"{'its own' if found.own_known_at else 'occurred_at':<11}  {found.known_share:>10.0%}  "
-        f"{_lag(found.lag_days[0]):>12}  {'MAY LEAK' if found.may_leak else 'honest'}"
-        for found in findings
+        f"{finding.name:<{name_width}}  {finding.source:<{source_width}}  {_auc_text(finding):<20}  "
+        f"{'its own' if finding.own_known_at else 'occurred_at':<11}  {finding.known_share:>10.0%}  "
+        f"{_lag_text(finding.lag_days[0]):>12}  {'MAY LEAK' if finding.may_leak else 'honest'}"
+        for finding in findings
     ]
     return lines + leak_lines(findings)
 
@@ -71,18 +71,18 @@ def finding_lines(findings: Sequence[LeakFinding]) -> list[str]:
 def leak_lines(findings: Sequence[LeakFinding]) -> list[str]:
     """Return a line for every column that may leak, with its reason, or one line that says there is none."""
     lines = [
-        f"May leak: {found.name} of silo '{found.source}', AUC alone {_auc(found)}: {found.why}."
-        for found in findings
-        if found.may_leak
+        f"May leak: {finding.name} of silo '{finding.source}', AUC alone {_auc_text(finding)}: {finding.why}."
+        for finding in findings
+        if finding.may_leak
     ]
     return lines or [f"Leak check: none of {len(findings):,} columns of the store may tell of the future."]
 
 
-def _auc(found: LeakFinding) -> str:
-    if found.strength is None:
+def _auc_text(finding: LeakFinding) -> str:
+    if finding.strength is None:
         return NO_STRENGTH
-    return found.strength.text()
+    return finding.strength.text()
 
 
-def _lag(days: float) -> str:
-    return "none" if days <= 0 else in_words(days)
+def _lag_text(days: float) -> str:
+    return "none" if days <= 0 else duration_text(days)

@@ -7,24 +7,24 @@ from string import Formatter
 from typing import TypeAlias
 
 from sintonia.data.consent import PREFIX
-from sintonia.explain.reasons.texts import Words
+from sintonia.explain.reasons.texts import LanguageTexts
 from sintonia.features import Feature, Fitted
 from sintonia.features.families.context import column_names, slugs
 from sintonia.features.history import GENERATIONS
 
-NUMBERS = ("days", "short", "long")
+DAY_COUNTS = ("days", "short", "long")
 """Names in a measure that stand for a number of days."""
 
-OWN = ("value", "number")
+OWN_VALUE = ("value", "number")
 """Names in a sentence that are the feature's own value, with its unit and without."""
 
-UNLIKE = ("yes or no", "hour of the day", "weekday", "place", "category", "bits", "deviations")
+NOT_COMPARED = ("yes or no", "hour of the day", "weekday", "place", "category", "bits", "deviations")
 """Units of which one's own number says nothing beside that of others."""
 
-BORN = "age"
+AGE = "age"
 RARE = "rare"
 Variant: TypeAlias = tuple[str, ...]
-Levels: TypeAlias = Mapping[str, Mapping[str, str]]
+LevelNames: TypeAlias = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -50,65 +50,71 @@ class Phrase:
 
     def compares(self, variant: Variant) -> bool:
         """Return whether the variant gains by the number of people alike: it tells one number, which has none yet."""
-        own = any(name in OWN for name in variant[1::2])
-        return own and not self.companions(variant) and self.feature.unit not in UNLIKE
+        own = any(name in OWN_VALUE for name in variant[1::2])
+        return own and not self.companions(variant) and self.feature.unit not in NOT_COMPARED
 
 
-def phrases_of(features: Sequence[Feature], fitted: Fitted, words: Words) -> tuple[Phrase, ...]:
+def phrases_of(features: Sequence[Feature], fitted: Fitted, words: LanguageTexts) -> tuple[Phrase, ...]:
     """Return how each feature is told; one that the language has no sentence for, by its own definition."""
     levels = _levels(fitted)
     patterns = {
-        family: [(re.compile(_pattern(measure, levels)), variants) for measure, variants in of.items()]
-        for family, of in words.sentences.items()
+        family: [(re.compile(_pattern(measure, levels)), variants) for measure, variants in measures.items()]
+        for family, measures in words.sentences.items()
     }
 
-    def level(name: str, met: Mapping[str, str]) -> str:
-        if name in NUMBERS:
-            return met[name]
+    def level(name: str, matched: Mapping[str, str]) -> str:
+        if name in DAY_COUNTS:
+            return matched[name]
         if name != "level":
-            return words.level(name, levels[name][met[name]])
-        values = fitted.levels.get(f"attribute:{levels['attribute'][met['attribute']]}", ())
-        return words.rare if met[name] == RARE else _named(slugs(values), values).get(met[name], met[name])
+            return words.level(name, levels[name][matched[name]])
+        values = fitted.levels.get(f"attribute:{levels['attribute'][matched['attribute']]}", ())
+        return (
+            words.rare
+            if matched[name] == RARE
+            else _mapping(slugs(values), values).get(matched[name], matched[name])
+        )
 
     def phrase(feature: Feature) -> Phrase:
         for pattern, variants in patterns.get(feature.family, ()):
-            if (found := pattern.fullmatch(feature.measure)) is not None:
-                met = found.groupdict()
-                names = {name: level(name, met) for name in met} | {"last": words.window(feature.window_days)}
-                parsed = tuple(_parsed(variant, names) for variant in variants)
-                return Phrase(feature, parsed, _attribute(feature, met, levels))
-        return Phrase(feature, _plain(feature, words), _untold(feature))
+            if (match := pattern.fullmatch(feature.measure)) is not None:
+                matched = match.groupdict()
+                names = {name: level(name, matched) for name in matched} | {
+                    "last": words.window(feature.window_days)
+                }
+                parsed = tuple(_parse(variant, names) for variant in variants)
+                return Phrase(feature, parsed, _attribute(feature, matched, levels))
+        return Phrase(feature, _fallback_variants(feature, words), _attribute_of_terms(feature))
 
     return tuple(map(phrase, features))
 
 
-def _levels(fitted: Fitted) -> Levels:
+def _levels(fitted: Fitted) -> LevelNames:
     """Return by kind of level what measures call each, and its name."""
-    found = fitted.levels
-    attributes = [*found.get("attribute", ()), *found.get("number", ())]
-    channels = [*found.get("channel", ()), *found.get("sent:channel", ()), *found.get("consent", ())]
-    categories, actions = found.get("category", ()), found.get("sent:action_id", ())
+    levels = fitted.levels
+    attributes = [*levels.get("attribute", ()), *levels.get("number", ())]
+    channels = [*levels.get("channel", ()), *levels.get("sent:channel", ()), *levels.get("consent", ())]
+    categories, actions = levels.get("category", ()), levels.get("sent:action_id", ())
     return {
-        "channel": _named(channels, channels) | _named(column_names(channels), channels),
-        "kind": _named(found.get("kind", ()), found.get("kind", ())),
-        "category": _named(column_names(categories), categories),
-        "action": _named(column_names(actions), actions),
-        "generation": _named(GENERATIONS, [*GENERATIONS]),
-        "attribute": _named(slugs(attributes), attributes),
-        "identifier": _named(slugs(found.get("identifier", ())), found.get("identifier", ())),
+        "channel": _mapping(channels, channels) | _mapping(column_names(channels), channels),
+        "kind": _mapping(levels.get("kind", ()), levels.get("kind", ())),
+        "category": _mapping(column_names(categories), categories),
+        "action": _mapping(column_names(actions), actions),
+        "generation": _mapping(GENERATIONS, [*GENERATIONS]),
+        "attribute": _mapping(slugs(attributes), attributes),
+        "identifier": _mapping(slugs(levels.get("identifier", ())), levels.get("identifier", ())),
     }
 
 
-def _named(short: Sequence[str] | Mapping[str, object], names: Sequence[str]) -> dict[str, str]:
+def _mapping(short: Sequence[str] | Mapping[str, object], names: Sequence[str]) -> dict[str, str]:
     return dict(zip(short, names, strict=True))
 
 
-def _pattern(measure: str, levels: Levels) -> str:
+def _pattern(measure: str, levels: LevelNames) -> str:
     """Return the regular expression of a measure as the words write it."""
     parts = []
     for text, name, _, _ in Formatter().parse(measure):
         parts.append(re.escape(text))
-        if name in NUMBERS:
+        if name in DAY_COUNTS:
             parts.append(rf"(?P<{name}>\d+)")
         elif name is not None:
             known = sorted(map(re.escape, levels.get(name, ())), key=len, reverse=True)
@@ -117,32 +123,32 @@ def _pattern(measure: str, levels: Levels) -> str:
     return "".join(parts)
 
 
-def _attribute(feature: Feature, met: Mapping[str, str], levels: Levels) -> str | None:
-    if "attribute" in met:
-        return levels["attribute"][met["attribute"]]
-    return BORN if "generation" in met or (feature.family, feature.measure) == ("profile", "age") else None
+def _attribute(feature: Feature, matched: Mapping[str, str], levels: LevelNames) -> str | None:
+    if "attribute" in matched:
+        return levels["attribute"][matched["attribute"]]
+    return AGE if "generation" in matched or (feature.family, feature.measure) == ("profile", "age") else None
 
 
-def _untold(feature: Feature) -> str | None:
+def _attribute_of_terms(feature: Feature) -> str | None:
     """Return the attribute that a feature without a sentence tells of, as far as its terms say."""
     if feature.table != "attributes":
         return None
-    asked = [str(getattr(getattr(term, "where", None), "category", "")) for term in feature.terms]
-    return next((name for name in asked if not name.startswith(PREFIX)), None)
+    categories = [str(getattr(getattr(term, "where", None), "category", "")) for term in feature.terms]
+    return next((name for name in categories if not name.startswith(PREFIX)), None)
 
 
-def _plain(feature: Feature, words: Words) -> tuple[Variant, ...]:
+def _fallback_variants(feature: Feature, words: LanguageTexts) -> tuple[Variant, ...]:
     names = {"definition": feature.definition}
-    known, missing = _parsed(words.plain, names), _parsed(words.plain_missing, names)
+    known, missing = _parse(words.plain, names), _parse(words.plain_missing, names)
     if feature.unit != "yes or no":
         return known, missing
-    said = [_parsed(words.plain, {**names, "value": answer}) for answer in words.yes_and_no]
-    return (*said, missing)
+    answers = [_parse(words.plain, {**names, "value": answer}) for answer in words.yes_and_no]
+    return (*answers, missing)
 
 
-def _parsed(variant: str, names: Mapping[str, str]) -> Variant:
+def _parse(variant: str, names: Mapping[str, str]) -> Variant:
     """Return a sentence as (text, name, text, ...), the names that are known here filled in, its first letter large."""
-    texts, told = [""], []
+    texts, placeholders = [""], []
     for text, name, _, _ in Formatter().parse(variant):
         texts[-1] += text
         if name is None:
@@ -150,7 +156,7 @@ def _parsed(variant: str, names: Mapping[str, str]) -> Variant:
         if name in names:
             texts[-1] += names[name]
         else:
-            told.append(name)
+            placeholders.append(name)
             texts.append("")
     texts[0] = texts[0][:1].upper() + texts[0][1:]
-    return tuple(part for pair in zip(texts, [*told, ""], strict=True) for part in pair)[:-1]
+    return tuple(part for pair in zip(texts, [*placeholders, ""], strict=True) for part in pair)[:-1]

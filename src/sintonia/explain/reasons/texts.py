@@ -12,7 +12,7 @@ from sintonia.core.errors import unknown
 
 
 @dataclass(frozen=True)
-class Words:
+class LanguageTexts:
     """A language's words; what each key is for, the English file says.
 
     `sentences` are by family and then by measure; a name in braces in a measure stands for a level or a number.
@@ -21,16 +21,16 @@ class Words:
     decimal: str
     thousands: str
     yes_and_no: list[str]
-    last: list[str]
-    alike: str
-    leaning: str
+    windows: list[str]
+    peers: str
+    with_direction: str
     plain: str
     plain_missing: str
     rare: str
     weekdays: list[str]
     moments: list[str]
     directions: dict[str, list[str]]
-    deciding: dict[str, str]
+    decisions: dict[str, str]
     units: dict[str, list[str]]
     levels: dict[str, dict[str, str]]
     sentences: dict[str, dict[str, list[str]]]
@@ -53,8 +53,8 @@ class Words:
         >>> read_words("en").window(90), read_words("it").window(1), read_words("en").window(None)
         ('in the last 90 days', "nell'ultimo giorno", 'so far')
         """
-        one, many, ever = self.last
-        return ever if days is None else (one if days == 1 else many).format(n=days)
+        singular, plural, all_time = self.windows
+        return all_time if days is None else (singular if days == 1 else plural).format(n=days)
 
     def direction(self, task: str, up: bool) -> str:
         """Return what a contribution says of the task's outcome: that it raises it, or lowers it."""
@@ -62,7 +62,7 @@ class Words:
 
 
 @cache
-def read_words(language: str) -> Words:
+def read_texts(language: str) -> LanguageTexts:
     """Return the words of a language.
 
     Raises
@@ -75,11 +75,16 @@ def read_words(language: str) -> Words:
     if language not in LANGUAGES:
         raise unknown("language", language, LANGUAGES)
     file = resources.files("sintonia.explain.reasons") / "words" / f"{language}.yaml"
-    told: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    told["sentences"] = {family: _listed(of) for family, of in told["sentences"].items()}
-    found: Words = from_plain(Words, told, language)
-    return found
+    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content["sentences"] = {
+        family: _variant_lists(measures) for family, measures in content["sentences"].items()
+    }
+    texts: LanguageTexts = from_plain(LanguageTexts, content, language)
+    return texts
 
 
-def _listed(sentences: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
-    return {measure: [one] if isinstance(one, str) else one for measure, one in sentences.items()}
+def _variant_lists(sentences: Mapping[str, str | list[str]]) -> dict[str, list[str]]:
+    return {
+        measure: [variants] if isinstance(variants, str) else variants
+        for measure, variants in sentences.items()
+    }

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from sintonia.core.arrays import Bools, Floats32, Texts
 from sintonia.core.config import ReasonsConfig, TaskConfig
-from sintonia.explain.reasons.numbers import figures, with_unit
+from sintonia.explain.reasons.numbers import format_numbers, with_unit
 from sintonia.explain.reasons.sentences import Phrase, Variant, phrases_of
-from sintonia.explain.reasons.texts import read_words
+from sintonia.explain.reasons.texts import read_texts
 from sintonia.features import Feature, Fitted
 from sintonia.training.models import OutcomeModel
 from sintonia.training.profile import TrainingProfile
 
 
-class Spoken(Protocol):
+class DescribedModel(Protocol):
     """What there is to know of a model to tell its reasons."""
 
     @property
@@ -58,13 +58,13 @@ class Reasons:
     sentences: tuple[Texts, ...]
 
 
-class Speaker:
+class ReasonWriter:
     """Tells the reasons of a model's scores in one language; a row's do not depend on its neighbours."""
 
-    def __init__(self, model: Spoken, config: ReasonsConfig, language: str) -> None:
+    def __init__(self, model: DescribedModel, config: ReasonsConfig, language: str) -> None:
         self.model, self.config = model, config
-        self.words = read_words(language)
-        self.phrases = phrases_of(model.catalogue, model.fitted, self.words)
+        self.texts = read_texts(language)
+        self.phrases = phrases_of(model.catalogue, model.fitted, self.texts)
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
@@ -79,21 +79,21 @@ class Speaker:
         )
 
     @property
-    def names_beside(self) -> frozenset[str]:
+    def companion_names(self) -> frozenset[str]:
         """The features that sentences of the features a model uses read beside their own, people alike included."""
         if not self.config.count or not isinstance(self.model, OutcomeModel):
             return frozenset()
         reference = self.model.profile
-        beside = {reference.peer_feature} if reference is not None else set()
+        names = {reference.peer_feature} if reference is not None else set()
         for column in self.model.columns_used.tolist():
             phrase = self.phrases[column]
-            beside.update(*(phrase.companions(variant) for variant in phrase.variants))
-        return frozenset(beside & {*self.model.names})
+            names.update(*(phrase.companions(variant) for variant in phrase.variants))
+        return frozenset(names & {*self.model.names})
 
     def _withheld(self, phrase: Phrase) -> bool:
         return phrase.attribute is not None and phrase.attribute not in self.config.allow_sensitive
 
-    def tell(self, values: Floats32, categories: Sequence[str] | None = None) -> Reasons:
+    def write(self, values: Floats32, categories: Sequence[str] | None = None) -> Reasons:
         """Return the reasons of rows; `categories` names each row's, where the task asks about categories.
 
         A model that gives no contributions has none.
@@ -105,34 +105,38 @@ class Speaker:
         leading = self.model.leading_groups(values, self.groups, k) if len(values) and k else None
         if leading is None:
             empty = np.full(len(values), "", object)
-            none = np.empty((len(values), 0))
-            return Reasons(none.astype(np.int32), none, (empty,) * self.config.count)
+            no_columns = np.empty((len(values), 0))
+            return Reasons(no_columns.astype(np.int32), no_columns, (empty,) * self.config.count)
         columns, sums = leading
-        said = np.full((len(values), self.config.count), "", object)
-        names = None if categories is None else _shown(categories)
+        sentences = np.full((len(values), self.config.count), "", object)
+        names = None if categories is None else _readable(categories)
         for column in np.unique(columns[columns >= 0]).tolist():
             rows, slots = np.nonzero(columns == column)
             up = sums[rows, slots] > 0
-            said[rows, slots] = self.say(column, values[rows], up, None if names is None else names[rows])
-        return Reasons(columns, sums, tuple(said.T))
+            sentences[rows, slots] = self.write_feature(
+                column, values[rows], up, None if names is None else names[rows]
+            )
+        return Reasons(columns, sums, tuple(sentences.T))
 
-    def say(self, column: int, values: Floats32, up: Bools, categories: Texts | None = None) -> Texts:
+    def write_feature(
+        self, column: int, values: Floats32, up: Bools, categories: Texts | None = None
+    ) -> Texts:
         """Return a feature in words for rows, whose score it moves up or down: fact, people alike, direction."""
         phrase = self.phrases[column]
-        said = np.full(len(values), "", object)
+        sentences = np.full(len(values), "", object)
         for variant, rows in self._chosen(phrase, column, values):
             fact = self._fact(
                 phrase, variant, column, values[rows], None if categories is None else categories[rows]
             )
-            said[rows] = fact
+            sentences[rows] = fact
         task = self.model.task.name
-        for way in (True, False):
-            rows = np.flatnonzero(up == way)
-            before, after = self.words.leaning.replace("{direction}", self.words.direction(task, way)).split(
-                "{said}"
-            )
-            said[rows] = before + said[rows] + after
-        return said
+        for direction in (True, False):
+            rows = np.flatnonzero(up == direction)
+            before, after = self.texts.with_direction.replace(
+                "{direction}", self.texts.direction(task, direction)
+            ).split("{said}")
+            sentences[rows] = before + sentences[rows] + after
+        return sentences
 
     def _chosen(
         self, phrase: Phrase, column: int, values: Floats32
@@ -143,12 +147,12 @@ class Speaker:
             yes = known & (values[:, column] != 0)
             masks = [yes, known & ~yes, ~known]
             return [(one, np.flatnonzero(mask)) for one, mask in zip(phrase.variants, masks, strict=True)]
-        left, found = np.ones(len(values), bool), []
+        open_rows, rows_by_variant = np.ones(len(values), bool), []
         for variant in phrase.variants:
-            fits = left & self._complete(phrase, variant, values, known)
-            left &= ~fits
-            found.append((variant, np.flatnonzero(fits)))
-        return found
+            fits = open_rows & self._complete(phrase, variant, values, known)
+            open_rows &= ~fits
+            rows_by_variant.append((variant, np.flatnonzero(fits)))
+        return rows_by_variant
 
     def _complete(self, phrase: Phrase, variant: Variant, values: Floats32, known: Bools) -> Bools:
         """Return which rows have every number a variant tells."""
@@ -163,45 +167,45 @@ class Speaker:
         self, phrase: Phrase, variant: Variant, column: int, values: Floats32, categories: Texts | None
     ) -> Texts:
         """Return the sentence without its direction, for rows that have all its numbers."""
-        said = np.full(len(values), variant[0], object)
-        for at, (name, text) in enumerate(zip(variant[1::2], variant[2::2], strict=True)):
+        facts = np.full(len(values), variant[0], object)
+        for number, (name, text) in enumerate(zip(variant[1::2], variant[2::2], strict=True)):
             if name == "category":
                 assert categories is not None, "a row's category has a name"
-                said = said + (categories if at or variant[0] else _capitals(categories))
+                facts = facts + (categories if number or variant[0] else _capitalized(categories))
             else:
-                said = said + self._number(phrase, name, column, values)
-            said = said + text
-        return self._beside(phrase, column, values, said) if phrase.compares(variant) else said
+                facts = facts + self._number(phrase, name, column, values)
+            facts = facts + text
+        return self._beside(phrase, column, values, facts) if phrase.compares(variant) else facts
 
     def _number(self, phrase: Phrase, name: str, column: int, values: Floats32) -> Texts:
         if name in ("value", "number"):
-            numbers = figures(values[:, column], phrase.feature.unit, self.words)
-            return with_unit(numbers, phrase.feature.unit, self.words) if name == "value" else numbers
-        at = self.model.names.index(name)
-        return figures(values[:, at], self.phrases[at].feature.unit, self.words)
+            numbers = format_numbers(values[:, column], phrase.feature.unit, self.texts)
+            return with_unit(numbers, phrase.feature.unit, self.texts) if name == "value" else numbers
+        index = self.model.names.index(name)
+        return format_numbers(values[:, index], self.phrases[index].feature.unit, self.texts)
 
-    def _beside(self, phrase: Phrase, column: int, values: Floats32, said: Texts) -> Texts:
+    def _beside(self, phrase: Phrase, column: int, values: Floats32, facts: Texts) -> Texts:
         """Return the facts with the median of people alike beside them, where it reads otherwise."""
         reference, unit = self.model.profile, phrase.feature.unit
         if reference is None:
-            return said
-        usual = reference.medians[:, column]
-        told = np.full(len(usual), "", object)
-        there = ~np.isnan(usual)
-        told[there] = figures(usual[there], unit, self.words)
-        beside = told[reference.segments(values, self.model.names)]
-        own = figures(values[:, column], unit, self.words)
-        rows = np.flatnonzero((beside != "") & (beside != own))
-        before, between, after = self.words.alike.replace("{said}", "{usual}").split("{usual}")
-        compared = said.copy()
-        compared[rows] = before + said[rows] + between + beside[rows] + after
+            return facts
+        medians = reference.medians[:, column]
+        median_texts = np.full(len(medians), "", object)
+        known = ~np.isnan(medians)
+        median_texts[known] = format_numbers(medians[known], unit, self.texts)
+        peer_medians = median_texts[reference.segments(values, self.model.names)]
+        own = format_numbers(values[:, column], unit, self.texts)
+        rows = np.flatnonzero((peer_medians != "") & (peer_medians != own))
+        before, between, after = self.texts.peers.replace("{said}", "{usual}").split("{usual}")
+        compared = facts.copy()
+        compared[rows] = before + facts[rows] + between + peer_medians[rows] + after
         return compared
 
 
-def _shown(names: Sequence[str]) -> Texts:
+def _readable(names: Sequence[str]) -> Texts:
     return np.array([name.replace("_", " ") for name in names], object)
 
 
-def _capitals(names: Texts) -> Texts:
-    each, place = np.unique(names.astype(str), return_inverse=True)
-    return np.array([name[:1].upper() + name[1:] for name in each.tolist()], object)[place]
+def _capitalized(names: Texts) -> Texts:
+    distinct, index = np.unique(names.astype(str), return_inverse=True)
+    return np.array([name[:1].upper() + name[1:] for name in distinct.tolist()], object)[index]

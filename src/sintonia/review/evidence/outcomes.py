@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from sintonia.core.config import ReasonsConfig
 from sintonia.core.hashes import short_hash
 from sintonia.core.timeline import label_span
-from sintonia.evaluation.attributes import attribute_names
 from sintonia.evaluation.drift_report import feature_shifts, label_rates
 from sintonia.evaluation.groups import (
     ExplainedRows,
     GroupResult,
     ScoredTestRows,
-    judge_fairness,
-    judge_groups,
+    attribute_names,
+    evaluate_fairness,
+    evaluate_groups,
     segment_names,
 )
 from sintonia.evaluation.leakage import leak_figures
@@ -32,12 +32,11 @@ from sintonia.evaluation.stability import (
     family_weights,
     feature_dependences,
 )
-from sintonia.explain.contributions import Contributions, contributions, explained, swarms
-from sintonia.explain.reasons import Speaker
+from sintonia.explain.contributions import Contributions, contributions, feature_swarms, model_contributions
+from sintonia.explain.reasons import ReasonWriter
 from sintonia.explain.sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.explain.what_if import what_ifs
-from sintonia.registry.artifacts import CUSTOMERS, REVIEW
-from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.registry.runs import CUSTOMERS, REVIEW, ChildRun, LoggedData, RunRecord
 from sintonia.review import (
     DataPart,
     FoldFigures,
@@ -71,7 +70,7 @@ def review_data(training: TrainingResult) -> ReviewData:
     task, sample = training.settings.task, training.sample
     population, outcome = describe(task)
     meanings = {feature.name: feature for feature in training.model.catalogue}
-    synthetic, moved = training.store.source == "synthetic", sample.found
+    synthetic, moved = training.store.source == "synthetic", sample.contributions
     return ReviewData(
         task=task.name,
         population=population,
@@ -81,7 +80,9 @@ def review_data(training: TrainingResult) -> ReviewData:
         parts=tuple(data_part(name, training.rows, dates) for name, dates in _parts(training).items()),
         evaluation=training.evaluation,
         weights=() if moved is None else feature_weights(moved, meanings),
-        swarms=() if moved is None else tuple(swarms(moved, sample.rows.values, seed=training.settings.seed)),
+        swarms=()
+        if moved is None
+        else tuple(feature_swarms(moved, sample.rows.values, seed=training.settings.seed)),
         fingerprint=training.store.fingerprint,
         source=training.store.source,
         synthetic=synthetic,
@@ -100,7 +101,7 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
     groups = {
         attribute: values for attribute, values in named.items() if attribute not in ("decile", "category")
     }
-    shap_values = sample.found
+    shap_values = sample.contributions
     sums = {} if shap_values is None else family_sums(shap_values, families)
     return ModelEvidence(
         families=() if shap_values is None else family_weights(shap_values, families),
@@ -110,8 +111,8 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
         if shap_values is None
         else family_stability(_by_model(training, families)),
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validation.folds),
-        groups=judge_groups(scored, groups, ExplainedRows(sample.place, sums)),
-        fairness=() if scored.amount else judge_fairness(scored, named, training.settings.sensitive),
+        groups=evaluate_groups(scored, groups, ExplainedRows(sample.index, sums)),
+        fairness=() if scored.amount else evaluate_fairness(scored, named, training.settings.sensitive),
         labels=label_rates(training.rows, _parts(training)),
         profiles=()
         if training.model.profile is None
@@ -135,14 +136,14 @@ def example_customers(training: TrainingResult) -> tuple[Customer, ...]:
     There are none of a model that gives no contributions.
     """
     sample, model = training.sample, training.model
-    if sample.found is None:
+    if sample.contributions is None:
         return ()
     chosen = choose_rows(sample, find_task(training.settings.task).label == "amount")
     dates = sample.rows.as_of.astype("datetime64[us]").tolist()
     keys = [(str(sample.rows.customer_id[at]), dates[at]) for at in chosen]
     groups_by_attribute = group_names(training, model.outcomes(training.test.values))
     groups = {
-        attribute: values[sample.place]
+        attribute: values[sample.index]
         for attribute, values in groups_by_attribute.items()
         if attribute not in ("decile", "category")
     }
@@ -173,7 +174,9 @@ def _reasons(training: TrainingResult, indices: Sequence[int]) -> list[tuple[str
     values = training.sample.rows.values[list(indices)]
     categories = None if training.sample.rows.category is None else _categories(training, indices)
     sentences = (
-        Speaker(training.model, ReasonsConfig(count=REASONS), LANGUAGE).tell(values, categories).sentences
+        ReasonWriter(training.model, ReasonsConfig(count=REASONS), LANGUAGE)
+        .write(values, categories)
+        .sentences
     )
     return [tuple(text for text in row if text) for row in zip(*sentences, strict=True)]
 
@@ -196,7 +199,7 @@ def _by_date(training: TrainingResult) -> dict[str, Contributions]:
         rows = training.rows.at((as_of,))
         if len(rows):
             sample = rows.take(rng.permutation(len(rows))[:ROWS_A_DATE])
-            shap_values = explained(training.model, sample.values)
+            shap_values = model_contributions(training.model, sample.values)
             assert shap_values is not None, "a model gives contributions to every row or to none"
             by_date[f"{as_of:%Y-%m-%d}"] = shap_values
     return by_date
@@ -218,7 +221,9 @@ def _family_sizes(contributions: Contributions, families: Mapping[str, str]) -> 
 
 def _by_model(training: TrainingResult, families: Mapping[str, str]) -> dict[str, Mapping[str, float]]:
     """Return the mean contributions by family of each fold's model and of this one, all on the same test rows."""
-    shap_values = explained(training.model, _sample_rows(training.test, training.settings.seed).values)
+    shap_values = model_contributions(
+        training.model, _sample_rows(training.test, training.settings.seed).values
+    )
     assert shap_values is not None, "a model gives contributions to every row or to none"
     folds = {fold.as_of: fold.sizes for fold in training.validation.folds if fold.sizes}
     return {**folds, THIS_MODEL: _family_sizes(shap_values, families)}
@@ -243,7 +248,7 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
             for finding in segments(training)
             if finding.wrong
         ),
-        *(() if training.sample.found is not None else (UNEXPLAINED,)),
+        *(() if training.sample.contributions is not None else (UNEXPLAINED,)),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
         "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
         "Customers outside the population get no score.",
@@ -260,10 +265,10 @@ def segments(training: TrainingResult) -> list[GroupResult]:
     scored = scored_test_rows(training)
     if scored.amount:
         return []
-    groups = segment_names(training.test, scored.said, training.settings.task.categories)
+    groups = segment_names(training.test, scored.predicted, training.settings.task.categories)
     order = list(groups)
     return sorted(
-        judge_groups(scored, groups, most=None), key=lambda group: (order.index(group.by), group.name)
+        evaluate_groups(scored, groups, most=None), key=lambda group: (order.index(group.by), group.name)
     )
 
 
@@ -273,7 +278,7 @@ def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
     unit = CENTS if amount else 1
     return ScoredTestRows(
         label=training.test.label.astype(np.float64) / unit,
-        said=training.model.outcomes(training.test.values) / unit,
+        predicted=training.model.outcomes(training.test.values) / unit,
         customer=np.unique(training.test.customer_id.astype(str), return_inverse=True)[1].astype(np.int64),
         amount=amount,
     )
@@ -291,7 +296,7 @@ def data_part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
     )
 
 
-def training_run(training: TrainingResult) -> Run:
+def training_run(training: TrainingResult) -> RunRecord:
     """Return the training as a run: parameters, metrics, the resolved configuration, features and figures."""
     estimates = training.evaluation.estimates
     leaks = leak_figures(training.leaks)
@@ -385,7 +390,7 @@ def fold_figures(folds: Sequence[FoldResult]) -> dict[str, float]:
     return figures
 
 
-def _data(training: TrainingResult) -> tuple[Data, ...]:
+def _data(training: TrainingResult) -> tuple[LoggedData, ...]:
     """Return the parts as data sets: the digest is the store's fingerprint and a hash of dates and features."""
     store, split = training.store, training.split
     contexts = {"train": "training", "valid": "validation", "test": "testing"}
@@ -395,7 +400,7 @@ def _data(training: TrainingResult) -> tuple[Data, ...]:
         document = data_part(name, training.rows, dates)
         digest = short_hash([*document.as_of, *training.rows.names])
         data.append(
-            Data(
+            LoggedData(
                 f"{store.source} {name}",
                 contexts[name],
                 f"{store.fingerprint}-{digest}",

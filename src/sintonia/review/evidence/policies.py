@@ -15,12 +15,18 @@ from sintonia.core.config import ReasonsConfig, TrainSettings
 from sintonia.core.intervals import Estimate
 from sintonia.data.store import Store
 from sintonia.evaluation.stability import family_weights
-from sintonia.explain.contributions import importance, swarms
-from sintonia.explain.reasons import Speaker
+from sintonia.explain.contributions import feature_swarms, importance
+from sintonia.explain.reasons import ReasonWriter
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
-from sintonia.explain.what_if import Explained, WhatIf, WhatIfGrid, choose_grids, grid_outcomes, what_if_of
-from sintonia.registry.artifacts import CUSTOMERS, REVIEW
-from sintonia.registry.run_logging import Run
+from sintonia.explain.what_if import (
+    ExplainedValues,
+    WhatIf,
+    WhatIfGrid,
+    choose_grids,
+    grid_outcomes,
+    to_what_if,
+)
+from sintonia.registry.runs import CUSTOMERS, REVIEW, RunRecord
 from sintonia.review.customers import (
     LISTED,
     FeatureContribution,
@@ -39,12 +45,12 @@ from sintonia.review.policy_examples import (
     decision_table,
 )
 from sintonia.training.dataset import Dataset
-from sintonia.uplift.decision_points import Points
+from sintonia.uplift.decision_log import DecisionLog
 from sintonia.uplift.effect_contributions import effect_contributions
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.logged import Logged
+from sintonia.uplift.logged import LoggedDecisions
 from sintonia.uplift.model import PolicyModel
-from sintonia.uplift.policies import best, gains
+from sintonia.uplift.policies import best_action, gains
 
 EXPLAINED = 2000
 REASONS, LANGUAGE = 4, "en"
@@ -63,9 +69,9 @@ class PolicyEvidence:
 class ReportedDecisions:
     """The decisions of the report, the as-of time of each, and the customers the effects were fitted on."""
 
-    points: Points
+    points: DecisionLog
     as_of: Times
-    log: Logged
+    log: LoggedDecisions
     everybody: Ints
 
 
@@ -90,7 +96,7 @@ def policy_examples(model: PolicyModel, reported: ReportedDecisions, seed: int) 
     log, points = log.take(indices), reported.points.take(indices)
     predicted_gains = model.predict(log.values)
     low, high = (gains(end, effects.actions) for end in effects.intervals(log.values))
-    recommended, _ = best(predicted_gains, log.eligible)
+    recommended, _ = best_action(predicted_gains, log.eligible)
     return PolicyExamples(
         rows=Dataset(
             points.customer_id,
@@ -112,13 +118,13 @@ def policy_examples(model: PolicyModel, reported: ReportedDecisions, seed: int) 
     )
 
 
-def _cross_fitted_expectation(model: PolicyModel, log: Logged, everybody: Ints, seed: int) -> Floats:
+def _cross_fitted_expectation(model: PolicyModel, log: LoggedDecisions, everybody: Ints, seed: int) -> Floats:
     """Return the logged action's expected reward, by trees fitted without the customer.  # (n,)"""
     folds = fold_of(everybody, model.config.folds, seed)
     fold_of_customer = dict(zip(everybody.tolist(), folds.tolist(), strict=True))
     fold = np.array([fold_of_customer[customer] for customer in log.customer.tolist()], np.int64)
     expected = np.zeros(len(log))
-    for index, ensemble in enumerate(model.effects.without):
+    for index, ensemble in enumerate(model.effects.without_fold):
         rows = np.flatnonzero(fold == index)
         predictions = ensemble.outcome.predict(log.values[rows], model.effects.actions)
         expected[rows] = predictions[np.arange(len(rows)), log.action[rows]]
@@ -129,13 +135,13 @@ def effect_drivers(examples: PolicyExamples, families: Mapping[str, str], seed: 
     """Return what moves the effects of recommended actions, families and features, largest first."""
     if not len(examples):
         return EffectDrivers(0, (), ())
-    sizes = dict(importance(examples.found))
+    sizes = dict(importance(examples.contributions))
     return EffectDrivers(
         decisions=len(examples),
-        families=family_weights(examples.found, families),
+        families=family_weights(examples.contributions, families),
         features=tuple(
             FeatureSwarm(swarm.feature, round(sizes[swarm.feature], 6), swarm.contributions, swarm.ranks)
-            for swarm in swarms(examples.found, examples.rows.values, seed=seed)
+            for swarm in feature_swarms(examples.contributions, examples.rows.values, seed=seed)
         ),
     )
 
@@ -210,12 +216,14 @@ def _what_ifs(
     model: PolicyModel, examples: PolicyExamples, indices: Sequence[int], families: Sequence[str]
 ) -> list[WhatIf]:
     """Return of each of these decisions which action would be best, and its gain, with other values of features."""
-    explained_rows = Explained(examples.rows.names, families, examples.rows.values, examples.moved.values)
+    explained_rows = ExplainedValues(
+        examples.rows.names, families, examples.rows.values, examples.moved.values
+    )
     grids = choose_grids(explained_rows, indices)
 
     def grid_answer(grid: WhatIfGrid, outcomes: Floats) -> WhatIf:
-        action, gain = best(outcomes, np.tile(examples.eligible[grid.row], (len(outcomes), 1)))
-        return what_if_of(explained_rows, grid, gain, action.tolist())
+        action, gain = best_action(outcomes, np.tile(examples.eligible[grid.row], (len(outcomes), 1)))
+        return to_what_if(explained_rows, grid, gain, action.tolist())
 
     outcomes = grid_outcomes(model.predict, explained_rows, grids)
     return [grid_answer(grid, grid_outcome) for grid, grid_outcome in zip(grids, outcomes, strict=True)]
@@ -223,13 +231,16 @@ def _what_ifs(
 
 def _reasons(model: PolicyModel, examples: PolicyExamples, indices: Sequence[int]) -> list[tuple[str, ...]]:
     """Return what moves the effect of each of these decisions in sentences, the strongest family first."""
-    writer = Speaker(model, ReasonsConfig(count=REASONS), LANGUAGE)
+    writer = ReasonWriter(model, ReasonsConfig(count=REASONS), LANGUAGE)
     reasons = []
     for index in indices:
         row = examples.rows.values[[index]]
         leading = _leading_features(examples.moved.values[index], writer.groups)
         reasons.append(
-            tuple(str(writer.say(column, row, np.array([raises]))[0]) for column, raises in leading[:REASONS])
+            tuple(
+                str(writer.write_feature(column, row, np.array([raises]))[0])
+                for column, raises in leading[:REASONS]
+            )
         )
     return reasons
 
@@ -260,7 +271,7 @@ def policy_run(
     labels_until: datetime,
     data: str,
     evidence: PolicyEvidence,
-) -> Run:
+) -> RunRecord:
     """Return a learned policy as a run: parameters, values, the resolved configuration, features, figures, evidence.
 
     Parameters

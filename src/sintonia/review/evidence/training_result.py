@@ -12,12 +12,11 @@ from sintonia.core.config import TrainSettings
 from sintonia.core.hashes import code_hash, config_hash
 from sintonia.core.timeline import Split
 from sintonia.data.store import Store
-from sintonia.evaluation.estimates import Evaluation
+from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import LeakFinding
-from sintonia.explain.sample import Sample, draw_sample
+from sintonia.explain.sample import ExplainedSample, draw_sample
 from sintonia.features import as_csv, feature_entries
-from sintonia.registry.artifacts import CATALOGUE, EVALUATION
-from sintonia.registry.run_logging import ChildRun, Data, Run
+from sintonia.registry.runs import CATALOGUE, EVALUATION, ChildRun, LoggedData, RunRecord
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import Model, OutcomeModel
 from sintonia.training.sufficiency import Sufficiency
@@ -45,7 +44,7 @@ class TrainingResult:
         return self.rows.at(self.split.test)
 
     @cached_property
-    def sample(self) -> Sample:
+    def sample(self) -> ExplainedSample:
         """Test rows with their contributions, numbered at random."""
         return draw_sample(self.model, self.test, self.settings.seed)
 
@@ -60,9 +59,9 @@ def model_run(
     evaluation: Mapping[str, Any],
     documents: Mapping[str, Any],
     predictions: pa.Table,
-    data: Sequence[Data] = (),
+    data: Sequence[LoggedData] = (),
     nested: Sequence[ChildRun] = (),
-) -> Run:
+) -> RunRecord:
     """Return the run of any model: what all of them record, and what is added for its kind.
 
     Parameters
@@ -74,7 +73,7 @@ def model_run(
     """
     resolved = asdict(settings)
     entries = feature_entries(model.catalogue)
-    return Run(
+    return RunRecord(
         task=settings.task.name,
         parameters={"seed": settings.seed, "source": model.source, **run_parameters(resolved, groups)},
         metrics=metrics,

@@ -11,7 +11,8 @@ from sintonia.core.config import ActionConfig, DecideSettings, EngagementConfig
 from sintonia.core.errors import unknown
 from sintonia.core.progress import step
 from sintonia.data.store import Store
-from sintonia.registry.models import Registered, find_model, tracking
+from sintonia.registry.models import find_model
+from sintonia.registry.tracking import Registered, open_tracking
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.choosing import Chosen, choose
 from sintonia.serving.decisions.effects import intervals_of
@@ -133,7 +134,7 @@ class _Found:
 
 def _decide(store: Store, settings: DecideSettings, customers: pa.Array | None = None) -> _Found:
     """Return the round decided for these customers, by default for all of the store's."""
-    place = tracking(settings.tracking, store.rounds.parent)
+    place = open_tracking(settings.tracking, store.rounds.parent)
     learned = None if settings.effects_table else find_model(place, NEXT_BEST_ACTION, PolicyModel)
     origin = Path(settings.effects_table).name if settings.effects_table else _named(learned)
     one = round_of(store, settings, origin)

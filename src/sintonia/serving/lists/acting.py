@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sintonia.core.memory import release
-from sintonia.explain.reasons import Words, decided, read_words
+from sintonia.explain.reasons import LanguageTexts, decision_reasons, read_texts
 from sintonia.serving.lists.rows import CUSTOMERS
 from sintonia.serving.lists.spool import Spool
 
@@ -27,7 +27,7 @@ def write_actions(act: Act, spool: Spool, language: str, currency: str) -> None:
         return
     ids, rows = _listed(spool)
     release()
-    words, first = read_words(language), 0
+    words, first = read_texts(language), 0
     with spool.writing(ACTED) as part, ExitStack() as stack:
         file: pq.ParquetWriter | None = None
         for proposed in act(ids):
@@ -51,7 +51,7 @@ def _listed(spool: Spool) -> tuple[pa.Array, pa.Array]:
     return tuple(listed[name].combine_chunks().take(order) for name in ("customer_id", "row"))
 
 
-def _actions(proposed: pa.Table, words: Words, currency: str) -> pa.Table:
+def _actions(proposed: pa.Table, words: LanguageTexts, currency: str) -> pa.Table:
     """Return what is proposed under the names of our columns."""
     columns = {
         "next_best_action": proposed["action_id"],
@@ -61,6 +61,6 @@ def _actions(proposed: pa.Table, words: Words, currency: str) -> pa.Table:
         "runner_up": proposed["runner_up"],
         "arm": proposed["arm"],
         "assignment_probability": proposed["assignment_probability"],
-        "next_best_action_reason": pa.array(decided(proposed, words, currency), pa.string()),
+        "next_best_action_reason": pa.array(decision_reasons(proposed, words, currency), pa.string()),
     }
     return pa.table({f"action__{name}": column for name, column in columns.items()})

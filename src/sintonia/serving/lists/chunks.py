@@ -17,8 +17,8 @@ from sintonia.core.config import ScoreSettings
 from sintonia.core.progress import counter
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts
-from sintonia.explain.reasons import Speaker
-from sintonia.registry.models import Registered
+from sintonia.explain.reasons import ReasonWriter
+from sintonia.registry.tracking import Registered
 from sintonia.serving.lists.rows import CUSTOMERS
 from sintonia.serving.lists.spool import Spool
 from sintonia.serving.scoring import Outcomes, outcomes_of, percentiles
@@ -58,14 +58,14 @@ class Scoring:
     settings: ScoreSettings
     shared: Sequence[SharedFeatures]
     columns: Sequence[str]
-    speakers: Mapping[str, Speaker]
+    speakers: Mapping[str, ReasonWriter]
     listed: int = 0
 
     @classmethod
     def of(cls, store: Store, models: Sequence[TaskModel], settings: ScoreSettings, listed: int) -> "Scoring":
         """Return the scoring of so many of a store's customers by these models."""
-        speakers = {one.task: Speaker(one.model, settings.reasons, settings.language) for one in models}
-        names = [{*one.model.names_used, *speakers[one.task].names_beside} for one in models]
+        speakers = {one.task: ReasonWriter(one.model, settings.reasons, settings.language) for one in models}
+        names = [{*one.model.names_used, *speakers[one.task].companion_names} for one in models]
         shared = share_features(
             [
                 (one.as_of, one.model.catalogue, one.model.task, some)
@@ -116,7 +116,7 @@ def score_chunk(scoring: Scoring, chunk: pa.Table) -> pa.Table:
     return pa.table(columns).replace_schema_metadata({TALLIES: json.dumps(counted)})
 
 
-def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
+def _columns(speaker: ReasonWriter, scores: Outcomes, ids: Sequence[str]) -> dict[str, pa.Array]:
     """Return a task's columns by customer of the chunk, null for those who were not eligible."""
     order = {customer: at for at, customer in enumerate(scores.rows.customer_id.tolist())}
     place = pa.array([order.get(customer) for customer in ids], pa.int64())
@@ -125,7 +125,7 @@ def _columns(speaker: Speaker, scores: Outcomes, ids: Sequence[str]) -> dict[str
         found[MEDIAN] = pa.array(scores.median_cents, pa.float64())
     if scores.category is not None:
         found[CATEGORY] = pa.array(scores.category, pa.string())
-    told = speaker.tell(scores.rows.values, scores.category)
+    told = speaker.write(scores.rows.values, scores.category)
     found |= {
         f"{REASON}_{at}": pa.array(column, pa.string()) for at, column in enumerate(told.sentences, start=1)
     }

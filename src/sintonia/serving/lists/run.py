@@ -16,7 +16,7 @@ from sintonia.core.memory import release
 from sintonia.core.progress import counter, log
 from sintonia.data.privacy.tombstones import read_tombstones
 from sintonia.data.store import Store
-from sintonia.evaluation.drift import BinCounts, Watched, drift_of_model, watch
+from sintonia.evaluation.drift import BinCounts, DriftCheck, check_drift, drift_of_model
 from sintonia.serving.lists import json_lines
 from sintonia.serving.lists.acting import ACTED, Act, write_actions
 from sintonia.serving.lists.answers import Answers, Totals
@@ -46,7 +46,7 @@ class Scored:
     totals: Totals
     files: tuple[Path, ...]
     changes: Sequence[ScoreChange] = ()
-    watched: Mapping[str, Watched] = field(default_factory=dict)
+    watched: Mapping[str, DriftCheck] = field(default_factory=dict)
     currency: str = "EUR"
 
 
@@ -113,7 +113,7 @@ def score_list(
     )
 
 
-def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> Watched:
+def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> DriftCheck:
     """Return how far a list and its model are from the training, said in the log.
 
     Raises
@@ -122,7 +122,7 @@ def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: Sco
         When a bound of the settings is passed and nobody insists.
     """
     newest = store.data_until(label_kinds(one.model.task))
-    watched = watch(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
+    watched = check_drift(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
     for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
         log.warning("%s", said)
     watched.refuse(settings.force)

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,12 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.uplift.folds import fold_of
-from sintonia.uplift.logged import Actions, Logged
+from sintonia.uplift.logged import Actions, LoggedDecisions
+from sintonia.uplift.off_policy import (
+    difference,
+    doubly_robust,
+    doubly_robust_scores,
+    gain_curve,
+    ips,
+    overlap,
+    snips,
+)
 from sintonia.uplift.policies import best_gain, with_floor
-from sintonia.uplift.values import difference, doubly_robust, ips, overlap, scores, snips
 from uplift.planted import planted
 
-LOG = Logged(
+LOG = LoggedDecisions(
     values=np.zeros((4, 1), np.float32),
     action=np.array([0, 1, 1, 0]),
     reward=np.array([1.0, 4.0, 2.0, 0.0]),
@@ -30,7 +39,7 @@ def test_inverse_propensity_scores_worked_by_hand():
 
 def test_doubly_robust_scores_worked_by_hand():
     expected = np.array([[1.0, 2.0]] * 4)
-    found = scores(LOG, expected)
+    found = doubly_robust_scores(LOG, expected)
     assert found.tolist() == [[1.0, 1.0], [1.0, 2 + 2 / 0.25 - 1], [1.0, 1.0], [1 - 1 / 0.5, 1.0]]
     assert doubly_robust(found, ALWAYS_MAIL, LOG.customer).value == pytest.approx((1 + 9 + 1 + 1) / 4)
 
@@ -42,7 +51,7 @@ def logs(draw):
     shares = rng.dirichlet(np.ones(k), n) * 0.9 + 0.1 / k
     action = np.array([rng.choice(k, p=row) for row in shares])
     actions = Actions.of(["none", "a", "b", "c"][:k], np.r_[0, rng.random(k - 1)])
-    log = Logged(
+    log = LoggedDecisions(
         np.zeros((n, 1), np.float32), action, rng.normal(size=n), shares, rng.integers(0, 5, n), actions
     )
     return log, rng.dirichlet(np.ones(k), n), rng.normal(size=(n, k))
@@ -65,7 +74,7 @@ def test_values_and_intervals_agree_with_a_brute_force_implementation(made):
         robust.append(value + weights[-1] * (float(log.reward[row]) - float(expected[row, done])))
     for found, values in (
         (ips(log, policy), weighed),
-        (doubly_robust(scores(log, expected), policy, log.customer), robust),
+        (doubly_robust(doubly_robust_scores(log, expected), policy, log.customer), robust),
     ):
         mean = math.fsum(values) / len(values)
         assert found.value == pytest.approx(mean, abs=1e-9)
@@ -114,7 +123,7 @@ def coverage(replications, seed, customers=400, decisions=3):
     for replication in range(replications):
         log, _ = planted(customers, 0.5, seed=seed + replication, decisions=decisions)
         own, other = _floored(log, 0.0), _floored(log, 0.5)
-        brings = scores(log, _regression(log))
+        brings = doubly_robust_scores(log, _regression(log))
         found = (
             doubly_robust(brings, own, log.customer),
             difference(brings, own, other, log.customer),
@@ -152,3 +161,52 @@ def test_intervals_of_the_doubly_robust_value_cover_the_truth_as_often_as_they_s
 
 def test_a_policy_that_does_nothing_the_log_knows_has_no_value():
     assert math.isnan(snips(LOG, np.zeros((4, 2))).value)
+
+
+@st.composite
+def rankings(draw):
+    n, k = draw(st.integers(2, 9)), draw(st.integers(2, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    score = rng.integers(0, draw(st.integers(1, 9)), n) / 4  # few values, many equal
+    return score, rng.integers(0, k, n), rng.normal(size=(n, k)), rng.integers(0, 4, n)
+
+
+def _brute(score, recommended, scores):
+    """Shares and gains of all policies that treat whole groups of equal scores, best first, and the areas between."""
+    n = len(score)
+    points = [(0.0, 0.0)]
+    for least in sorted(set(score.tolist()), reverse=True):
+        treated = [row for row in range(n) if score[row] >= least]
+        with_it = sum(scores[row, recommended[row]] if row in treated else scores[row, 0] for row in range(n))
+        points.append((len(treated) / n, (with_it - sum(scores[row, 0] for row in range(n))) / n))
+    area = sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
+    return points, area
+
+
+@settings(deadline=None)
+@given(rankings())
+def test_curve_and_areas_agree_with_the_values_of_all_its_policies(made):
+    score, recommended, scores, customer = made
+    points, area = _brute(score, recommended, scores)
+    curve = gain_curve(score, recommended, scores, customer)
+    assert curve.share == pytest.approx([share for share, _ in points], abs=1e-9)
+    assert curve.gain == pytest.approx([gain for _, gain in points], abs=1e-9)
+    assert curve.auuc.value == pytest.approx(area, abs=1e-9)
+    assert curve.qini.value == pytest.approx(area - points[-1][1] / 2, abs=1e-9)
+    tenths = curve.at(np.arange(1, 11) / 10)
+    assert [one.value for one in curve.deciles] == pytest.approx(tenths, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(rankings())
+def test_a_ranking_without_differences_is_as_good_as_chance(made):
+    score, recommended, scores, customer = made
+    assert gain_curve(np.zeros_like(score), recommended, scores, customer).qini.value == pytest.approx(0)
+
+
+def test_the_other_way_round_the_qini_has_the_other_sign():
+    rng = np.random.default_rng(2)
+    score, scores = rng.normal(size=50), rng.normal(size=(50, 2))
+    one, other = (gain_curve(way * score, np.ones(50, int), scores, np.arange(50)) for way in (1, -1))
+    assert one.qini.value == pytest.approx(-other.qini.value)
+    assert one.at(np.array([1.0])) == pytest.approx(other.at(np.array([1.0])))

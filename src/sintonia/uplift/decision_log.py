@@ -24,41 +24,41 @@ if TYPE_CHECKING:
     import duckdb
 
 
-MONEY = ("purchase", "return")
+SPEND_KINDS = ("purchase", "return")
 """The kinds of interaction whose amounts are spend."""
 
 
 def reward_kinds(config: RewardConfig) -> tuple[str, ...]:
     """Return the kinds of interaction a reward looks at."""
-    return tuple(config.kinds) if config.name == "converted" else MONEY
+    return tuple(config.kinds) if config.name == "converted" else SPEND_KINDS
 
 
 def reward_sql(config: RewardConfig) -> str:
     """Return the reward as SQL over a decision's events, in units of 1 or in euros."""
     if config.name == "converted":
-        kinds = ", ".join(literal(kind) for kind in config.kinds)
-        found = f"COALESCE(MAX(CASE WHEN event.kind IN ({kinds}) THEN 1 END), 0)"
+        kinds = ", ".join(sql_literal(kind) for kind in config.kinds)
+        expression = f"COALESCE(MAX(CASE WHEN event.kind IN ({kinds}) THEN 1 END), 0)"
     else:
-        paid = "COALESCE(event.amount, 0)"
+        amount = "COALESCE(event.amount, 0)"
         if config.name == "margin":
-            paid = f"{paid} - {1 - config.margin_share} * ({paid} + COALESCE(event.discount, 0))"
-        kinds = ", ".join(literal(kind) for kind in MONEY)
-        found = f"COALESCE(SUM({paid}) FILTER (event.kind IN ({kinds})), 0) / 100.0"
+            amount = f"{amount} - {1 - config.margin_share} * ({amount} + COALESCE(event.discount, 0))"
+        kinds = ", ".join(sql_literal(kind) for kind in SPEND_KINDS)
+        expression = f"COALESCE(SUM({amount}) FILTER (event.kind IN ({kinds})), 0) / 100.0"
     if config.cap is not None:
-        found = f"LEAST({found}, {config.cap})"
+        expression = f"LEAST({expression}, {config.cap})"
     if config.own_discount:
         own = "event.kind = 'redeem' AND event.action_id = point.action_id"
-        found += f" - COALESCE(SUM(event.discount) FILTER ({own}), 0) / 100.0"
-    return found
+        expression += f" - COALESCE(SUM(event.discount) FILTER ({own}), 0) / 100.0"
+    return expression
 
 
-def literal(text: str) -> str:
+def sql_literal(text: str) -> str:
     """Return a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
-class Points:
+class DecisionLog:
     """Decision points whose reward is known, one row each, in the order of (customer_id, decided_at).
 
     `action` is a place in `names`, `none` first. `logging_propensities` are NaN where the log tells none, and 0 where
@@ -88,27 +88,29 @@ class Points:
         """Which decisions the log gives propensities for.  # (n,)"""
         return np.asarray(~np.isnan(self.logging_propensities).any(axis=1), np.bool_)
 
-    def take(self, rows: Bools | Ints) -> "Points":
+    def take(self, rows: Bools | Ints) -> "DecisionLog":
         """Return the decisions of a mask or of these places."""
-        each = {field.name: getattr(self, field.name) for field in fields(self)}
-        arrays = {name: value[rows] for name, value in each.items() if isinstance(value, np.ndarray)}
-        return Points(**{**each, **arrays})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {name: value[rows] for name, value in values.items() if isinstance(value, np.ndarray)}
+        return DecisionLog(**{**values, **arrays})
 
     def __len__(self) -> int:
         return len(self.action)
 
 
-def newest(points: Points, most: int) -> Points:
+def most_recent_decisions(decisions: DecisionLog, most: int) -> DecisionLog:
     """Return the newest decisions, about so many of them: whole moments, as many as it takes.
 
     What moved customers lately counts, and ten times as many decisions cost ten times the time.
     """
-    if len(points) <= most:
-        return points
-    return points.take(points.decided_at >= np.sort(points.decided_at)[-most])
+    if len(decisions) <= most:
+        return decisions
+    return decisions.take(decisions.decided_at >= np.sort(decisions.decided_at)[-most])
 
 
-def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: EffectsConfig) -> Points:
+def read_decision_log(
+    connection: "duckdb.DuckDBPyConnection", store: Store, config: EffectsConfig
+) -> DecisionLog:
     """Return the store's decision points whose reward window had closed when the data ended.
 
     Raises
@@ -118,25 +120,25 @@ def read_points(connection: "duckdb.DuckDBPyConnection", store: Store, config: E
     ConfigError
         When neither the log nor the configuration says until when a reward counts.
     """
-    from_sends = _read_log(connection, store)
+    from_sends = _load_logged(connection, store)
     if config.none_for_others:
-        _add_others(connection, store)
+        _add_assumed_none(connection, store)
     kinds = [kind for kind in reward_kinds(config.reward) if kind in store.kinds_from]
-    _add_windows(connection, config.reward)
+    _add_reward_windows(connection, config.reward)
     end = store.data_until(kinds)
     late = f"FROM timed WHERE until > TIMESTAMP '{end}'"
     (still_open,) = fetch_row(connection, f"SELECT COUNT(*) {late}")
     connection.execute(f"DELETE {late}")
-    names = _names(connection)
+    names = _action_names(connection)
     if len(names) < 2:
         raise NotEnoughDataError(
             f"None of the {still_open:,} decisions of '{store.source}' has a reward that is known already; "
             f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten effects.reward.horizon_days."
         )
-    return _points(connection, store, config.reward, names, (int(still_open), from_sends))
+    return _decision_log(connection, store, config.reward, names, (int(still_open), from_sends))
 
 
-def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
+def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
     """Fill `logged` with the decisions of the store, else with its sends; return whether they are sends.
 
     Of a round decided by a policy only the explorers' rows are read: the policy's choice was certain, and who is held
@@ -144,7 +146,7 @@ def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
     """
     columns = """decision_id, round_id, customer_id, decided_at, as_of, eligible_actions, logging_propensities,
                  COALESCE(action_id, 'none') AS action_id, channel, cost, reward_until, false AS assumed"""
-    decisions, sends = literal(str(store.paths.decisions)), _interactions(store)
+    decisions, sends = sql_literal(str(store.paths.decisions)), _interactions(store)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE logged AS SELECT {columns} FROM read_parquet({decisions})
             WHERE COALESCE(arm, 'explore') = 'explore'"""
@@ -164,7 +166,7 @@ def _read_log(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
     return True
 
 
-def _add_others(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
+def _add_assumed_none(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
     """Add, for every round, `none` for the customers who were known by then and are not in its log."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE seen AS
@@ -180,7 +182,7 @@ def _add_others(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
         ANTI JOIN logged ON logged.round_id = rounds.round_id AND logged.customer_id = seen.customer_id""")
 
 
-def _add_windows(connection: "duckdb.DuckDBPyConnection", config: RewardConfig) -> None:
+def _add_reward_windows(connection: "duckdb.DuckDBPyConnection", config: RewardConfig) -> None:
     span = timedelta(days=config.horizon_days, hours=config.horizon_hours)
     until = f"decided_at + INTERVAL {int(span.total_seconds())} SECOND" if span else "reward_until"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE timed AS SELECT *, {until} AS until FROM logged")
@@ -191,21 +193,21 @@ def _add_windows(connection: "duckdb.DuckDBPyConnection", config: RewardConfig) 
         )
 
 
-def _names(connection: "duckdb.DuckDBPyConnection") -> tuple[str, ...]:
-    every = "SELECT DISTINCT action_id FROM timed UNION SELECT DISTINCT UNNEST(eligible_actions) FROM timed"
-    found = {name for (name,) in connection.execute(every).fetchall()}
-    return (NONE, *sorted(found - {NONE, None}))
+def _action_names(connection: "duckdb.DuckDBPyConnection") -> tuple[str, ...]:
+    query = "SELECT DISTINCT action_id FROM timed UNION SELECT DISTINCT UNNEST(eligible_actions) FROM timed"
+    names = {name for (name,) in connection.execute(query).fetchall()}
+    return (NONE, *sorted(names - {NONE, None}))
 
 
-def _points(
+def _decision_log(
     connection: "duckdb.DuckDBPyConnection",
     store: Store,
     config: RewardConfig,
     names: Sequence[str],
     told: tuple[int, bool],
-) -> Points:
+) -> DecisionLog:
     logged = "".join(
-        f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {literal(name)})], "
+        f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {sql_literal(name)})], "
         f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{place}"
         for place, name in enumerate(names)
     )
@@ -226,15 +228,15 @@ def _points(
                assumed, cost / 100.0 AS cost, CAST(reward AS DOUBLE) AS reward, orders{logged}
         FROM numbered JOIN told USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
-    places = {name: place for place, name in enumerate(names)}
+    index_of = {name: place for place, name in enumerate(names)}
     still_open, from_sends = told
-    return Points(
+    return DecisionLog(
         customer_id=columns["customer_id"],
         round_id=columns["round_id"],
         decided_at=columns["decided_at"].astype("datetime64[us]"),
         as_of=columns["as_of"].astype("datetime64[us]"),
         until=columns["until"].astype("datetime64[us]"),
-        action=np.array([places[name] for name in columns["action_id"]], np.int64),
+        action=np.array([index_of[name] for name in columns["action_id"]], np.int64),
         channel=columns["channel"],
         cost=columns["cost"].astype(np.float64),
         reward=columns["reward"].astype(np.float64),
@@ -250,10 +252,10 @@ def _points(
 
 
 def _interactions(store: Store) -> str:
-    return f"FROM read_parquet({literal(str(store.paths.interactions / '*.parquet'))})"
+    return f"FROM read_parquet({sql_literal(str(store.paths.interactions / '*.parquet'))})"
 
 
 def _merges(store: Store) -> str:
     """Return who stopped being a customer, and whom they belong to now."""
-    path = literal(str(store.paths.merges))
+    path = sql_literal(str(store.paths.merges))
     return f"SELECT customer_id AS former, merged_into AS belongs_to FROM read_parquet({path})"

@@ -19,16 +19,16 @@ from sintonia.core.engine import connect
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.features import catalogue, fit
 from sintonia.uplift.dataset import (
-    actions_of,
+    customer_codes,
     days_of_history,
+    decision_features,
     feature_moments,
-    features_for,
-    features_of,
-    logged_of,
-    numbered,
-    split_points,
+    logged_actions,
+    split_decisions,
+    to_logged_decisions,
+    usable_features,
 )
-from sintonia.uplift.decision_points import read_points
+from sintonia.uplift.decision_log import read_decision_log
 
 EVENTS = """card,at,kind,amount,discount,action
 A,2025-03-01T10:00,purchase,40.00,0,
@@ -101,7 +101,7 @@ def sends_only(tmp_path_factory):
 
 def read(store, tmp_path, **config):
     with connect(EngineConfig(), tmp_path) as connection:
-        return read_points(connection, store, EffectsConfig(**config))
+        return read_decision_log(connection, store, EffectsConfig(**config))
 
 
 def test_a_reward_counts_from_the_decision_on_and_ends_before_the_horizon_does(store, tmp_path):
@@ -174,15 +174,15 @@ def test_decisions_whose_rewards_are_all_open_are_refused(store, tmp_path):
 
 def test_costs_are_the_logs_own_unless_the_configuration_says_otherwise(store, tmp_path):
     points = read(store, tmp_path, reward=SPEND)
-    found = actions_of(points, {})
+    found = logged_actions(points, {})
     assert found.costs.tolist() == [0.0, 1.0, 0.5]
     assert found.attribute_names == ("by_email",)
     told = {"mail": ActionConfig(cost=2.0, attributes={"pages": 3})}
-    found = actions_of(points, told)
+    found = logged_actions(points, told)
     assert found.costs.tolist() == [0.0, 1.0, 2.0]
     assert found.attributes.tolist() == [[0, 0], [0, 0], [3, 1]]
     with pytest.raises(ConfigError, match=r"action under actions: 'mial'; did you mean 'mail'"):
-        actions_of(points, {"mial": ActionConfig()})
+        logged_actions(points, {"mial": ActionConfig()})
 
 
 def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_shortest_stays(store, tmp_path):
@@ -196,16 +196,16 @@ def test_windows_longer_than_the_history_of_what_teaches_are_left_out_and_the_sh
         EffectsConfig(families=["rfm"]),
         FeaturesConfig(families=["rfm", "clock"], windows_days=[30, 18, 7]),
     )
-    assert features_for(asked, policy, 18).windows_days == [18, 7]
-    assert features_for(asked, policy, 4).windows_days == [7]
-    assert features_for(FeaturesConfig(families=["rfm"]), policy, 4).windows_days == []
+    assert usable_features(asked, policy, 18).windows_days == [18, 7]
+    assert usable_features(asked, policy, 4).windows_days == [7]
+    assert usable_features(FeaturesConfig(families=["rfm"]), policy, 4).windows_days == []
 
 
 def test_features_are_of_strictly_before_the_decision(store, tmp_path):
     config = FeaturesConfig(families=["rfm", "kinds"], windows_days=[30])
     made = catalogue(config, fit(config, store, datetime(2025, 5, 1)))
     points = read(store, tmp_path, reward=SPEND)
-    values = features_of(store, points, made, EngineConfig())
+    values = decision_features(store, points, made, EngineConfig())
     names = [feature.name for feature in made]
     # Of A's purchases only that of 1 March; the send and the purchase of the decision's own moment are not history.
     assert values[0, names.index("kinds__purchase__30d")] == 1
@@ -219,36 +219,36 @@ def test_a_decision_about_somebody_not_seen_before_has_missing_features_and_stay
     made = catalogue(config, fit(config, store, datetime(2025, 5, 1)))
     points = read(store, tmp_path, reward=SPEND)
     early = type(points)(**{**vars(points), "decided_at": points.decided_at - np.timedelta64(60, "D")})
-    assert np.isnan(features_of(store, early, made, EngineConfig())).all()
+    assert np.isnan(decision_features(store, early, made, EngineConfig())).all()
 
 
 def test_logged_propensities_are_used_as_they_are(store, tmp_path):
     points = read(store, tmp_path, reward=SPEND)
-    log, policy = logged_of(points, np.zeros((3, 1), np.float32), EffectsConfig(), {})
+    log, policy = to_logged_decisions(points, np.zeros((3, 1), np.float32), EffectsConfig(), {})
     assert policy.logged
     assert policy.warning is None
     assert log.logging_propensities == pytest.approx(points.logging_propensities)
-    assert log.customer.tolist() == numbered(points.customer_id).tolist()
+    assert log.customer.tolist() == customer_codes(points.customer_id).tolist()
 
 
 def test_judged_are_the_newest_rounds_and_the_past_ends_before_they_begin(store, tmp_path):
     points = read(store, tmp_path, reward=SPEND)
-    past, judged = split_points(points, None)
+    past, judged = split_decisions(points, None)
     assert past.tolist() == [True, True, False]
     assert judged.tolist() == [False, False, True]
     with pytest.raises(NotEnoughDataError, match="leaves 0 decisions to learn from"):
-        split_points(points, "2025-03-11")  # the reward of 5 March is not known by then
+        split_decisions(points, "2025-03-11")  # the reward of 5 March is not known by then
 
 
 def test_one_round_teaches_and_reports_by_different_customers_and_a_date_that_leaves_nothing_is_refused(
     store, tmp_path
 ):
     points = read(store, tmp_path, reward=RewardConfig("spend", horizon_days=20))
-    past, judged = split_points(points, None)
+    past, judged = split_decisions(points, None)
     assert past.all()
     assert judged.all()
     with pytest.raises(NotEnoughDataError, match="leaves 0 decisions to learn from"):
-        split_points(points, "2025-03-06")
+        split_decisions(points, "2025-03-06")
 
 
 def test_of_a_round_decided_by_a_policy_only_the_explorers_teach(tmp_path):

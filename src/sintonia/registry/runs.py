@@ -1,4 +1,7 @@
-"""What a training tells MLflow: a run with its data, files and figures, and the folds and trials nested in it."""
+"""What a training tells MLflow: a run with its data, files and figures, and the folds and trials nested in it.
+
+What MLflow keeps of a training beside its model: documents, tables, the page that a reviewer reads.
+"""
 
 import json
 import tempfile
@@ -11,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sintonia.core.errors import NotBuiltError
 from sintonia.features.from_frames import history_columns
 from sintonia.registry.predictions import PREDICTIONS_FILE
+from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.models import Model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-FILES = "sintonia"
+
+MODEL_FOLDER = "sintonia"
 """The folder of a logged model's files."""
 
 LOADER = "sintonia.registry.pyfunc"
@@ -39,7 +45,7 @@ class ChildRun:
 
 
 @dataclass(frozen=True)
-class Data:
+class LoggedData:
     """A data set a run used: `context` says for what, `digest` is a fingerprint of at most 36 letters."""
 
     name: str
@@ -50,7 +56,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One training: parameters, metrics, small files (texts as they are, tables as
     Parquet, else JSON), data, predictions, the model."""
 
@@ -61,11 +67,11 @@ class Run:
     documents: Mapping[str, Any]
     model: Model
     predictions: pa.Table | None = None
-    data: Sequence[Data] = ()
+    data: Sequence[LoggedData] = ()
     nested: Sequence[ChildRun] = ()
 
 
-def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
+def log_files(client: "MlflowClient", run_id: str, run: RunRecord) -> None:
     """Put the run's documents and predictions beside it."""
     with tempfile.TemporaryDirectory() as folder:
         for name, document in run.documents.items():
@@ -81,22 +87,22 @@ def log_files(client: "MlflowClient", run_id: str, run: Run) -> None:
         client.log_artifacts(run_id, folder)
 
 
-def log_data(client: "MlflowClient", run_id: str, data: Sequence[Data]) -> None:
+def log_data(client: "MlflowClient", run_id: str, data: Sequence[LoggedData]) -> None:
     """Log which data the run used, as MLflow lists them."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     inputs = [
         DatasetInput(
             Dataset(
-                name=one.name,
-                digest=one.digest,
+                name=logged.name,
+                digest=logged.digest,
                 source_type="code",
-                source=json.dumps({"tags": {"sintonia.source": one.source}}),
-                profile=json.dumps(dict(one.profile)),
+                source=json.dumps({"tags": {"sintonia.source": logged.source}}),
+                profile=json.dumps(dict(logged.profile)),
             ),
-            tags=[InputTag("mlflow.data.context", one.context)],
+            tags=[InputTag("mlflow.data.context", logged.context)],
         )
-        for one in data
+        for logged in data
     ]
     client.log_inputs(run_id, datasets=inputs)
 
@@ -107,18 +113,18 @@ def log_nested(
     """Log runs inside a run, and theirs inside them; each ended now and began as long before as it took."""
     from mlflow.entities import Metric, Param, RunTag
 
-    for one in nested:
+    for child in nested:
         now = int(time.time() * 1000)
-        began = now - round(one.seconds * 1000)
-        tags = {**one.tags, "mlflow.parentRunId": parent_id}
-        run_id = client.create_run(experiment_id, began, tags, one.name).info.run_id
+        began = now - round(child.seconds * 1000)
+        tags = {**child.tags, "mlflow.parentRunId": parent_id}
+        run_id = client.create_run(experiment_id, began, tags, child.name).info.run_id
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in one.metrics.items()],
-            params=[Param(name, str(value)) for name, value in one.parameters.items()],
+            metrics=[Metric(name, value, now, 0) for name, value in child.metrics.items()],
+            params=[Param(name, str(value)) for name, value in child.parameters.items()],
             tags=[RunTag("sintonia.nested", "true")],
         )
-        log_nested(client, experiment_id, run_id, one.nested)
+        log_nested(client, experiment_id, run_id, child.nested)
         client.set_terminated(run_id, end_time=now)
 
 
@@ -127,7 +133,7 @@ def log_model(model: Model) -> tuple[str, str]:
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / FILES
+        data = Path(folder) / MODEL_FOLDER
         model.save(data)
         logged = mlflow.pyfunc.log_model(
             name="model",
@@ -156,3 +162,67 @@ def _signature(model: Model) -> "ModelSignature":
         outputs=Schema([ColSpec("double", name) for name in model.outputs]),
         params=ParamSchema([ParamSpec("as_of", "string", "")]),
     )
+
+
+REVIEW, CUSTOMERS = "review.json", "customers.json"
+EVALUATION = "evaluation.json"
+"""All that a promotion must know of a training: a page may change, and old runs are still promoted."""
+CATALOGUE = "catalogue.json"
+PAGE = "review.html"
+"""The page of a run, whatever it is called where it was written: approvals are tied to its bytes."""
+CARD = "model_card.md"
+
+
+def read_document(tracking: Tracking, run_id: str, file: str) -> Any:  # noqa: ANN401  any JSON value
+    """Return a JSON file of a run.
+
+    Raises
+    ------
+    NotBuiltError
+        When the run has none: an earlier version of sintonia made it.
+    """
+    return json.loads(_download(tracking, run_id, file).read_text(encoding="utf-8"))
+
+
+def read_table(tracking: Tracking, run_id: str, file: str) -> pa.Table:
+    """Return a Parquet file of a run.
+
+    Raises
+    ------
+    NotBuiltError
+        When the run has none: an earlier version of sintonia made it.
+    """
+    return pq.read_table(_download(tracking, run_id, file))
+
+
+def _download(tracking: Tracking, run_id: str, file: str) -> Path:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.set_tracking_uri(tracking.uri)
+    try:
+        return Path(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{file}"))
+    except (MlflowException, OSError):
+        raise NotBuiltError(f"Run {run_id[:8]} keeps no {file}; train its model again.") from None
+
+
+def log_page(tracking: Tracking, registered: Registered, page: str) -> None:
+    """Put a model's review page beside the other files of its run."""
+    tracking.client.log_text(registered.run_id, page, PAGE)
+
+
+def page_path(tracking: Tracking, registered: Registered) -> Path:
+    """Return a copy of the review page that a model's run keeps.
+
+    Raises
+    ------
+    NotBuiltError
+        When it keeps none.
+    """
+    try:
+        return _download(tracking, registered.run_id, PAGE)
+    except NotBuiltError:
+        raise NotBuiltError(
+            f"{registered.name} version {registered.version} has no review page; "
+            "run `sintonia review` and read it first."
+        ) from None
