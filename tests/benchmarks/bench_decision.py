@@ -47,13 +47,12 @@ from sintonia.data.store import Store, open_store
 from sintonia.features import History, catalogue, compute_features, fit
 from sintonia.features import plan as features_plan
 from sintonia.serving.decisions.allocation import Limit, allocate
-from sintonia.serving.decisions.choosing import Case, choose
+from sintonia.serving.decisions.choosing import DecisionCase, Factors, Options, choose
+from sintonia.serving.decisions.eligibility import RefusalRule, Refusals
 from sintonia.serving.decisions.explanations import why_table
 from sintonia.serving.decisions.kernels import Visits
-from sintonia.serving.decisions.options import Factors, Options
-from sintonia.serving.decisions.refusals import RefusalRule, Refusals
-from sintonia.serving.decisions.rounds import Round, decisions_table, send_times
-from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours
+from sintonia.serving.decisions.rounds import RoundSpec, decisions_table, send_times
+from sintonia.serving.decisions.timing import CustomerVisits, VisitBlock, find_send_hours
 from sintonia.uplift.dataset import decision_features, to_logged_decisions
 from sintonia.uplift.decision_log import read_decision_log
 from sintonia.uplift.effects import Effects
@@ -137,8 +136,8 @@ def hours_of(actions: dict[str, Action], policy: EngagementConfig, n: int, visit
     rng = np.random.default_rng(5)
     seen = Visits(np.arange(n + 1) * visits, rng.integers(0, 168, n * visits), np.ones(n * visits))
     channels = list(dict.fromkeys(action.channel for action in actions.values()))
-    clocks = Clocks([VisitsOfCustomers(np.arange(n), seen)], np.zeros(n, np.int64))
-    return find_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
+    clocks = CustomerVisits([VisitBlock(np.arange(n), seen)], np.zeros(n, np.int64))
+    return find_send_hours(clocks, rng.integers(0, 40, n), channels, policy.send, NOON)
 
 
 @contextmanager
@@ -176,12 +175,12 @@ def decide(policy: EngagementConfig, n: int, rng: np.random.Generator, say: bool
         hours = hours_of(ACTIONS, policy, n, visits=8)
     with show("choice"):
         factors = Factors.of(ACTIONS, policy.factors, np.ones(n), effect)
-        case = Case(ids, refusals.allowed, factors, hours, np.zeros(11, np.int64))
+        case = DecisionCase(ids, refusals.allowed, factors, hours, np.zeros(11, np.int64))
         chosen = choose(case, ACTIONS, policy, "r1", threads=2)
     if say:
         print(f"    gap {chosen.allocation.gap:.4%}")
     with show("decisions"):
-        one = Round("r1", NOON, NOON, "bench-1", 28)
+        one = RoundSpec("r1", NOON, NOON, "bench-1", 28)
         nothing = pa.array([[]], pa.list_(pa.string())).take(pa.array(np.zeros(n, np.int32)))
         decisions_table(one, case, chosen, nothing)
         send_times(chosen, case)

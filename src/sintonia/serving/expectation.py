@@ -1,4 +1,4 @@
-"""What a list may be expected to bring: what was said of its customers, added up, with an interval."""
+"""The expected outcomes or spend of a list: the sum of its predictions, with a prediction interval."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from sintonia.training.profile import OutcomeRatio
 NORMAL = 1.96
 
 
-def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
-    """Return the sum of propensities, or of expected amounts, with a 95 % interval for what will come of them.
+def expected_total(total: float, observed: OutcomeRatio) -> Estimate:
+    """Return the sum of propensities, or of expected amounts, with a 95 % prediction interval.
 
-    The interval is about the sum times the ratio at which such sums came true out of time; it joins the error of that
-    ratio, which calibration leaves, with chance: the outcomes' variance is the dispersion times the sum. Customers of
-    another kind or time than the test's may do otherwise.
+    The interval is centred on the sum times the ratio of observed to predicted sums out of time. Its width combines the
+    standard error of that ratio, which calibration leaves, with the variance of the outcomes, the dispersion times the
+    sum. Customers of another population or period than the test's may differ by more.
 
     Examples
     --------
@@ -21,6 +21,6 @@ def expected_total(total: float, judged: OutcomeRatio) -> Estimate:
     >>> round(found.value), round(found.low), round(found.high)
     (100, 80, 120)
     """
-    middle = total * judged.ratio
-    off = NORMAL * float(np.sqrt((total * judged.error) ** 2 + judged.dispersion * middle))
-    return rounded_estimate(total, max(middle - off, 0.0), middle + off)
+    centre = total * observed.ratio
+    half_width = NORMAL * float(np.sqrt((total * observed.error) ** 2 + observed.dispersion * centre))
+    return rounded_estimate(total, max(centre - half_width, 0.0), centre + half_width)

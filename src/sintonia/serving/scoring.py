@@ -1,4 +1,4 @@
-"""Batch scores: one task's propensities or amounts at an as-of date, with percentile and band among those scored."""
+"""Batch scores: one task's propensities or expected amounts at an as-of date, with percentile and band."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ from sintonia.training.tasks import label_kinds
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What one task's model says of customers who are eligible, with their features, row by row.
+    """The predictions of one task's model for eligible customers, with their features, row by row.
 
-    `outcome` is the propensity, or expected cents, of which `median_cents` is then the median (None where it has none).
-    Of a task by category each customer has one row, of the category with the highest propensity, whose name `category`
-    has. `rows.label` says nothing here: the horizon lies ahead. `tally` counts where the customers lie among those the
-    model learned from, by the features it uses, for `drift_of_model`; None of a model that does not say.
+    `outcome` is the propensity, or the expected amount in cents, of which `median_cents` is then the median (None where
+    the model has none). For a task by category each customer has one row, that of the category with the highest
+    propensity, named in `category`. `rows.label` is meaningless here, because the horizon lies in the future. `tally`
+    counts the customers in the bins of the training profile, by the features the model uses, for `drift_of_model`; None
+    without a training profile.
     """
 
     model: OutcomeModel
@@ -38,7 +39,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Scores(Outcomes):
-    """One task's scores of all customers asked for at a date: outcomes with percentile and band among them."""
+    """One task's scores of the requested customers at a date: outcomes with percentile and band among them."""
 
     as_of: datetime
     percentile: NDArray[np.int64]
@@ -48,60 +49,60 @@ class Scores(Outcomes):
 def score_customers(
     store: Store, model: OutcomeModel, as_of: datetime, settings: ScoreSettings, customers: Collection[str]
 ) -> Scores:
-    """Return the scores of those of the customers who are eligible at as_of, ordered as in the store.
+    """Return the scores of the eligible ones among the customers at as_of, ordered as in the store.
 
-    An outcome depends on the customer's own history and the model alone, so neither the number of threads nor
-    the other customers of the list change it; percentile and band are among the customers scored. Features that the
-    model does not use are not computed: they are NaN in `rows`.
+    An outcome depends only on the customer's own history and the model, so neither the number of threads nor the other
+    customers change it; percentile and band are relative to the customers scored. Features that the model does not use
+    are not computed: they are NaN in `rows`.
     """
-    found = outcomes_of(
+    outcomes = outcomes_of(
         model,
         assemble(
             store, [as_of], model.catalogue, model.task, settings.engine, customers, names=model.names_used
         ),
     )
-    percentile = percentiles(found.outcome)
-    named = tuple(band(int(value), settings.bands) for value in percentile)
-    return Scores(**vars(found), as_of=as_of, percentile=percentile, band=named)
+    percentile = percentiles(outcomes.outcome)
+    bands = tuple(band(int(value), settings.bands) for value in percentile)
+    return Scores(**vars(outcomes), as_of=as_of, percentile=percentile, band=bands)
 
 
-def outcomes_of(model: OutcomeModel, rows: Dataset, listed: int = 0) -> Outcomes:
-    """Return what a model says of eligible rows; `listed` is how many there are in all, of which these are some."""
-    outcome = model.outcomes(rows.values, listed)
-    counted = None
+def outcomes_of(model: OutcomeModel, rows: Dataset, n_listed: int = 0) -> Outcomes:
+    """Return a model's predictions for eligible rows; `n_listed` is the number of rows of the whole list."""
+    outcome = model.outcomes(rows.values, n_listed)
+    tally = None
     if model.profile is not None:
         used = model.columns_used
-        counted = count_bins(model.profile.of_columns(used.tolist()), rows.values[:, used], outcome)
+        tally = count_bins(model.profile.of_columns(used.tolist()), rows.values[:, used], outcome)
     category = None
     if rows.category is not None:
         best = best_rows(outcome, len(model.task.categories))
-        category = tuple(model.task.categories[place] for place in rows.category[best])
+        category = tuple(model.task.categories[index] for index in rows.category[best])
         rows, outcome = rows.take(best), outcome[best]
-    median = model.median_cents(rows.values, listed) if model.predicts_amounts else None
-    return Outcomes(model, rows, outcome, median, category, counted)
+    median = model.median_cents(rows.values, n_listed) if model.predicts_amounts else None
+    return Outcomes(model, rows, outcome, median, category, tally)
 
 
 def best_rows(outcome: Floats, n_categories: int) -> NDArray[np.intp]:
-    """Return the place of each customer's row with the highest outcome, the first of equals."""
+    """Return the index of each customer's row with the highest outcome, the first of ties."""
     table = outcome.reshape(-1, n_categories)
     return np.asarray(np.arange(len(table)) * n_categories + table.argmax(axis=1))
 
 
-def scoring_date(asked: str | None, store: Store, model: OutcomeModel) -> datetime:
-    """Return the as-of date to score at: the one asked for, else the last midnight with complete data.
+def scoring_date(requested: str | None, store: Store, model: OutcomeModel) -> datetime:
+    """Return the as-of date to score at: the requested one, else the last midnight with complete data.
 
     Raises
     ------
     ConfigError
-        When the date asked for lies after the data, so that missing data would be taken for silence.
+        When the requested date is after the end of the data, because missing data would look like inactivity.
     """
     newest = store.data_until(label_kinds(model.task))
-    if asked is None:
+    if requested is None:
         return midnight(newest)
-    as_of = iso_time("as_of", asked)
+    as_of = iso_time("as_of", requested)
     if as_of > newest:
         raise ConfigError(
-            f"as_of={asked} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date."
+            f"as_of={requested} lies after the data, which end {newest:%Y-%m-%d %H:%M}; choose an earlier date."
         )
     return as_of
 

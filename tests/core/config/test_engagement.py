@@ -25,15 +25,15 @@ MAIL = {"mail": Action("email")}
         (lambda: Action("email", -1.0), "cost=-1.0 is too small"),
         (lambda: RuleConfig("elegibility", "1 = 1"), "did you mean 'eligibility'"),
         (lambda: RuleConfig(), "has no where"),
-        (lambda: ContactLimitConfig(2), "needs one period said"),
-        (lambda: ContactLimitConfig(2, 7, "week"), "needs one period said"),
+        (lambda: ContactLimitConfig(2), "needs exactly one period"),
+        (lambda: ContactLimitConfig(2, 7, "week"), "needs exactly one period"),
         (lambda: ContactLimitConfig(2, calendar="year"), "Unknown calendar period 'year'"),
         (lambda: PauseConfig(after_refusals=0), "after_refusals=0 is too small"),
         (lambda: CapacityConfig(), "neither at_most nor at_least"),
         (lambda: CapacityConfig(3, per="month"), "Unknown per of a capacity 'month'"),
-        (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are none"),
+        (lambda: HoursConfig(20, 8), "Hours from 20 until 8 are empty"),
         (lambda: HoursConfig(weekdays=[7]), "give some of 0 (Monday) to 6"),
-        (lambda: SendConfig(time_zone="Rome"), "is no time zone"),
+        (lambda: SendConfig(time_zone="Rome"), "is not a time zone"),
         (lambda: check_engagement(EngagementConfig(), {"none": Action("email")}), "names 'none'"),
         (
             lambda: check_engagement(
@@ -46,7 +46,7 @@ MAIL = {"mail": Action("email")}
             "Unknown action in engagement.fallback: 'sms'",
         ),
         (lambda: EngagementConfig(factors=["worth"]), "Unknown factor 'worth'"),
-        (lambda: EngagementConfig(holdout_share=5), "is no share; give 0 to 1"),
+        (lambda: EngagementConfig(holdout_share=5), "is not a share; give 0 to 1"),
         (
             lambda: check_engagement(
                 EngagementConfig(capacities={"a": CapacityConfig(3, channel="emial")}), MAIL

@@ -137,7 +137,7 @@ def test_threads_change_nothing():
     ("make", "message"),
     [
         (lambda: Limit("calls", np.array([0.0, 1]), 3, 4), "asks for at least 4 and at most 3"),
-        (lambda: Limit("calls", np.array([1.0, 1]), 3), "weighs doing nothing"),
+        (lambda: Limit("calls", np.array([1.0, 1]), 3), "a weight for doing nothing"),
     ],
 )
 def test_a_limit_that_nothing_can_keep_is_refused(make, message):

@@ -7,13 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.serving.decisions.allocation import Limit
-from sintonia.serving.decisions.arms import EXPLORE, HOLDOUT, draw_arms, explore, uniforms
+from sintonia.serving.decisions.arms import EXPLORE, HOLDOUT, draw_arms, draw_exploration, hashed_uniforms
 
 
 def test_the_holdout_is_the_same_in_every_round_and_of_its_size():
     customers = pa.array([f"C{at}" for at in range(4000)])
-    sticky = uniforms("salt", customers)[:, 0]
-    rounds = [draw_arms(sticky, uniforms(f"round {at}", customers)[:, 0], 0.05, 0.1) for at in range(2)]
+    sticky = hashed_uniforms("salt", customers)[:, 0]
+    rounds = [
+        draw_arms(sticky, hashed_uniforms(f"round {at}", customers)[:, 0], 0.05, 0.1) for at in range(2)
+    ]
     held, again = (arm == HOLDOUT for arm in rounds)
     assert held.tolist() == again.tolist()
     assert held.mean() == pytest.approx(0.05, abs=0.015)
@@ -23,15 +25,15 @@ def test_the_holdout_is_the_same_in_every_round_and_of_its_size():
 
 def test_a_customer_s_numbers_depend_on_salt_and_id_alone():
     ids = pa.array(["A", "B"])
-    both = uniforms("s", ids, 2)
-    assert both[1].tolist() == uniforms("s", ids.slice(1), 2)[0].tolist()
-    assert both[0].tolist() != uniforms("t", ids.slice(0, 1), 2)[0].tolist()
+    both = hashed_uniforms("s", ids, 2)
+    assert both[1].tolist() == hashed_uniforms("s", ids.slice(1), 2)[0].tolist()
+    assert both[0].tolist() != hashed_uniforms("t", ids.slice(0, 1), 2)[0].tolist()
     assert ((both >= 0) & (both < 1)).all()
 
 
 def test_without_limits_every_allowed_option_is_as_likely_as_the_other():
     allowed = np.array([[True, True, False], [True, True, True]])
-    found = explore(allowed, [], 0.2, np.array([0.6, 0.6]), np.zeros(2))
+    found = draw_exploration(allowed, [], 0.2, np.array([0.6, 0.6]), np.zeros(2))
     assert np.allclose(found.propensities, [[0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3]])
     assert found.choice.tolist() == [1, 1]
 
@@ -42,7 +44,7 @@ def test_what_is_scarce_is_drawn_as_often_as_its_propensity_says_and_within_its_
     allowed = np.ones((n, 3), bool)
     allowed[:, 2] = rng.random(n) < 0.5
     calls = Limit("calls", np.array([0.0, 0, 1]), 5000)
-    found = explore(allowed, [calls], 0.2, rng.random(n), rng.random(n))
+    found = draw_exploration(allowed, [calls], 0.2, rng.random(n), rng.random(n))
     assert found.propensities.sum(axis=1) == pytest.approx(1)
     assert found.propensities[:, 2].sum() == pytest.approx(1000)
     assert np.bincount(found.choice, minlength=3) == pytest.approx(found.propensities.sum(axis=0), rel=0.1)
@@ -60,7 +62,7 @@ def test_explorers_never_draw_what_is_not_allowed_or_more_than_there_is(n, most,
         Limit("calls", np.array([0.0, 0, 0, 1]), most),
         Limit("budget", np.array([0.0, 2, 7, 350]), cents),
     ]
-    found = explore(allowed, limits, 1.0, rng.random(n), rng.random(n))
+    found = draw_exploration(allowed, limits, 1.0, rng.random(n), rng.random(n))
     assert allowed[np.arange(n), found.choice].all()
     assert all(limit.weight[found.choice].sum() <= limit.at_most for limit in limits)
     assert (found.propensities[~allowed] == 0).all()

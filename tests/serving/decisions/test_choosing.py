@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from sintonia.core.config import ActionConfig as Action
 from sintonia.core.config import CapacityConfig, EngagementConfig, HoursConfig, SendConfig
 from sintonia.serving.decisions.arms import EXPLORE, HOLDOUT, POLICY
-from sintonia.serving.decisions.choosing import Case, choose
+from sintonia.serving.decisions.choosing import DecisionCase, Factors, choose
 from sintonia.serving.decisions.kernels import Visits
-from sintonia.serving.decisions.options import Factors
-from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours
+from sintonia.serving.decisions.timing import CustomerVisits, VisitBlock, find_send_hours
 
 ACTIONS = {
     "mail": Action("email", 0.02),
@@ -27,7 +26,7 @@ MONDAY = datetime(2026, 6, 29)
 
 def round_case(
     n: int, policy: EngagementConfig, seed: int = 0, allowed=None, effect=None, sent=None, actions=None
-) -> Case:
+) -> DecisionCase:
     rng = np.random.default_rng(seed)
     if allowed is None:
         allowed = rng.random((n, 5)) < 0.7
@@ -36,8 +35,8 @@ def round_case(
         effect = rng.normal(1, 3, (n, 5)).astype(np.float32)
         effect[:, 0] = 0
     visits = Visits(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    hours = find_hours(
-        Clocks([VisitsOfCustomers(np.arange(n), visits)], np.zeros(n, np.int64)),
+    hours = find_send_hours(
+        CustomerVisits([VisitBlock(np.arange(n), visits)], np.zeros(n, np.int64)),
         np.zeros(n, np.int64),
         ["email", "sms", "phone"],
         policy.send,
@@ -45,7 +44,9 @@ def round_case(
     )
     factors = Factors.of(actions or ACTIONS, policy.factors, np.full(n, 2.0), effect)
     sent = np.zeros(5, np.int64) if sent is None else np.array(sent)
-    return Case(pa.array([f"C{at:05d}" for at in range(n)], pa.string()), allowed, factors, hours, sent)
+    return DecisionCase(
+        pa.array([f"C{at:05d}" for at in range(n)], pa.string()), allowed, factors, hours, sent
+    )
 
 
 SHARES = {"holdout_share": 0.1, "explore_share": 0.2}

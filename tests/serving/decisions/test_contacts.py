@@ -7,8 +7,8 @@ import pytest
 
 from serving.decisions.small import NOON, ago, decided, event, send, small_store
 from sintonia.core.config import ContactLimitConfig, PauseConfig
-from sintonia.serving.decisions.contacts import complaining, open_tables, over_limit, paused, period_begin
-from sintonia.serving.decisions.rounds import sent_rows
+from sintonia.serving.decisions.contacts import open_complaints, open_tables, over_limit, paused, period_begin
+from sintonia.serving.decisions.rounds import sent_decisions
 
 
 def _opened(folder, **rows):
@@ -63,9 +63,9 @@ def test_a_planned_decision_is_no_contact_until_it_is_sent_and_then_one(tmp_path
     opened = _opened(tmp_path, interactions=rows, decisions=plans)
     assert _over(opened, ContactLimitConfig(at_most=1, rolling_days=7)) == ["B", "C"]
     assert _over(opened, ContactLimitConfig(at_most=2, rolling_days=7)) == []
-    reached = {row["customer_id"]: row["sent_at"] for row in sent_rows(opened, "r1").to_pylist()}
+    reached = {row["customer_id"]: row["sent_at"] for row in sent_decisions(opened, "r1").to_pylist()}
     assert reached == {"B": ago(3), "C": ago(3)}
-    assert sent_rows(opened, "r2").num_rows == 0
+    assert sent_decisions(opened, "r2").num_rows == 0
 
 
 def test_what_happens_or_is_known_at_the_decision_or_later_is_not_seen(tmp_path):
@@ -130,5 +130,5 @@ def test_a_complaint_is_open_until_its_case_is_resolved(tmp_path):
         event("E", 7, "complaint", thread_id="6"),
         event("E", 8, "resolve", thread_id="6"),
     ]
-    found = complaining(_opened(tmp_path, interactions=rows))
+    found = open_complaints(_opened(tmp_path, interactions=rows))
     assert sorted(found.to_pylist()) == ["A", "C", "D", "E"]

@@ -45,7 +45,7 @@ from sintonia.core.errors import ConfigError, InputError, NotBuiltError
 from sintonia.core.schema import DECISIONS
 from sintonia.data.store import open_store
 from sintonia.serving.decisions.decide import decide_round, propose
-from sintonia.serving.decisions.explain import lines_of, told_of
+from sintonia.serving.decisions.explanations import explain_decision, explanation_lines
 
 ACTIONS = {
     "mail": Action("email", 0.02),
@@ -179,7 +179,7 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     policy = EngagementConfig(**{**vars(POLICY), "rules": {}})
     path = effects_file(tmp_path / "effects.parquet", {"A": {"mail": 5, "call": 7}})
     decide_round(store, _settings(path, policy))
-    assert lines_of(told_of(store, "OLD", None), "EUR") == [
+    assert explanation_lines(explain_decision(store, "OLD", None), "EUR") == [
         "Round r2, customer A, arm policy: mail",
         "  on email, at 2026-07-05 20:00 by the customer's clock",  # the Sunday: it came on a Sunday at 20
         "  worth 4.98 EUR = value 1.00 x effect 5.0000 x lever 1.00 - cost 0.02; it takes 0.00 EUR of what is scarce",
@@ -191,11 +191,13 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     bounds = {"effect_low": [-1.5, float("-inf")], "effect_high": [8.0, 9.0]}
     pq.write_table(pa.table({**{name: table[name] for name in table.column_names}, **bounds}), path)
     decide_round(store, _settings(path, policy, round="r3"))
-    assert "effect 5.0000 [-1.5000, 8.0000] x" in lines_of(told_of(store, "A", "r3"), "EUR")[2]
+    assert (
+        "effect 5.0000 [-1.5000, 8.0000] x" in explanation_lines(explain_decision(store, "A", "r3"), "EUR")[2]
+    )
     with pytest.raises(NotBuiltError, match="did you mean"):
-        told_of(store, "A", "r1")
-    with pytest.raises(InputError, match="decided nothing on a customer 'B'"):
-        told_of(store, "B", "r2")
+        explain_decision(store, "A", "r1")
+    with pytest.raises(InputError, match="has no decision for a customer 'B'"):
+        explain_decision(store, "B", "r2")
 
 
 def _many(folder: Path, count: int = 60):
@@ -290,7 +292,7 @@ def test_a_round_that_cannot_be_is_refused_in_words(tmp_path, more, message):
             {"customer_id": ["A"], "action_id": ["mail"], "effect": ["x"]},
             "cannot be read as a table of effects",
         ),
-        ({"customer_id": ["A"], "action_id": ["mail"], "effect": [np.nan]}, "no numbers"),
+        ({"customer_id": ["A"], "action_id": ["mail"], "effect": [np.nan]}, "are not numbers"),
         ({"customer_id": ["A"], "action_id": ["fax"], "effect": [1.0]}, "its actions are fax"),
         ({"customer_id": ["A", "A"], "action_id": ["mail", "mail"], "effect": [1.0, 2.0]}, "two effects"),
     ],

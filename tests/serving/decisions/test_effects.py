@@ -9,7 +9,7 @@ import pytest
 from serving.decisions.small import NOON, event, small_store
 from sintonia.core.config import EffectsConfig, EngineConfig, FeaturesConfig, ModelConfig
 from sintonia.features import Fitted, catalogue, compute_features
-from sintonia.serving.decisions.effects import effects_matrix, intervals_of
+from sintonia.serving.decisions.effects import effect_intervals, effects_matrix
 from sintonia.uplift.effects_table import effects_table
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.model import PolicyModel
@@ -68,7 +68,7 @@ def test_where_no_policy_of_its_own_was_earned_effects_are_the_same_for_all(mode
 def test_what_a_customer_gets_is_told_with_the_interval_of_its_effect(model, tmp_path):
     table = effects_table(_store(tmp_path), model, NOON, EngineConfig(threads=1))
     told = {(row["customer_id"], row["action_id"]): row for row in table.to_pylist()}
-    found = intervals_of(table, IDS, np.array([1, 0, 1]), ["none", "call"])
+    found = effect_intervals(table, IDS, np.array([1, 0, 1]), ["none", "call"])
     for who, action, low, high in zip(
         IDS.to_pylist(), ("call", "none", "call"), *map(pa.Array.to_pylist, found.values()), strict=True
     ):
@@ -88,5 +88,5 @@ def test_where_effects_are_the_same_for_all_so_are_their_intervals(model, tmp_pa
 def test_a_table_without_intervals_tells_none():
     table = pa.table({"customer_id": ["A"], "action_id": ["call"], "effect": [1.0]})
     assert [
-        one.to_pylist() for one in intervals_of(table, IDS, np.ones(3, int), ["none", "call"]).values()
+        one.to_pylist() for one in effect_intervals(table, IDS, np.ones(3, int), ["none", "call"]).values()
     ] == [[None] * 3] * 2

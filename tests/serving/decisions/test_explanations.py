@@ -7,8 +7,8 @@ from serving.decisions.test_choosing import round_case
 from sintonia.core.config import ActionConfig as Action
 from sintonia.core.config import CapacityConfig, EngagementConfig
 from sintonia.serving.decisions.choosing import choose
-from sintonia.serving.decisions.explanations import refused, runner_up, sentence, why_table
-from sintonia.serving.decisions.refusals import RefusalRule, Refusals
+from sintonia.serving.decisions.eligibility import RefusalRule, Refusals
+from sintonia.serving.decisions.explanations import reason_sentence, refused_texts, runner_up, why_table
 
 ACTIONS = {
     "mail": Action("email", 0.5),
@@ -43,7 +43,9 @@ def test_the_margin_is_the_difference_in_worth_and_what_would_turn_it_follows():
     assert (row["runner_up"], row["margin"]) == ("text", pytest.approx(2.5))
     assert row["runner_up_effect_needed"] == pytest.approx(4.25)  # 2 x 4.25 - 1 = 7.5
     assert row["runner_up_cheaper_by"] == pytest.approx(2.5)
-    assert sentence(row, "EUR") == "worth 7.50 EUR = 2.00 x 4.0000 x 1.00 - 0.50; text is 2.50 EUR behind"
+    assert (
+        reason_sentence(row, "EUR") == "worth 7.50 EUR = 2.00 x 4.0000 x 1.00 - 0.50; text is 2.50 EUR behind"
+    )
 
 
 @pytest.mark.parametrize(("effect_of_text", "best"), [(4.26, "text"), (4.24, "mail")])
@@ -56,7 +58,7 @@ def test_the_runner_up_may_be_nothing_or_nobody():
     _, (only, nothing) = _why([[0, 4, np.nan, np.nan, np.nan], [0, -4, np.nan, np.nan, np.nan]])
     assert (only["runner_up"], only["margin"]) == ("none", pytest.approx(7.5))
     assert only["runner_up_effect_needed"] is None
-    assert sentence(only, "CHF").endswith("; doing nothing is 7.50 CHF behind")
+    assert reason_sentence(only, "CHF").endswith("; doing nothing is 7.50 CHF behind")
     assert (nothing["action_id"], nothing["runner_up"]) == ("none", "mail")
     _, (alone,) = _why([[0, np.nan, np.nan, np.nan, np.nan]])
     assert (alone["runner_up"], alone["margin"]) == (None, None)
@@ -90,7 +92,7 @@ def test_refused_actions_are_named_with_every_check_they_failed():
         np.array([True, False]),
         np.array([0, 1, 1], bool),
     )
-    assert refused(refusals, ("none", "mail", "text")).to_pylist() == [
+    assert refused_texts(refusals, ("none", "mail", "text")).to_pylist() == [
         "mail: no consent to email, a complaint is open; text: a complaint is open",
         "",
     ]

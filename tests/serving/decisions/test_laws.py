@@ -62,7 +62,7 @@ def may(action: str, rows: list[dict], answers: list[dict], policy: EngagementCo
     closed = any(row["kind"] == "resolve" for row in rows)
     if what.needs_consent and told.get(f"consent_{what.channel}") != "yes":
         return False
-    if action in policy.rule_texts["adults"].actions and int(told["birth_year"]) > 2008:
+    if action in policy.rules["adults"].actions and int(told["birth_year"]) > 2008:
         return False
     if what.selling and any(row["kind"] == "complaint" for row in rows) and not closed:
         return False

@@ -9,13 +9,13 @@ from serving.decisions.small import NOON
 from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.features.sql import Cells
 from sintonia.serving.decisions.kernels import Visits
-from sintonia.serving.decisions.timing import Clocks, VisitsOfCustomers, find_hours, segments
+from sintonia.serving.decisions.timing import CustomerVisits, VisitBlock, find_send_hours, segment_codes
 
 WEDNESDAY = 48  # the hour of the week at which it begins
 EVERY_HOUR = {"email": HoursConfig(0, 24)}
 
 
-def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> Clocks:
+def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> CustomerVisits:
     """One mapping of hour of the week to visits a customer."""
     hours = [sorted(one.items()) for one in customers]
     flat = [pair for one in hours for pair in one]
@@ -24,13 +24,15 @@ def _visits(*customers: dict[int, float], relative: list[int] | None = None) -> 
         np.array([hour for hour, _ in flat], np.int64),
         np.array([count for _, count in flat], float),
     )
-    part = VisitsOfCustomers(np.arange(len(customers)), visits)
-    return Clocks([part], np.array(relative or [0] * len(customers), np.int64))
+    part = VisitBlock(np.arange(len(customers)), visits)
+    return CustomerVisits([part], np.array(relative or [0] * len(customers), np.int64))
 
 
 def _times(visits, send, segment=None, decided_at=NOON, channel="email"):
     n = len(visits.relative)
-    hours = find_hours(visits, np.zeros(n, int) if segment is None else segment, [channel], send, decided_at)
+    hours = find_send_hours(
+        visits, np.zeros(n, int) if segment is None else segment, [channel], send, decided_at
+    )
     zero = np.zeros(n, np.int64)
     return hours, hours.send_at(np.arange(n), zero, hours.best_day(0))[0].astype(object).tolist()
 
@@ -86,7 +88,7 @@ def test_nothing_is_sent_before_it_is_decided(decided_at):
 def test_people_are_alike_who_share_all_values_unknown_ones_too():
     sex = Cells(np.array([0, 0, 1, 2]), None, ("F", "M"))
     age = Cells(np.array([1.0, 1.0, 1.0, np.nan]), np.array([False, False, False, True]))
-    number = segments([sex, age], 4)
+    number = segment_codes([sex, age], 4)
     assert number[0] == number[1]
     assert len(set(number.tolist())) == 3
-    assert segments([], 2).tolist() == [0, 0]
+    assert segment_codes([], 2).tolist() == [0, 0]

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from serving.decisions.small import NOON, ago, event, small_store
 from sintonia.serving.decisions.contacts import open_tables
-from sintonia.serving.decisions.timing import Visiting, read_visits
+from sintonia.serving.decisions.timing import VisitRequest, read_visits
 
 WEDNESDAY = 48  # the hour of the week at which it begins
 
@@ -15,7 +15,7 @@ def _read(folder, rows, ids, zone="Europe/Rome", **more):
     connection = duckdb.connect()
     store = small_store(folder, rows, **more)
     open_tables(connection, store, NOON)
-    return read_visits(connection, store, Visiting(pa.array(ids), NOON, zone))
+    return read_visits(connection, store, VisitRequest(pa.array(ids), NOON, zone))
 
 
 def _of(clocks):

@@ -13,8 +13,8 @@ from sintonia.core.engine import connect
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
 from sintonia.registry.tracking import Registered
-from sintonia.serving.lists import Scored, TaskModel, read_list, score_list
-from sintonia.serving.lists.acting import Act
+from sintonia.serving.lists import ScoredList, TaskModel, read_list, score_list
+from sintonia.serving.lists.chunks import ProposeActions
 from sintonia.training.dataset import assemble, catalogue_of
 from sintonia.training.models import fit_model
 
@@ -35,7 +35,7 @@ class Brand:
         """Where lists are scored."""
         return self.store.folder.parents[1]
 
-    def score(self, path: Path, act: Act | None = None, **settings: object) -> Scored:
+    def score(self, path: Path, act: ProposeActions | None = None, **settings: object) -> ScoredList:
         """Return what became of a list."""
         chosen = ScoreSettings(
             workspace=str(self.workspace),

@@ -9,7 +9,7 @@ from sintonia.core.config import EngineConfig, SiloConfig, SourceConfig
 from sintonia.core.engine import connect
 from sintonia.data.store import Store
 from sintonia.serving.lists import CustomerList, read_list
-from sintonia.serving.lists.keys import Keys
+from sintonia.serving.lists.rows import KeyIndex
 
 SILO = SiloConfig(
     path="tickets.csv",
@@ -35,10 +35,10 @@ def toy_store(root: Path) -> Store:
 
 
 @contextmanager
-def keys_of(store: Store, root: Path) -> Iterator[Keys]:
+def keys_of(store: Store, root: Path) -> Iterator[KeyIndex]:
     """Yield the keys of the store."""
     with connect(EngineConfig(), root) as connection:
-        yield Keys(connection, store, SOURCE, "IT")
+        yield KeyIndex(connection, store, SOURCE, "IT")
 
 
 def listed(folder: Path, raw: str | bytes, name: str = "clienti, è nuovi (1).csv") -> CustomerList:
@@ -51,3 +51,8 @@ def listed(folder: Path, raw: str | bytes, name: str = "clienti, è nuovi (1).cs
 def rows(customers: CustomerList, at_a_time: int = 3) -> list[tuple[object, ...]]:
     """Return all rows of a list, read a few at a time."""
     return [row for chunk in customers.chunks(at_a_time) for row in chunk.rows]
+
+
+def cards_csv(cards):
+    """Return a list of cards as CSV."""
+    return "card\n" + "".join(f"{card}\n" for card in cards)

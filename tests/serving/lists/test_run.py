@@ -15,7 +15,7 @@ from sintonia.core.errors import InputError
 from sintonia.data.privacy.tombstones import entomb
 from sintonia.data.store.store import bucket_of
 from sintonia.serving.lists import chunks
-from sintonia.serving.lists.cells import tamed
+from sintonia.serving.lists.cells import escape_formula
 from sintonia.serving.lists.rows import chunk_sizes
 from sintonia.serving.scoring import percentiles, score_customers
 from sintonia.training.forest import Forest, engine
@@ -175,7 +175,9 @@ def test_a_preview_is_the_first_rows_in_a_file_of_its_own(brand, write):
 
 def test_column_that_holds_nobody_is_one_clear_line(brand, write):
     path = write("note;card\n7x;zzz\n")
-    with pytest.raises(InputError, match=r"Nobody is known by the column 'card' .* 0 of 1 rows.*key=COLUMN"):
+    with pytest.raises(
+        InputError, match=r"No customer has a key in the column 'card' .* 0 of 1 rows.*key=COLUMN"
+    ):
         brand.score(path)
 
 
@@ -187,7 +189,7 @@ def test_column_that_is_there_already_is_not_overwritten(brand, write):
 
 
 def test_ending_nobody_writes_is_refused_before_anything_is_done(brand, write):
-    with pytest.raises(InputError, match=r"Nobody knows how to write 'x\.pdf'"):
+    with pytest.raises(InputError, match=r"Unknown output format 'x\.pdf'"):
         brand.score(write(f"card\n{brand.cards[0]}\n"), out="x.pdf")
 
 
@@ -278,7 +280,7 @@ def test_chunks_are_whole_buckets_or_equal_parts_of_one():
 
 @pytest.mark.parametrize("text", ["-1", "+1.5e10", "-3 %", "+39 (0)2/123", "1+1", "a=b", ""])
 def test_what_is_no_formula_is_not_touched(text):
-    assert tamed(text) == text
+    assert escape_formula(text) == text
 
 
 def test_each_row_says_what_would_be_done_and_nothing_for_who_is_not_known(brand, write):

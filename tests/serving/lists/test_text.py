@@ -58,7 +58,7 @@ def test_short_long_and_blank_rows_stay(tmp_path):
     found = listed(tmp_path, "\na,b\n1\n\n1,2,3\n\n")
     assert rows(found) == [("1", ""), ("", ""), ("1", "2,3")]
     (chunk,) = found.chunks(10)
-    assert chunk.wrong == {1: "the row is empty", 2: "3 cells where the header has 2"}
+    assert chunk.problems == {1: "the row is empty", 2: "3 cells where the header has 2"}
 
 
 def test_quote_that_is_never_closed_keeps_the_rows_behind_it():

@@ -1,4 +1,4 @@
-"""Scored lists and rounds of decisions, and what both verbs report."""
+"""ScoredList lists and rounds of decisions, and what both verbs report."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -16,16 +16,16 @@ from sintonia.registry import models as registry
 from sintonia.registry.tracking import open_tracking
 from sintonia.serving.decisions.arms import ARMS
 from sintonia.serving.decisions.decide import RoundResult, decide_round, propose
-from sintonia.serving.decisions.explain import lines_of, told_of
+from sintonia.serving.decisions.explanations import explain_decision, explanation_lines
 from sintonia.serving.expectation import expected_total
-from sintonia.serving.lists import Scored, TaskModel, open_list, score_list
+from sintonia.serving.lists import ScoredList, TaskModel, open_list, score_list
 from sintonia.serving.lists.rows import STATUSES
 from sintonia.serving.scoring import scoring_date
 from sintonia.training.models import OutcomeModel
 from sintonia.training.tasks import task_kind
 
 
-def score_figures(scored: Scored) -> Figures:
+def score_figures(scored: ScoredList) -> Figures:
     """Return the list's rows by status; every row has one status, and one for each task."""
     totals, located = scored.totals, scored.located
     counted = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
@@ -83,7 +83,7 @@ def score_figures(scored: Scored) -> Figures:
     }
 
 
-def with_watched(figures: Figures, listed: Scored, force: bool) -> Figures:
+def with_watched(figures: Figures, listed: ScoredList, force: bool) -> Figures:
     """Return a list's figures with what each task may be expected to bring, and how far it is from the training."""
     tasks, say = dict(figures["tasks"]), []
     for task_model in listed.models:
@@ -172,7 +172,7 @@ def decide_figures(decided: RoundResult) -> Figures:
 
 def told_figures(row: dict[str, Any], currency: str) -> Figures:
     """Return why one customer got what it got."""
-    return {**json_value(row), "files": [], "say": lines_of(row, currency)}
+    return {**json_value(row), "files": [], "say": explanation_lines(row, currency)}
 
 
 def score(settings: ScoreSettings) -> Figures:
@@ -218,6 +218,6 @@ def decide(settings: DecideSettings) -> Figures:
     """Return one action for each customer, with its hour and reasons; or, with `customer`, why it got its own."""
     store = open_store(settings.paths.root)
     if settings.customer is not None:
-        return told_figures(told_of(store, settings.customer, settings.round), store.currency)
+        return told_figures(explain_decision(store, settings.customer, settings.round), store.currency)
     decided = decide_round(store, settings)
     return write_report(decide_figures(decided), store.rounds / f"{decided.round.round_id}.json")

@@ -1,4 +1,4 @@
-"""The group `actions`: what a brand can do to its customers, by name; learning effects and deciding read the same."""
+"""The group `actions`: the actions of a brand by name, which learning effects and deciding both read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ NEXT_BEST_ACTION = "next_best_action"
 
 @dataclass(frozen=True)
 class ActionConfig:
-    """An action: its channel, what a contact costs, its lever, whether it sells, whether it needs consent, attributes.
+    """An action: its channel, cost of a contact, lever, and whether it sells and needs consent, and attributes.
 
-    The cost is in the brand's currency; without one, learning takes what the log says it cost on average, and deciding
-    nothing. The lever multiplies its worth: the business wants it more (above 1) or less. What does not sell may be
-    done while a complaint is open. Actions that share a number among their attributes share what is learned of them.
+    The cost is in the brand's currency; without one, learning uses the average cost in the log, and deciding 0. The
+    lever multiplies the worth: above 1 the business prefers the action, below 1 it avoids it. An action that does not
+    sell is allowed while a complaint is open. Effects are learned jointly for actions with common numeric attributes.
     """
 
     channel: str = ""
@@ -30,13 +30,13 @@ class ActionConfig:
     attributes: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse costs and levers below nothing."""
+        """Refuse negative costs and levers."""
         at_least("actions cost", 0 if self.cost is None else self.cost, 0)
         at_least("actions lever", self.lever, 0)
 
 
 def check_actions(actions: Mapping[str, ActionConfig]) -> None:
-    """Refuse an action named like doing nothing.
+    """Refuse an action named 'none', which is reserved for doing nothing.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def check_actions(actions: Mapping[str, ActionConfig]) -> None:
 
 
 def check_channels(actions: Mapping[str, ActionConfig]) -> None:
-    """Refuse an action that happens nowhere: who decides has to know on which channel.
+    """Refuse an action without a channel, which a round cannot carry out.
 
     Raises
     ------

@@ -1,11 +1,11 @@
-"""Settings as runs, models and rounds recorded them before keys were renamed, in the names of today."""
+"""Settings recorded by earlier versions in runs, models and rounds, under the names of today."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def without_suffix(recorded: Any) -> Any:  # noqa: ANN401
-    """Return a recorded document whose keys have lost the suffix `_eur`, at any depth.
+    """Return a recorded document with the suffix `_eur` removed from its keys, at any depth.
 
     Examples
     --------
@@ -18,7 +18,7 @@ def without_suffix(recorded: Any) -> Any:  # noqa: ANN401
 
 
 def effects_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the group `effects` of a run's configuration; older runs called it `policy`, and had actions in it.
+    """Return the group `effects` of a run's configuration; older runs have it as `policy`, including actions.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def effects_settings(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def round_report(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a round reported; older ones had the actions' configuration within the engagement's.
+    """Return the report of a round; older ones have the actions' configuration in `engagement`.
 
     Examples
     --------

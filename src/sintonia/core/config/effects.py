@@ -1,4 +1,4 @@
-"""The group `effects`: what an action may bring, what it earns, and how it is learned."""
+"""The group `effects`: the reward of an action, its value, and how effects are learned."""
 
 from dataclasses import dataclass, field
 
@@ -6,17 +6,17 @@ from sintonia.core.config.checks import at_least, iso_time, one_of
 from sintonia.core.errors import ConfigError
 
 REWARDS = ("converted", "spend", "margin")
-"""What may count as the reward of a decision."""
+"""The rewards of a decision."""
 
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """What counts as the reward of a decision, in [decided_at, decided_at + horizon), whether or not it was sent.
+    """The reward of a decision, in [decided_at, decided_at + horizon), whether or not the message was sent.
 
-    `converted` is 1 when an interaction of `kinds` follows, `spend` the money of purchases less returns, `margin` what
-    is left of it when the goods cost all but `margin_share` of the list price. `cap` bounds it; with
-    `own_discount` what was paid out for the decision's own action (redemptions that name it) is taken off. Without a
-    horizon the log's own `reward_until` counts.
+    `converted` is 1 if an interaction of `kinds` follows, `spend` the amount of purchases less returns, `margin` the
+    part of it that remains when the goods cost all but `margin_share` of the list price. `cap` bounds the reward; with
+    `own_discount` payouts for the decision's own action (redemptions that name it) are subtracted. Without a horizon
+    the log's own `reward_until` applies.
     """
 
     name: str = "spend"
@@ -28,29 +28,29 @@ class RewardConfig:
     horizon_hours: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a reward that does not exist, and a horizon before the decision."""
+        """Refuse an unknown reward and a negative horizon."""
         one_of("reward", self.name, REWARDS)
         at_least("effects.reward.horizon_days", self.horizon_days, 0)
         at_least("effects.reward.horizon_hours", self.horizon_hours, 0)
 
 
 FAMILIES = ("rfm", "kinds", "trust", "motives", "affinity", "response", "profile", "prior")
-"""The families of features that tell what moves a customer; rhythm, clock and journeys cost time and told no more."""
+"""Families of features for effects; rhythm, clock and journeys take time and did not improve them."""
 
 POLICIES = ("best_gain", "sure_gain", "softmax", "thompson")
-"""How a personalised policy turns gains into actions."""
+"""How a personalised policy chooses actions by their gains."""
 
 
 @dataclass(frozen=True)
 class EffectsConfig:
-    """How effects become a policy: what a unit of reward is worth, what is not worth doing, how much is tried out.
+    """How effects are learned and become a policy: value of the reward, threshold, exploration, sample splits.
 
-    `threshold` is the gain an action must exceed, `temperature` the gain that makes softmax e times likelier,
-    `floor` the least probability of every eligible action. Of the customers, `teach_share` teach, `gate_share`
-    decide whether the personalised policy passes, and the others report, on decisions from `judge_from` on, or on the
-    newest fifth of the rounds. With `none_for_others`, who was known and is not in a round's log had `none`. A log
-    without propensities needs every action at least `overlap` likely for nine decisions in ten. About the newest
-    `most_decisions` are looked at, by those of the configured feature families that are named here.
+    `threshold` is the gain an action must exceed, `temperature` the gain that makes softmax e times likelier, `floor`
+    the least probability of every eligible action. Of the customers, `teach_share` are for training and `gate_share`
+    for the gate of the personalised policy; the others report, on decisions from `judge_from` on, or on the newest
+    fifth of the rounds. With `none_for_others`, known customers that are not in a round's log had `none`. A log without
+    propensities requires a probability of at least `overlap` for every action in nine decisions of ten. About the
+    newest `most_decisions` are used, with those of the configured feature families that are named in `families`.
     """
 
     name: str = "best_gain"
@@ -69,7 +69,7 @@ class EffectsConfig:
     gate_share: float = 0.25
 
     def __post_init__(self) -> None:
-        """Refuse a policy that does not exist, and parts that leave nobody to report on."""
+        """Refuse an unknown policy, and sample splits that leave no customers to report on."""
         one_of("policy", self.name, POLICIES)
         if self.judge_from is not None:
             iso_time("effects.judge_from", self.judge_from)

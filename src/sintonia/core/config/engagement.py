@@ -1,4 +1,4 @@
-"""What a round of decisions may do, as a campaign manager would say it: rules, limits, hours, shares."""
+"""The group `engagement`: rules, limits, hours and shares of a round of decisions, as a campaign manager knows them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sintonia.core.config.checks import at_least, one_of
 from sintonia.core.errors import ConfigError, unknown
 
 STAGES = ("eligibility", "applicability", "suitability")
-"""May they have it at all; does it make sense now; is it right for them. A rule stands in one, in this order."""
+"""The stages of rules, in the order of their checks: allowed at all, sensible now, right for the customer."""
 
 CALENDAR = ("day", "week", "month")
 FACTORS = ("value", "effect", "lever", "cost")
@@ -17,7 +17,7 @@ FACTORS = ("value", "effect", "lever", "cost")
 
 @dataclass(frozen=True)
 class RuleConfig:
-    """A rule: actions (all when empty) are for those of whom `where` is true; unknown is not true.
+    """A rule: its actions (all if empty) are only for customers for whom `where` is true; unknown is not true.
 
     `where` is an SQL expression over the golden record's attributes, features, and `open_complaint`.
     """
@@ -28,7 +28,7 @@ class RuleConfig:
     because: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a rule of no stage, and one that says nothing."""
+        """Refuse an unknown stage and a rule without a condition."""
         one_of("stage of a rule", self.stage, STAGES)
         if not self.where:
             raise ConfigError(
@@ -38,7 +38,7 @@ class RuleConfig:
 
 @dataclass(frozen=True)
 class ContactLimitConfig:
-    """At most so many contacts, on a channel or in all, in `rolling_days` or since the calendar period began."""
+    """A maximum of contacts, on one channel or on all, in `rolling_days` or since the calendar period began."""
 
     at_most: int = 1
     rolling_days: int | None = None
@@ -50,7 +50,7 @@ class ContactLimitConfig:
         at_least("engagement.contact_limits at_most", self.at_most, 0)
         if (self.rolling_days is None) == (self.calendar is None):
             raise ConfigError(
-                "A limit under engagement.contact_limits needs one period said: rolling_days=7 or calendar=week."
+                "A limit under engagement.contact_limits needs exactly one period: rolling_days=7 or calendar=week."
             )
         if self.calendar is not None:
             one_of("calendar period", self.calendar, CALENDAR)
@@ -60,7 +60,7 @@ class ContactLimitConfig:
 
 @dataclass(frozen=True)
 class PauseConfig:
-    """After so many refusals in a row, none for `days` on the channel, or on any when none is named.
+    """A pause of `days` after consecutive refusals, on one channel or on all.
 
     A refusal is a message without one of `answers` for `unanswered_days`.
     """
@@ -72,14 +72,14 @@ class PauseConfig:
     answers: list[str] = field(default_factory=lambda: ["open", "click", "redeem"])
 
     def __post_init__(self) -> None:
-        """Refuse a pause that never begins or never was."""
+        """Refuse counts and periods below 1."""
         for key in ("after_refusals", "days", "unanswered_days"):
             at_least(f"engagement.pauses {key}", getattr(self, key), 1)
 
 
 @dataclass(frozen=True)
 class CapacityConfig:
-    """At least and at most so many contacts a round, or on each day of it, of a channel, an action or all.
+    """The minimum and maximum of contacts in a round or on each of its days, of a channel, an action or all.
 
     A day is that of the customers' own clocks.
     """
@@ -91,7 +91,7 @@ class CapacityConfig:
     per: str = "round"
 
     def __post_init__(self) -> None:
-        """Refuse a capacity of no kind."""
+        """Refuse a capacity without a bound."""
         one_of("per of a capacity", self.per, ("round", "day"))
         if self.at_most is None and not self.at_least:
             raise ConfigError(
@@ -101,7 +101,7 @@ class CapacityConfig:
 
 @dataclass(frozen=True)
 class HoursConfig:
-    """When a channel may be used, by the customer's own clock: from_hour <= hour < until_hour, on these weekdays.
+    """The allowed hours of a channel by the customer's own clock: from_hour <= hour < until_hour, on these weekdays.
 
     0 is Monday.
     """
@@ -111,22 +111,22 @@ class HoursConfig:
     weekdays: list[int] = field(default_factory=lambda: list(range(7)))
 
     def __post_init__(self) -> None:
-        """Refuse hours that never come."""
+        """Refuse empty hours and unknown weekdays."""
         if not 0 <= self.from_hour < self.until_hour <= 24:
             raise ConfigError(
-                f"Hours from {self.from_hour} until {self.until_hour} are none; give 0 <= from < until <= 24."
+                f"Hours from {self.from_hour} until {self.until_hour} are empty; give 0 <= from < until <= 24."
             )
         if not self.weekdays or not set(self.weekdays) <= set(range(7)):
-            raise ConfigError(f"weekdays={self.weekdays} are none; give some of 0 (Monday) to 6.")
+            raise ConfigError(f"weekdays={self.weekdays} are not valid; give some of 0 (Monday) to 6.")
 
 
 @dataclass(frozen=True)
 class SendConfig:
-    """When to send: within so many days of the decision, at each customer's best hour that is allowed.
+    """When to send: within these days of the decision, at each customer's best allowed hour.
 
-    The hours a customer comes are leant on those of people with the same values of the attributes `people_like`,
-    as if by `like_visits` visits, and theirs on the brand's. A day that is not a customer's best takes up to
-    `day_lever` of the worth away, where a capacity counts days.
+    A customer's visiting hours are shrunk towards those of customers with the same values of the attributes
+    `people_like`, with the weight of `like_visits` visits, and these towards the brand's. Where a capacity counts days,
+    another day than the customer's best reduces the worth by up to `day_lever` of it.
     """
 
     within_days: int = 7
@@ -137,20 +137,20 @@ class SendConfig:
     hours: dict[str, HoursConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a time zone nobody lives in, and numbers that cannot work."""
+        """Refuse an unknown time zone and values that cannot work."""
         at_least("engagement.send.within_days", self.within_days, 1)
         at_least("engagement.send.like_visits", self.like_visits, 0)
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
             raise ConfigError(
-                f"engagement.send.time_zone='{self.time_zone}' is no time zone; write it as Europe/Rome."
+                f"engagement.send.time_zone='{self.time_zone}' is not a time zone; write it as Europe/Rome."
             ) from None
 
 
 @dataclass(frozen=True)
 class EligibilityRules:
-    """What decides who may have an action: the rules, and whether an open complaint stops what sells."""
+    """Who may have an action: the rules, and whether an open complaint excludes actions that sell."""
 
     rules: Mapping[str, RuleConfig]
     complaint_stops_selling: bool
@@ -158,7 +158,7 @@ class EligibilityRules:
 
 @dataclass(frozen=True)
 class ContactRules:
-    """How often a customer may be contacted; calendar periods begin by the clocks of `time_zone`."""
+    """How often a customer may be contacted; calendar periods begin by the clock of `time_zone`."""
 
     limits: Mapping[str, ContactLimitConfig]
     pauses: Mapping[str, PauseConfig]
@@ -167,7 +167,7 @@ class ContactRules:
 
 @dataclass(frozen=True)
 class WorthRule:
-    """What a contact is worth: `value` is an expression of what a unit of effect is worth, `factors` what counts."""
+    """The worth of a contact: `value` is the expression for the value of a unit of effect, `factors` those used."""
 
     value: str
     factors: tuple[str, ...]
@@ -175,7 +175,7 @@ class WorthRule:
 
 @dataclass(frozen=True)
 class AllocationRules:
-    """What a round may use together, in contacts and in the brand's currency, and who gets the fallback."""
+    """The limits of a whole round, in contacts and in currency, and the fallback action."""
 
     capacities: Mapping[str, CapacityConfig]
     budget: float | None
@@ -184,7 +184,7 @@ class AllocationRules:
 
 @dataclass(frozen=True)
 class ArmShares:
-    """Which shares are held out and explore, how much of each limit exploring may take, and the salt of the draws."""
+    """The shares of holdout and exploration, the share of limits for exploring, and the salt of the random draws."""
 
     holdout: float
     explore: float
@@ -194,10 +194,10 @@ class ArmShares:
 
 @dataclass(frozen=True)
 class EngagementConfig:
-    """All of it. `value` is what a unit of effect is worth in currency, a number or an expression like a rule's.
+    """The engagement policy. `value` is the value of a unit of effect in currency, a number or an expression.
 
-    A contact's worth is the product of the `factors` value, effect and lever, less the cost; a factor that is not
-    named counts as 1, the cost as 0. `fallback` is done for those for whom nothing is worth it, where it may be.
+    A contact's worth is the product of the `factors` value, effect and lever, less the cost; an unused factor is 1, an
+    unused cost 0. Customers without a worthwhile action get the `fallback`, where allowed.
     """
 
     name: str = ""
@@ -218,41 +218,41 @@ class EngagementConfig:
     send: SendConfig = field(default_factory=SendConfig)
 
     def __post_init__(self) -> None:
-        """Refuse factors nobody knows, and shares that are none."""
+        """Refuse unknown factors and invalid shares."""
         for factor in self.factors:
             one_of("factor", factor, FACTORS)
         for key in ("holdout_share", "explore_share", "explore_capacity"):
             if not 0 <= getattr(self, key) <= 1:
-                raise ConfigError(f"engagement.{key}={getattr(self, key)} is no share; give 0 to 1.")
+                raise ConfigError(f"engagement.{key}={getattr(self, key)} is not a share; give 0 to 1.")
 
     @property
     def eligibility(self) -> EligibilityRules:
-        """What the checks of rules and complaints read."""
+        """The settings of the checks of rules and complaints."""
         return EligibilityRules(self.rules, self.complaint_stops_selling)
 
     @property
     def contacts(self) -> ContactRules:
-        """What the checks of past contacts read."""
+        """The settings of the checks of past contacts."""
         return ContactRules(self.contact_limits, self.pauses, self.send.time_zone)
 
     @property
     def worth(self) -> WorthRule:
-        """What the worth of a contact is computed by."""
+        """The settings of a contact's worth."""
         return WorthRule(self.value, tuple(self.factors))
 
     @property
     def allocation(self) -> AllocationRules:
-        """What the allocation of scarce contacts and money reads."""
+        """The settings of the allocation within limits."""
         return AllocationRules(self.capacities, self.budget, self.fallback)
 
     @property
     def arms(self) -> ArmShares:
-        """What arms are drawn by, and how far exploring goes."""
+        """The settings of the arms."""
         return ArmShares(self.holdout_share, self.explore_share, self.explore_capacity, self.salt)
 
 
 def check_engagement(engagement: EngagementConfig, actions: Mapping[str, ActionConfig]) -> None:
-    """Refuse a configuration of deciding that names actions or channels that are not among the brand's.
+    """Refuse an engagement policy that names actions or channels that the brand does not have.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Keys and groups that had another name once: who writes the old one reads the new one, in one line."""
+"""Renamed keys and groups: an old name is answered with the new one, in one line."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ that means something else today may stand on the left.
 
 
 def new_name(key: str, renamed: Mapping[str, str] | None = None) -> str | None:
-    """Return what the dotted key is called now, or None when it was never renamed.
+    """Return the new name of a dotted key, or None if it was not renamed.
 
     A key may have been renamed more than once: its group first, then its last name.
 
@@ -54,7 +54,7 @@ def new_name(key: str, renamed: Mapping[str, str] | None = None) -> str | None:
 
 
 def renamed_error(key: str, value: object = None) -> ConfigError | None:
-    """Return the error that gives an old key its new name, with the value to write, or None for any other key."""
+    """Return the error that names the new key and the value to write, or None if the key was not renamed."""
     current = new_name(key)
     if current is None:
         return None

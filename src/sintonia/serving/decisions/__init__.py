@@ -1,1 +1,1 @@
-"""Who gets what, where and when: rules, contact policy, arbitration under limits, holdout, exploration, and why."""
+"""Rounds of decisions: eligibility, worth, allocation of scarce contacts, send times, and the reasons."""

@@ -1,12 +1,9 @@
-"""What there is not enough of: contacts on a channel, an agent's day, a budget; and what must be used.
+"""Allocation: one option for each customer, worth the most together within all limits, with an optimality bound.
 
-The prices at which customers, each choosing the best for itself, keep within what there is.
-
-The dual of the linear programme: a customer's best worth - price, summed, plus price times limit, is an upper bound
-on what any allocation can be worth, whatever the prices. It is convex in a handful of prices, so we minimise a
-smoothed version by Newton steps while the temperature falls, first on a sample of the customers.
-
-One option for each customer, all together worth the most that limits allow, and how far from it at worst.
+Limits are capacities, minima and a budget. The dual of the linear programme, the sum of each customer's best worth -
+price plus price times limit, is an upper bound on the worth of any allocation, at any prices. It is convex in a handful
+of prices, so a smoothed version is minimised by Newton steps while the temperature falls, first on a sample of the
+customers. Choices drawn at these prices are repaired to keep the limits, and improved.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,14 +17,14 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats, Floats32, Ints
 from sintonia.core.errors import ConfigError
 from sintonia.serving.decisions import kernels
-from sintonia.serving.decisions.kernels import BestChoices, LimitMatrix, Taken
+from sintonia.serving.decisions.kernels import Assigned, BestChoices, LimitMatrix
 
 
 @dataclass(frozen=True)
 class Limit:
-    """`weight` (n_options,) is what one choice of each option takes; all together take `at_least` to `at_most`.
+    """A limit: one choice of an option uses `weight` (n_options,); all choices use `at_least` to `at_most` together.
 
-    A capacity weighs contacts (1 each), a budget weighs cents. Doing nothing, option 0, takes nothing of anything.
+    A capacity counts contacts (1 each), a budget cents. Doing nothing, option 0, uses nothing.
     """
 
     name: str
@@ -43,11 +40,13 @@ class Limit:
                 "give 0 <= at_least <= at_most."
             )
         if self.weight[0] != 0 or (self.weight < 0).any():
-            raise ConfigError(f"The limit '{self.name}' weighs doing nothing, or weighs less than nothing.")
+            raise ConfigError(
+                f"The limit '{self.name}' has a weight for doing nothing, or a negative weight."
+            )
 
 
 def bounds_of(limits: Sequence[Limit], n_options: int) -> LimitMatrix:
-    """Return the limits as arrays, the limits in rows."""
+    """Return the limits as arrays, one limit a row."""
     weight = np.array([limit.weight for limit in limits], np.float64).reshape(len(limits), n_options)
     at_most = np.array([limit.at_most for limit in limits], np.float64)
     return LimitMatrix(weight, at_most, np.array([limit.at_least for limit in limits], np.float64))
@@ -56,23 +55,23 @@ def bounds_of(limits: Sequence[Limit], n_options: int) -> LimitMatrix:
 T = TypeVar("T")
 
 
-CUSTOMERS_PER_SUM = (
-    1 << 16
-)  # customers of a partial sum: sums are of blocks in order, whatever the number of threads
-SAMPLE = 1 << 16  # customers that find the prices roughly
+CUSTOMERS_PER_SUM = 1 << 16
+"""Customers of a partial sum: blocks are added in order, whatever the number of threads."""
+
+SAMPLE_CUSTOMERS = 1 << 16  # for the first, rough prices
 COOLING = 0.3
-COLDEST = 1e-4  # of the mean gain: there, a soft maximum is a maximum but for ties
-STEPS = 60
-TRUSTED = 8.0  # temperatures of price that a first step may go
-PRECISION = 1e-7  # of the dual's value that a further step must promise
-CEILING = 50.0  # price, in largest gains: a minimum that cannot be met must not cost more
+COLDEST = 1e-4  # of the mean gain: there a soft maximum differs from a maximum only at ties
+MAX_STEPS = 60
+TRUST_REGION = 8.0  # first step, in temperatures of price
+PRECISION = 1e-7  # predicted decrease, relative to the dual, below which steps stop
+CEILING = 50.0  # highest price, in largest gains, of a minimum that cannot be met
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a limit as the dual has it: price >= 0, `weight` (n_options,) times choices <= `bound`.
+class LimitSide:
+    """One side of a limit in the dual: price >= 0, `weight` (n_options,) times choices <= `bound`.
 
-    A minimum is a maximum with both signs turned.
+    A minimum is a maximum with both signs reversed.
     """
 
     limit: int
@@ -83,10 +82,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Prices:
-    """What the limits cost at the customers' best, and what that proves.
+    """The prices of the limits, and the bound that they prove.
 
-    `of_limit` (n_limits,) is a maximum's price less a minimum's, `of_minimum` the latter; `of_option` (n_options,)
-    follows. `bound` is what no allocation within the limits can exceed; `temperature` is that of the last step.
+    `of_limit` (n_limits,) is a maximum's price minus a minimum's, `of_minimum` the latter; `of_option` (n_options,)
+    follows from them. No allocation within the limits is worth more than `bound`; `temperature` is that of the last
+    step.
     """
 
     of_limit: Floats
@@ -96,19 +96,19 @@ class Prices:
     bound: float
 
 
-def sides(limits: Sequence["Limit"]) -> list[Side]:
+def limit_sides(limits: Sequence["Limit"]) -> list[LimitSide]:
     """Return the sides of limits that can bind, a maximum and a minimum being one each."""
-    found = []
+    sides = []
     for at, limit in enumerate(limits):
         if np.isfinite(limit.at_most):
-            found.append(Side(at, 1.0, limit.weight, limit.at_most))
+            sides.append(LimitSide(at, 1.0, limit.weight, limit.at_most))
         if limit.at_least > 0:
-            found.append(Side(at, -1.0, -limit.weight, -limit.at_least))
-    return found
+            sides.append(LimitSide(at, -1.0, -limit.weight, -limit.at_least))
+    return sides
 
 
 def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) -> Prices:
-    """Return the prices of limits on what customers choose.
+    """Return the prices at which customers, each choosing its best option, keep the limits.
 
     Parameters
     ----------
@@ -119,32 +119,32 @@ def find_prices(worth: Floats32, limits: Sequence["Limit"], threads: int = 1) ->
     threads
         Speed and nothing else.
     """
-    some, n_limits = sides(limits), len(limits)
-    scale, ceiling = _scales(worth)
+    priced_sides, n_limits = limit_sides(limits), len(limits)
+    scale, ceiling = _worth_scales(worth)
     coldest = COLDEST * scale
-    price = np.zeros(len(some))
-    if some and len(worth):
-        sampled = worth[:: -(-len(worth) // SAMPLE)]
+    price = np.zeros(len(priced_sides))
+    if priced_sides and len(worth):
+        sampled = worth[:: -(-len(worth) // SAMPLE_CUSTOMERS)]
         temperature = scale
         while True:
             last = temperature * COOLING <= coldest
             rough = sampled if len(sampled) < len(worth) and not last else worth
-            dual = _Dual(rough, some, len(rough) / len(worth), threads)
-            price = _minimise(dual, price, temperature, CEILING * ceiling)
+            dual = _DualProblem(rough, priced_sides, len(rough) / len(worth), threads)
+            price = _minimise_dual(dual, price, temperature, CEILING * ceiling)
             if last:
                 break
             temperature *= COOLING
         coldest = temperature
     of_limit, of_minimum = np.zeros(n_limits), np.zeros(n_limits)
-    for side, found in zip(some, price, strict=True):
-        of_limit[side.limit] += side.sign * found
-        of_minimum[side.limit] += found * (side.sign < 0)
-    dual = _Dual(worth, some, 1.0, threads)
+    for side, side_price in zip(priced_sides, price, strict=True):
+        of_limit[side.limit] += side.sign * side_price
+        of_minimum[side.limit] += side_price * (side.sign < 0)
+    dual = _DualProblem(worth, priced_sides, 1.0, threads)
     return Prices(of_limit, of_minimum, dual.of_options(price), coldest, dual.bound(price))
 
 
-def _scales(worth: Floats32) -> tuple[float, float]:
-    """Return the mean gain over doing nothing of those who have one, and the largest difference in worth."""
+def _worth_scales(worth: Floats32) -> tuple[float, float]:
+    """Return the mean gain over doing nothing of customers with a gain, and the largest difference in worth."""
     best = worth.max(axis=1, initial=-np.inf) - worth[:, 0] if len(worth) else np.zeros(0)
     gains = best[best > 0].astype(np.float64)
     finite = worth[np.isfinite(worth)]
@@ -153,21 +153,26 @@ def _scales(worth: Floats32) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class _Dual:
+class _DualProblem:
+    """The dual of an allocation on a part of the customers; `part` is their share of all."""
+
     worth: Floats32
-    sides: list[Side]
+    sides: list[LimitSide]
     part: float
     threads: int
 
     @property
     def weight(self) -> Floats:
+        """What options use of each side, (n_sides, n_options)."""
         return np.array([side.weight for side in self.sides]).reshape(len(self.sides), self.worth.shape[1])
 
     def of_options(self, price: Floats) -> Floats:
+        """Return the price of each option."""
         options: Floats = price @ self.weight
         return options
 
-    def _of_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
+    def _map_blocks(self, work: Callable[[Floats32], T]) -> list[T]:
+        """Return the results of work on blocks of customers, in order."""
         blocks = [
             self.worth[first : first + CUSTOMERS_PER_SUM]
             for first in range(0, len(self.worth), CUSTOMERS_PER_SUM)
@@ -178,9 +183,9 @@ class _Dual:
             return list(pool.map(work, blocks))
 
     def bound(self, price: Floats) -> float:
-        """Return the dual's value: no allocation within the limits is worth more."""
+        """Return the value of the dual: no allocation within the limits is worth more."""
         options = self.of_options(price)
-        parts = self._of_blocks(lambda block: kernels.hard_demand(block, options))
+        parts = self._map_blocks(lambda block: kernels.hard_demand(block, options))
         paid = price @ np.array([side.bound for side in self.sides])
         return float(sum(parts) + paid * self.part)
 
@@ -192,7 +197,7 @@ class _Dual:
             demand, pairs = np.zeros(n), np.zeros((n, n))
             return kernels.soft_demand(block, options, temperature, demand, pairs), demand, pairs
 
-        parts = self._of_blocks(share)
+        parts = self._map_blocks(share)
         value = sum(part[0] for part in parts)
         demand = np.sum([part[1] for part in parts], axis=0)
         pairs = np.sum([part[2] for part in parts], axis=0)
@@ -203,39 +208,41 @@ class _Dual:
         return value + float(price @ bound), bound - weight @ demand, curvature
 
 
-def _minimise(dual: _Dual, price: Floats, temperature: float, ceiling: float) -> Floats:
-    """Return the prices in [0, ceiling] of the smoothed dual's minimum, by Newton steps within a trusted box.
+def _minimise_dual(dual: _DualProblem, price: Floats, temperature: float, ceiling: float) -> Floats:
+    """Return the prices in [0, ceiling] that minimise the smoothed dual, by Newton steps in a trust region.
 
-    Shares change their shape within a few temperatures of price, and so far a quadratic model can be trusted.
+    Shares change within a few temperatures of price, and a quadratic model is accurate only within them.
     """
     largest = np.array([np.abs(side.weight).max() for side in dual.sides])
-    reach = np.full(len(price), TRUSTED * temperature) / largest
+    reach = np.full(len(price), TRUST_REGION * temperature) / largest
     value, gradient, curvature = dual.smooth(price, temperature)
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         step = np.zeros(len(price))
         low, high = np.maximum(-price, -reach), np.minimum(ceiling / largest - price, reach)
         kernels.step_within(curvature, gradient, low, high, step)
-        promised = -float(gradient @ step + step @ curvature @ step / 2)
-        if promised <= PRECISION * abs(value):
+        predicted_gain = -float(gradient @ step + step @ curvature @ step / 2)
+        if predicted_gain <= PRECISION * abs(value):
             break
-        found = dual.smooth(price + step, temperature)
-        kept = (value - found[0]) / promised
-        if kept > 0:
-            price, (value, gradient, curvature) = price + step, found
-        reach *= 0.3 if kept < 0.25 else 3.0 if kept > 0.6 else 1.0
+        proposal = dual.smooth(price + step, temperature)
+        gain_ratio = (value - proposal[0]) / predicted_gain
+        if gain_ratio > 0:
+            price, (value, gradient, curvature) = price + step, proposal
+        reach *= 0.3 if gain_ratio < 0.25 else 3.0 if gain_ratio > 0.6 else 1.0
     return price
 
 
-TRIES, FEW = 16, 100_000  # draws tried, if there are so few customers: one in a hundred matters among them
-ROUNDS = 4  # of improving: each finds what the moves of the one before made room for
+TRIES, TRIES_TIMES_CUSTOMERS = 16, 100_000
+"""Most draws that are tried, and their number times customers: luck matters most with few customers."""
+
+IMPROVEMENT_ROUNDS = 4  # of improvement: each uses what the moves of the previous one freed
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """What was chosen and what it costs to be limited.
+    """The chosen options and the cost of the limits.
 
-    `choice` (n_customers,) is each one's option; `used` and `shadow_price` (n_limits,) what the choices take of each
-    limit, and what one unit more of it would add; `value` their worth, `bound` what no allocation can exceed.
+    `choice` (n_customers,) is each customer's option; `used` and `shadow_price` (n_limits,) are what the choices use of
+    each limit, and the worth of one more unit of it; `value` is the total worth, `bound` its upper bound.
     """
 
     choice: Ints
@@ -247,14 +254,14 @@ class Allocation:
 
     @property
     def gap(self) -> float:
-        """The share of the bound that may have been missed."""
+        """The optimality gap: the share of the bound that is possibly missed."""
         return max(self.bound - self.value, 0.0) / abs(self.bound) if self.bound else 0.0
 
 
 def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: int = 0) -> Allocation:
-    """Return the choices within all limits that are worth the most, to within the gap they are returned with.
+    """Return the choices of highest total worth within all limits, up to the optimality gap returned.
 
-    Every maximum is kept. A minimum is met as far as those for whom its options are allowed, and the maxima, let it.
+    Every maximum is kept. A minimum is met as far as the maxima and the customers allowed its options permit.
 
     Parameters
     ----------
@@ -279,55 +286,65 @@ def allocate(worth: Floats32, limits: Sequence[Limit], threads: int = 1, seed: i
     assert worth.ndim == 2
     assert worth.shape[1] > 0
     bounds, prices = bounds_of(limits, worth.shape[1]), find_prices(worth, limits, threads)
-    tries = max(3, min(TRIES, FEW // max(len(worth), 1)))
-    found = [_round(worth, prices, bounds, np.random.default_rng([seed, one])) for one in range(tries)]
-    taken = max(found, key=lambda one: _value(worth, one))
-    value = _value(worth, taken)
-    # Against what was possible: a minimum that could not be met is taken as low as it was.
-    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - taken.used, 0))
-    return Allocation(taken.choice, value, bound, taken.used, prices.of_limit, prices)
+    tries = max(3, min(TRIES, TRIES_TIMES_CUSTOMERS // max(len(worth), 1)))
+    candidates = [
+        _round_to_choices(worth, prices, bounds, np.random.default_rng([seed, attempt]))
+        for attempt in range(tries)
+    ]
+    best = max(candidates, key=lambda attempt: _total_worth(worth, attempt))
+    value = _total_worth(worth, best)
+    # The bound counts an unmet minimum only as far as it was met.
+    bound = prices.bound + float(prices.of_minimum @ np.maximum(bounds.at_least - best.used, 0))
+    return Allocation(best.choice, value, bound, best.used, prices.of_limit, prices)
 
 
-def _round(worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator) -> Taken:
-    """Return one choice a customer, and what the choices take of each limit.
+def _round_to_choices(
+    worth: Floats32, prices: Prices, bounds: LimitMatrix, rng: np.random.Generator
+) -> Assigned:
+    """Return one choice a customer, and what the choices use of each limit.
 
-    What customers draw at the prices exceeds a limit by few, those for whom it matters the least; these take the
-    next best, and what is then left over goes to whom it is worth the most.
+    Choices drawn at the prices exceed a limit by few customers; those with the least to lose take their next best
+    option, and the remaining capacity goes to the customers who gain most.
     """
     n = len(worth)
-    wanted = BestChoices(np.empty(n, np.int64), np.empty(n))
-    kernels.draw(worth, prices.of_option, prices.temperature, rng.random(n), wanted)
-    taken = Taken(wanted.choice, np.zeros(len(bounds.at_most)))
+    drawn = BestChoices(np.empty(n, np.int64), np.empty(n))
+    kernels.draw_choices(worth, prices.of_option, prices.temperature, rng.random(n), drawn)
+    taken = Assigned(drawn.choice, np.zeros(len(bounds.at_most)))
     kernels.choose_within_limits(
-        worth, prices.of_option, np.argsort(-wanted.margin, kind="stable"), bounds, taken
+        worth, prices.of_option, np.argsort(-drawn.margin, kind="stable"), bounds, taken
     )
     _meet_minima(worth, bounds, taken)
-    for _ in range(ROUNDS):
-        gain = _best(worth) - _chosen(worth, taken.choice)
+    for _ in range(IMPROVEMENT_ROUNDS):
+        gain = _best_worth(worth) - _choice_worth(worth, taken.choice)
         hopeful = np.flatnonzero(gain > 0)
-        if not kernels.improve(worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken):
+        if not kernels.improve_choices(
+            worth, hopeful[np.argsort(-gain[hopeful], kind="stable")], bounds, taken
+        ):
             break
     return taken
 
 
-def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Taken) -> None:
-    """Move customers, those who lose the least first, to options of which a minimum is not met."""
+def _meet_minima(worth: Floats32, bounds: LimitMatrix, taken: Assigned) -> None:
+    """Move customers, those with the least loss first, to options whose minimum is not met."""
     option, loss = np.empty(len(worth), np.int64), np.empty(len(worth))
     for limit in np.flatnonzero(taken.used < bounds.at_least).tolist():
-        kernels.cheapest(worth, taken.choice, bounds.weight[limit], option, loss)
+        kernels.cheapest_switch(worth, taken.choice, bounds.weight[limit], option, loss)
         able = np.flatnonzero(np.isfinite(loss))
-        kernels.meet(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
+        kernels.meet_minimum(limit, able[np.argsort(loss[able], kind="stable")], option, bounds, taken)
 
 
-def _value(worth: Floats32, taken: Taken) -> float:
-    return float(_chosen(worth, taken.choice).sum(dtype=np.float64))
+def _total_worth(worth: Floats32, taken: Assigned) -> float:
+    """Return the total worth of the choices."""
+    return float(_choice_worth(worth, taken.choice).sum(dtype=np.float64))
 
 
-def _best(worth: Floats32) -> Floats32:
+def _best_worth(worth: Floats32) -> Floats32:
+    """Return each customer's highest worth."""
     best: Floats32 = worth.max(axis=1, initial=-np.inf)
     return best
 
 
-def _chosen(worth: Floats32, choice: Ints) -> Floats32:
-    chosen: Floats32 = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
-    return chosen
+def _choice_worth(worth: Floats32, choice: Ints) -> Floats32:
+    """Return the worth of each customer's choice."""
+    choices: Floats32 = np.take_along_axis(worth, choice[:, np.newaxis], axis=1)[:, 0]
+    return choices

@@ -1,9 +1,8 @@
-"""Who is left alone to measure by, who draws an action to learn by, and with which probabilities.
+"""The arms of a round: who is held out to measure by, who explores, and with which propensities.
 
-The holdout depends on the salt and the customer alone: it stays the same from round to round. Explorers are drawn
-anew each round, and draw among what they may have, each action as likely as the other, made rarer beforehand where
-all of them together could ask for more than their share of what there is. So each one's probabilities are its own,
-whatever the others draw.
+The holdout depends on the salt and the customer only, so it is the same in every round. Explorers are drawn anew in
+each round; they draw uniformly among the options they are allowed, with lower probabilities where together they would
+exceed their share of a limit. So each customer's propensities do not depend on the others' draws.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import pyarrow as pa
 from sintonia.core.arrays import Bools, Floats, Ints
 from sintonia.serving.decisions import kernels
 from sintonia.serving.decisions.allocation import Limit, bounds_of
-from sintonia.serving.decisions.kernels import LimitMatrix, Taken
+from sintonia.serving.decisions.kernels import Assigned, LimitMatrix
 
 ARMS = ("policy", "explore", "holdout")
 POLICY, EXPLORE, HOLDOUT = range(3)
@@ -24,38 +23,40 @@ POLICY, EXPLORE, HOLDOUT = range(3)
 CUSTOMERS_PER_DRAW = 1 << 15
 """Customers whose ids are texts of Python's at a time."""
 
-SURE = 5.0
+SURE_DEVIATIONS = 5.0
 """Standard deviations that chance may bring above the mean: more happens once in three million rounds."""
 
 
-def uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
-    """Return `count` numbers in [0, 1) by customer, (n, count), from a hash of salt and id: the same every time.
+def hashed_uniforms(salt: str, customers: pa.Array, count: int = 1) -> Floats:
+    """Return `count` reproducible numbers in [0, 1) by customer, (n, count), from a hash of salt and id.
 
     Examples
     --------
     >>> ids = pa.array(["C1", "C2"])
-    >>> uniforms("a", ids).round(4).tolist() == uniforms("a", ids).round(4).tolist()
+    >>> hashed_uniforms("a", ids).round(4).tolist() == hashed_uniforms("a", ids).round(4).tolist()
     True
     """
     key = blake2b(salt.encode(), digest_size=32).digest()
-    found = np.empty((len(customers), count))
+    uniforms = np.empty((len(customers), count))
     for first in range(0, len(customers), CUSTOMERS_PER_DRAW):
-        some = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
-        raw = b"".join([blake2b(one.encode(), digest_size=8 * count, key=key).digest() for one in some])
-        numbers = (np.frombuffer(raw, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
-        found[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
-    return found
+        ids = customers.slice(first, CUSTOMERS_PER_DRAW).to_pylist()
+        hashes = b"".join(
+            [blake2b(customer.encode(), digest_size=8 * count, key=key).digest() for customer in ids]
+        )
+        numbers = (np.frombuffer(hashes, "<u8") >> np.uint64(11)).astype(np.float64) / 2.0**53
+        uniforms[first : first + CUSTOMERS_PER_DRAW] = numbers.reshape(-1, count)
+    return uniforms
 
 
 def draw_arms(holdout: Floats, explore: Floats, holdout_share: float, explore_share: float) -> Ints:
-    """Return each customer's arm from two numbers in [0, 1); who is held out explores nothing."""
+    """Return each customer's arm from two numbers in [0, 1); customers held out do not explore."""
     arm = np.where(explore < explore_share, EXPLORE, POLICY)
     return np.where(holdout < holdout_share, HOLDOUT, arm).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), `turned_away` who did not fit."""
+    """What explorers drew: `choice` (n,) options, `propensities` (n, n_options), and how many exceeded a limit."""
 
     choice: Ints
     propensities: Floats
@@ -63,10 +64,10 @@ class Exploration:
     turned_away: int
 
 
-def explore(
+def draw_exploration(
     allowed: Bools, limits: Sequence[Limit], share: float, chance: Floats, order: Floats
 ) -> Exploration:
-    """Return what explorers draw among what they are allowed, within a share of every maximum.
+    """Return explorers' draws among their allowed options, within a share of every maximum.
 
     Parameters
     ----------
@@ -81,37 +82,39 @@ def explore(
     """
     fair = allowed / np.maximum(allowed.sum(axis=1, keepdims=True), 1)
     bounds = bounds_of(limits, allowed.shape[1])
-    rarer = np.ones(allowed.shape[1])
-    asked = bounds.weight @ fair.sum(axis=0)
-    for limit, wanted, most in zip(bounds.weight, asked, bounds.at_most, strict=True):
-        may = min(share * most, _surely(most, limit.max(initial=0)))
-        if wanted > may:
-            rarer = np.where(limit > 0, np.minimum(rarer, may / wanted), rarer)
-    propensities = fair * rarer
+    scale = np.ones(allowed.shape[1])
+    requested = bounds.weight @ fair.sum(axis=0)
+    for limit, load, at_most in zip(bounds.weight, requested, bounds.at_most, strict=True):
+        max_load = min(share * at_most, _mean_surely_below(at_most, limit.max(initial=0)))
+        if load > max_load:
+            scale = np.where(limit > 0, np.minimum(scale, max_load / load), scale)
+    propensities = fair * scale
     propensities[:, 0] += 1 - propensities.sum(axis=1)
-    reached = propensities.cumsum(axis=1)
-    choice = np.minimum((reached <= chance[:, None] * reached[:, -1:]).sum(axis=1), allowed.shape[1] - 1)
-    taken = Taken(choice.astype(np.int64), np.zeros(len(limits)))
+    cumulative = propensities.cumsum(axis=1)
+    choice = np.minimum(
+        (cumulative <= chance[:, None] * cumulative[:, -1:]).sum(axis=1), allowed.shape[1] - 1
+    )
+    taken = Assigned(choice.astype(np.int64), np.zeros(len(limits)))
     keep_within(bounds, np.argsort(order, kind="stable"), taken)
     return Exploration(taken.choice, propensities, taken.used, int((taken.choice != choice).sum()))
 
 
-def keep_within(bounds: LimitMatrix, order: Ints, taken: Taken) -> None:
-    """Turn to nothing, in the order given, the choices that no longer fit; add what the others take."""
+def keep_within(bounds: LimitMatrix, order: Ints, taken: Assigned) -> None:
+    """Replace by nothing, in this order, the choices that exceed a limit; add what the others use."""
     n_options = bounds.weight.shape[1]
     nothing = np.where(np.arange(n_options) > 0, -np.inf, 0.0).astype(np.float32)
     worth = np.broadcast_to(nothing, (len(taken.choice), n_options))
     kernels.choose_within_limits(np.ascontiguousarray(worth), np.zeros(n_options), order, bounds, taken)
 
 
-def _surely(most: float, heaviest: float) -> float:
-    """Return the mean load that stays below `most` but for once in three million rounds.
+def _mean_surely_below(limit: float, heaviest: float) -> float:
+    """Return the mean load whose random total exceeds `limit` once in three million rounds.
 
-    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m is the
-    solution of m + SURE sqrt(heaviest m) = most.
+    A sum of independent draws of weight w <= heaviest with mean m has a variance of at most heaviest x m; m solves m +
+    SURE_DEVIATIONS sqrt(heaviest m) = limit.
     """
-    if not np.isfinite(most):
-        return most
-    spread = SURE * np.sqrt(heaviest)
-    root = (-spread + np.sqrt(spread**2 + 4 * most)) / 2
+    if not np.isfinite(limit):
+        return limit
+    spread = SURE_DEVIATIONS * np.sqrt(heaviest)
+    root = (-spread + np.sqrt(spread**2 + 4 * limit)) / 2
     return float(root**2)

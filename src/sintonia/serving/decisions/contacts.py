@@ -1,7 +1,7 @@
-"""Who was contacted when, and whom the contact policy therefore leaves alone: caps, pauses, open complaints.
+"""Past contacts: limits on their number, pauses after unanswered messages, open complaints.
 
-What was planned is no contact: only what was sent is, as a `send` among the interactions or a decision's `sent_at`,
-and each decision once. Seen is what happened and was known strictly before the decision.
+A planned decision is not a contact; only a sent one is, as a `send` among the interactions or by a decision's
+`sent_at`, and each decision counts once. Only what happened and was known strictly before the decision is used.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def open_tables(
-    connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime, often: bool = True
+    connection: "duckdb.DuckDBPyConnection", store: Store, decided_at: datetime, materialise: bool = True
 ) -> None:
-    """Give the connection what was seen before the decision: `seen`, `attributes`, `merges`, `decided`, `contacted`.
+    """Create the tables visible before the decision: `seen`, `attributes`, `merges`, `decided`, `contacted`.
 
-    `seen` are interactions; `decided` the store's decisions and the workspace's rounds, each once, of today's
-    customers; `contacted` one row per contact: customer_id, channel, made_at, thread, decision_id. Where these are not
-    asked `often` they are gathered anew each time, not kept: they take more room than all else of a customer.
+    `seen` are interactions; `decided` the store's decisions and the workspace's rounds, each once, with today's
+    customers; `contacted` has one row a contact: customer_id, channel, made_at, thread, decision_id. It is a table with
+    `materialise`, else a view, because it needs more memory than anything else about a customer.
     """
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
@@ -34,9 +34,9 @@ def open_tables(
     connection.execute(f"""
         CREATE TEMP VIEW seen AS SELECT * FROM interactions ANTI JOIN merges USING (customer_id)
         WHERE occurred_at {before} AND known_at {before}""")
-    _gather_decided(connection, store)
+    _create_decided(connection, store)
     connection.execute(f"""
-        CREATE TEMP {"TABLE" if often else "VIEW"} contacted AS
+        CREATE TEMP {"TABLE" if materialise else "VIEW"} contacted AS
         WITH sends AS NOT MATERIALIZED (
             SELECT customer_id, channel, occurred_at AS made_at,
                    COALESCE(thread_id, interaction_id) AS thread, decision_id
@@ -48,37 +48,38 @@ def open_tables(
         FROM sends UNION ALL FROM logged""")
 
 
-def _gather_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
-    """Fill `decided`; what a silo says of a decision of ours (that it was sent) wins over what we planned."""
+def _create_decided(connection: "duckdb.DuckDBPyConnection", store: Store) -> None:
+    """Create `decided`; for a decision of ours, the row of a silo (that it was sent) replaces the planned one."""
     columns = ", ".join(f"{column.name} {column.sql_type}" for column in DECISIONS.columns)
-    connection.execute(f"CREATE TEMP TABLE told ({columns})")
+    connection.execute(f"CREATE TEMP TABLE recorded ({columns})")
     files = [store.paths.decisions, *store.workspace.round_files()]
     for path in files:
-        connection.read_parquet(str(path)).insert_into("told")
+        connection.read_parquet(str(path)).insert_into("recorded")
     names = ", ".join(DECISIONS.names)
     connection.execute(f"""
         CREATE TEMP TABLE decided AS SELECT {names} FROM (
-            SELECT told.* REPLACE (COALESCE(merged_into, customer_id) AS customer_id)
-            FROM told LEFT JOIN merges USING (customer_id))
+            SELECT recorded.* REPLACE (COALESCE(merged_into, customer_id) AS customer_id)
+            FROM recorded LEFT JOIN merges USING (customer_id))
         QUALIFY ROW_NUMBER() OVER (PARTITION BY decision_id ORDER BY sent_at IS NULL, sent_at) = 1""")
 
 
 def over_limit(
     connection: "duckdb.DuckDBPyConnection", limit: ContactLimitConfig, decided_at: datetime, zone: str
 ) -> "pa.Array":
-    """Return the customers who had as many contacts as the limit allows in its period, (begin, decided_at)."""
+    """Return the customers with as many contacts in the limit's period, (begin, decided_at), as it allows."""
     begin = period_begin(limit, decided_at, zone)
+    channel = _channel_condition(limit.channel)
     everybody = "SELECT customer_id FROM customers" if limit.at_most == 0 else None
-    return _ids(
+    return _customer_ids(
         connection,
         everybody
-        or f"""SELECT customer_id FROM contacted WHERE made_at > TIMESTAMP '{begin}' AND {_on(limit.channel)}
+        or f"""SELECT customer_id FROM contacted WHERE made_at > TIMESTAMP '{begin}' AND {channel}
                GROUP BY customer_id HAVING COUNT(*) >= {limit.at_most}""",
     )
 
 
 def period_begin(limit: ContactLimitConfig, decided_at: datetime, zone: str) -> datetime:
-    """Return when the limit's period began: so many days ago, or with the calendar's day, week (Monday) or month.
+    """Return the begin of the limit's period: rolling days ago, or that of the calendar day, week (Monday) or month.
 
     Examples
     --------
@@ -91,20 +92,20 @@ def period_begin(limit: ContactLimitConfig, decided_at: datetime, zone: str) -> 
     if limit.rolling_days is not None:
         return decided_at - timedelta(days=limit.rolling_days)
     local = decided_at.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
-    back = {"day": 0, "week": local.weekday(), "month": local.day - 1}[str(limit.calendar)]
-    midnight = (local - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
-    # A contact at midnight itself is of the new period, and the period is open at its begin.
+    days_back = {"day": 0, "week": local.weekday(), "month": local.day - 1}[str(limit.calendar)]
+    midnight = (local - timedelta(days=days_back)).replace(hour=0, minute=0, second=0, microsecond=0)
+    # A contact at midnight belongs to the new period, whose begin is exclusive.
     return midnight.astimezone(UTC).replace(tzinfo=None) - timedelta(microseconds=1)
 
 
 def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_at: datetime) -> "pa.Array":
-    """Return the customers whose last so many messages, each given its time, all went without an answer.
+    """Return the customers whose last messages, as many as the pause requires, all remained unanswered.
 
-    The pause begins when the last of them becomes a refusal, and ends `days` later.
+    The pause begins when the last of them counts as a refusal, and ends `days` later.
     """
-    now, answers = f"TIMESTAMP '{decided_at}'", _listed(pause.answers)
-    given = f"INTERVAL {pause.unanswered_days} DAY"
-    return _ids(
+    now, answers = f"TIMESTAMP '{decided_at}'", _sql_list(pause.answers)
+    grace_period = f"INTERVAL {pause.unanswered_days} DAY"
+    return _customer_ids(
         connection,
         f"""
         WITH answers AS (
@@ -112,27 +113,29 @@ def paused(connection: "duckdb.DuckDBPyConnection", pause: PauseConfig, decided_
             FROM seen WHERE kind IN ({answers})
         ), answered AS (
             SELECT customer_id, thread, MAX(occurred_at) AS last FROM answers WHERE thread IS NOT NULL GROUP BY ALL
-        ), judged AS (
+        ), numbered AS (
             SELECT contacted.customer_id, made_at,
-                   COALESCE(one.last >= made_at, false) OR COALESCE(other.last >= made_at, false) AS answered,
+                   COALESCE(by_thread.last >= made_at, false)
+                   OR COALESCE(by_decision.last >= made_at, false) AS answered,
                    ROW_NUMBER() OVER (
-                       PARTITION BY contacted.customer_id ORDER BY made_at DESC, contacted.thread) AS back
+                       PARTITION BY contacted.customer_id ORDER BY made_at DESC, contacted.thread) AS recency
             FROM contacted
-            LEFT JOIN answered AS one ON contacted.customer_id = one.customer_id AND contacted.thread = one.thread
-            LEFT JOIN answered AS other
-              ON contacted.customer_id = other.customer_id AND contacted.decision_id = other.thread
-            WHERE made_at + {given} <= {now} AND {_on(pause.channel)}
+            LEFT JOIN answered AS by_thread
+              ON contacted.customer_id = by_thread.customer_id AND contacted.thread = by_thread.thread
+            LEFT JOIN answered AS by_decision
+              ON contacted.customer_id = by_decision.customer_id AND contacted.decision_id = by_decision.thread
+            WHERE made_at + {grace_period} <= {now} AND {_channel_condition(pause.channel)}
         )
-        SELECT customer_id FROM judged WHERE back <= {pause.after_refusals} GROUP BY customer_id
+        SELECT customer_id FROM numbered WHERE recency <= {pause.after_refusals} GROUP BY customer_id
         HAVING COUNT(*) = {pause.after_refusals} AND NOT BOOL_OR(answered)
-           AND MAX(made_at) + {given} + INTERVAL {pause.days} DAY > {now}""",
+           AND MAX(made_at) + {grace_period} + INTERVAL {pause.days} DAY > {now}""",
     )
 
 
-def complaining(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
-    """Return the customers with a complaint whose case nothing resolved."""
+def open_complaints(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
+    """Return the customers with a complaint whose case is not resolved."""
     case = "customer_id, COALESCE(thread_id, interaction_id) AS thread"
-    return _ids(
+    return _customer_ids(
         connection,
         f"""SELECT DISTINCT customer_id FROM (
             SELECT {case}, MAX(occurred_at) AS last FROM seen WHERE kind = 'complaint' GROUP BY ALL
@@ -143,13 +146,16 @@ def complaining(connection: "duckdb.DuckDBPyConnection") -> "pa.Array":
     )
 
 
-def _on(channel: str | None) -> str:
-    return "true" if channel is None else f"channel = {_listed([channel])}"
+def _channel_condition(channel: str | None) -> str:
+    """Return the SQL condition that a contact was on the channel, true for any channel."""
+    return "true" if channel is None else f"channel = {_sql_list([channel])}"
 
 
-def _listed(values: Sequence[str]) -> str:
+def _sql_list(values: Sequence[str]) -> str:
+    """Return texts as a list of SQL literals."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values) or "NULL"
 
 
-def _ids(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.Array":
+def _customer_ids(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.Array":
+    """Return the `customer_id` column of a query."""
     return connection.sql(query).to_arrow_table()["customer_id"].combine_chunks()

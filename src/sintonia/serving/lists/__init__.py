@@ -1,9 +1,8 @@
-"""Marketing's own list: read as it is, the customers found, and written back with every row in its place."""
+"""Marketing's own lists: read in any format, matched to customers, scored and written back with every row."""
 
 from sintonia.serving.lists.chunks import TaskModel
-from sintonia.serving.lists.opening import open_list
+from sintonia.serving.lists.opening import open_list, write_sample
 from sintonia.serving.lists.read import CustomerList, read_list
-from sintonia.serving.lists.run import Scored, score_list
-from sintonia.serving.lists.sample import write_sample
+from sintonia.serving.lists.run import ScoredList, score_list
 
-__all__ = ["CustomerList", "Scored", "TaskModel", "open_list", "read_list", "score_list", "write_sample"]
+__all__ = ["CustomerList", "ScoredList", "TaskModel", "open_list", "read_list", "score_list", "write_sample"]

@@ -1,4 +1,4 @@
-"""Cells of a list as texts: as they are written, as they are looked up, and as no spreadsheet runs them."""
+"""Cells as text: as they are written, as they are looked up, and safe from execution as a formula."""
 
 import re
 from datetime import date, datetime, time
@@ -6,14 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""What the cells begin with that a spreadsheet may run as a formula."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of cells that a spreadsheet may execute as a formula."""
 
-_HARMLESS = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"[-+][\d\s.,/()%-]*(?:[eE][-+]?\d+)?")
 
 
 def python_cells(column: pa.ChunkedArray) -> list[Any]:
-    """Return an Arrow column's values as Python's; what Python has no value for (nanoseconds) as text."""
+    """Return an Arrow column's values as Python values; what Python cannot represent (nanoseconds) as text."""
     try:
         return list(column.to_pylist())
     except (ValueError, TypeError, OverflowError, ImportError):
@@ -45,7 +45,7 @@ def cell_text(cell: Any) -> str:  # noqa: ANN401
 
 
 def key_text(cell: Any) -> str:  # noqa: ANN401
-    """Return a cell as it is looked up: trimmed, in valid Unicode, without the apostrophe that tames a formula.
+    """Return a cell as a key to look up: trimmed, valid Unicode, without the apostrophe that escapes a formula.
 
     Examples
     --------
@@ -53,18 +53,18 @@ def key_text(cell: Any) -> str:  # noqa: ANN401
     ('@anna', "'t Hooft", '3')
     """
     text = cell_text(cell).replace("\ufeff", "").replace("\x00", "").strip()
-    text = text[1:].strip() if text[:1] == "'" and text[1:2] in RISKY else text
+    text = text[1:].strip() if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def tamed(text: str) -> str:
-    """Return a cell of text that no spreadsheet runs: what begins like a formula gets an apostrophe, numbers do not.
+def escape_formula(text: str) -> str:
+    """Return text that no spreadsheet executes: formulas get an apostrophe before them, numbers do not.
 
     Examples
     --------
-    >>> [tamed(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
+    >>> [escape_formula(text) for text in ("=1+1", "@sum", "-12,50", "+39 333 1234567", "-2+cmd|' /C calc'!A0", "Ann")]
     ["'=1+1", "'@sum", '-12,50', '+39 333 1234567', "'-2+cmd|' /C calc'!A0", 'Ann']
     """
-    if not text.startswith(RISKY) or _HARMLESS.fullmatch(text):
+    if not text.startswith(FORMULA_STARTS) or _NUMBER.fullmatch(text):
         return text
     return "'" + text

@@ -1,4 +1,4 @@
-"""Scores kept in the workspace, a file a list and run, so that outcomes can be joined later; and what has changed."""
+"""Scores stored in the workspace, one file a run of a list, to join outcomes later, and the changes between runs."""
 
 import hashlib
 import re
@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 
 from sintonia.core.arrays import Floats
 from sintonia.data.store import Store
+from sintonia.serving.lists.checkpoint import Checkpoint, atomic_write
 from sintonia.serving.lists.chunks import OUTCOME, TaskModel, percentile_of
-from sintonia.serving.lists.keys import quoted
-from sintonia.serving.lists.spool import Spool, whole
+from sintonia.serving.lists.rows import quoted
 from sintonia.serving.scoring import band
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = pa.schema(
+HISTORY_SCHEMA = pa.schema(
     [
         ("customer_id", pa.string()),
         ("task", pa.string()),
@@ -40,10 +40,10 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """What changed of a task against the last list of the same name, by customer.
+    """The changes of a task's scores since the last list of the same name, by customer.
 
-    `higher` and `lower` count those of both lists whose band rose or fell, and `same` the others; means are of
-    outcomes.
+    `higher` and `lower` count customers of both lists whose band rose or fell, and `same` the remaining ones; means are
+    of outcomes.
     """
 
     task: str
@@ -57,51 +57,63 @@ class ScoreChange:
     mean_now: float | None
 
 
-def history_path(store: Store, name: str, told: object) -> Path:
-    """Return where the scores of a run of a list lie: the same run has the same place."""
+def history_path(store: Store, name: str, run_identity: object) -> Path:
+    """Return the path of the scores of a run of a list, the same for the same run."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "list"
-    return store.workspace.scores / slug / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.parquet"
+    return (
+        store.workspace.scores
+        / slug
+        / f"{hashlib.sha256(repr(run_identity).encode()).hexdigest()[:16]}.parquet"
+    )
 
 
 def write_history(
     path: Path,
-    spool: Spool,
+    checkpoint: Checkpoint,
     names: Sequence[str],
     models: Sequence[TaskModel],
     starts: Mapping[str, Floats],
     bands: Mapping[str, int],
 ) -> None:
-    """Write the scores of a run's chunks, each customer once a task."""
+    """Write the scores of a run's chunks, one row a customer and task."""
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    called = [band(percentile, bands) for percentile in range(101)]
-    with whole(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as file:
+    band_names = [band(percentile, bands) for percentile in range(101)]
+    with atomic_write(path) as part, pq.ParquetWriter(part, HISTORY_SCHEMA, compression="zstd") as file:
         for name in names:
-            chunk = pq.read_table(spool.path(name))
-            for one in models:
-                column = f"{one.task}__{OUTCOME}"
-                there = chunk.filter(chunk[column].is_valid()).select(["customer_id", column])
-                percentile = pa.array(percentile_of(there[column].to_numpy(), starts[one.task]), pa.int64())
-                n = there.num_rows
+            chunk = pq.read_table(checkpoint.path(name))
+            for task_model in models:
+                column = f"{task_model.task}__{OUTCOME}"
+                scored = chunk.filter(chunk[column].is_valid()).select(["customer_id", column])
+                percentile = pa.array(
+                    percentile_of(scored[column].to_numpy(), starts[task_model.task]), pa.int64()
+                )
+                n = scored.num_rows
                 columns = [
-                    there["customer_id"],
-                    *(pa.repeat(value, n) for value in (one.task,)),
-                    *(pa.repeat(pa.scalar(value, pa.timestamp("us")), n) for value in (one.as_of, now)),
-                    *(pa.repeat(value, n) for value in (one.registered.name, str(one.registered.version))),
-                    there[column],
+                    scored["customer_id"],
+                    *(pa.repeat(value, n) for value in (task_model.task,)),
+                    *(
+                        pa.repeat(pa.scalar(value, pa.timestamp("us")), n)
+                        for value in (task_model.as_of, now)
+                    ),
+                    *(
+                        pa.repeat(value, n)
+                        for value in (task_model.registered.name, str(task_model.registered.version))
+                    ),
+                    scored[column],
                     percentile,
-                    pa.array(called, pa.string()).take(percentile),
+                    pa.array(band_names, pa.string()).take(percentile),
                 ]
                 if n:
-                    file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
+                    file.write_table(pa.Table.from_arrays(columns, schema=HISTORY_SCHEMA))
 
 
-def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
-    """Return what changed against the last list of the same name, task by task; nothing when there is none."""
-    others = [other for other in path.parent.glob("*.parquet") if other != path]
-    dated = [(scored, other) for other in others if (scored := _scored_at(other)) is not None]
-    if not dated:
+def score_changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreChange]:
+    """Return the changes since the last list of the same name, by task; [] if there is none."""
+    earlier_files = [file for file in path.parent.glob("*.parquet") if file != path]
+    previous = [(scored, file) for file in earlier_files if (scored := _read_scored_at(file)) is not None]
+    if not previous:
         return []
-    since, before = max(dated)
+    since, last_file = max(previous)
     rows = connection.execute(f"""
         SELECT task, COUNT(*) FILTER (before.customer_id IS NULL), COUNT(*) FILTER (now.customer_id IS NULL),
                COUNT(*) FILTER (now.band <> before.band AND now.percentile > before.percentile),
@@ -110,11 +122,12 @@ def changes(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[ScoreCh
                                 AND now.percentile = before.percentile)),
                AVG(before.outcome), AVG(now.outcome)
         FROM read_parquet({quoted(path)}) AS now
-        FULL JOIN read_parquet({quoted(before)}) AS before USING (task, customer_id)
+        FULL JOIN read_parquet({quoted(last_file)}) AS before USING (task, customer_id)
         GROUP BY task ORDER BY task""").fetchall()
     return [ScoreChange(row[0], since, *row[1:]) for row in rows]
 
 
-def _scored_at(path: Path) -> datetime | None:
-    found: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
-    return found
+def _read_scored_at(path: Path) -> datetime | None:
+    """Return when the scores in a file were computed."""
+    newest: datetime | None = pc.max(pq.read_table(path, columns=["scored_at"])["scored_at"]).as_py()
+    return newest

@@ -1,33 +1,289 @@
-"""What becomes of every row: whose it is, and its status; the customers to be scored, chunk by chunk."""
+"""Rows matched to customers: the key column, the customer of each key, the status of each row.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+A key is a customer id (a former one too), an identifier of any silo, an e-mail address or a telephone number. E-mail
+addresses and numbers are also compared in the golden record's standard form: Ann.Rossi+shop@gmail.com is
+annrossi@gmail.com, and 333 123 4567 is +39 333 123 4567. A key that several customers share identifies none of them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sintonia.core.errors import InputError
+from sintonia.core.config import SourceConfig
+from sintonia.core.errors import InputError, hint
+from sintonia.data.identity.standardise import by_value, email, phone_reader
 from sintonia.data.privacy.tombstones import Tombstones
+from sintonia.data.store import Store
 from sintonia.data.store.write import BUCKET
-from sintonia.serving.lists.keys import Key, Keys, find_key, key_columns, quoted
+from sintonia.serving.lists.cells import key_text
+from sintonia.serving.lists.checkpoint import Checkpoint
 from sintonia.serving.lists.read import CustomerList
-from sintonia.serving.lists.spool import Spool
 
 if TYPE_CHECKING:
     import duckdb
 
-ROWS, CUSTOMERS, LOCATED = "rows.parquet", "customers.parquet", "located.json"
-STATUSES = ("scored", "duplicate", "not eligible", "suppressed", "erased", "unknown", "broken")
-"""What becomes of a row, best first. A duplicate has its customer's scores too."""
 
-PARTS = 4
-"""How many chunks a list has at least, as long as its customers lie in so many buckets."""
+CUSTOMER, EMAIL, PHONE = "customer_id", "email", "phone"
+SAMPLE_ROWS, SAMPLE_CELLS = 1000, 200_000
+MIN_KNOWN_SHARE = 0.2
+"""Share of known keys among a column's cells that makes it the key column without a matching name."""
+
+COMMON_NAMES = {
+    EMAIL: ("email", "emailaddress", "mail", "indirizzoemail", "posta"),
+    PHONE: ("phone", "phonenumber", "telephone", "mobile", "tel", "telefono", "cellulare", "cell"),
+    CUSTOMER: ("customerid",),
+}
+"""Common names of key columns, without case, spaces and punctuation."""
 
 
 @dataclass(frozen=True)
-class Located:
-    """What was found out of a list's rows: the key, how many rows there are, and how many customers to score."""
+class KeyColumn:
+    """The column that identifies the rows, its index, the type of key it holds, and how it was detected."""
+
+    column: str
+    index: int
+    key_type: str
+    how: str
+
+
+@dataclass(frozen=True)
+class KeyIndex:
+    """The keys of a store: their standard forms, and a table in the engine for each type, filled when first needed."""
+
+    connection: "duckdb.DuckDBPyConnection"
+    store: Store
+    source: SourceConfig
+    region: str
+    filled: set[str] = field(default_factory=set)
+
+    @cached_property
+    def types(self) -> list[str]:
+        """The types of key: customer ids, identifiers, contact data."""
+        return list(dict.fromkeys([CUSTOMER, *self.store.key_types(), EMAIL, PHONE]))
+
+    def standard(self, key_type: str, cells: pa.Array) -> pa.Array:
+        """Return cells in the golden record's standard form, null where the type has none or they are not valid."""
+        if key_type == EMAIL:
+            return email(cells)
+        return (
+            by_value(cells, phone_reader(self.region))
+            if key_type == PHONE
+            else pa.nulls(len(cells), pa.string())
+        )
+
+    def exact(self, key_type: str, cells: pa.Array) -> pa.Array:
+        """Return cells as identifiers are stored: e-mail addresses, which alone ignore case, in lower case."""
+        return pc.utf8_lower(cells) if key_type == EMAIL else cells
+
+    def fill(self, key_type: str) -> str:
+        """Return the engine's table of a type's keys: `standard` (or as stored), `value`, `customer_id`, `owners`."""
+        name = f"keys_{self.types.index(key_type)}"
+        if name in self.filled:
+            return name
+        self.connection.execute(f"""
+            CREATE OR REPLACE TABLE {name} AS
+            SELECT false AS standard, {"LOWER(value)" if key_type == EMAIL else "value"} AS value,
+                   MIN(customer_id) AS customer_id, COUNT(DISTINCT customer_id) AS owners
+            FROM ({self._identifier_query(key_type)}) WHERE value <> '' GROUP BY 2""")
+        if key_type in (EMAIL, PHONE):
+            self._fill_standard(name, key_type)
+        self.filled.add(name)
+        return name
+
+    def _identifier_query(self, key_type: str) -> str:
+        """Return the query of the identifiers of a type with their customers of today: `value`, `customer_id`."""
+        crosswalk = f"read_parquet({quoted(self.store.paths.crosswalk)}) WHERE unlinked_at IS NULL"
+        if key_type != CUSTOMER:
+            return f"SELECT source_key AS value, customer_id FROM {crosswalk} AND source = {quoted(key_type)}"
+        merges = f"read_parquet({quoted(self.store.paths.merges)})"
+        return f"""SELECT DISTINCT customer_id AS value, customer_id FROM {crosswalk}
+                   UNION ALL SELECT customer_id, merged_into FROM {merges}"""
+
+    def _fill_standard(self, name: str, key_type: str) -> None:
+        """Add the keys in standard form, and those that silos gave as contact data."""
+        identifiers = self.connection.sql(f"""
+            {self._identifier_query(key_type)} UNION
+            SELECT value, customer_id FROM read_parquet({quoted(self.store.paths.contacts)})
+            WHERE field = {quoted(key_type)}""").to_arrow_table()
+        standard = self.standard(key_type, identifiers["value"].combine_chunks().cast(pa.string()))
+        self.connection.register(
+            "identifiers", pa.table({"value": standard, "customer_id": identifiers["customer_id"]})
+        )
+        self.connection.execute(f"""
+            INSERT INTO {name} SELECT true, value, MIN(customer_id), COUNT(DISTINCT customer_id)
+            FROM identifiers WHERE value IS NOT NULL GROUP BY value""")
+        self.connection.unregister("identifiers")
+
+
+def quoted(text: object) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> KeyColumn:
+    """Return the column that identifies the rows: the requested one, one named like a key, or one that holds keys.
+
+    Of several, the one with the highest share of known keys among the first thousand rows.
+
+    Raises
+    ------
+    InputError
+        When there is no such column, or no column's cells are keys of customers.
+    """
+    if column is not None and column not in customers.header:
+        raise InputError(
+            f"'{customers.path.name}' has no column '{column}'; {hint(column, customers.header)}"
+        )
+    named_columns = _columns_named_like_keys(customers.header, keys)
+    if column is None and named_columns:
+        # A name is better evidence than content: numbers may equal somebody's card number by chance.
+        shares = _known_shares(customers, keys, named_columns.items())
+        index, key_type = _most_known(shares, keys)
+        if shares[index, key_type]:
+            return KeyColumn(customers.header[index], index, key_type, "by its name")
+    indices = range(len(customers.header)) if column is None else [customers.header.index(column)]
+    candidates = [
+        (at, key_type)
+        for at in indices
+        for key_type in keys.types
+        if named_columns.get(at, key_type) == key_type
+    ]
+    shares = _known_shares(customers, keys, candidates)
+    index, key_type = _most_known(shares, keys)
+    if column is not None:
+        return KeyColumn(column, index, key_type, "as asked")
+    if shares[index, key_type] >= MIN_KNOWN_SHARE:
+        return KeyColumn(
+            customers.header[index],
+            index,
+            key_type,
+            f"{shares[index, key_type]:.0%} of its first cells are known",
+        )
+    if named_columns:
+        index, key_type = min(named_columns.items())
+        return KeyColumn(customers.header[index], index, key_type, "by its name")
+    raise _no_key_error(customers, keys)
+
+
+def _most_known(shares: Mapping[tuple[int, str], float], keys: KeyIndex) -> tuple[int, str]:
+    """Return the column and type of key with the highest share of known keys; of ties the first."""
+    return max(shares, key=lambda pair: (shares[pair], -pair[0], -keys.types.index(pair[1])))
+
+
+def _no_key_error(customers: CustomerList, keys: KeyIndex) -> InputError:
+    """Return the error for a list without a key column."""
+    columns = ", ".join(repr(name)[1:-1][:40] for name in customers.header[:8])
+    choices = ", ".join(sorted(_key_names(keys))[:12])
+    if any(_looks_like_key(cell) for cell in customers.header):
+        return InputError(
+            f"'{customers.path.name}' begins with a row of data; put a header before it with the names of the columns, "
+            f"such as {choices}."
+        )
+    return InputError(
+        f"No column of '{customers.path.name}' identifies customers; it has {columns}. "
+        f"Name one {choices}, or give key=COLUMN."
+    )
+
+
+def _looks_like_key(cell: str) -> bool:
+    """Return whether a cell of the header looks like an e-mail address or a number, so that the header is missing."""
+    return bool(re.fullmatch(r"\s*[^@\s]+@[^@\s]+\.\w+\s*|\s*\+?\d[\d\s./-]{7,}\s*", cell))
+
+
+def _key_names(keys: KeyIndex) -> dict[str, str]:
+    """Return the names of key columns, in lower case, with their type of key."""
+    known = keys.store.key_types()
+    names = {key_type.lower(): key_type for key_type in keys.types}
+    for silo in keys.source.silos.values():
+        names |= {
+            column.lower(): key_type
+            for key_type, column in silo.identifiers.items()
+            if key_type in known and column.isidentifier()
+        }
+    return names
+
+
+def _columns_named_like_keys(header: Sequence[str], keys: KeyIndex) -> dict[int, str]:
+    """Return the indices of columns that are named like a key, with the type of key."""
+    names = _key_names(keys) | {word: key_type for key_type, words in COMMON_NAMES.items() for word in words}
+    by_letters = {re.sub(r"[\W_]", "", name.lower()): key_type for name, key_type in names.items()} | names
+    key_types = {}
+    for index, name in enumerate(header):
+        spelling = name.strip().strip("\ufeff").lower()
+        key_type = names.get(spelling) or by_letters.get(re.sub(r"[\W_]", "", spelling))
+        if key_type is not None:
+            key_types[index] = key_type
+    return key_types
+
+
+def _known_shares(
+    customers: CustomerList, keys: KeyIndex, pairs: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], float]:
+    """Return by column and type of key the share of distinct cells, in the first rows, that are known keys."""
+    shares = dict.fromkeys(pairs, 0.0)
+    indices = sorted({index for index, _ in shares})
+    # With thousands of columns fewer rows are read, so that detection takes about a second.
+    chunk = next(customers.chunks(max(20, min(SAMPLE_ROWS, SAMPLE_CELLS // len(indices)))))
+    cells = {
+        index: sorted({text for row in chunk.rows if (text := key_text(row[index]))}) for index in indices
+    }
+    for key_type in dict.fromkeys(key_type for _, key_type in shares):
+        columns = [index for index, key_type_of in shares if key_type_of == key_type]
+        shares |= {
+            (index, key_type): share
+            for index, share in _known_shares_of_type(cells, columns, keys, key_type).items()
+        }
+    return shares
+
+
+def _known_shares_of_type(
+    cells: Mapping[int, Sequence[str]], indices: Sequence[int], keys: KeyIndex, key_type: str
+) -> dict[int, float]:
+    """Return by column the share of its cells that are keys of the type."""
+    texts = pa.array([text for index in indices for text in cells[index]], pa.string())
+    column_index = pa.array([index for index in indices for _ in cells[index]], pa.int32())
+    if not len(texts):
+        return {}
+    table = keys.fill(key_type)
+    lookups = pa.table(
+        {
+            "column_index": column_index,
+            "exact": keys.exact(key_type, texts),
+            "standard": keys.standard(key_type, texts),
+        }
+    )
+    keys.connection.register("lookups", lookups)
+    rows = keys.connection.execute(f"""
+        SELECT column_index, AVG(CAST(exact IN (SELECT value FROM {table} WHERE NOT standard)
+            OR COALESCE(standard IN (SELECT value FROM {table} WHERE standard), false) AS INT))
+        FROM lookups GROUP BY column_index""").fetchall()
+    keys.connection.unregister("lookups")
+    return dict(rows)
+
+
+def key_columns(cells: Iterable[object], keys: KeyIndex, key: KeyColumn) -> dict[str, pa.Array]:
+    """Return a chunk's keys to look up: `exact` and `standard`."""
+    texts = pa.array([key_text(cell) for cell in cells], pa.string())
+    return {"exact": keys.exact(key.key_type, texts), "standard": keys.standard(key.key_type, texts)}
+
+
+ROWS_FILE, CUSTOMERS_FILE, LOCATED_FILE = "rows.parquet", "customers.parquet", "located.json"
+STATUSES = ("scored", "duplicate", "not eligible", "suppressed", "erased", "unknown", "broken")
+"""The statuses of rows, best first. A duplicate has its customer's scores too."""
+
+MIN_CHUNKS = 4
+"""Least number of chunks, if the customers are in as many buckets."""
+
+
+@dataclass(frozen=True)
+class LocatedRows:
+    """A list's rows matched: its key, the number of rows, and the number of customers to score."""
 
     column: str
     key_type: str
@@ -36,123 +292,127 @@ class Located:
     customers: int
 
     @property
-    def told(self) -> str:
-        """What the rows are known by, in words."""
+    def description(self) -> str:
+        """The key of the rows, as a sentence for the log and the page."""
         return f"Rows are known by their column '{self.column}' ({self.key_type}, {self.how})"
 
 
 def fill_listed(
-    connection: "duckdb.DuckDBPyConnection", customers: CustomerList, keys: Keys, key: Key, rows: int
+    connection: "duckdb.DuckDBPyConnection",
+    customers: CustomerList,
+    keys: KeyIndex,
+    key: KeyColumn,
+    rows: int,
 ) -> int:
-    """Return how many rows a list has, now in the engine's table `listed`: row, key as looked up, what is wrong."""
+    """Return the number of rows of a list, and fill the engine's table `listed`: row, keys to look up, problem."""
     connection.execute(
-        "CREATE OR REPLACE TABLE listed (row BIGINT, exact VARCHAR, standard VARCHAR, wrong VARCHAR)"
+        "CREATE OR REPLACE TABLE listed (row BIGINT, exact VARCHAR, standard VARCHAR, problem VARCHAR)"
     )
     count = 0
     for chunk in customers.chunks(rows):
-        wrong = pa.array([chunk.wrong.get(at, "") for at in range(len(chunk))], pa.string())
-        places = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
-        looked_up = key_columns((row[key.place] for row in chunk.rows), keys, key)
-        connection.register("chunk", pa.table({"row": places, **looked_up, "wrong": wrong}))
-        connection.execute("INSERT INTO listed SELECT row, exact, standard, wrong FROM chunk")
+        problems = pa.array([chunk.problems.get(at, "") for at in range(len(chunk))], pa.string())
+        row_numbers = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
+        looked_up = key_columns((row[key.index] for row in chunk.rows), keys, key)
+        connection.register("chunk", pa.table({"row": row_numbers, **looked_up, "problem": problems}))
+        connection.execute("INSERT INTO listed SELECT row, exact, standard, problem FROM chunk")
         connection.unregister("chunk")
         count += len(chunk)
     return count
 
 
-def match(connection: "duckdb.DuckDBPyConnection", keys: Keys, key_type: str) -> None:
-    """Fill the engine's table `matched` from `listed`: `row`, `exact`, `wrong`, `customer_id` and how many `owners`."""
+def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key_type: str) -> None:
+    """Fill the engine's table `matched` from `listed`: `row`, `exact`, `problem`, `customer_id`, number of `owners`."""
     table = keys.fill(key_type)
     connection.execute(f"""
         CREATE OR REPLACE TABLE matched AS
-        SELECT row, exact, wrong, COALESCE(own.owners, like_it.owners, 0) AS owners,
-               CASE COALESCE(own.owners, like_it.owners)
-                   WHEN 1 THEN COALESCE(own.customer_id, like_it.customer_id) END AS customer_id
+        SELECT row, exact, problem, COALESCE(by_exact.owners, by_standard.owners, 0) AS owners,
+               CASE COALESCE(by_exact.owners, by_standard.owners)
+                   WHEN 1 THEN COALESCE(by_exact.customer_id, by_standard.customer_id) END AS customer_id
         FROM listed
-        LEFT JOIN {table} AS own ON NOT own.standard AND own.value = listed.exact
-        LEFT JOIN {table} AS like_it ON like_it.standard AND like_it.value = listed.standard""")
+        LEFT JOIN {table} AS by_exact ON NOT by_exact.standard AND by_exact.value = listed.exact
+        LEFT JOIN {table} AS by_standard ON by_standard.standard AND by_standard.value = listed.standard""")
 
 
-def suppress(
-    connection: "duckdb.DuckDBPyConnection", keys: Keys, listed: CustomerList | None, rows: int
+def fill_suppressed(
+    connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, listed: CustomerList | None, rows: int
 ) -> int:
-    """Return how many customers a suppression list names, now in the engine's table `suppressed`."""
+    """Return the number of customers on a suppression list, and fill the engine's table `suppressed`."""
     connection.execute("CREATE OR REPLACE TABLE suppressed (customer_id VARCHAR)")
     if listed is None:
         return 0
     key = find_key(listed, keys, None)
     fill_listed(connection, listed, keys, key, rows)
-    match(connection, keys, key.key_type)
+    match_keys(connection, keys, key.key_type)
     connection.execute("INSERT INTO suppressed SELECT DISTINCT customer_id FROM matched WHERE owners = 1")
     return int(connection.execute("SELECT COUNT(*) FROM suppressed").fetchall()[0][0])
 
 
-def locate(
+def locate_rows(
     connection: "duckdb.DuckDBPyConnection",
     customers: CustomerList,
-    keys: Keys,
-    key: Key,
+    keys: KeyIndex,
+    key: KeyColumn,
     tombstones: Tombstones,
-    spool: Spool,
+    checkpoint: Checkpoint,
     chunk_rows: int,
-) -> Located:
-    """Return what was found out of the rows, of which the spool now has `rows.parquet` and `customers.parquet`.
+) -> LocatedRows:
+    """Return the rows matched, and write `rows.parquet` and `customers.parquet` to the checkpoint.
 
-    The table `suppressed` says whom to leave out. Customers lie as in the store, a row group for each chunk.
+    The table `suppressed` has the customers to leave out. Customers are in the order of the store, a row group a chunk.
 
     Raises
     ------
     InputError
-        When no row is anybody's: the column is surely the wrong one.
+        When no row has a customer, because then the column must be the wrong one.
     """
     count = fill_listed(connection, customers, keys, key, chunk_rows)
-    match(connection, keys, key.key_type)
-    _place(connection, key, tombstones, customers.first_number)
-    ((found,),) = connection.execute(
-        "SELECT COUNT(*) FROM placed WHERE status NOT IN ('unknown', 'broken')"
+    match_keys(connection, keys, key.key_type)
+    _assign_statuses(connection, key, tombstones, customers.first_number)
+    ((n_known,),) = connection.execute(
+        "SELECT COUNT(*) FROM statuses WHERE status NOT IN ('unknown', 'broken')"
     ).fetchall()
-    if not found:
+    if not n_known:
         raise InputError(
-            f"Nobody is known by the column '{key.column}' of '{customers.path.name}' ({key.key_type}): 0 of {count:,} "
-            f"rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
+            f"No customer has a key in the column '{key.column}' of '{customers.path.name}' ({key.key_type}): "
+            f"0 of {count:,} rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
         )
-    with spool.writing(ROWS) as part:
+    with checkpoint.writing(ROWS_FILE) as part:
         connection.execute(f"""
             COPY (SELECT row, IF(status = 'suppressed', NULL, first_row) AS first_row, status, reason
-                  FROM placed ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
-    scored = _write_customers(connection, len(keys.store.buckets), spool, chunk_rows)
-    located = Located(key.column, key.key_type, key.how, count, scored)
-    spool.keep(LOCATED, vars(located))
+                  FROM statuses ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
+    n_scored = _write_customers(connection, len(keys.store.buckets), checkpoint, chunk_rows)
+    located = LocatedRows(key.column, key.key_type, key.how, count, n_scored)
+    checkpoint.write_json(LOCATED_FILE, vars(located))
     return located
 
 
-def _place(
-    connection: "duckdb.DuckDBPyConnection", key: Key, tombstones: Tombstones, first_number: int
+def _assign_statuses(
+    connection: "duckdb.DuckDBPyConnection", key: KeyColumn, tombstones: Tombstones, first_number: int
 ) -> None:
-    """Fill the engine's table `placed`: each row's customer, the first row of that customer, status and reason."""
+    """Fill the engine's table `statuses`: each row's customer, that customer's first row, status and reason."""
     connection.register("tombstones", pa.table({"hash": pa.array(list(tombstones.erased_at), pa.string())}))
-    kind = quoted(key.key_type)
-    hashed = f"SHA256({quoted(tombstones.salt)} || {kind} || ':' || exact)"
+    key_type = quoted(key.key_type)
+    hashed = f"SHA256({quoted(tombstones.salt)} || {key_type} || ':' || exact)"
     erased = f"{hashed} IN (SELECT hash FROM tombstones)" if tombstones.erased_at else "false"
     connection.execute(f"""
-        CREATE OR REPLACE TABLE placed AS
+        CREATE OR REPLACE TABLE statuses AS
         SELECT row, customer_id, first_row, status,
             CASE status WHEN 'suppressed' THEN 'on the suppression list'
                  WHEN 'duplicate' THEN 'of row ' || (first_row + {first_number})
                  WHEN 'erased' THEN 'the customer asked to be forgotten'
                  WHEN 'unknown' THEN
-                     CASE WHEN exact = '' THEN 'no ' || {kind} || ' given'
-                          WHEN owners > 1 THEN owners || ' customers share this ' || {kind}
+                     CASE WHEN exact = '' THEN 'no ' || {key_type} || ' given'
+                          WHEN owners > 1 THEN owners || ' customers share this ' || {key_type}
                           WHEN REGEXP_FULL_MATCH(exact, '\\d[.,]?\\d*E\\+\\d+')
                               THEN 'a spreadsheet has shortened this number; format its column as text'
-                          ELSE 'nobody has this ' || {kind} END
-                 ELSE wrong END AS reason
+                          ELSE 'nobody has this ' || {key_type} END
+                 ELSE problem END AS reason
         FROM (SELECT *,
                 CASE WHEN customer_id IN (SELECT customer_id FROM suppressed) THEN 'suppressed'
                      WHEN row > first_row THEN 'duplicate'
                      WHEN customer_id IS NOT NULL THEN 'scored'
                      WHEN {erased} THEN 'erased'
-                     WHEN wrong <> '' THEN 'broken'
+                     WHEN problem <> '' THEN 'broken'
                      ELSE 'unknown' END AS status
               FROM (SELECT *, IF(customer_id IS NULL, NULL, MIN(row) OVER (PARTITION BY customer_id)) AS first_row
                     FROM matched))""")
@@ -160,51 +420,51 @@ def _place(
 
 
 def _write_customers(
-    connection: "duckdb.DuckDBPyConnection", buckets: int, spool: Spool, chunk_rows: int
+    connection: "duckdb.DuckDBPyConnection", buckets: int, checkpoint: Checkpoint, chunk_rows: int
 ) -> int:
-    """Return how many customers are to be scored, written as they lie in the store, a row group a chunk."""
+    """Return the number of customers to score, written in the order of the store, a row group a chunk."""
     bucket = BUCKET.format(buckets=buckets).replace("person_id", "customer_id")
     connection.execute(f"""
-        CREATE OR REPLACE TABLE chosen AS
-        SELECT first_row AS row, customer_id, {bucket} AS bucket FROM placed WHERE status = 'scored'""")
-    sizes = dict(connection.execute("SELECT bucket, COUNT(*) FROM chosen GROUP BY 1 ORDER BY 1").fetchall())
+        CREATE OR REPLACE TABLE to_score AS
+        SELECT first_row AS row, customer_id, {bucket} AS bucket FROM statuses WHERE status = 'scored'""")
+    sizes = dict(connection.execute("SELECT bucket, COUNT(*) FROM to_score GROUP BY 1 ORDER BY 1").fetchall())
     parts = iter(chunk_sizes(list(sizes.values()), chunk_rows))
     reader = connection.sql(
-        "SELECT row, customer_id FROM chosen ORDER BY bucket, customer_id"
+        "SELECT row, customer_id FROM to_score ORDER BY bucket, customer_id"
     ).to_arrow_reader(1 << 16)
-    with spool.writing(CUSTOMERS) as part, pq.ParquetWriter(part, reader.schema) as file:
-        for table in regrouped(reader, parts):
+    with checkpoint.writing(CUSTOMERS_FILE) as part, pq.ParquetWriter(part, reader.schema) as file:
+        for table in regroup(reader, parts):
             file.write_table(table, row_group_size=max(table.num_rows, 1))
     return sum(sizes.values())
 
 
-def chunk_sizes(buckets: list[int], most: int) -> list[int]:
-    """Return how many customers each chunk has: small buckets are joined, large ones cut into equal parts of `most`.
+def chunk_sizes(buckets: list[int], max_rows: int) -> list[int]:
+    """Return the number of customers of each chunk: small buckets are joined, large ones are split.
 
-    They are joined up to a `PARTS`th of all, so that threads share what is few as well.
+    They are joined up to a `MIN_CHUNKS`th of all, so that small lists too are divided among threads.
 
     Examples
     --------
     >>> chunk_sizes([3, 4, 2, 25], 10)
     [9, 9, 8, 8]
     """
-    joined = min(most, -(-sum(buckets) // PARTS))
+    target = min(max_rows, -(-sum(buckets) // MIN_CHUNKS))
     sizes: list[int] = []
-    together = 0
+    pending = 0
     for size in buckets:
-        if together and together + size > joined:
-            sizes.append(together)
-            together = 0
-        if size > most:
-            parts = -(-size // most)
+        if pending and pending + size > target:
+            sizes.append(pending)
+            pending = 0
+        if size > max_rows:
+            parts = -(-size // max_rows)
             sizes += [size // parts + (at < size % parts) for at in range(parts)]
         else:
-            together += size
-    return [*sizes, together] if together else sizes
+            pending += size
+    return [*sizes, pending] if pending else sizes
 
 
-def regrouped(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator[pa.Table]:
-    """Yield what the batches hold in tables of these sizes."""
+def regroup(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator[pa.Table]:
+    """Yield the rows of the batches in tables of these sizes."""
     waiting: list[pa.Table] = []
     count = 0
     for size in sizes:
@@ -212,6 +472,6 @@ def regrouped(batches: "pa.RecordBatchReader", sizes: Iterator[int]) -> Iterator
             table = pa.Table.from_batches([batches.read_next_batch()])
             waiting.append(table)
             count += table.num_rows
-        whole = pa.concat_tables(waiting)
-        yield whole.slice(0, size)
-        waiting, count = [whole.slice(size)], count - size
+        joined = pa.concat_tables(waiting)
+        yield joined.slice(0, size)
+        waiting, count = [joined.slice(size)], count - size

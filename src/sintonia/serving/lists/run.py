@@ -1,4 +1,4 @@
-"""A list scored from end to end: rows located, customers scored chunk by chunk, rows written in their places."""
+"""A list scored end to end: rows matched to customers, customers scored by chunks, the list written."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,19 +17,34 @@ from sintonia.core.progress import counter, log
 from sintonia.data.privacy.tombstones import read_tombstones
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts, DriftCheck, check_drift, drift_of_model
-from sintonia.serving.lists import json_lines
-from sintonia.serving.lists.acting import ACTED, Act, write_actions
-from sintonia.serving.lists.answers import Answers, Totals
-from sintonia.serving.lists.chunks import Scoring, TaskModel, percentile_starts, score_chunks, tallies
-from sintonia.serving.lists.form import form_of
-from sintonia.serving.lists.history import ScoreChange, changes, history_path, write_history
-from sintonia.serving.lists.keys import Keys, find_key, quoted
+from sintonia.serving.lists.checkpoint import Checkpoint, atomic_write, open_checkpoint
+from sintonia.serving.lists.chunks import (
+    ACTIONS_FILE,
+    ChunkScorer,
+    ProposeActions,
+    TaskModel,
+    percentile_starts,
+    read_bin_counts,
+    score_chunks,
+    write_actions,
+)
+from sintonia.serving.lists.history import ScoreChange, history_path, score_changes, write_history
 from sintonia.serving.lists.layout import SendFiles, check_layout
+from sintonia.serving.lists.output_columns import OutputColumns, Totals, output_schema
 from sintonia.serving.lists.page import render_list_page
-from sintonia.serving.lists.read import Chunk, CustomerList, digest, read_list
-from sintonia.serving.lists.rows import LOCATED, ROWS, Located, locate, regrouped, suppress
-from sintonia.serving.lists.spool import Spool, open_spool, whole
-from sintonia.serving.lists.write import check_size, ending, writing
+from sintonia.serving.lists.read import Chunk, CustomerList, digest, json_texts, read_list
+from sintonia.serving.lists.rows import (
+    LOCATED_FILE,
+    ROWS_FILE,
+    KeyIndex,
+    LocatedRows,
+    fill_suppressed,
+    find_key,
+    locate_rows,
+    quoted,
+    regroup,
+)
+from sintonia.serving.lists.write import check_excel_size, format_by_ending, open_writer
 from sintonia.training.tasks import label_kinds
 
 if TYPE_CHECKING:
@@ -37,11 +52,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A list that was scored: what was found out of its rows, what was counted, what changed, and the files written."""
+class ScoredList:
+    """A scored list: its rows matched, counts, changes since the last list, drift, and the files written."""
 
     customers: CustomerList
-    located: Located
+    located: LocatedRows
     models: Sequence[TaskModel]
     totals: Totals
     files: tuple[Path, ...]
@@ -56,187 +71,241 @@ def score_list(
     customers: CustomerList,
     models: Sequence[TaskModel],
     settings: ScoreSettings,
-    act: Act | None = None,
-) -> Scored:
-    """Return what became of a list, now written with what each model says of each row.
+    act: ProposeActions | None = None,
+) -> ScoredList:
+    """Return the result of scoring a list, which is written with every model's predictions.
 
-    What is finished of a run that was killed is not done again, as long as list, store, models and settings are the
-    same; the bytes written are those of a run that nobody disturbed, and do not depend on `chunk_rows`. `act` gives the
-    next best actions of the list's customers, all at once, for they share what is scarce.
+    A killed run resumes from its checkpoint if list, store, models and settings are the same; the output has the same
+    bytes as an uninterrupted run's and does not depend on `chunk_rows`. `act` proposes the next best actions of all
+    customers of the list at once, because they share budget and capacities.
     """
     out = out_path(customers, settings)
-    kind = ending(out, customers)
-    blank = Answers(models, settings.bands, settings.reasons.count, {}, act is not None)
-    blank.check(customers)
-    check_layout(settings.layout, form_of(customers, blank.columns, out))
-    log.info("'%s' is %s", customers.path.name, customers.told)
-    told = _told(store, customers, models, settings)
-    spool = open_spool(settings.paths.root, (told, settings.chunk_rows))
+    file_format = format_by_ending(out, customers)
+    header_columns = OutputColumns(models, settings.bands, settings.reasons.count, {}, act is not None)
+    header_columns.check_header(customers)
+    check_layout(settings.layout, output_schema(customers, header_columns.columns, out))
+    log.info("'%s' is %s", customers.path.name, customers.description)
+    run_identity = _run_identity(store, customers, models, settings)
+    checkpoint = open_checkpoint(settings.paths.root, (run_identity, settings.chunk_rows))
     try:
-        located = _located(connection, store, customers, settings, spool)
-        check_size(kind, located.rows, len(customers.header) + len(blank.columns))
+        located = _locate(connection, store, customers, settings, checkpoint)
+        check_excel_size(file_format, located.rows, len(customers.header) + len(header_columns.columns))
     except SintoniaError:
-        spool.remove()
+        checkpoint.remove()
         raise
-    log.info("%s", located.told)
+    log.info("%s", located.description)
     drop_tables(connection)
     release()
-    names = score_chunks(Scoring.of(store, models, settings, located.customers), spool) if models else []
+    score_files = (
+        score_chunks(ChunkScorer.of(store, models, settings, located.customers), checkpoint) if models else []
+    )
     release()
     if act is not None:
-        write_actions(act, spool, settings.language, store.currency)
+        write_actions(act, checkpoint, settings.language, store.currency)
         release()
-    watched = {one.task: _watch(store, one, tallies(spool, names, one.task), settings) for one in models}
-    starts = {one.task: percentile_starts(spool, names, one.task)[0] for one in models}
-    answers = Answers(models, settings.bands, settings.reasons.count, starts, act is not None)
-    files = _write_outputs(connection, Written(customers, located, answers, out, kind), settings, spool)
-    changed: list[ScoreChange] = []
+    watched = {
+        task_model.task: _watch_drift(
+            store, task_model, read_bin_counts(checkpoint, score_files, task_model.task), settings
+        )
+        for task_model in models
+    }
+    starts = {
+        task_model.task: percentile_starts(checkpoint, score_files, task_model.task)[0]
+        for task_model in models
+    }
+    output_columns = OutputColumns(models, settings.bands, settings.reasons.count, starts, act is not None)
+    files = _write_outputs(
+        connection, customers, located, output_columns, out, file_format, settings, checkpoint
+    )
+    changes: list[ScoreChange] = []
     if settings.limit is None and models:
-        path = history_path(store, customers.path.name.partition(".")[0], told)
-        write_history(path, spool, names, models, starts, settings.bands)
-        changed, files = changes(connection, path), [*files, path]
-    page = out.with_name(f"{named(out)[0]}.html")
-    with whole(page) as part:
-        warned = [said for one in watched.values() for said in (*one.warnings, *one.refusals)]
-        told_of = (customers.path.name, located.told, warned)
-        part.write_text(render_list_page(told_of, models, answers.totals, changed, store.currency), "utf-8")
-    spool.remove()
-    return Scored(
+        path = history_path(store, customers.path.name.partition(".")[0], run_identity)
+        write_history(path, checkpoint, score_files, models, starts, settings.bands)
+        changes, files = score_changes(connection, path), [*files, path]
+    page = out.with_name(f"{split_name(out)[0]}.html")
+    with atomic_write(page) as part:
+        warnings = [message for drift in watched.values() for message in (*drift.warnings, *drift.refusals)]
+        part.write_text(
+            render_list_page(
+                customers.path.name,
+                located.description,
+                warnings,
+                models,
+                output_columns.totals,
+                changes,
+                store.currency,
+            ),
+            "utf-8",
+        )
+    checkpoint.remove()
+    return ScoredList(
         customers,
         located,
         models,
-        answers.totals,
+        output_columns.totals,
         (files[0], page, *files[1:]),
-        changed,
+        changes,
         watched,
         store.currency,
     )
 
 
-def _watch(store: Store, one: TaskModel, counted: list[BinCounts], settings: ScoreSettings) -> DriftCheck:
-    """Return how far a list and its model are from the training, said in the log.
+def _watch_drift(
+    store: Store, task_model: TaskModel, bin_counts: list[BinCounts], settings: ScoreSettings
+) -> DriftCheck:
+    """Return the drift of a list and its model from the training data, and log the warnings.
 
     Raises
     ------
     DriftError
-        When a bound of the settings is passed and nobody insists.
+        When drift exceeds a bound of the settings, without `force`.
     """
-    newest = store.data_until(label_kinds(one.model.task))
-    watched = check_drift(one.model, drift_of_model(one.model, counted), (one.as_of, newest), settings.drift)
-    for said in (*watched.warnings, *(watched.refusals if settings.force else ())):
-        log.warning("%s", said)
+    newest = store.data_until(label_kinds(task_model.model.task))
+    watched = check_drift(
+        task_model.model,
+        drift_of_model(task_model.model, bin_counts),
+        (task_model.as_of, newest),
+        settings.drift,
+    )
+    for message in (*watched.warnings, *(watched.refusals if settings.force else ())):
+        log.warning("%s", message)
     watched.refuse(settings.force)
     return watched
 
 
-@dataclass(frozen=True)
-class Written:
-    """What is written where: the list, whose its rows are, what is said of them, the file and its kind."""
-
-    customers: CustomerList
-    located: Located
-    answers: Answers
-    out: Path
-    kind: str
-
-
 def _write_outputs(
-    connection: "duckdb.DuckDBPyConnection", one: Written, settings: ScoreSettings, spool: Spool
+    connection: "duckdb.DuckDBPyConnection",
+    customers: CustomerList,
+    located: LocatedRows,
+    output_columns: OutputColumns,
+    out: Path,
+    file_format: str,
+    settings: ScoreSettings,
+    checkpoint: Checkpoint,
 ) -> list[Path]:
-    """Return the files that have the list with our columns: itself, and those to be sent by the layout."""
-    customers, answers = one.customers, one.answers
-    form = form_of(customers, answers.columns, one.out)
+    """Return the files written: the list with our columns, and the send files of the layout."""
+    schema = output_schema(customers, output_columns.columns, out)
     with ExitStack() as stack:
-        writer = stack.enter_context(writing(one.out, form, one.kind))
+        writer = stack.enter_context(open_writer(out, schema, file_format))
         layout = settings.layout
-        sent = SendFiles(stack, layout, form, one.out, one.located.column) if layout.columns else None
-        count = stack.enter_context(counter(one.located.rows, "Writing the list"))
-        lines = json_lines.lines_of(customers.path) if one.kind == customers.format == "json" else None
-        for chunk, rows in _joined(connection, customers, spool, settings.chunk_rows):
-            told = answers.of(rows)
-            own = chunk.table.columns if chunk.table is not None else list(zip(*chunk.rows, strict=True))
-            raw = None if lines is None else [next(lines) for _ in range(len(chunk))]
-            writer.write([*own, *told.values()], raw)
-            if sent is not None:
-                # Of columns with one name the first is meant.
-                sent.write(dict(reversed([*zip(customers.header, own, strict=True), *told.items()])))
+        send_files = SendFiles(stack, layout, schema, out, located.column) if layout.columns else None
+        count = stack.enter_context(counter(located.rows, "Writing the list"))
+        lines = json_texts(customers.path) if file_format == customers.format == "json" else None
+        for chunk, rows in _rows_with_scores(connection, customers, checkpoint, settings.chunk_rows):
+            values = output_columns.values_of(rows)
+            own_columns = (
+                chunk.table.columns if chunk.table is not None else list(zip(*chunk.rows, strict=True))
+            )
+            raw_lines = None if lines is None else [next(lines) for _ in range(len(chunk))]
+            writer.write([*own_columns, *values.values()], raw_lines)
+            if send_files is not None:
+                # Of columns with the same name the first is used.
+                send_files.write(
+                    dict(reversed([*zip(customers.header, own_columns, strict=True), *values.items()]))
+                )
             count(len(chunk), "")
-    return [one.out, *(sent.files if sent is not None else [])]
+    return [out, *(send_files.files if send_files is not None else [])]
 
 
 def out_path(customers: CustomerList, settings: ScoreSettings) -> Path:
-    """Return where the scored list goes: where it is asked to, else beside the list, `-scored` or `-preview`."""
+    """Return the path of the scored list: the requested one, else next to the list, `-scored` or `-preview`."""
     if settings.out:
         return Path(settings.out)
     path = customers.path
-    stem, suffix = named(path)
+    stem, suffix = split_name(path)
     return path.with_name(f"{stem}-{'scored' if settings.limit is None else 'preview'}{suffix}")
 
 
-def named(path: Path) -> tuple[str, str]:
+def split_name(path: Path) -> tuple[str, str]:
     """Return a file's name without its ending, and the ending.
 
     Examples
     --------
-    >>> named(Path("clienti.nuovi.csv.gz"))
+    >>> split_name(Path("clienti.nuovi.csv.gz"))
     ('clienti.nuovi', '.csv.gz')
     """
-    packed = ".gz" if path.name.lower().endswith(".gz") else ""
-    plain = Path(path.name[: len(path.name) - len(packed)])
-    return plain.stem, plain.suffix + path.name[len(path.name) - len(packed) :]
+    compression = ".gz" if path.name.lower().endswith(".gz") else ""
+    name = Path(path.name[: len(path.name) - len(compression)])
+    return name.stem, name.suffix + path.name[len(path.name) - len(compression) :]
 
 
-def _told(
+def _run_identity(
     store: Store, customers: CustomerList, models: Sequence[TaskModel], settings: ScoreSettings
 ) -> list[object]:
-    """Return all that the scores of a run depend on."""
-    suppressed = digest(Path(settings.suppress)) if settings.suppress else None
-    by = [(one.registered.name, one.registered.version, one.registered.run_id, one.as_of) for one in models]
-    asked = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
+    """Return everything that the scores of a run depend on."""
+    suppressed_digest = digest(Path(settings.suppress)) if settings.suppress else None
+    versions = [
+        (
+            task_model.registered.name,
+            task_model.registered.version,
+            task_model.registered.run_id,
+            task_model.as_of,
+        )
+        for task_model in models
+    ]
+    options = (settings.key, settings.limit, settings.reasons, settings.language, settings.identity.region)
     tombstones = settings.paths.tombstones
-    erased = digest(tombstones) if tombstones.is_file() else None
-    acted = (settings.tasks, settings.features, settings.actions, settings.engagement, settings.as_of)
-    return [__version__, store.fingerprint, customers.digest, suppressed, by, asked, erased, acted]
+    erased_digest = digest(tombstones) if tombstones.is_file() else None
+    action_settings = (
+        settings.tasks,
+        settings.features,
+        settings.actions,
+        settings.engagement,
+        settings.as_of,
+    )
+    return [
+        __version__,
+        store.fingerprint,
+        customers.digest,
+        suppressed_digest,
+        versions,
+        options,
+        erased_digest,
+        action_settings,
+    ]
 
 
-def _located(
+def _locate(
     connection: "duckdb.DuckDBPyConnection",
     store: Store,
     customers: CustomerList,
     settings: ScoreSettings,
-    spool: Spool,
-) -> Located:
-    found = spool.document(LOCATED)
-    if found is not None:
+    checkpoint: Checkpoint,
+) -> LocatedRows:
+    """Return the rows matched to customers, from the checkpoint of an unfinished run if there is one."""
+    located = checkpoint.read_json(LOCATED_FILE)
+    if located is not None:
         log.info("An earlier run of this list was not finished; going on where it was")
-        return Located(**found)
-    keys = Keys(connection, store, settings.source, settings.identity.region)
+        return LocatedRows(**located)
+    keys = KeyIndex(connection, store, settings.source, settings.identity.region)
     key = find_key(customers, keys, settings.key)
     listed = read_list(Path(settings.suppress)) if settings.suppress else None
-    suppressed = suppress(connection, keys, listed, settings.chunk_rows)
+    suppressed = fill_suppressed(connection, keys, listed, settings.chunk_rows)
     if listed is not None:
         log.info("%s customers are on the suppression list '%s'", f"{suppressed:,}", listed.path.name)
     tombstones = read_tombstones(settings.paths.root)
-    return locate(connection, customers, keys, key, tombstones, spool, settings.chunk_rows)
+    return locate_rows(connection, customers, keys, key, tombstones, checkpoint, settings.chunk_rows)
 
 
-def _joined(
-    connection: "duckdb.DuckDBPyConnection", customers: CustomerList, spool: Spool, chunk_rows: int
+def _rows_with_scores(
+    connection: "duckdb.DuckDBPyConnection", customers: CustomerList, checkpoint: Checkpoint, chunk_rows: int
 ) -> Iterator[tuple[Chunk, pa.Table]]:
     """Yield the list chunk by chunk with its rows' status, reason and scores, in the order of the list."""
     joined = ""
-    if any(spool.folder.glob("scores-*.parquet")):
-        scores = f"read_parquet({quoted(spool.path('scores-*.parquet'))})"
-        kept = f"SELECT * EXCLUDE (customer_id) RENAME (row AS first_row) FROM {scores}"
-        joined = f"LEFT JOIN ({kept}) AS scores USING (first_row)"
-    if spool.path(ACTED).is_file():
-        acted = f"SELECT * RENAME (row AS first_row) FROM read_parquet({quoted(spool.path(ACTED))})"
-        joined += f" LEFT JOIN ({acted}) AS acted USING (first_row)"
+    if any(checkpoint.folder.glob("scores-*.parquet")):
+        scores = f"read_parquet({quoted(checkpoint.path('scores-*.parquet'))})"
+        score_query = f"SELECT * EXCLUDE (customer_id) RENAME (row AS first_row) FROM {scores}"
+        joined = f"LEFT JOIN ({score_query}) AS scores USING (first_row)"
+    if checkpoint.path(ACTIONS_FILE).is_file():
+        action_query = (
+            f"SELECT * RENAME (row AS first_row) FROM read_parquet({quoted(checkpoint.path(ACTIONS_FILE))})"
+        )
+        joined += f" LEFT JOIN ({action_query}) AS acted USING (first_row)"
     reader = connection.sql(
-        f"FROM read_parquet({quoted(spool.path(ROWS))}) AS told {joined} ORDER BY told.row"
+        f"FROM read_parquet({quoted(checkpoint.path(ROWS_FILE))}) AS listed {joined} ORDER BY listed.row"
     ).to_arrow_reader(1 << 14)
     sizes: list[int] = []
-    tables = regrouped(reader, iter(sizes.pop, None))
+    tables = regroup(reader, iter(sizes.pop, None))
     for chunk in customers.chunks(chunk_rows):
         sizes.append(len(chunk))
         yield chunk, next(tables)

@@ -1,11 +1,16 @@
-"""Text as records: bytes unpacked, lines parted into cells, quotes that are never closed told."""
+"""Text files as records: decompression, encoding, delimiter, quotes, line ends and decimal sign."""
 
+import codecs
 import csv
 import gzip
+import io
+import re
 import sys
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -14,20 +19,20 @@ from sintonia.core.errors import InputError
 BYTES_PER_BLOCK = 1 << 20
 """Bytes read at a time."""
 
-BATCH = 4096
-LONGEST_LINES, LONGEST_TEXT = 200, 1 << 18
-"""Lines and letters one quoted cell may span; a stray quote must not swallow the rest of the list."""
+LINES_PER_BATCH = 4096
+MAX_LINES_PER_CELL, MAX_LETTERS_PER_CELL = 200, 1 << 18
+"""Limits of one quoted cell, so that a stray quote does not consume the rest of the file."""
 
 
-def opened(path: Path) -> IO[bytes]:
-    """Return the file's bytes, unpacked when they are gzip's."""
+def open_bytes(path: Path) -> IO[bytes]:
+    """Return the file's bytes, decompressed if it is a gzip file."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb")
 
 
 def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file block by block.
+    """Yield the decompressed bytes of a file block by block.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
         When a gzip file is cut short or damaged.
     """
     try:
-        with opened(path) as file:
+        with open_bytes(path) as file:
             while block := file.read(size):
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -45,7 +50,7 @@ def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
 
 
 def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], str]]:
-    r"""Yield records of lines, each with what is wrong with it; a quoted cell may hold line ends.
+    r"""Yield the records of lines, each with its problem, empty for none; a quoted cell may span lines.
 
     Examples
     --------
@@ -53,13 +58,13 @@ def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], s
     [(['1', 'a\nb'], ''), (['2', 'c'], 'a quote is opened and never closed'), (['3', 'd'], '')]
     """
     csv.field_size_limit(sys.maxsize)
-    source = _Lines(lines)
+    source = _PushBackLines(lines)
     plain: list[str] = []
     for line in source:
         quoted = '"' in line
         if not quoted:
             plain.append(line)
-        if quoted or len(plain) == BATCH:
+        if quoted or len(plain) == LINES_PER_BATCH:
             yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
             plain = []
         if quoted:
@@ -67,54 +72,255 @@ def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], s
     yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
 
 
-class _Lines:
-    """Lines of which some can be put back."""
+class _PushBackLines:
+    """An iterator of lines to which lines can be returned."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self._waiting: deque[str] = deque()
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_PushBackLines":
         return self
 
     def __next__(self) -> str:
         return self._waiting.popleft() if self._waiting else next(self._lines)
 
     def put_back(self, lines: list[str]) -> None:
-        """Let these lines be the next ones."""
+        """Put these lines back, to be read next."""
         self._waiting.extendleft(reversed(lines))
 
 
-def _parse_quoted(line: str, source: _Lines, delimiter: str) -> tuple[list[str], str]:
-    """Return the record that begins with a line that has quotes; lines that are not its own are put back."""
-    taken = [line]
-    while (found := _parsed(taken, delimiter)) is None:
-        if not _take_more(taken, source):
+def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[list[str], str]:
+    """Return the record that begins with a line with quotes; lines that do not belong to it are put back."""
+    lines = [line]
+    while (cells_of_record := _parse_record(lines, delimiter)) is None:
+        if not _extend_to_next_quote(lines, source):
             break
-    if found:
-        return found, ""
-    source.put_back(taken[1:])
+    if cells_of_record:
+        return cells_of_record, ""
+    source.put_back(lines[1:])
     (cells,) = csv.reader([line.rstrip("\r\n")], delimiter=delimiter)
-    stays_open = _parsed([line], delimiter) is None
+    stays_open = _parse_record([line], delimiter) is None
     return cells, "a quote is opened and never closed" if stays_open else ""
 
 
-def _parsed(taken: list[str], delimiter: str) -> list[str] | None:
-    """Return the cells of the lines if they are one record; none when they are not, None while a quote is open."""
+def _parse_record(lines: list[str], delimiter: str) -> list[str] | None:
+    """Return the cells if the lines are one record, [] if they are not, None while a quote is open."""
     try:
-        found = list(csv.reader(taken, delimiter=delimiter, strict=True))
+        parsed = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         return None if "unexpected end" in str(error) else []
-    return found[0] if len(found) == 1 else []
+    return parsed[0] if len(parsed) == 1 else []
 
 
-def _take_more(taken: list[str], source: _Lines) -> bool:
-    """Add lines up to the next that has a quote; return False when there is none near."""
-    while len(taken) < LONGEST_LINES and sum(map(len, taken)) < LONGEST_TEXT:
+def _extend_to_next_quote(lines: list[str], source: _PushBackLines) -> bool:
+    """Append lines up to the next one with a quote; return False if there is none within the limits."""
+    while len(lines) < MAX_LINES_PER_CELL and sum(map(len, lines)) < MAX_LETTERS_PER_CELL:
         following = next(source, None)
         if following is None:
             return False
-        taken.append(following)
+        lines.append(following)
         if '"' in following:
             return True
     return False
+
+
+DELIMITERS = ("\t", ";", "|", ",", "^", ":")
+"""Possible delimiters, those that are rarer inside cells first."""
+
+RARE_DELIMITERS = ("^", ":")
+"""Delimiters that are used only if no other fits."""
+
+DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", "^": "carets", ":": "colons"}
+
+SAMPLED_ROWS = 100
+
+CODE_PAGES = [
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1257",
+    "mac_roman",
+    "iso8859_2",
+    "cp850",
+    "cp437",
+]
+MIN_NON_ASCII = 32
+"""Non-ASCII letters needed to distinguish code pages; with fewer, Windows-1252 is assumed."""
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written; `preamble` is a line `sep=;` before the header, as spreadsheets write it."""
+
+    encoding: str = "utf-8-sig"
+    errors: str = "strict"
+    delimiter: str = ","
+    line_end: str = "\r\n"
+    quotes_all: bool = False
+    decimal: str = "."
+    preamble: str = ""
+
+    def __str__(self) -> str:
+        """Return the dialect as a phrase for the log."""
+        ends = {"\r\n": "Windows", "\n": "Unix", "\r": "old Mac"}[self.line_end]
+        name = DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
+        sign = "comma" if self.decimal == "," else "point"
+        return f"text in {self.encoding}, cells separated by {name}, {ends} line ends, decimal {sign}"
+
+
+def find_dialect(path: Path) -> Dialect:
+    """Return the dialect of a list, inferred from its first bytes.
+
+    Raises
+    ------
+    InputError
+        When it is empty or not a text file.
+    """
+    sample = next(blocks(path), b"")
+    if not sample.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):
+        raise InputError(f"The list '{path.name}' has nothing in it; give at least one row.")
+    encoding, errors = _find_encoding(path, sample)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
+    if _is_binary(text):
+        raise InputError(f"The list '{path.name}' is not text; save it as CSV, Excel or Parquet.")
+    preamble = re.match(r"sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
+    text = text[preamble.end() :] if preamble else text
+    lines = io.StringIO(text, newline="").readlines()
+    complete_lines = lines[:-1] if len(sample) == BYTES_PER_BLOCK and len(lines) > 1 else lines
+    delimiter = preamble[1] if preamble else _find_delimiter(complete_lines)
+    return Dialect(
+        encoding=encoding,
+        errors=errors,
+        delimiter=delimiter,
+        line_end=_find_line_end(text),
+        quotes_all=_quotes_all(complete_lines, delimiter),
+        decimal=_find_decimal_sign(complete_lines, delimiter),
+        preamble=preamble[0] if preamble else "",
+    )
+
+
+def _find_encoding(path: Path, sample: bytes) -> tuple[str, str]:
+    """Return the encoding, and the error handler with which undecodable bytes can be written back unchanged."""
+    for byte_order_mark, name in _BYTE_ORDER_MARKS:
+        if sample.startswith(byte_order_mark):
+            return name, "strict" if name == "utf-8-sig" and _decodes(path, name) else _error_handler(name)
+    even, odd = sample[:4096:2].count(0), sample[1:4096:2].count(0)
+    if max(even, odd) > 0.3 * len(sample[:4096:2]) and min(even, odd) < 0.1 * max(even, odd):
+        return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
+    if _decodes(path, "utf-8"):
+        return "utf-8", "strict"
+    non_ascii_lines = b"\n".join(line for line in sample.splitlines() if max(line, default=0) > 127) or sample
+    decoded = non_ascii_lines.decode("utf-8", "replace")
+    n_non_ascii = sum(letter > "\x7f" for letter in decoded)
+    if decoded.count("\ufffd") * 10 < n_non_ascii:
+        return "utf-8", "surrogateescape"
+    return next(
+        name
+        for name in [*_guess_code_page(non_ascii_lines, n_non_ascii), "cp1252", "latin-1"]
+        if _decodes(path, name)
+    ), "strict"
+
+
+def _error_handler(encoding: str) -> str:
+    """Return the error handler for an encoding: undecodable bytes of UTF-8 survive, others are replaced."""
+    return "surrogateescape" if encoding == "utf-8-sig" else "replace"
+
+
+def _guess_code_page(lines: bytes, n_non_ascii: int) -> list[str]:
+    """Return the most likely code page of lines with non-ASCII letters, [] if these are too few to decide."""
+    if n_non_ascii < MIN_NON_ASCII:
+        return []
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(lines[: 1 << 16], cp_isolation=CODE_PAGES).best()
+    return [] if best is None else [best.encoding]
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    """Return whether the whole file can be decoded."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for block in blocks(path):
+            decoder.decode(block)
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_binary(text: str) -> bool:
+    """Return whether the text has more control characters than text files have."""
+    n_control = sum(letter < " " and letter not in "\t\r\n\x0b\x0c\x1a" for letter in text[:8192])
+    return n_control > max(8, 0.05 * len(text[:8192]))
+
+
+def _find_delimiter(lines: list[str]) -> str:
+    """Return the delimiter that splits most rows into as many cells as the header; of ties, the rarer one in cells."""
+    shares = {}
+    for delimiter in DELIMITERS:
+        widths = [len(cells) for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS) if cells]
+        if widths and widths[0] > 1:
+            shares[delimiter] = sum(width == widths[0] for width in widths) / len(widths)
+    candidates = {
+        candidate: share for candidate, share in shares.items() if candidate not in RARE_DELIMITERS
+    } or shares
+    return max(candidates, key=lambda candidate: candidates[candidate]) if candidates else ","
+
+
+def _find_line_end(text: str) -> str:
+    """Return the first line end, Windows' if there is none."""
+    match = re.search(r"\r\n|\n|\r", text)
+    return match[0] if match else "\r\n"
+
+
+def _quotes_all(lines: list[str], delimiter: str) -> bool:
+    """Return whether every cell of the sample is quoted."""
+    sampled = [line.rstrip("\r\n") for line in lines[:SAMPLED_ROWS] if line.strip()]
+    boundary = f'"{delimiter}"'
+    width = sampled[0].count(boundary) if sampled else 0
+    return bool(sampled) and all(
+        len(line) > 1 and line[0] == line[-1] == '"' and line.count(boundary) == width for line in sampled
+    )
+
+
+def _find_decimal_sign(lines: list[str], delimiter: str) -> str:
+    """Return the decimal sign of most numbers in the sample, a point if there is none."""
+    counts = {",": 0, ".": 0}
+    for cells, _ in islice(records(iter(lines), delimiter), SAMPLED_ROWS):
+        for cell in cells:
+            match = re.fullmatch(r"[-+]?\d+([.,])\d+", cell.strip())
+            if match and not re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", cell.strip()):
+                counts[match[1]] += 1
+    return "," if counts[","] > counts["."] else "."
+
+
+def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
+    """Yield the list's records, header first: cells, and the problem of the record (empty for none).
+
+    Blank lines between rows are records without cells; those at the start and the end are skipped.
+    """
+    with (
+        open_bytes(path) as file,
+        io.TextIOWrapper(file, encoding=dialect.encoding, errors=dialect.errors, newline="") as text,
+    ):
+        if dialect.preamble:
+            text.readline()
+        blank, started = 0, False
+        for cells, problem in records(text, dialect.delimiter):
+            if not cells:
+                blank += started
+                continue
+            yield from (([], "") for _ in range(blank))
+            blank, started = 0, True
+            yield cells, problem

@@ -1,18 +1,21 @@
-"""A table of PostgreSQL is a list, in the order in which the server has its rows."""
+"""Lists that are no files: a table of PostgreSQL, in the order of the server, and a segment of the golden record."""
 
 import os
 import shutil
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from builder import build_store
+from serving.lists.small import SILO, toy_store
 from sintonia.core.config import ScoreSettings
-from sintonia.core.errors import InputError
+from sintonia.core.errors import ConfigError, InputError
 from sintonia.serving.lists import open_list
-from sintonia.serving.lists.postgres import is_table, table_name
+from sintonia.serving.lists.opening import is_table, table_name
 
 BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/usr/lib/postgresql"))
 
@@ -88,3 +91,63 @@ def test_address_without_a_table_says_what_to_write():
     assert not is_table("customers.csv")
     with pytest.raises(InputError, match="DATABASE/TABLE; database or table is missing"):
         table_name("postgresql://host/crm")
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    root = tmp_path_factory.mktemp("toy")
+    toy_store(root)
+    silo = replace(
+        SILO,
+        attributes={"tier": "tier", "consent_email": "agreed"},
+        contacts={**SILO.contacts, "city": "city"},
+    )
+    (root / "tickets.csv").write_text(
+        "Tessera,mail,other,tel,at,tier,agreed,city\n"
+        "007,,,,2025-01-01,gold,yes,Roma\n008,,,,2025-06-01,2,no,Roma\n009,,,,2025-06-11,gold,,Pisa\n"
+    )
+    return build_store(root, {"tickets": silo})
+
+
+@pytest.mark.parametrize(
+    ("segment", "cards"),
+    [
+        ("consent_email", ["007"]),
+        ("not consent_email", ["008"]),  # no answer is unknown
+        ("tier = 'gold'", ["007", "009"]),
+        ("city = 'Roma' and tenure_days > 90", ["007"]),
+        ("tenure_days between 0 and 15", ["008", "009"]),
+    ],
+)
+def test_a_segment_is_the_list_of_customers_for_whom_a_condition_is_true(toy, segment, cards):
+    workspace = toy.folder.parents[1]
+    with ExitStack() as stack:
+        customers, settings = open_list(stack, ScoreSettings(workspace=str(workspace), segment=segment))
+        ids = [row[0] for chunk in customers.chunks(2) for row in chunk.rows]
+    card_of = {row["customer_id"]: row["source_key"] for row in toy.read_crosswalk("card").to_pylist()}
+    assert sorted(card_of[customer] for customer in ids) == cards
+    assert settings.out.endswith("-scored.csv")
+    assert not list(workspace.glob(".scoring-*"))
+
+
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ("tiers = 'gold'", "The segment asks for 'tiers'; did you mean 'tier'"),
+        ("email = 'ann@x.org'", "The segment asks for 'email'"),
+        ("tier", "gives a text; write a condition"),
+        ("tier = 'lead'", "is true of none of 3 customers"),
+        ("read_csv('/etc/passwd')", "which is not understood|Cannot read"),
+        ("1; drop table x", "which is not understood"),
+    ],
+)
+def test_a_segment_that_is_not_a_condition_is_refused_in_one_line(toy, segment, message):
+    with ExitStack() as stack, pytest.raises((ConfigError, InputError), match=message):
+        open_list(stack, ScoreSettings(workspace=str(toy.folder.parents[1]), segment=segment))
+
+
+def test_a_list_and_a_segment_together_or_neither_are_refused():
+    with pytest.raises(ConfigError, match="each say who is scored; give one"):
+        ScoreSettings(list="a.csv", segment="tenure_days > 1")
+    with ExitStack() as stack, pytest.raises(ConfigError, match="score needs a list of customers"):
+        open_list(stack, ScoreSettings())

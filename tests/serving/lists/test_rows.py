@@ -5,8 +5,7 @@ import pytest
 from serving.lists.small import keys_of, listed, toy_store
 from sintonia.core.errors import InputError
 from sintonia.serving.lists import read_list, write_sample
-from sintonia.serving.lists.keys import find_key, key_columns
-from sintonia.serving.lists.rows import fill_listed, match
+from sintonia.serving.lists.rows import fill_listed, find_key, key_columns, match_keys
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def owners(customers, keys, asked=None):
     """The key of a list, and whether each row's customer is known."""
     key = find_key(customers, keys, asked)
     fill_listed(keys.connection, customers, keys, key, 2)
-    match(keys.connection, keys, key.key_type)
+    match_keys(keys.connection, keys, key.key_type)
     found = keys.connection.execute("SELECT customer_id FROM matched ORDER BY row").fetchall()
     return key, [customer is not None for (customer,) in found]
 
@@ -70,7 +69,7 @@ def test_customer_ids_are_keys_too(tmp_path, store, keys):
 
 
 def test_list_without_a_key_says_what_a_key_may_be_called(tmp_path, keys):
-    with pytest.raises(InputError, match=r"No column .* says who a row is; it has name.*give key=COLUMN"):
+    with pytest.raises(InputError, match=r"No column .* identifies customers; it has name.*give key=COLUMN"):
         find_key(listed(tmp_path, "name\nAnn\n"), keys, None)
     with pytest.raises(InputError, match="has no column 'crad'; did you mean 'card'"):
         find_key(listed(tmp_path, "card\n007\n"), keys, "crad")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.serving.lists.delimited import delimited, texts_of
-from sintonia.serving.lists.dialect import Dialect
+from sintonia.serving.lists.text import Dialect
+from sintonia.serving.lists.write import column_texts, delimited_lines
 
 SIGNS = st.sampled_from(
     ["", " ", ";", ",", "\t", '"', "\r", "\n", "\x00", "=", "-", "+", "@", "a", "è", "0", "😀", "'"]
@@ -26,7 +26,7 @@ def _by_csv(columns, decimals, dialect):
     file = io.StringIO()
     rows = csv.writer(file, delimiter=dialect.delimiter, lineterminator=dialect.line_end)
     pairs = zip(columns, decimals, strict=True)
-    rows.writerows(zip(*(texts_of(*pair, dialect.decimal) for pair in pairs), strict=True))
+    rows.writerows(zip(*(column_texts(*pair, dialect.decimal) for pair in pairs), strict=True))
     return file.getvalue()
 
 
@@ -50,7 +50,7 @@ def test_the_bytes_are_those_of_csv(rows, delimiter, end, decimal):
         pa.array(number, pa.int64()),
     ]
     decimals = [None, None, 4, None, None]
-    assert delimited(columns, decimals, dialect) == _by_csv(columns, decimals, dialect)
+    assert delimited_lines(columns, decimals, dialect) == _by_csv(columns, decimals, dialect)
 
 
 def test_a_list_s_own_columns_of_any_type_are_written_as_their_cells_are():
@@ -63,16 +63,18 @@ def test_a_list_s_own_columns_of_any_type_are_written_as_their_cells_are():
         [7.0, b"x"],
     ]
     assert (
-        delimited(columns, [None] * 6, Dialect(line_end="\n"))
+        delimited_lines(columns, [None] * 6, Dialect(line_end="\n"))
         == '2025-01-02,"[1, 2]",true,a,1.50,7\n,,,,,x\n'
     )
 
 
 def test_nothing_below_nothing_keeps_its_sign():
     column = pa.array([0.0, -0.0, 0.0])
-    assert delimited([column, ["a"] * 3], [2, None], Dialect(line_end="\n")) == "0.00,a\n-0.00,a\n0.00,a\n"
+    assert (
+        delimited_lines([column, ["a"] * 3], [2, None], Dialect(line_end="\n")) == "0.00,a\n-0.00,a\n0.00,a\n"
+    )
 
 
 def test_half_a_letter_is_refused_so_that_it_can_be_written_another_way():
     with pytest.raises(UnicodeEncodeError):
-        delimited([["\ud800"], ["a"]], [None, None], Dialect())
+        delimited_lines([["\ud800"], ["a"]], [None, None], Dialect())

@@ -9,13 +9,13 @@ from sintonia.core.config import ActionConfig as Action
 from sintonia.core.config import RuleConfig
 from sintonia.core.errors import ConfigError
 from sintonia.features.sql import Cells
-from sintonia.serving.decisions.refusals import (
+from sintonia.serving.decisions.eligibility import (
     RefusalRule,
     Refusals,
-    holds,
+    condition_holds,
+    names_in_rules,
     refuse_by_rules,
     refuse_without_consent,
-    rule_names,
 )
 
 FACTS = {
@@ -41,7 +41,7 @@ STAGES = ("eligibility", "applicability", "suitability")
     ],
 )
 def test_a_rule_holds_where_it_is_known_to_be_true(where, expected):
-    assert holds(where, FACTS, 3).tolist() == expected
+    assert condition_holds(where, FACTS, 3).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_rule_holds_where_it_is_known_to_be_true(where, expected):
 )
 def test_what_is_no_condition_over_one_customer_is_refused_in_words(where):
     with pytest.raises(ConfigError, match="rule"):
-        holds(where, FACTS, 3)
+        condition_holds(where, FACTS, 3)
 
 
 def test_rules_are_asked_stage_by_stage_and_of_their_actions_only():
@@ -86,7 +86,7 @@ def test_rules_and_the_value_name_what_must_be_read():
         "a": RuleConfig("eligibility", "age > 3 AND tier = 'x'"),
         "b": RuleConfig("suitability", "age < 9"),
     }
-    assert rule_names(rules, "rfm__spend__90d * 2", "1") == ["age", "tier", "rfm__spend__90d"]
+    assert names_in_rules(rules, "rfm__spend__90d * 2", "1") == ["age", "tier", "rfm__spend__90d"]
 
 
 def test_silence_is_no_consent_and_what_needs_none_is_free():
