@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from sintonia.data.identity.clusters import cluster
-from sintonia.data.identity.match import MatchConfig, match_pairs
+from sintonia.data.identity.grouping import cluster
+from sintonia.data.identity.match_model import MatchConfig, match_pairs
 from sintonia.data.identity.quality import quality
 from sintonia.data.identity.standardise import standardise
 

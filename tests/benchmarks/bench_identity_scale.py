@@ -24,19 +24,8 @@ import pyarrow as pa
 
 from sintonia.core.config import EngineConfig, IdentityConfig, SiloConfig, SourceConfig
 from sintonia.core.engine import connect
-from sintonia.data.identity import (
-    blocking,
-    blocking_new,
-    findings,
-    log,
-    match,
-    newcomers,
-    resolve,
-    scoring,
-    standing,
-    tying,
-)
-from sintonia.data.identity.files import write_identity
+from sintonia.data.identity import blocking, crosswalk, evidence, match_model, resolve
+from sintonia.data.identity.previous_build import write_identity
 from sintonia.data.identity.quality import quality
 
 FIELDS = ("first_name", "last_name", "sex", "birth_date", "email", "phone", "street", "postcode", "city")
@@ -56,30 +45,30 @@ SILOS = {
 }
 WHOLE = "a build from nothing"
 STEPS: tuple[tuple[ModuleType, str], ...] = (
-    (tying, "find_changes"),
-    (tying, "collect_sightings"),
+    (resolve, "find_changes"),
+    (resolve, "collect_sightings"),
     (resolve, "collect_persons"),
     (resolve, "read_model"),
     (resolve, "standardise"),
-    (match, "_persons"),
+    (match_model, "_persons"),
     (blocking, "limits"),
     (blocking, "block"),
-    (blocking_new, "block_new"),
-    (match, "learn_weights"),
-    (newcomers, "_take_up"),
-    (scoring, "first_look"),
-    (scoring, "second_look"),
-    (scoring, "kept_pairs"),
+    (blocking, "block_new"),
+    (match_model, "learn_weights"),
+    (match_model, "_take_up"),
+    (match_model, "first_look"),
+    (match_model, "second_look"),
+    (match_model, "kept_pairs"),
     (resolve, "_all_pairs"),
     (resolve, "decide"),
     (resolve, "remember_model"),
-    (tying, "collect_part"),
-    (tying, "tie_sightings"),
-    (standing, "_add_matches"),
-    (standing, "_refuse"),
-    (tying, "write_crosswalk"),
-    (log, "write_log"),
-    (findings, "write_findings"),
+    (resolve, "collect_part"),
+    (resolve, "tie_sightings"),
+    (crosswalk, "_add_matches"),
+    (crosswalk, "_refuse"),
+    (resolve, "write_crosswalk"),
+    (crosswalk, "write_log"),
+    (evidence, "write_findings"),
 )
 
 
@@ -217,7 +206,7 @@ def run(
     source = SourceConfig(name="drawn", root="", today="2026-01-01", silos=SILOS)
     config = IdentityConfig(name="probabilistic", shareable=["email", "phone"])
     began = time.perf_counter(), time.process_time()
-    tying.tie(connection, workspace, source, config, earlier)
+    resolve.tie(connection, workspace, source, config, earlier)
     (workspace / title.replace(" ", "-")).mkdir()
     write_identity(connection, workspace / title.replace(" ", "-") / "identity")
     spent = time.perf_counter() - began[0], time.process_time() - began[1]

@@ -4,9 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.core.pseudonyms import known_as, pseudonyms, workspace_key
-from sintonia.data.privacy.files import remove_rows
-from sintonia.data.privacy.person import DataSubject
-from sintonia.data.privacy.search import structure
+from sintonia.data.privacy.person import DataSubject, structure
+from sintonia.data.privacy.traces import remove_rows
 
 
 def test_a_workspace_keeps_its_key_and_another_has_another(tmp_path):

@@ -4,7 +4,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.data.identity import blocking, blocking_new
+from sintonia.data.identity import blocking
 
 COLUMNS = ["first_name", "last_name", "birth_date"]
 
@@ -27,7 +27,7 @@ def candidates(rows, most=1000, known=None, limits=None):
         blocking.block(connection, COLUMNS, limits)
     else:
         connection.execute("create view everyone as from persons")
-        blocking_new.block_new(connection, COLUMNS, limits)
+        blocking.block_new(connection, COLUMNS, limits)
     found = connection.execute(
         "select join_key_l, join_key_r, match_key from candidates order by 1, 2"
     ).fetchall()

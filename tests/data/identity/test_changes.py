@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from registrations import crosswalk, person, write_crm
 from sintonia.core.config import IdentityConfig, SiloConfig, SourceConfig
-from sintonia.data.identity import carried, changes, changes_kernels
-from sintonia.data.identity.files import standing, write_identity
-from sintonia.data.identity.tying import tie
+from sintonia.data.identity import changes, kernels
+from sintonia.data.identity.previous_build import standing, write_identity
+from sintonia.data.identity.resolve import tie
 from sintonia.data.store import open_store
 
 FIELDS = ("first_name", "last_name", "birth_date", "city")
@@ -119,7 +119,7 @@ HASHES = st.sampled_from([0, 1, 7, 8, 16, -1, 2**62])
 def test_rows_are_compared_with_first_arrivals_one_by_one(first, rows):
     known = [*first, *list(first)[:2]]  # a sighting that had two customers is known in two rows
     told = known, [first[sighting] for sighting in known], [row[0] for row in rows], [row[1] for row in rows]
-    changed, lost = changes_kernels.compare(*(np.array(column, np.int64) for column in told))
+    changed, lost = kernels.compare(*(np.array(column, np.int64) for column in told))
     assert changed.tolist() == [sighting not in first or at < first[sighting] for sighting, at in rows]
     assert lost.tolist() == [(sighting, first[sighting]) not in rows for sighting in known]
 
@@ -138,7 +138,7 @@ def histories(draw):
 def always(monkeypatch):
     """However much changes, a part is decided; after two of them all is written into one file again."""
     monkeypatch.setattr(changes, "MOST_CHANGED", 1e9)
-    monkeypatch.setattr(carried, "MOST_GENERATIONS", 2)
+    monkeypatch.setattr(changes, "MOST_GENERATIONS", 2)
 
 
 def test_ids_keep_their_form_when_the_last_identifier_of_another_kind_goes(tmp_path, always):

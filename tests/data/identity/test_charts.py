@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from sintonia.data.identity.charts import JudgedPair, Matcher, splink_charts, vega
-from sintonia.data.identity.comparisons import comparisons
-from sintonia.data.identity.findings import FieldAgreement
-from sintonia.data.identity.training import Weights
+from sintonia.data.identity.comparing import comparisons
+from sintonia.data.identity.evidence import FieldAgreement, JudgedPair, Matcher, splink_charts, vega
+from sintonia.data.identity.match_model import Weights
 
 COMPARED = comparisons(["sex", "city"])
 WEIGHTS = Weights(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.data.identity.dates import read_birth_date
+from sintonia.data.identity.standardise import read_birth_date
 
 TODAY = date(2025, 6, 30)
 

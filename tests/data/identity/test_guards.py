@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.data.identity.guards import Rules, Ties, accepted
+from sintonia.data.identity.grouping import Rules, Ties, accepted
 
 NODES = 8
 TIES = st.lists(

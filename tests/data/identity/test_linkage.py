@@ -7,7 +7,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sintonia.data.identity.linkage import MOST_BITS, Pairs, PreviousGroups, link_around, link_as_known, ruled
+from sintonia.data.identity.grouping import (
+    MOST_BITS,
+    Pairs,
+    PreviousGroups,
+    link_around,
+    link_as_known,
+    ruled,
+)
 
 RECORDS = 7
 PAIRS = st.dictionaries(

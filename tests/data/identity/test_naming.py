@@ -4,9 +4,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from sintonia.data.identity import naming
-from sintonia.data.identity.match import MatchConfig, match_pairs
-from sintonia.data.identity.standardise import standardise
+from sintonia.data.identity.match_model import MatchConfig, match_pairs
+from sintonia.data.identity.standardise import names, standardise
 
 
 def full(*names):
@@ -97,5 +96,5 @@ def test_names_seen_elsewhere_tell_which_is_the_first():
         }
     )
     text = {"first_name": pa.array(["Rossi"]), "last_name": pa.array(["Anna"])}
-    assert naming.names(text)["first_name"].to_pylist() == ["rossi"]
-    assert naming.names(text, seen)["first_name"].to_pylist() == ["anna"]
+    assert names(text)["first_name"].to_pylist() == ["rossi"]
+    assert names(text, seen)["first_name"].to_pylist() == ["anna"]

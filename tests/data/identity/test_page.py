@@ -10,9 +10,16 @@ import pytest
 
 from sintonia.api.pipelines import identity
 from sintonia.core.config import IdentityConfig, IdentitySettings
-from sintonia.data.identity.page import agreement, bars, render_identity_page, tied, waiting
 from sintonia.data.identity.quality import quality
-from sintonia.data.identity.report import Example, IdentityReport
+from sintonia.data.identity.report import (
+    Example,
+    IdentityReport,
+    agreement,
+    bars,
+    render_identity_page,
+    tied,
+    waiting,
+)
 
 FIRST = ("Maria", "Luca", "Giorgia", "Paolo", "Chiara", "Dario", "Elena", "Franco", "Ida", "Nicola")
 LAST = ("Rossi", "Bianchi", "Barbieri", "Gallo", "Marchetti", "Serra", "Fontana")

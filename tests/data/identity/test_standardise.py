@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.core.errors import InputError
-from sintonia.data.identity.fields import PATTERNS, recognise
-from sintonia.data.identity.standardise import standardise
+from sintonia.data.identity.standardise import PATTERNS, recognise, standardise
 
 
 def one(field, values, **options):

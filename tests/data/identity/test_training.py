@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sintonia.data.identity.training import FieldPairs, kinds, learn
+from sintonia.data.identity.match_model import FieldPairs, kinds, learn
 
 STRANGERS, HOUSEHOLDS, MATCHES = 200_000, 400, 500
 M = {"first_name": [0.9, 0.1], "birth_date": [0.95, 0.05], "street": [0.8, 0.2], "phone": [0.9, 0.1]}

@@ -24,7 +24,7 @@ from sintonia.core.config import (
 )
 from sintonia.core.errors import ErasureError, InputError
 from sintonia.data.identity import changes
-from sintonia.data.identity.explaining import explain
+from sintonia.data.identity.explanation import explain
 from sintonia.data.privacy.erase import sweep
 from sintonia.data.store import open_store
 

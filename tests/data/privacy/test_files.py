@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.data.privacy.files import compact, count_traces, remove_rows
-from sintonia.data.privacy.traces import Traces
+from sintonia.data.privacy.traces import Traces, compact, count_traces, remove_rows
 
 WHO = Traces(
     words=frozenset({"via libertà 12"}),

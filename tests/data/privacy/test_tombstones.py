@@ -10,7 +10,7 @@ from sintonia.core.config import SiloConfig
 from sintonia.core.errors import InputError
 from sintonia.core.paths import WorkspacePaths
 from sintonia.data.privacy.tombstones import entomb, read_tombstones, refuse_erased
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 
 SILO = SiloConfig(
     path="x",

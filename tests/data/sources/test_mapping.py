@@ -12,7 +12,7 @@ from sintonia.core.config import CsvConfig, EngineConfig, JoinConfig, SiloConfig
 from sintonia.core.engine import connect
 from sintonia.core.errors import ConfigError, InputError
 from sintonia.data.sources.mapping import DateBounds, map_silo
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 
 BOUNDS = DateBounds(until=None, today=datetime(2026, 1, 1))
 TICKETS = SiloConfig(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 from sintonia.data.store import Store
 
 NOON = datetime(2026, 7, 1, 12)

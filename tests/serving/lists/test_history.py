@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 
 from serving.lists.small import cards_csv
-from sintonia.data.privacy.search import files_of
+from sintonia.data.privacy.person import files_of
 
 
 def test_scores_are_stored_once_a_run_and_compared_with_the_last_list_of_the_same_name(brand, write):

@@ -19,19 +19,23 @@ from sintonia.core.engine import connect
 from sintonia.core.formats import prepare_workspace
 from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
-from sintonia.data.identity.explaining import explain
-from sintonia.data.identity.explanation import Explanation, lines
-from sintonia.data.identity.findings import masked_key
+from sintonia.data.identity.evidence import masked_key
+from sintonia.data.identity.explanation import Explanation, explain, lines
 from sintonia.data.identity.golden import write_customers
-from sintonia.data.identity.page import grouped, render_identity_page
-from sintonia.data.identity.report import IdentityReport, read_records, report_records, report_store
-from sintonia.data.identity.tying import tie
+from sintonia.data.identity.report import (
+    IdentityReport,
+    grouped,
+    read_records,
+    render_identity_page,
+    report_records,
+    report_store,
+)
+from sintonia.data.identity.resolve import tie
 from sintonia.data.privacy.erase import Erased
 from sintonia.data.privacy.person import DataSubject
 from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
-from sintonia.data.sources.locate import locate_root
 from sintonia.data.sources.mapping import DateBounds, map_silo
-from sintonia.data.sources.report import require_interactions
+from sintonia.data.sources.silos import locate_root, require_interactions
 from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, feature_entries, fit
@@ -281,8 +285,7 @@ def features(settings: FeaturesSettings) -> Figures:
 def forget(settings: ForgetSettings) -> Figures:
     """Return what was removed of a customer; no file of the workspace contains the customer afterwards."""
     from sintonia.data.privacy.erase import erase, sweep
-    from sintonia.data.privacy.person import find_person
-    from sintonia.data.privacy.search import plan_search, search_workspace
+    from sintonia.data.privacy.person import find_person, plan_search, search_workspace
 
     workspace = settings.paths.root
     store = open_store(workspace)

@@ -1,6 +1,14 @@
-"""Person records of the silos matched, and what follows: merges to tie, groups, tables for the next build."""
+"""Identifiers tied to customers: from mapped rows of the silos, over matched person records, to the crosswalk.
 
-from dataclasses import dataclass
+A person record is what a silo says of a person, one per silo and record key, as it first arrived. What matching
+gives stays in tables of the engine: ties of this build, and groups, pairs and the learned model for the next build
+to go on from.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -8,26 +16,282 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sintonia.core.arrays import Bools, Ints
-from sintonia.core.config import IdentityConfig, SourceConfig
-from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.config import IdentityConfig, SiloConfig, SourceConfig
+from sintonia.core.errors import InputError, NotEnoughDataError
 from sintonia.core.progress import log
-from sintonia.data.identity.comparisons import FieldComparison
-from sintonia.data.identity.decisions import (
+from sintonia.core.schema import CONTACT_FIELDS
+from sintonia.data.identity.changes import collect_part, find_changes
+from sintonia.data.identity.comparing import FieldComparison
+from sintonia.data.identity.crosswalk import write_crosswalk
+from sintonia.data.identity.grouping import (
+    NO_LINKS,
     GroupDecision,
     GroupedRecords,
+    Linked,
+    Overrides,
+    Pairs,
     decide,
     implausible_pairs,
     ruled_pairs,
 )
-from sintonia.data.identity.learned import model_path, read_model
-from sintonia.data.identity.linkage import NO_LINKS, Pairs
-from sintonia.data.identity.match import MatchConfig, Matches, match_pairs
-from sintonia.data.identity.newcomers import match_new
-from sintonia.data.identity.overrides import Overrides
-from sintonia.data.identity.persons import collect_persons
-from sintonia.data.identity.remember import remember_matched, remember_model, remember_pairs, remember_records
+from sintonia.data.identity.match_model import (
+    MatchConfig,
+    Matches,
+    MatchModel,
+    Weights,
+    match_new,
+    match_pairs,
+)
+from sintonia.data.identity.previous_build import PREFIX, PreviousBuild, keep, scan
+from sintonia.data.identity.sightings import collect_sightings, lead, tie_sightings
 from sintonia.data.identity.standardise import standardise
-from sintonia.data.identity.state import PreviousBuild
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def model_path(before: PreviousBuild, config: IdentityConfig) -> Path | None:
+    """Return the folder of the model that stands: of earlier builds, or of `identity.weights`; None: learn one.
+
+    Raises
+    ------
+    InputError
+        When `identity.weights` holds no weights.
+    """
+    if before.scores and before.path("weights") is not None:
+        return before.folder
+    if config.weights is None:
+        return None
+    given = PreviousBuild(Path(config.weights))
+    if given.path("weights") is None or given.path("frequencies") is None:
+        raise InputError(
+            f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
+            "workspace built with identity=probabilistic, or null to learn them."
+        )
+    return given.folder
+
+
+def read_model(folder: Path | None) -> MatchModel | None:
+    """Return the model that a build left in the folder, None without one."""
+    source = PreviousBuild(folder)
+    weights, frequencies, limits = (source.read(name) for name in ("weights", "frequencies", "limits"))
+    if weights is None or frequencies is None:
+        return None
+    picked = (
+        None
+        if limits is None
+        else dict(zip(limits["key"].to_pylist(), limits["most"].to_pylist(), strict=True))
+    )
+    return MatchModel(_weights(weights), frequencies, picked)
+
+
+def model_tables(model: MatchModel) -> dict[str, pa.Table]:
+    """Return a model's tables but its frequencies, `limits` only where it has some.
+
+    `weights` has one row per (field, degree): `m`, `u`, and the shares of matches and households.
+    """
+    limits = model.limits
+    keys = (
+        {} if limits is None else {"limits": pa.table({"key": list(limits), "most": list(limits.values())})}
+    )
+    return {"weights": _weights_table(model.weights), **keys}
+
+
+def _weights_table(weights: Weights) -> pa.Table:
+    rows = [(field, degree) for field, shares in weights.m.items() for degree in range(len(shares))]
+    return pa.table(
+        {
+            "field": [field for field, _ in rows],
+            "degree": [degree for _, degree in rows],
+            "m": [weights.m[field][degree] for field, degree in rows],
+            "u": [weights.u[field][degree] for field, degree in rows],
+            "match_share": [weights.match_share] * len(rows),
+            "household_share": [weights.household_share] * len(rows),
+        }
+    )
+
+
+def _weights(table: pa.Table) -> Weights:
+    m: dict[str, list[float]] = {}
+    u: dict[str, list[float]] = {}
+    rows = table.to_pylist()
+    for row in rows:
+        m.setdefault(row["field"], []).append(row["m"])
+        u.setdefault(row["field"], []).append(row["u"])
+    return Weights(m, u, rows[0]["match_share"], rows[0]["household_share"])
+
+
+NAMING = ("first_name", "last_name", "birth_date")
+"""Fields that name somebody; an e-mail address alone does not say that two records are two people."""
+
+
+def collect_persons(
+    connection: duckdb.DuckDBPyConnection,
+    silos: Mapping[str, SiloConfig],
+    shareable: Sequence[str],
+    part: bool,
+) -> pa.Table:
+    """Return the person records of the silos that carry contacts which no earlier build knew, from their mapped rows.
+
+    One row per (silo, lead identifier), by its place among identifiers and by silo: `silo`, `key`, `arrived_at`
+    (microseconds), `names` (whether it names somebody) and CONTACT_FIELDS. A record is taken as it first arrived,
+    so that a later correction cannot change what was matched before. Places are those of the table `nodes`, of a
+    `part` those of `before_nodes` and then by first arrival. The engine's table `gone_records` holds the
+    `record_id` of those in `before_records` that no silo has any more; `all_records` has the `key` and `names` of
+    all there are now, with their arrival: those of earlier builds were there before anything that is new, even what
+    comes late from long ago.
+    """
+    told = _person_rows(silos, shareable)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE gone_records AS
+        SELECT record_id FROM before_records ANTI JOIN (SELECT silo, key FROM ({told})) USING (silo, key)""")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE fresh_records AS
+        SELECT *, COALESCE({", ".join(NAMING)}) IS NOT NULL AS names
+        FROM ({told}) ANTI JOIN before_records USING (silo, key)
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY silo, key ORDER BY arrived_at, _file, _row) = 1""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW all_records AS
+        SELECT key, names, -9223372036854775808 AS arrived_at FROM before_records
+        ANTI JOIN gone_records USING (record_id)
+        UNION ALL SELECT key, names, EPOCH_US(arrived_at) FROM fresh_records""")
+    # Nearly all of them arrived: nothing is looked up among millions of identifiers for nobody.
+    places = """FROM (SELECT key, node, first_seen_at FROM arrived)
+                UNION ALL SELECT key, node, NULL FROM before_nodes
+                JOIN (SELECT DISTINCT key FROM fresh_records ANTI JOIN arrived USING (key)) USING (key)"""
+    return connection.sql(f"""
+        SELECT silo, key, EPOCH_US(arrived_at) AS arrived_at, names, {", ".join(CONTACT_FIELDS)}
+        FROM fresh_records JOIN ({places if part else "SELECT key, node, first_seen_at FROM nodes"}) USING (key)
+        ORDER BY node, first_seen_at, key, silo
+    """).to_arrow_table()
+
+
+def _person_rows(silos: Mapping[str, SiloConfig], shareable: Sequence[str]) -> str:
+    """Return the SQL of what silos say of people, row by row."""
+    parts = [
+        f"""SELECT {lead("_keys", shareable)} AS key, arrived_at, '{name}' AS silo, {_fields(tuple(silo.contacts))},
+                   _file, _row FROM mapped_{name} WHERE _read AND reason IS NULL"""
+        for name, silo in silos.items()
+        if silo.contacts
+    ]
+    nobody = f"""SELECT '' AS key, CAST(NULL AS TIMESTAMP) AS arrived_at, '' AS silo, {_fields(())},
+                        '' AS _file, 0 AS _row WHERE false"""
+    return " UNION ALL BY NAME ".join(parts) or nobody
+
+
+def _fields(there: Sequence[str]) -> str:
+    return ", ".join(
+        f'"c__{field}" AS {field}' if field in there else f"CAST(NULL AS VARCHAR) AS {field}"
+        for field in CONTACT_FIELDS
+    )
+
+
+def remember_matched(
+    connection: duckdb.DuckDBPyConnection, one: pa.ChunkedArray, other: pa.ChunkedArray, made: Linked
+) -> None:
+    """Fill `matched` with the merges made: `one`, `other` (identifiers), `arrived_at`, `match_probability`."""
+    probability = 1 / (1 + np.exp2(-np.clip(made.match_weight, -300, 300)))
+    columns = {
+        "one": one,
+        "other": other,
+        "arrived_at": made.arrived_at,
+        "match_probability": np.minimum(probability, 1 - 1e-12),
+    }
+    _store_table(
+        connection, "matched", pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)"
+    )
+
+
+def remember_records(
+    connection: duckdb.DuckDBPyConnection, about: pa.Table, standard: pa.Table, moved: pa.Table
+) -> None:
+    """Fill `added_records`: one row per person record that is new or `moved` to another group, as compared.
+
+    It has `record_id` (its number), `silo`, `key`, `arrived_at` (microseconds), `names`, `cluster` (the number of the
+    first record of its group) and the standard fields. `about` and `standard` are of new records, row by row;
+    `moved_records` (`number`, `group`) are known ones whose group is another now. `all_records` has all there are.
+    """
+    number = standard["record_id"].cast(pa.int64())
+    whole = about.add_column(0, "record_id", number)
+    for name in standard.drop_columns(["record_id"]).column_names:
+        whole = whole.append_column(name, standard[name])
+    _store_table(connection, "new_records", whole)
+    _store_table(connection, "moved_records", moved)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW added_records AS
+        SELECT known.* REPLACE ("group" AS cluster)
+        FROM before_records AS known JOIN moved_records ON number = record_id
+        UNION ALL BY NAME FROM new_records""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW now_records AS
+        FROM before_records ANTI JOIN gone_records USING (record_id) UNION ALL BY NAME FROM new_records""")
+
+
+def remember_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table, held: pa.Table) -> None:
+    """Fill `added_pairs` with scored pairs that are new, or of which an earlier build said otherwise whether their
+    merge is `held` for a person; `now_pairs` has all there are.
+
+    `changed_pairs` has the latter and the pairs of records that are gone.
+    """
+    _store_table(
+        connection, "new_pairs", new, '* REPLACE ("left"::BIGINT AS "left", "right"::BIGINT AS "right")'
+    )
+    _store_table(connection, "held_pairs", held, "*, true AS held")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW now_pairs AS
+        SELECT pairs.* EXCLUDE (held), COALESCE(held_pairs.held, false) AS held
+        FROM (FROM before_pairs ANTI JOIN gone_records ON record_id = "left"
+              ANTI JOIN gone_records AS others ON others.record_id = "right"
+              UNION ALL BY NAME FROM new_pairs) AS pairs
+        LEFT JOIN held_pairs ON held_pairs."left" = pairs."left" AND held_pairs."right" = pairs."right" """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE changed_pairs AS
+        SELECT "left", "right" FROM before_pairs LEFT JOIN held_pairs AS now USING ("left", "right")
+        WHERE before_pairs.held <> COALESCE(now.held, false) OR "left" IN (FROM gone_records)
+           OR "right" IN (FROM gone_records)""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW added_pairs AS
+        FROM now_pairs SEMI JOIN (SELECT "left", "right" FROM changed_pairs
+                                  UNION ALL SELECT "left", "right" FROM new_pairs) USING ("left", "right")""")
+
+
+def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder: Path | None) -> None:
+    """Fill the tables of the model: of the `folder` it came from, with the frequencies of values that are new.
+
+    Values that none of the records has any more go: what a model knows of a person goes with the person.
+    """
+    keep(connection, model_tables(found.model))
+    _store_table(connection, "new_frequencies", found.model.frequencies)
+    if folder is None:
+        known = "SELECT field, value, frequency FROM new_frequencies WHERE false"
+    else:
+        known = f"FROM {scan(folder / 'frequencies.parquet')}"
+    _store_table(
+        connection,
+        "gone_values",
+        pa.table({"field": pa.array([], pa.string()), "value": pa.array([], pa.string())}),
+    )
+    columns = {name for name, *_ in connection.execute("DESCRIBE before_records").fetchall()}
+    ((gone,),) = connection.execute("SELECT COUNT(*) FROM gone_records").fetchall()
+    for field in (
+        [one.field for one in found.compared if one.by_frequency and one.field in columns] if gone else ()
+    ):
+        connection.execute(f"""
+            INSERT INTO gone_values
+            SELECT DISTINCT '{field}', {field} FROM before_records SEMI JOIN gone_records USING (record_id)
+            WHERE {field} NOT IN (SELECT {field} FROM now_records WHERE {field} IS NOT NULL)""")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW {PREFIX}frequencies AS
+        FROM ({known}) ANTI JOIN gone_values USING (field, value) UNION ALL BY NAME FROM new_frequencies""")
+
+
+def _store_table(
+    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, columns: str = "*"
+) -> None:
+    connection.register("handed", table)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM handed")
+    connection.unregister("handed")
+
 
 _LEVELS = ("level_birth_date", "level_sex", "level_first_name")
 
@@ -184,3 +448,48 @@ def _records_of_keys(people: PersonRecords, overrides: Overrides) -> dict[str, l
     ):
         found.setdefault(key, []).append(number)
     return found
+
+
+def tie(
+    connection: duckdb.DuckDBPyConnection,
+    workspace: Path,
+    source: SourceConfig,
+    config: IdentityConfig,
+    earlier: Path | None = None,
+) -> list[Path]:
+    """Return the files of what a person should look at; the engine's `crosswalk` says whose each identifier is.
+
+    `earlier` is the folder of what the last build of this source decided, which stands: only customers that
+    something changed for since are decided. What this build decided is left in the engine's tables `identity_...`,
+    for the store to keep.
+    """
+    from sintonia.data.identity.changes import publish
+    from sintonia.data.identity.crosswalk import settle_ties, write_log
+    from sintonia.data.identity.evidence import clear_findings, write_findings
+    from sintonia.data.identity.grouping import find_overrides
+    from sintonia.data.identity.previous_build import fingerprints, keep, recall
+
+    clear_findings(workspace)
+    silos, probabilistic = list(source.silos), config.name == "probabilistic"
+    before = recall(connection, earlier, config)
+    before = replace(before, part=find_changes(connection, silos, before))
+    if not before.part:
+        collect_sightings(connection, silos, config.shareable)
+    overrides = find_overrides(config.overrides if probabilistic else None)
+    compared = resolve(connection, source, config, overrides, before) if probabilistic else ()
+    if before.part:
+        collect_part(connection, silos, config.shareable, overrides.keys)
+    tie_sightings(connection)
+    if probabilistic:
+        settle_ties(connection, config, overrides)
+    write_crosswalk(connection)
+    write_log(connection)
+    publish(connection, before, bool(compared))
+    keep(connection, {"rules": _row(fingerprints(config))})
+    return write_findings(connection, workspace, compared, config.shareable) if probabilistic else []
+
+
+def _row(values: dict[str, str]) -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table({name: [value] for name, value in values.items()})

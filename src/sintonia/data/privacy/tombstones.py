@@ -15,7 +15,7 @@ from sintonia.core.config import SiloConfig
 from sintonia.core.engine import fetch_row
 from sintonia.core.errors import InputError
 from sintonia.core.paths import WorkspacePaths
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 
 ERASED = "erased"
 """The reason of rows that a tombstone keeps out; their raw text is not kept."""

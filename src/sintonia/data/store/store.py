@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
 from sintonia.core.formats import STORE_FORMAT, check_format, workspace_format
 from sintonia.core.paths import StorePaths, WorkspacePaths
-from sintonia.data.sources.report import SiloReport
+from sintonia.data.sources.silos import SiloReport
 
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
 """Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""
@@ -79,12 +79,12 @@ class Store:
 
     def holding(self, customers: Collection[str]) -> list[Path]:
         """Return the bucket files that can hold some of the customers (today's), in order."""
-        buckets, found = self.buckets, set[int]()
+        buckets, numbers = self.buckets, set[int]()
         for customer in customers:
-            if len(found) == len(buckets):
+            if len(numbers) == len(buckets):
                 break
-            found.add(bucket_of(customer, len(buckets)))
-        return [buckets[at] for at in sorted(found)]
+            numbers.add(bucket_of(customer, len(buckets)))
+        return [buckets[number] for number in sorted(numbers)]
 
     def read_beside(self, name: str, path: Path, customers: Collection[str] | None = None) -> pa.Table:
         """Return the rows of `attributes` or `links` of the customers of a bucket file of interactions.
@@ -130,16 +130,16 @@ class Store:
         return min(starts)
 
     def data_until(self, kinds: Iterable[str]) -> datetime:
-        """Return until when every silo that tells of these kinds is complete: the earliest of their ends.
+        """Return until when every silo with interactions of these kinds is complete: the earliest of their ends.
 
         Raises
         ------
         NotEnoughDataError
-            When no silo tells of them.
+            When no silo has any.
         """
-        wanted = set(kinds)
+        kinds = set(kinds)
         ends = [
-            silo.data_until for silo in self.silos if silo.data_until is not None and wanted & set(silo.kinds)
+            silo.data_until for silo in self.silos if silo.data_until is not None and kinds & set(silo.kinds)
         ]
         if not ends:
             raise self._nothing_of(kinds)
@@ -224,11 +224,11 @@ def identity_folder(workspace: Path, source: str) -> Path | None:
 
 def fingerprint(paths: Sequence[Path]) -> str:
     """Return a short hash of the files' bytes, in the order given."""
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()[:16]
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def bucket_of(customer: str, buckets: int) -> int:
@@ -250,8 +250,8 @@ def _read(path: Path, customers: Collection[str] | None, columns: list[str] | No
     if not customers:
         return pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
     ids = pa.array(sorted(customers), pa.string())
-    whose = pc.field("customer_id")
-    within = (whose >= ids[0]) & (whose <= ids[-1])
+    customer_id = pc.field("customer_id")
+    within = (customer_id >= ids[0]) & (customer_id <= ids[-1])
     table = pq.read_table(path, columns=columns, filters=within)
     return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), ids))
 
@@ -265,29 +265,33 @@ def _read_coded(path: Path, customers: Collection[str], columns: list[str]) -> p
     if not table.num_rows:
         return table
     ids = table["customer_id"].combine_chunks()
-    wanted = pc.is_in(ids.dictionary, pa.array(customers, pa.string()))
-    if not pc.all(wanted).as_py():
-        table = table.filter(wanted.take(ids.indices))
+    requested = pc.is_in(ids.dictionary, pa.array(customers, pa.string()))
+    if not pc.all(requested).as_py():
+        table = table.filter(requested.take(ids.indices))
     return table
 
 
-def _groups(told: pq.FileMetaData, first: str, last: str) -> list[int]:
+def _groups(metadata: pq.FileMetaData, first: str, last: str) -> list[int]:
     """Return the row groups that may have customers from the first to the last, in their order."""
-    place = told.schema.names.index("customer_id")
-    found = []
-    for at in range(told.num_row_groups):
-        of = told.row_group(at).column(place).statistics
-        if of is None or not of.has_min_max or (of.min <= last and of.max >= first):
-            found.append(at)
-    return found
+    column = metadata.schema.names.index("customer_id")
+    groups = []
+    for group in range(metadata.num_row_groups):
+        statistics = metadata.row_group(group).column(column).statistics
+        if (
+            statistics is None
+            or not statistics.has_min_max
+            or (statistics.min <= last and statistics.max >= first)
+        ):
+            groups.append(group)
+    return groups
 
 
-def _silo(found: dict[str, Any]) -> SiloReport:
-    until = found["data_until"]
+def _silo(document: dict[str, Any]) -> SiloReport:
+    until = document["data_until"]
     return SiloReport(
         **{
-            **found,
+            **document,
             "data_until": datetime.fromisoformat(until) if until else None,
-            "kinds": tuple(found["kinds"]),
+            "kinds": tuple(document["kinds"]),
         }
     )

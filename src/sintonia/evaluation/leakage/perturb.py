@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
 from sintonia.data.store import Store
-from sintonia.data.store.gather import opens_thread
+from sintonia.data.store.write import opens_thread
 
 TABLES = {table.name: table for table in (INTERACTIONS, ATTRIBUTES, CROSSWALK, MERGES, DECISIONS)}
 KNOWN_TIMES = {"crosswalk": ("linked_at",), "merges": ("merged_at",), "decisions": ("decided_at",)}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.core.config import HoursConfig, SendConfig
 from sintonia.data.store import Store
-from sintonia.data.store.gather import BUCKET
+from sintonia.data.store.write import BUCKET
 from sintonia.features.sql import Cells, missing_mask
 from sintonia.serving.decisions.facts import row_codes
 from sintonia.serving.decisions.kernels import BestHours, OpenHours, SegmentPrior, Visits, best_hours

@@ -17,11 +17,10 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import SourceConfig
 from sintonia.core.errors import InputError, hint
-from sintonia.data.identity.contact_points import email, phone_reader
-from sintonia.data.identity.spelling import by_value
+from sintonia.data.identity.standardise import by_value, email, phone_reader
 from sintonia.data.privacy.tombstones import Tombstones
 from sintonia.data.store import Store
-from sintonia.data.store.gather import BUCKET
+from sintonia.data.store.write import BUCKET
 from sintonia.serving.lists.cells import key_text
 from sintonia.serving.lists.checkpoint import Checkpoint
 from sintonia.serving.lists.read import CustomerList

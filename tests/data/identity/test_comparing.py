@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from sintonia.data.identity.comparisons import comparisons
+from sintonia.data.identity.comparing import comparisons
 
 
 def degree(field, left, right):

@@ -9,9 +9,8 @@ import pytest
 
 from sintonia.api.pipelines.building import explanation_figures
 from sintonia.core.errors import InputError, NotBuiltError
-from sintonia.data.identity.comparisons import comparisons
-from sintonia.data.identity.explaining import explain
-from sintonia.data.identity.explanation import lines
+from sintonia.data.identity.comparing import comparisons
+from sintonia.data.identity.explanation import explain, lines
 
 MAIL = "maria.rossi@posta.it"
 

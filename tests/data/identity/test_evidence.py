@@ -10,7 +10,7 @@ import pytest
 from registrations import crosswalk, write_crm
 from sintonia.api.pipelines import identity
 from sintonia.core.config import IdentitySettings
-from sintonia.data.identity.judged import nearest
+from sintonia.data.identity.evidence import nearest
 
 
 @pytest.mark.parametrize(("probability", "first"), [(0.5, [0.25, -1.0]), (0.999, [9.0, 12.0])])

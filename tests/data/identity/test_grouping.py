@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sintonia.core.errors import InputError
-from sintonia.data.identity.clusters import cluster
+from sintonia.data.identity.grouping import cluster
 
 WEIGHTS = st.dictionaries(
     st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda pair: pair[0] < pair[1]),

