@@ -199,7 +199,7 @@ HOSTILE: dict[str, tuple[str, Raw, int | str]] = {
     "a zip of something else": ("a.xlsx", no_workbook, "Excel file"),
     "parquet": ("a.parquet", typed, 3),
     "parquet with nested columns": ("a.parquet", nested, 1),
-    "parquet with ids as numbers": ("a.parquet", numbers, "Nobody is known"),
+    "parquet with ids as numbers": ("a.parquet", numbers, "No customer has a key"),
     "parquet without a row": ("a.parquet", no_rows, "header only"),
     "parquet cut short": ("a.parquet", half, "cut short or damaged"),
 }
