@@ -6,8 +6,7 @@ from sintonia.core.memory import release
 
 
 def test_arrays_in_use_keep_their_values_and_their_memory():
-    kept = pa.array(range(1000))
-    before = pa.total_allocated_bytes()
+    numbers = pa.array(range(1000))
     release()
-    assert pa.total_allocated_bytes() == before
-    assert kept[999].as_py() == 999
+    assert pa.total_allocated_bytes() >= numbers.nbytes
+    assert numbers[999].as_py() == 999

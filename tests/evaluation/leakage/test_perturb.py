@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from features.rows import AS_OFS, day, histories, row, table
 from sintonia.core.config import EngineConfig
 from sintonia.core.engine import connect
+from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, MERGES
 from sintonia.evaluation.leakage.perturb import (
     TABLES,
@@ -117,6 +118,10 @@ class Folder:
 
     folder: Path
     fingerprint: str = "f"
+
+    @property
+    def paths(self):
+        return StorePaths(self.folder)
 
     @property
     def buckets(self):

@@ -95,6 +95,8 @@ def _validated(kind: Any, plain: object, where: str) -> Any:  # noqa: ANN401
 
     # Read as JSON, strictness asks for dictionaries, not for dataclasses that are ready.
     text = json.dumps((plain,))
+    if (broken := _broken_text(plain)) is not None:
+        raise ConfigError(f"{broken} is not text in UTF-8; give the file or the value another name.")
     try:
         return _adapter(kind).validate_json(text)[0]
     except ValidationError as error:
@@ -108,6 +110,18 @@ def _validated(kind: Any, plain: object, where: str) -> Any:  # noqa: ANN401
     # As a reader would look: first for names that do not exist, then for values.
     first = min(errors, key=lambda one: one["type"] != "unexpected_keyword_argument")
     raise _plain_error(kind, first, where)
+
+
+def _broken_text(plain: object) -> str | None:
+    """Return the first text that is no valid Unicode, as the name of a file may be, escaped; None without one."""
+    if isinstance(plain, str):
+        try:
+            plain.encode()
+        except UnicodeEncodeError:
+            return ascii(plain)
+        return None
+    inner = plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list | tuple) else ()
+    return next((broken for value in inner if (broken := _broken_text(value)) is not None), None)
 
 
 def _is_number_for_text(error: "ErrorDetails") -> bool:
