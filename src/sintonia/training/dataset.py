@@ -130,7 +130,7 @@ def assemble(
         )
     if folder is not None:
         prune(store.features, store.fingerprint, engine.feature_cache_gib, folder)
-    return concatenate(parts)
+    return concatenate_datasets(parts)
 
 
 def spend_after(store: Store, as_ofs: Sequence[datetime], task: TaskConfig) -> NDArray[np.int64]:
@@ -277,7 +277,7 @@ def _feature_values(table: pa.Table, feature: Feature, task: TaskConfig) -> NDAr
     return np.stack(columns, axis=1).ravel()
 
 
-def concatenate(parts: Sequence[Dataset]) -> Dataset:
+def concatenate_datasets(parts: Sequence[Dataset]) -> Dataset:
     """Return the rows of several parts with the same features, one after another."""
     first = parts[0]
     return Dataset(

@@ -28,7 +28,7 @@ SEGMENT_FEATURES, SEGMENTS_PER_FEATURE = 3, 3
 
 
 @dataclass(frozen=True)
-class PolicyValue:
+class ReportedPolicyValue:
     """What a policy is worth a decision on the report's customers, by three estimators, and how many it treats."""
 
     treated: float
@@ -84,7 +84,7 @@ class PolicyReport:
     compared on the same decisions.
     """
 
-    policy_values: Mapping[str, PolicyValue]
+    policy_values: Mapping[str, ReportedPolicyValue]
     curves: Mapping[str, GainCurve]
     quintiles: tuple[Quintile, ...]
     actions: tuple[ActionSummary, ...]
@@ -149,8 +149,10 @@ def report(
     )
 
 
-def _policy_value(log: LoggedDecisions, dr_scores: Floats, policy: Floats, fixed: Floats) -> PolicyValue:
-    return PolicyValue(
+def _policy_value(
+    log: LoggedDecisions, dr_scores: Floats, policy: Floats, fixed: Floats
+) -> ReportedPolicyValue:
+    return ReportedPolicyValue(
         treated=1 - float(policy[:, 0].mean()),
         ips=ips(log, policy),
         snips=snips(log, policy),

@@ -10,7 +10,7 @@ from sintonia.core.errors import NotEnoughDataError
 from sintonia.data.store import Store
 from sintonia.features import Fitted
 from sintonia.training.calibration import Calibrator, fit_amounts
-from sintonia.training.dataset import Dataset, concatenate
+from sintonia.training.dataset import Dataset, concatenate_datasets
 from sintonia.training.models.boosting import (
     BINARY,
     MEDIAN,
@@ -68,7 +68,7 @@ def fit_lightgbm(
     those trees give the calibration. Then as many trees are grown on both: with more in proportion to the rows the
     Complete Journey's earlier dates were ranked no better, and the calibration is one of so many trees.
     """
-    binned = bin_rows(concatenate([train, valid]), settings.model)
+    binned = bin_rows(concatenate_datasets([train, valid]), settings.model)
     rows = np.arange(len(binned.rows))
     part = FitRows(rows[: len(train)], rows[len(train) :])
     target = binned.rows.label.astype(np.float64)

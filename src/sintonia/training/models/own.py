@@ -28,7 +28,7 @@ from sintonia.core.own_code import defined_in, module_of_text, own_module, own_o
 from sintonia.core.timeline import Fold
 from sintonia.training import forest
 from sintonia.training.calibration import Calibrator, choose_calibrator, fit_amounts, fit_calibrator
-from sintonia.training.dataset import Dataset, concatenate
+from sintonia.training.dataset import Dataset, concatenate_datasets
 from sintonia.training.models.folds import FoldResult, has_two_outcomes
 from sintonia.training.models.outcome_model import OutcomeModel, shared_fields
 from sintonia.training.models.protocol import Floats, Floats32, read_document, write_document
@@ -229,7 +229,9 @@ def fit_own(train: Dataset, valid: Dataset, settings: TrainSettings, empty: Outc
         else fit_calibration(scores, valid, settings.model.calibration, settings.seed),
         code=code,
         class_name=own.__name__,
-        estimator=_fit_estimator(own, concatenate([train, valid]), amount=amount, seed=settings.seed),
+        estimator=_fit_estimator(
+            own, concatenate_datasets([train, valid]), amount=amount, seed=settings.seed
+        ),
     )
     model.contributions(train.values[:100])  # refused now, and not when the page is drawn
     figures = _fold_figures(scores, valid, amount=amount)
