@@ -120,15 +120,15 @@ def evidence():
         for date in DATES
     }
     return ModelEvidence(
-        families=family_weights(sample().found, FAMILIES),
-        dependences=feature_dependences(sample().found, sample().rows.values, seed=3),
+        families=family_weights(sample().contributions, FAMILIES),
+        dependences=feature_dependences(sample().contributions, sample().rows.values, seed=3),
         stability=date_stability(by_date),
         retold=family_stability(
             {"2026-01-01": {"rfm": 3.0, "trust": 1.0}, "this model": {"rfm": 2.0, "trust": 2.0}}
         ),
         folds=(FoldFigures("2026-01-01", {"binary_logloss": 0.5, "auc": 0.8}),),
         groups=evaluate_groups(
-            judged, named, ExplainedRows(sample().place, family_sums(sample().found, FAMILIES))
+            judged, named, ExplainedRows(sample().index, family_sums(sample().contributions, FAMILIES))
         ),
         fairness=evaluate_fairness(judged, named, ["sex"]),
         labels=label_rates(rows(), {"train": DATES[:1], "valid": DATES[1:2], "test": DATES[2:]}),
@@ -143,7 +143,7 @@ def review():
     """A whole page's data, with text in it that would like to be markup."""
     test, other = rows().at(DATES[2:]), rows().at(DATES[:1])
     said = {"model": Linear().outcomes(test.values), "naive rule": np.full(len(test), 0.5)}
-    found = sample().found
+    contributions = sample().contributions
     told = ReviewData(
         task="churn",
         population="customers who bought in the last 56 days",
@@ -155,8 +155,8 @@ def review():
             DataPart("test", ("2026-03-01",), 300, 300, 0.4),
         ),
         evaluation=evaluate(test.label, said, test.customer_id),
-        weights=feature_weights(found, {entry.name: entry for entry in CATALOGUE}),
-        swarms=tuple(feature_swarms(found, sample().rows.values)),
+        weights=feature_weights(contributions, {entry.name: entry for entry in CATALOGUE}),
+        swarms=tuple(feature_swarms(contributions, sample().rows.values)),
         fingerprint="sha256:4b1e0f6c9d",
         source="shop",
         synthetic=False,

@@ -154,8 +154,8 @@ def format_value(value: float | str, unit: str) -> str:
 
     Examples
     --------
-    >>> shown(123456.0, "cents"), shown(0.347, "share"), shown(1.25, "times"), shown(74.0, "days")
-    ('1,234.56', '35 %', '1.2 times', '74')
+    >>> [format_value(*pair) for pair in ((123456.0, "cents"), (0.347, "share"), (1.25, "times"), (74.0, "days"))]
+    ['1,234.56', '35 %', '1.2 times', '74']
     """
     if isinstance(value, str):
         return value

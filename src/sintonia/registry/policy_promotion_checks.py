@@ -127,7 +127,7 @@ def align_actions(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) ->
 
     Examples
     --------
-    >>> aligned(np.array([[0.2, 0.8]]), ["none", "mail"], ["none", "call", "mail"]).tolist()
+    >>> align_actions(np.array([[0.2, 0.8]]), ["none", "mail"], ["none", "call", "mail"]).tolist()
     [[0.2, 0.0, 0.8]]
 
     Raises

@@ -98,8 +98,9 @@ def _former_champions(changes: Sequence[ChampionChange]) -> list[str]:
 
     Examples
     --------
-    >>> one, two = ChampionChange("", "promote", "1", None), ChampionChange("", "promote", "2", "1")
-    >>> _earlier([one, two]), _earlier([one, two, ChampionChange("", "rollback", "1", "2")])
+    >>> first, second = ChampionChange("", "promote", "1", None), ChampionChange("", "promote", "2", "1")
+    >>> back = ChampionChange("", "rollback", "1", "2")
+    >>> _former_champions([first, second]), _former_champions([first, second, back])
     (['1'], [])
     """
     reigns: list[str] = []

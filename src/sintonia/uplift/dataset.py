@@ -56,9 +56,9 @@ def usable_features(config: FeaturesConfig, effects: EffectsConfig, history_days
 
     Examples
     --------
-    >>> asked = FeaturesConfig(families=["rfm", "clock"], windows_days=[7, 30, 90])
-    >>> found = features_for(asked, EffectsConfig(families=["rfm"]), history_days=40)
-    >>> found.families, found.windows_days
+    >>> configured = FeaturesConfig(families=["rfm", "clock"], windows_days=[7, 30, 90])
+    >>> usable = usable_features(configured, EffectsConfig(families=["rfm"]), history_days=40)
+    >>> usable.families, usable.windows_days
     (['rfm'], [7, 30])
     """
     longest_window = max(history_days, min(config.windows_days, default=0))

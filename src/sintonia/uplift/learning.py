@@ -149,8 +149,8 @@ def widen_trees(config: ModelConfig) -> ModelConfig:
 
     Examples
     --------
-    >>> found = wide(ModelConfig(num_leaves=4, feature_fraction=0.2))
-    >>> found.num_leaves, found.feature_fraction
+    >>> wider = widen_trees(ModelConfig(num_leaves=4, feature_fraction=0.2))
+    >>> wider.num_leaves, wider.feature_fraction
     (8, 1.0)
     """
     return replace(config, num_leaves=LEAVES_FACTOR * config.num_leaves, feature_fraction=1.0)

@@ -431,7 +431,7 @@ def duration_text(days: float) -> str:
 
     Examples
     --------
-    >>> in_words(0.003), in_words(0.5), in_words(61.2)
+    >>> duration_text(0.003), duration_text(0.5), duration_text(61.2)
     ('4 minutes', '12 hours', '61 days')
     """
     for unit, size in (("day", 1.0), ("hour", 1 / 24), ("minute", 1 / 1440)):

@@ -23,12 +23,12 @@ def format_numbers(values: NDArray[Any], unit: str, words: LanguageTexts) -> Tex
 
     Examples
     --------
-    >>> from sintonia.explain.reasons.texts import read_words
-    >>> figures(np.array([123456.0]), "cents", read_words("it")).tolist()
+    >>> from sintonia.explain.reasons.texts import read_texts
+    >>> format_numbers(np.array([123456.0]), "cents", read_texts("it")).tolist()
     ['1.234,56']
-    >>> figures(np.array([0.347, 0.004]), "share", read_words("en")).tolist()
+    >>> format_numbers(np.array([0.347, 0.004]), "share", read_texts("en")).tolist()
     ['35 %', '0.4 %']
-    >>> figures(np.array([0.5, 3.4, 74.3]), "days", read_words("en")).tolist()
+    >>> format_numbers(np.array([0.5, 3.4, 74.3]), "days", read_texts("en")).tolist()
     ['0.5', '3', '74']
     """
     keys, write = _rounded(np.asarray(values, np.float64), unit, words)
@@ -42,8 +42,8 @@ def with_unit(numbers: Texts, unit: str, words: LanguageTexts) -> Texts:
 
     Examples
     --------
-    >>> from sintonia.explain.reasons.texts import read_words
-    >>> with_unit(np.array(["1", "2,5"], object), "days", read_words("it")).tolist()
+    >>> from sintonia.explain.reasons.texts import read_texts
+    >>> with_unit(np.array(["1", "2,5"], object), "days", read_texts("it")).tolist()
     ['1 giorno', '2,5 giorni']
     """
     if unit not in words.units:

@@ -40,7 +40,7 @@ class LanguageTexts:
 
         Examples
         --------
-        >>> read_words("it").level("channel", "store"), read_words("it").level("action", "gift_card")
+        >>> read_texts("it").level("channel", "store"), read_texts("it").level("action", "gift_card")
         ('negozio', 'gift card')
         """
         return self.levels.get(kind, {}).get(name) or name.replace("_", " ")
@@ -50,7 +50,7 @@ class LanguageTexts:
 
         Examples
         --------
-        >>> read_words("en").window(90), read_words("it").window(1), read_words("en").window(None)
+        >>> read_texts("en").window(90), read_texts("it").window(1), read_texts("en").window(None)
         ('in the last 90 days', "nell'ultimo giorno", 'so far')
         """
         singular, plural, all_time = self.windows
