@@ -152,6 +152,8 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("*/model.json", "format", "a model of another family can be registered since format 4"),
     ("*/model.json", "kind", "a model's file names its family since format 4"),
     ("*/model.json", "task.question", "a task of the user's own has a question"),
+    ("*/rules.parquet", "*", "the hash of the code that decides on identities, which is other code"),
+    ("*/current.json", "currency", "money is in the brand's currency"),
     ("*/features.json", "currency", "money is in the brand's currency"),
 )
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""

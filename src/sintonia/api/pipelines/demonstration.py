@@ -70,7 +70,7 @@ def demo(settings: DemoSettings) -> Figures:
     )
     for name, task in settings.tasks.items():
         steps[f"review task={name}"] = review(settings_of(ReviewSettings, settings, task=task))
-    written = [path, paths.tracking_database, paths.tracking_files, paths.pseudonym_key]
+    written = [path, paths.manifest, paths.tracking_database, paths.tracking_files, paths.pseudonym_key]
     written += [folder for folder in [paths.features, paths.samples] if folder.is_dir()]
     return demo_figures(steps, written, open_tracking(settings.tracking, paths.root).uri)
 
