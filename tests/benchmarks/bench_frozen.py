@@ -130,7 +130,9 @@ Names are those under which files are put aside: `shop/store/VERSION/crosswalk.p
 `runs.json`, `shop/mlflow/RUN/artifacts/review.json`, `shop/mlflow/models/MODEL/artifacts/data/sintonia/model.txt`.
 """
 
-COLUMNS: dict[str, dict[str, str]] = {}
+COLUMNS: dict[str, dict[str, str]] = {
+    "*/predictions.parquet": {"dr_scores": "brings", "policy_probabilities": "chosen"},
+}
 """Base's file (a pattern) to its renamed columns, new name to the base's: {"*/effects.parquet": {"new": "base"}}."""
 
 KEYS: dict[str, str] = {
@@ -537,9 +539,13 @@ def differing(name, pair, sides):
             if fnmatch.fnmatch(name, pattern)
             for column in columns
         }
-        tables = [pa.concat_tables([pq.read_table(path) for path in paths]) for paths in pair]
-        tables = [table.drop_columns([*clock & {*table.column_names}]) for table in tables]
-        yield from differing_tables(name, *tables)
+        sides_by_columns = [by_columns(name, paths, clock, new) for new, paths in enumerate(pair)]
+        for columns in dict.fromkeys([*sides_by_columns[0], *sides_by_columns[1]]):
+            tables = [side.get(columns) for side in sides_by_columns]
+            if None in tables:
+                yield ", ".join(columns), f"only on the {'base' if tables[1] is None else 'new'} side"
+            else:
+                yield from differing_tables(name, *tables)
         return
     texts = [
         plain("".join(path.read_text(encoding="utf-8", errors="replace") for path in paths), side)
@@ -548,7 +554,11 @@ def differing(name, pair, sides):
     if texts[0] == texts[1]:
         return
     if name.endswith(".json"):
-        yield from differing_values(*(json.loads(text) for text in texts))
+        documents = [
+            [json.loads(plain(path.read_text(encoding="utf-8"), side)) for path in paths]
+            for paths, side in zip(pair, sides, strict=True)
+        ]
+        yield from differing_values(*(one[0] if len(one) == 1 else one for one in documents))
     elif name.endswith(".csv") and (tables := [as_table(text) for text in texts]) and None not in tables:
         found = list(differing_tables(name, *tables))
         yield from found or [("", "the same cells, spelt otherwise")]
@@ -561,6 +571,20 @@ def differing(name, pair, sides):
             about,
             f"{len(places)} of {len(lines[0])} lines, {len(lines[1])} on the new side; first line {first + 1}",
         )
+
+
+def by_columns(name, paths, clock, new):
+    """Return the rows of all files of a name, those of other columns apart: runs of several tasks share names."""
+    names = {}
+    for pattern, columns in COLUMNS.items():
+        names |= columns if new and fnmatch.fnmatch(name, pattern) else {}
+    parts = {}
+    for path in paths:
+        table = pq.read_table(path)
+        table = table.drop_columns([*clock & {*table.column_names}])
+        table = table.rename_columns([names.get(column, column) for column in table.column_names])
+        parts.setdefault(tuple(table.column_names), []).append(table)
+    return {columns: pa.concat_tables(tables) for columns, tables in parts.items()}
 
 
 def plain(text, side):
