@@ -131,6 +131,9 @@ Names are those under which files are put aside: `shop/store/VERSION/crosswalk.p
 """
 
 COLUMNS: dict[str, dict[str, str]] = {
+    "*/why/*.parquet": {
+        name: f"{name}_eur" for name in ("worth", "cost", "price", "margin", "runner_up_cheaper_by")
+    },
     "*/predictions.parquet": {"dr_scores": "brings", "policy_probabilities": "chosen"},
 }
 """Base's file (a pattern) to its renamed columns, new name to the base's: {"*/effects.parquet": {"new": "base"}}."""
@@ -156,6 +159,13 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("*/model.json", "task.question", "a task of the user's own has a question"),
     ("*/rules.parquet", "*", "the hash of the code that decides on identities, which is other code"),
     ("*/current.json", "currency", "money is in the brand's currency"),
+    ("*/review.json", "currency", "money is in the brand's currency"),
+    ("*/runs.json", "*task.question", "a task of the user's own has a question"),
+    ("*", "*drift.*", "drift is of the features that the model uses"),
+    ("decide/*", "*policy_version*", "a version is a hash of the settings, which have other names"),
+    ("decide/*", "*actions.*", "actions are configured once, apart from the engagement policy"),
+    ("*/*policy.json", "*", "a policy's document is its model.json since format 4"),
+    ("train-next_best_action/*model.json", "*", "a policy's document is its model.json since format 4"),
     ("*/features.json", "currency", "money is in the brand's currency"),
 )
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""
