@@ -143,6 +143,7 @@ KEYS: dict[str, str] = {
     r"(^|\.)policy\.reward\.cap$": r"\1policy.reward.cap_eur",
     r"(^|\.)profit\.(customer_value|incentive)$": r"\1profit.\2_eur",
     r"(^|\.)profit\.contact_cost$": r"\1profit.contact_eur",
+    r"(^|\.)(budget|cost|worth|price|shadow_price|margin|runner_up_cheaper_by)$": r"\1\2_eur",
 }
 """Renamed keys of JSON, parameters and metrics: a regular expression over the new path to what takes its place."""
 
