@@ -17,6 +17,9 @@ name: shop
 CUSTOMERS = 1200
 pytestmark = pytest.mark.slow
 
+BUDGET_CENTS = 500 * 100
+"""The budget of the tour; the store has costs in whole cents."""
+
 
 @pytest.fixture(scope="module")
 def tour(project, tmp_path_factory):
@@ -53,7 +56,7 @@ def test_a_run_of_either_kind_of_task_has_metrics_contributions_and_a_page(tour)
 def test_a_round_stays_within_its_budget_and_decides_once_for_each_customer(tour):
     decisions = tour["round_"].frame
     assert decisions["customer_id"].is_unique
-    assert decisions["cost"].sum() <= 500
+    assert decisions["cost"].sum() <= BUDGET_CENTS
 
 
 def test_a_round_takes_its_effects_from_a_table_as_from_the_registered_policy(tour):
@@ -61,5 +64,5 @@ def test_a_round_takes_its_effects_from_a_table_as_from_the_registered_policy(to
     table = pd.read_parquet(shop.path / "effects.parquet")
     by_table = shop.decide("july-2", budget=500, effects_table=table)
     assert by_table.name == "july-2"
-    assert by_table.frame["cost"].sum() <= 500
+    assert by_table.frame["cost"].sum() <= BUDGET_CENTS
     assert set(by_table.frame["customer_id"]) == set(tour["round_"].frame["customer_id"])
