@@ -94,11 +94,12 @@ def _validated(kind: Any, plain: object, where: str) -> Any:  # noqa: ANN401
     from pydantic import ValidationError
 
     # Read as JSON, strictness asks for dictionaries, not for dataclasses that are ready.
-    text = json.dumps((plain,))
-    if (broken := _broken_text(plain)) is not None:
-        raise ConfigError(f"{broken} is not text in UTF-8; give the file or the value another name.")
+    cleaned = _without_surrogates(plain)
+    has_surrogates = cleaned != plain
+    text = json.dumps((cleaned,))
     try:
-        return _adapter(kind).validate_json(text)[0]
+        value = _adapter(kind).validate_json(text)[0]
+        return _with_surrogates(value) if has_surrogates else value
     except ValidationError as error:
         errors = error.errors(include_url=False)
     numbers = [one for one in errors if _is_number_for_text(one)]
@@ -106,22 +107,41 @@ def _validated(kind: Any, plain: object, where: str) -> Any:  # noqa: ANN401
         copied = json.loads(text)
         for one in numbers:
             _put(copied, one["loc"], str(one["input"]))
-        return _validated(kind, copied[0], where)
+        return _validated(kind, _with_surrogates(copied[0]) if has_surrogates else copied[0], where)
     # As a reader would look: first for names that do not exist, then for values.
     first = min(errors, key=lambda one: one["type"] != "unexpected_keyword_argument")
     raise _plain_error(kind, first, where)
 
 
-def _broken_text(plain: object) -> str | None:
-    """Return the first text that is no valid Unicode, as the name of a file may be, escaped; None without one."""
+_SURROGATES = {code: code - 0xD800 + 0xF0000 for code in range(0xD800, 0xE000)}
+"""Lone surrogates, as names of files that are not UTF-8 have them, to characters that pydantic takes: private ones."""
+
+_PRIVATE = {private: code for code, private in _SURROGATES.items()}
+
+
+def _without_surrogates(plain: Any) -> Any:  # noqa: ANN401
+    """Return the plain value with lone surrogates replaced, which no JSON may hold."""
     if isinstance(plain, str):
-        try:
-            plain.encode()
-        except UnicodeEncodeError:
-            return ascii(plain)
-        return None
-    inner = plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list | tuple) else ()
-    return next((broken for value in inner if (broken := _broken_text(value)) is not None), None)
+        return plain if plain.isascii() else plain.translate(_SURROGATES)
+    if isinstance(plain, dict):
+        return {key: _without_surrogates(value) for key, value in plain.items()}
+    return (
+        type(plain)(_without_surrogates(value) for value in plain) if type(plain) in (list, tuple) else plain
+    )
+
+
+def _with_surrogates(value: Any) -> Any:  # noqa: ANN401
+    """Return the value just read with its lone surrogates back; its dataclasses are nobody else's yet."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.translate(_PRIVATE)
+    if isinstance(value, dict):
+        return {key: _with_surrogates(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with_surrogates(inner) for inner in value)
+    if is_dataclass(value):
+        for name, inner in vars(value).items():
+            object.__setattr__(value, name, _with_surrogates(inner))
+    return value
 
 
 def _is_number_for_text(error: "ErrorDetails") -> bool:
