@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sintonia.core.paths import StorePaths
+from sintonia.core.visibility import CURRENT, interactions_query, visible_at
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +40,7 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
         of another by then has no row: what it said is its successor's from that moment on.
     """
     seen = "true" if as_of is None else f"GREATEST(occurred_at, known_at) <= TIMESTAMP '{as_of}'"
+    holds = CURRENT if as_of is None else visible_at(f"TIMESTAMP '{as_of}'")
     merged = "true" if as_of is None else f"merged_at <= TIMESTAMP '{as_of}'"
     yes = ", ".join(f"'{word}'" for word in YES)
     return connection.sql(f"""
@@ -47,7 +49,7 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
                    occurred_at, source FROM attributes WHERE STARTS_WITH(name, '{PREFIX}') AND {seen}
             UNION ALL
             SELECT customer_id, channel, false, occurred_at, source FROM interactions
-            WHERE kind = 'unsubscribe' AND channel IS NOT NULL AND {seen}
+            WHERE kind = 'unsubscribe' AND channel IS NOT NULL AND {holds}
         )
         SELECT customer_id, channel, allowed, occurred_at AS answered_at, source
         FROM answers ANTI JOIN (SELECT customer_id FROM merges WHERE {merged}) USING (customer_id)
@@ -60,14 +62,10 @@ def read_consents(store: Path, as_of: datetime | None = None) -> "pa.Table":
     import duckdb
 
     paths = StorePaths(store)
-    tables = {
-        "attributes": paths.attributes,
-        "interactions": paths.interactions / "*.parquet",
-        "merges": paths.merges,
-    }
     with duckdb.connect() as connection:
-        for name, files in tables.items():
-            connection.read_parquet(str(files)).create_view(name)
+        for name, file in (("attributes", paths.attributes), ("merges", paths.merges)):
+            connection.read_parquet(str(file)).create_view(name)
+        connection.sql(interactions_query([paths.interactions / "*.parquet"])).create_view("interactions")
         return consents(connection, as_of)
 
 

@@ -19,6 +19,8 @@ REQUIRED = ("customer_id", "occurred_at", "kind")
 """The columns that a frame of interactions must have."""
 
 OPENS_THREAD = "opens_thread"
+ID = ["customer_id", "interaction_id"]
+"""What names an interaction; rows that share it are its versions."""
 
 
 def history_columns() -> dict[str, str]:
@@ -80,8 +82,8 @@ def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
 
     Each row belongs to the table that its column `table` names, or to the interactions where it names none. Columns
     that a table does not have are ignored; those the frame does not have are unknown. Without `known_at` a row is
-    known when it occurs, without `interaction_id` interactions are numbered in their order, and without
-    `opens_thread` it is worked out.
+    known when it occurs, without `known_until` it never ends, without `interaction_id` interactions are numbered in
+    their order, and without `opens_thread` it is worked out.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def _times(texts: Any) -> Any:  # noqa: ANN401  Arrow arrays
 
 
 def _check_interactions(interactions: "pa.Table") -> None:
-    """Refuse unknown kinds and channels, and an interaction_id that a customer has twice."""
+    """Refuse unknown kinds and channels, and an interaction_id that a customer has twice at one time."""
     import pyarrow.compute as pc
 
     for name, known in (("kind", KINDS), ("channel", CHANNELS)):
@@ -188,14 +190,31 @@ def _check_interactions(interactions: "pa.Table") -> None:
         ):
             if value not in known:
                 raise InputError(f"Unknown {name} '{value}' in the interactions; {hint(value, known)}")
-    counts = interactions.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
+    counts = interactions.group_by(ID).aggregate([([], "count_all")])
     duplicates = counts.filter(pc.greater(counts["count_all"], 1))
+    if len(duplicates) and interactions["known_until"].null_count < len(interactions):
+        duplicates = _overlapping(interactions)
     if len(duplicates):
-        customer, interaction = (duplicates[key][0].as_py() for key in INTERACTIONS.key)
+        customer, interaction = (duplicates[key][0].as_py() for key in ID)
         raise InputError(
             f"{len(duplicates):,} interaction_id appear more than once, first '{interaction}' of customer "
             f'\'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
         )
+
+
+def _overlapping(interactions: "pa.Table") -> "pa.Table":
+    """Return the ids of which two versions hold at one time: one does not end before the next is known."""
+    import duckdb
+
+    query = f"""
+        SELECT DISTINCT {", ".join(ID)} FROM (
+            SELECT {", ".join(ID)}, known_until, LEAD(known_at) OVER (
+                PARTITION BY {", ".join(ID)} ORDER BY known_at) AS next_known_at FROM interactions)
+        WHERE next_known_at IS NOT NULL AND (known_until IS NULL OR known_until > next_known_at)
+        ORDER BY ALL"""
+    with duckdb.connect() as connection:
+        connection.register("interactions", interactions)
+        return connection.sql(query).to_arrow_table()
 
 
 def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
@@ -206,6 +225,8 @@ def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
 
     if interactions[OPENS_THREAD].null_count < len(interactions) or not len(interactions):
         return interactions
+    if interactions["known_until"].null_count < len(interactions):
+        return _opened_versions(interactions)
     visible = pc.max_element_wise(interactions["occurred_at"], interactions["known_at"])
     keyed = interactions.append_column("visible", visible)
     keyed = keyed.append_column("row", pa.array(np.arange(len(interactions))))
@@ -217,3 +238,15 @@ def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
     opens[threads.aggregate([("row", "first")])["row_first"].to_numpy()] = True
     column = interactions.column_names.index(OPENS_THREAD)
     return interactions.set_column(column, OPENS_THREAD, pa.array(opens))
+
+
+def _opened_versions(interactions: "pa.Table") -> "pa.Table":
+    """Return the interactions of which some end, with `opens_thread`: a row that takes it over is cut in two."""
+    import duckdb
+
+    from sintonia.data.store.threads import threads_query
+
+    with duckdb.connect() as connection:
+        connection.register("interactions", interactions)
+        opened = connection.sql(threads_query("interactions", versions=True)).to_arrow_table()
+    return opened.cast(interactions.schema)

@@ -1,8 +1,8 @@
 """Rows of a customer's other tables for the kernel: attributes, and links of identifiers.
 
 The same kernel gathers them by the same rule: a row counts from the first as_of with occurred_at <= as_of and
-known_at <= as_of. Attributes of a merged id count for the customer it became part of from the merge on: the
-store has such rows for both, each with its own `known_at`.
+known_at <= as_of, an unsubscribe up to its end. Attributes of a merged id count for the customer it became part of
+from the merge on: the store has such rows for both, each with its own `known_at`.
 """
 
 import re
@@ -15,8 +15,8 @@ import numpy as np
 from sintonia.core.arrays import Floats, Ints
 from sintonia.core.errors import InputError
 from sintonia.data.consent import PREFIX, YES
-from sintonia.features.kernel.arrow import column_array, times, to_cells
-from sintonia.features.kernel.histories import DAY, Histories
+from sintonia.features.kernel.arrow import KNOWN_UNTIL, column_array, times, to_cells
+from sintonia.features.kernel.histories import DAY, NEVER, Histories
 from sintonia.features.kernel.plan import UNSUBSCRIBED
 from sintonia.features.sql import Cells
 
@@ -66,6 +66,7 @@ class Rows:
     occurred_at: Ints
     known_at: Ints
     cells: dict[str, Cells]
+    known_until: Ints | None = None  # NEVER where a row does not end; None if none does
 
 
 def rows_of_table(name: str, history: History) -> Rows:
@@ -91,7 +92,10 @@ def attribute_rows(history: History) -> Rows:
     """
     import pyarrow as pa
 
-    tables = [_as_attributes(history.attributes), _unsubscribe_attributes(history.interactions)]
+    unsubscribes, ends = _unsubscribe_attributes(history.interactions)
+    tables = [_as_attributes(history.attributes), unsubscribes]
+    if ends is not None:
+        ends = np.concatenate([np.full(len(tables[0]), NEVER), ends])
     customer_id, names, values, *moments = (
         column_array(pa.concat_tables(tables), name) for name in ATTRIBUTE_COLUMNS
     )
@@ -111,6 +115,7 @@ def attribute_rows(history: History) -> Rows:
         occurred_at[plausible],
         known_at[plausible],
         {key: column.take(plausible) for key, column in cells.items()},
+        None if ends is None else ends[plausible],
     )
 
 
@@ -163,6 +168,9 @@ def histories_of_rows(rows: Rows, ids: "pa.Array", first_visible: Ints, columns:
         known_at=known_at[order],
         cells={name: cells[name].take(order) for name in columns if name != "occurred_at"},
         visible=first_visible,
+        known_until=None
+        if rows.known_until is None
+        else np.concatenate([rows.known_until[matched], np.full(len(ids), NEVER)])[order],
     )
 
 
@@ -195,8 +203,10 @@ def _as_attributes(attributes: "pa.Table | None") -> "pa.Table":
     return attributes.select(ATTRIBUTE_COLUMNS).cast(pa.schema(list(texts.items())))
 
 
-def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
-    """Return the unsubscribes as consent attributes with the value `no`."""
+def _unsubscribe_attributes(
+    interactions: "pa.Table | pa.RecordBatch",
+) -> "tuple[pa.Table, Ints | None]":
+    """Return the unsubscribes as consent attributes with the value `no`, and when each ends (None: none does)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -206,9 +216,14 @@ def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "pa.Ta
         name: column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
     }
     where = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
-    return _as_attributes(
-        pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())})
-    )
+    answers = pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())})
+    if KNOWN_UNTIL not in interactions.schema.names:
+        return _as_attributes(answers), None
+    ends = column_array(interactions, KNOWN_UNTIL).take(rows)
+    if ends.null_count == len(ends):
+        return _as_attributes(answers), None
+    never = ends.is_null().to_numpy(zero_copy_only=False)
+    return _as_attributes(answers), np.where(never, NEVER, times(ends))
 
 
 def _quantities(name: Cells, value: Cells) -> Floats:

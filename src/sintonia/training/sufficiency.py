@@ -22,7 +22,7 @@ from sintonia.training import tasks
 KEY_FIELDS = ("amount", "category")
 """What purchases are read for: their money, and where a task asks for it, what was bought."""
 
-COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
+COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "known_until", "kind", *KEY_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _count(
         label = np.asarray(tasks.label_rows(interactions, dates, task, merges)["label"].to_numpy())
         rows["yes"] += int((label > 0).sum())
         rows["no"] += int((label <= 0).sum())
-        counted = interactions.filter(pc.equal(interactions["kind"].cast(pa.string()), "purchase"))
+        is_purchase = pc.equal(interactions["kind"].cast(pa.string()), "purchase")
+        counted = interactions.filter(pc.and_(is_purchase, interactions["known_until"].is_null()))
         purchases += len(counted)
         for name in fields:
             without_value[name] += counted[name].null_count

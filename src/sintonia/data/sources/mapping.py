@@ -4,7 +4,7 @@ The SQL expressions of a mapping are checked against the silo's own columns.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,15 @@ from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.errors import ConfigError, hint, unknown
 from sintonia.core.schema import CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS, Column
 from sintonia.data.sources.silos import RawSilo, SiloReport, read_raw
+from sintonia.data.sources.versions import (
+    VERSION_COLUMNS,
+    SameRows,
+    count_versions,
+    drop_version_columns,
+    same_rows,
+    settle_versions,
+    version_id,
+)
 
 # One row in, one value out: anything that reads another table or another row has no place in a mapping.
 FORBIDDEN = (exp.Query, exp.Subquery, exp.Window, exp.AggFunc, exp.Command, exp.Star, exp.Placeholder)
@@ -132,7 +141,7 @@ class Expressions:
         raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, self.types)}")
 
 
-BUILT = ("customer_id", "known_at", "occurred_at", "source", "opens_thread")
+BUILT = ("customer_id", "known_at", "known_until", "occurred_at", "source", "opens_thread")
 """Columns the build fills by itself; a mapping cannot name them under `interactions` or `decisions`."""
 
 PREFIXES = {"identifiers": "id", "interactions": "i", "attributes": "a", "contacts": "c", "decisions": "d"}
@@ -151,16 +160,22 @@ def map_silo(
 ) -> SiloReport:
     """Return what became of the silo's rows, now in the engine's table `mapped_<name>`.
 
-    The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `reason` (null when the row
-    keeps the contract), `raw` (the row as JSON when it does not), and the mapped columns as `id__<type>`,
-    `i__<column>`, `a__<attribute>`, `c__<field>` and `d__<column>`.
+    The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `known_until` (null unless a
+    newer version or a deletion ends the row), `reason` (null when the row keeps the contract), `raw` (the row as JSON
+    when it does not), and the mapped columns as `id__<type>`, `i__<column>`, `a__<attribute>`, `c__<field>` and
+    `d__<column>`.
     """
     raw = read_raw(connection, name, root, silo)
     mapped = _mapped_columns(name, silo, raw)
-    connection.execute(_mapping_sql(name, silo, raw, mapped, bounds))
+    same = same_rows(silo, root, version_id([item.name for item in mapped]))
+    connection.execute(_mapping_sql(name, silo, raw, mapped, bounds, same))
+    settle_versions(connection, name, silo)
+    older_versions, identical = count_versions(connection, name)
+    drop_version_columns(connection, name)
     if silo.format == "csv":
         _add_unreadable_lines(connection, name)
-    return _report(connection, name, silo, bounds)
+    report = _report(connection, name, silo, bounds)
+    return replace(report, older_versions=older_versions, identical=identical)
 
 
 @dataclass(frozen=True)
@@ -223,8 +238,11 @@ def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Exp
     )
 
 
-def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: DateBounds) -> str:
+def _mapping_sql(
+    name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: DateBounds, same: SameRows
+) -> str:
     expressions = Expressions(name, silo, raw.types)
+    versions = ", ".join(VERSION_COLUMNS)
     occurred = expressions.time(expressions.parse(silo.occurred_at)).sql(DIALECT)
     known = (
         "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
@@ -240,13 +258,36 @@ def _mapping_sql(name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped
             SELECT *, {occurred} AS _occurred_at, {known} AS _known_at FROM {raw.view} WHERE {_where(expressions)}),
         typed AS (
             SELECT _file, _row, _readable, _occurred_at AS occurred_at, _known_at AS known_at,
-                   {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw{values}
+                   {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw{values}, {_changes(expressions)}
             FROM timed),
-        judged AS (SELECT *, {_reason(silo, mapped, bounds)} AS _reason, COALESCE({until}, true) AS _read FROM typed),
-        marked AS (SELECT *, {_duplicate(mapped)} AS reason FROM judged)
-        SELECT _file, _row, _read, {_keys(silo)} AS _keys, occurred_at, arrived_at, reason,
-               CASE WHEN reason IS NOT NULL THEN CAST(TO_JSON(raw) AS VARCHAR) END AS raw{kept}
+        judged AS (
+            SELECT *, {_reason(silo, mapped, bounds)} AS _reason, COALESCE({until}, true) AS _read, {same.same} AS _same
+            FROM typed),
+        marked AS (SELECT *, _reason AS reason, {same.repeated} AS _repeated FROM judged)
+        SELECT _file, _row, _read, {_keys(silo)} AS _keys, occurred_at, arrived_at, reason, {versions},
+               CASE WHEN reason IS NOT NULL OR _repeated THEN CAST(TO_JSON(raw) AS VARCHAR) END AS raw{kept}
         FROM marked"""
+
+
+def _changes(expressions: Expressions) -> str:
+    """Return the SQL of when a version of a row was written, and whether it says that the row is deleted.
+
+    `_changed` is true where one of the two is there and not understood.
+    """
+    silo, typed, failed = expressions.silo, [], ["false"]
+    for text, name, kind in (
+        (silo.updated_at, "_updated_at", "TIMESTAMP"),
+        (silo.deleted, "_deleted", "BOOLEAN"),
+    ):
+        if text is None:
+            typed.append(f"CAST({'false' if kind == 'BOOLEAN' else 'NULL'} AS {kind}) AS {name}")
+            continue
+        value = expressions.parse(text)
+        cast = exp.TryCast(this=value, to=exp.DataType.build(kind, DIALECT))
+        sql = (expressions.time(value) if kind == "TIMESTAMP" else cast).sql(DIALECT)
+        failed.append(f"({expressions.text(value).sql(DIALECT)} IS NOT NULL AND ({sql}) IS NULL)")
+        typed.append(f"COALESCE({sql}, false) AS {name}" if kind == "BOOLEAN" else f"{sql} AS {name}")
+    return ", ".join([*typed, f"{' OR '.join(failed)} AS _changed"])
 
 
 def _where(expressions: Expressions) -> str:
@@ -273,13 +314,15 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds) -> str:
     future = bounds.today + timedelta(days=1)
     rules = [
         ("NOT _readable", "'line not readable'"),
+        *_change_rules(silo, names, future),
         (f"COALESCE({identifiers}) IS NULL", "'no identifier'"),
         ("occurred_at IS NULL", "'time missing or not understood'"),
         (f"occurred_at > TIMESTAMP '{future}'", "'time in the far future'"),
         ("_failed IS NOT NULL", "_failed"),
     ]
     if silo.known_at is not None:
-        rules.insert(4, ("known_at IS NULL", "'arrival time missing or not understood'"))
+        place = rules.index(("_failed IS NOT NULL", "_failed"))
+        rules.insert(place, ("known_at IS NULL", "'arrival time missing or not understood'"))
     if silo.interactions:
         for column, choices in (("kind", KINDS), ("channel", CHANNELS)):
             if f"i__{column}" not in names:
@@ -294,14 +337,22 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds) -> str:
     return "CASE " + " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in rules) + " END"
 
 
-def _duplicate(mapped: list[_Mapped]) -> str:
-    """Return the final reason: of rows that share an id, the first to arrive stays."""
-    ids = [item.name for item in mapped if item.name in ("i__interaction_id", "d__decision_id")]
-    if not ids:
-        return "_reason"
-    key = ids[0]
-    first = f"ROW_NUMBER() OVER (PARTITION BY {key}, _reason IS NULL, _read ORDER BY arrived_at, _row)"
-    return f"CASE WHEN _reason IS NOT NULL THEN _reason WHEN {key} IS NOT NULL AND {first} > 1 THEN 'duplicate' END"
+def _change_rules(silo: SiloConfig, names: set[str], future: datetime) -> list[tuple[str, str]]:
+    """Return the rules of versions and deletions; of a row that is deleted only the id and a time are asked."""
+    if silo.updated_at is None and silo.deleted is None:
+        return []
+    rules = [
+        ("_changed", "'updated_at or deleted not understood'"),
+        (f"_updated_at > TIMESTAMP '{future}'", "'time in the far future'"),
+    ]
+    if silo.deleted is None:
+        return rules
+    return [
+        *rules,
+        (f"_deleted AND {version_id(sorted(names, reverse=True))} IS NULL", "'deletion without an id'"),
+        ("_deleted AND COALESCE(arrived_at, _updated_at) IS NULL", "'time missing or not understood'"),
+        ("_deleted", "NULL"),
+    ]
 
 
 def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -70,7 +70,9 @@ class SiloReport:
     """Counts of a silo's rows: rows = stored + rejected; rows after `until` are not read and stand apart.
 
     `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
-    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred.
+    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred. Of the stored
+    rows `older_versions` were ended by a newer version or a deletion of the same id, and `identical` have no id and
+    are identical to another of the same file.
     """
 
     name: str
@@ -82,6 +84,8 @@ class SiloReport:
     data_until: datetime | None
     kinds: tuple[str, ...]
     own_known_at: bool = False
+    older_versions: int = 0
+    identical: int = 0
 
 
 def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:

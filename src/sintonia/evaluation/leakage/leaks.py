@@ -32,6 +32,7 @@ from sqlglot import exp
 from sintonia.core.config import TaskConfig
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.intervals import Estimate, normal_interval
+from sintonia.core.visibility import CURRENT, interactions_query, visible_at
 from sintonia.data.store import Store
 
 ColumnValues = NDArray[Any]
@@ -151,8 +152,9 @@ def columns_at(
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE seen AS
         SELECT row, customer_id, source, kind, {", ".join(MEASURES)}, occurred_at, known_at,
-               GREATEST(occurred_at, known_at) AS visible_at, as_of, visible_at <= as_of AS known
-        FROM {parquet(buckets)} JOIN moments USING (customer_id)
+               GREATEST(occurred_at, known_at) AS visible_at, as_of, {visible_at("as_of")} AS known,
+               {CURRENT} AS holds
+        FROM ({interactions_query(buckets)}) JOIN moments USING (customer_id)
         WHERE occurred_at <= as_of AND occurred_at > as_of - INTERVAL {active_days} DAY""")
     times = _column_times(connection, "attribute", "name", attributes)
     times |= _column_times(connection, "count", "kind", "seen")
@@ -184,7 +186,7 @@ _ATTRIBUTES = """
 
 _COUNTS = """
     SELECT source, kind AS "column", row, CAST(NULLIF(COUNT(*) FILTER (known), 0) AS DOUBLE) AS then_number,
-           CAST(COUNT(*) AS DOUBLE) AS now_number,
+           CAST(NULLIF(COUNT(*) FILTER (holds), 0) AS DOUBLE) AS now_number,
            EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
     FROM seen GROUP BY source, kind, row ORDER BY source, kind, row"""
 
@@ -196,7 +198,8 @@ def _means() -> Iterator[tuple[str, str]]:
         value = f"AVG(CAST(ROUND({name} * 1000) AS BIGINT))"
         yield (
             "mean",
-            f"""SELECT source, '{name}' AS "column", row, {value} FILTER (known) AS then_number, {value} AS now_number,
+            f"""SELECT source, '{name}' AS "column", row, {value} FILTER (known) AS then_number,
+                       {value} FILTER (holds) AS now_number,
                        EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
                 FROM seen WHERE {name} IS NOT NULL GROUP BY source, row ORDER BY source, row""",
         )

@@ -6,7 +6,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sintonia.core.config import TaskConfig
 from sintonia.core.errors import NotEnoughDataError
@@ -28,7 +27,7 @@ def label_moments(store: Store, split: Split, task: TaskConfig, rows: int) -> pa
     """
     merges, parts, tested = store.read_merges(), [], 0
     for path in store.buckets:
-        interactions = pq.read_table(path, columns=list(tasks.columns_read(task)))
+        interactions = store.read_bucket(path, columns=tasks.columns_read(task))
         parts.append(_binary_labels(tasks.label_rows(interactions, split.all, task, merges)))
         tested += moments_at(parts[-1], split.test).num_rows
         if tested >= rows:
