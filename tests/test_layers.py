@@ -74,6 +74,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "data/identity/kernels.py": "data/identity/test_linkage.py",
     "data/identity/sightings.py": "data/identity/test_crosswalk.py",
     "data/privacy/person.py": "data/privacy/test_forget.py",
+    "core/visibility.py": "data/store/test_threads.py",
     "data/store/write.py": "data/store/test_store.py",
     "evaluation/leakage/moments.py": "evaluation/leakage/test_leaks.py",
     "evaluation/leakage/report.py": "evaluation/leakage/test_leaks.py",

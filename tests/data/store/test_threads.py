@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sintonia.core.schema import INTERACTIONS
-from sintonia.core.visibility import visible_rows
+from sintonia.core.visibility import interactions_query, visible_at, visible_rows
 from sintonia.data.store.threads import threads_query
 
 MIDNIGHT = datetime(2025, 3, 1)
@@ -102,3 +103,28 @@ def test_what_becomes_known_later_changes_no_row_that_is_visible_before(drawn, m
         return shown.drop_columns(["known_at", "known_until"]).to_pylist()
 
     assert visible(opened(rows)) == visible(opened(known_by_then))
+
+
+@settings(max_examples=40, deadline=None)
+@given(ROWS, st.integers(0, 8), st.booleans())
+def test_what_is_visible_is_the_same_in_sql_and_in_arrow(drawn, moment, strictly):
+    rows = [
+        (f"{number}", thread, known, None if lasts is None else known + lasts)
+        for number, (thread, known, lasts) in enumerate(drawn)
+    ]
+    table = opened(rows)
+    expected = table.filter(visible_rows(table, day(moment), strictly))
+    with duckdb.connect() as connection:
+        connection.register("told", table)
+        sql = visible_at(f"TIMESTAMP '{day(moment)}'", strictly)
+        found = connection.sql(f"FROM told WHERE {sql}").to_arrow_table()
+    assert found.to_pylist() == expected.to_pylist()
+
+
+def test_files_of_an_older_store_have_no_end(tmp_path):
+    path = tmp_path / "bucket.parquet"
+    table = opened([("a", "order", 1, None)])
+    pq.write_table(table.drop_columns(["known_until"]), path)
+    with duckdb.connect() as connection:
+        found = connection.sql(interactions_query([path])).to_arrow_table()
+    assert found.to_pylist() == table.to_pylist()

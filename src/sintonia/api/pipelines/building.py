@@ -60,6 +60,14 @@ def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
         say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
+        if silo.older_versions:
+            say.append(
+                f"    {silo.older_versions:>8,}  older versions, known until a newer one or a deletion"
+            )
+        if silo.identical:
+            say.append(
+                f"    {silo.identical:>8,}  identical rows of one file, kept; keep: distinct counts them once"
+            )
         if silo.after_until:
             say.append(f"    {silo.after_until:>8,}  not read: after source.until")
     say.append(
@@ -82,6 +90,8 @@ def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
                 "stored": silo.stored,
                 "rejected": silo.rejected,
                 "after_until": silo.after_until,
+                "older_versions": silo.older_versions,
+                "identical": silo.identical,
                 "reasons": dict(silo.reasons),
                 "data_until": str(silo.data_until) if silo.data_until else None,
             }

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
-from sintonia.data.store import Store
+from sintonia.data.store import Store, with_known_until
 from sintonia.data.store.threads import threads_query
 
 TABLES = {table.name: table for table in (INTERACTIONS, ATTRIBUTES, CROSSWALK, MERGES, DECISIONS)}
@@ -39,7 +39,7 @@ def read_sample(store: Store, customers: Collection[str]) -> dict[str, pa.Table]
     missing = set(customers)
     for path in store.buckets:
         if missing:
-            interactions.append(store.read_bucket(path, customers))
+            interactions.append(with_known_until(pq.read_table(path, filters=of_customers), path))
             missing -= set(pc.unique(interactions[-1]["customer_id"]).to_pylist())
     files = {name: store.paths.table(name) for name in TABLES if name != INTERACTIONS.name}
     small_tables = {name: pq.read_table(path, filters=of_customers) for name, path in files.items()}
