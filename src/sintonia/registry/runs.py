@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.errors import NotBuiltError
 from sintonia.features.from_frames import history_columns
+from sintonia.registry.names import tracked_name
 from sintonia.registry.predictions import PREDICTIONS_FILE
 from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.models import Model
@@ -120,8 +121,8 @@ def log_nested(
         run_id = client.create_run(experiment_id, began, tags, child.name).info.run_id
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in child.metrics.items()],
-            params=[Param(name, str(value)) for name, value in child.parameters.items()],
+            metrics=[Metric(tracked_name(name), value, now, 0) for name, value in child.metrics.items()],
+            params=[Param(tracked_name(name), str(value)) for name, value in child.parameters.items()],
             tags=[RunTag("sintonia.nested", "true")],
         )
         log_nested(client, experiment_id, run_id, child.nested)
