@@ -140,24 +140,24 @@ def log_model(model: Model) -> tuple[str, str]:
             name="model",
             loader_module=LOADER,
             data_path=str(data),
-            signature=_signature(model),
+            signature=signature(model),
             pip_requirements=["sintonia"],
         )
     return str(logged.model_id), str(logged.model_uri)
 
 
-def _signature(model: Model) -> "ModelSignature":
-    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required."""
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+def signature(model: Model) -> "ModelSignature":
+    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required.
 
-    types = {"VARCHAR": "string", "TIMESTAMP": "datetime", "BOOLEAN": "boolean"}
+    Columns of histories are of any type: JSON knows no times, and MLflow would take numbers for nanoseconds, refuse
+    zones, and refuse ids that are numbers; `history_from_frame` reads all of them and refuses the rest in one line.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
+
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
     features = [ColSpec("double", name, required=False) for name in model.names]
-    columns = [
-        ColSpec(types.get(sql_type, "double"), name, required=False)
-        for name, sql_type in history_columns().items()
-    ]
+    columns = [ColSpec(AnyType(), name, required=False) for name in history_columns()]
     return ModelSignature(
         inputs=Schema([*features, *columns]),
         outputs=Schema([ColSpec("double", name) for name in model.outputs]),
