@@ -237,6 +237,7 @@ def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
 
 def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
+        *training.split.marks,
         *(f"It was forced on too little data: {lack}." for lack in training.sufficiency.lacks),
         *(
             f"Column {finding.name} of silo '{finding.source}' may leak: {finding.why}."
@@ -320,6 +321,7 @@ def training_run(training: TrainingResult) -> RunRecord:
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
             "sintonia.grade": training.evaluation.grade or "none",
             **({"forced": "; ".join(lacks)} if lacks else {}),
+            **({"sintonia.marks": " ".join(marks)} if (marks := training.split.marks) else {}),
         },
         evaluation={
             **asdict(training.evaluation),
@@ -327,6 +329,7 @@ def training_run(training: TrainingResult) -> RunRecord:
             "evidence": "outcomes that came true",
             "may_leak": leaks["may_leak"],
             "lacks": lacks,
+            "marks": list(training.split.marks),
             "labels_until": labels_until,
         },
         documents={
