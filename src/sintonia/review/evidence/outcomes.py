@@ -36,6 +36,7 @@ from sintonia.explain.contributions import Contributions, contributions, feature
 from sintonia.explain.reasons import ReasonWriter
 from sintonia.explain.sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.explain.what_if import what_ifs
+from sintonia.registry.names import metric_keys
 from sintonia.registry.runs import CUSTOMERS, REVIEW, ChildRun, LoggedData, RunRecord
 from sintonia.review import (
     DataPart,
@@ -48,7 +49,7 @@ from sintonia.review import (
 )
 from sintonia.review.customers import Customer, CustomerContext, choose_rows, explained_customers, histories
 from sintonia.review.data import CatalogueEntry
-from sintonia.review.evidence.training_result import TrainingResult, metric_key, model_run
+from sintonia.review.evidence.training_result import TrainingResult, model_run
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import ExplainFold, FoldResult
 from sintonia.training.tasks import define_label, describe, find_task
@@ -313,8 +314,9 @@ def training_run(training: TrainingResult) -> RunRecord:
     estimates = training.evaluation.estimates
     leaks = leak_figures(training.leaks)
     lacks = list(training.sufficiency.lacks)
+    keys = metric_keys(estimates)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
-        f"{metric_key(name)}.{metric}": estimate.value
+        f"{keys[name]}.{metric}": estimate.value
         for name, of in estimates.items()
         for metric, estimate in of.items()
     }
