@@ -35,8 +35,7 @@ def compute_features(
         A pandas, Polars or Arrow frame with `customer_id`, `occurred_at` and `kind`; further columns of the contract
         are read where there are any: `known_at`, `channel`, `category`, `amount` (whole minor units, as cents; returns
         negative), `thread_id` and so on. Times are datetimes, texts in ISO 8601 or numbers since 1970 (seconds to
-        nanoseconds, by their size); without a zone they are UTC. Rows of one `interaction_id` that are equal count
-        once.
+        nanoseconds, by their size); without a zone they are UTC. Equal rows with one `interaction_id` count once.
     as_of
         One date or several; a date without a time is its first moment.
     families
