@@ -34,7 +34,7 @@ from sintonia.data.identity.resolve import tie
 from sintonia.data.privacy.erase import Erased
 from sintonia.data.privacy.person import DataSubject
 from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
-from sintonia.data.sources.mapping import DateBounds, map_silo
+from sintonia.data.sources.mapping import DateBounds, Money, map_silo
 from sintonia.data.sources.silos import locate_root, require_interactions
 from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
@@ -56,10 +56,15 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
 
 def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
     """Return, silo by silo, rows in = rows stored + rejected, with reasons; `other_files` lie outside the store."""
-    say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
+    warnings = [warning for silo in store.silos for warning in silo.warnings]
+    say = [f"Look first: {warning}" for warning in warnings]
+    say.append(f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}")
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
         say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
+        if silo.missing_amounts:
+            say.append(f"    {silo.missing_amounts:>8,}  purchases stored without an amount")
+        say += [f"              found: {text}" for text in silo.reading]
         if silo.after_until:
             say.append(f"    {silo.after_until:>8,}  not read: after source.until")
     say.append(
@@ -84,6 +89,9 @@ def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
                 "after_until": silo.after_until,
                 "reasons": dict(silo.reasons),
                 "data_until": str(silo.data_until) if silo.data_until else None,
+                "missing_amounts": silo.missing_amounts,
+                "reading": list(silo.reading),
+                "warnings": list(silo.warnings),
             }
             for silo in store.silos
         },
@@ -210,13 +218,15 @@ def build(settings: BuildSettings) -> Figures:
         today=iso_time("source.today", source.today)
         if source.today
         else datetime.now(UTC).replace(tzinfo=None),
+        not_before=iso_time("source.not_before", source.not_before),
     )
+    money = Money(source.currency, None if source.rates is None else root / source.rates)
     erased = read_tombstones(workspace)
     with connect(settings.engine, workspace) as connection:
         silos = [
             refuse_erased(
                 connection,
-                map_silo(connection, name, silo, root, bounds),
+                map_silo(connection, name, silo, root, bounds, money),
                 silo,
                 erased,
                 settings.identity.shareable,

@@ -31,11 +31,20 @@ class EngineConfig:
 
 @dataclass(frozen=True)
 class CsvConfig:
-    """How a silo writes its CSV files."""
+    """How a silo writes its text files; what is null is found out from them, file by file and column by column."""
 
-    delimiter: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse signs that part nothing."""
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ConfigError(
+                f"csv.delimiter={self.delimiter!r} is no delimiter; give one character, as ';'."
+            )
+        if self.decimal is not None:
+            one_of("csv.decimal", self.decimal, (".", ","))
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class JoinConfig:
 
     path: str = ""
     columns: list[str] = field(default_factory=list)
+    csv: CsvConfig = field(default_factory=CsvConfig)
 
 
 FORMATS = ("csv", "jsonl", "parquet")
@@ -57,10 +67,10 @@ class SiloConfig:
     `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
     reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
     gave. `where`, a condition in the same language, says which rows of the files are the silo's, so that two silos
-    can read one file. `format` is csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a
-    function from a file's path to a table. Silos that name the same `threads` share their thread ids: a case opened
-    in one may be closed
-    in another.
+    can read one file. `currency` is that of the silo's amounts, a code as EUR or an expression that gives one (the
+    brand's own when null); `returns` says how amounts of returns are written, `negative` or `positive`. `format` is
+    csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a function from a file's path to a
+    table. Silos that name the same `threads` share their thread ids: a case opened in one may be closed in another.
     """
 
     path: str = ""
@@ -70,6 +80,8 @@ class SiloConfig:
     time_format: str | None = None
     data_until: str | None = None
     where: str | None = None
+    currency: str | None = None
+    returns: str = "negative"
     threads: str | None = None
     join: dict[str, JoinConfig] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
@@ -86,27 +98,32 @@ class SiloConfig:
         """Refuse a format nobody reads and a silo that could never be tied to a customer."""
         if ":" not in self.format:
             one_of("format", self.format, FORMATS)
+        one_of("returns", self.returns, ("negative", "positive"))
         if not self.identifiers:
             raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
 
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates.
+    """A set of silos. Rows that occurred at or after `until` are not read; `not_before` and `today` bound credible dates.
 
-    `currency` is that of all amounts, as ISO 4217 writes it.
+    `currency` is the brand's own, as ISO 4217 writes it, in which all amounts are stored. `rates` is a CSV file of the
+    source's folder with columns date, currency and rate: what one unit of that currency is worth in the brand's own
+    from that date on.
     """
 
     name: str = ""
     root: str | None = None
     until: str | None = None
     today: str | None = None
+    not_before: str = "1990-01-02"
     currency: str = "EUR"
+    rates: str | None = None
     silos: dict[str, SiloConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse invalid dates and currency codes."""
-        for key in ("until", "today"):
+        for key in ("until", "today", "not_before"):
             if (text := getattr(self, key)) is not None:
                 iso_time(f"source.{key}", text)
         if not re.fullmatch("[A-Z]{3}", self.currency):

@@ -315,13 +315,13 @@ def spellings(name: str, silo: SiloConfig, root: Path, person: DataSubject) -> d
         columns = columns_in(text)
         if values and columns != {text} and len(columns) == 1:
             with duckdb.connect() as connection:
-                raw = read_raw(connection, name, root, silo)
-                expressions = Expressions(name, silo, raw.types)
+                raw = read_raw(connection, name, root, silo, careful=silo.format == "csv")
+                expressions = Expressions(name, silo, raw.types, raw.names)
                 value = expressions.text(expressions.parse(text)).sql(DIALECT)
                 connection.register("own", pa.table({"value": values}))
                 (column,) = columns
                 cells = connection.execute(
-                    f"""SELECT DISTINCT CAST("{column}" AS VARCHAR) FROM {raw.view}
+                    f"""SELECT DISTINCT CAST({expressions.parse(column).sql(DIALECT)} AS VARCHAR) FROM {raw.view}
                         SEMI JOIN own ON own.value = IF('{kind}' = 'email', LOWER({value}), {value})"""
                 ).fetchall()
             found[column.lower()] = frozenset(cell.strip().lower() for (cell,) in cells)

@@ -27,7 +27,7 @@ from sintonia.core.schema import (
 from sintonia.data.identity.previous_build import write_identity
 from sintonia.data.identity.sightings import SIGHTING
 from sintonia.data.sources.silos import SiloReport
-from sintonia.data.store.store import Store, fingerprint, open_store, write_metadata
+from sintonia.data.store.store import Store, check_version, fingerprint, open_store, write_metadata
 
 # A customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets. Any engine can say it.
 # A customer that became part of another lies in the bucket of that other, for their labels are one person's.
@@ -279,6 +279,7 @@ def _make_current(
         "kinds_from": dict(connection.execute(first).fetchall()),
         "silos": [asdict(silo) for silo in silos],
     }
+    check_version(workspace, metadata)
     write_metadata(workspace, metadata)
 
 
