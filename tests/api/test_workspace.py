@@ -57,6 +57,90 @@ def test_a_build_from_frames_is_that_from_files(shop, orders, tmp_path):
     assert open_store(other.path).fingerprint == open_store(shop.path).fingerprint
 
 
+TILL = """
+name: till
+today: '2026-12-31'
+silos:
+  events:
+    path: events.parquet
+    format: parquet
+    time_zone: America/New_York
+    occurred_at: at
+    identifiers: {card: card}
+    interactions: {interaction_id: row, amount: price, kind: kind, channel: channel}
+"""
+SALES = pd.DataFrame(
+    {
+        "card": ["11", "11", "12"],
+        "row": ["1", "2", "3"],
+        "at": ["2026-03-05T10:00:00Z", "2026-03-06T10:00:00Z", "2026-03-07T10:00:00Z"],
+        "price": [5.0, 6.5, 7.0],
+        "kind": "purchase",
+        "channel": "web",
+    }
+)
+MOMENTS = pd.to_datetime(SALES["at"])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        SALES,
+        SALES.assign(at=MOMENTS),
+        SALES.assign(at=MOMENTS.dt.tz_convert("Europe/Rome")),
+        SALES.assign(
+            at=MOMENTS.dt.tz_convert("America/New_York").dt.tz_localize(None)
+        ),  # the silo's own clock
+        SALES.assign(card=[11, 11, 12], row=pd.array([1, 2, 3], dtype="Int64")),
+        SALES.astype({"card": "category", "kind": "category", "channel": "category"}),
+        pd.concat([SALES, SALES]),
+    ],
+    ids=[
+        "texts",
+        "UTC",
+        "another zone",
+        "the silo's zone",
+        "ids that are numbers",
+        "categories",
+        "rows twice",
+    ],
+)
+def test_a_build_reads_frames_of_any_types(tmp_path, frame):
+    (tmp_path / "till.yaml").write_text(TILL)
+    built = sn.Workspace(tmp_path / "workspace").build(
+        tmp_path / "till.yaml", frames={"events": frame}, identity="deterministic"
+    )
+    store = open_store(tmp_path / "workspace")
+    rows = pd.concat([store.read_bucket(path).to_pandas() for path in store.buckets]).sort_values(
+        "occurred_at"
+    )
+    assert rows["occurred_at"].tolist() == MOMENTS.dt.tz_localize(None).tolist()
+    assert rows["amount"].tolist() == [500, 650, 700]
+    assert rows["customer_id"].nunique() == 2
+    assert built.figures["silos"]["events"]["rejected"] == len(frame) - 3
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (
+            SALES.assign(card=[11, "11", 12]),
+            r"'card' of `frames\['events'\]` has values of several types \(int, str\)",
+        ),
+        (SALES.assign(kind="PURCHASE"), r"unknown kind PURCHASE \(3\)"),
+        (SALES.assign(channel="tv"), r"unknown channel tv \(3\)"),
+        (SALES.assign(at=[1, 2, 3]), r"time missing or not understood \(3\)"),
+    ],
+)
+def test_a_build_refuses_a_frame_in_one_line(tmp_path, frame, message):
+    (tmp_path / "till.yaml").write_text(TILL)
+    with pytest.raises(sn.SintoniaError, match=message) as error:
+        sn.Workspace(tmp_path / "workspace").build(
+            tmp_path / "till.yaml", frames={"events": frame}, identity="deterministic"
+        )
+    assert "\n" not in str(error.value)
+
+
 def test_features_are_fitted_at_the_first_date(shop):
     both = shop.features(as_of=["2025-06-01", "2025-09-01"], families=["rfm", "rhythm"])
     first = shop.features(as_of="2025-06-01", families=["rfm", "rhythm"])

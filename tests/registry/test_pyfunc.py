@@ -2,6 +2,7 @@
 
 import json
 import threading
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import mlflow
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
 from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
 from sintonia.core.config import ScoreSettings, TrainSettings
@@ -18,7 +20,7 @@ from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
 from sintonia.registry.pyfunc import PyfuncModel
-from sintonia.registry.runs import log_model
+from sintonia.registry.runs import LOADER, log_model, signature
 from sintonia.registry.upgrade import upgrade_loaders
 from sintonia.serving.scoring import Scores, score_customers, scoring_date
 from sintonia.training.dataset import assemble
@@ -80,6 +82,137 @@ def test_who_is_not_asked_about_has_no_row_and_an_unreadable_date_is_said(scored
         PyfuncModel(model).predict(pd.DataFrame({"a": [1.0]}))
 
 
+@pytest.fixture(scope="module")
+def served(scored, tmp_path_factory) -> mlflow.pyfunc.PyFuncModel:
+    """The model behind MLflow's signature, as `mlflow models serve` loads it."""
+    folder = tmp_path_factory.mktemp("served")
+    scored[1].save(folder / "saved")
+    mlflow.pyfunc.save_model(
+        str(folder / "model"),
+        loader_module=LOADER,
+        data_path=str(folder / "saved"),
+        signature=signature(scored[1]),
+    )
+    return mlflow.pyfunc.load_model(str(folder / "model"))
+
+
+def few_histories(scored: Scored) -> tuple[pd.DataFrame, dict[str, str], list[float]]:
+    """The histories of five customers, of which a JSON text is made, with the date and the scores of the pipeline."""
+    store, _, scores = scored
+    few = scores.rows.customer_id[:5].tolist()
+    told = history(store, set(few)).drop(columns="opens_thread").reset_index(drop=True)
+    return told, {"as_of": scores.as_of.isoformat()}, scores.outcome[:5].tolist()
+
+
+def sent(told: pd.DataFrame, served: mlflow.pyfunc.PyFuncModel) -> pd.DataFrame:
+    """A frame as MLflow's server reads it from the JSON text of a request."""
+    split = json.loads(told.to_json(orient="split", index=False))
+    return infer_and_parse_data({"dataframe_split": split}, served.metadata.get_input_schema())
+
+
+def local(times: pd.Series, hours: int) -> pd.Series:
+    """Times as texts of a clock that is so many hours ahead."""
+    return (times + pd.Timedelta(hours=hours)).dt.strftime(f"%Y-%m-%dT%H:%M:%S.%f+{hours:02d}:00")
+
+
+TIMES = ("occurred_at", "known_at")
+SPELLINGS = {
+    "milliseconds": lambda times: times.astype("datetime64[ms]").astype("int64"),
+    "seconds as floats": lambda times: times.astype("datetime64[us]").astype("int64") / 1e6,
+    "Z": lambda times: times.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+    "two hours ahead": lambda times: local(times, 2),
+    "offsets that differ": lambda times: local(times, 2).where(times.index % 2 == 0, local(times, 5)),
+    "fractions that differ": lambda times: times.map(lambda moment: moment.isoformat()),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_server_reads_times_however_json_spells_them(scored, served, spelling):
+    told, asked, want = few_histories(scored)
+    whole_seconds = told.assign(**{name: told[name].dt.floor("s") for name in TIMES})
+    respelt = told.assign(**{name: SPELLINGS[spelling](whole_seconds[name]) for name in TIMES})
+    expected = served.predict(whole_seconds, asked)
+    assert len(expected) == len(want)
+    pd.testing.assert_frame_equal(served.predict(sent(respelt, served), asked), expected)
+
+
+FRAMES = {
+    "as in the store": lambda told: told,
+    "nullable numbers": lambda told: told.assign(amount=told["amount"].astype("Int64")),
+    "categories": lambda told: told.assign(kind=told["kind"].astype("category")),
+    "zoned times": lambda told: told.assign(
+        occurred_at=told["occurred_at"].dt.tz_localize("UTC").dt.tz_convert("Europe/Rome")
+    ),
+    "microseconds": lambda told: told.assign(
+        occurred_at=told["occurred_at"].astype("datetime64[us]").astype("int64")
+    ),
+}
+
+
+@pytest.mark.parametrize("types", FRAMES)
+def test_a_loaded_model_reads_frames_of_any_types(scored, served, types):
+    told, asked, want = few_histories(scored)
+    assert served.predict(FRAMES[types](told), asked)["propensity"].tolist() == want
+
+
+@pytest.mark.parametrize("number", [int, float, "Int64"])
+def test_ids_that_are_numbers_are_ids(scored, served, number):
+    told, asked, want = few_histories(scored)
+    code = {customer: at for at, customer in enumerate(sorted(told["customer_id"].unique()))}
+    numbered = told.assign(customer_id=told["customer_id"].map(code).astype(number))
+    got = served.predict(numbered, asked)
+    assert got["customer_id"].tolist() == ["0", "1", "2", "3", "4"]
+    assert got["propensity"].tolist() == want
+
+
+def test_rows_twice_score_as_once_and_are_reported(scored, served, caplog):
+    told, asked, want = few_histories(scored)
+    with caplog.at_level("WARNING"):
+        got = served.predict(sent_iso(pd.concat([told, told]), served), asked)
+    assert got["propensity"].tolist() == want
+    assert (
+        f"{len(told):,} of {2 * len(told):,} interactions repeat another one in every column" in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"kind": "PURCHASE"}, "Unknown kind 'PURCHASE' in the interactions; choose cancel, cart, click"),
+        ({"kind": "buy"}, "Unknown kind 'buy' in the interactions; choose cancel, cart, click"),
+        ({"channel": "tv"}, "Unknown channel 'tv' in the interactions; choose app, chat, email"),
+        ({"occurred_at": "soon"}, "values are no times in ISO 8601"),
+        ({"occurred_at": 7}, "numbers that are no times since 1970"),
+    ],
+)
+def test_a_server_refuses_what_a_build_would_in_one_line(scored, served, changed, words):
+    told, asked, _ = few_histories(scored)
+    with pytest.raises(InputError, match=words) as caught:
+        served.predict(sent_iso(told.assign(**changed), served), asked)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_model_logged_before_refuses_times_that_mlflow_misread(scored):
+    told, asked, _ = few_histories(scored)
+    milliseconds = told["occurred_at"].astype("datetime64[ms]").astype("int64")
+    misread = told.assign(occurred_at=pd.to_datetime(milliseconds), known_at=None)
+    with pytest.raises(InputError, match="before 1990-01-02, which is not credible"):
+        PyfuncModel(scored[1]).predict(misread, asked)
+
+
+def sent_iso(told: pd.DataFrame, served: mlflow.pyfunc.PyFuncModel) -> pd.DataFrame:
+    """A frame as MLflow's server reads it from a request with times in ISO 8601."""
+    split = json.loads(told.to_json(orient="split", index=False, date_format="iso", date_unit="us"))
+    return infer_and_parse_data({"dataframe_split": split}, served.metadata.get_input_schema())
+
+
+def test_ready_features_that_are_nullable_numbers_are_features(scored):
+    _, model, scores = scored
+    nullable = features_of(scores).convert_dtypes()
+    assert PyfuncModel(model).predict(nullable)["propensity"].tolist() == scores.outcome.tolist()
+
+
 @pytest.mark.slow
 def test_mlflows_server_answers_histories_and_features_to_the_last_bit(scored, tmp_path):
     import mlflow
@@ -107,8 +240,16 @@ def test_mlflows_server_answers_histories_and_features_to_the_last_bit(scored, t
         told = history(store, set(few.customer_id.tolist())).drop(columns="opens_thread")
         split = json.loads(told.to_json(orient="split", index=False, date_format="iso", date_unit="us"))
         raw = {"dataframe_split": split, "params": {"as_of": scores.as_of.isoformat()}}
-        said = {row["customer_id"]: row["propensity"] for row in _asked(port, raw)}
-        assert said == dict(zip(few.customer_id.tolist(), scores.outcome[:4].tolist(), strict=True))
+        want = dict(zip(few.customer_id.tolist(), scores.outcome[:4].tolist(), strict=True))
+        assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
+        for spelling in ("milliseconds", "Z", "two hours ahead"):
+            respelt = told.assign(**{name: SPELLINGS[spelling](told[name]) for name in TIMES})
+            raw["dataframe_split"] = json.loads(respelt.to_json(orient="split", index=False))
+            assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
+        raw["dataframe_split"] = json.loads(respelt.assign(kind="buy").to_json(orient="split", index=False))
+        with pytest.raises(HTTPError) as refused:
+            _asked(port, raw)
+        assert "Unknown kind 'buy' in the interactions" in refused.value.read().decode()
     finally:
         server.should_exit = True
         thread.join()

@@ -217,6 +217,12 @@ def test_estimated_propensities_are_open_and_targeted_ones_bad():
     assert "Careful." in policy_verdict(policy(logging_propensities=log))[2].evidence
 
 
+def test_actions_that_chance_never_decided_on_are_open_and_named():
+    log = study()["logging_propensities"] | {"warning": "Chance never decided for 'sms'."}
+    assert states(logging_propensities=log)[2] == "open"
+    assert "Chance never decided for 'sms'." in policy_verdict(policy(logging_propensities=log))[2].evidence
+
+
 def test_gains_that_do_not_come_true_are_rough():
     fifths = [{"predicted": 2.0, "observed": [0.1, 0.0, 1.0]}] * 5
     assert policy_verdict(policy(fifths=fifths))[3].headline == "Predicted gains are rough"

@@ -16,7 +16,7 @@ from sintonia.core.config import (
     SiloConfig,
 )
 from sintonia.core.engine import connect
-from sintonia.core.errors import ConfigError, NotEnoughDataError
+from sintonia.core.errors import ConfigError, InputError, NotEnoughDataError
 from sintonia.features import catalogue, fit
 from sintonia.uplift.dataset import (
     customer_codes,
@@ -229,6 +229,18 @@ def test_logged_propensities_are_used_as_they_are(store, tmp_path):
     assert policy.warning is None
     assert log.logging_propensities == pytest.approx(points.logging_propensities)
     assert log.customer.tolist() == customer_codes(points.customer_id).tolist()
+
+
+def test_logged_propensities_are_judged_before_they_are_used(store, tmp_path):
+    points, features = read(store, tmp_path, reward=SPEND), np.zeros((3, 1), np.float32)
+    rising = replace(points, logging_propensities=np.full(points.logging_propensities.shape, 0.9))
+    with pytest.raises(
+        InputError, match="must sum to 1 over its eligible actions; those of 3 of 3 decisions"
+    ):
+        to_logged_decisions(rising, features, EffectsConfig(), {})
+    certain = np.eye(len(points.names))[points.action]
+    with pytest.raises(NotEnoughDataError, match="All 3 decisions of the log were certain"):
+        to_logged_decisions(replace(points, logging_propensities=certain), features, EffectsConfig(), {})
 
 
 def test_judged_are_the_newest_rounds_and_the_past_ends_before_they_begin(store, tmp_path):

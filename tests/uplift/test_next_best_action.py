@@ -12,8 +12,8 @@ from sintonia.core.config import TrackingConfig
 from sintonia.core.html import number
 from sintonia.explain.sample import CONTRIBUTIONS_FILE
 from sintonia.registry import models, runs
+from sintonia.registry.names import metric_keys
 from sintonia.registry.tracking import open_tracking
-from sintonia.review.evidence.training_result import metric_key
 from sintonia.uplift.model import PolicyModel
 
 SOURCE = """name: shop
@@ -158,9 +158,9 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     own = re.search(r'<tr class="own"><th scope="row">chosen</th>(.*?)</tr>', page)[1]
     assert f"<td>{value:.3f} ({low:.3f} to {high:.3f})</td>" in own
     metrics = place.client.get_run(registered.run_id).data.metrics
-    for name in figures["policies"]:
+    for name, metric in metric_keys(figures["policies"]).items():
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page)[1]
-        assert f"<td>{number(metrics[f'{metric_key(name)}.doubly_robust'])} (" in row
+        assert f"<td>{number(metrics[f'{metric}.doubly_robust'])} (" in row
     explained_as_the_policy_has_it(page, policy, place, registered.run_id)
     key = pq.read_table(tmp_path / "ws" / "samples" / f"{registered.run_id}.parquet").to_pylist()
     kept = runs.read_table(place, registered.run_id, CONTRIBUTIONS_FILE)

@@ -14,7 +14,7 @@ from sintonia.core.errors import InputError, NotBuiltError, hint, unknown
 from sintonia.uplift.effects import Effects
 from sintonia.uplift.learning import learn_effects
 from sintonia.uplift.logged import NONE, Actions, LoggedDecisions
-from sintonia.uplift.logging_policy import estimate_logging_policy
+from sintonia.uplift.logging_policy import estimate_logging_policy, logged_policy
 
 logger = logging.getLogger("sintonia")
 
@@ -106,7 +106,7 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         InputError
             When lengths, shapes or probabilities do not fit, or nobody got the reference.
         NotEnoughDataError
-            When there are too few decisions with or without the reference.
+            When there are too few decisions with or without the reference, or chance decided none of them.
         """
         values, names = to_matrix(X)
         done = [str(name) for name in np.asarray(action).tolist()]
@@ -135,6 +135,9 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             logger.warning("%s", policy.warning)
         else:
             propensities = _propensities(np.asarray(logging_propensity, np.float64), taken, actions)
+            warning = logged_policy(propensities, taken, actions).warning
+            if warning is not None:
+                logger.warning("%s", warning)
         logged = LoggedDecisions(values, taken, rewards, propensities, who, Actions.of(inside))
         self.effects_ = learn_effects(logged, config, self.folds, self.seed)
         self.actions_ = actions

@@ -34,7 +34,8 @@ def compute_features(
     interactions
         A pandas, Polars or Arrow frame with `customer_id`, `occurred_at` and `kind`; further columns of the contract
         are read where there are any: `known_at`, `channel`, `category`, `amount` (whole minor units, as cents; returns
-        negative), `thread_id` and so on. Times without a zone are UTC.
+        negative), `thread_id` and so on. Times are datetimes, texts in ISO 8601 or numbers since 1970 (seconds to
+        nanoseconds, by their size); without a zone they are UTC. Equal rows with one `interaction_id` count once.
     as_of
         One date or several; a date without a time is its first moment.
     families
@@ -49,7 +50,7 @@ def compute_features(
     Raises
     ------
     InputError
-        When a column is missing or a value cannot be read.
+        When a column is missing, a value cannot be read, a time is before 1990-01-02, or a kind or channel is unknown.
     ConfigError
         For an unknown family.
 

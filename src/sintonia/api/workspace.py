@@ -373,6 +373,6 @@ def _written(frames: Mapping[str, Any], silos: Mapping[str, Any], folder: Path) 
         raise InputError(f"frames has no '{missing[0]}'; give a frame for each silo: {', '.join(silos)}.")
     settings: dict[str, Any] = {"source.root": str(folder)}
     for name, frame in frames.items():
-        pq.write_table(to_arrow(frame, f"frames['{name}']"), folder / f"{name}.parquet")
+        pq.write_table(to_arrow(frame, f"frames['{name}']", keep_zones=True), folder / f"{name}.parquet")
         settings |= {f"source.silos.{name}.path": f"{name}.parquet", f"source.silos.{name}.format": "parquet"}
     return settings

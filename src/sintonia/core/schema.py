@@ -5,10 +5,14 @@ so that sums are exact whatever the order of the rows.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+NOT_BEFORE = datetime(1990, 1, 2)
+"""Times before are not believed: what stands for a missing one (the year 1, 1900-01-01, 1970-01-01) lies there."""
 
 CHANNELS = ("web", "app", "store", "email", "sms", "push", "phone", "chat", "social", "mail")
 """Places where a brand and a customer meet."""

@@ -5,7 +5,7 @@ production the label of a training snapshot must be complete before the model is
 before the first snapshot that judges the model, too: whatever lies closer is embargoed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,14 @@ from sintonia.core.config import SplitConfig, TaskConfig, iso_time
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 
 DAY = timedelta(days=1)
+
+ENOUGH_DATES = 3
+"""Training dates below which a run is marked: with fewer, no season and no trend can be told from chance."""
+
+CLOSER_DAYS = (14, 7)
+"""How close dates may come when wider ones leave too few: whole weeks, so that each falls on the same weekday."""
+
+PARTS = {"train": "training", "valid": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,18 @@ class Split:
     test: tuple[datetime, ...]
     embargoed: tuple[datetime, ...] = ()
     folds: tuple[Fold, ...] = ()
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What every reader of the run's figures must know of its dates, one sentence each."""
+        if len(self.train) >= ENOUGH_DATES:
+            return ()
+        dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in self.train)
+        return (
+            f"It was trained on {len(self.train)} as-of date{'s' * (len(self.train) > 1)} ({dates}), where "
+            f"{ENOUGH_DATES} are the least that tell a season from a habit: bring older data, raise split.snapshots or "
+            "lower split.every_days, or shorten the horizon, as preset=weekly does.",
+        )
 
     @property
     def all(self) -> tuple[datetime, ...]:
@@ -70,7 +90,9 @@ def split_snapshots(
     """Return the split: dates given by hand, else counted back from the last as-of date with a complete label.
 
     The newest `test_snapshots` test; the newest `valid_snapshots` whose labels end by the first test date
-    validate; every older snapshot whose label ends by the first validation date trains.
+    validate; every older snapshot whose label ends by the first validation date trains. With `name=auto`, where
+    that leaves fewer than `ENOUGH_DATES` to train on, validation ends just where its labels end by the first test
+    date, training likewise before validation, and the dates stand as far apart as leaves enough of them.
 
     Raises
     ------
@@ -88,28 +110,45 @@ def split_snapshots(
     (['06-18', '07-02', '07-16', '07-30'], '08-27', '09-24')
     >>> [f"{as_of:%m-%d}" for as_of in split.embargoed]
     ['08-13', '09-10']
-    """
+
+    A year is too short for months counted back and a label of 60 days:
+
+    >>> year = datetime(2025, 1, 1), datetime(2025, 12, 31)
+    >>> split_snapshots(SplitConfig(), TaskConfig(), *year)
+    Traceback (most recent call last):
+    ...
+    sintonia.core.errors.NotEnoughDataError: No training snapshot: the data go from 2025-01-01 to 2025-12-31, and test, validation and training each need a label of 60 days after 90 days of history, 270 days at least. Give split=auto, or lower split.every_days and raise split.snapshots with it.
+    >>> print(dates_text(split_snapshots(SplitConfig(name="auto"), TaskConfig(), *year)))
+    trained as of 2025-04-11 to 2025-06-06 (5 dates), validated as of 2025-08-05 to 2025-08-19 (2 dates), tested as of 2025-10-18 to 2025-11-01 (2 dates)
+    """  # noqa: E501
     span = label_span(task)
     newest = last_labelled(data_until, task)
     earliest = data_from + timedelta(days=config.history_days)
-    counted = _counted(newest, earliest, config)
-    test = _dates(config.test_as_of) or counted[-config.test_snapshots :]
-    _need(test, "test", data_from, data_until, config, task)
-    before_test = [as_of for as_of in counted if as_of + span <= min(test)]
-    valid = _dates(config.valid_as_of) or before_test[-config.valid_snapshots :]
-    _need(valid, "validation", data_from, data_until, config, task)
-    train = _dates(config.train_as_of) or [as_of for as_of in before_test if as_of + span <= min(valid)]
-    _need(train, "training", data_from, data_until, config, task)
-    used = {*train, *valid, *test}
-    split = Split(
-        train=tuple(train),
-        valid=tuple(valid),
-        test=tuple(test),
-        embargoed=tuple(as_of for as_of in counted if as_of not in used),
-        folds=rolling_folds([*train, *valid] if config.train_as_of else before_test, span, config.folds),
-    )
+    split = _counted_split(config, span, newest, earliest)
+    if config.name == "auto" and not (config.train_as_of or config.valid_as_of or config.test_as_of):
+        plans = [split, *_closer_splits(config, span, newest, earliest)]
+        # The first of those with enough training dates, else the one with the most.
+        split = max(plans, key=lambda plan: min(len(plan.train), ENOUGH_DATES))
+    for part in ("test", "valid", "train"):
+        if not getattr(split, part):
+            raise NotEnoughDataError(_no_snapshot(part, data_from, data_until, config, task))
     _check_embargo(split, span, newest)
     return split
+
+
+def dates_text(split: Split) -> str:
+    """Return in words which dates train, validate and test."""
+    parts = zip(("trained", "validated", "tested"), (split.train, split.valid, split.test), strict=True)
+    return ", ".join(f"{verb} as of {_dates_text(dates)}" for verb, dates in parts)
+
+
+def _dates_text(dates: Sequence[datetime]) -> str:
+    first, last = min(dates), max(dates)
+    return (
+        f"{first:%Y-%m-%d}"
+        if len(dates) == 1
+        else f"{first:%Y-%m-%d} to {last:%Y-%m-%d} ({len(dates)} dates)"
+    )
 
 
 def rolling_folds(dates: Sequence[datetime], span: timedelta, count: int) -> tuple[Fold, ...]:
@@ -133,9 +172,46 @@ def rolling_folds(dates: Sequence[datetime], span: timedelta, count: int) -> tup
     return tuple(taught[max(len(taught) - count, 0) :])
 
 
-def _counted(newest: datetime, earliest: datetime, config: SplitConfig) -> list[datetime]:
-    """Return up to `snapshots` dates, oldest first, `every_days` apart, that end at the newest."""
-    dates = [newest - step * timedelta(days=config.every_days) for step in range(config.snapshots)]
+def _counted_split(config: SplitConfig, span: timedelta, newest: datetime, earliest: datetime) -> Split:
+    """Return the split by dates given by hand or counted back from the newest; a part without dates is empty."""
+    counted = _counted(newest, earliest, config.every_days, config.snapshots)
+    test = _dates(config.test_as_of) or counted[-config.test_snapshots :]
+    before_test = [as_of for as_of in counted if test and as_of + span <= min(test)]
+    valid = _dates(config.valid_as_of) or before_test[-config.valid_snapshots :]
+    train = _dates(config.train_as_of) or [
+        as_of for as_of in before_test if valid and as_of + span <= min(valid)
+    ]
+    used = {*train, *valid, *test}
+    return Split(
+        train=tuple(train),
+        valid=tuple(valid),
+        test=tuple(test),
+        embargoed=tuple(as_of for as_of in counted if as_of not in used),
+        folds=rolling_folds([*train, *valid] if config.train_as_of else before_test, span, config.folds),
+    )
+
+
+def _closer_splits(
+    config: SplitConfig, span: timedelta, newest: datetime, earliest: datetime
+) -> Iterator[Split]:
+    """Yield splits of which each part ends where its labels just end by the next, the widest spacing first.
+
+    First with as many dates of validation and test as the settings say, then with one of each.
+    """
+    spacings = [config.every_days, *(days for days in CLOSER_DAYS if days < config.every_days)]
+    for n_valid, n_test in dict.fromkeys([(config.valid_snapshots, config.test_snapshots), (1, 1)]):
+        for every_days in spacings:
+            test = _counted(newest, earliest, every_days, n_test)
+            valid = _counted(min(test) - span, earliest, every_days, n_valid) if test else []
+            n_train = max(config.snapshots - n_valid - n_test, 0)
+            train = _counted(min(valid) - span, earliest, every_days, n_train) if valid else []
+            folds = rolling_folds([*train, *valid], span, config.folds)
+            yield Split(tuple(train), tuple(valid), tuple(test), folds=folds)
+
+
+def _counted(newest: datetime, earliest: datetime, every_days: int, count: int) -> list[datetime]:
+    """Return up to `count` dates, oldest first, `every_days` apart, that end at the newest."""
+    dates = [newest - step * timedelta(days=every_days) for step in range(count)]
     return sorted(as_of for as_of in dates if as_of >= earliest)
 
 
@@ -143,21 +219,25 @@ def _dates(texts: list[str]) -> list[datetime]:
     return sorted(iso_time("split", text) for text in texts)
 
 
-def _need(
-    dates: list[datetime],
-    part: str,
-    data_from: datetime,
-    data_until: datetime,
-    config: SplitConfig,
-    task: TaskConfig,
-) -> None:
-    if not dates:
-        days = task.gap_days + task.horizon_days
-        raise NotEnoughDataError(
-            f"No {part} snapshot: the data go from {data_from:%Y-%m-%d} to {data_until:%Y-%m-%d}, and test, validation "
-            f"and training each need a label of {days} days after {config.history_days} days of history. "
-            f"Shorten task.horizon_days, split.history_days or split.every_days."
-        )
+def _no_snapshot(
+    part: str, data_from: datetime, data_until: datetime, config: SplitConfig, task: TaskConfig
+) -> str:
+    """Return why a part has no dates, and what would give it some."""
+    days, needed = label_span(task).days, 3 * label_span(task).days + config.history_days
+    text = (
+        f"No {PARTS[part]} snapshot: the data go from {data_from:%Y-%m-%d} to {data_until:%Y-%m-%d}, and test, "
+        f"validation and training each need a label of {days} days after {config.history_days} days of history, "
+        f"{needed} days at least. "
+    )
+    newest, earliest = last_labelled(data_until, task), data_from + timedelta(days=config.history_days)
+    if newest - timedelta(days=config.every_days * config.snapshots) >= earliest:
+        return f"{text}Raise split.snapshots={config.snapshots}: the data reach further back."
+    if (data_until - data_from).days >= needed and config.name == "counted":
+        return f"{text}Give split=auto, or lower split.every_days and raise split.snapshots with it."
+    return (
+        f"{text}Bring older data, or shorten task.horizon_days or split.history_days, as preset=weekly does with "
+        "a horizon of 28 days; raise split.snapshots where split.every_days is small."
+    )
 
 
 def _check_embargo(split: Split, span: timedelta, newest: datetime) -> None:

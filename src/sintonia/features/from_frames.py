@@ -1,9 +1,11 @@
 """Histories of customers from a data frame of rows, for callers without a store: a notebook or a served model."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sintonia.core.errors import InputError, hint
-from sintonia.core.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS, Table
+from sintonia.core.progress import log
+from sintonia.core.schema import ATTRIBUTES, CHANNELS, INTERACTIONS, KINDS, LINKS, NOT_BEFORE, Table
 from sintonia.features import History
 
 if TYPE_CHECKING:
@@ -19,6 +21,15 @@ REQUIRED = ("customer_id", "occurred_at", "kind")
 """The columns that a frame of interactions must have."""
 
 OPENS_THREAD = "opens_thread"
+
+EPOCH_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Units in which a time may be a number: how many of each are a second."""
+
+CREDIBLE_SECONDS = (NOT_BEFORE.replace(tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
+"""Seconds since 1970 within which numbers are taken for times: no number is credible in two units."""
+
+EXACT_INTEGERS = 2**53
+"""From here on a float no longer holds every whole number."""
 
 
 def history_columns() -> dict[str, str]:
@@ -40,39 +51,64 @@ def is_history(columns: "Iterable[str]") -> bool:
     return set(REQUIRED) <= set(columns)
 
 
-def to_arrow(frame: Any, argument: str = "frame") -> "pa.Table":  # noqa: ANN401  any data frame
+def to_arrow(frame: Any, argument: str = "frame", *, keep_zones: bool = False) -> "pa.Table":  # noqa: ANN401
     """Return a pandas, Polars or Arrow frame as an Arrow table; a pandas index is left out.
+
+    Times with a zone are in UTC, without a zone unless `keep_zones`.
 
     Raises
     ------
     InputError
-        When the argument is no data frame.
+        When the argument is no data frame, has a column twice, or values of several types in one column.
     """
     import narwhals as nw
     import pyarrow as pa
 
     try:
         wrapped = nw.from_native(frame, eager_only=True)
+        columns = wrapped.schema
     except TypeError:
         raise InputError(
             f"`{argument}` is a {type(frame).__name__}; give a pandas, Polars or Arrow data frame."
+        ) from None
+    except (nw.exceptions.DuplicateError, ValueError):
+        raise InputError(
+            f"`{argument}` has two columns of one name; give each column a name of its own."
         ) from None
     try:
         # Arrow's reading of pandas columns with a zone warns of pandas 3.1; in UTC without a zone they mean the same.
         zoned = [
             name
-            for name, kind in wrapped.schema.items()
+            for name, kind in columns.items()
             if isinstance(kind, nw.Datetime) and kind.time_zone is not None
         ]
         utc = (nw.col(name).dt.convert_time_zone("UTC").dt.replace_time_zone(None) for name in zoned)
         table: pa.Table = wrapped.with_columns(*utc).to_arrow()
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"`{argument}` has a column of several types: {reason}; give each column one type."
-        ) from None
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise _mixed_types_error(frame, argument) from None
+    if keep_zones:
+        for name in zoned:
+            index = table.column_names.index(name)
+            table = table.set_column(index, name, table[name].cast(pa.timestamp("us", "UTC"), safe=False))
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
     return table.select(names).replace_schema_metadata(None)
+
+
+def _mixed_types_error(frame: Any, argument: str) -> InputError:  # noqa: ANN401  any data frame
+    """Return the error for a frame that Arrow cannot hold, with the column at fault and its types but no value."""
+    dtypes = getattr(frame, "dtypes", None)
+    for name in [] if dtypes is None or not hasattr(dtypes, "items") else list(frame.columns):
+        if frame[name].dtype != object:
+            continue
+        types = sorted({type(value).__name__ for value in frame[name].dropna()})
+        if len(types) > 1:
+            return InputError(
+                f"The column '{name}' of `{argument}` has values of several types ({', '.join(types)}); give it one: "
+                f'df["{name}"] = df["{name}"].astype("string").'
+            )
+    return InputError(
+        f"`{argument}` has a column of several types or of a type without a table; give each one type."
+    )
 
 
 def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
@@ -81,13 +117,15 @@ def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
     Each row belongs to the table that its column `table` names, or to the interactions where it names none. Columns
     that a table does not have are ignored; those the frame does not have are unknown. Without `known_at` a row is
     known when it occurs, without `interaction_id` interactions are numbered in their order, and without
-    `opens_thread` it is worked out.
+    `opens_thread` it is worked out. Times are ISO 8601 texts, datetimes (without a zone, UTC) or numbers since 1970,
+    whose unit (seconds, milliseconds, microseconds, nanoseconds) follows from their size. Of rows with one
+    `interaction_id` that are equal in all columns one counts; the log says how many were left out.
 
     Raises
     ------
     InputError
-        When a column or a key is missing, a value has the wrong type, a table, kind or channel does not exist, or an
-        `interaction_id` appears twice for a customer.
+        When a column or a key is missing, a value has the wrong type, a time is before `NOT_BEFORE`, a table, kind or
+        channel does not exist, or rows of a customer with one `interaction_id` differ.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -103,8 +141,11 @@ def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
             raise InputError(f"A row is of table '{name}'; {hint(name, TABLES)}")
         parts = {name: rows.filter(pc.equal(table_names, name)) for name in TABLES}
     tables = {name: _typed_table(part, TABLES[name]) for name, part in parts.items()}
-    _check_interactions(tables["interactions"])
-    tables["interactions"] = _fill_opens_thread(tables["interactions"])
+    _check_names(tables["interactions"])
+    interactions = _count_once(tables["interactions"])
+    if "interaction_id" not in rows.column_names:
+        _report_equal_rows(interactions)
+    tables["interactions"] = _fill_opens_thread(interactions)
     return History(
         **{
             name: table.sort_by([(key, "ascending") for key in TABLES[name].order])
@@ -134,7 +175,23 @@ def _typed_table(rows: "pa.Table", contract: Table) -> "pa.Table":
             raise InputError(
                 f"{columns[name].null_count} {contract.name} have no '{name}'; every row needs one."
             )
+    for name in ("occurred_at", "known_at", "linked_at"):
+        if name in columns:
+            _check_credible(columns[name], name, contract.name)
     return pa.table(columns, schema=schema)
+
+
+def _check_credible(times: Any, name: str, table: str) -> None:  # noqa: ANN401  Arrow arrays
+    """Refuse times before `NOT_BEFORE`: sentinels, and numbers that somebody read in the wrong unit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    early = pc.sum(pc.less(times, pa.scalar(NOT_BEFORE, pa.timestamp("us")))).as_py()
+    if early:
+        raise InputError(
+            f"{early:,} {table} have their '{name}' before {NOT_BEFORE:%Y-%m-%d}, which is not credible; leave these "
+            "rows out, or give times in ISO 8601, as 2026-06-01T18:30:00Z."
+        )
 
 
 def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  Arrow arrays
@@ -144,15 +201,17 @@ def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  
 
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
+    if isinstance(values.type, pa.BaseExtensionType):
+        values = pa.array(
+            [None if value is None else str(value) for value in values.to_pylist()], pa.string()
+        )
     try:
+        if pa.types.is_string_view(values.type) or pa.types.is_large_string(values.type):
+            values = values.cast(pa.string())
         if pa.types.is_timestamp(kind):
-            if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-                values = _times(values)
-            if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-                values = values.cast(pa.timestamp(values.type.unit, "UTC")).cast(
-                    pa.timestamp(values.type.unit)
-                )
-            return values.cast(kind, safe=False)
+            return _times(values, name).cast(kind, safe=False)
+        if pa.types.is_boolean(values.type) and not pa.types.is_boolean(kind):
+            raise TypeError("true and false are no values of it")
         if pa.types.is_floating(values.type):
             values = pc.if_else(pc.is_nan(values), None, values)
             if pa.types.is_integer(kind) or pa.types.is_string(kind):
@@ -162,24 +221,96 @@ def _cast(values: Any, name: str, kind: "pa.DataType") -> Any:  # noqa: ANN401  
                         "The column 'amount' has fractions, but amounts are whole minor units (cents); convert them: "
                         'df["amount"] = (df["amount"] * 100).round().astype("int64").'
                     )
+                if (
+                    pa.types.is_string(kind)
+                    and pc.any(pc.greater_equal(pc.abs(values), EXACT_INTEGERS)).as_py()
+                ):
+                    raise InputError(
+                        f"The column '{name}' has whole numbers above 2^53 as floats, which are rounded; read them as "
+                        "texts."
+                    )
                 values = values.cast("int64") if are_integers is not False else values
         return values.cast(kind)
     except (ValueError, TypeError, NotImplementedError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+        if pa.types.is_string(values.type):  # Arrow names the value, which is a customer's
+            reason = "it has texts"
         raise InputError(f"The column '{name}' cannot be read as {kind}: {reason}.") from None
 
 
-def _times(texts: Any) -> Any:  # noqa: ANN401  Arrow arrays
-    """Return ISO 8601 texts as times, in UTC where they name a zone."""
+def _times(values: Any, name: str) -> Any:  # noqa: ANN401  Arrow arrays
+    """Return times as timestamps without a zone, in UTC where they had one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    if pa.types.is_string(values.type):
+        trimmed = pc.utf8_trim_whitespace(values)
+        digits = pc.all(pc.match_substring_regex(trimmed, r"^\d{9,19}$")).as_py()
+        values = (
+            pc.cast(trimmed, pa.int64())
+            if digits and values.null_count < len(values)
+            else _iso_times(trimmed, name)
+        )
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return _epoch_times(values, name)
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        unit = values.type.unit
+        return values.cast(pa.timestamp(unit, "UTC")).cast(pa.timestamp(unit))
+    return values
+
+
+def _epoch_times(values: Any, name: str) -> Any:  # noqa: ANN401  Arrow arrays
+    """Return numbers since 1970 as times, in the one unit in which all of them are credible."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    ends = pc.min_max(values).as_py()
+    if ends["min"] is None:
+        return pa.nulls(len(values), pa.timestamp("us"))
+    first, last = CREDIBLE_SECONDS
+    for per_second in EPOCH_UNITS.values():
+        if first * per_second <= ends["min"] and ends["max"] < last * per_second:
+            numbers = pc.fill_null(values, ends["min"]).to_numpy(zero_copy_only=False)
+            if np.issubdtype(numbers.dtype, np.floating):
+                microseconds = np.round(numbers * (10**6 / per_second)).astype(np.int64)
+            else:
+                whole = numbers.astype(np.int64)
+                microseconds = whole * (10**6 // per_second) if per_second <= 10**6 else whole // 1000
+            missing = values.is_null().to_numpy(zero_copy_only=False)
+            return pa.array(microseconds.astype("datetime64[us]"), pa.timestamp("us"), mask=missing)
+    raise InputError(
+        f"The column '{name}' has numbers that are no times since 1970: not all of them lie between "
+        f"{NOT_BEFORE:%Y-%m-%d} and 2100 in one unit (seconds, milliseconds, microseconds, nanoseconds); give times in "
+        "ISO 8601, as 2026-06-01T18:30:00Z."
+    )
+
+
+def _iso_times(texts: Any, name: str) -> Any:  # noqa: ANN401  Arrow arrays
+    """Return ISO 8601 texts as times, in UTC where they name UTC or an offset, also behind a blank."""
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    moments = pd.to_datetime(pd.Series(texts.to_pylist(), dtype=object), utc=True, format="ISO8601")
+    texts = pc.replace_substring_regex(texts, r"\s*(?:UTC|GMT|z)$", "Z")
+    texts = pc.replace_substring_regex(texts, r"(:\d[\d.,]*)\s+(Z|[-+]\d)", r"\1\2")
+    written = pd.Series(texts.to_pylist(), dtype=object)
+    moments = pd.to_datetime(written, utc=True, format="ISO8601", errors="coerce")
+    unread = int((moments.isna() & written.notna()).sum())
+    if unread:
+        raise InputError(
+            f"The column '{name}' cannot be read as timestamp[us]: {unread:,} of {len(written):,} values are no times "
+            "in ISO 8601, as 2026-06-01T18:30:00Z or 2026-06-01T20:30:00+02:00."
+        )
     return pa.array(moments.dt.tz_localize(None).astype("datetime64[us]"), pa.timestamp("us"))
 
 
-def _check_interactions(interactions: "pa.Table") -> None:
-    """Refuse unknown kinds and channels, and an interaction_id that a customer has twice."""
+def _check_names(interactions: "pa.Table") -> None:
+    """Refuse unknown kinds and channels."""
     import pyarrow.compute as pc
 
     for name, known in (("kind", KINDS), ("channel", CHANNELS)):
@@ -188,13 +319,42 @@ def _check_interactions(interactions: "pa.Table") -> None:
         ):
             if value not in known:
                 raise InputError(f"Unknown {name} '{value}' in the interactions; {hint(value, known)}")
+
+
+def _count_once(interactions: "pa.Table") -> "pa.Table":
+    """Return the interactions with equal rows of one key once; rows of one key that differ are refused."""
+    import pyarrow.compute as pc
+
     counts = interactions.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
-    duplicates = counts.filter(pc.greater(counts["count_all"], 1))
-    if len(duplicates):
-        customer, interaction = (duplicates[key][0].as_py() for key in INTERACTIONS.key)
-        raise InputError(
-            f"{len(duplicates):,} interaction_id appear more than once, first '{interaction}' of customer "
-            f'\'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
+    if len(counts) == len(interactions):
+        return interactions
+    distinct = interactions.group_by(interactions.column_names, use_threads=False).aggregate([])
+    if len(distinct) == len(counts):
+        log.warning(
+            "%s of %s interactions repeat another one in every column, interaction_id included; each counts once",
+            f"{len(interactions) - len(distinct):,}",
+            f"{len(interactions):,}",
+        )
+        return distinct.select(interactions.column_names)
+    versions = distinct.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
+    duplicates = versions.filter(pc.greater(versions["count_all"], 1))
+    customer, interaction = (duplicates[key][0].as_py() for key in INTERACTIONS.key)
+    raise InputError(
+        f"{len(duplicates):,} interaction_id appear more than once with different content, first '{interaction}' of "
+        f'customer \'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
+    )
+
+
+def _report_equal_rows(interactions: "pa.Table") -> None:
+    """Log how many rows without an id are equal to another one in every column."""
+    names = [name for name in interactions.column_names if name != "interaction_id"]
+    distinct = interactions.group_by(names, use_threads=False).aggregate([])
+    if len(distinct) < len(interactions):
+        log.warning(
+            "%s of %s interactions are equal to another one in every column, and each counts; give interaction_id to "
+            "have copies count once",
+            f"{len(interactions) - len(distinct):,}",
+            f"{len(interactions):,}",
         )
 
 

@@ -11,6 +11,7 @@ from sintonia.core.errors import InputError, NotBuiltError, unknown
 from sintonia.core.intervals import Estimate
 from sintonia.evaluation.evaluate import Evaluation
 from sintonia.registry.models import CHAMPION, list_versions
+from sintonia.registry.names import original_name
 from sintonia.registry.predictions import PREDICTIONS_FILE, evaluate_together
 from sintonia.registry.runs import read_table
 from sintonia.registry.tracking import Registered, Tracking
@@ -140,7 +141,9 @@ def _compare_run(
         if evaluation is None or gap is None
         else evaluation.verdict("reference", reference.metric),
         rows=0 if evaluation is None else evaluation.rows,
-        changed={name: values for name, values in parameters.items() if values[0] != values[1]},
+        changed={
+            original_name(name): values for name, values in parameters.items() if values[0] != values[1]
+        },
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sintonia.core.errors import NotBuiltError, UnsupportedModelError, hint, unknown
+from sintonia.registry.names import tracked_name
 from sintonia.registry.runs import MODEL_FOLDER, RunRecord, log_data, log_files, log_model, log_nested
 from sintonia.registry.tracking import Registered, Tracking, silence_mlflow
 from sintonia.training.models import LightGBMModel, Model, OwnModel
@@ -67,8 +68,8 @@ def register(tracking: Tracking, run: RunRecord) -> Registered:
     experiment_id = _experiment(tracking, name)
     with mlflow.start_run(experiment_id=experiment_id, tags={**run.tags, TRAINING_TAG: "true"}) as active:
         run_id = active.info.run_id
-        mlflow.log_params(dict(run.parameters))
-        mlflow.log_metrics(dict(run.metrics))
+        mlflow.log_params({tracked_name(name): value for name, value in run.parameters.items()})
+        mlflow.log_metrics({tracked_name(name): value for name, value in run.metrics.items()})
         log_files(tracking.client, run_id, run)
         log_data(tracking.client, run_id, run.data)
         model_id, uri = log_model(run.model)

@@ -54,7 +54,7 @@ class PyfuncModel:
                 "customer_id, occurred_at and kind."
             )
         # Through float64, as the signature has it: nearest, and of what was float32 the same bits again.
-        values = frame[list(self.model.names)].to_numpy(dtype=np.float64).astype(np.float32)
+        values = frame[list(self.model.names)].to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
         return self._predicted(values, frame.index)
 
     def _of_histories(self, frame: "pd.DataFrame", as_of: datetime) -> "pd.DataFrame":

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.errors import NotBuiltError
 from sintonia.features.from_frames import history_columns
+from sintonia.registry.names import tracked_name
 from sintonia.registry.predictions import PREDICTIONS_FILE
 from sintonia.registry.tracking import Registered, Tracking
 from sintonia.training.models import Model
@@ -120,8 +121,8 @@ def log_nested(
         run_id = client.create_run(experiment_id, began, tags, child.name).info.run_id
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in child.metrics.items()],
-            params=[Param(name, str(value)) for name, value in child.parameters.items()],
+            metrics=[Metric(tracked_name(name), value, now, 0) for name, value in child.metrics.items()],
+            params=[Param(tracked_name(name), str(value)) for name, value in child.parameters.items()],
             tags=[RunTag("sintonia.nested", "true")],
         )
         log_nested(client, experiment_id, run_id, child.nested)
@@ -139,24 +140,24 @@ def log_model(model: Model) -> tuple[str, str]:
             name="model",
             loader_module=LOADER,
             data_path=str(data),
-            signature=_signature(model),
+            signature=signature(model),
             pip_requirements=["sintonia"],
         )
     return str(logged.model_id), str(logged.model_uri)
 
 
-def _signature(model: Model) -> "ModelSignature":
-    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required."""
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
+def signature(model: Model) -> "ModelSignature":
+    """Return what goes in and comes out: ready features, or the columns of histories; so none of them is required.
 
-    types = {"VARCHAR": "string", "TIMESTAMP": "datetime", "BOOLEAN": "boolean"}
+    Columns of histories are of any type: JSON knows no times, and MLflow would take numbers for nanoseconds, refuse
+    zones, and refuse ids that are numbers; `history_from_frame` reads all of them and refuses the rest in one line.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
+
     # Doubles at the door: a missing value has no integer, and float32 columns are refused by other clients.
     features = [ColSpec("double", name, required=False) for name in model.names]
-    columns = [
-        ColSpec(types.get(sql_type, "double"), name, required=False)
-        for name, sql_type in history_columns().items()
-    ]
+    columns = [ColSpec(AnyType(), name, required=False) for name in history_columns()]
     return ModelSignature(
         inputs=Schema([*features, *columns]),
         outputs=Schema([ColSpec("double", name) for name in model.outputs]),

@@ -110,6 +110,12 @@ def _value_of_acting(study: Mapping[str, Any]) -> VerdictLine:
 def _evidence(study: Mapping[str, Any]) -> VerdictLine:
     log = study["logging_propensities"]
     size = f"{study['decisions']:,} decisions among {len(study['actions'])} actions"
+    if log["logged"] and log["warning"]:
+        return VerdictLine(
+            "open",
+            "Chance did not decide every action",
+            f"{size}, each with its logged propensity. {log['warning']}",
+        )
     if log["logged"]:
         return VerdictLine(
             "good", "Learned from what chance decided", f"{size}, each with its logged propensity."

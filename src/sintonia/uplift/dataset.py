@@ -17,7 +17,7 @@ from sintonia.data.store import Store
 from sintonia.features import Feature, History
 from sintonia.uplift.decision_log import DecisionLog
 from sintonia.uplift.logged import NONE, Actions, LoggedDecisions
-from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging_policy
+from sintonia.uplift.logging_policy import LoggingPolicy, estimate_logging_policy, logged_policy
 
 TIME_STEP = np.timedelta64(1, "us")
 MAX_DATES = 100
@@ -187,10 +187,17 @@ def to_logged_decisions(
     """Return the decisions as a log, with the propensities that were logged, or else estimated ones.
 
     Where some decisions of the log have propensities and others do not, all are estimated.
+
+    Raises
+    ------
+    InputError
+        When logged propensities of a decision do not sum to 1.
+    NotEnoughDataError
+        When no decision was left to chance, or estimated propensities leave nobody to compare with.
     """
     customer = customer_codes(decisions.customer_id)
     if decisions.logged.all():
-        logging_policy = LoggingPolicy(decisions.logging_propensities)
+        logging_policy = logged_policy(decisions.logging_propensities, decisions.action, decisions.names)
     else:
         _, rounds = np.unique(decisions.round_id.astype(str), return_inverse=True)
         logging_policy = estimate_logging_policy(

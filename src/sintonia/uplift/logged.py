@@ -13,7 +13,8 @@ from sintonia.core.errors import InputError
 NONE = "none"
 """The action of doing nothing; it comes first, and an effect is what another action changes against it."""
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
+"""By how much the logging propensities of a decision may miss 1."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class LoggedDecisions:
                 f"of orders and logging propensities of shape {self.logging_propensities.shape}; give a row a "
                 "decision, a column an action."
             )
-        if n and not np.allclose(self.logging_propensities.sum(axis=1), 1, atol=_ROUNDING):
+        if n and not np.allclose(self.logging_propensities.sum(axis=1), 1, atol=ROUNDING):
             raise InputError("Logging propensities of a decision must sum to 1 over its eligible actions.")
         if n and not (self.logging_propensities.min() >= 0 and self.taken_propensities.min() > 0):
             raise InputError("An action was taken that had no logging propensity above 0; check the log.")

@@ -6,18 +6,23 @@ the shares of the round are the propensities. Where they can, the log was target
 likely enough for nearly everybody, or there is nobody to compare with.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sintonia.core.arrays import Floats, Floats32, Ints
-from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.errors import InputError, NotEnoughDataError
 from sintonia.core.intervals import Estimate, clustered_mean
 from sintonia.uplift.folds import fold_of
+from sintonia.uplift.logged import ROUNDING
 
 MIN_COVERED = 0.9
 """Share of the decisions for which every action must be likely enough."""
+
+CERTAIN = 0.999
+"""Logging propensity from which an action that was taken had no alternative worth the name."""
 
 TREES, LEAVES, RATE, LEAST_LEAF, BINS, FOLDS = 40, 8, 0.2, 100, 63, 3
 
@@ -28,11 +33,13 @@ class LoggingPolicy:
 
     `predictable` is by how much the features predict the action better than the round's shares do, in nats a decision;
     `covered` the share of decisions with every action likely enough; both None where the propensities were logged.
+    `never_by_chance` names the actions of a log with propensities that were certain whenever they were taken.
     """
 
     propensities: Floats  # (n, n_actions)
     predictable: Estimate | None = None
     covered: float | None = None
+    never_by_chance: tuple[str, ...] = ()
 
     @property
     def logged(self) -> bool:
@@ -46,7 +53,13 @@ class LoggingPolicy:
 
     @property
     def warning(self) -> str | None:
-        """What the reader must know of effects that rest on estimated propensities, None for logged ones."""
+        """What the reader must know of effects without chance behind them, None where chance decided every action."""
+        if self.never_by_chance:
+            actions = " and ".join(f"'{name}'" for name in self.never_by_chance)
+            return (
+                f"Chance never decided for {actions}: whenever taken, the logging propensity was 1, so there is nobody "
+                "to compare these customers with, and what tells them apart stays in the effects."
+            )
         if self.predictable is None or self.covered is None:
             return None
         advantage = f"{self.predictable.text(digits=4)} nats"
@@ -77,6 +90,48 @@ class LoggingPolicy:
             else [predictable.value, predictable.low, predictable.high],
             "warning": self.warning,
         }
+
+
+def logged_policy(propensities: Floats, action: Ints, names: Sequence[str]) -> LoggingPolicy:
+    """Return the logging policy of decisions whose propensities were logged.
+
+    Parameters
+    ----------
+    propensities
+        With which probability each action was assigned, 0 where it was not eligible.  # (n, n_actions)
+
+    Raises
+    ------
+    InputError
+        When the propensities of a decision do not sum to 1.
+    NotEnoughDataError
+        When no decision was left to chance.
+
+    Examples
+    --------
+    >>> logged_policy(np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([0, 1]), ("none", "mail")).never_by_chance
+    ('mail',)
+    """
+    sums = propensities.sum(axis=1)
+    wrong = np.flatnonzero(~np.isclose(sums, 1, rtol=0, atol=ROUNDING))
+    if len(wrong):
+        raise InputError(
+            f"Logging propensities of a decision must sum to 1 over its eligible actions; those of {len(wrong):,} of "
+            f"{len(sums):,} decisions do not, the first sums to {sums[wrong[0]]:.6g}. Log the probability with which "
+            "each action was drawn."
+        )
+    by_chance = propensities[np.arange(len(action)), action] < CERTAIN
+    if not by_chance.any():
+        raise NotEnoughDataError(
+            f"All {len(action):,} decisions of the log were certain (logging propensity 1): there is nobody to compare "
+            "with, so no uplift. Let chance decide for some; or, if there were alternatives, leave out "
+            "logging_propensities, and they are estimated."
+        )
+    taken, drawn = (np.bincount(rows, minlength=len(names)) > 0 for rows in (action, action[by_chance]))
+    return LoggingPolicy(
+        propensities,
+        never_by_chance=tuple(name for name, sure in zip(names, taken & ~drawn, strict=True) if sure),
+    )
 
 
 def estimate_logging_policy(

@@ -130,3 +130,15 @@ def test_the_data_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert data_dir() == tmp_path
     monkeypatch.delenv("SINTONIA_DATA")
     assert data_dir() is None
+
+
+def test_a_path_may_begin_in_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = ScoreSettings(
+        workspace="~/shop", list="~/customers.csv", out="~/out.csv", suppress="~/stop.csv"
+    )
+    assert settings.paths.root == tmp_path / "shop"
+    assert (settings.list, settings.out, settings.suppress) == tuple(
+        str(tmp_path / name) for name in ("customers.csv", "out.csv", "stop.csv")
+    )
+    assert ScoreSettings(list="~customers.csv").list == "~customers.csv"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import roots_genlaguerre, roots_jacobi
+from scipy.stats import beta
 
 from features.clv.cohort import BG_NBD, HORIZON_DAYS, PARETO_NBD, cohort, repeats
 from sintonia.core.errors import NotEnoughDataError
@@ -186,6 +187,63 @@ def test_bg_nbd_is_smooth_where_its_formula_is_not():
     for b, near in ((2.0, (0.999, 1.0, 1.001)), (0.3, (0.699, 0.7, 0.701))):
         beside = [BgNbdModel(0.8, 20.0, a, b).expected_purchases(known, 60) for a in near]
         assert beside[1] == pytest.approx((beside[0] + beside[2]) / 2, rel=1e-4)
+
+
+def purchases_by_quadrature(model, x, age_days, horizon_days):
+    """Expected purchases of a customer who is there: the mean of (1 - (1 + p t / A)^-k) / p over p ~ Beta(a, b + x)."""
+    chance, pace = beta(model.a, model.b + x), horizon_days / (model.alpha_days + age_days)
+
+    def integrand(p):
+        return chance.pdf(p) * -np.expm1(-(model.r + x) * np.log1p(p * pace)) / p
+
+    edges = np.unique(np.clip(chance.ppf([1e-16, 1e-4, 0.1, 0.5, 0.9, 0.9999, 1 - 1e-13]), 1e-300, 1 - 1e-15))
+    return sum(quad(integrand, *edge, epsabs=0, epsrel=1e-12, limit=200)[0] for edge in pairwise(edges))
+
+
+@pytest.mark.parametrize("horizon_days", [365, 730, 3650])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (0.11, 41.5, 267.9, 1000.0),  # one-time buyers: b at its bound
+        (0.4, 30.0, 1000.0, 1000.0),
+        (1000.0, 50.0, 1000.0, 5.0),
+        (3.0, 333.0, 977.7, 26.7),
+        (0.2, 1.0, 950.0, 1000.0),
+        (1000.0, 1e6, 1000.0, 1000.0),
+    ],
+)
+@pytest.mark.parametrize("x", [0, 2, 400])
+def test_bg_nbd_is_finite_and_right_with_a_parameter_at_its_bound(parameters, x, horizon_days):
+    model, known = BgNbdModel(*parameters), repeats((x, 4 if x else 0, 5))
+    want = model.probability_alive(known)[0] * purchases_by_quadrature(model, x, 5, horizon_days)
+    assert model.expected_purchases(known, horizon_days)[0] == pytest.approx(want, rel=1e-8)
+
+
+def test_new_customers_of_a_shop_of_one_time_buyers_are_expected_to_buy_more_in_two_years_than_in_one():
+    model, known = BgNbdModel(0.11, 41.5, 267.9, 1000.0), repeats((0, 0, 1), (0, 0, 5))
+    expected = np.array([model.expected_purchases(known, days) for days in (0, 1, 365, 500, 729, 730, 3650)])
+    assert np.isfinite(expected).all()
+    assert (np.diff(expected, axis=0) > 0).all()
+    assert expected[-2].round(4).tolist() == [0.7349, 0.704]
+
+
+bounded = st.one_of(st.sampled_from([1e-3, 1e3]), st.floats(-3, 3).map(lambda power: 10.0**power))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(bounded, st.floats(-2, 6).map(lambda power: 10.0**power), bounded, bounded), st.lists(HISTORIES)
+)
+def test_bg_nbd_is_finite_and_rises_with_the_horizon_all_over_its_bounds(parameters, customers):
+    model, known = BgNbdModel(*parameters), repeats((0, 0, 1), *customers)
+    rate = (model.r + known.frequency) / (model.alpha_days + known.age_days)
+    before = np.zeros(len(rate))
+    for days in (1, 28, 365, 730, 3650):
+        expected = model.expected_purchases(known, days)
+        # SciPy's series is subtracted from 1: with rates of 1e-9 a day it keeps few digits.
+        assert (expected >= before * (1 - 1e-6) - 1e-9).all()
+        assert (expected <= model.probability_alive(known) * rate * days * (1 + 1e-6) + 1e-9).all()
+        before = expected
 
 
 def test_customer_without_a_repeat_has_the_likelihood_of_waiting():

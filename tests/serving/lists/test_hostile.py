@@ -69,6 +69,16 @@ def gaps(book: Any, page: Any) -> None:
     page.write_string(7, 0, B)
 
 
+def hidden(book: Any, page: Any) -> None:
+    """A hidden first sheet with a column of the same name."""
+    page.write_column(0, 0, ["card", "old 1", "old 2", "old 3"])
+    page.hide()
+    shown = book.add_worksheet("people")
+    shown.write_column(0, 0, ["card", A, B])
+    shown.activate()
+    shown.set_first_sheet()
+
+
 def second(book: Any, page: Any) -> None:
     other = book.add_worksheet("people")
     other.write_column(0, 0, ["card", A])
@@ -191,6 +201,7 @@ HOSTILE: dict[str, tuple[str, Raw, int | str]] = {
     "excel with formulas": ("a.xlsx", sheet(formulas), 2),
     "excel with gaps": ("a.xlsx", sheet(gaps), 4),
     "excel with its rows on the second sheet": ("a.xlsx", sheet(second), 1),
+    "excel with its rows on the first visible sheet": ("a.xlsx", sheet(hidden), 2),
     "excel of mixed types": ("a.xlsx", sheet(mixed), 5),
     "excel that lies about its size": ("a.xlsx", lying_size, 2),
     "excel without a row": ("a.xlsx", sheet(lambda book, page: None), "nothing in it"),

@@ -2,10 +2,11 @@
 
 import pytest
 
-from serving.lists.small import keys_of, listed, toy_store
+from builder import build_store
+from serving.lists.small import SILO, keys_of, listed, rows, toy_store
 from sintonia.core.errors import InputError
 from sintonia.serving.lists import read_list, write_sample
-from sintonia.serving.lists.rows import fill_listed, find_key, key_columns, match_keys
+from sintonia.serving.lists.rows import fill_listed, find_key, key_columns, match_keys, with_header
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def owners(customers, keys, asked=None):
     """The key of a list, and whether each row's customer is known."""
     key = find_key(customers, keys, asked)
     fill_listed(keys.connection, customers, keys, key, 2)
-    match_keys(keys.connection, keys, key.key_type)
+    match_keys(keys.connection, keys, key)
     found = keys.connection.execute("SELECT customer_id FROM matched ORDER BY row").fetchall()
     return key, [customer is not None for (customer,) in found]
 
@@ -94,3 +95,106 @@ def test_a_tamed_key_is_looked_up_as_it_was(keys, tmp_path):
 def test_sample_list_is_a_list_of_known_customers_and_one_unknown(tmp_path, store, keys):
     write_sample(store, "card", tmp_path / "sample.csv")
     assert owners(read_list(tmp_path / "sample.csv"), keys)[1] == [True, True, True, True, False]
+
+
+MIXED = ["Ann@x.org", "333.123.4567", "cleo@x.org", "02.999.9999", "nobody@x.org", "+393331234567", "x"]
+FOUND = [True, True, True, False, False, True, False]
+
+
+@pytest.mark.parametrize("header", ["email", "Telefono", "contatto"])
+def test_a_column_that_mixes_emails_and_numbers_is_looked_up_by_both(tmp_path, keys, header):
+    cells = "".join(f"{cell};\n" for cell in MIXED)
+    assert owners(listed(tmp_path, f"{header};note\n{cells}"), keys)[1] == FOUND
+    assert owners(listed(tmp_path, f"{header};note\n{cells}"), keys, header)[1] == FOUND
+
+
+def test_a_column_of_cards_with_emails_in_it_is_looked_up_by_both(tmp_path, keys):
+    key, known = owners(listed(tmp_path, "card\n007\nAnn@x.org\n008\nnobody@x.org\n"), keys)
+    assert key.key_type == "card"
+    assert known == [True, True, True, False]
+
+
+@pytest.mark.parametrize("header", ["Email;Telefono", "Telefono;Email", "E-mail;note", "card;Email;Telefono"])
+def test_a_row_is_looked_up_by_whatever_it_has(tmp_path, keys, header):
+    people = [
+        {"E": "ann@x.org", "T": "333 123 4567"},
+        {"E": "", "T": "333 123 4567"},
+        {"E": "cleo@x.org", "T": ""},
+        {"E": "nobody@x.org", "T": "+39 333 1234567"},
+        {"E": "nobody@x.org", "T": "+39 333 9999999"},
+        {"E": "", "T": ""},
+    ]
+    lines = [";".join(one.get(name[0], "") for name in header.split(";")) for one in people]
+    _, known = owners(listed(tmp_path, "\n".join([header, *lines]) + "\n"), keys)
+    both = "Telefono" in header
+    assert known == [True, both, True, both, False, False]
+
+
+def test_rows_that_no_key_identifies_say_all_that_was_tried(tmp_path, keys):
+    customers = listed(tmp_path, "Email;Telefono\nann@x.org;\nnobody@x.org;333 9999999\n;\n;02 1234567\n")
+    owners(customers, keys)
+    rows = keys.connection.execute("SELECT key_type, owners FROM matched ORDER BY row").fetchall()
+    assert rows == [("email", 1), ("email or phone", 0), ("email or phone", 0), ("phone", 2)]
+
+
+def test_keys_of_two_customers_are_those_of_the_first_column_and_counted_in_the_log(tmp_path, keys, caplog):
+    customers = listed(tmp_path, "Email;card\nann@x.org;007\ncleo@x.org;007\nnobody@x.org;009\ncleo@x.org;\n")
+    with caplog.at_level("WARNING"):
+        key, known = owners(customers, keys)
+    assert known == [True] * 4
+    ((customer,),) = keys.connection.execute("SELECT customer_id FROM matched WHERE row = 1").fetchall()
+    first = {"Email": "cleo@x.org", "card": "007"}[key.column]
+    ((owner,),) = keys.connection.execute(
+        "SELECT customer_id FROM looked_up WHERE row = 1 AND exact = ?", [first]
+    ).fetchall()
+    assert customer == owner
+    assert (
+        f"1 rows have keys of several customers; each is the customer of its key in the first of '{key.column}'"
+        in (caplog.text)
+    )
+
+
+@pytest.mark.parametrize("body", ["7.0", "7,0", "7.00", " 7.0 "])
+def test_ids_that_a_program_wrote_with_a_point_are_whole_numbers(tmp_path_factory, tmp_path, body):
+    root = tmp_path_factory.mktemp("numbers")
+    (root / "tickets.csv").write_text(
+        "Tessera,mail,other,tel,at\n7,,,333 1234567,2025-01-01\n8.5,,,,2025-01-02\n"
+    )
+    with keys_of(build_store(root, {"tickets": SILO}), tmp_path_factory.mktemp("scratch")) as found:
+        assert owners(listed(tmp_path, f"card;n\n{body};1\n8.5;1\n85;1\n70;1\n"), found)[1] == [
+            True,
+            True,
+            False,
+            False,
+        ]
+        assert owners(listed(tmp_path, "phone;n\n3331234567.0;1\n393331234567.0;1\n33312345670;1\n"), found)[
+            1
+        ] == [
+            True,
+            True,
+            False,
+        ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["Ann@x.org;a", "cleo@x.org;b", "nobody@x.org;c"], [True, True, False]),
+        (["nobody@x.org;a", "cleo@x.org;b"], [False, True]),
+        (["333 1234567;a", "cleo@x.org;b"], [True, True]),
+        (["x;007", "y;008", "z;none"], [True, True, False]),
+    ],
+)
+def test_a_list_without_a_header_has_its_first_line_as_a_row(tmp_path, keys, lines, found):
+    customers = with_header(listed(tmp_path, "\n".join(lines) + "\n"), keys, None)
+    assert customers.header == ("column_1", "column_2")
+    assert customers.first_number == 1
+    assert "without a header: its columns are called column_1, column_2" in customers.description
+    assert rows(customers) == [tuple(line.split(";")) for line in lines]
+    assert owners(customers, keys)[1] == found
+
+
+@pytest.mark.parametrize("text", ["card;n\n007;1\n", "who;n\n007;1\n", "bob@y.org\nmia@y.org\n"])
+def test_a_list_with_a_header_keeps_it(tmp_path, keys, text):
+    customers = listed(tmp_path, text)
+    assert with_header(customers, keys, None) is customers

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sintonia.core.config import ReasonsConfig, ScoreSettings
+from serving.lists.small import cards_csv
+from sintonia.api.pipelines.serving import score_figures, with_watched
+from sintonia.core.config import LayoutConfig, ReasonsConfig, ScoreSettings
 from sintonia.core.errors import InputError
 from sintonia.data.privacy.tombstones import entomb
 from sintonia.data.store.store import bucket_of
@@ -120,6 +122,66 @@ def test_not_eligible_rows_say_for_what(brand, write):
     assert out[0]["churn_status"].startswith("not eligible: only customers who bought")
     for task, counts in scored.totals.tasks.items():
         assert counts.total() == len(rows) == scored.totals.rows, task
+
+
+def test_a_list_without_a_header_is_scored_under_numbered_columns(brand, write, caplog):
+    one, two = active(brand)[:2]
+    with caplog.at_level("INFO"):
+        scored = brand.score(write(f"{one};a\nzzz;b\n{two};c\n{one};d\n"))
+    rows = told(scored.files[0])
+    assert [(row["column_1"], row["column_2"]) for row in rows] == [
+        (one, "a"),
+        ("zzz", "b"),
+        (two, "c"),
+        (one, "d"),
+    ]
+    assert [row["list_status"] for row in rows] == ["scored", "unknown", "scored", "duplicate"]
+    assert rows[3]["list_reason"] == "of row 1"
+    assert "without a header: its columns are called column_1, column_2" in caplog.text
+
+
+@pytest.mark.parametrize("chunk_rows", [2, 1000])
+def test_two_columns_of_keys_identify_rows_together(brand, write, chunk_rows):
+    store = brand.store
+    one, two, three = active(brand)[:3]
+    owner = {row["source_key"]: row["customer_id"] for row in store.read_crosswalk("card").to_pylist()}
+    text = f"customer_id;card;n\n{owner[one]};;1\n;{two};2\nC-none;{three};3\n;;4\nC-none;zzz;5\n"
+    layout = LayoutConfig("calls", {"key": "who", "n": "n"})
+    scored = brand.score(write(text), layout=layout, chunk_rows=chunk_rows)
+    rows = told(scored.files[0])
+    assert [(row["n"], row["list_status"], row["list_reason"]) for row in rows] == [
+        ("1", "scored", ""),
+        ("2", "scored", ""),
+        ("3", "scored", ""),
+        ("4", "unknown", "no card or customer_id given"),
+        ("5", "unknown", "nobody has this card or customer_id"),
+    ]
+    assert "more by '" in scored.located.description
+    (sent,) = (path for path in scored.files if "calls" in path.name)
+    cells = [row["who"] for row in told(sent)]
+    assert cells[:2] == [owner[one], two]
+    suppressed = brand.score(
+        write(text), suppress=str(write(f"customer_id;card\n;{two}\n{owner[one]};\n", "s.csv"))
+    )
+    assert [row["list_status"] for row in told(suppressed.files[0])][:3] == [
+        "suppressed",
+        "suppressed",
+        "scored",
+    ]
+
+
+@pytest.mark.parametrize("why", ["3 not eligible", "3 suppressed"])
+def test_a_list_with_nobody_to_score_is_written_and_says_so(brand, write, tmp_path, why):
+    inactive = [card for card in brand.cards if card not in set(active(brand))][:3]
+    suppress = {"suppress": str(write(cards_csv(inactive), "stop.csv"))} if "suppressed" in why else {}
+    scored = brand.score(write(cards_csv(inactive)), **suppress)
+    rows = told(scored.files[0], ",")
+    assert [row["card"] for row in rows] == inactive
+    assert {row["list_status"] for row in rows} == {why[2:]}
+    assert {row["churn_propensity"] for row in rows} == {""}
+    assert f"Nobody on this list was scored: {why}." in score_figures(scored)["say"]
+    assert with_watched(score_figures(scored), scored, force=False)["tasks"]["churn"]["customers"] == 0
+    assert f"Nobody on this list was scored: {why}." in scored.files[1].read_text()
 
 
 def test_a_run_that_was_stopped_goes_on_at_the_chunk_it_had_reached(brand, write, monkeypatch):

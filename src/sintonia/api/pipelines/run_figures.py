@@ -7,6 +7,7 @@ from typing import Any
 
 from sintonia.api.pipelines.figures import Figures, file_lines
 from sintonia.core.intervals import Estimate
+from sintonia.core.timeline import PARTS, dates_text
 from sintonia.evaluation.evaluate import Evaluation
 from sintonia.evaluation.leakage import leak_figures
 from sintonia.evaluation.leakage.report import leak_lines
@@ -111,6 +112,7 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
         f"Task {settings.task.name}: of the {population}, who {outcome}?",
+        f"Dates (split={settings.split.name}): {dates_text(split)}",
         f"Judged on {evaluation.rows:,} rows of {evaluation.customers:,} customers as of {dates}; "
         f"it happens to {evaluation.label_rate:.1%}. 95 % intervals over customers:",
         *metric_lines(evaluation, currency),
@@ -119,6 +121,7 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         say.append(line)
     say += validation_lines(training.validation, currency)
     say += leak_lines(training.leaks)
+    say += [f"Marked: {mark}" for mark in split.marks]
     say += [f"Forced on too little data: {lack}" for lack in training.sufficiency.lacks]
     say.append(f"Registered as {registered.name} version {registered.version} ({registered.alias})")
     names = [name for name in SHORT if name in evaluation.estimates[evaluation.model]][:ACROSS]
@@ -129,7 +132,8 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         "alias": registered.alias,
         "run_id": registered.run_id,
         "files": [],
-        "test_as_of": [f"{as_of:%Y-%m-%d}" for as_of in split.test],
+        **{f"{part}_as_of": [f"{as_of:%Y-%m-%d}" for as_of in getattr(split, part)] for part in PARTS},
+        "marks": list(split.marks),
         **evaluation.figures(),
         "folds": [asdict(fold) for fold in training.validation.folds],
         "search": search_figures(training.validation.search),

@@ -30,9 +30,11 @@ def score_figures(scored: ScoredList) -> Figures:
     totals, located = scored.totals, scored.located
     counted = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
     say = [
-        f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type}) "
-        f"= {counted}"
+        f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type})"
+        f"{located.further} = {counted}"
     ]
+    if totals.nobody:
+        say.append(totals.nobody)
     for (status, reason), rows in totals.reasons.most_common(5):
         say.append(f"  {rows:>10,} {status}: {reason}")
     tasks = {}
@@ -88,7 +90,7 @@ def with_watched(figures: Figures, listed: ScoredList, force: bool) -> Figures:
     tasks, say = dict(figures["tasks"]), []
     for task_model in listed.models:
         model, name, total = task_model.model, task_model.task, float(listed.totals.sums[task_model.task])
-        watched_figures = {"drift": listed.watched[name].figures(force)}
+        watched_figures = {"drift": listed.watched[name].figures(force)} if name in listed.watched else {}
         if model.profile is not None and model.profile.outcome_ratio is not None and tasks[name]["customers"]:
             expected = expected_total(total, model.profile.outcome_ratio)
             unit, digits = (100, 2) if model.predicts_amounts else (1, 1)

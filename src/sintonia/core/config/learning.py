@@ -173,11 +173,20 @@ class TuneConfig:
             )
 
 
+SPLITS = ("auto", "counted", "customers")
+"""How rows are split: by dates chosen from the data, by dates counted as the settings say, or by customer."""
+
+
 @dataclass(frozen=True)
 class SplitConfig:
     """Which as-of dates train, validate and test; dates given by hand win over counted ones.
 
-    `folds` is the number of dates before the test that each evaluate a model fitted on older dates.
+    With `name=auto`, the dates are those counted where they leave enough of them to train on; else they stand closer
+    together, and at last only one validates and one tests. `folds` is the number of dates before the test that each
+    evaluate a model fitted on older dates.
+
+    With `name=customers`, for a table without dates, `test_share` of the customers test and `valid_share` validate,
+    by a hash of customer and `seed`, and the other settings mean nothing.
     """
 
     every_days: int = 28
@@ -189,9 +198,19 @@ class SplitConfig:
     train_as_of: list[str] = field(default_factory=list)
     valid_as_of: list[str] = field(default_factory=list)
     test_as_of: list[str] = field(default_factory=list)
+    valid_share: float = 0.2
+    test_share: float = 0.2
+    seed: int = 7
+    name: str = "counted"
 
     def __post_init__(self) -> None:
         """Refuse a split without a test and dates that are none."""
+        one_of("split", self.name, SPLITS)
+        if min(self.valid_share, self.test_share) <= 0 or self.valid_share + self.test_share >= 1:
+            raise ConfigError(
+                f"split.valid_share={self.valid_share} and split.test_share={self.test_share} leave a part empty; "
+                "give shares above 0 that add up to less than 1."
+            )
         for key in ("every_days", "snapshots", "valid_snapshots", "test_snapshots"):
             at_least(f"split.{key}", getattr(self, key), 1)
         at_least("split.folds", self.folds, 0)

@@ -23,6 +23,12 @@ from sintonia.core.paths import WorkspacePaths
 Names = list[str]
 """A list of names; spelt apart because `ScoreSettings` has a field called list."""
 
+PATH_SETTINGS = ("workspace", "list", "out", "suppress", "records", "truth", "cards", "effects_table")
+"""Settings of verbs that are paths: a shell leaves the `~` of `list=~/customers.csv` as it is."""
+
+PRIORITY = "priority"
+"""The name in a send file of the column that orders its rows."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,8 +40,12 @@ class Settings:
     source: SourceConfig = field(default_factory=SourceConfig)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown output."""
+        """Refuse an unknown output, and put the home folder in the place of a path's `~`."""
         one_of("output", self.output, ("text", "json"))
+        for name in PATH_SETTINGS:
+            path = getattr(self, name, None)
+            if isinstance(path, str) and (path == "~" or path.startswith("~/")):
+                object.__setattr__(self, name, str(Path(path).expanduser()))
 
     @property
     def paths(self) -> WorkspacePaths:
@@ -47,18 +57,27 @@ class Settings:
 class LayoutConfig:
     """Send files of a scored list: `columns` of it with their names there, in this order; none without columns.
 
-    `statuses` are those of the rows that are sent, `by` the column of which every value has a file of its own.
+    `statuses` are those of the rows that are sent, `by` the column of which every value has a file of its own. The
+    highest values of the column `sort_by` come first, in the order of the list where they are equal; without it, those
+    of the column that is sent as `priority`; without either, rows are in the order of the list.
     """
 
     name: str = "none"
     columns: dict[str, str] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=lambda: ["scored"])
     by: str | None = None
+    sort_by: str | None = None
     ending: str = "csv"
 
     def __post_init__(self) -> None:
         """Refuse an unknown format."""
         one_of("layout.ending", self.ending, ("csv", "tsv", "xlsx", "parquet", "jsonl"))
+
+    @property
+    def priority(self) -> str | None:
+        """The column of the scored list whose highest values come first; None for the order of the list."""
+        sent_as = {sent: name for name, sent in self.columns.items()}
+        return self.sort_by or sent_as.get(PRIORITY)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from sintonia.explain.contributions import Contributions, contributions, feature
 from sintonia.explain.reasons import ReasonWriter
 from sintonia.explain.sample import CONTRIBUTIONS_FILE, sample_table
 from sintonia.explain.what_if import what_ifs
+from sintonia.registry.names import metric_keys
 from sintonia.registry.runs import CUSTOMERS, REVIEW, ChildRun, LoggedData, RunRecord
 from sintonia.review import (
     DataPart,
@@ -48,7 +49,7 @@ from sintonia.review import (
 )
 from sintonia.review.customers import Customer, CustomerContext, choose_rows, explained_customers, histories
 from sintonia.review.data import CatalogueEntry
-from sintonia.review.evidence.training_result import TrainingResult, metric_key, model_run
+from sintonia.review.evidence.training_result import TrainingResult, model_run
 from sintonia.training.dataset import Dataset
 from sintonia.training.models import ExplainFold, FoldResult
 from sintonia.training.tasks import define_label, describe, find_task
@@ -236,6 +237,7 @@ def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
 
 def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
+        *training.split.marks,
         *(f"It was forced on too little data: {lack}." for lack in training.sufficiency.lacks),
         *(
             f"Column {finding.name} of silo '{finding.source}' may leak: {finding.why}."
@@ -301,8 +303,9 @@ def training_run(training: TrainingResult) -> RunRecord:
     estimates = training.evaluation.estimates
     leaks = leak_figures(training.leaks)
     lacks = list(training.sufficiency.lacks)
+    keys = metric_keys(estimates)
     metrics = {"leaks.may_leak": float(len(leaks["may_leak"]))} | {
-        f"{metric_key(name)}.{metric}": estimate.value
+        f"{keys[name]}.{metric}": estimate.value
         for name, of in estimates.items()
         for metric, estimate in of.items()
     }
@@ -318,6 +321,7 @@ def training_run(training: TrainingResult) -> RunRecord:
             "sintonia.may_leak": ", ".join(leaks["may_leak"]) or "none",
             "sintonia.grade": training.evaluation.grade or "none",
             **({"forced": "; ".join(lacks)} if lacks else {}),
+            **({"sintonia.marks": " ".join(marks)} if (marks := training.split.marks) else {}),
         },
         evaluation={
             **asdict(training.evaluation),
@@ -325,6 +329,7 @@ def training_run(training: TrainingResult) -> RunRecord:
             "evidence": "outcomes that came true",
             "may_leak": leaks["may_leak"],
             "lacks": lacks,
+            "marks": list(training.split.marks),
             "labels_until": labels_until,
         },
         documents={

@@ -26,6 +26,7 @@ from sintonia.explain.what_if import (
     grid_outcomes,
     to_what_if,
 )
+from sintonia.registry.names import metric_keys
 from sintonia.registry.runs import CUSTOMERS, REVIEW, RunRecord
 from sintonia.review.customers import (
     LISTED,
@@ -34,7 +35,7 @@ from sintonia.review.customers import (
     histories,
     other_contributions,
 )
-from sintonia.review.evidence.training_result import metric_key, model_run
+from sintonia.review.evidence.training_result import model_run
 from sintonia.review.policy_examples import (
     EffectDrivers,
     ExplainedDecision,
@@ -285,9 +286,9 @@ def policy_run(
     data
         What the figures rest on: logged propensities, or estimated ones.
     """
+    keys = metric_keys(figures["policies"])
     values = {
-        f"{metric_key(name)}.doubly_robust": of["doubly_robust"][0]
-        for name, of in figures["policies"].items()
+        f"{keys[name]}.doubly_robust": of["doubly_robust"][0] for name, of in figures["policies"].items()
     }
     difference, low, high = figures["gate"]["difference"]
     gate = {"gate.difference": difference, "gate.low": low, "gate.high": high}

@@ -69,6 +69,14 @@ class Totals:
         """The number of rows: every one has one status."""
         return self.statuses.total()
 
+    @property
+    def nobody(self) -> str | None:
+        """That no row was scored, and why, as a sentence; None where one was."""
+        if self.statuses["scored"] or not self.rows:
+            return None
+        counts = ", ".join(f"{rows:,} {status}" for status, rows in self.statuses.most_common())
+        return f"Nobody on this list was scored: {counts}."
+
 
 @dataclass(frozen=True)
 class OutputColumns:
@@ -136,6 +144,7 @@ class OutputColumns:
 
     def values_of(self, rows: pa.Table) -> dict[str, pa.Array]:
         """Return the values of the added columns for rows with status, reason and scores (null without scores)."""
+        rows = self._with_scores(rows)
         status, reason = (_combined(rows, name) for name in ("status", "reason"))
         values: dict[str, pa.Array] = {}
         is_scored = np.zeros(len(rows), bool)
@@ -160,6 +169,21 @@ class OutputColumns:
         unmatched = pc.is_in(status, pa.array(["unknown", "broken", "erased"]))
         self.totals.reasons.update(_pair_counts(status.filter(unmatched), reason.filter(unmatched)))
         return {STATUS: status, STATUS_REASON: _null_if_empty(reason), **values}
+
+    def _with_scores(self, rows: pa.Table) -> pa.Table:
+        """Return the rows with a null in every column of scores that is missing because nobody was to be scored."""
+        needed: dict[str, pa.DataType] = {}
+        for task_model in self.models:
+            texts = [CATEGORY] if task_model.model.task.categories else []
+            texts += [f"{REASON}_{at}" for at in range(1, self.reasons + 1)]
+            needed[f"{task_model.task}__{OUTCOME}"] = pa.float64()
+            needed |= {f"{task_model.task}__{name}": pa.string() for name in texts}
+        if self.with_actions:
+            needed |= {f"action__{name}": column.arrow for name, column in ACTION_COLUMNS.items()}
+        for name, kind in needed.items():
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(len(rows), kind))
+        return rows
 
     def _task_values(
         self, task_model: TaskModel, rows: pa.Table, has_score: Bools, status: pa.Array

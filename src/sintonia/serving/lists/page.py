@@ -42,6 +42,7 @@ def render_list_page(
         told=totals.statuses["scored"] + totals.statuses["duplicate"],
         statuses=_bars(statuses),
         reasons=reasons,
+        nobody=totals.nobody,
         warnings=warnings,
         actions=_bars({" by ".join(filter(None, one)): n for one, n in totals.actions.most_common()}),
         tasks=[_task_section(one, totals, currency) for one in models],

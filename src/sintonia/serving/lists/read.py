@@ -12,8 +12,8 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,20 +28,26 @@ if TYPE_CHECKING:
 
 
 def find_sheet(path: Path) -> tuple[str, list[Any]]:
-    """Return the name and header of the first sheet that is not empty.
+    """Return the name and header of the first sheet that is visible and not empty.
 
     Raises
     ------
     InputError
-        When all sheets are empty, or the file is damaged.
+        When all visible sheets are empty, or the file is damaged.
     """
     with _open_workbook(path) as book:
-        names = [sheet.title for sheet in book.worksheets]
+        names = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
     for name in names:
         header = next(sheet_rows(path, name), None)
         if header is not None:
             return name, header
     raise InputError(f"The list '{path.name}' has nothing in it; give at least one row.")
+
+
+def hidden_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets that a spreadsheet does not show."""
+    with _open_workbook(path) as book:
+        return [sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible"]
 
 
 def sheet_rows(path: Path, sheet: str) -> Iterator[list[Any]]:
@@ -185,11 +191,26 @@ class CustomerList:
     dialect: Dialect = field(default_factory=Dialect)
     limit: int | None = None
     records: Callable[[], Records] | None = None
+    headless: bool = False
 
     @property
     def first_number(self) -> int:
         """The number users see for the first row: in spreadsheets and CSV files the header is row 1."""
-        return 2 if self.format in ("csv", "excel") else 1
+        return 2 if self.format in ("csv", "excel") and not self.headless else 1
+
+    def without_header(self) -> "CustomerList":
+        """Return the list with its first line as a row, and numbers for the names of its columns."""
+        first, others = self.header, self.records
+        assert others is not None
+        names = tuple(f"column_{number}" for number in range(1, len(first) + 1))
+        return replace(
+            self,
+            header=names,
+            records=lambda: chain([(first, "")], others()),
+            headless=True,
+            description=f"{self.description}, without a header: its columns are called {', '.join(names[:3])}"
+            + (", ..." if len(names) > 3 else ""),
+        )
 
     @property
     def schema(self) -> pa.Schema | None:
@@ -254,7 +275,7 @@ def _fit_to_header(
 def read_list(path: Path, limit: int | None = None) -> CustomerList:
     """Return the list in a file, or its first `limit` rows; its format is detected from its first bytes.
 
-    CSV (any delimiter and encoding, gzip too), Excel (.xlsx, its first sheet), Parquet and JSON Lines are read.
+    CSV (any delimiter and encoding, gzip too), Excel (.xlsx, its first visible sheet), Parquet and JSON Lines are read.
 
     Raises
     ------
@@ -310,9 +331,9 @@ def _read_sheet(path: Path, limit: int | None) -> CustomerList:
         return islice(((cells, "") for cells in sheet_rows(path, name)), 1, None)
 
     header_texts = tuple(cell_text(cell) for cell in header)
-    return CustomerList(
-        path, "excel", header_texts, digest(path), f"Excel, sheet '{name}'", limit=limit, records=records
-    )
+    hidden = ", ".join(f"'{sheet}'" for sheet in hidden_sheets(path))
+    description = f"Excel, sheet '{name}'" + (f" (hidden and not read: {hidden})" if hidden else "")
+    return CustomerList(path, "excel", header_texts, digest(path), description, limit=limit, records=records)
 
 
 def _read_json(path: Path, limit: int | None) -> CustomerList:

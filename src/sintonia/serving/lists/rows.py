@@ -3,11 +3,14 @@
 A key is a customer id (a former one too), an identifier of any silo, an e-mail address or a telephone number. E-mail
 addresses and numbers are also compared in the golden record's standard form: Ann.Rossi+shop@gmail.com is
 annrossi@gmail.com, and 333 123 4567 is +39 333 123 4567. A key that several customers share identifies none of them.
+
+A row is looked up by everything it has: by the key column, and where that identifies nobody by the other columns that
+are named like keys, and by e-mail addresses and numbers that stand in a column of other keys.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import SourceConfig
 from sintonia.core.errors import InputError, hint
+from sintonia.core.progress import log
 from sintonia.data.identity.standardise import by_value, email, phone_reader
 from sintonia.data.privacy.tombstones import Tombstones
 from sintonia.data.store import Store
@@ -42,14 +46,45 @@ COMMON_NAMES = {
 """Common names of key columns, without case, spaces and punctuation."""
 
 
+MIN_PHONE_SHARE = 0.05
+"""Share of known telephone numbers in a column of other keys from which its cells are looked up as numbers too."""
+
+ALL, WITH_AT, NUMBERS, WITH_POINT = "all", "with @", "telephone numbers", "whole numbers with a point"
+"""Which cells of a column are looked up."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """One way to look rows up: these cells of a column, as keys of a type."""
+
+    column: str
+    index: int
+    key_type: str
+    cells: str = ALL
+
+
 @dataclass(frozen=True)
 class KeyColumn:
-    """The column that identifies the rows, its index, the type of key it holds, and how it was detected."""
+    """The column that identifies the rows, its index, the type of key it holds, and how it was detected.
+
+    `further` are the ways to look up rows that the column itself does not identify, in this order.
+    """
 
     column: str
     index: int
     key_type: str
     how: str
+    further: tuple[Lookup, ...] = ()
+
+    @property
+    def lookups(self) -> tuple[Lookup, ...]:
+        """All ways to look rows up, the column's own first."""
+        return (Lookup(self.column, self.index, self.key_type), *self.further)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that identify rows, the key column first."""
+        return list(dict.fromkeys(lookup.column for lookup in self.lookups))
 
 
 @dataclass(frozen=True)
@@ -126,6 +161,29 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def with_header(customers: CustomerList, keys: KeyIndex, column: str | None) -> CustomerList:
+    """Return the list, with numbered columns where its first row is a customer's and not a header.
+
+    It is, if no column is named like a key, and in one of them the first cell is a key or looks like one, as other
+    cells are.
+    """
+    if column is not None or customers.format not in ("csv", "excel"):
+        return customers
+    if _columns_named_like_keys(customers.header, keys):
+        return customers
+    firsts = {at: [text] if (text := key_text(cell)) else [] for at, cell in enumerate(customers.header)}
+    indices = list(firsts)
+    candidates = []
+    for key_type in keys.types:
+        known = _known_shares_of_type(firsts, indices, keys, key_type)
+        candidates += [
+            (at, key_type) for at in indices if known.get(at) or _looks_like_key(customers.header[at])
+        ]
+    if not candidates or max(_known_shares(customers, keys, candidates).values()) < MIN_KNOWN_SHARE:
+        return customers
+    return customers.without_header()
+
+
 def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> KeyColumn:
     """Return the column that identifies the rows: the requested one, one named like a key, or one that holds keys.
 
@@ -141,12 +199,23 @@ def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> Key
             f"'{customers.path.name}' has no column '{column}'; {hint(column, customers.header)}"
         )
     named_columns = _columns_named_like_keys(customers.header, keys)
+
+    def key_of(index: int, key_type: str, how: str) -> KeyColumn:
+        own = Lookup(customers.header[index], index, key_type)
+        phones = shares.get((index, PHONE), 0.0) >= MIN_PHONE_SHARE and index not in named_columns
+        further = _lookups_within(own, phones)
+        others = () if column is not None else _by_share(named_columns, shares, index)
+        for other, its_type in others:
+            lookup = Lookup(customers.header[other], other, its_type)
+            further += [lookup, *_lookups_within(lookup, phones=False)]
+        return KeyColumn(own.column, index, key_type, how, tuple(further))
+
     if column is None and named_columns:
         # A name is better evidence than content: numbers may equal somebody's card number by chance.
         shares = _known_shares(customers, keys, named_columns.items())
         index, key_type = _most_known(shares, keys)
         if shares[index, key_type]:
-            return KeyColumn(customers.header[index], index, key_type, "by its name")
+            return key_of(index, key_type, "by its name")
     indices = range(len(customers.header)) if column is None else [customers.header.index(column)]
     candidates = [
         (at, key_type)
@@ -157,18 +226,30 @@ def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> Key
     shares = _known_shares(customers, keys, candidates)
     index, key_type = _most_known(shares, keys)
     if column is not None:
-        return KeyColumn(column, index, key_type, "as asked")
+        return key_of(index, key_type, "as asked")
     if shares[index, key_type] >= MIN_KNOWN_SHARE:
-        return KeyColumn(
-            customers.header[index],
-            index,
-            key_type,
-            f"{shares[index, key_type]:.0%} of its first cells are known",
-        )
+        return key_of(index, key_type, f"{shares[index, key_type]:.0%} of its first cells are known")
     if named_columns:
         index, key_type = min(named_columns.items())
-        return KeyColumn(customers.header[index], index, key_type, "by its name")
+        return key_of(index, key_type, "by its name")
     raise _no_key_error(customers, keys)
+
+
+def _lookups_within(lookup: Lookup, phones: bool) -> list[Lookup]:
+    """Return how else cells of the same column are looked up: what no key of its type looks like."""
+    if lookup.key_type == EMAIL:
+        return [replace(lookup, key_type=PHONE, cells=NUMBERS)]
+    ids = [] if lookup.key_type == PHONE else [replace(lookup, cells=WITH_POINT)]
+    numbers = [replace(lookup, key_type=PHONE, cells=NUMBERS)] if phones and ids else []
+    return [*ids, replace(lookup, key_type=EMAIL, cells=WITH_AT), *numbers]
+
+
+def _by_share(
+    named_columns: Mapping[int, str], shares: Mapping[tuple[int, str], float], index: int
+) -> list[tuple[int, str]]:
+    """Return the other columns that are named like keys, those with the most known keys first."""
+    others = [(other, key_type) for other, key_type in named_columns.items() if other != index]
+    return sorted(others, key=lambda pair: (-shares.get(pair, 0.0), pair[0]))
 
 
 def _most_known(shares: Mapping[tuple[int, str], float], keys: KeyIndex) -> tuple[int, str]:
@@ -267,10 +348,43 @@ def _known_shares_of_type(
     return dict(rows)
 
 
-def key_columns(cells: Iterable[object], keys: KeyIndex, key: KeyColumn) -> dict[str, pa.Array]:
+def key_columns(cells: Iterable[object], keys: KeyIndex, key: KeyColumn | Lookup) -> dict[str, pa.Array]:
     """Return a chunk's keys to look up: `exact` and `standard`."""
     texts = pa.array([key_text(cell) for cell in cells], pa.string())
-    return {"exact": keys.exact(key.key_type, texts), "standard": keys.standard(key.key_type, texts)}
+    return _key_columns(texts, keys, key.key_type)
+
+
+def _key_columns(texts: pa.Array, keys: KeyIndex, key_type: str) -> dict[str, pa.Array]:
+    if key_type == PHONE:
+        texts = _without_point(texts)
+    return {"exact": keys.exact(key_type, texts), "standard": keys.standard(key_type, texts)}
+
+
+def _without_point(texts: pa.Array) -> pa.Array:
+    """Return whole numbers as they are written without a point: 123.0 is 123."""
+    return pc.replace_substring_regex(texts, r"^(\+?\d+)[.,]0+$", r"\1")
+
+
+def _looked_up(texts: pa.Array, keys: KeyIndex, lookup: Lookup) -> tuple[pa.Array, dict[str, pa.Array]]:
+    """Return which cells are looked up this way, and the keys of these."""
+    if lookup.cells == ALL:
+        return pa.array([True] * len(texts)), _key_columns(texts, keys, lookup.key_type)
+    with_at = pc.match_substring(texts, "@")
+    if lookup.cells == WITH_AT:
+        rows = with_at
+    elif lookup.cells == WITH_POINT:
+        texts, given = _without_point(texts), texts
+        rows = pc.not_equal(texts, given)
+    else:
+        rows = pc.and_not(pc.match_substring_regex(texts, r"\d{5}|\d[^\d]+\d"), with_at)
+    columns = _key_columns(texts.filter(rows), keys, lookup.key_type)
+    if lookup.cells != NUMBERS:
+        return rows, columns
+    valid = columns["standard"].is_valid()
+    return (
+        pc.replace_with_mask(rows, rows, valid),
+        {name: column.filter(valid) for name, column in columns.items()},
+    )
 
 
 ROWS_FILE, CUSTOMERS_FILE, LOCATED_FILE = "rows.parquet", "customers.parquet", "located.json"
@@ -283,18 +397,23 @@ MIN_CHUNKS = 4
 
 @dataclass(frozen=True)
 class LocatedRows:
-    """A list's rows matched: its key, the number of rows, and the number of customers to score."""
+    """A list's rows matched: its key, the number of rows, and the number of customers to score.
+
+    `columns` are all that identify rows, the key column first; `further` says how many rows the others identified.
+    """
 
     column: str
     key_type: str
     how: str
     rows: int
     customers: int
+    columns: Sequence[str]
+    further: str = ""
 
     @property
     def description(self) -> str:
         """The key of the rows, as a sentence for the log and the page."""
-        return f"Rows are known by their column '{self.column}' ({self.key_type}, {self.how})"
+        return f"Rows are known by their column '{self.column}' ({self.key_type}, {self.how}){self.further}"
 
 
 def fill_listed(
@@ -304,33 +423,89 @@ def fill_listed(
     key: KeyColumn,
     rows: int,
 ) -> int:
-    """Return the number of rows of a list, and fill the engine's table `listed`: row, keys to look up, problem."""
+    """Return the number of rows of a list, and fill the engine's table `listed`: the keys to look up of each row.
+
+    `lookup` is the index among the key's lookups; every row is there with the first, and with its `problem`.
+    """
     connection.execute(
-        "CREATE OR REPLACE TABLE listed (row BIGINT, exact VARCHAR, standard VARCHAR, problem VARCHAR)"
+        "CREATE OR REPLACE TABLE listed (row BIGINT, lookup INT, exact VARCHAR, standard VARCHAR, problem VARCHAR)"
     )
     count = 0
     for chunk in customers.chunks(rows):
         problems = pa.array([chunk.problems.get(at, "") for at in range(len(chunk))], pa.string())
         row_numbers = pa.array(range(chunk.first, chunk.first + len(chunk)), pa.int64())
-        looked_up = key_columns((row[key.index] for row in chunk.rows), keys, key)
-        connection.register("chunk", pa.table({"row": row_numbers, **looked_up, "problem": problems}))
-        connection.execute("INSERT INTO listed SELECT row, exact, standard, problem FROM chunk")
-        connection.unregister("chunk")
+        texts = {
+            index: pa.array([key_text(row[index]) for row in chunk.rows], pa.string())
+            for index in dict.fromkeys(lookup.index for lookup in key.lookups)
+        }
+        for number, lookup in enumerate(key.lookups):
+            used, looked_up = _looked_up(texts[lookup.index], keys, lookup)
+            if number and lookup.cells == ALL:
+                given = pc.not_equal(looked_up["exact"], "")
+                used, looked_up = given, {name: column.filter(given) for name, column in looked_up.items()}
+            n_used = len(looked_up["exact"])
+            if number and not n_used:
+                continue
+            table = pa.table(
+                {
+                    "row": row_numbers.filter(used),
+                    "lookup": pa.array([number] * n_used, pa.int32()),
+                    **looked_up,
+                    "problem": problems if not number else pa.array([""] * n_used, pa.string()),
+                }
+            )
+            connection.register("chunk", table)
+            connection.execute("INSERT INTO listed SELECT row, lookup, exact, standard, problem FROM chunk")
+            connection.unregister("chunk")
         count += len(chunk)
     return count
 
 
-def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key_type: str) -> None:
-    """Fill the engine's table `matched` from `listed`: `row`, `exact`, `problem`, `customer_id`, number of `owners`."""
-    table = keys.fill(key_type)
+def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key: KeyColumn) -> None:
+    """Fill the engine's tables `looked_up` and `matched` from `listed`.
+
+    `looked_up` has a row for each key of a row: `row`, `lookup`, `key_type`, `exact`, `problem`, `customer_id` and the
+    number of `owners`. `matched` has each row once, with the first key that identifies a customer; where none does,
+    with one that several share; else its `key_type` names all that were tried.
+    """
+    used = connection.execute("SELECT DISTINCT lookup FROM listed ORDER BY 1").fetchall()
+    parts = [_lookup_query(number, keys.fill(key.lookups[number].key_type), key) for (number,) in used]
+    connection.execute(f"CREATE OR REPLACE TABLE looked_up AS {' UNION ALL '.join(parts)}")
+    if len(parts) <= 1:
+        connection.execute("CREATE OR REPLACE TABLE matched AS FROM looked_up")
+        return
+    own_types = dict.fromkeys(lookup.key_type for lookup in key.lookups if lookup.cells == ALL)
     connection.execute(f"""
         CREATE OR REPLACE TABLE matched AS
-        SELECT row, exact, problem, COALESCE(by_exact.owners, by_standard.owners, 0) AS owners,
+        SELECT row, lookup, exact, problems.problem, owners, customer_id,
+               CASE WHEN owners > 0 THEN key_type WHEN tried = '' THEN {quoted(" or ".join(sorted(own_types)))}
+                    ELSE tried END AS key_type
+        FROM (SELECT * FROM looked_up QUALIFY ROW_NUMBER() OVER (
+                  PARTITION BY row ORDER BY owners = 1 DESC, owners > 1 DESC, exact <> '' DESC, lookup) = 1)
+        JOIN (SELECT row, MAX(problem) AS problem,
+                     COALESCE(ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(
+                         LIST(key_type) FILTER (exact <> ''))), ' or '), '') AS tried
+              FROM looked_up GROUP BY row) AS problems USING (row)""")
+    several = "FROM looked_up WHERE owners = 1 GROUP BY row HAVING COUNT(DISTINCT customer_id) > 1"
+    ((n_several,),) = connection.execute(f"SELECT COUNT(*) FROM (SELECT row {several})").fetchall()
+    if n_several:
+        log.warning(
+            "%s rows have keys of several customers; each is the customer of its key in the first of %s",
+            f"{n_several:,}",
+            ", ".join(f"'{column}'" for column in key.columns),
+        )
+
+
+def _lookup_query(number: int, table: str, key: KeyColumn) -> str:
+    """Return the query of one lookup's keys with their customers."""
+    return f"""
+        SELECT row, lookup, {quoted(key.lookups[number].key_type)} AS key_type, exact, problem,
+               COALESCE(by_exact.owners, by_standard.owners, 0) AS owners,
                CASE COALESCE(by_exact.owners, by_standard.owners)
                    WHEN 1 THEN COALESCE(by_exact.customer_id, by_standard.customer_id) END AS customer_id
-        FROM listed
+        FROM (FROM listed WHERE lookup = {number}) AS listed
         LEFT JOIN {table} AS by_exact ON NOT by_exact.standard AND by_exact.value = listed.exact
-        LEFT JOIN {table} AS by_standard ON by_standard.standard AND by_standard.value = listed.standard""")
+        LEFT JOIN {table} AS by_standard ON by_standard.standard AND by_standard.value = listed.standard"""
 
 
 def fill_suppressed(
@@ -342,8 +517,8 @@ def fill_suppressed(
         return 0
     key = find_key(listed, keys, None)
     fill_listed(connection, listed, keys, key, rows)
-    match_keys(connection, keys, key.key_type)
-    connection.execute("INSERT INTO suppressed SELECT DISTINCT customer_id FROM matched WHERE owners = 1")
+    match_keys(connection, keys, key)
+    connection.execute("INSERT INTO suppressed SELECT DISTINCT customer_id FROM looked_up WHERE owners = 1")
     return int(connection.execute("SELECT COUNT(*) FROM suppressed").fetchall()[0][0])
 
 
@@ -366,14 +541,15 @@ def locate_rows(
         When no row has a customer, because then the column must be the wrong one.
     """
     count = fill_listed(connection, customers, keys, key, chunk_rows)
-    match_keys(connection, keys, key.key_type)
-    _assign_statuses(connection, key, tombstones, customers.first_number)
+    match_keys(connection, keys, key)
+    _assign_statuses(connection, tombstones, customers.first_number)
     ((n_known,),) = connection.execute(
         "SELECT COUNT(*) FROM statuses WHERE status NOT IN ('unknown', 'broken')"
     ).fetchall()
     if not n_known:
+        columns = " or ".join(f"'{column}'" for column in key.columns)
         raise InputError(
-            f"No customer has a key in the column '{key.column}' of '{customers.path.name}' ({key.key_type}): "
+            f"No customer has a key in the column {columns} of '{customers.path.name}' ({key.key_type}): "
             f"0 of {count:,} rows. Give the right one as key=COLUMN; it has {', '.join(customers.header[:8])}."
         )
     with checkpoint.writing(ROWS_FILE) as part:
@@ -381,19 +557,34 @@ def locate_rows(
             COPY (SELECT row, IF(status = 'suppressed', NULL, first_row) AS first_row, status, reason
                   FROM statuses ORDER BY row) TO {quoted(part)} (FORMAT parquet)""")
     n_scored = _write_customers(connection, len(keys.store.buckets), checkpoint, chunk_rows)
-    located = LocatedRows(key.column, key.key_type, key.how, count, n_scored)
+    further = _identified_otherwise(connection, key)
+    located = LocatedRows(key.column, key.key_type, key.how, count, n_scored, key.columns, further)
     checkpoint.write_json(LOCATED_FILE, vars(located))
     return located
 
 
+def _identified_otherwise(connection: "duckdb.DuckDBPyConnection", key: KeyColumn) -> str:
+    """Return how many rows each further lookup identified, as the end of a sentence; empty without any."""
+    counts: dict[tuple[str, str], int] = {}
+    for number, rows in connection.execute(
+        "SELECT lookup, COUNT(*) FROM matched WHERE lookup > 0 AND owners = 1 GROUP BY 1 ORDER BY 1"
+    ).fetchall():
+        lookup = key.lookups[number]
+        column = (lookup.column, lookup.key_type)
+        counts[column] = counts.get(column, 0) + rows
+    return "".join(
+        f"; {rows:,} more by '{column}' ({key_type})" for (column, key_type), rows in counts.items()
+    )
+
+
 def _assign_statuses(
-    connection: "duckdb.DuckDBPyConnection", key: KeyColumn, tombstones: Tombstones, first_number: int
+    connection: "duckdb.DuckDBPyConnection", tombstones: Tombstones, first_number: int
 ) -> None:
     """Fill the engine's table `statuses`: each row's customer, that customer's first row, status and reason."""
     connection.register("tombstones", pa.table({"hash": pa.array(list(tombstones.erased_at), pa.string())}))
-    key_type = quoted(key.key_type)
-    hashed = f"SHA256({quoted(tombstones.salt)} || {key_type} || ':' || exact)"
-    erased = f"{hashed} IN (SELECT hash FROM tombstones)" if tombstones.erased_at else "false"
+    hashed = f"SHA256({quoted(tombstones.salt)} || key_type || ':' || exact)"
+    erased_rows = f"SELECT row FROM looked_up WHERE {hashed} IN (SELECT hash FROM tombstones)"
+    erased = f"row IN ({erased_rows})" if tombstones.erased_at else "false"
     connection.execute(f"""
         CREATE OR REPLACE TABLE statuses AS
         SELECT row, customer_id, first_row, status,
@@ -401,11 +592,11 @@ def _assign_statuses(
                  WHEN 'duplicate' THEN 'of row ' || (first_row + {first_number})
                  WHEN 'erased' THEN 'the customer asked to be forgotten'
                  WHEN 'unknown' THEN
-                     CASE WHEN exact = '' THEN 'no ' || {key_type} || ' given'
-                          WHEN owners > 1 THEN owners || ' customers share this ' || {key_type}
+                     CASE WHEN exact = '' THEN 'no ' || key_type || ' given'
+                          WHEN owners > 1 THEN owners || ' customers share this ' || key_type
                           WHEN REGEXP_FULL_MATCH(exact, '\\d[.,]?\\d*E\\+\\d+')
                               THEN 'a spreadsheet has shortened this number; format its column as text'
-                          ELSE 'nobody has this ' || {key_type} END
+                          ELSE 'nobody has this ' || key_type END
                  ELSE problem END AS reason
         FROM (SELECT *,
                 CASE WHEN customer_id IN (SELECT customer_id FROM suppressed) THEN 'suppressed'

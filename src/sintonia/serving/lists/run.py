@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from sintonia.core.progress import counter, log
 from sintonia.data.privacy.tombstones import read_tombstones
 from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts, DriftCheck, check_drift, drift_of_model
+from sintonia.serving.lists.cells import key_text
 from sintonia.serving.lists.checkpoint import Checkpoint, atomic_write, open_checkpoint
 from sintonia.serving.lists.chunks import (
     ACTIONS_FILE,
@@ -29,8 +30,8 @@ from sintonia.serving.lists.chunks import (
     write_actions,
 )
 from sintonia.serving.lists.history import ScoreChange, history_path, score_changes, write_history
-from sintonia.serving.lists.layout import SendFiles, check_layout
-from sintonia.serving.lists.output_columns import OutputColumns, Totals, output_schema
+from sintonia.serving.lists.layout import KEY_COLUMN, SendFiles, check_layout
+from sintonia.serving.lists.output_columns import OutputColumns, Totals, column_cells, output_schema
 from sintonia.serving.lists.page import render_list_page
 from sintonia.serving.lists.read import Chunk, CustomerList, digest, json_texts, read_list
 from sintonia.serving.lists.rows import (
@@ -43,6 +44,7 @@ from sintonia.serving.lists.rows import (
     locate_rows,
     quoted,
     regroup,
+    with_header,
 )
 from sintonia.serving.lists.write import check_excel_size, format_by_ending, open_writer
 from sintonia.training.tasks import label_kinds
@@ -79,6 +81,8 @@ def score_list(
     bytes as an uninterrupted run's and does not depend on `chunk_rows`. `act` proposes the next best actions of all
     customers of the list at once, because they share budget and capacities.
     """
+    keys = KeyIndex(connection, store, settings.source, settings.identity.region)
+    customers = with_header(customers, keys, settings.key)
     out = out_path(customers, settings)
     file_format = format_by_ending(out, customers)
     header_columns = OutputColumns(models, settings.bands, settings.reasons.count, {}, act is not None)
@@ -88,7 +92,7 @@ def score_list(
     run_identity = _run_identity(store, customers, models, settings)
     checkpoint = open_checkpoint(settings.paths.root, (run_identity, settings.chunk_rows))
     try:
-        located = _locate(connection, store, customers, settings, checkpoint)
+        located = _locate(connection, keys, customers, settings, checkpoint)
         check_excel_size(file_format, located.rows, len(customers.header) + len(header_columns.columns))
     except SintoniaError:
         checkpoint.remove()
@@ -100,7 +104,7 @@ def score_list(
         score_chunks(ChunkScorer.of(store, models, settings, located.customers), checkpoint) if models else []
     )
     release()
-    if act is not None:
+    if act is not None and located.customers:
         write_actions(act, checkpoint, settings.language, store.currency)
         release()
     watched = {
@@ -108,6 +112,7 @@ def score_list(
             store, task_model, read_bin_counts(checkpoint, score_files, task_model.task), settings
         )
         for task_model in models
+        if located.customers
     }
     starts = {
         task_model.task: percentile_starts(checkpoint, score_files, task_model.task)[0]
@@ -188,7 +193,7 @@ def _write_outputs(
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(out, schema, file_format))
         layout = settings.layout
-        send_files = SendFiles(stack, layout, schema, out, located.column) if layout.columns else None
+        send_files = SendFiles(stack, layout, schema, out, located.columns) if layout.columns else None
         count = stack.enter_context(counter(located.rows, "Writing the list"))
         lines = json_texts(customers.path) if file_format == customers.format == "json" else None
         for chunk, rows in _rows_with_scores(connection, customers, checkpoint, settings.chunk_rows):
@@ -200,11 +205,20 @@ def _write_outputs(
             writer.write([*own_columns, *values.values()], raw_lines)
             if send_files is not None:
                 # Of columns with the same name the first is used.
-                send_files.write(
-                    dict(reversed([*zip(customers.header, own_columns, strict=True), *values.items()]))
-                )
+                columns = dict(reversed([*zip(customers.header, own_columns, strict=True), *values.items()]))
+                send_files.write({**columns, KEY_COLUMN: _first_given(columns, located.columns)})
             count(len(chunk), "")
+        if send_files is not None:
+            send_files.finish()
     return [out, *(send_files.files if send_files is not None else [])]
+
+
+def _first_given(columns: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401
+    """Return each row's cell of the first of these columns that is not empty: a key to know the row by."""
+    if len(names) == 1:
+        return columns[names[0]]
+    cells = zip(*(column_cells(columns[name]) for name in names), strict=True)
+    return [next((text for cell in row if (text := key_text(cell))), "") for row in cells]
 
 
 def out_path(customers: CustomerList, settings: ScoreSettings) -> Path:
@@ -267,7 +281,7 @@ def _run_identity(
 
 def _locate(
     connection: "duckdb.DuckDBPyConnection",
-    store: Store,
+    keys: KeyIndex,
     customers: CustomerList,
     settings: ScoreSettings,
     checkpoint: Checkpoint,
@@ -277,9 +291,8 @@ def _locate(
     if located is not None:
         log.info("An earlier run of this list was not finished; going on where it was")
         return LocatedRows(**located)
-    keys = KeyIndex(connection, store, settings.source, settings.identity.region)
     key = find_key(customers, keys, settings.key)
-    listed = read_list(Path(settings.suppress)) if settings.suppress else None
+    listed = with_header(read_list(Path(settings.suppress)), keys, None) if settings.suppress else None
     suppressed = fill_suppressed(connection, keys, listed, settings.chunk_rows)
     if listed is not None:
         log.info("%s customers are on the suppression list '%s'", f"{suppressed:,}", listed.path.name)
