@@ -105,7 +105,9 @@ class SiloConfig:
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A set of silos. Rows that occurred at or after `until` are not read; `not_before` and `today` bound credible dates.
+    """A set of silos. Rows that occurred at or after `until` are not read.
+
+    Dates before `not_before` and after `today` are not credible.
 
     `currency` is the brand's own, as ISO 4217 writes it, in which all amounts are stored. `rates` is a CSV file of the
     source's folder with columns date, currency and rate: what one unit of that currency is worth in the brand's own

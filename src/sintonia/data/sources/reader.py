@@ -368,7 +368,7 @@ def _store(
 def _json(
     connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], csv: CsvConfig, careful: bool
 ) -> Relation:
-    """Return the rows of JSON Lines, or of JSON arrays; lines are texts first, so that a broken one is a row to reject."""
+    """Return the rows of JSON Lines, or of JSON arrays; lines are texts first, so that a broken one is rejected."""
     if careful or any(_is_stream(_head(path)) for path in paths):
         _store(connection, f"text_{name}", [LINE, FILE], _json_batches(paths, csv))
         scan = f"text_{name}"

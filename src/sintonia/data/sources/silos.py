@@ -80,8 +80,8 @@ class SiloReport:
 
     `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
     `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred. `reading` is
-    what was found out of its files, `warnings` what a person should look at first, `missing_amounts` how many of its stored
-    purchases have no amount.
+    what was found out of its files, `warnings` what a person should look at first, `missing_amounts` how many of its
+    stored purchases have no amount.
     """
 
     name: str
