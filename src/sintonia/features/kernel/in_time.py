@@ -69,6 +69,9 @@ def fill_positions(
     `requests` are (n_requests, 3): position as in a list, row of `values` (-1: the days since), row of the result.
     """
     n_outputs = len(outputs.segment)
+    if n_outputs == 1:
+        _fill_positions_of_one(member, requests, values, segments, outputs, result)
+        return
     members = np.concatenate([[-1], np.flatnonzero(member), [len(member)]])  # none before, none after
     if len(members) == 2:
         result[requests[:, 2]] = np.nan
@@ -95,6 +98,25 @@ def fill_positions(
             filled[:] = value
             none = none | (value == MISSING)
         np.putmask(filled, none, np.nan)
+
+
+def _fill_positions_of_one(
+    member: Bools, requests: Ints, values: Ints, segments: Segments, outputs: Outputs, result: Floats
+) -> None:
+    """Fill the same for a single output, whom somebody waits for: in a quarter of the time of arrays of one."""
+    begin, row_end, as_of = int(outputs.begin[0]), int(outputs.row_end[0]), int(outputs.as_of[0])
+    rows = member[begin:row_end].nonzero()[0]
+    n_rows = len(rows)
+    for position, column, to in requests.tolist():
+        if not -n_rows <= position < n_rows:
+            result[to, 0] = np.nan
+            continue
+        row = begin + int(rows[position])
+        if column < 0:
+            result[to, 0] = (as_of - int(segments.occurred_at[row])) / MICROSECONDS
+        else:
+            value = int(values[column, row])
+            result[to, 0] = np.nan if value == MISSING else value
 
 
 def fill_extremes(values: Ints, sign: int, windows: Ints, outputs: Outputs, result: Floats) -> None:
