@@ -108,12 +108,12 @@ def test_nothing_is_said_of_a_young_model_and_customers_like_its_own():
 def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
     warned = check_drift(MODEL, FAR, NEAR, TODAY)
     assert warned.warnings == (
-        "Those scored for 'churn' (500 rows) are others than it learned from: 1 of 2 columns moved further than a "
-        "stability index of 0.25 (Orders in all 0.90).",
+        "The customers scored for 'churn' (500 rows) have drifted from the training data: 1 of 2 columns have a "
+        "population stability index above 0.25 (Orders in all 0.90).",
     )
     assert warned.refusals == ()
     refused = check_drift(MODEL, FAR, NEAR, replace(TODAY, refuse_above=0.5))
-    with pytest.raises(DriftError, match=r"stability index of 0\.5 \(Orders in all 0\.90\).*force=true"):
+    with pytest.raises(DriftError, match=r"stability index above 0\.5 \(Orders in all 0\.90\).*force=true"):
         refused.refuse(force=False)
     refused.refuse(force=True)
     assert refused.figures(force=True)["forced"] == list(refused.refusals)
@@ -125,7 +125,7 @@ def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
     [
         (
             (datetime(2025, 2, 1), datetime(2025, 1, 20)),
-            "model of 'churn' knows data until 2025-01-01, 31 days",
+            "model of 'churn' was trained on data until 2025-01-01, 31 days",
         ),
         ((datetime(2025, 1, 20), datetime(2024, 12, 20)), "store has data until 2024-12-20, 36 days"),
     ],

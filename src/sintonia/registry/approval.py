@@ -62,7 +62,7 @@ def review_decisions(tracking: Tracking, name: str) -> list[ReviewDecision]:
     """Return every decision on a registered model's versions, oldest first."""
     tags: Mapping[str, str] = tracking.client.get_registered_model(name).tags
     lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
-    remedy = f"mend the tags {TAG}* of the registered model {name}"
+    remedy = f"repair the tags {TAG}* of the registered model {name}"
     return [from_plain(ReviewDecision, line, "the decisions on a model", remedy=remedy) for line in lines]
 
 
@@ -82,7 +82,7 @@ def objection(tracking: Tracking, registered: Registered, decision: ReviewDecisi
     ):
         if then != now:
             changed = f"its {part} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
-            return f"approved {by}, but {changed}: read it again"
+            return f"approved {by}, but {changed}: review it again"
     return None
 
 

@@ -51,11 +51,11 @@ def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: S
     ]
     return _lines(
         f"# {review.model_name}, version {review.model_version}",
-        f"Which of {len(review.study['actions'])} actions brings most for each customer?",
+        f"Which of {len(review.study['actions'])} actions has the highest gain for each customer?",
         _list(_origin(review.source, review.fingerprint, review.run_id)),
         "## Verdict",
         _list([f"**{entry.headline}.** {entry.evidence}" for entry in policy_verdict(review)]),
-        "## Value a decision, costs taken off",
+        "## Value per decision, net of costs",
         "\n".join(["| policy | treats | doubly robust | against the constant |", "|---|---|---|---|", *rows]),
         *_gate(gate),
         "## Decisions",

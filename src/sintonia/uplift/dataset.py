@@ -170,8 +170,8 @@ def split_decisions(decisions: DecisionLog, judge_from: str | None) -> tuple[Boo
         return past, judged
     if judge_from is not None:
         raise NotEnoughDataError(
-            f"effects.judge_from={judge_from} leaves {past.sum():,} decisions to learn from, whose rewards had "
-            f"closed by then, and {judged.sum():,} to judge; decisions go from {moments[0]} to {moments[-1]}."
+            f"effects.judge_from={judge_from} leaves {past.sum():,} decisions for training, whose rewards were "
+            f"complete by then, and {judged.sum():,} for evaluation; decisions go from {moments[0]} to {moments[-1]}."
         )
     everything = np.ones(len(decisions), np.bool_)
     return everything, everything

@@ -132,7 +132,7 @@ def read_decision_log(
     names = _action_names(connection)
     if len(names) < 2:
         raise NotEnoughDataError(
-            f"None of the {still_open:,} decisions of '{store.source}' has a reward that is known already; "
+            f"None of the {still_open:,} decisions of '{store.source}' has a complete reward yet; "
             f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten effects.reward.horizon_days."
         )
     return _decision_log(connection, store, config.reward, names, (int(still_open), from_sends))
@@ -160,8 +160,8 @@ def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
         FROM ({sends}) WHERE kind = 'send' AND action_id IS NOT NULL AND opens_thread""")
     if not fetch_row(connection, "SELECT COUNT(*) FROM logged")[0]:
         raise NotEnoughDataError(
-            f"The store of '{store.source}' tells of no decision and of no send that names its action: "
-            "no effect can be learned. Map the action log under `decisions`, those to do nothing included."
+            f"The store of '{store.source}' has no decisions and no sends that name an action: "
+            "no effect can be learned. Map the action log under `decisions`, including decisions to do nothing."
         )
     return True
 
@@ -188,7 +188,7 @@ def _add_reward_windows(connection: "duckdb.DuckDBPyConnection", config: RewardC
     connection.execute(f"CREATE OR REPLACE TEMP TABLE timed AS SELECT *, {until} AS until FROM logged")
     if fetch_row(connection, "SELECT COUNT(*) FROM timed WHERE until IS NULL")[0]:
         raise ConfigError(
-            "The action log does not say until when a reward counts; give effects.reward.horizon_days=... "
+            "The action log has no end of the reward window; give effects.reward.horizon_days=... "
             "or effects.reward.horizon_hours=..."
         )
 

@@ -157,7 +157,7 @@ class Effects:
             or actions.attribute_names != self.actions.attribute_names
         ):
             raise InputError(
-                f"Learned were effects of {', '.join(self.actions.names)}; name these first, then the new ones."
+                f"Effects were learned of {', '.join(self.actions.names)}; list these first, then the new ones."
             )
         new = [
             similar_action_weights(actions, index, self.errors) @ self.mixing

@@ -62,7 +62,7 @@ def learn_effects(log: LoggedDecisions, config: ModelConfig, folds: int = 5, see
     if min(without_action, len(log) - without_action) < MIN_DECISIONS or log.customers < 2 * folds:
         raise NotEnoughDataError(
             f"{len(log):,} decisions, {without_action:,} of them to do nothing, are too few to learn effects from; "
-            f"{MIN_DECISIONS} of each kind and {2 * folds} customers are the least."
+            f"at least {MIN_DECISIONS} of each kind and {2 * folds} customers are needed."
         )
     fold, trees = fold_of(log.customer, folds, seed), widen_trees(config)
     outcome_trees = grow_outcome_trees(

@@ -52,17 +52,17 @@ class LoggingPolicy:
         advantage = f"{self.predictable.text(digits=4)} nats"
         if self.targeted:
             explanation = (
-                f"customers were chosen by what the features tell ({advantage} a decision better than by chance); "
-                f"{self.covered:.0%} of the decisions have every action likely enough to compare"
+                f"the features predict the action ({advantage} per decision better than chance); "
+                f"{self.covered:.0%} of the decisions have sufficient overlap for every action"
             )
         else:
             explanation = (
-                f"the features cannot tell who got what ({advantage} a decision better than by chance), so each "
+                f"the features do not predict the action ({advantage} per decision better than chance), so each "
                 "round's shares are used"
             )
         return (
-            f"Observational: the log tells no propensities; {explanation}. What made the difference and is in no "
-            "feature stays in these effects."
+            f"Observational: propensities were not logged; {explanation}. Confounding by anything that is "
+            "not a feature remains in these effects."
         )
 
     def figures(self) -> dict[str, Any]:
@@ -105,8 +105,9 @@ def estimate_logging_policy(
     counts = np.bincount(action, minlength=len(names))
     if not counts[0] or not counts[1:].any():
         raise NotEnoughDataError(
-            f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: nobody to "
-            "compare with, so no uplift. Map decisions to do nothing too, or give effects.none_for_others=true."
+            f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: without a "
+            "comparison group, no uplift can be learned. Map decisions to do nothing too, or give "
+            "effects.none_for_others=true."
         )
     shares = _round_shares(action, rounds, len(names))
     predicted = _predicted_propensities(values, action, rounds, customer, len(names), seed)
@@ -117,9 +118,9 @@ def estimate_logging_policy(
     covered = float((policy.propensities[:, taken].min(axis=1) >= overlap).mean())
     if policy.targeted and covered < MIN_COVERED:
         raise NotEnoughDataError(
-            f"The log was targeted, and only {covered:.0%} of its decisions have every action at least {overlap:.1%} "
-            f"likely ({MIN_COVERED:.0%} are needed): there is nobody to compare the others with, so no uplift is "
-            "learned. Log propensities, or let chance decide for some."
+            f"The log was targeted, and only {covered:.0%} of its decisions have a propensity of at least "
+            f"{overlap:.1%} for every action ({MIN_COVERED:.0%} are needed): the overlap is too small, so no uplift is "
+            "learned. Log propensities, or randomise some decisions."
         )
     return LoggingPolicy(policy.propensities, gain, covered)
 

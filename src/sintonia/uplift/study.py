@@ -52,13 +52,13 @@ class PersonalisationGate:
         Examples
         --------
         >>> PersonalisationGate("mail", Estimate(0.2, -0.1, 0.5), False, 100, 90).sentence
-        "Not personalised: 0.200 [-0.100, 0.500] a decision against always 'mail', not surely better; 'mail' for all."
+        "Not personalised: 0.200 [-0.100, 0.500] per decision against always 'mail', not significant; 'mail' for all."
         """
-        gap = f"{self.difference.text()} a decision"
+        gap = f"{self.difference.text()} per decision"
         if self.passed:
             return f"Personalised: {gap} better than always '{self.constant}'."
         return (
-            f"Not personalised: {gap} against always '{self.constant}', not surely better; "
+            f"Not personalised: {gap} against always '{self.constant}', not significant; "
             f"'{self.constant}' for all."
         )
 
@@ -168,15 +168,15 @@ def study(
     teach, gate = past.take(parts == LEARNING), past.take(parts == GATE)
     rows = part_of(judged.customer, shares, seed) == REPORT
     report_log = judged.take(rows)
-    for name, part in (("decide", gate), ("report", report_log)):
+    for name, part in (("gate", gate), ("report", report_log)):
         if part.customers < MIN_DECISIONS:
             raise NotEnoughDataError(
-                f"Only {part.customers} customers are left to {name}; {MIN_DECISIONS} are the least. "
+                f"Only {part.customers} customers are left for the {name}; at least {MIN_DECISIONS} are needed. "
                 "Log more decisions."
             )
     with step("Learning effects from half of the customers"):
         learned = learn_effects(teach, model, config.folds, seed)
-    with step("Judging policies on the others"):
+    with step("Evaluating policies on the other half"):
         constant_action = best_constant_action(learned.constants - teach.actions.costs, teach.eligible)
         gate_policy = personalised_policy(learned, gate.values, gate.eligible, config, seed)
         gate_scores = doubly_robust_scores(gate, learned.expected(gate.values))
@@ -185,7 +185,7 @@ def study(
         )
         report_policy = personalised_policy(learned, report_log.values, report_log.eligible, config, seed)
         reported = report(report_log, rows, learned, report_policy, (constant_action, gate_result.passed))
-    with step("Learning effects from everybody"):
+    with step("Learning effects from all customers"):
         effects = learn_effects(everything, model, config.folds, seed)
     return Study(
         effects=effects, config=config, gate=gate_result, constant_action=constant_action, report=reported

@@ -42,7 +42,7 @@ def test_a_column_updated_today_is_strong_but_known_only_after_the_decision(find
     assert found.known_share == 0
     assert found.late_days > 10
     assert "known only after the moment of decision" in found.why
-    assert "100% of its values bear one date, 2025-11-07" in found.why
+    assert "100% of its values have the same date, 2025-11-07" in found.why
 
 
 def test_a_strong_column_without_a_known_at_of_its_own_is_named(findings):
@@ -58,7 +58,7 @@ def test_strength_alone_does_not_make_a_leak(findings):
         assert findings[name].strength.low > LeakRules().strong_auc
         assert not findings[name].may_leak
     assert findings["pace"].why == "strong, and known before the decision by a known_at of its own"
-    assert findings["count of purchase"].why == "strong, and every event it is made of carries its own time"
+    assert findings["count of purchase"].why == "strong, and every event it is computed from has its own time"
 
 
 def test_a_weak_column_is_left_alone_wherever_its_time_comes_from(findings):
@@ -77,7 +77,7 @@ def test_the_same_seed_finds_the_same_and_few_moments_find_nothing(store, tmp_pa
     rules = LeakRules(rows=120, seed=5)
     assert leaks(store, tmp_path, rules) == leaks(store, tmp_path, rules)
     few = leaks(store, tmp_path, LeakRules(rows=8))
-    assert {found.why for found in few} == {"too few outcomes to say how strong it is"}
+    assert {found.why for found in few} == {"too few outcomes to estimate its AUC"}
 
 
 def test_lines_name_the_column_its_silo_and_the_reason(findings):
@@ -86,7 +86,7 @@ def test_lines_name_the_column_its_silo_and_the_reason(findings):
     assert "May leak: last_seen of silo 'since_registration', AUC alone" in lines[-1] + lines[-2]
     honest = [found for found in findings.values() if not found.may_leak]
     assert leak_lines(honest) == [
-        f"Leak check: none of {len(honest)} columns of the store may tell of the future."
+        f"Leak check: none of {len(honest)} columns of the store may leak the future."
     ]
 
 

@@ -95,7 +95,7 @@ def check_invariance(
         unchanged = write_sample(connection, store, Path(folder) / "whole", tables)
         before = _feature_rows(unchanged, question, question.as_ofs)
         pairs = [(as_of, way) for as_of in question.as_ofs for way in CHANGES]
-        for number, (as_of, way) in enumerate(track(pairs, "Disturbing what was not yet known")):
+        for number, (as_of, way) in enumerate(track(pairs, "Perturbing data not yet known")):
             changed = (
                 delete_unknown(tables, as_of)
                 if way == "deleted"

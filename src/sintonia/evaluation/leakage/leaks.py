@@ -401,7 +401,7 @@ def _column_finding(
 def _verdict(finding: LeakFinding, column: ColumnAtMoments, strong_auc: float) -> tuple[bool, str]:
     """Return whether the column may leak, and why or why not."""
     if finding.strength is None:
-        return False, "too few outcomes to say how strong it is"
+        return False, "too few outcomes to estimate its AUC"
     if finding.strength.low < strong_auc:
         return False, f"not strong: its AUC may be below {strong_auc:g}"
     if finding.known_share < KNOWN_SHARE:
@@ -411,12 +411,12 @@ def _verdict(finding: LeakFinding, column: ColumnAtMoments, strong_auc: float) -
         )
         if column.day_share >= ONE_DAY_SHARE:
             why += (
-                f"; {column.day_share:.0%} of its values bear one date, {column.day}, as those of an extract do, "
-                "and tell of that day"
+                f"; {column.day_share:.0%} of its values have the same date, {column.day}, as in an extract, "
+                "and describe that day"
             )
         return True, why
     if finding.what == "count" or (finding.what == "mean" and column.rows_each > MIN_ROWS_OF_EVENTS):
-        return False, "strong, and every event it is made of carries its own time"
+        return False, "strong, and every event it is computed from has its own time"
     if not finding.own_known_at:
         return True, (
             f"strong, and silo '{finding.source}' maps no known_at: a value counts as known since occurred_at, "
