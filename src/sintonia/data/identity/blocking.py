@@ -62,15 +62,15 @@ NAMES = ("first_name", "last_name")
 def key_parts(columns: Collection[str]) -> dict[str, list[str]]:
     """Return the keys that the columns allow, each as the SQL of what must agree; `{name}` stands for either name."""
     present = {*columns, *(["name"] if set(NAMES) & set(columns) else [])}
-    found = {}
+    parts_by_key = {}
     for key in _KEYS:
         parts = [_PARTS.get(part, (part, part)) for part in key.split()]
         if present.issuperset(field for field, _ in parts):
-            found[key] = [sql for _, sql in parts]
+            parts_by_key[key] = [sql for _, sql in parts]
     if set(NAMES) <= set(columns):
         both = "case when first_name <> last_name then {which}(first_name, last_name) end"
-        found["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
-    return found
+        parts_by_key["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
+    return parts_by_key
 
 
 def keys(columns: Collection[str]) -> dict[str, str]:
@@ -83,13 +83,13 @@ def keys(columns: Collection[str]) -> dict[str, str]:
     """
     names = ", ".join(name for name in NAMES if name in columns)
     either = f"(select *, unnest([{names}]) as name from {PERSONS})"
-    found = {}
+    sql_by_key = {}
     for key, parts in key_parts(columns).items():
         rows = either if "{name}" in " ".join(parts) else "persons"
         sql = [part.format(name="name") for part in parts]
         known = " and ".join(f"{part} is not null" for part in sql)
-        found[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
-    return found
+        sql_by_key[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
+    return sql_by_key
 
 
 def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
@@ -137,8 +137,8 @@ def limits(connection: "DuckDBPyConnection", columns: Collection[str], most: int
 
     Keys with few pairs take what they need; the rest is shared equally among the others.
     """
-    found = keys(columns)
-    return _share_budget({key: _group_sizes(connection, sql) for key, sql in found.items()}, most)
+    sql_by_key = keys(columns)
+    return _share_budget({key: _group_sizes(connection, sql) for key, sql in sql_by_key.items()}, most)
 
 
 def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, int]]:
@@ -194,10 +194,10 @@ def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits
     new = list(_batches(connection, f"{query} where is_new"))
     groups = _groups(ways, limits, sum(len(person) for person, *_ in new))
     for _, _, parts in new:
-        for one in groups.values():
-            fill(one, parts)
+        for group in groups.values():
+            fill(group, parts)
     MET.register(connection, _met(_batches(connection, query), groups))
-    _pair(connection, {number: one.limit for number, one in groups.items()})
+    _pair(connection, {number: group.limit for number, group in groups.items()})
     MET.unregister(connection)
 
 
@@ -208,12 +208,12 @@ def _met(batches: Iterator[tuple[Array, Array, Array]], groups: "Mapping[int, Gr
     met: dict[int, list[tuple[Array, ...]]] = {number: [] for number in groups}
     with ThreadPoolExecutor() as threads:
         for person, is_new, parts in batches:
-            found = threads.map(meet, groups.values(), repeat(parts), repeat(is_new))
-            for number, (key, rows) in zip(groups, found, strict=True):
+            meetings = threads.map(meet, groups.values(), repeat(parts), repeat(is_new))
+            for number, (key, rows) in zip(groups, meetings, strict=True):
                 met[number].append((key, person[rows], is_new[rows]))
     tables = [pa.table({"match_key": [], "key": [], "person": [], "is_new": []}, _MET)]
-    for number, told in met.items():
-        key, person, is_new = (np.concatenate(column) for column in zip(_NOBODY, *told, strict=True))
+    for number, parts_met in met.items():
+        key, person, is_new = (np.concatenate(column) for column in zip(_NOBODY, *parts_met, strict=True))
         columns = {"match_key": np.full(len(key), number), "key": key, "person": person, "is_new": is_new}
         tables.append(pa.table(columns, _MET).filter(pa.array(~groups[number].full()[key])))
     return pa.concat_tables(tables)

@@ -56,11 +56,11 @@ def settle_ties(connection: duckdb.DuckDBPyConnection, config: IdentityConfig, o
     if unknown:
         log.warning("%d overrides name identifiers that no silo has; left alone", unknown)
     _add_matches(connection)
-    for one, other in must:
+    for first, second in must:
         connection.execute(
             f"""INSERT INTO {TIES} SELECT MIN(node), MAX(node), MAX(first_seen_at), 1.0, 'must-link' FROM {NODES}
                WHERE node IN (?, ?)""",
-            [one, other],
+            [first, second],
         )
     _refuse(connection, config, cannot)
 

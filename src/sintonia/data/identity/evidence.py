@@ -102,7 +102,7 @@ def write_findings(
 
 def _shared_identifiers(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> pa.Table:
     listed = ", ".join(f"'{kind}'" for kind in shareable) or "NULL"
-    found = connection.sql(f"""
+    shared = connection.sql(f"""
         WITH apart AS (
             SELECT CASE WHEN SPLIT_PART("left", ':', 1) IN ({listed}) THEN "left"
                         WHEN SPLIT_PART("right", ':', 1) IN ({listed}) THEN "right" END AS key, arrived_at
@@ -111,7 +111,7 @@ def _shared_identifiers(connection: duckdb.DuckDBPyConnection, shareable: Sequen
                COUNT(*) AS refused, MIN(arrived_at) AS known_at
         FROM apart WHERE key IS NOT NULL GROUP BY key ORDER BY refused DESC, key
     """).to_arrow_table()
-    return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
+    return shared.append_column("shown", pa.array(map(masked, shared["source_key"].to_pylist()), pa.string()))
 
 
 def _chosen_pairs(connection: duckdb.DuckDBPyConnection, which: str) -> pa.Table:

@@ -225,14 +225,14 @@ def find_customer(connection: duckdb.DuckDBPyConnection, asked: str) -> str | No
     """
     kind, _, value = asked.partition(":")
     spelt = value.strip().lower() if kind == "email" else value.strip()
-    found = connection.execute(
+    customers = connection.execute(
         f"""SELECT customer_id, 0 AS place FROM {CROSSWALK} WHERE customer_id = $asked AND unlinked_at IS NULL
            UNION ALL SELECT merged_into, 1 FROM {MERGES} WHERE customer_id = $asked
            UNION ALL SELECT customer_id, 2 FROM {CROSSWALK}
            WHERE source = $kind AND source_key = $value AND unlinked_at IS NULL ORDER BY place LIMIT 1""",
         {"asked": asked, "kind": kind, "value": spelt},
     ).fetchall()
-    return str(found[0][0]) if found else None
+    return str(customers[0][0]) if customers else None
 
 
 def _nobody(connection: duckdb.DuckDBPyConnection) -> InputError:
@@ -258,14 +258,14 @@ def _compared(connection: duckdb.DuckDBPyConnection, state: Path) -> dict[frozen
     pairs = connection.sql(_CUSTOMER_PAIRS).to_arrow_table()
     records = stored_records(state, pairs)
     about = {row["record_id"]: (row["key"], row["arrived_at"]) for row in _about(records)}
-    found = {}
-    told = zip(*(pairs[name].to_pylist() for name in ("left", "right", "held")), strict=True)
-    for (left, right, held), pair in zip(told, judged_pairs(records, pairs, fields), strict=True):
-        (one, since), (other, too) = about[left], about[right]
-        known_at = datetime.fromtimestamp(max(since, too) / 1e6, UTC).replace(tzinfo=None)
+    compared_pairs = {}
+    sides = zip(*(pairs[name].to_pylist() for name in ("left", "right", "held")), strict=True)
+    for (left, right, held), pair in zip(sides, judged_pairs(records, pairs, fields), strict=True):
+        (left_key, left_since), (right_key, right_since) = about[left], about[right]
+        known_at = datetime.fromtimestamp(max(left_since, right_since) / 1e6, UTC).replace(tzinfo=None)
         tie = Tie(pair.left, pair.right, known_at, "match", pair.match_probability, pair)
-        found[frozenset((one, other))] = _Compared(tie, held)
-    return found
+        compared_pairs[frozenset((left_key, right_key))] = _Compared(tie, held)
+    return compared_pairs
 
 
 def _about(records: pa.Table) -> list[dict[str, Any]]:

@@ -575,9 +575,9 @@ def _candidates_of_all(connection: "DuckDBPyConnection", config: MatchConfig) ->
         blocking.every_pair(connection)
         return None
     columns = PERSONS.created_columns(connection)
-    found = blocking.limits(connection, columns, min(config.pairs_per_record * records, config.most_pairs))
-    blocking.block(connection, columns, found)
-    return found
+    limits = blocking.limits(connection, columns, min(config.pairs_per_record * records, config.most_pairs))
+    blocking.block(connection, columns, limits)
+    return limits
 
 
 def match_new(
@@ -586,7 +586,8 @@ def match_new(
     """Return the pairs with a new record that may be one person, scored by the model, which stays as it is.
 
     `new` are standardised records; their ids are numbers greater than those of the known ones, which are in
-    BEFORE_RECORDS, less GONE_RECORDS, with pairs in BEFORE_PAIRS. `frequencies` of the model returned has the values that are new since alone, `limits` those it was made by.
+    BEFORE_RECORDS, less GONE_RECORDS, with pairs in BEFORE_PAIRS. `frequencies` of the model returned has
+    the values that are new since alone, `limits` those it was made by.
     """
     compared = _everyone(connection, new, model)
     limits = _candidates_of_new(connection, model, config)
@@ -595,10 +596,10 @@ def match_new(
     first_look(connection, compared, model.weights)
     second_look(connection, compared, model.weights)
     fresh = _unseen(frequencies(connection, compared), model.frequencies)
-    found = Matches(kept_pairs(connection), MatchModel(model.weights, fresh, limits), compared)
+    matches = Matches(kept_pairs(connection), MatchModel(model.weights, fresh, limits), compared)
     for relation in (NEAR, PERSONS, CANDIDATES, CHOSEN, KEPT, KNOWN_PAIRS):
         relation.drop(connection)
-    return found
+    return matches
 
 
 def _everyone(
@@ -614,8 +615,10 @@ def _everyone(
         union all by name select *, true as is_new from {NEWCOMERS}""")
     columns = [name for name, *_ in connection.execute("describe compared_records").fetchall()]
     forms = "first_name_forms"
-    told = forms in columns and _fetch_count(connection, f"select count({forms}) from compared_records") >= 2
-    compared = comparisons({*model.weights.m, *({forms} if told else ())})
+    has_forms = (
+        forms in columns and _fetch_count(connection, f"select count({forms}) from compared_records") >= 2
+    )
+    compared = comparisons({*model.weights.m, *({forms} if has_forms else ())})
     EVERYONE.create_view(
         connection,
         f"""

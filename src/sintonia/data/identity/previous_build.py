@@ -200,7 +200,7 @@ def fingerprints(config: IdentityConfig) -> dict[str, str]:
     [True, False]
     """
     overrides = Path(config.overrides) if config.overrides else None
-    told = overrides.read_bytes() if overrides and overrides.is_file() else b""
+    decided_pairs = overrides.read_bytes() if overrides and overrides.is_file() else b""
     # Another version's degrees of agreement have weights of their own.
     compared = repr(comparisons({*PATTERNS, "first_name_forms"}))
     scores = [config.name, config.region, config.weights, compared]
@@ -209,7 +209,7 @@ def fingerprints(config: IdentityConfig) -> dict[str, str]:
         config.shareable,
         config.persons_per_identifier,
         config.hold_implausible,
-        hashlib.sha256(told).hexdigest(),
+        hashlib.sha256(decided_pairs).hexdigest(),
     ]
     return {"scores": _digest(scores), "decisions": _digest([*scores, *decisions])}
 

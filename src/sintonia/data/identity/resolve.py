@@ -85,13 +85,13 @@ def model_path(before: PreviousBuild, config: IdentityConfig) -> Path | None:
         return before.folder
     if config.weights is None:
         return None
-    given = PreviousBuild(Path(config.weights))
-    if given.path("weights") is None or given.path("frequencies") is None:
+    configured = PreviousBuild(Path(config.weights))
+    if configured.path("weights") is None or configured.path("frequencies") is None:
         raise InputError(
             f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
             "workspace built with identity=probabilistic, or null to learn them."
         )
-    return given.folder
+    return configured.folder
 
 
 def read_model(folder: Path | None) -> MatchModel | None:
@@ -217,14 +217,17 @@ def _fields(there: Sequence[str]) -> str:
 
 
 def remember_matched(
-    connection: duckdb.DuckDBPyConnection, one: pa.ChunkedArray, other: pa.ChunkedArray, made: Linked
+    connection: duckdb.DuckDBPyConnection,
+    left_keys: pa.ChunkedArray,
+    right_keys: pa.ChunkedArray,
+    merges: Linked,
 ) -> None:
     """Fill MATCHED with the merges made: `one`, `other` (identifiers), `arrived_at`, `match_probability`."""
-    probability = 1 / (1 + np.exp2(-np.clip(made.match_weight, -300, 300)))
+    probability = 1 / (1 + np.exp2(-np.clip(merges.match_weight, -300, 300)))
     columns = {
-        "one": one,
-        "other": other,
-        "arrived_at": made.arrived_at,
+        "one": left_keys,
+        "other": right_keys,
+        "arrived_at": merges.arrived_at,
         "match_probability": np.minimum(probability, 1 - 1e-12),
     }
     MATCHED.copy(connection, pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)")
@@ -291,13 +294,13 @@ def remember_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table, held: p
     )
 
 
-def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder: Path | None) -> None:
+def remember_model(connection: duckdb.DuckDBPyConnection, matches: Matches, folder: Path | None) -> None:
     """Fill the tables of the model: of the `folder` it came from, with the frequencies of values that are new.
 
     Values that none of the records has any more go: what a model knows of a person goes with the person.
     """
-    keep(connection, model_tables(found.model))
-    NEW_FREQUENCIES.copy(connection, found.model.frequencies)
+    keep(connection, model_tables(matches.model))
+    NEW_FREQUENCIES.copy(connection, matches.model.frequencies)
     if folder is None:
         known = f"SELECT field, value, frequency FROM {NEW_FREQUENCIES} WHERE false"
     else:
@@ -306,7 +309,13 @@ def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder
     columns = BEFORE_RECORDS.created_columns(connection)
     ((gone,),) = connection.execute(f"SELECT COUNT(*) FROM {GONE_RECORDS}").fetchall()
     for field in (
-        [one.field for one in found.compared if one.by_frequency and one.field in columns] if gone else ()
+        [
+            comparison.field
+            for comparison in matches.compared
+            if comparison.by_frequency and comparison.field in columns
+        ]
+        if gone
+        else ()
     ):
         connection.execute(f"""
             INSERT INTO {GONE_VALUES}
@@ -359,11 +368,12 @@ def resolve(
     standard, found = matched
     pairs = _all_pairs(connection, found.pairs)
     decided = _decide(people, pairs, found.compared, config, (overrides, before.decisions))
-    made = decided.linked.made()
-    one, other = (
-        people.key.take(pa.array(np.searchsorted(people.number, side))) for side in (made.left, made.right)
+    merges = decided.linked.made()
+    left_keys, right_keys = (
+        people.key.take(pa.array(np.searchsorted(people.number, side)))
+        for side in (merges.left, merges.right)
     )
-    remember_matched(connection, one, other, made)
+    remember_matched(connection, left_keys, right_keys, merges)
     group = decided.group[people.number]
     about = fresh.select(["silo", "key", "arrived_at", "names"]).append_column(
         "cluster", pa.array(group[people.is_new])
@@ -469,13 +479,13 @@ def _decide(
 
 def _records_of_keys(people: PersonRecords, overrides: Overrides) -> dict[str, list[int]]:
     """Return the numbers of the records of the identifiers that overrides name."""
-    found: dict[str, list[int]] = {}
-    places = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())
+    numbers_by_key: dict[str, list[int]] = {}
+    indices = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())
     for key, number in zip(
-        people.key.take(pa.array(places)).to_pylist(), people.number[places].tolist(), strict=True
+        people.key.take(pa.array(indices)).to_pylist(), people.number[indices].tolist(), strict=True
     ):
-        found.setdefault(key, []).append(number)
-    return found
+        numbers_by_key.setdefault(key, []).append(number)
+    return numbers_by_key
 
 
 def tie(

@@ -119,14 +119,14 @@ def _read_person(store: Store, workspace: Path, customer: str) -> DataSubject:
         now = connection.execute(f"""
             SELECT DISTINCT source, source_key FROM {CROSSWALK} SEMI JOIN ids USING (customer_id)
             WHERE unlinked_at IS NULL""").fetchall()
-        told = connection.execute(
+        stated = connection.execute(
             f"SELECT DISTINCT field, value FROM {CONTACTS} SEMI JOIN ids USING (customer_id)"
         )
-        contacts: frozenset[tuple[str, str]] = frozenset(told.fetchall())
-        elsewhere = connection.execute(f"""
+        contacts: frozenset[tuple[str, str]] = frozenset(stated.fetchall())
+        used_elsewhere = connection.execute(f"""
             SELECT source, source_key FROM {CROSSWALK} SEMI JOIN ids USING (customer_id)
             WHERE LOWER(source_key) IN (SELECT LOWER(value) FROM {CONTACTS} ANTI JOIN ids USING (customer_id))""")
-        shared = frozenset(elsewhere.fetchall()) | _refused(workspace)
+        shared = frozenset(used_elsewhere.fetchall()) | _refused(workspace)
     keys = frozenset(now)
     person = DataSubject(ids, keys - shared, keys & shared, contacts)
     records = read_records(store)

@@ -100,7 +100,7 @@ def gather(
 def _gather_interactions(
     connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, buckets: int
 ) -> None:
-    there = _columns(connection)
+    mapped_columns = _columns(connection)
     row_number = "LPAD(CAST(_row AS VARCHAR), 12, '0')"
     own_clock = (
         f"DATE_DIFF('minute', occurred_at, TIMEZONE('{silo.time_zone}', TIMEZONE('UTC', occurred_at)))"
@@ -108,16 +108,18 @@ def _gather_interactions(
     # Ids and threads are unique within their silo only, so they carry its name; shared threads one of their own.
     derived = {
         "customer_id": "customer_id",
-        "interaction_id": f"'{name}:' || {_or(there, 'i__interaction_id', row_number)}",
-        "thread_id": f"'{silo.threads or name}:' || i__thread_id" if "i__thread_id" in there else "NULL",
+        "interaction_id": f"'{name}:' || {_or(mapped_columns, 'i__interaction_id', row_number)}",
+        "thread_id": f"'{silo.threads or name}:' || i__thread_id"
+        if "i__thread_id" in mapped_columns
+        else "NULL",
         "occurred_at": "occurred_at",
         "known_at": "known_at",
-        "utc_offset_minutes": _or(there, "i__utc_offset_minutes", own_clock),
+        "utc_offset_minutes": _or(mapped_columns, "i__utc_offset_minutes", own_clock),
         "source": f"'{name}'",
         "opens_thread": "NULL",
     }
     values = [
-        derived.get(column, f"i__{column}" if f"i__{column}" in there else "NULL")
+        derived.get(column, f"i__{column}" if f"i__{column}" in mapped_columns else "NULL")
         for column in INTERACTIONS.names
     ]
     bucket = BUCKET.format(buckets=buckets)
@@ -125,10 +127,13 @@ def _gather_interactions(
 
 
 def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
-    there = _columns(connection)
-    derived = {"customer_id": "customer_id", "decided_at": _or(there, "d__decided_at", "occurred_at")}
+    mapped_columns = _columns(connection)
+    derived = {
+        "customer_id": "customer_id",
+        "decided_at": _or(mapped_columns, "d__decided_at", "occurred_at"),
+    }
     values = [
-        derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL")
+        derived.get(column, f"d__{column}" if f"d__{column}" in mapped_columns else "NULL")
         for column in DECISIONS.names
     ]
     connection.execute(f"INSERT INTO {DECISIONS} SELECT {', '.join(values)} FROM {LOCATED} WHERE {NOW}")
@@ -161,8 +166,8 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return set(LOCATED.created_columns(connection))
 
 
-def _or(there: set[str], column: str, otherwise: str) -> str:
-    return f"COALESCE({column}, {otherwise})" if column in there else otherwise
+def _or(mapped_columns: set[str], column: str, otherwise: str) -> str:
+    return f"COALESCE({column}, {otherwise})" if column in mapped_columns else otherwise
 
 
 def opens_thread() -> str:
