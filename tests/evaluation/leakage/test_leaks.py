@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brand import TASK
+from created_relations import differences, record_created
 from evaluation.leakage.profile import build_profiled, moments_for, split_of
 from sintonia.core.config import EngineConfig
 from sintonia.core.engine import connect
 from sintonia.evaluation.leakage import LeakRules, find_leaks, leak_figures, moments_at
-from sintonia.evaluation.leakage.leaks import auc, bin_values, strength
+from sintonia.evaluation.leakage.leaks import MOMENT_INTERACTIONS, MOMENTS, auc, bin_values, strength
 from sintonia.evaluation.leakage.report import finding_lines, leak_lines
 
 
@@ -30,6 +31,13 @@ def leaks(store, workspace, rules=None):
 @pytest.fixture(scope="module")
 def findings(store, tmp_path_factory):
     return {found.name: found for found in leaks(store, tmp_path_factory.mktemp("leaks"))}
+
+
+def test_moments_and_what_was_seen_of_them_have_the_columns_they_declare(store, tmp_path, monkeypatch):
+    created = record_created(monkeypatch)
+    leaks(store, tmp_path, LeakRules(rows=50))
+    assert created.keys() == {MOMENTS.name, MOMENT_INTERACTIONS.name}
+    assert differences(created) == set()
 
 
 def test_the_columns_of_the_present_may_leak_and_no_other(findings):
