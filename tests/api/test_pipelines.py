@@ -252,7 +252,7 @@ def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_
 def test_too_little_data_is_refused_before_anything_is_computed(demo):
     chosen, _, _ = demo
     thin = replace(chosen.tasks["churn"], force=False)
-    with pytest.raises(NotEnoughDataError, match=r"Or train all the same with task\.force=true"):
+    with pytest.raises(NotEnoughDataError, match=r"Or override with task\.force=true"):
         pipelines.train(settings_of(TrainSettings, chosen, task=thin))
 
 
