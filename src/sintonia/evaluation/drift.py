@@ -127,7 +127,7 @@ class DriftCheck:
     refusals: tuple[str, ...]
 
     def refuse(self, force: bool) -> None:
-        """Raise DriftError where a bound is passed and nobody insists.
+        """Raise DriftError where a bound is passed and not overridden.
 
         Raises
         ------
@@ -150,10 +150,9 @@ class DriftCheck:
 
 
 def check_drift(
-    model: OutcomeModel, drift: Drift, moments: tuple[datetime, datetime], config: DriftConfig
+    model: OutcomeModel, drift: Drift, config: DriftConfig, *, as_of: datetime, newest: datetime
 ) -> DriftCheck:
-    """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
-    as_of, newest = moments
+    """Return the drift check of a list scored as of `as_of`, of a store whose data end at `newest`."""
     reference, task = model.profile, model.task
     definitions = {feature.name: feature.definition for feature in model.catalogue}
     named = Drift(

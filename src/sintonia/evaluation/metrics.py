@@ -139,14 +139,14 @@ def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 
 
-def captured_shares(found: Floats, reached: Floats, depths: Floats) -> Floats:
+def captured_shares(captured: Floats, reached: Floats, depths: Floats) -> Floats:
     """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
 
-    `found` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
+    `captured` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
     rows. NaN where there is nothing to find.
     """
-    shares = np.empty((len(found), len(depths)))
-    for draw, (hits, rows) in enumerate(zip(found, reached, strict=True)):
+    shares = np.empty((len(captured), len(depths)))
+    for draw, (hits, rows) in enumerate(zip(captured, reached, strict=True)):
         reached_outcomes = np.interp(
             depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits])
         )

@@ -69,8 +69,8 @@ class PolicyExamples:
     @property
     def best(self) -> Floats:
         """The gain of the recommended action.  # (n,)"""
-        found: Floats = self.gains[np.arange(len(self)), self.recommended]
-        return found
+        gain: Floats = self.gains[np.arange(len(self)), self.recommended]
+        return gain
 
     @property
     def second(self) -> Floats:
@@ -78,8 +78,8 @@ class PolicyExamples:
         able = np.where(self.eligible, self.gains, -np.inf)
         able[:, 0] = -np.inf
         able[np.arange(len(self)), self.recommended] = -np.inf
-        found: Floats = able.max(axis=1)
-        return found
+        gain: Floats = able.max(axis=1)
+        return gain
 
     @property
     def contributions(self) -> Contributions:

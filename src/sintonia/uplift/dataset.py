@@ -194,7 +194,13 @@ def to_logged_decisions(
     else:
         _, rounds = np.unique(decisions.round_id.astype(str), return_inverse=True)
         logging_policy = estimate_logging_policy(
-            values, decisions.action, (rounds, customer), decisions.names, config.overlap, seed
+            values,
+            decisions.action,
+            rounds=rounds,
+            customer=customer,
+            names=decisions.names,
+            overlap=config.overlap,
+            seed=seed,
         )
     log = LoggedDecisions(
         values=values,

@@ -135,7 +135,9 @@ def read_decision_log(
             f"None of the {still_open:,} decisions of '{store.source}' has a complete reward yet; "
             f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten effects.reward.horizon_days."
         )
-    return _decision_log(connection, store, config.reward, names, (int(still_open), from_sends))
+    return _decision_log(
+        connection, store, config.reward, names, still_open=int(still_open), from_sends=from_sends
+    )
 
 
 def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
@@ -204,18 +206,20 @@ def _decision_log(
     store: Store,
     config: RewardConfig,
     names: Sequence[str],
-    told: tuple[int, bool],
+    *,
+    still_open: int,
+    from_sends: bool,
 ) -> DecisionLog:
     logged = "".join(
         f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {sql_literal(name)})], "
-        f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{place}"
-        for place, name in enumerate(names)
+        f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{index}"
+        for index, name in enumerate(names)
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, ROW_NUMBER() OVER () AS number FROM timed"
     )
     table = connection.sql(f"""
-        WITH told AS (
+        WITH rewards AS (
             SELECT point.number, {reward_sql(config)} AS reward,
                    COUNT(*) FILTER (event.kind = 'purchase' AND event.opens_thread) AS orders
             FROM numbered AS point LEFT JOIN
@@ -226,10 +230,9 @@ def _decision_log(
             GROUP BY point.number)
         SELECT customer_id, COALESCE(round_id, '') AS round_id, decided_at, as_of, until, action_id, channel,
                assumed, cost / 100.0 AS cost, CAST(reward AS DOUBLE) AS reward, orders{logged}
-        FROM numbered JOIN told USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
+        FROM numbered JOIN rewards USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
-    index_of = {name: place for place, name in enumerate(names)}
-    still_open, from_sends = told
+    index_of = {name: index for index, name in enumerate(names)}
     return DecisionLog(
         customer_id=columns["customer_id"],
         round_id=columns["round_id"],
@@ -242,7 +245,7 @@ def _decision_log(
         reward=columns["reward"].astype(np.float64),
         orders=None if config.name == "converted" else columns["orders"],
         logging_propensities=np.column_stack(
-            [columns[f"p{place}"].astype(np.float64) for place in range(len(names))]
+            [columns[f"p{index}"].astype(np.float64) for index in range(len(names))]
         ),
         names=tuple(names),
         open_decisions=still_open,

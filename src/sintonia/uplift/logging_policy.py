@@ -36,17 +36,17 @@ class LoggingPolicy:
 
     @property
     def logged(self) -> bool:
-        """Whether the log told the propensities."""
+        """Whether the propensities were logged."""
         return self.predictable is None
 
     @property
     def targeted(self) -> bool:
-        """Whether the features surely tell who got what."""
+        """Whether the features significantly predict the action."""
         return self.predictable is not None and self.predictable.low > 0
 
     @property
     def warning(self) -> str | None:
-        """What the reader must know of effects that rest on estimated propensities, None for logged ones."""
+        """The warning about effects with estimated propensities, None for logged ones."""
         if self.predictable is None or self.covered is None:
             return None
         advantage = f"{self.predictable.text(digits=4)} nats"
@@ -82,7 +82,9 @@ class LoggingPolicy:
 def estimate_logging_policy(
     values: Floats32,
     action: Ints,
-    groups: tuple[Ints, Ints],
+    *,
+    rounds: Ints,
+    customer: Ints,
     names: tuple[str, ...],
     overlap: float,
     seed: int = 7,
@@ -91,17 +93,16 @@ def estimate_logging_policy(
 
     Parameters
     ----------
-    groups
-        Round and customer of each decision: shares are those of a round, a customer is predicted by others.
+    rounds, customer
+        Round and customer of each decision: shares are per round, a customer is predicted by models of others.
     overlap
-        What every action's propensity must at least be, for nine decisions in ten.
+        Minimum propensity of every action, required of nine decisions in ten.
 
     Raises
     ------
     NotEnoughDataError
-        When nobody was left alone, or customers were chosen so sharply that there is nobody to compare with.
+        When there is no comparison group, or too little overlap.
     """
-    rounds, customer = groups
     counts = np.bincount(action, minlength=len(names))
     if not counts[0] or not counts[1:].any():
         raise NotEnoughDataError(
@@ -137,7 +138,7 @@ def _round_shares(action: Ints, rounds: Ints, count: int) -> Floats:
 def _predicted_propensities(
     values: Floats32, action: Ints, rounds: Ints, customer: Ints, count: int, seed: int
 ) -> Floats:
-    """Return what other customers' decisions say of each, features and round given.  # (n, n_actions)"""
+    """Return each decision's propensities given features and round, fitted on other customers.  # (n, n_actions)"""
     import lightgbm
 
     rows = np.column_stack([values, np.unique(rounds, return_inverse=True)[1].astype(np.float32)])
@@ -159,7 +160,7 @@ def _predicted_propensities(
     predicted = np.empty((len(action), count))
     for held_out in range(FOLDS):
         inside = fold != held_out
-        data = lightgbm.Dataset(rows[inside], action[inside], categorical_feature=[rows.shape[1] - 1])
-        predicted[~inside] = lightgbm.train(parameters, data, TREES).predict(rows[~inside])
+        dataset = lightgbm.Dataset(rows[inside], action[inside], categorical_feature=[rows.shape[1] - 1])
+        predicted[~inside] = lightgbm.train(parameters, dataset, TREES).predict(rows[~inside])
     predicted = np.maximum(predicted, 1e-6)
     return np.asarray(predicted / predicted.sum(axis=1, keepdims=True), np.float64)

@@ -76,9 +76,9 @@ def doubly_robust(scores: Floats, policy: Floats, customer: Ints) -> Estimate:
     return clustered_mean((policy * scores).sum(axis=1), customer)
 
 
-def difference(scores: Floats, policy: Floats, other: Floats, customer: Ints) -> Estimate:
+def difference(scores: Floats, policy: Floats, baseline: Floats, customer: Ints) -> Estimate:
     """Return by how much the policy is better than the other, on the same decisions."""
-    return clustered_mean(((policy - other) * scores).sum(axis=1), customer)
+    return clustered_mean(((policy - baseline) * scores).sum(axis=1), customer)
 
 
 @dataclass(frozen=True)

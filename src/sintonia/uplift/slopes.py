@@ -63,13 +63,15 @@ class SingleEffectSlopes:
         """Return each action's slopes, the mean's first.  # (n_actions, 1 + n_features)"""
         effects: list[Floats] = []
         while len(effects) < MAX_EFFECTS and self.usable.any():
-            effect = self._single(self._rest(effects))
+            effect = self._single(self._residual_without(effects))
             if not effect.any():
                 break
             effects.append(effect)
             for _ in range(REVISIONS if len(effects) > 1 else 0):
                 for index in range(len(effects)):
-                    effects[index] = self._single(self._rest(effects[:index] + effects[index + 1 :]))
+                    effects[index] = self._single(
+                        self._residual_without(effects[:index] + effects[index + 1 :])
+                    )
         together = self._together(effects)
         together[np.abs(together) < MIN_SLOPE] = 0.0
         slopes = np.zeros((self.patterns.shape[1], 1 + self.features))
@@ -110,7 +112,7 @@ class SingleEffectSlopes:
         effects = effects - self.patterns.T @ (together * self.center).sum(axis=1)
         return np.asarray((self.assigned * effects).sum(axis=1), np.float64)
 
-    def _rest(self, effects: list[Floats]) -> Floats:
+    def _residual_without(self, effects: list[Floats]) -> Floats:
         """Return what other single effects and the mean effects leave.  # (n,)"""
         unexplained = self.residual - self._explained(self._together(effects))
         return np.asarray(unexplained - self.assigned @ (self.means @ unexplained), np.float64)

@@ -184,7 +184,14 @@ def study(
             gate_scores, gate_policy, constant_action, gate.eligible, gate.customer, gate.actions
         )
         report_policy = personalised_policy(learned, report_log.values, report_log.eligible, config, seed)
-        reported = report(report_log, rows, learned, report_policy, (constant_action, gate_result.passed))
+        reported = report(
+            report_log,
+            rows,
+            learned,
+            report_policy,
+            constant_action=constant_action,
+            passed=gate_result.passed,
+        )
     with step("Learning effects from all customers"):
         effects = learn_effects(everything, model, config.folds, seed)
     return Study(

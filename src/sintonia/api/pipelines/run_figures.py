@@ -190,8 +190,8 @@ def _changed(run: ComparedRun) -> str:
     if not run.changed:
         return ""
     shown = [f"{name}={values[0]}" for name, values in [*run.changed.items()][:CHANGES]]
-    rest = f" and {len(run.changed) - CHANGES} more" if len(run.changed) > CHANGES else ""
-    return f"; {' '.join(shown)}{rest}"
+    more = f" and {len(run.changed) - CHANGES} more" if len(run.changed) > CHANGES else ""
+    return f"; {' '.join(shown)}{more}"
 
 
 def promote_figures(
