@@ -1,4 +1,4 @@
-"""Who looked at a model and said yes or no: decisions tied to the bytes of the model and of the page they were read on.
+"""Approvals and rejections of models, tied to the bytes of the model and of the review page.
 
 The decisions lie in the registry, one tag each, and are only ever added to. A decision counts for the version it names
 as long as its model and its page are to the byte what they were: whatever changes them asks to be looked at again.
@@ -41,7 +41,7 @@ def sign_decision(
     Raises
     ------
     NotBuiltError
-        When the version has no page: nobody can have read it.
+        When the version has no page to review.
     """
     decision = ReviewDecision(
         at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
@@ -67,7 +67,7 @@ def review_decisions(tracking: Tracking, name: str) -> list[ReviewDecision]:
 
 
 def latest_decision(decisions_made: Sequence[ReviewDecision], version: str) -> ReviewDecision | None:
-    """Return the decision that counts for a version: its last one; None when nobody has decided."""
+    """Return the decision that counts for a version: its last one; None without a decision."""
     return next((decision for decision in reversed(decisions_made) if decision.version == version), None)
 
 

@@ -1,4 +1,4 @@
-"""What a policy must show before it is promoted: its worth on customers who taught nothing, beside the champion.
+"""Promotion checks of a policy: its value on held-out customers, and compared with the champion.
 
 Every policy run keeps the decisions its study was reported on: under pseudonyms, the doubly robust score of each
 action, and with which probability the policy that was chosen takes it. So two policies are compared on the same rows.
@@ -37,7 +37,7 @@ FORMER_NAMES = {DR_SCORES: "brings", POLICY_PROBABILITIES: "chosen"}
 
 DECISION_KEYS = (COLUMN, "as_of")
 LOGGED_PROPENSITIES, OBSERVATIONAL_DATA = "logged propensities", "observational"
-"""What a policy's figures rest on: chance decided, with probabilities that were logged; or nobody knows who did."""
+"""Kinds of evidence: randomised decisions with logged propensities, or observational data."""
 
 
 def decisions_table(study: Study, judged: DecisionLog, key: bytes) -> pa.Table:
@@ -88,13 +88,13 @@ def _read_policy_evaluation(tracking: Tracking, registered: Registered) -> dict[
 
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:
-    """Return whether the policy is surely worth more than doing nothing."""
+    """Return whether the policy is significantly better than doing nothing."""
     explanation = f"{gap.text()} per decision against doing nothing, on {decisions:,} decisions"
     return Requirement("doing nothing", gap.low > 0, explanation)
 
 
 def is_randomised(evidence: str) -> Requirement:
-    """Return whether chance decided what was logged, so that values are of the policy and not of who got it."""
+    """Return whether the log was randomised, so that values are not confounded."""
     return Requirement("randomised log", evidence == LOGGED_PROPENSITIES, evidence)
 
 

@@ -70,7 +70,7 @@ def roll_back(tracking: Tracking, name: str, champion: Registered | None) -> Cha
     Raises
     ------
     NotBuiltError
-        When there was nobody before.
+        When there is no previous champion.
     """
     former = _former_champions(champion_history(tracking, name))
     if champion is None or not former:
@@ -79,7 +79,7 @@ def roll_back(tracking: Tracking, name: str, champion: Registered | None) -> Cha
 
 
 def champion_history(tracking: Tracking, name: str) -> list[ChampionChange]:
-    """Return every change of champion, oldest first; none for a model nobody promoted."""
+    """Return every change of champion, oldest first; none for a model that was never promoted."""
     from mlflow.exceptions import MlflowException
 
     try:

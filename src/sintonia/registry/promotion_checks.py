@@ -159,7 +159,7 @@ def _champion_predictions(
 
 
 def beats_naive(evaluation: Evaluation) -> Requirement:
-    """Return whether the candidate is surely better than every rule anybody could follow, out of time."""
+    """Return whether the candidate is significantly better than every naive rule, out of time."""
     rules = [name for name in evaluation.baselines if name in NAIVE_RULES]
     if not rules:
         return Requirement("naive rule", False, "the run evaluated no naive rule; train it again")
@@ -170,7 +170,7 @@ def beats_naive(evaluation: Evaluation) -> Requirement:
 def beats_champion(
     candidate: pa.Table, champion: pa.Table, champion_name: str, *, amount: bool, seed: int
 ) -> Requirement:
-    """Return whether the candidate is surely better than the champion on all of the candidate's test rows."""
+    """Return whether the candidate is significantly better than the champion on all of the candidate's test rows."""
     evaluation = evaluate_together({"candidate": candidate, "champion": champion}, amount=amount, seed=seed)
     if evaluation.rows < len(candidate):
         missing = (
@@ -192,7 +192,7 @@ def _against(name: str, opponent_name: str, evaluation: Evaluation, opponent: st
 
 
 def is_calibrated(evaluation: Evaluation) -> Requirement:
-    """Return whether propensities (or the total of amounts) can be read as they stand; at fault only surely."""
+    """Return whether propensities (or the total of amounts) are calibrated; only a significant error fails."""
     estimates = evaluation.estimates[evaluation.model]
     if (error := estimates.get("calibration_error")) is not None:
         explanation = f"error {error.text()}, fails when its lower bound is above {TOLERANCE}"

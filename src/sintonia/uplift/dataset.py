@@ -30,7 +30,7 @@ ONE_TIME_KINDS = ("register",)
 def feature_moments(decisions: DecisionLog) -> Times:
     """Return as of when each decision's features are taken: strictly before it, for a send is not yet history.
 
-    As of when the log says they were taken, if that was before; else the last moment before the decision.
+    As of the logged as-of date, if that was before; else the last moment before the decision.
     """
     before = decisions.decided_at - TIME_STEP
     as_of = np.where(np.isnat(decisions.as_of), before, np.minimum(decisions.as_of, before))
@@ -51,8 +51,8 @@ def days_of_history(store: Store, decisions: DecisionLog) -> int:
 def usable_features(config: FeaturesConfig, effects: EffectsConfig, history_days: int) -> FeaturesConfig:
     """Return the configured features less families the policy does not look at, and less windows longer than history.
 
-    In a log so young a longer window tells what a shorter one tells, so which of them matters cannot be learned; and
-    when history has grown it tells something else. The shortest stays in any case.
+    In so short a history a longer window equals a shorter one, so which of them matters cannot be learned; and
+    with a longer history they differ. The shortest window is always used.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def customer_codes(ids: Texts) -> Ints:
 
 
 def split_decisions(decisions: DecisionLog, judge_from: str | None) -> tuple[Bools, Bools]:
-    """Return which decisions teach and which are judged: later ones, when the rewards of the former had closed.
+    """Return training and evaluation decisions: the latter are later than the end of the former's rewards.
 
     Judged are those from `judge_from` on, else the newest fifth of the moments of decision. With one moment, or none
     whose rewards closed in time, all decisions do both; who teaches and who reports are different customers anyway.

@@ -61,9 +61,9 @@ def sql_literal(text: str) -> str:
 class DecisionLog:
     """Decision points whose reward is known, one row each, in the order of (customer_id, decided_at).
 
-    `action` is a place in `names`, `none` first. `logging_propensities` are NaN where the log tells none, and 0 where
-    an action was not eligible; `cost` is NaN where it tells none; `until` ends the reward, outside it.
-    `orders` says of how many orders the reward is made, None where it is not of money.
+    `action` is an index of `names`, `none` first. `logging_propensities` are NaN where the log has none, and 0 where
+    an action was not eligible; `cost` is NaN where it has none; `until` ends the reward, outside it.
+    `orders` is the number of orders in the reward, None where it is not an amount.
     `open_decisions` were left out, for their reward is not known yet; `assumed` were added by `none_for_others`.
     """
 

@@ -20,8 +20,8 @@ _ROUNDING = 1e-6
 class Actions:
     """What can be done: names, `none` first, the cost of each in units of the reward, and attributes.
 
-    `attributes` tell of what kind an action is (its reward, difficulty, channel), so that an action learns from
-    its likes; 0 everywhere for `none`.
+    `attributes` describe the kind of an action (its reward, difficulty, channel), so that similar actions
+    share what is learned; 0 everywhere for `none`.
     """
 
     names: tuple[str, ...]

@@ -83,7 +83,7 @@ def difference(scores: Floats, policy: Floats, baseline: Floats, customer: Ints)
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much of a policy the log can tell of: the effective number of decisions, and the largest weight."""
+    """How well the log covers a policy: the effective number of decisions, and the largest weight."""
 
     effective: float
     largest: float

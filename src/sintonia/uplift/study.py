@@ -1,6 +1,6 @@
-"""The gate: a personalised policy replaces the best constant one only where it is surely better.
+"""The gate: a personalised policy replaces the best constant one only where it is significantly better.
 
-The customers that judge are not those that taught. On their decisions the doubly robust value of the personalised
+Evaluation and training use different customers. On their decisions the doubly robust value of the personalised
 policy less that of the constant one has a 95 % interval; the policy passes when all of it lies above 0.
 
 One study of a log: effects learned from some customers, gated by others, reported on a third part.
@@ -66,7 +66,7 @@ class PersonalisationGate:
 def best_constant_action(gains: Floats, eligible: Bools) -> int:
     """Return the place of the action worth most when always taken, `none` where it is not eligible.
 
-    `gains` are the mean gains of the actions where they are eligible, learned from the customers that teach.
+    `gains` are the mean gains of the actions where they are eligible, learned from the training customers.
     # (n_actions,)
     """
     return int((gains * eligible.mean(axis=0)).argmax())
@@ -80,7 +80,7 @@ def judge_personalisation(
     customer: Ints,
     actions: Actions,
 ) -> PersonalisationGate:
-    """Return whether the personalised policy passes against the constant one, on decisions that taught neither.
+    """Return whether the personalised policy passes against the constant one, on decisions that neither was trained on.
 
     `dr_scores` are doubly robust, `constant_action` is the action of the constant policy.
     """
@@ -96,7 +96,7 @@ LEARNING, GATE, REPORT = range(3)
 
 @dataclass(frozen=True)
 class Study:
-    """What a log taught: effects of all its customers, whether they earn a policy of their own, and its worth.
+    """The result of a study: effects of all customers, whether personalisation passes the gate, and policy values.
 
     `constant_action` is that of the best constant action.
     """
@@ -150,7 +150,7 @@ def personalised_policy(
 def study(
     past: LoggedDecisions, judged: LoggedDecisions, model: ModelConfig, config: EffectsConfig, seed: int = 7
 ) -> Study:
-    """Return what the past decisions teach, and what it is worth on the judged ones: later ones, or the same log.
+    """Return effects learned from past decisions and their policy's value on the judged ones: later, or the same log.
 
     Rewards count `config.value` each, so that effects, gains and values are in the unit of the costs.
 

@@ -1,4 +1,4 @@
-"""What a study says: lines for people, figures for programs."""
+"""A study as lines of text and as JSON figures."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
