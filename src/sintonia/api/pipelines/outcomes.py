@@ -63,8 +63,10 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     workspace = settings.paths.root
     settings, split = resolve_task(settings, store)
     task = settings.task
-    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
-    with step("Counting what there is to learn from"):
+    log.info(
+        "Training '%s' on %d, evaluating on %d as-of dates", task.name, len(split.train), len(split.test)
+    )
+    with step("Checking that there is enough data"):
         sufficiency = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
@@ -84,7 +86,7 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         data_until = store.data_until(label_kinds(task))
         profile = fit_training_profile(rows.at(learning_dates), settings.seed, data_until)
         baselines = fit_baselines(all_rows.at(learning_dates), task)
-    with step("Judging out of time"):
+    with step("Evaluating out of time"):
         test = rows.at(split.test)
         outcomes = {
             "model": model.outcomes(test.values),
@@ -93,7 +95,7 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
         profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, profile=profile)
-    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
+    with step("Checking columns for leakage"), connect(settings.engine, workspace) as connection:
         leaks = find_leaks(connection, store, dataset_moments(test), task, LeakRules(seed=settings.seed))
     training = TrainingResult(
         settings=settings,
@@ -170,7 +172,7 @@ def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
 def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leakage check examines: customers at as-of dates, and those of the test dates."""
     settings, split = resolve_task(settings, store)
-    with step("Looking up who is asked about"):
+    with step("Looking up eligible customers"):
         moments = label_moments(store, split, settings.task, settings.rows)
     dates = choose_dates(moments, settings.dates)
     question = InvarianceQuestion(settings.features, settings.task, dates, settings.customers, settings.seed)
