@@ -20,6 +20,9 @@ def sql(expression: str) -> str:
     return expression if "(" in expression or "'" in expression else f'"{expression}"'
 
 
+COMMA, UTF_8 = ",", "utf-8"
+
+
 @dataclass(frozen=True)
 class Brand:
     """A simulated brand: its workspace, its summary and its source as the configuration describes it."""
@@ -34,8 +37,8 @@ class Brand:
         path = self.folder / "silos" / config.path
         reader = {
             "parquet": f"'{path}'",
-            "csv": f"read_csv('{path}', all_varchar = true, delim = '{config.csv.delimiter}', "
-            f"encoding = '{config.csv.encoding}')",
+            "csv": f"read_csv('{path}', all_varchar = true, delim = '{config.csv.delimiter or COMMA}', "
+            f"encoding = '{config.csv.encoding or UTF_8}')",
             "jsonl": f"read_json('{path}', format = 'newline_delimited')",
         }[config.format]
         with duckdb.connect() as connection:

@@ -8,6 +8,7 @@ from the merge on: the store has such rows for both, each with its own `known_at
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,12 +93,13 @@ def attribute_rows(history: History) -> Rows:
     """
     import pyarrow as pa
 
+    assert history.attributes is not None
     unsubscribes, ends = _unsubscribe_attributes(history.interactions)
-    tables = [_as_attributes(history.attributes), unsubscribes]
     if ends is not None:
-        ends = np.concatenate([np.full(len(tables[0]), NEVER), ends])
+        ends = np.concatenate([np.full(len(history.attributes), NEVER), ends])
     customer_id, names, values, *moments = (
-        column_array(pa.concat_tables(tables), name) for name in ATTRIBUTE_COLUMNS
+        pa.concat_arrays([column_array(history.attributes, name).cast(kind), unsubscribed.cast(kind)])
+        for (name, kind), unsubscribed in zip(_attribute_types().items(), unsubscribes, strict=True)
     )
     name, value = to_cells(names, "name"), to_cells(values, "value")
     occurred_at, known_at = map(times, moments)
@@ -193,37 +195,36 @@ def age_years(birth_year: Floats, moment: Ints | Floats) -> Floats:
     return age
 
 
-def _as_attributes(attributes: "pa.Table | None") -> "pa.Table":
+@cache
+def _attribute_types() -> "dict[str, pa.DataType]":
+    """Return the Arrow type of each column of the attributes that features read."""
     import pyarrow as pa
 
-    texts = dict.fromkeys(ATTRIBUTE_COLUMNS[:3], pa.string()) | dict.fromkeys(
-        ATTRIBUTE_COLUMNS[3:], pa.timestamp("us")
-    )
-    assert attributes is not None
-    return attributes.select(ATTRIBUTE_COLUMNS).cast(pa.schema(list(texts.items())))
+    texts, moments = ATTRIBUTE_COLUMNS[:3], ATTRIBUTE_COLUMNS[3:]
+    return dict.fromkeys(texts, pa.string()) | dict.fromkeys(moments, pa.timestamp("us"))
 
 
 def _unsubscribe_attributes(
     interactions: "pa.Table | pa.RecordBatch",
-) -> "tuple[pa.Table, Ints | None]":
-    """Return the unsubscribes as consent attributes with the value `no`, and when each ends (None: none does)."""
+) -> "tuple[list[pa.Array], Ints | None]":
+    """Return the columns of the unsubscribes as consents with the value `no`, and when each ends (None: none does)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind, channel = (column_array(interactions, name).cast(pa.string()) for name in UNSUBSCRIBED)
     rows = pc.indices_nonzero(pc.and_(pc.equal(kind, "unsubscribe"), channel.is_valid()))
-    taken = {
-        name: column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
-    }
-    where = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
-    answers = pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())})
+    customer_id, *moments = (
+        column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
+    )
+    names = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
+    columns = [customer_id, names, pa.array(["no"] * len(rows), pa.string()), *moments]
     if KNOWN_UNTIL not in interactions.schema.names:
-        return _as_attributes(answers), None
+        return columns, None
     ends = column_array(interactions, KNOWN_UNTIL).take(rows)
     if ends.null_count == len(ends):
-        return _as_attributes(answers), None
+        return columns, None
     never = ends.is_null().to_numpy(zero_copy_only=False)
-    return _as_attributes(answers), np.where(never, NEVER, times(ends))
+    return columns, np.where(never, NEVER, times(ends))
 
 
 def _quantities(name: Cells, value: Cells) -> Floats:

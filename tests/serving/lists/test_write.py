@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sintonia.serving.lists.text import Dialect
+from sintonia.data.sources.text import Dialect
 from sintonia.serving.lists.write import column_texts, delimited_lines
 
 SIGNS = st.sampled_from(

@@ -35,7 +35,7 @@ from sintonia.data.identity.resolve import tie
 from sintonia.data.privacy.erase import Erased
 from sintonia.data.privacy.person import DataSubject
 from sintonia.data.privacy.tombstones import read_tombstones, refuse_erased
-from sintonia.data.sources.mapping import DateBounds, map_silo
+from sintonia.data.sources.mapping import DateBounds, Money, map_silo
 from sintonia.data.sources.silos import locate_root, require_interactions
 from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
@@ -84,7 +84,9 @@ def without_sentiment(store: Store, source: SourceConfig) -> tuple[list[str], st
 
 def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfig) -> Figures:
     """Return, silo by silo, rows in = rows stored + rejected, with reasons; `other_files` lie outside the store."""
-    say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
+    warnings = [warning for silo in store.silos for warning in silo.warnings]
+    say = [f"Look first: {warning}" for warning in warnings]
+    say.append(f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}")
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
         say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
@@ -96,6 +98,9 @@ def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfi
             say.append(
                 f"    {silo.identical:>8,}  identical rows of one file, kept; keep: distinct counts them once"
             )
+        if silo.missing_amounts:
+            say.append(f"    {silo.missing_amounts:>8,}  purchases stored without an amount")
+        say += [f"              found: {text}" for text in silo.reading]
         if silo.after_until:
             say.append(f"    {silo.after_until:>8,}  not read: after source.until")
     say.append(
@@ -125,6 +130,9 @@ def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfi
                 "identical": silo.identical,
                 "reasons": dict(silo.reasons),
                 "data_until": str(silo.data_until) if silo.data_until else None,
+                "missing_amounts": silo.missing_amounts,
+                "reading": list(silo.reading),
+                "warnings": list(silo.warnings),
             }
             for silo in store.silos
         },
@@ -205,15 +213,13 @@ def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figure
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
     say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({counts})"]
     if person.shared:
-        say.append(f"{len(person.shared):,} of them others use too: these go on for the others")
-    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or [
-        "Nothing was left of it"
-    ]
+        say.append(f"{len(person.shared):,} of them are shared with other customers and stay theirs")
+    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or ["No rows to remove"]
     say.append(
         f"{len(person.entombed):,} tombstones in {erased.tombstones} keep them from returning; "
         f"{searched:,} files decoded and searched, no trace left"
     )
-    say += [f"Left alone, for it is outside the workspace: {path}" for path in erased.outside]
+    say += [f"Not changed, as it is outside the workspace: {path}" for path in erased.outside]
     store = erased.store
     say.append(
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
@@ -251,13 +257,15 @@ def build(settings: BuildSettings) -> Figures:
         today=iso_time("source.today", source.today)
         if source.today
         else datetime.now(UTC).replace(tzinfo=None),
+        not_before=iso_time("source.not_before", source.not_before),
     )
+    money = Money(source.currency, None if source.rates is None else root / source.rates)
     erased = read_tombstones(workspace)
     with connect(settings.engine, workspace) as connection:
         silos = [
             refuse_erased(
                 connection,
-                map_silo(connection, name, silo, root, bounds),
+                map_silo(connection, name, silo, root, bounds, money),
                 silo,
                 erased,
                 settings.identity.shareable,
@@ -266,7 +274,7 @@ def build(settings: BuildSettings) -> Figures:
         ]
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
-        with step("Tying identifiers to customers"):
+        with step("Linking identifiers to customers"):
             previous_identity = identity_folder(workspace, source.name)
             findings = tie(connection, workspace, source, settings.identity, previous_identity)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
@@ -310,7 +318,7 @@ def features(settings: FeaturesSettings) -> Figures:
     workspace = settings.paths.root
     if settings.registered is None:
         store = open_store(workspace)
-        with step("Looking at what the brand has"):
+        with step("Checking which data the brand has"):
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
         subject, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:

@@ -31,11 +31,20 @@ class EngineConfig:
 
 @dataclass(frozen=True)
 class CsvConfig:
-    """How a silo writes its CSV files."""
+    """How a silo writes its text files; what is null is found out from them, file by file and column by column."""
 
-    delimiter: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse signs that part nothing."""
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ConfigError(
+                f"csv.delimiter={self.delimiter!r} is no delimiter; give one character, as ';'."
+            )
+        if self.decimal is not None:
+            one_of("csv.decimal", self.decimal, (".", ","))
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class JoinConfig:
 
     path: str = ""
     columns: list[str] = field(default_factory=list)
+    csv: CsvConfig = field(default_factory=CsvConfig)
 
 
 FORMATS = ("csv", "jsonl", "parquet")
@@ -59,10 +69,10 @@ class SiloConfig:
     `decisions` are SQL expressions over the silo's own columns (a plain column name is one); `number(x)`
     reads a number as the silo writes it. `constants` are literal values, `values` renames what an expression
     gave. `where`, a condition in the same language, says which rows of the files are the silo's, so that two silos
-    can read one file. `format` is csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a
-    function from a file's path to a table. Silos that name the same `threads` share their thread ids: a case opened
-    in one may be closed
-    in another.
+    can read one file. `currency` is that of the silo's amounts, a code as EUR or an expression that gives one (the
+    brand's own when null); `returns` says how amounts of returns are written, `negative` or `positive`. `format` is
+    csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a function from a file's path to a
+    table. Silos that name the same `threads` share their thread ids: a case opened in one may be closed in another.
 
     Rows with the same `interaction_id` are versions of one row, of which the newest counts: by `updated_at`, else by
     arrival. A row for which the condition `deleted` holds ends the earlier versions of its id. `keep` says what
@@ -77,6 +87,8 @@ class SiloConfig:
     time_format: str | None = None
     data_until: str | None = None
     where: str | None = None
+    currency: str | None = None
+    returns: str = "negative"
     threads: str | None = None
     join: dict[str, JoinConfig] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
@@ -97,6 +109,7 @@ class SiloConfig:
         if ":" not in self.format:
             one_of("format", self.format, FORMATS)
         one_of("keep", self.keep, KEEP)
+        one_of("returns", self.returns, ("negative", "positive"))
         if not self.identifiers:
             raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
         has_id = "interaction_id" in self.interactions or "decision_id" in self.decisions
@@ -119,21 +132,27 @@ class SiloConfig:
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """A set of silos. Rows that occurred at or after `until` are not read; `today` bounds credible dates.
+    """A set of silos. Rows that occurred at or after `until` are not read.
 
-    `currency` is that of all amounts, as ISO 4217 writes it.
+    Dates before `not_before` and after `today` are not credible.
+
+    `currency` is the brand's own, as ISO 4217 writes it, in which all amounts are stored. `rates` is a CSV file of the
+    source's folder with columns date, currency and rate: what one unit of that currency is worth in the brand's own
+    from that date on.
     """
 
     name: str = ""
     root: str | None = None
     until: str | None = None
     today: str | None = None
+    not_before: str = "1990-01-02"
     currency: str = "EUR"
+    rates: str | None = None
     silos: dict[str, SiloConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse invalid dates and currency codes."""
-        for key in ("until", "today"):
+        for key in ("until", "today", "not_before"):
             if (text := getattr(self, key)) is not None:
                 iso_time(f"source.{key}", text)
         if not re.fullmatch("[A-Z]{3}", self.currency):

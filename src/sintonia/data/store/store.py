@@ -183,7 +183,24 @@ def open_store(workspace: Path) -> Store:
     paths = WorkspacePaths(workspace)
     if not paths.store_pointer.is_file():
         raise NotBuiltError(f"No store in '{workspace}'; run `sintonia build workspace={workspace}` first.")
-    metadata = _read_metadata(workspace)
+    return _store(workspace, _read_metadata(workspace))
+
+
+def check_version(workspace: Path, metadata: Mapping[str, Any]) -> None:
+    """Open and read a version of the store as `open_store` will, before it is made the current one.
+
+    What cannot be read again raises here, where the store of before is still the current one.
+    """
+    store = _store(workspace, json.loads(_document(metadata)))
+    for path in sorted(store.folder.rglob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1):
+                batch.to_pylist()
+                break
+
+
+def _store(workspace: Path, metadata: Mapping[str, Any]) -> Store:
+    paths = WorkspacePaths(workspace)
     silos = tuple(_silo(silo) for silo in metadata["silos"])
     return Store(
         folder=paths.store_version(metadata["version"]).folder,
@@ -209,9 +226,12 @@ def write_metadata(workspace: Path, metadata: Mapping[str, Any]) -> None:
     """Make the store's version that the metadata names the current one, in one step for the file system."""
     pointer = WorkspacePaths(workspace).store_pointer
     part = pointer.with_name(f".{metadata['version']}.json")
-    document = {**metadata, "format": STORE_FORMAT}
-    part.write_text(json.dumps(document, indent=1, default=str), encoding="utf-8")
+    part.write_text(_document(metadata), encoding="utf-8")
     part.replace(pointer)
+
+
+def _document(metadata: Mapping[str, Any]) -> str:
+    return json.dumps({**metadata, "format": STORE_FORMAT}, indent=1, default=str)
 
 
 def upgrade_store(workspace: Path) -> int | None:
@@ -324,5 +344,7 @@ def _silo(document: dict[str, Any]) -> SiloReport:
             **document,
             "data_until": datetime.fromisoformat(until) if until else None,
             "kinds": tuple(document["kinds"]),
+            "reading": tuple(document.get("reading", ())),
+            "warnings": tuple(document.get("warnings", ())),
         }
     )

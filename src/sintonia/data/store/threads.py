@@ -39,12 +39,12 @@ def threads_query(relation: str, versions: bool) -> str:
             FROM (SELECT *, MIN(visible_at) OVER (PARTITION BY customer_id, thread, kind, interaction_id)
                             AS first_visible_at
                   FROM listed WHERE changing)),
-        moments AS (
+        changes AS (
             SELECT customer_id, thread, kind, visible_at AS moment FROM ranked
             UNION SELECT customer_id, thread, kind, known_until FROM ranked WHERE known_until IS NOT NULL),
         shown AS (
             SELECT row, moment, MIN(place) OVER (PARTITION BY customer_id, thread, kind, moment) = place AS opens
-            FROM moments JOIN ranked USING (customer_id, thread, kind)
+            FROM changes JOIN ranked USING (customer_id, thread, kind)
             WHERE visible_at <= moment AND (known_until IS NULL OR known_until > moment)),
         runs AS (
             SELECT * FROM shown

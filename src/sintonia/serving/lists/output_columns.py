@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from sintonia.core.arrays import Bools, Floats
 from sintonia.core.errors import InputError
+from sintonia.data.sources.text import Dialect
 from sintonia.serving.lists.cells import python_cells
 from sintonia.serving.lists.chunks import CATEGORY, MEDIAN, OUTCOME, REASON, TaskModel, percentile_of
 from sintonia.serving.lists.read import CustomerList
-from sintonia.serving.lists.text import Dialect
 from sintonia.serving.scoring import band
 from sintonia.training.tasks import describe
 

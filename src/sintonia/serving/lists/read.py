@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from sintonia.core.errors import InputError, hint
+from sintonia.data.sources.text import Dialect, blocks, delimited_rows, find_dialect, open_bytes
 from sintonia.serving.lists.cells import cell_text, python_cells
-from sintonia.serving.lists.text import Dialect, blocks, delimited_rows, find_dialect, open_bytes
 
 if TYPE_CHECKING:
     from openpyxl import Workbook

@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 
 from sintonia.core.errors import InputError
 from sintonia.core.progress import log
+from sintonia.data.sources.text import Dialect
 from sintonia.serving.lists.cells import FORMULA_STARTS, cell_text, escape_formula
 from sintonia.serving.lists.checkpoint import atomic_write
 from sintonia.serving.lists.output_columns import OutputSchema, Writer, column_cells, unique_names
 from sintonia.serving.lists.read import CustomerList
-from sintonia.serving.lists.text import Dialect
 
 FLOAT_TYPES = (pa.float32(), pa.float64())
 PLAIN_TYPES = (str, int)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from serving.lists.small import listed, rows
 from sintonia.core.errors import InputError
-from sintonia.serving.lists.text import records
+from sintonia.data.sources.text import records
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Text files as records: decompression, encoding, delimiter, quotes, line ends and decimal sign."""
+"""Text files as records: decompression, encoding, delimiter, quotes, line ends and decimal sign.
+
+Silos, the files they are joined with and lists are all read by it.
+"""
 
 import codecs
 import csv
@@ -14,7 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
-from sintonia.core.errors import InputError
+from sintonia.core.errors import ConfigError, InputError, hint
+from sintonia.data.sources.encodings import PAGES, guess_code_page
 
 BYTES_PER_BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -25,14 +29,20 @@ MAX_LINES_PER_CELL, MAX_LETTERS_PER_CELL = 200, 1 << 18
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Return the file's bytes, decompressed if it is a gzip file."""
+    """Return the file's bytes, decompressed if it is a gzip or zstd file."""
     with path.open("rb") as file:
-        is_gzip = file.read(2) == b"\x1f\x8b"
-    return cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb")
+        magic = file.read(4)
+    if magic.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(path))
+    if magic == b"\x28\xb5\x2f\xfd":
+        import pyarrow as pa
+
+        return cast(IO[bytes], io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")))
+    return path.open("rb")
 
 
-def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
-    """Yield the decompressed bytes of a file block by block.
+def blocks(path: Path, size: int = BYTES_PER_BLOCK, what: str = "list") -> Iterator[bytes]:
+    """Yield the decompressed bytes of a file block by block; `what` the file is stands in the message.
 
     Raises
     ------
@@ -45,12 +55,14 @@ def blocks(path: Path, size: int = BYTES_PER_BLOCK) -> Iterator[bytes]:
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(
-            f"The list '{path.name}' is a gzip file that is cut short or damaged; pack or download it again."
+            f"The {what} '{path.name}' is a gzip file that is cut short or damaged; pack or download it again."
         ) from None
 
 
-def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], str]]:
+def records(lines: Iterator[str], delimiter: str, strict: bool = False) -> Iterator[tuple[list[str], str]]:
     r"""Yield the records of lines, each with its problem, empty for none; a quoted cell may span lines.
+
+    Text behind a closing quote is read as it stands; when `strict` it is a problem.
 
     Examples
     --------
@@ -68,7 +80,7 @@ def records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], s
             yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
             plain = []
         if quoted:
-            yield _parse_quoted(line, source, delimiter)
+            yield _parse_quoted(line, source, delimiter, strict)
     yield from ((cells, "") for cells in csv.reader(plain, delimiter=delimiter))
 
 
@@ -90,7 +102,9 @@ class _PushBackLines:
         self._waiting.extendleft(reversed(lines))
 
 
-def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[list[str], str]:
+def _parse_quoted(
+    line: str, source: _PushBackLines, delimiter: str, strict: bool = False
+) -> tuple[list[str], str]:
     """Return the record that begins with a line with quotes; lines that do not belong to it are put back."""
     lines = [line]
     while (cells_of_record := _parse_record(lines, delimiter)) is None:
@@ -100,8 +114,9 @@ def _parse_quoted(line: str, source: _PushBackLines, delimiter: str) -> tuple[li
         return cells_of_record, ""
     source.put_back(lines[1:])
     (cells,) = csv.reader([line.rstrip("\r\n")], delimiter=delimiter)
-    stays_open = _parse_record([line], delimiter) is None
-    return cells, "a quote is opened and never closed" if stays_open else ""
+    if _parse_record([line], delimiter) is None:
+        return cells, "a quote is opened and never closed"
+    return cells, "text behind a closing quote" if strict else ""
 
 
 def _parse_record(lines: list[str], delimiter: str) -> list[str] | None:
@@ -135,21 +150,6 @@ DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", 
 
 SAMPLED_ROWS = 100
 
-CODE_PAGES = [
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "cp1257",
-    "mac_roman",
-    "iso8859_2",
-    "cp850",
-    "cp437",
-]
-MIN_NON_ASCII = 32
-"""Non-ASCII letters needed to distinguish code pages; with fewer, Windows-1252 is assumed."""
-
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -179,26 +179,40 @@ class Dialect:
         return f"text in {self.encoding}, cells separated by {name}, {ends} line ends, decimal {sign}"
 
 
-def find_dialect(path: Path) -> Dialect:
-    """Return the dialect of a list, inferred from its first bytes.
+def find_dialect(
+    path: Path,
+    what: str = "list",
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sampled: bool = False,
+) -> Dialect:
+    """Return the dialect of a text file, inferred from its first bytes unless it is given.
+
+    Its encoding is checked against all of its bytes, or, when `sampled`, against the first ones only.
 
     Raises
     ------
     InputError
         When it is empty or not a text file.
+    ConfigError
+        When the given encoding does not exist.
     """
-    sample = next(blocks(path), b"")
-    if not sample.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n"):
-        raise InputError(f"The list '{path.name}' has nothing in it; give at least one row.")
-    encoding, errors = _find_encoding(path, sample)
+    sample = next(blocks(path, what=what), b"")
+    if is_blank(sample):
+        raise InputError(f"The {what} '{path.name}' has nothing in it; give at least one row.")
+    encoding, errors = (
+        _find_encoding(path, sample, what, sampled)
+        if encoding is None
+        else _given_encoding(path, encoding, what)
+    )
     text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
     if _is_binary(text):
-        raise InputError(f"The list '{path.name}' is not text; save it as CSV, Excel or Parquet.")
-    preamble = re.match(r"sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
+        raise InputError(f"The {what} '{path.name}' is not text; save it as CSV, Excel or Parquet.")
+    preamble = re.match(r"\ufeff?sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
     text = text[preamble.end() :] if preamble else text
     lines = io.StringIO(text, newline="").readlines()
     complete_lines = lines[:-1] if len(sample) == BYTES_PER_BLOCK and len(lines) > 1 else lines
-    delimiter = preamble[1] if preamble else _find_delimiter(complete_lines)
+    delimiter = delimiter or (preamble[1] if preamble else _find_delimiter(complete_lines))
     return Dialect(
         encoding=encoding,
         errors=errors,
@@ -210,26 +224,72 @@ def find_dialect(path: Path) -> Dialect:
     )
 
 
-def _find_encoding(path: Path, sample: bytes) -> tuple[str, str]:
+def is_blank(text: bytes) -> bool:
+    """Return whether there is nothing but marks, blanks and line ends."""
+    return not text.strip(b"\x00\xff\xfe\xef\xbb\xbf \t\r\n")
+
+
+def _given_encoding(path: Path, encoding: str, what: str) -> tuple[str, str]:
+    """Return a given encoding and its error handler; Latin-1 is read as Windows-1252, as browsers do.
+
+    Windows-1252 is Latin-1 with letters and signs where that has control characters, which no text has.
+    """
+    try:
+        name = codecs.lookup(encoding).name
+    except LookupError:
+        raise ConfigError(
+            f"Unknown encoding '{encoding}'; {hint(encoding, ['utf-8', 'utf-16', 'latin-1', *PAGES])}"
+        ) from None
+    if name in ("utf-8", "utf-8-sig"):
+        return "utf-8-sig", "surrogateescape"
+    if name in ("iso8859-1", "cp1252"):
+        return ("cp1252" if _decodes(path, "cp1252", what) else "latin-1"), "strict"
+    return name, "replace"
+
+
+def _find_encoding(path: Path, sample: bytes, what: str, sampled: bool) -> tuple[str, str]:
     """Return the encoding, and the error handler with which undecodable bytes can be written back unchanged."""
+
+    def decodes(name: str) -> bool:
+        return _decodes(path, name, what, sample if sampled else None)
+
     for byte_order_mark, name in _BYTE_ORDER_MARKS:
         if sample.startswith(byte_order_mark):
-            return name, "strict" if name == "utf-8-sig" and _decodes(path, name) else _error_handler(name)
+            return name, "strict" if name == "utf-8-sig" and decodes(name) else _error_handler(name)
     even, odd = sample[:4096:2].count(0), sample[1:4096:2].count(0)
     if max(even, odd) > 0.3 * len(sample[:4096:2]) and min(even, odd) < 0.1 * max(even, odd):
         return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
-    if _decodes(path, "utf-8"):
+    if decodes("utf-8"):
         return "utf-8", "strict"
-    non_ascii_lines = b"\n".join(line for line in sample.splitlines() if max(line, default=0) > 127) or sample
+    non_ascii_lines = _non_ascii_lines(path, what)
     decoded = non_ascii_lines.decode("utf-8", "replace")
     n_non_ascii = sum(letter > "\x7f" for letter in decoded)
     if decoded.count("\ufffd") * 10 < n_non_ascii:
         return "utf-8", "surrogateescape"
     return next(
-        name
-        for name in [*_guess_code_page(non_ascii_lines, n_non_ascii), "cp1252", "latin-1"]
-        if _decodes(path, name)
+        name for name in [*guess_code_page(non_ascii_lines), "cp1252", "latin-1"] if decodes(name)
     ), "strict"
+
+
+NON_ASCII_BYTES = 1 << 16
+"""Bytes of lines with other than ASCII letters that tell the code page."""
+
+
+def _non_ascii_lines(path: Path, what: str) -> bytes:
+    """Return the first lines with bytes above 127, wherever in the file they are."""
+    collected, size, rest = [], 0, b""
+    for block in blocks(path, what=what):
+        if rest.isascii() and block.isascii():
+            rest = b""
+            continue
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            if not line.isascii():
+                collected.append(line)
+                size += len(line)
+        if size > NON_ASCII_BYTES:
+            break
+    return b"\n".join([*collected, rest])[:NON_ASCII_BYTES]
 
 
 def _error_handler(encoding: str) -> str:
@@ -237,23 +297,13 @@ def _error_handler(encoding: str) -> str:
     return "surrogateescape" if encoding == "utf-8-sig" else "replace"
 
 
-def _guess_code_page(lines: bytes, n_non_ascii: int) -> list[str]:
-    """Return the most likely code page of lines with non-ASCII letters, [] if these are too few to decide."""
-    if n_non_ascii < MIN_NON_ASCII:
-        return []
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(lines[: 1 << 16], cp_isolation=CODE_PAGES).best()
-    return [] if best is None else [best.encoding]
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    """Return whether the whole file can be decoded."""
+def _decodes(path: Path, encoding: str, what: str, sample: bytes | None = None) -> bool:
+    """Return whether the whole file can be decoded, or its sample."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for block in blocks(path):
+        for block in blocks(path, what=what) if sample is None else [sample]:
             decoder.decode(block)
-        decoder.decode(b"", True)
+        decoder.decode(b"", sample is None)
     except UnicodeDecodeError:
         return False
     return True
@@ -305,8 +355,8 @@ def _find_decimal_sign(lines: list[str], delimiter: str) -> str:
     return "," if counts[","] > counts["."] else "."
 
 
-def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], str]]:
-    """Yield the list's records, header first: cells, and the problem of the record (empty for none).
+def delimited_rows(path: Path, dialect: Dialect, strict: bool = False) -> Iterator[tuple[list[str], str]]:
+    """Yield the file's records, header first: cells, and the problem of the record (empty for none).
 
     Blank lines between rows are records without cells; those at the start and the end are skipped.
     """
@@ -317,7 +367,7 @@ def delimited_rows(path: Path, dialect: Dialect) -> Iterator[tuple[list[str], st
         if dialect.preamble:
             text.readline()
         blank, started = 0, False
-        for cells, problem in records(text, dialect.delimiter):
+        for cells, problem in records(text, dialect.delimiter, strict):
             if not cells:
                 blank += started
                 continue
