@@ -128,7 +128,10 @@ def test_a_packed_file_is_read_whatever_it_is_called(tmp_path):
 
 
 def test_columns_may_be_called_as_our_own(tmp_path):
-    text = "_file,_row,_readable,_line,id,card,at,kind,amount,cat\nx,7,no,l," + GOOD
+    text = (
+        "_file,_row,_readable,_line,_moment,_text_0,_read_i__amount,id,card,at,kind,amount,cat\nx,7,no,l,m,t,r,"
+        + GOOD
+    )
     found = mapped(
         tmp_path, text, attributes={"file": "_file", "line": "_line"}, identifiers={"card": "_row"}
     )
