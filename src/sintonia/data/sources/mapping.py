@@ -391,6 +391,8 @@ def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Exp
     if column.sql_type == "VARCHAR":
         return _Mapped(name, text, None, reason)
     read = exp.column(f"_read_{name}", quoted=True)
+    number: exp.Expr
+    typed: exp.Expr
     if column.sql_type == "TIMESTAMP":
         number = expressions.time(value)
         # Python's calendar begins with the year 1; no row of a brand is as old as this bound.
