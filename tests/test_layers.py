@@ -4,6 +4,7 @@ Every module has a test file at its place under `tests/`, or is named in `TESTED
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -139,6 +140,64 @@ TESTED_ELSEWHERE: dict[str, str] = {
 }
 
 
+SHARING = ["data/identity", "data/store", "data/privacy", "data/consent.py", "evaluation/leakage"]
+"""Where tables of the engine pass between functions, each by its declaration."""
+NAMING_CALLS = ("register", "unregister", "create_view", "create", "view", "table")
+"""Functions of the engine that take the name of a table."""
+
+DECLARATIONS = ["core/schema.py", *SHARING]
+
+
+def _files(places: list[str]) -> list[Path]:
+    files = [SOURCE / place for place in places if place.endswith(".py")]
+    return sorted([*files, *(file for place in places for file in (SOURCE / place).glob("*.py"))])
+
+
+def _declared_tables() -> set[str]:
+    """The names of the table contracts and of the relations, as they are written where they are declared."""
+    names = set()
+    for file in _files(DECLARATIONS):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Relation", "Table"):
+                name = node.args[0] if node.args else node.keywords[0].value
+                names |= {str(name.value)} if isinstance(name, ast.Constant) else set()
+    return names
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """The line and the text of every string but docstrings; `{}` stands for what an f-string fills in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(ast.walk(tree))
+    skipped = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    skipped |= {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in skipped:
+            yield node.lineno, node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            yield node.lineno, "".join(map(str, parts))
+
+
+def _tables_by_text(path: Path, tables: set[str]) -> Iterator[str]:
+    """Where a file speaks of one of the tables by its name: in SQL, or to the engine."""
+    either = "|".join(map(re.escape, sorted(tables)))
+    read = re.compile(
+        rf"\b(?:from|join|into|table|view|update|describe)\s+\"?({either})\b(?!\.parquet)", re.I
+    )
+    qualified = re.compile(rf"(?<![\w.{{}}/\"])({either})\.(?!parquet)[\w*\"]")
+    for line, text in _texts(path):
+        if not re.search(r"\b(?:select|from|join|into|table|view|update|describe)\b", text, re.I):
+            continue
+        aliases = set(re.findall(r"\bas (\w+)", text, re.I))
+        qualifiers = {match[1] for match in qualified.finditer(text)} - aliases
+        for name in {match[1].lower() for match in read.finditer(text)} | qualifiers:
+            yield f"{path.name}:{line} names {name}"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in NAMING_CALLS:
+            names = {str(name.value) for name in node.args if isinstance(name, ast.Constant)} & tables
+            yield from (f"{path.name}:{node.lineno} names {name}" for name in names)
+
+
 def _imports(path: Path) -> Iterator[str]:
     """The dotted names a file imports when it runs; what only a type checker reads does not count."""
     nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
@@ -223,6 +282,27 @@ def test_every_module_has_its_test_file_or_says_where_it_is_tested():
     }
     assert without == set(TESTED_ELSEWHERE)
     assert {place for place in TESTED_ELSEWHERE.values() if not (TESTS / place).exists()} == set()
+
+
+def test_a_table_that_passes_between_functions_is_named_by_its_declaration_alone():
+    tables = _declared_tables()
+    assert {"nodes", "ties", "crosswalk", "located", "moments"} <= tables
+    assert [text for file in _files(SHARING) for text in _tables_by_text(file, tables)] == []
+
+
+def test_a_table_named_in_the_text_of_sql_is_found_and_a_column_or_an_alias_is_not(tmp_path):
+    texts = {
+        'connection.execute("SELECT node FROM nodes")': ["nodes"],
+        'connection.sql(f"select nodes.key from {KNOWN} join nodes using (key)")': ["nodes"],
+        'connection.sql(f"SELECT nodes.key FROM {KNOWN} AS nodes")': [],
+        'connection.sql(f"SELECT nodes FROM {NODES}")': [],
+        'connection.register("nodes", table)': ["nodes"],
+        'PATH = folder / "nodes.parquet"': [],
+    }
+    for number, (text, names) in enumerate(texts.items()):
+        path = tmp_path / f"{number}.py"
+        path.write_text(f'"""Read FROM nodes."""\n{text}\n', encoding="utf-8")
+        assert [found.split()[-1] for found in _tables_by_text(path, {"nodes"})] == names, text
 
 
 def test_no_test_imports_a_private_name_of_another_test():

@@ -35,7 +35,7 @@ def test_effects_are_in_the_order_of_the_actions_and_0_for_the_reference():
 def test_propensities_that_are_not_given_are_estimated_with_a_warning(caplog):
     x, action, reward = log()
     learned = learner().fit(x, action, reward)
-    assert "tells no propensities" in caplog.text
+    assert "propensities were not logged" in caplog.text
     assert abs(learned.effect(x)[:, 2].mean() - 3) < 0.5
 
 

@@ -243,7 +243,7 @@ def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_
         run = place.client.get_run(told["run_id"])
         review = (Path(chosen.workspace) / "review" / f"{task}.html").read_text(encoding="utf-8")
         assert ("forced" in run.data.tags) is forced
-        assert ("It was forced on too little data: " in review) is forced
+        assert ("Training was forced on too little data: " in review) is forced
     enough = runs.read_document(place, figures["steps"]["train task=churn"]["run_id"], "sufficiency.json")
     assert enough["rows"]["yes"] < 500
     assert "training rows with the outcome where 500 are needed" in enough["lacks"][0]
@@ -252,7 +252,7 @@ def test_a_training_that_was_forced_is_marked_in_figures_run_and_review_and_one_
 def test_too_little_data_is_refused_before_anything_is_computed(demo):
     chosen, _, _ = demo
     thin = replace(chosen.tasks["churn"], force=False)
-    with pytest.raises(NotEnoughDataError, match=r"Or train all the same with task\.force=true"):
+    with pytest.raises(NotEnoughDataError, match=r"Or override with task\.force=true"):
         pipelines.train(settings_of(TrainSettings, chosen, task=thin))
 
 
@@ -264,7 +264,7 @@ def test_check_proves_the_features_and_passes_on_the_synthetic_brand(demo):
     assert len(figures["trials"]) == 4
     assert all(trial["rows"] for trial in figures["trials"])
     assert figures["leaks"]["may_leak"] == []
-    assert "the same to the last byte" in figures["say"][1]
+    assert "identical to the last byte" in figures["say"][1]
 
 
 def test_second_training_is_a_second_version_and_scoring_uses_the_champion(demo):
@@ -372,7 +372,7 @@ def test_candidate_passes_the_gate_is_compared_replaced_by_force_and_rolled_back
     chosen, _, _ = demo
     shared = {"workspace": chosen.workspace, "source": chosen.source, "tracking": chosen.tracking}
     task = chosen.tasks["purchase"]
-    with pytest.raises(GateError, match="approval: nobody has read its page"):
+    with pytest.raises(GateError, match="approval: its page has not been approved"):
         pipelines.promote(PromoteSettings(**shared, task=task))
     sign = SignSettings(**shared, task=task, reviewer="risk", remark="as expected")
     pipelines.reject(sign)
@@ -453,7 +453,7 @@ def test_champion_without_kept_predictions_is_scored_again_on_the_candidates_row
     assert len(first) == len(rows)
     assert first["model"] == second["model"]
     place.client.set_tag(known["1"].run_id, "sintonia.labels_until", "2099-01-01")
-    with pytest.raises(NotBuiltError, match="has learnt from labels until 2099-01-01"):
+    with pytest.raises(NotBuiltError, match="was trained on labels until 2099-01-01"):
         promotion_checks._champion_predictions(place, settings, known["1"], model, rows)
 
 

@@ -7,7 +7,7 @@ import pytest
 from sintonia.api.results import Check, Comparison, Run
 from sintonia.core.config import TrackingConfig
 from sintonia.core.errors import NotBuiltError
-from sintonia.registry import runs as artifacts
+from sintonia.registry import runs
 
 NAMED = {"model": "shop-churn", "version": "3", "run_id": "8f3c2b1a", "files": [], "say": ["<Trained>"]}
 
@@ -30,7 +30,7 @@ def test_metrics_of_a_policy_are_what_it_chooses_is_worth(tmp_path):
 
 def test_a_model_without_contributions_has_nothing_to_plot_and_says_so_in_one_line(tmp_path, monkeypatch):
     table = pa.table({"sample": [1], "base": [float("nan")], "value.rfm__orders": [2.0]})
-    monkeypatch.setattr(artifacts, "read_table", lambda *_: table)
+    monkeypatch.setattr(runs, "read_table", lambda *_: table)
     with pytest.raises(NotBuiltError, match="shop-churn version 3 gives no contributions") as error:
         run_of(tmp_path).shap()
     assert "\n" not in str(error.value)

@@ -233,7 +233,7 @@ def report(connection: duckdb.DuckDBPyConnection) -> None:
     """Print how well the records were resolved; one reached through several identifiers counts once."""
     found = connection.execute("""
         select any_value(customer_id) as customer, any_value(person) as person
-        from crosswalk join drawn on crosswalk.key = if(crm, 'crm:', 'account:') || record
+        from crosswalk join drawn on source = if(crm, 'crm', 'account') and source_key = record::varchar
         where unlinked_at is null group by record""").fetchnumpy()
     pairs = connection.execute("select count(*) from now_pairs").fetchall()[0][0]
     told = quality(found["customer"], found["person"])

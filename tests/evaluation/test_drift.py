@@ -94,26 +94,26 @@ def test_missing_values_are_a_part_of_their_own():
     assert drift(values).moved[0].name == "rfm__a"
 
 
-NEAR = (datetime(2025, 1, 20), datetime(2025, 1, 20))
+NEAR = {"as_of": datetime(2025, 1, 20), "newest": datetime(2025, 1, 20)}
 TODAY = DriftConfig(today="2025-01-25")
 FAR = Drift(500, (ColumnDrift("rfm__b", 0.9, 0.1), ColumnDrift("rfm__a", 0.01, 0.1)))
 
 
 def test_nothing_is_said_of_a_young_model_and_customers_like_its_own():
-    watched = check_drift(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), NEAR, TODAY)
+    watched = check_drift(MODEL, Drift(500, (ColumnDrift("rfm__a", 0.01, 0.1),)), TODAY, **NEAR)
     assert (watched.warnings, watched.refusals) == ((), ())
     watched.refuse(force=False)
 
 
 def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
-    warned = check_drift(MODEL, FAR, NEAR, TODAY)
+    warned = check_drift(MODEL, FAR, TODAY, **NEAR)
     assert warned.warnings == (
-        "Those scored for 'churn' (500 rows) are others than it learned from: 1 of 2 columns moved further than a "
-        "stability index of 0.25 (Orders in all 0.90).",
+        "The customers scored for 'churn' (500 rows) have drifted from the training data: 1 of 2 columns have a "
+        "population stability index above 0.25 (Orders in all 0.90).",
     )
     assert warned.refusals == ()
-    refused = check_drift(MODEL, FAR, NEAR, replace(TODAY, refuse_above=0.5))
-    with pytest.raises(DriftError, match=r"stability index of 0\.5 \(Orders in all 0\.90\).*force=true"):
+    refused = check_drift(MODEL, FAR, replace(TODAY, refuse_above=0.5), **NEAR)
+    with pytest.raises(DriftError, match=r"stability index above 0\.5 \(Orders in all 0\.90\).*force=true"):
         refused.refuse(force=False)
     refused.refuse(force=True)
     assert refused.figures(force=True)["forced"] == list(refused.refusals)
@@ -124,14 +124,17 @@ def test_drift_is_told_and_beyond_its_bound_refused_unless_somebody_insists():
     ("moments", "said"),
     [
         (
-            (datetime(2025, 2, 1), datetime(2025, 1, 20)),
-            "model of 'churn' knows data until 2025-01-01, 31 days",
+            {"as_of": datetime(2025, 2, 1), "newest": datetime(2025, 1, 20)},
+            "model of 'churn' was trained on data until 2025-01-01, 31 days",
         ),
-        ((datetime(2025, 1, 20), datetime(2024, 12, 20)), "store has data until 2024-12-20, 36 days"),
+        (
+            {"as_of": datetime(2025, 1, 20), "newest": datetime(2024, 12, 20)},
+            "store has data until 2024-12-20, 36 days",
+        ),
     ],
 )
 def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(moments, said):
-    watched = check_drift(MODEL, Drift(0, ()), moments, replace(TODAY, refuse_older_days=30))
+    watched = check_drift(MODEL, Drift(0, ()), replace(TODAY, refuse_older_days=30), **moments)
     assert len(watched.warnings) == len(watched.refusals) == 1
     assert said in watched.warnings[0]
     assert "longer than its horizon of 30 days" in watched.warnings[0]

@@ -116,7 +116,7 @@ def test_figures_are_strict_json():
 
 
 def test_one_outcome_or_one_customer_is_not_enough():
-    with pytest.raises(NotEnoughDataError, match=r"3 test rows of 3 customers hold only the labels \[0.0\]"):
+    with pytest.raises(NotEnoughDataError, match=r"3 test rows of 3 customers have only the labels \[0.0\]"):
         evaluate([0, 0, 0], {"m": [0.1, 0.2, 0.3]}, [1, 2, 3])
     with pytest.raises(NotEnoughDataError):
         evaluate([0, 1], {"m": [0.1, 0.2]}, [1, 1])

@@ -47,7 +47,7 @@ def test_a_policy_that_brings_nothing_is_told_so_and_one_that_does_passes():
     idle = _nothing(_rows(0.5, 0.0))
     assert (idle.passed, idle.explanation) == (
         False,
-        "0.000 [0.000, 0.000] a decision against doing nothing, on 400 decisions",
+        "0.000 [0.000, 0.000] per decision against doing nothing, on 400 decisions",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_champion_that_learnt_from_the_candidate_s_decisions_is_no_judge(runs)
     found = runs(rows, others)["champion"]
     assert not found.passed
     assert (
-        "has learnt from rewards until 2026-02-01, the candidate is judged from 2026-01-01"
+        "was trained on rewards until 2026-02-01, the candidate is evaluated from 2026-01-01"
         in found.explanation
     )
 

@@ -84,7 +84,7 @@ def test_a_rollback_returns_to_the_champion_before_and_another_to_the_one_before
         promote(place, version(number), champion(place), [GOOD], force=False)
     assert roll_back(place, NAME, champion(place)).version == "2"
     assert roll_back(place, NAME, champion(place)).version == "1"
-    with pytest.raises(NotBuiltError, match="nothing to roll back to"):
+    with pytest.raises(NotBuiltError, match="no previous champion to roll back to"):
         roll_back(place, NAME, champion(place))
     promote(place, version(3), champion(place), [GOOD], force=False)
     assert roll_back(place, NAME, champion(place)).version == "1"

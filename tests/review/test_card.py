@@ -20,7 +20,7 @@ def test_the_card_has_label_limits_verdict_metrics_and_decisions():
     own = review().evaluation.estimates["model"]
     for metric in review().evaluation.metrics:
         assert f"| {metric.title} | {number(own[metric.name].value)} |" in card
-    assert "**Promotion would stop here.**" in card
+    assert "**Does not pass the gate.**" in card
 
 
 def test_every_table_row_has_the_cells_of_its_head():

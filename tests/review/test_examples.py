@@ -35,8 +35,8 @@ def test_falls_begin_at_the_base_and_end_at_the_score(person):
 
 def test_a_decision_is_told_with_what_was_done_and_what_came():
     told = decision_example(teaching(7))
-    assert (told.said, told.came) == ("call \u22120.100", "got mail, 0.25 came (1.50 expected)")
-    assert told.rest == {"Other features of trust": 0.03, "The action by itself": 0.05, "Cost": -2.0}
+    assert (told.said, told.came) == ("call \u22120.100", "got mail, reward 0.25 (expected 1.50)")
+    assert told.rest == {"Other features of trust": 0.03, "The action itself": 0.05, "Cost": -2.0}
     assert told.base != BASE
 
 

@@ -150,7 +150,7 @@ def test_headings_and_landmarks_lead_through_the_page():
         "Calibration",
         "Gains",
         "What moves the score",
-        "Out of time, beside its baselines",
+        "Out of time, compared with baselines",
         "Data",
     ):
         assert title in titles
@@ -245,7 +245,7 @@ def test_the_highest_tenth_is_called_richer_only_when_it_surely_is(low, high, st
 
 def test_an_error_that_chance_explains_is_not_called_zero():
     told = texts.calibration_verdict(against({"calibration_error": Estimate(0.0, 0.0, 0.02)})).evidence
-    assert told.startswith("Propensities are off the observed rates by no more than chance (95")
+    assert told.startswith("Propensities are no further off the observed rates than expected by chance (95")
     assert "0.0 to 2.0 points" in told
 
 
@@ -254,13 +254,13 @@ def test_warnings_name_few_outcomes_a_single_date_leaks_dominance_and_shift():
     assert review_warnings(quiet) == []
     assert "one feature" in review_warnings(review())[0]
     auc = against({"auc": Estimate(0.97, 0.96, 0.98)})
-    assert any("no feature knows the outcome" in worry for worry in review_warnings(auc))
+    assert any("no feature leaks the outcome" in worry for worry in review_warnings(auc))
     one_date = replace(
         quiet, parts=(DataPart("train", ("a",), 10, 9, 0.2), DataPart("test", ("b",), 10, 9, 0.5))
     )
     assert [worry.split(":")[0] for worry in review_warnings(one_date)] == [
         "Only one test date",
-        "The outcome's rate went from 20.0\u202f% in training to 50.0\u202f% in the test.",
+        "The outcome rate changed from 20.0\u202f% in training to 50.0\u202f% in the test.",
     ]
     few = replace(quiet, evaluation=replace(review().evaluation, rows=150))
     assert review_warnings(few)[0].startswith("Only 69 test rows")
@@ -376,10 +376,10 @@ def test_a_page_on_amounts_says_total_and_capture_and_shows_no_calibration():
     page = render_review(amounts())
     headlines = [finding.headline for finding in texts.outcome_verdict(amounts())]
     assert headlines[0] == "Ranks better than the spend so far"
-    assert headlines[1] == "The total is right"
-    assert headlines[2].startswith("The highest fifth brings")
+    assert headlines[1] == "The total is unbiased"
+    assert headlines[2].startswith("The top 20\u202f% account for ")
     assert "<h2>Calibration</h2>" not in page
-    assert "Spend found, highest expectation first" in page
+    assert "Spend captured, highest expected amounts first" in page
     assert "Error of the median" in page
 
 

@@ -225,37 +225,37 @@ def test_actions_that_chance_never_decided_on_are_open_and_named():
 
 def test_gains_that_do_not_come_true_are_rough():
     fifths = [{"predicted": 2.0, "observed": [0.1, 0.0, 1.0]}] * 5
-    assert policy_verdict(policy(fifths=fifths))[3].headline == "Predicted gains are rough"
+    assert policy_verdict(policy(fifths=fifths))[3].headline == "Predicted gains are not calibrated"
 
 
 def test_gains_that_might_as_well_be_none_are_not_called_true():
     fifths = [{"predicted": 0.2, "observed": [0.2, -1.0, 1.0]}] * 5
     found = policy_verdict(policy(fifths=fifths))[3]
-    assert (found.state, found.headline) == ("open", "Predicted gains are not tested by this much data")
+    assert (found.state, found.headline) == ("open", "Too few decisions to validate predicted gains")
 
 
 def test_how_the_policy_chooses_is_told_with_its_threshold_and_what_the_gate_made_of_it():
     asked = {"name": "sure_gain", "threshold": 0.5, "floor": 0.02}
     first, second, _ = choice_texts(asked, {"passed": True})
     assert first == (
-        "Each customer gets the action with the highest expected gain among those that surely gain; "
-        "nothing is done where none gains more than 0.5."
+        "Each customer gets the action with the highest expected gain among those with a significant one; "
+        "customers for whom no gain exceeds 0.5 get none."
     )
     assert "2.0\u202f%" in second
     assert choice_texts(asked, {"passed": False, "constant": "mail"})[0].startswith(
-        "Everybody who may have it gets 'mail'"
+        "All eligible customers get 'mail'"
     )
 
 
 def test_rules_are_told_as_a_campaign_manager_would():
     said = dict(rule_texts(asdict(ENGAGEMENT), {name: asdict(action) for name, action in ACTIONS.items()}))
-    assert said["mail"] == "email, 0.10 EUR a contact, lever 1"
-    assert said["call"] == "phone, 2.00 EUR a contact, lever 1.5, does not sell"
+    assert said["mail"] == "email, 0.10 EUR per contact, lever 1"
+    assert said["call"] == "phone, 2.00 EUR per contact, lever 1.5, not selling"
     assert said["adults"] == "eligibility: mail only where birth_year <= 2007 (the law)"
     assert said["two_a_week"] == "at most 2 contacts in 7 days on email"
-    assert said["nobody_opens"] == "after 4 unanswered in a row none for 30 days on email"
-    assert said["calls"] == "at least 5 and at most 40 of phone a round"
-    assert said["budget"] == "500.00 EUR a round"
+    assert said["nobody_opens"] == "no contact for 30 days after 4 unanswered in a row on email"
+    assert said["calls"] == "at least 5 and at most 40 of phone per round"
+    assert said["budget"] == "500.00 EUR per round"
 
 
 def test_an_interval_plot_leaves_out_what_is_no_number_and_tells_the_rest():
@@ -317,7 +317,7 @@ def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_tha
         before = browser.run("waterfall.querySelector('tbody').textContent")
         assert (
             browser.run("answer.textContent")
-            == "As it stands the model says: do nothing (best: call, \u22120.100)."
+            == "Prediction with the original values: do nothing (best: call, \u22120.100)."
         )
         typed = "query.value = 'gains'; query.dispatchEvent(new Event('input')); hits.children.length"
         assert browser.run(typed) == 1
@@ -325,7 +325,7 @@ def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_tha
         assert browser.run("waterfall.querySelector('tbody').textContent") != before
         select = "document.querySelector('.what-if select')"
         browser.run(f"{select}.selectedIndex = 1; {select}.dispatchEvent(new Event('change'))")
-        said = "The model would say: mail, +0.300; as it stands, call, +0.400."
+        said = "Prediction: mail, +0.300; with the original values, call, +0.400."
         assert browser.run("answer.textContent") == said
         for width in (1440, 390):
             for dark in (False, True):

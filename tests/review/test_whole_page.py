@@ -72,7 +72,7 @@ def test_figures_of_groups_families_and_drift_are_the_evidences():
     for row in views.drift_rows(review(), MEANINGS):
         for figure, far in (row["test"], row["now"]):
             assert f"<td><b>{figure}</b></td>" in text if far else f"<td>{figure}</td>" in text
-    assert "At least 75\u202f% of the story is the same" in text
+    assert "The shares overlap by at least 75\u202f%." in text
     assert f"their scores against the test's: {views.current_score_drift(review())[0]}." in text
 
 
@@ -119,7 +119,7 @@ def test_links_lead_to_ids_that_are_there_once():
 
 def test_the_verdict_names_what_promotion_would_stop_on():
     (*_, found) = texts.outcome_verdict(review())
-    assert (found.state, found.headline) == ("bad", "Promotion would stop here")
+    assert (found.state, found.headline) == ("bad", "Does not pass the gate")
     assert found.evidence.startswith("calibration: ")
 
 
@@ -137,12 +137,12 @@ def test_warnings_name_groups_that_are_off_and_features_that_moved():
     other = replace(told.evidence, groups=(off,), profiles=moved, stability=steady, fairness=fairness)
     other = replace(other, retold=apart)
     found = [*group_warnings(replace(told, evidence=other)), *data_warnings(replace(told, evidence=other))]
-    assert [line for line in found if "surely off for region south" in line]
-    assert [line for line in found if "ranks surely worse than over all for region south" in line]
-    assert [line for line in found if line.startswith("By sex, the highest tenth reaches one group only 50")]
-    assert [line for line in found if line.startswith("2 of 2 features lie elsewhere in the test")]
+    assert [line for line in found if "miscalibrated for region south" in line]
+    assert [line for line in found if "Ranking is significantly worse than overall for region south" in line]
+    assert [line for line in found if line.startswith("By sex, the top decile selects one group only 50")]
+    assert [line for line in found if line.startswith("2 of 2 features have drifted in the test")]
     assert [line for line in found if "rank correlation down to 0.20" in line]
-    assert [line for line in found if "as little as 60\u202f% of the story is the same" in line]
+    assert [line for line in found if "overlap by only 60\u202f%" in line]
 
 
 @pytest.mark.browser
@@ -166,13 +166,13 @@ def test_in_a_browser_search_waterfall_and_what_if_work_and_nothing_is_wider_tha
         assert browser.run("document.querySelector('#waterfall tbody').textContent") != before
         stands = browser.run("answer.textContent")
         (told,) = [one for one in data()["customers"] if one["sample"] == asked]
-        assert stands == f"As it stands the model says: {told['said']}."
+        assert stands == f"Prediction with the original values: {told['said']}."
         changed = (
             "const choice = document.querySelector('#what-if-0'); choice.selectedIndex = choice.length - 1;"
         )
         browser.run(f"{changed} choice.dispatchEvent(new Event('change'))")
         assert browser.run("answer.textContent") != stands
-        assert browser.run("answer.textContent").startswith("The model would say: ")
+        assert browser.run("answer.textContent").startswith("Prediction: ")
         browser.run("query.value = 'region north'; query.dispatchEvent(new Event('input'))")
         norths = sum(one.groups.get("region") == "north" for one in review().customers)
         assert browser.run("count.textContent").startswith(f"{norths} of 200")

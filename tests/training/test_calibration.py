@@ -119,7 +119,7 @@ def test_amounts_add_up_to_the_truth_and_rise_with_the_score():
     assert fitted.slope == pytest.approx(0.7, abs=0.1)
     assert Calibrator.from_json(fitted.to_json()) == fitted
     assert fit_amounts(RAW, amounts[np.argsort(-RAW).argsort()] * 0 + 9).slope == pytest.approx(0, abs=1e-6)
-    with pytest.raises(NotEnoughDataError, match="Nothing was spent in the 2 validation rows"):
+    with pytest.raises(NotEnoughDataError, match="The 2 validation rows have no spend"):
         fit_amounts([0.0, 1.0], [0, 0])
 
 
@@ -134,7 +134,7 @@ def test_the_json_is_strict():
 def test_unknown_kinds_and_one_outcome_are_refused():
     with pytest.raises(ConfigError, match="did you mean 'isotonic'"):
         fit_calibrator([0, 1], [0, 1], "isotonc")
-    with pytest.raises(NotEnoughDataError, match="2 validation rows hold 0 of label 1"):
+    with pytest.raises(NotEnoughDataError, match="2 validation rows have 0 of label 1"):
         fit_calibrator([0, 1], [0, 0])
 
 

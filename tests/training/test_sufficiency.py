@@ -45,10 +45,10 @@ def test_every_lack_is_named_with_what_to_do(brand):
         measure_sufficiency(store, split, greedy)
     told = str(refused.value)
     assert told.startswith("Too little data for task 'churn': ")
-    assert "days of history where 20 times the horizon are 560 (bring older data" in told
+    assert "days of history where 560 are needed, 20 times the horizon (bring older data" in told
     assert "training rows with the outcome where 100,000 are needed" in told
     assert "training rows without the outcome where 100,000 are needed" in told
-    assert told.endswith("Or train all the same with task.force=true: the run is marked.")
+    assert told.endswith("Or override with task.force=true, which is recorded.")
 
 
 def test_force_goes_on_and_says_what_is_lacking(brand):

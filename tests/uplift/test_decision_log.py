@@ -163,7 +163,7 @@ def test_without_a_log_of_decisions_every_send_that_names_an_action_is_one(sends
 
 
 def test_a_reward_without_an_end_is_refused(store, tmp_path):
-    with pytest.raises(ConfigError, match="until when a reward counts"):
+    with pytest.raises(ConfigError, match="no end of the reward window"):
         read(store, tmp_path, reward=RewardConfig("spend"))
 
 
@@ -248,7 +248,7 @@ def test_judged_are_the_newest_rounds_and_the_past_ends_before_they_begin(store,
     past, judged = split_decisions(points, None)
     assert past.tolist() == [True, True, False]
     assert judged.tolist() == [False, False, True]
-    with pytest.raises(NotEnoughDataError, match="leaves 0 decisions to learn from"):
+    with pytest.raises(NotEnoughDataError, match="leaves 0 decisions for training"):
         split_decisions(points, "2025-03-11")  # the reward of 5 March is not known by then
 
 
@@ -259,7 +259,7 @@ def test_one_round_teaches_and_reports_by_different_customers_and_a_date_that_le
     past, judged = split_decisions(points, None)
     assert past.all()
     assert judged.all()
-    with pytest.raises(NotEnoughDataError, match="leaves 0 decisions to learn from"):
+    with pytest.raises(NotEnoughDataError, match="leaves 0 decisions for training"):
         split_decisions(points, "2025-03-06")
 
 

@@ -82,11 +82,11 @@ def test_slopes_of_what_an_action_changes_are_nearer_the_truth(steady):
 
 
 def test_slopes_come_from_steadied_rewards_unless_those_as_they_are_surely_tell_more():
-    scales = np.full((N, 2), 0.5), np.full(N, 0.5), np.full(N, 0.5)
+    scales = {"expected": np.full((N, 2), 0.5), "scale": np.full(N, 0.5), "variance": np.full(N, 0.5)}
     log = replace(LOG, reward=ORDERS * BASKETS)
 
     def slopes(steady_reward, log=log):
-        return fit_slopes(log, steady_reward, FOLD, scales).full.coefficients.tolist()
+        return fit_slopes(log, steady_reward, FOLD, **scales).full.coefficients.tolist()
 
     as_is = slopes(log.reward)
     assert slopes(1.0 * ORDERS) != as_is

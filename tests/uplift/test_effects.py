@@ -74,7 +74,7 @@ def test_an_action_nobody_had_yet_starts_from_the_mean_of_its_likes(learned, oth
 
 
 def test_other_actions_than_those_learned_are_refused(learned):
-    with pytest.raises(InputError, match="name these first"):
+    with pytest.raises(InputError, match="list these first"):
         learned.with_actions(Actions.of(["none", "letter"]))
 
 

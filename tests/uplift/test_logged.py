@@ -41,7 +41,7 @@ def test_orders_go_with_their_decisions_where_rewards_are_made_of_orders():
     ("change", "words"),
     [
         ({"reward": np.array([1.0, np.nan, 2.0])}, "not known yet"),
-        ({"reward": np.array([1.0])}, "one row a decision|a row a decision"),
+        ({"reward": np.array([1.0])}, "one row per decision and one column per action"),
         ({"orders": np.array([1, 0])}, "2 counts of orders"),
         ({"logging_propensities": np.full((3, 2), 0.4)}, "sum to 1"),
         ({"logging_propensities": np.array([[0.0, 1.0]] * 3)}, "no logging propensity above 0"),

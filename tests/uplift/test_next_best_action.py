@@ -153,7 +153,7 @@ def test_a_shop_whose_customers_answer_differently_earns_a_personalised_policy(t
     where = ["--config-dir", str(tmp_path / "conf"), "source=shop", f"workspace={tmp_path / 'ws'}"]
     assert main(["review", *where, "task=next_best_action"]) == 0
     page = (tmp_path / "ws" / "review" / "next_best_action.html").read_text(encoding="utf-8")
-    assert "Choosing for each customer is surely worth it" in page
+    assert "Personalisation pays off" in page
     assert re.search(r"<th scope=\"row\">doing nothing</th><td>passed</td>", page)
     own = re.search(r'<tr class="own"><th scope="row">chosen</th>(.*?)</tr>', page)[1]
     assert f"<td>{value:.3f} ({low:.3f} to {high:.3f})</td>" in own

@@ -33,7 +33,9 @@ def told():
     nothing = EffectEnsemble(none, flat, none, np.array([0, 4.0, 3]), None, means, weights)
     effects = Effects(nothing, (nothing, nothing), ACTIONS, np.ones(3), np.eye(3), np.zeros(3))
     log = _log()
-    return report(log, np.ones(N, bool), effects, constant_policy(log.eligible, 1), (1, False))
+    return report(
+        log, np.ones(N, bool), effects, constant_policy(log.eligible, 1), constant_action=1, passed=False
+    )
 
 
 def test_each_action_tells_how_it_was_logged_and_how_much_can_be_judged_by_it(told):

@@ -119,17 +119,23 @@ class EffectLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
             raise InputError(
                 f"No decision has the reference '{self.reference}'; {hint(self.reference, done)}"
             )
-        others = sorted(set(done) - {self.reference})
-        actions = [self.reference, *others]
+        other_actions = sorted(set(done) - {self.reference})
+        actions = [self.reference, *other_actions]
         index = {name: at for at, name in enumerate(actions)}
         taken = np.array([index[name] for name in done], np.int64)
         who = np.arange(len(done)) if customer is None else _codes(customer, len(done))
         # The reference is called `none` inside; an action of that name beside another reference gets a longer one.
-        inside = [NONE, *(f"{name} (action)" if name == NONE else name for name in others)]
+        inside = [NONE, *(f"{name} (action)" if name == NONE else name for name in other_actions)]
         config = self._config()
         if logging_propensity is None:
             policy = estimate_logging_policy(
-                values, taken, (np.zeros(len(done), np.int64), who), tuple(inside), 0.01, self.seed
+                values,
+                taken,
+                rounds=np.zeros(len(done), np.int64),
+                customer=who,
+                names=tuple(inside),
+                overlap=0.01,
+                seed=self.seed,
             )
             propensities = policy.propensities
             logger.warning("%s", policy.warning)
@@ -192,26 +198,26 @@ def _codes(customer: Sequence[Any], n: int) -> Ints:
     return np.asarray(np.unique(names.astype(str), return_inverse=True)[1], np.int64)
 
 
-def _propensities(given: Floats, taken: Ints, actions: Sequence[str]) -> Floats:
+def _propensities(logged: Floats, taken: Ints, actions: Sequence[str]) -> Floats:
     """Return the probability of every action at every decision.  # (n, n_actions)"""
     shape = (len(taken), len(actions))
-    if given.shape == shape:
-        return given
-    if given.shape != shape[:1]:
+    if logged.shape == shape:
+        return logged
+    if logged.shape != shape[:1]:
         raise InputError(
-            f"`logging_propensity` has shape {given.shape}; give {shape}, or ({shape[0]},) of what was done."
+            f"`logging_propensity` has shape {logged.shape}; give {shape}, or ({shape[0]},) of what was done."
         )
     rows = np.arange(len(taken))
     propensities = np.empty(shape)
     if len(actions) == 2:
-        propensities[rows, taken], propensities[rows, 1 - taken] = given, 1 - given
+        propensities[rows, taken], propensities[rows, 1 - taken] = logged, 1 - logged
         return propensities
     for at, name in enumerate(actions):
-        seen = np.unique(given[taken == at])
-        if len(seen) != 1:
+        distinct = np.unique(logged[taken == at])
+        if len(distinct) != 1:
             raise InputError(
                 f"The propensity of '{name}' differs between decisions, so those of what was not done are unknown; "
                 f"give `logging_propensity` of shape {shape}, a column per action: {', '.join(actions)}."
             )
-        propensities[:, at] = seen[0]
+        propensities[:, at] = distinct[0]
     return propensities

@@ -11,7 +11,7 @@ from sintonia.core.config import ReviewSettings, TrackingConfig
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import NotBuiltError
 from sintonia.explain.sample import CONTRIBUTION, CONTRIBUTIONS_FILE, read_explanation
-from sintonia.registry import runs as artifacts
+from sintonia.registry import runs
 from sintonia.registry.tracking import open_tracking
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ class Comparison(Result):
         """One row per run: `version`, `alias`, `grade`, `rows`, `value` of the metric, `difference`, `verdict`."""
         import pandas as pd
 
-        runs = [
+        rows = [
             {**run, **{name: (run[name] or {}).get("value") for name in ("value", "difference")}}
             for run in self.figures["runs"]
         ]
         columns = ["version", "alias", "grade", "rows", "value", "difference", "verdict"]
-        return pd.DataFrame(runs, columns=columns)
+        return pd.DataFrame(rows, columns=columns)
 
 
 class Run(Result):
@@ -102,7 +102,7 @@ class Run(Result):
             When the model gives no contributions of its features.
         """
         registry = open_tracking(self._tracking, self._workspace)
-        table = artifacts.read_table(registry, self.run_id, CONTRIBUTIONS_FILE)
+        table = runs.read_table(registry, self.run_id, CONTRIBUTIONS_FILE)
         if not any(name.startswith(CONTRIBUTION) for name in table.column_names):
             raise NotBuiltError(
                 f"{self.name} version {self.version} gives no contributions of its features, so there is nothing to "

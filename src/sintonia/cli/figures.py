@@ -40,7 +40,7 @@ def report(figures: Figures, output: str) -> None:
     else:
         say("\n".join(figures.get("say") or [f"{key}: {value}" for key, value in figures.items()]))
     if figures.get("passed") is False:
-        raise FoundError("The check did not pass: look at what it found before you train or score.")
+        raise FoundError("The check did not pass: read its findings before you train or score.")
 
 
 def as_json(figures: Figures) -> str:

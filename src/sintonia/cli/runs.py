@@ -21,7 +21,7 @@ INSTEAD = {
     "--config-path": "write --config-dir DIR",
     "--config-name": "write experiment=NAME, with --config-dir for one of your own",
     "--package": "leave it out",
-    "--experimental-rerun": "give the same words again",
+    "--experimental-rerun": "give the same arguments again",
 }
 """Flags of Hydra that earlier versions had after a verb, and their replacement."""
 

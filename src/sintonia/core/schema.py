@@ -74,6 +74,10 @@ class Table:
     order: tuple[str, ...]
     columns: tuple[Column, ...]
 
+    def __str__(self) -> str:
+        """Return the name, as SQL refers to it."""
+        return self.name
+
     @property
     def names(self) -> tuple[str, ...]:
         """The column names, in order."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sintonia.core.paths import StorePaths
+from sintonia.core.schema import ATTRIBUTES, INTERACTIONS, MERGES
 
 if TYPE_CHECKING:
     import duckdb
@@ -28,7 +29,7 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
     """Return the answer that holds for each customer and channel that gave one; where there is no row, it is no.
 
     One row per (customer_id, channel), in that order: `allowed`, `answered_at` (UTC, when it was given) and `source`
-    (the silo that says so). It reads the engine's relations `attributes`, `interactions` and `merges`.
+    (the silo that says so). It reads the engine's relations ATTRIBUTES, INTERACTIONS and MERGES.
 
     Parameters
     ----------
@@ -44,13 +45,13 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
     return connection.sql(f"""
         WITH answers AS (
             SELECT customer_id, SUBSTR(name, {len(PREFIX) + 1}) AS channel, LOWER(TRIM(value)) IN ({yes}) AS allowed,
-                   occurred_at, source FROM attributes WHERE STARTS_WITH(name, '{PREFIX}') AND {seen}
+                   occurred_at, source FROM {ATTRIBUTES} WHERE STARTS_WITH(name, '{PREFIX}') AND {seen}
             UNION ALL
-            SELECT customer_id, channel, false, occurred_at, source FROM interactions
+            SELECT customer_id, channel, false, occurred_at, source FROM {INTERACTIONS}
             WHERE kind = 'unsubscribe' AND channel IS NOT NULL AND {seen}
         )
         SELECT customer_id, channel, allowed, occurred_at AS answered_at, source
-        FROM answers ANTI JOIN (SELECT customer_id FROM merges WHERE {merged}) USING (customer_id)
+        FROM answers ANTI JOIN (SELECT customer_id FROM {MERGES} WHERE {merged}) USING (customer_id)
         QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id, channel ORDER BY occurred_at DESC, allowed, source) = 1
         ORDER BY customer_id, channel""").to_arrow_table()
 
@@ -61,9 +62,9 @@ def read_consents(store: Path, as_of: datetime | None = None) -> "pa.Table":
 
     paths = StorePaths(store)
     tables = {
-        "attributes": paths.attributes,
-        "interactions": paths.interactions / "*.parquet",
-        "merges": paths.merges,
+        ATTRIBUTES.name: paths.attributes,
+        INTERACTIONS.name: paths.interactions / "*.parquet",
+        MERGES.name: paths.merges,
     }
     with duckdb.connect() as connection:
         for name, files in tables.items():

@@ -117,21 +117,21 @@ class WeightedPropensities:
             )
             measured.append(captured_shares(spent, reached, np.array([VALUE_SHARE]))[:, 0])
         if (campaign := self.stakes.campaign) is not None:
-            found = new.cumsum(axis=1)
-            pairs = zip(found, reached, strict=True)
+            positives_above = new.cumsum(axis=1)
+            pairs = zip(positives_above, reached, strict=True)
             measured.append(np.array([expected_maximum_profit(*draw, campaign) for draw in pairs]))
         return measured
 
     def _ranking(self, new: Floats, rows: Floats) -> tuple[Floats, Floats, Floats]:
-        found, reached = new.cumsum(axis=1), rows.cumsum(axis=1)
-        positives = found[:, -1]
+        positives_above, reached = new.cumsum(axis=1), rows.cumsum(axis=1)
+        positives = positives_above[:, -1]
         negatives = reached[:, -1] - positives
-        above = (reached - found) - (rows - new) / 2  # negatives above a group, and half of its own
-        precision = found / np.maximum(reached, 1.0)
+        above = (reached - positives_above) - (rows - new) / 2  # negatives above a group, and half of its own
+        precision = positives_above / np.maximum(reached, 1.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             auc = 1 - np.einsum("ij,ij->i", new, above) / (positives * negatives)
             average_precision = np.einsum("ij,ij->i", new, precision) / positives
-            lift = captured_shares(found, reached, np.array([TOP_SHARE]))[:, 0] / TOP_SHARE
+            lift = captured_shares(positives_above, reached, np.array([TOP_SHARE]))[:, 0] / TOP_SHARE
         return auc, average_precision, lift
 
     def curve(self, weights: Floats) -> tuple[Floats, Floats]:

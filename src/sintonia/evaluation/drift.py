@@ -127,7 +127,7 @@ class DriftCheck:
     refusals: tuple[str, ...]
 
     def refuse(self, force: bool) -> None:
-        """Raise DriftError where a bound is passed and nobody insists.
+        """Raise DriftError where a bound is passed and not overridden.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class DriftCheck:
         """
         if self.refusals and not force:
             raise DriftError(
-                f"{' '.join(self.refusals)} Train the model again, or insist with force=true, which is recorded."
+                f"{' '.join(self.refusals)} Train the model again, or override with force=true, which is recorded."
             )
 
     def figures(self, force: bool) -> dict[str, Any]:
@@ -150,10 +150,9 @@ class DriftCheck:
 
 
 def check_drift(
-    model: OutcomeModel, drift: Drift, moments: tuple[datetime, datetime], config: DriftConfig
+    model: OutcomeModel, drift: Drift, config: DriftConfig, *, as_of: datetime, newest: datetime
 ) -> DriftCheck:
-    """Return what is to be known of a list; `moments` are its as_of and where the store's data end."""
-    as_of, newest = moments
+    """Return the drift check of a list scored as of `as_of`, of a store whose data end at `newest`."""
     reference, task = model.profile, model.task
     definitions = {feature.name: feature.definition for feature in model.catalogue}
     named = Drift(
@@ -169,7 +168,7 @@ def check_drift(
         refusals.append(_drift_sentence(task.name, named, config.refuse_above))
     today = iso_time("drift.today", config.today) if config.today else datetime.now(UTC).replace(tzinfo=None)
     ages = {
-        f"The model of '{task.name}' knows data until": (
+        f"The model of '{task.name}' was trained on data until": (
             None if reference is None else reference.until,
             as_of,
         ),
@@ -190,6 +189,6 @@ def _drift_sentence(task: str, drift: Drift, bound: float) -> str:
     drifted = drift.beyond(bound)
     named = "; ".join(f"{column_drift.name} {column_drift.psi:.2f}" for column_drift in drifted[:3])
     return (
-        f"Those scored for '{task}' ({drift.rows:,} rows) are others than it learned from: {len(drifted)} of "
-        f"{len(drift.moved)} columns moved further than a stability index of {bound:g} ({named})."
+        f"The customers scored for '{task}' ({drift.rows:,} rows) have drifted from the training data: "
+        f"{len(drifted)} of {len(drift.moved)} columns have a population stability index above {bound:g} ({named})."
     )

@@ -362,7 +362,7 @@ def _check_propensities(labels: Floats, propensities: Mapping[str, Floats], cust
         if not len(values) == len(labels) == len(customers):
             raise InputError(
                 f"'{name}' has {len(values)} propensities for {len(labels)} labels and {len(customers)} "
-                f"customers; give one of each a row."
+                f"customers; give one of each per row."
             )
         if not np.all((values >= 0) & (values <= 1)):
             bad = values[~((values >= 0) & (values <= 1))][0]
@@ -374,8 +374,8 @@ def _check_propensities(labels: Floats, propensities: Mapping[str, Floats], cust
         raise InputError(f"Labels must be 0 or 1; found {outcomes[:5].tolist()}.")
     if len(outcomes) < 2 or len(np.unique(customers)) < 2:
         raise NotEnoughDataError(
-            f"{len(labels)} test rows of {len(np.unique(customers))} customers hold only the labels "
-            f"{outcomes.tolist()}; judging needs both outcomes and two customers. Add test snapshots."
+            f"{len(labels)} test rows of {len(np.unique(customers))} customers have only the labels "
+            f"{outcomes.tolist()}; evaluation needs both outcomes and two customers. Add test snapshots."
         )
 
 
@@ -384,7 +384,7 @@ def _check_amounts(amounts: Floats, expected: Mapping[str, Floats], customers: I
         if not len(values) == len(amounts) == len(customers):
             raise InputError(
                 f"'{name}' has {len(values)} amounts for {len(amounts)} true ones and {len(customers)} "
-                f"customers; give one of each a row."
+                f"customers; give one of each per row."
             )
         if not np.isfinite(values).all():
             raise InputError(
@@ -393,5 +393,5 @@ def _check_amounts(amounts: Floats, expected: Mapping[str, Floats], customers: I
     if not amounts.sum() > 0 or len(np.unique(customers)) < 2:
         raise NotEnoughDataError(
             f"{len(amounts)} test rows of {len(np.unique(customers))} customers spent {amounts.sum():.2f} in all; "
-            "judging needs spend and two customers. Add test snapshots."
+            "evaluation needs spend and two customers. Add test snapshots."
         )

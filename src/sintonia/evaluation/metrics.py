@@ -41,24 +41,35 @@ CAPTURE = Metric(
     "capture_top20",
     "Spend in the top 20 %",
     True,
-    "share of the next horizon's spend that the highest fifth brings",
+    "share of the next horizon's spend from the 20 % of customers with the highest scores",
 )
 PROFIT = Metric(
     "expected_profit",
     "Expected maximum profit",
     True,
-    "most that a campaign against the outcome may earn, a customer, in currency, under the assumptions of the run",
+    "maximum expected profit per customer of a campaign against the outcome, in currency, as configured in the run",
 )
 PROPENSITY_METRICS = (
-    Metric("auc", "AUC", True, "chance that a customer with the outcome is ranked above one without"),
-    Metric("average_precision", "Average precision", True, "precision, averaged over the outcomes found"),
+    Metric("auc", "AUC", True, "probability that a customer with the outcome ranks above one without"),
     Metric(
-        "lift_top10", "Lift, top 10 %", True, "outcome rate among the highest tenth, over the rate among all"
+        "average_precision",
+        "Average precision",
+        True,
+        "mean precision, weighted by the gain in recall",
     ),
-    Metric("brier", "Brier score", False, "mean squared distance of propensity and outcome"),
-    Metric("log_loss", "Log loss", False, "mean surprise at the outcome, in nats"),
     Metric(
-        "calibration_error", "Calibration error", False, "typical distance of propensity and observed rate"
+        "lift_top10",
+        "Lift, top 10 %",
+        True,
+        "outcome rate in the top decile of scores divided by the overall rate",
+    ),
+    Metric("brier", "Brier score", False, "mean squared difference of propensity and outcome"),
+    Metric("log_loss", "Log loss", False, "mean negative log-likelihood of the outcome, in nats"),
+    Metric(
+        "calibration_error",
+        "Calibration error",
+        False,
+        "root mean squared gap of propensity and observed rate",
     ),
 )
 """What every propensity is judged by, in the order in which it is shown; `CAPTURE` and `PROFIT` may follow."""
@@ -68,17 +79,21 @@ AMOUNT_METRICS = (
         "rank_correlation",
         "Rank correlation",
         True,
-        "Spearman's, of expected and true spend, ties by their mean",
+        "Spearman's rank correlation of expected and actual spend, ties at their mean rank",
     ),
     CAPTURE,
     Metric(
-        "total_ratio", "Total", False, "expected spend of all over their true spend; 1 is right", target=1.0
+        "total_ratio",
+        "Total",
+        False,
+        "total expected spend divided by total actual spend; 1 is unbiased",
+        target=1.0,
     ),
     Metric(
         "tweedie_deviance",
         "Tweedie deviance",
         False,
-        "misfit of expected spend, of power 1.5, in root currency",
+        "mean deviance of expected spend, power 1.5, in root currency",
     ),
 )
 """What every expected amount is judged by, in the order in which it is shown; `MEDIAN_ERROR` may follow."""
@@ -87,7 +102,7 @@ MEDIAN_ERROR = Metric(
     "median_error",
     "Error of the median",
     False,
-    "mean absolute distance of median and true spend, in currency",
+    "mean absolute error of the predicted median, in currency",
 )
 
 METRICS = (*PROPENSITY_METRICS, PROFIT, *AMOUNT_METRICS, MEDIAN_ERROR)
@@ -124,14 +139,14 @@ def equal_mass_bins(propensities: Floats, bins: int = BINS) -> Ints:
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 
 
-def captured_shares(found: Floats, reached: Floats, depths: Floats) -> Floats:
+def captured_shares(captured: Floats, reached: Floats, depths: Floats) -> Floats:
     """Return the share of all outcomes (or spend) found at each depth, ties by their mean.  # (n_draws, n_depths)
 
-    `found` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
+    `captured` and `reached` are cumulative sums over groups of equal scores, best first; a depth is a share of the
     rows. NaN where there is nothing to find.
     """
-    shares = np.empty((len(found), len(depths)))
-    for draw, (hits, rows) in enumerate(zip(found, reached, strict=True)):
+    shares = np.empty((len(captured), len(depths)))
+    for draw, (hits, rows) in enumerate(zip(captured, reached, strict=True)):
         reached_outcomes = np.interp(
             depths * rows[-1], np.concatenate([[0.0], rows]), np.concatenate([[0.0], hits])
         )

@@ -12,10 +12,10 @@ from sintonia.core.arrays import Floats
 from sintonia.core.config import ProfitConfig
 
 
-def expected_maximum_profit(found: Floats, reached: Floats, campaign: ProfitConfig) -> float:
+def expected_maximum_profit(positives: Floats, reached: Floats, campaign: ProfitConfig) -> float:
     """Return the expected maximum profit in euros, a customer of all, whether asked or not.
 
-    `found` and `reached` are the cumulative outcomes and rows, best scores first. For each gamma the campaign
+    `positives` and `reached` are the cumulative outcomes and rows, best scores first. For each gamma the campaign
     stops where profit is highest, which is always on the convex hull of the ROC curve; between the gammas where
     two of its corners earn the same, the profit of a corner is linear in gamma, and its integral known.
 
@@ -26,7 +26,7 @@ def expected_maximum_profit(found: Floats, reached: Floats, campaign: ProfitConf
     """
     from scipy.special import betainc
 
-    leavers, stayers = _hull(found / reached[-1], (reached - found) / reached[-1])
+    leavers, stayers = _hull(positives / reached[-1], (reached - positives) / reached[-1])
     value, alpha, beta = campaign.customer_value, campaign.accepts_alpha, campaign.accepts_beta
     delta, phi = campaign.incentive / value, campaign.contact_cost / value
     with np.errstate(divide="ignore"):

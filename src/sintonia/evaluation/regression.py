@@ -119,8 +119,8 @@ class WeightedAmounts:
             self.predicted_ranks.groups(weights)[:, ::-1].cumsum(axis=1)
             for weights in (rows * self.amounts, rows)
         )
-        found, reached = curves
-        return found, reached
+        spent, reached = curves
+        return spent, reached
 
     def _correlation(self, rows: Floats) -> Floats:
         """Pearson's correlation of the ranks; a constant, which ranks nothing, has none."""

@@ -8,6 +8,7 @@ store has such rows for both, each with its own `known_at`.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,9 +92,12 @@ def attribute_rows(history: History) -> Rows:
     """
     import pyarrow as pa
 
-    tables = [_as_attributes(history.attributes), _unsubscribe_attributes(history.interactions)]
+    assert history.attributes is not None
     customer_id, names, values, *moments = (
-        column_array(pa.concat_tables(tables), name) for name in ATTRIBUTE_COLUMNS
+        pa.concat_arrays([column_array(history.attributes, name).cast(kind), unsubscribed.cast(kind)])
+        for (name, kind), unsubscribed in zip(
+            _attribute_types().items(), _unsubscribe_attributes(history.interactions), strict=True
+        )
     )
     name, value = to_cells(names, "name"), to_cells(values, "value")
     occurred_at, known_at = map(times, moments)
@@ -185,30 +189,27 @@ def age_years(birth_year: Floats, moment: Ints | Floats) -> Floats:
     return age
 
 
-def _as_attributes(attributes: "pa.Table | None") -> "pa.Table":
+@cache
+def _attribute_types() -> "dict[str, pa.DataType]":
+    """Return the Arrow type of each column of the attributes that features read."""
     import pyarrow as pa
 
-    texts = dict.fromkeys(ATTRIBUTE_COLUMNS[:3], pa.string()) | dict.fromkeys(
-        ATTRIBUTE_COLUMNS[3:], pa.timestamp("us")
-    )
-    assert attributes is not None
-    return attributes.select(ATTRIBUTE_COLUMNS).cast(pa.schema(list(texts.items())))
+    texts, moments = ATTRIBUTE_COLUMNS[:3], ATTRIBUTE_COLUMNS[3:]
+    return dict.fromkeys(texts, pa.string()) | dict.fromkeys(moments, pa.timestamp("us"))
 
 
-def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "pa.Table":
-    """Return the unsubscribes as consent attributes with the value `no`."""
+def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "list[pa.Array]":
+    """Return the columns of the unsubscribes as consent attributes with the value `no`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind, channel = (column_array(interactions, name).cast(pa.string()) for name in UNSUBSCRIBED)
     rows = pc.indices_nonzero(pc.and_(pc.equal(kind, "unsubscribe"), channel.is_valid()))
-    taken = {
-        name: column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
-    }
-    where = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
-    return _as_attributes(
-        pa.table({**taken, "name": where, "value": pa.array(["no"] * len(rows), pa.string())})
+    customer_id, *moments = (
+        column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
     )
+    names = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
+    return [customer_id, names, pa.array(["no"] * len(rows), pa.string()), *moments]
 
 
 def _quantities(name: Cells, value: Cells) -> Floats:

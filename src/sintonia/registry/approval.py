@@ -1,4 +1,4 @@
-"""Who looked at a model and said yes or no: decisions tied to the bytes of the model and of the page they were read on.
+"""Approvals and rejections of models, tied to the bytes of the model and of the review page.
 
 The decisions lie in the registry, one tag each, and are only ever added to. A decision counts for the version it names
 as long as its model and its page are to the byte what they were: whatever changes them asks to be looked at again.
@@ -41,7 +41,7 @@ def sign_decision(
     Raises
     ------
     NotBuiltError
-        When the version has no page: nobody can have read it.
+        When the version has no page to review.
     """
     decision = ReviewDecision(
         at=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
@@ -62,12 +62,12 @@ def review_decisions(tracking: Tracking, name: str) -> list[ReviewDecision]:
     """Return every decision on a registered model's versions, oldest first."""
     tags: Mapping[str, str] = tracking.client.get_registered_model(name).tags
     lines = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
-    remedy = f"mend the tags {TAG}* of the registered model {name}"
+    remedy = f"repair the tags {TAG}* of the registered model {name}"
     return [from_plain(ReviewDecision, line, "the decisions on a model", remedy=remedy) for line in lines]
 
 
 def latest_decision(decisions_made: Sequence[ReviewDecision], version: str) -> ReviewDecision | None:
-    """Return the decision that counts for a version: its last one; None when nobody has decided."""
+    """Return the decision that counts for a version: its last one; None without a decision."""
     return next((decision for decision in reversed(decisions_made) if decision.version == version), None)
 
 
@@ -82,7 +82,7 @@ def objection(tracking: Tracking, registered: Registered, decision: ReviewDecisi
     ):
         if then != now:
             changed = f"its {part} has changed since (SHA-256 {then[:12]}, now {now[:12]})"
-            return f"approved {by}, but {changed}: read it again"
+            return f"approved {by}, but {changed}: review it again"
     return None
 
 

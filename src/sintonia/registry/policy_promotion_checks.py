@@ -1,4 +1,4 @@
-"""What a policy must show before it is promoted: its worth on customers who taught nothing, beside the champion.
+"""Promotion checks of a policy: its value on held-out customers, and compared with the champion.
 
 Every policy run keeps the decisions its study was reported on: under pseudonyms, the doubly robust score of each
 action, and with which probability the policy that was chosen takes it. So two policies are compared on the same rows.
@@ -37,7 +37,7 @@ FORMER_NAMES = {DR_SCORES: "brings", POLICY_PROBABILITIES: "chosen"}
 
 DECISION_KEYS = (COLUMN, "as_of")
 LOGGED_PROPENSITIES, OBSERVATIONAL_DATA = "logged propensities", "observational"
-"""What a policy's figures rest on: chance decided, with probabilities that were logged; or nobody knows who did."""
+"""Kinds of evidence: randomised decisions with logged propensities, or observational data."""
 
 
 def decisions_table(study: Study, judged: DecisionLog, key: bytes) -> pa.Table:
@@ -88,13 +88,13 @@ def _read_policy_evaluation(tracking: Tracking, registered: Registered) -> dict[
 
 
 def beats_nothing(gap: Estimate, decisions: int) -> Requirement:
-    """Return whether the policy is surely worth more than doing nothing."""
-    explanation = f"{gap.text()} a decision against doing nothing, on {decisions:,} decisions"
+    """Return whether the policy is significantly better than doing nothing."""
+    explanation = f"{gap.text()} per decision against doing nothing, on {decisions:,} decisions"
     return Requirement("doing nothing", gap.low > 0, explanation)
 
 
 def is_randomised(evidence: str) -> Requirement:
-    """Return whether chance decided what was logged, so that values are of the policy and not of who got it."""
+    """Return whether the log was randomised, so that values are not confounded."""
     return Requirement("randomised log", evidence == LOGGED_PROPENSITIES, evidence)
 
 
@@ -118,7 +118,7 @@ def _against_champion(
     except NotBuiltError as error:
         return Requirement("champion", False, str(error))
     gap = _difference(rows, _matrix(rows, POLICY_PROBABILITIES), champion_policy)
-    why = f"{gap.text()} a decision against {champion_name}, on the same {len(rows):,} decisions"
+    why = f"{gap.text()} per decision against {champion_name}, on the same {len(rows):,} decisions"
     return Requirement("champion", gap.low > 0, why)
 
 
@@ -140,7 +140,7 @@ def align_actions(policy: Floats, theirs: Sequence[str], ours: Sequence[str]) ->
         if name in ours:
             aligned[:, list(ours).index(name)] = policy[:, column]
         elif policy[:, column].any():
-            raise NotBuiltError(f"the champion takes '{name}', of which the candidate's log knows nothing")
+            raise NotBuiltError(f"the champion uses '{name}', which is not an action of the candidate's log")
     return aligned
 
 
@@ -166,8 +166,8 @@ def _champion_probabilities(
     first = min(rows["as_of"].to_pylist())
     if not labels_until or datetime.fromisoformat(labels_until) > first:
         raise NotBuiltError(
-            f"the champion, version {champion.version}, has learnt from rewards until "
-            f"{labels_until or 'an unknown day'}, the candidate is judged from {first:%Y-%m-%d}: "
+            f"the champion, version {champion.version}, was trained on rewards until "
+            f"{labels_until or 'an unknown day'}, the candidate is evaluated from {first:%Y-%m-%d}: "
             "train it with a later effects.judge_from"
         )
     seed = int(tracking.client.get_run(candidate.run_id).data.params["seed"])

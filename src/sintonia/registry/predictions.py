@@ -48,7 +48,7 @@ def shared_rows(tables: Sequence[pa.Table]) -> list[pa.Table]:
     shared = set(keys[0]).intersection(*keys[1:])
     if not shared:
         raise InputError(
-            "The runs were judged on other customers or dates, and share no row; train them on the same split."
+            "The runs were evaluated on different customers or dates and share no row; train them on the same split."
         )
     rows_by_key = [{key: row_of for row_of, key in enumerate(table_keys)} for table_keys in keys]
     ordered = sorted(shared)

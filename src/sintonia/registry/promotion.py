@@ -50,7 +50,7 @@ def promote(
         raise GateError(
             f"{candidate.name} version {candidate.version} stays a candidate: "
             f"{'; '.join(f'{requirement.name}: {requirement.explanation}' for requirement in failed)}. "
-            f"Train a better one, or decide otherwise with force=true, which is recorded."
+            f"Train a better one, or override with force=true, which is recorded."
         )
     before = champion.version if champion else None
     change = ChampionChange(
@@ -70,16 +70,16 @@ def roll_back(tracking: Tracking, name: str, champion: Registered | None) -> Cha
     Raises
     ------
     NotBuiltError
-        When there was nobody before.
+        When there is no previous champion.
     """
     former = _former_champions(champion_history(tracking, name))
     if champion is None or not former:
-        raise NotBuiltError(f"{name} has no champion before the present one; nothing to roll back to.")
+        raise NotBuiltError(f"{name} has no previous champion to roll back to.")
     return _set_champion(tracking, name, ChampionChange(_now(), "rollback", former[-1], champion.version))
 
 
 def champion_history(tracking: Tracking, name: str) -> list[ChampionChange]:
-    """Return every change of champion, oldest first; none for a model nobody promoted."""
+    """Return every change of champion, oldest first; none for a model that was never promoted."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -87,7 +87,7 @@ def champion_history(tracking: Tracking, name: str) -> list[ChampionChange]:
     except MlflowException:
         return []
     records = [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TAG)]
-    remedy = f"mend the tags {TAG}* of the registered model {name}"
+    remedy = f"repair the tags {TAG}* of the registered model {name}"
     return [
         from_plain(ChampionChange, record, "the history of champions", remedy=remedy) for record in records
     ]

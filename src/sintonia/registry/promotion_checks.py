@@ -86,7 +86,7 @@ def is_approved(tracking: Tracking, candidate: Registered) -> Requirement:
     """Return whether a reviewer approved the candidate, and its model and page are still what was approved."""
     decision = latest_decision(review_decisions(tracking, candidate.name), candidate.version)
     if decision is None:
-        explanation = "nobody has read its page and signed: run `sintonia review`, then `sintonia approve`"
+        explanation = "its page has not been approved: run `sintonia review`, then `sintonia approve`"
         return Requirement("approval", False, explanation)
     problem = objection(tracking, candidate, decision)
     explanation = problem or f"by {decision.reviewer} on {decision.at[:10]}, page {decision.page_digest[:12]}"
@@ -108,7 +108,7 @@ def _against_champion(
         load_registered(tracking, candidate).task,
     )
     if (difference := differing_setting(model.task, task)) is not None:
-        return Requirement("champion", False, f"{champion_name} answers another question: its {difference}")
+        return Requirement("champion", False, f"{champion_name} has a different task: its {difference}")
     amount = find_task(task).label == "amount"
     try:
         predictions = _champion_predictions(tracking, settings, champion, model, rows)
@@ -154,8 +154,8 @@ def _champion_predictions(
     labels_until = tracking.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until")
     if labels_until is None or datetime.fromisoformat(labels_until) > dates[0]:
         raise NotBuiltError(
-            f"the champion, version {champion.version}, has learnt from labels until "
-            f"{labels_until or 'an unknown day'}, the candidate is judged from {dates[0]:%Y-%m-%d}: "
+            f"the champion, version {champion.version}, was trained on labels until "
+            f"{labels_until or 'an unknown day'}, the candidate is evaluated from {dates[0]:%Y-%m-%d}: "
             "train it with a later split.test_as_of"
         )
     workspace = settings.paths.root
@@ -164,10 +164,10 @@ def _champion_predictions(
 
 
 def beats_naive(evaluation: Evaluation) -> Requirement:
-    """Return whether the candidate is surely better than every rule anybody could follow, out of time."""
+    """Return whether the candidate is significantly better than every naive rule, out of time."""
     rules = [name for name in evaluation.baselines if name in NAIVE_RULES]
     if not rules:
-        return Requirement("naive rule", False, "the run judged no naive rule; train it again")
+        return Requirement("naive rule", False, "the run evaluated no naive rule; train it again")
     requirements = [_against("naive rule", f"the {rule}", evaluation, rule) for rule in rules]
     return next((requirement for requirement in requirements if not requirement.passed), requirements[0])
 
@@ -175,7 +175,7 @@ def beats_naive(evaluation: Evaluation) -> Requirement:
 def beats_champion(
     candidate: pa.Table, champion: pa.Table, champion_name: str, *, amount: bool, seed: int
 ) -> Requirement:
-    """Return whether the candidate is surely better than the champion on all of the candidate's test rows."""
+    """Return whether the candidate is significantly better than the champion on all of the candidate's test rows."""
     evaluation = evaluate_together({"candidate": candidate, "champion": champion}, amount=amount, seed=seed)
     if evaluation.rows < len(candidate):
         missing = (
@@ -197,13 +197,15 @@ def _against(name: str, opponent_name: str, evaluation: Evaluation, opponent: st
 
 
 def is_calibrated(evaluation: Evaluation) -> Requirement:
-    """Return whether propensities (or the total of amounts) can be read as they stand; at fault only surely."""
+    """Return whether propensities (or the total of amounts) are calibrated; only a significant error fails."""
     estimates = evaluation.estimates[evaluation.model]
     if (error := estimates.get("calibration_error")) is not None:
-        explanation = f"error {error.text()}, at fault with its lower end above {TOLERANCE}"
+        explanation = f"error {error.text()}, fails when its lower bound is above {TOLERANCE}"
         return Requirement("calibration", error.low <= TOLERANCE, explanation)
     total = estimates["total_ratio"]
-    explanation = f"total expected over true {total.text()}, at fault when surely {TOTAL_OFF:.0%} off"
+    explanation = (
+        f"total expected over actual {total.text()}, fails when significantly more than {TOTAL_OFF:.0%} off"
+    )
     return Requirement("calibration", total.low <= 1 + TOTAL_OFF and total.high >= 1 - TOTAL_OFF, explanation)
 
 
@@ -214,6 +216,6 @@ def is_clean(may_leak: Sequence[str] | None, lacks: Sequence[str]) -> tuple[Requ
     """
     leaks = "not checked" if may_leak is None else ", ".join(may_leak)
     return (
-        Requirement("leak check", not leaks, f"may leak: {leaks}" if leaks else "nothing may leak"),
-        Requirement("enough data", not lacks, "; ".join(lacks) or "enough to learn from"),
+        Requirement("leak check", not leaks, f"may leak: {leaks}" if leaks else "no column may leak"),
+        Requirement("enough data", not lacks, "; ".join(lacks) or "enough data to learn from"),
     )

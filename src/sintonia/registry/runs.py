@@ -1,4 +1,4 @@
-"""What a training tells MLflow: a run with its data, files and figures, and the folds and trials nested in it.
+"""What a training records in MLflow: a run with its data, files and figures, and the folds and trials nested in it.
 
 What MLflow keeps of a training beside its model: documents, tables, the page that a reviewer reads.
 """

@@ -18,7 +18,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
     head = f"| metric | model | 95 % interval |{'' if best is None else f' {best} |'}"
     rows = [
         f"| {metric.title} | {number(estimates[metric.name].value)} | {interval_range(estimates[metric.name])} |"
-        + ("" if best is None else f" {_other(evaluation.estimates[best], metric.name)} |")
+        + ("" if best is None else f" {_baseline_cell(evaluation.estimates[best], metric.name)} |")
         for metric in evaluation.metrics
     ]
     families = [] if review.evidence is None else review.evidence.families[:LISTED]
@@ -52,11 +52,11 @@ def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: S
     ]
     return _lines(
         f"# {review.model_name}, version {review.model_version}",
-        f"Which of {len(review.study['actions'])} actions brings most for each customer?",
+        f"Which of {len(review.study['actions'])} actions has the highest gain for each customer?",
         _list(_origin(review.source, review.fingerprint, review.run_id)),
         "## Verdict",
         _list([f"**{entry.headline}.** {entry.evidence}" for entry in policy_verdict(review)]),
-        "## Value a decision, costs taken off",
+        "## Value per decision, net of costs",
         "\n".join(["| policy | treats | doubly robust | against the constant |", "|---|---|---|---|", *rows]),
         *_gate(gate),
         "## Decisions",
@@ -64,7 +64,7 @@ def policy_card(review: PolicyReview, gate: Sequence[PromotionCheck], history: S
     )
 
 
-def _other(estimates: Mapping[str, Any], name: str) -> str:
+def _baseline_cell(estimates: Mapping[str, Any], name: str) -> str:
     return number(estimates[name].value) if name in estimates else ""
 
 

@@ -79,7 +79,7 @@ def reliability(bins: Sequence[CalibrationBin]) -> Markup:
         for b in bins
     ]
     description = "; ".join(
-        f"said {percent(b.predicted, 1)}, observed {percent(b.observed.value, 1)}" for b in bins
+        f"predicted {percent(b.predicted, 1)}, observed {percent(b.observed.value, 1)}" for b in bins
     )
     return _svg(f"Calibration in {len(bins)} bins: {description}.", Markup("").join(marks + dots))
 
@@ -87,7 +87,7 @@ def reliability(bins: Sequence[CalibrationBin]) -> Markup:
 def gains(evaluation: Evaluation) -> Markup:
     """Return the share of outcomes found against the share of customers reached, model and baselines."""
     plane = Plane()
-    marks = [plane.axes("customers reached, best first", "outcomes found")]
+    marks = [plane.axes("customers contacted, highest scores first", "outcomes captured")]
     names = [*evaluation.baselines, evaluation.model]
     for name in names:
         line = " ".join(
@@ -110,7 +110,7 @@ def gains(evaluation: Evaluation) -> Markup:
     description = "; ".join(
         f"{name} {percent(evaluation.gains[name][depth_index(0.1)])}" for name in reversed(names)
     )
-    return _svg(f"Outcomes found among the first 10\u202f%: {description}.", Markup("").join(marks))
+    return _svg(f"Outcomes captured in the first 10\u202f%: {description}.", Markup("").join(marks))
 
 
 def drawings(evaluation: Evaluation) -> dict[str, str]:

@@ -100,13 +100,13 @@ QUOTA = {
 """How many rows of each kind; a row is of the first kind it fits."""
 
 MEANING = {
-    "highest": "the highest scores of the sample",
-    "lowest": "the lowest scores",
-    "confident and wrong": "far from what came true",
-    "confident and right": "far from the middle, and so it came",
-    "borderline": "at the edge of the highest tenth, where a list is cut",
-    "typical": "scores in the middle",
-    "at random": "drawn from all others",
+    "highest": "one of the highest scores of the sample",
+    "lowest": "one of the lowest scores of the sample",
+    "confident and wrong": "a prediction far from the outcome",
+    "confident and right": "a prediction far from the middle and close to the outcome",
+    "borderline": "a score at the edge of the top decile, where a list is cut",
+    "typical": "a score near the middle",
+    "at random": "a random draw from the remaining rows",
 }
 
 

@@ -17,7 +17,7 @@ from sintonia.explain.what_if import WhatIf
 from sintonia.review.customers import MEANING, Customer, FeatureContribution, RecentInteractions
 from sintonia.review.policy_examples import KINDS, ExplainedDecision, Gain
 
-START, END = "Where every score starts", "Raw score"
+START, END = "Base value", "Raw score"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def scored_example(customer: Customer, amount: bool, currency: str = "EUR") -> E
         if customer.label
         else "it did not happen"
     )
-    facts = {"As of": customer.as_of, "Said": prediction, "Came true": observation}
+    facts = {"As of": customer.as_of, "Predicted": prediction, "Observed": observation}
     return ExampleCustomer(
         sample=customer.sample,
         kind=customer.kind,
-        meaning=f"Here for {MEANING[customer.kind]}.",
+        meaning=f"Selected for {MEANING[customer.kind]}.",
         said=prediction,
         came=observation,
         facts={**facts, **({"Category": customer.category} if customer.category else {}), **customer.groups},
@@ -83,21 +83,21 @@ def decision_example(decision: ExplainedDecision) -> ExampleCustomer:
     best = decision.gain
     prediction = f"{decision.recommended} {number(best.gain, 3, signed=True)}"
     observation = (
-        f"got {decision.given}, {number(decision.came, 2)} came ({number(decision.expected, 2)} expected)"
+        f"got {decision.given}, reward {number(decision.came, 2)} (expected {number(decision.expected, 2)})"
     )
     return ExampleCustomer(
         sample=decision.sample,
         kind=decision.kind,
-        meaning=f"Here because {KINDS[decision.kind]}.",
+        meaning=f"Selected because {KINDS[decision.kind]}.",
         said=prediction,
         came=observation,
         facts={
             "As known on": decision.as_of,
             "Best action": decision.recommended,
-            "Expected to gain": f"{number(best.gain, 3, signed=True)} ({number(best.low)} to {number(best.high)})",
-            "Got": decision.given,
-            "Expected of it": number(decision.expected, 2),
-            "Came": number(decision.came, 2),
+            "Expected gain": f"{number(best.gain, 3, signed=True)} ({number(best.low)} to {number(best.high)})",
+            "Logged action": decision.given,
+            "Expected reward": number(decision.expected, 2),
+            "Observed reward": number(decision.came, 2),
         },
         outcome=best.gain,
         start=f"Mean effect of {decision.recommended}",
@@ -107,7 +107,7 @@ def decision_example(decision: ExplainedDecision) -> ExampleCustomer:
             **{other_features_text(family): size for family, size in decision.rest.items()},
             **{
                 name: size
-                for name, size in (("The action by itself", decision.own), ("Cost", -decision.cost))
+                for name, size in (("The action itself", decision.own), ("Cost", -decision.cost))
                 if size
             },
         },
@@ -189,20 +189,20 @@ class GridFormat:
     scale: float
     digits: int
     suffix: str
-    note: str = "The model's answer with other values alone: what an action would change, it does not say."
+    note: str = "The model's prediction with other values; it is not the effect of an action."
     actions: tuple[str, ...] = ()
     threshold: float = 0.0
 
 
 PROPENSITY = GridFormat(
-    "What makes the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%"
+    "Contributions to the score, in log-odds", parts=10_000, scale=100, digits=1, suffix="\u202f%"
 )
 
 
 def amounts_in(currency: str) -> GridFormat:
     """Return how expected amounts are format_value: cents in, units of the currency out."""
     return GridFormat(
-        "What makes the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=f" {currency}"
+        "Contributions to the score, in log amounts", parts=1, scale=0.01, digits=2, suffix=f" {currency}"
     )
 
 

@@ -126,7 +126,9 @@ def _group(group: GroupResult, amount: bool) -> dict[str, Any]:
             for size in group.families
         ],
         "flags": [
-            text for text, flag in (("wrong here", group.wrong), ("ranks worse here", group.weak)) if flag
+            text
+            for text, flag in (("miscalibrated here", group.wrong), ("ranks worse here", group.weak))
+            if flag
         ],
     }
 

@@ -31,14 +31,14 @@ QUOTA = {
 """How many decisions of each kind; one is of the first kind it fits."""
 
 KINDS = {
-    "sleeping dogs": "every action that was possible is expected to cost more than it brings: leave them alone",
-    "confident and wrong": "they got what would be recommended, with a gain in the upper half, and far less came",
-    "gains most": "the best action is expected to bring more than for anybody else",
-    "borderline": "the best action is expected to bring hardly more than it must, or hardly less",
-    "torn": "two actions are expected to bring nearly the same",
-    "confident and right": "they got what would be recommended, with a gain in the upper half, and so it came",
-    "typical": "the best action is expected to bring what it does in the middle",
-    "at random": "they were drawn from all others",
+    "sleeping dogs": "every possible action has a negative expected gain: do not contact",
+    "confident and wrong": "the recommended action was taken, its gain above the median, the reward far lower",
+    "gains most": "the expected gain of the best action is among the highest",
+    "borderline": "the expected gain of the best action is close to the threshold",
+    "torn": "two actions have nearly the same expected gain",
+    "confident and right": "the recommended action was taken, its gain above the median, the reward as expected",
+    "typical": "the expected gain of the best action is close to the median",
+    "at random": "it is a random draw from the remaining decisions",
 }
 
 
@@ -69,8 +69,8 @@ class PolicyExamples:
     @property
     def best(self) -> Floats:
         """The gain of the recommended action.  # (n,)"""
-        found: Floats = self.gains[np.arange(len(self)), self.recommended]
-        return found
+        gain: Floats = self.gains[np.arange(len(self)), self.recommended]
+        return gain
 
     @property
     def second(self) -> Floats:
@@ -78,8 +78,8 @@ class PolicyExamples:
         able = np.where(self.eligible, self.gains, -np.inf)
         able[:, 0] = -np.inf
         able[np.arange(len(self)), self.recommended] = -np.inf
-        found: Floats = able.max(axis=1)
-        return found
+        gain: Floats = able.max(axis=1)
+        return gain
 
     @property
     def contributions(self) -> Contributions:

@@ -52,11 +52,11 @@ def horizon_text(reward: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> horizon_text({"horizon_days": 7, "horizon_hours": 12}), horizon_text({"horizon_days": 0})
-    ('for 7 days and 12 hours', 'for as long as the log says')
+    ('for 7 days and 12 hours', 'for the window in the log')
     """
     days, hours = reward["horizon_days"], reward.get("horizon_hours", 0)
     durations = [f"{count} {unit}" for count, unit in ((days, "days"), (hours, "hours")) if count]
-    return f"for {' and '.join(durations)}" if durations else "for as long as the log says"
+    return f"for {' and '.join(durations)}" if durations else "for the window in the log"
 
 
 def net_effect(effect: Mapping[str, Any]) -> list[float | None]:
@@ -85,7 +85,7 @@ def policy_verdict(review: PolicyReview) -> list[VerdictLine]:
 def _personalisation(study: Mapping[str, Any]) -> VerdictLine:
     gate = study["gate"]
     if gate["passed"]:
-        return VerdictLine("good", "Choosing for each customer is surely worth it", gate["sentence"])
+        return VerdictLine("good", "Personalisation pays off", gate["sentence"])
     return VerdictLine("open", f"One action for all: '{gate['constant']}'", gate["sentence"])
 
 
@@ -93,16 +93,16 @@ def _value_of_acting(study: Mapping[str, Any]) -> VerdictLine:
     policies = study["policies"]
     chosen, nothing = policies[CHOSEN]["doubly_robust"], policies[DO_NOTHING]["doubly_robust"]
     evidence = (
-        f"A decision is worth {estimate_text(chosen)} by what was chosen, {estimate_text(nothing)} by doing nothing, "
-        f"costs taken off, on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} customers who "
-        "taught nothing."
+        f"Value per decision, net of costs: {estimate_text(chosen)} for the chosen policy, {estimate_text(nothing)} "
+        f"for doing nothing, on {study['judged_decisions']:,} decisions of {study['judged_customers']:,} held-out "
+        "customers."
     )
     if chosen[1] > nothing[2]:
-        return VerdictLine("good", "Acting is worth more than doing nothing", evidence)
+        return VerdictLine("good", "The policy is better than doing nothing", evidence)
     state, headline = (
-        ("bad", "Acting loses money")
+        ("bad", "The policy is worse than doing nothing")
         if chosen[2] < nothing[1]
-        else ("open", "Acting is not clearly worth it")
+        else ("open", "The policy is not distinguishable from doing nothing")
     )
     return VerdictLine(state, headline, evidence)
 
@@ -118,13 +118,13 @@ def _evidence(study: Mapping[str, Any]) -> VerdictLine:
         )
     if log["logged"]:
         return VerdictLine(
-            "good", "Learned from what chance decided", f"{size}, each with its logged propensity."
+            "good", "Learned from randomised decisions", f"{size}, each with its logged propensity."
         )
     warning = log["warning"] or "The propensities were estimated."
     covered = (
         ""
         if log["covered"] is None
-        else f" {percent(log['covered'])} of the decisions could have had every action."
+        else f" {percent(log['covered'])} of the decisions have sufficient overlap for every action."
     )
     return VerdictLine(
         "bad" if log["targeted"] else "open", "Propensities were not logged", f"{size}. {warning}{covered}"
@@ -136,17 +136,19 @@ def _gains_come_true(study: Mapping[str, Any]) -> VerdictLine:
         low <= fifth["predicted"] <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ]
     evidence = (
-        f"In {sum(covered)} of {len(covered)} fifths of the predicted gain the observed one holds it in its "
-        "interval."
+        f"In {sum(covered)} of {len(covered)} quintiles of the predicted gain, the interval of the observed gain "
+        "contains the predicted one."
     )
     if all(covered) and all(
         low <= 0 <= high for fifth in study["fifths"] for _, low, high in [fifth["observed"]]
     ):
-        evidence += " So would it hold 0 in each: these decisions are too few to tell."
-        return VerdictLine("open", "Predicted gains are not tested by this much data", evidence)
+        evidence += (
+            " All of these intervals also contain 0: there are too few decisions to confirm the gains."
+        )
+        return VerdictLine("open", "Too few decisions to validate predicted gains", evidence)
     if all(covered):
-        return VerdictLine("good", "Predicted gains come true", evidence)
-    return VerdictLine("open", "Predicted gains are rough", evidence)
+        return VerdictLine("good", "Predicted gains are confirmed", evidence)
+    return VerdictLine("open", "Predicted gains are not calibrated", evidence)
 
 
 def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str]:
@@ -154,24 +156,24 @@ def choice_texts(policy: Mapping[str, Any], gate: Mapping[str, Any]) -> list[str
     threshold, floor = policy["threshold"], policy["floor"]
     methods = {
         "best_gain": "Each customer gets the action with the highest expected gain",
-        "sure_gain": "Each customer gets the action with the highest expected gain among those that surely gain",
-        "softmax": "Actions are drawn, the likelier the more they are expected to gain",
-        "thompson": "Actions are drawn, each as often as it may be the best",
+        "sure_gain": "Each customer gets the action with the highest expected gain among those with a significant one",
+        "softmax": "Actions are drawn with probabilities that increase with their expected gain (softmax)",
+        "thompson": "Actions are drawn with the probability that they are the best (Thompson sampling)",
     }
-    threshold_text = f"; nothing is done where none gains more than {threshold:g}"
+    threshold_text = f"; customers for whom no gain exceeds {threshold:g} get none"
     lines = [
         f"{methods[policy['name']]}{'' if policy['name'] in ('softmax', 'thompson') else threshold_text}."
     ]
     if not gate["passed"]:
         lines = [
-            f"Everybody who may have it gets '{gate['constant']}': personal differences did not pass the gate, and are "
-            "shown for information."
+            f"All eligible customers get '{gate['constant']}': personalisation did not pass the gate; individual "
+            "effects are shown for information."
         ]
     if floor:
         lines.append(
-            f"Every action that is possible keeps a probability of {percent(floor, 1)}, to learn from."
+            f"Every eligible action keeps a probability of at least {percent(floor, 1)}, for exploration."
         )
-    lines.append("A gain is the effect on the reward in what it is worth, the cost of the action taken off.")
+    lines.append("A gain is the value of the effect on the reward, net of the cost of the action.")
     return lines
 
 
@@ -182,8 +184,8 @@ def rule_texts(
     lines = [
         (
             name,
-            f"{entry['channel']}, {entry['cost'] or 0:.2f} {currency} a contact, lever {entry['lever']:g}"
-            f"{'' if entry['selling'] else ', does not sell'}{'' if entry['needs_consent'] else ', needs no consent'}",
+            f"{entry['channel']}, {entry['cost'] or 0:.2f} {currency} per contact, lever {entry['lever']:g}"
+            f"{'' if entry['selling'] else ', not selling'}{'' if entry['needs_consent'] else ', no consent needed'}",
         )
         for name, entry in actions.items()
     ]
@@ -194,28 +196,30 @@ def rule_texts(
         )
     for name, entry in engagement["contact_limits"].items():
         period = (
-            f"in {entry['rolling_days']} days" if entry["rolling_days"] else f"a calendar {entry['calendar']}"
+            f"in {entry['rolling_days']} days"
+            if entry["rolling_days"]
+            else f"per calendar {entry['calendar']}"
         )
         lines.append((name, f"at most {entry['at_most']} contacts {period}{_channel_text(entry['channel'])}"))
     for name, entry in engagement["pauses"].items():
         lines.append(
             (
                 name,
-                f"after {entry['after_refusals']} unanswered in a row none for {entry['days']} days"
+                f"no contact for {entry['days']} days after {entry['after_refusals']} unanswered in a row"
                 f"{_channel_text(entry['channel'])}",
             )
         )
     if engagement["complaint_stops_selling"]:
-        lines.append(("complaints", "nothing is sold while a complaint is open"))
+        lines.append(("complaints", "no selling action while a complaint is open"))
     for name, entry in engagement["capacities"].items():
         most = "" if entry["at_most"] is None else f"at most {entry['at_most']:,}"
         least = f"at least {entry['at_least']:,}" if entry["at_least"] else ""
         what = entry["action"] or entry["channel"] or "contacts"
-        lines.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} a {entry['per']}"))
+        lines.append((name, f"{' and '.join(filter(None, (least, most)))} of {what} per {entry['per']}"))
     if engagement["budget"] is not None:
-        lines.append(("budget", f"{engagement['budget']:,.2f} {currency} a round"))
+        lines.append(("budget", f"{engagement['budget']:,.2f} {currency} per round"))
     holdout, explore = (percent(engagement[name], 1) for name in ("holdout_share", "explore_share"))
-    return [*lines, ("holdout, exploration", f"{holdout} are never contacted, {explore} try out")]
+    return [*lines, ("holdout, exploration", f"{holdout} are never contacted, {explore} get a random action")]
 
 
 def _reason_text(reason: str) -> str:
@@ -238,8 +242,8 @@ def render_policy(review: PolicyReview, sections: Sequence[Section] = ()) -> str
     catalogue = {entry["name"]: read(CatalogueEntry, catalogue_values(entry)) for entry in review.catalogue}
     people = [decision_example(one) for one in review.customers]
     grid_format = GridFormat(
-        caption="What the best action is expected to gain, and why",
-        note="What the learned effects say with other values alone: what would change these values, they do not say.",
+        caption="Contributions to the expected gain of the best action",
+        note="Learned effects with other values; they do not say what would change these values.",
         parts=1000,
         scale=1,
         digits=3,
@@ -260,7 +264,7 @@ def render_policy(review: PolicyReview, sections: Sequence[Section] = ()) -> str
         ),
         net=net_effect,
         gains=interval_plot(
-            {f"fifth {at + 1}": one["observed"] for at, one in enumerate(study["fifths"])}, None
+            {f"quintile {at + 1}": one["observed"] for at, one in enumerate(study["fifths"])}, None
         ),
         curve=share_plot(study["curves"]),
         segments=_segments(review),
@@ -368,9 +372,9 @@ def share_plot(curves: Mapping[str, Mapping[str, Any]]) -> Markup:
     )
     frame = '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{told}">'
     size = {"w": left + width + 14, "h": top + height + 30 + 17 * len(tenths)}
-    return Markup(frame).format(told=f"Gain by tenths treated: {description}", **size) + Markup("").join(
-        [*marks, Markup("</svg>")]
-    )
+    return Markup(frame).format(told=f"Gain by share treated, in deciles: {description}", **size) + Markup(
+        ""
+    ).join([*marks, Markup("</svg>")])
 
 
 def _segments(review: PolicyReview) -> list[tuple[str, str, int, list[Sequence[float | None] | None]]]:

@@ -44,7 +44,7 @@ def gate_verdict(data: ReviewData) -> VerdictLine:
     failed = [check for check in data.gate if not check.passed]
     if failed:
         evidence = "; ".join(f"{check.name}: {check.explanation}" for check in failed)
-        return VerdictLine("bad", "Promotion would stop here", f"{evidence}.")
+        return VerdictLine("bad", "Does not pass the gate", f"{evidence}.")
     explanations = {check.name: check.explanation for check in data.gate}
     evidence = explanations.get("champion", explanations.get("naive rule", ""))
     return VerdictLine("good", "Would pass the gate, once approved", f"{evidence[:1].upper()}{evidence[1:]}.")
@@ -84,18 +84,18 @@ def calibration_verdict(data: ReviewData) -> VerdictLine:
         evaluation.bins[evaluation.model],
     )
     mean_prediction = sum(b.rows * b.predicted for b in bins) / sum(b.rows for b in bins)
-    distance = f"typically {100 * error.value:.1f} points off the observed rates"
+    distance = f"off the observed rates by {100 * error.value:.1f} points (calibration error)"
     if error.value < SHOWN:
-        distance = "off the observed rates by no more than chance"
+        distance = "no further off the observed rates than expected by chance"
     evidence = (
         f"Propensities are {distance} (95\u202f% interval "
-        f"{100 * error.low:.1f} to {100 * error.high:.1f} points); on average {percent(mean_prediction, 1)} said, "
-        f"{percent(evaluation.label_rate, 1)} came true."
+        f"{100 * error.low:.1f} to {100 * error.high:.1f} points); mean predicted {percent(mean_prediction, 1)}, "
+        f"observed {percent(evaluation.label_rate, 1)}."
     )
     if error.low > TOLERANCE:
         return VerdictLine("bad", "Not calibrated", evidence)
     if error.value > TOLERANCE or error.high > UNSETTLED:
-        return VerdictLine("open", "Calibration not settled by this much data", evidence)
+        return VerdictLine("open", "Calibration is inconclusive", evidence)
     return VerdictLine("good", "Calibrated", evidence)
 
 
@@ -104,40 +104,36 @@ def lift_verdict(data: ReviewData) -> VerdictLine:
     evaluation = data.evaluation
     lift = evaluation.estimates[evaluation.model]["lift_top10"]
     evidence = (
-        f"{percent(lift.value * evaluation.label_rate)} of that tenth have the outcome, against "
+        f"{percent(lift.value * evaluation.label_rate)} of the top decile have the outcome, against "
         f"{percent(evaluation.label_rate)} of all {evaluation.rows:,} test rows "
         f"(95\u202f% interval of the lift {interval_range(lift, 1)})."
     )
     if lift.low <= 1 <= lift.high:
-        return VerdictLine("open", "The highest tenth is not clearly different from the rest", evidence)
+        return VerdictLine("open", "The top decile is not distinguishable from the rest", evidence)
     state = "good" if lift.low > 1 else "bad"
-    return VerdictLine(
-        state, f"The highest tenth holds {number(lift.value, 1)} times the usual rate", evidence
-    )
+    return VerdictLine(state, f"The top decile has {number(lift.value, 1)} times the overall rate", evidence)
 
 
 def total_verdict(data: ReviewData) -> VerdictLine:
     """Return whether expected amounts add up to what was spent: at fault only if they surely are a tenth off."""
     ratio = data.evaluation.estimates[data.evaluation.model]["total_ratio"]
     evidence = (
-        f"All expected spend is {percent(ratio.value)} of what was spent (95\u202f% interval "
+        f"Total expected spend is {percent(ratio.value)} of actual spend (95\u202f% interval "
         f"{percent(ratio.low)} to {percent(ratio.high)})."
     )
     if ratio.low > 1 + TOTAL_OFF or ratio.high < 1 - TOTAL_OFF:
-        return VerdictLine("bad", "The total is off", evidence)
+        return VerdictLine("bad", "The total is biased", evidence)
     if abs(ratio.value - 1) > TOTAL_OFF:
-        return VerdictLine("open", "The total is not settled by this much data", evidence)
-    return VerdictLine("good", "The total is right", evidence)
+        return VerdictLine("open", "The bias of the total is inconclusive", evidence)
+    return VerdictLine("good", "The total is unbiased", evidence)
 
 
 def capture_verdict(data: ReviewData) -> VerdictLine:
     """Return how much of the spend the highest fifth brings."""
     share = data.evaluation.estimates[data.evaluation.model]["capture_top20"]
-    evidence = (
-        f"A fifth drawn at random would bring 20\u202f% (95\u202f% interval {interval_range(share, 2)})."
-    )
+    evidence = f"A random fifth of the customers would have 20\u202f% (95\u202f% interval {interval_range(share, 2)})."
     state = "good" if share.low > VALUE_SHARE else "bad" if share.high < VALUE_SHARE else "open"
-    return VerdictLine(state, f"The highest fifth brings {percent(share.value)} of the spend", evidence)
+    return VerdictLine(state, f"The top 20\u202f% account for {percent(share.value)} of the spend", evidence)
 
 
 FEW_OUTCOMES = 200
@@ -164,21 +160,20 @@ def review_warnings(data: ReviewData) -> list[str]:
     total = sum(weight.mean_absolute for weight in data.weights)
     warnings = []
     if outcomes < FEW_OUTCOMES:
-        warnings.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
+        warnings.append(f"Only {outcomes} test rows have the rarer outcome; all estimates are imprecise.")
     if data.out_of_time and sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
-        warnings.append(
-            "Only one test date: intervals say nothing of how the figures change from month to month."
-        )
+        warnings.append("Only one test date: intervals do not include variation between months.")
     auc = evaluation.estimates[evaluation.model].get("auc")
     if auc is not None and auc.value > SUSPICIOUS_AUC:
-        warnings.append("An AUC this high is rare in behaviour: make sure that no feature knows the outcome.")
+        warnings.append("An AUC this high is rare in behaviour: make sure that no feature leaks the outcome.")
     if data.weights and data.weights[0].mean_absolute > DOMINANT * total:
         warnings.append(
             f"More than half of all contributions come from one feature: {data.weights[0].definition}."
         )
     if abs(test_rate - train_rate) > SHIFT * train_rate:
         warnings.append(
-            f"The outcome's rate went from {percent(train_rate, 1)} in training to {percent(test_rate, 1)} in the test."
+            "The outcome rate changed "
+            f"from {percent(train_rate, 1)} in training to {percent(test_rate, 1)} in the test."
         )
     return [*warnings, *group_warnings(data), *data_warnings(data)]
 
@@ -192,11 +187,13 @@ def group_warnings(data: ReviewData) -> list[str]:
     weak = [f"{group.by} {group.name}" for group in groups if group.weak]
     warnings = []
     if wrong:
-        warnings.append(f"What it says is surely off for {_listed(wrong)}; see the groups below.")
+        warnings.append(f"Predictions are miscalibrated for {_listed(wrong)}; see the groups below.")
     if weak:
-        warnings.append(f"It ranks surely worse than over all for {_listed(weak)}; see the groups below.")
+        warnings.append(
+            f"Ranking is significantly worse than overall for {_listed(weak)}; see the groups below."
+        )
     warnings += [
-        f"By {group.by}, the highest tenth reaches one group only {percent(group.ratio)} as often as another."
+        f"By {group.by}, the top decile selects one group only {percent(group.ratio)} as often as another."
         for group in data.evidence.fairness
         if group.ratio < FOUR_FIFTHS
     ]
@@ -211,27 +208,27 @@ def data_warnings(data: ReviewData) -> list[str]:
     n_shifted = sum(shift.moved.beyond(LARGE_SHIFT) for shift in data.evidence.profiles)
     if n_shifted:
         warnings.append(
-            f"{n_shifted} of {len(data.evidence.profiles)} features lie elsewhere in the test "
-            f"(PSI above {LARGE_SHIFT} by more than chance)."
+            f"{n_shifted} of {len(data.evidence.profiles)} features have drifted in the test "
+            f"(PSI significantly above {LARGE_SHIFT})."
         )
     if data.now is not None and (
         shifted := [shift.name for shift in data.now.moved if shift.beyond(LARGE_SHIFT)]
     ):
         score = " and the score itself" if SCORE in shifted else ""
         warnings.append(
-            f"{len({*shifted} - {SCORE})} features{score} lie elsewhere since training, as of {data.now.as_of} "
-            f"(PSI above {LARGE_SHIFT} by more than chance)."
+            f"{len({*shifted} - {SCORE})} features{score} have drifted since training, as of {data.now.as_of} "
+            f"(PSI significantly above {LARGE_SHIFT})."
         )
     lowest = min(data.evidence.stability.rank_correlation, default=1.0)
     if lowest < STEADY:
         warnings.append(
-            f"What moves the score changes over time: rank correlation down to {number(lowest, 2)} between dates."
+            f"Feature importance changes over time: rank correlation down to {number(lowest, 2)} between dates."
         )
     common = min(data.evidence.retold.common, default=1.0)
     if common < COMMON:
         warnings.append(
-            f"What moves the score depends on when the model was taught: as little as {percent(common)} of the "
-            "story is the same in an older fold's model."
+            f"Feature importance depends on the training dates: the families' shares overlap by only {percent(common)} "
+            "with an older fold's model."
         )
     return warnings
 

@@ -142,7 +142,7 @@ def fit_calibrator(raw_scores: ArrayLike, labels: ArrayLike, kind: str = "sigmoi
     zeros = len(truth) - ones
     if not ones or not zeros:
         raise NotEnoughDataError(
-            f"Calibration needs both outcomes; the {len(truth)} validation rows hold {ones:.0f} of label 1. "
+            f"Calibration needs both outcomes; the {len(truth)} validation rows have {ones:.0f} of label 1. "
             "Add validation snapshots."
         )
     targets = np.where(truth > 0, (ones + 1) / (ones + 2), 1 / (zeros + 2))
@@ -184,7 +184,7 @@ def fit_amounts(raw_scores: ArrayLike, amounts: ArrayLike) -> Calibrator:
     scores, truth = np.asarray(raw_scores, dtype=np.float64), np.asarray(amounts, dtype=np.float64)
     if not truth.sum() > 0:
         raise NotEnoughDataError(
-            f"Nothing was spent in the {len(truth)} validation rows; add validation snapshots or a longer horizon."
+            f"The {len(truth)} validation rows have no spend; add validation snapshots or a longer horizon."
         )
     unit = float(truth.mean())
     centre, scale = float(scores.mean()), float(scores.std()) or 1.0

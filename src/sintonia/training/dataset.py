@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -182,9 +183,8 @@ def history_rows(
     ids, computed = features.feature_values(history, as_of, plan)
     eligible = labelled["customer_id"].combine_chunks()
     names = tuple(feature.name for feature in catalogue)
-    columns = {name: column for column, name in enumerate(names)}
     values = np.full((len(labelled), len(names)), np.nan, np.float32)
-    values[:, [columns[name] for name in plan.names]] = computed[:, pc.index_in(eligible, ids).to_numpy()].T
+    values[:, _columns_of(names, plan.names)] = computed[:, pc.index_in(eligible, ids).to_numpy()].T
     return Dataset(
         customer_id=np.asarray(eligible.to_pylist(), object),
         as_of=labelled["as_of"].to_numpy().astype("datetime64[us]"),
@@ -192,6 +192,13 @@ def history_rows(
         label=labelled["label"].to_numpy(),
         names=names,
     )
+
+
+@lru_cache(64)
+def _columns_of(names: tuple[str, ...], computed: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the column of each computed feature among all, cached for callers that score customer by customer."""
+    columns = {name: column for column, name in enumerate(names)}
+    return np.array([columns[name] for name in computed], np.int64)
 
 
 def share_features(

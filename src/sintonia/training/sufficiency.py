@@ -66,7 +66,7 @@ def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Suffici
     if lacks and not task.force:
         raise NotEnoughDataError(
             f"Too little data for task '{task.name}': {'; '.join(lacks)}. "
-            f"Or train all the same with task.force=true: the run is marked."
+            f"Or override with task.force=true, which is recorded."
         )
     return Sufficiency(round(history_days, 2), rows, missing, lacks)
 
@@ -99,7 +99,7 @@ def _history_shortfall(days: float, task: TaskConfig) -> list[str]:
     if days >= need:
         return []
     return [
-        f"{days:.0f} days of history where {task.history_horizons:g} times the horizon are {need:.0f} "
+        f"{days:.0f} days of history where {need:.0f} are needed, {task.history_horizons:g} times the horizon "
         "(bring older data, or shorten task.horizon_days)"
     ]
 

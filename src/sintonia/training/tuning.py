@@ -114,8 +114,8 @@ def choose_settings(
         )
     if not binned.folds:
         raise NotEnoughDataError(
-            f"tune.trials={settings.tune.trials} needs rolling folds to judge by, and none of {len(split.folds)} dates "
-            "holds both outcomes with something older to learn from; raise split.snapshots or split.folds."
+            f"tune.trials={settings.tune.trials} needs rolling folds, and none of {len(split.folds)} dates "
+            "has both outcomes and older data to learn from; raise split.snapshots or split.folds."
         )
     result = search(binned, settings, *storage)
     folds = result.best.folds
@@ -151,7 +151,8 @@ def search(binned: BinnedFolds, settings: TrainSettings, workspace: Path, finger
             study.optimize(_objective(binned, settings, start), n_trials=1)
             start = _start_pace(study)
             count(
-                len(_finished_trials(study)) - done, f"best so far {study.best_value:.4f} of the start's loss"
+                len(_finished_trials(study)) - done,
+                f"best loss so far {study.best_value:.4f} of the start's loss",
             )
     trials = tuple(_to_trial(frozen) for frozen in _finished_trials(study))
     best = min((trial for trial in trials if trial.loss is not None), key=_loss_of)

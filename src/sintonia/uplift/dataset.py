@@ -30,7 +30,7 @@ ONE_TIME_KINDS = ("register",)
 def feature_moments(decisions: DecisionLog) -> Times:
     """Return as of when each decision's features are taken: strictly before it, for a send is not yet history.
 
-    As of when the log says they were taken, if that was before; else the last moment before the decision.
+    As of the logged as-of date, if that was before; else the last moment before the decision.
     """
     before = decisions.decided_at - TIME_STEP
     as_of = np.where(np.isnat(decisions.as_of), before, np.minimum(decisions.as_of, before))
@@ -51,8 +51,8 @@ def days_of_history(store: Store, decisions: DecisionLog) -> int:
 def usable_features(config: FeaturesConfig, effects: EffectsConfig, history_days: int) -> FeaturesConfig:
     """Return the configured features less families the policy does not look at, and less windows longer than history.
 
-    In a log so young a longer window tells what a shorter one tells, so which of them matters cannot be learned; and
-    when history has grown it tells something else. The shortest stays in any case.
+    In so short a history a longer window equals a shorter one, so which of them matters cannot be learned; and
+    with a longer history they differ. The shortest window is always used.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def customer_codes(ids: Texts) -> Ints:
 
 
 def split_decisions(decisions: DecisionLog, judge_from: str | None) -> tuple[Bools, Bools]:
-    """Return which decisions teach and which are judged: later ones, when the rewards of the former had closed.
+    """Return training and evaluation decisions: the latter are later than the end of the former's rewards.
 
     Judged are those from `judge_from` on, else the newest fifth of the moments of decision. With one moment, or none
     whose rewards closed in time, all decisions do both; who teaches and who reports are different customers anyway.
@@ -170,8 +170,8 @@ def split_decisions(decisions: DecisionLog, judge_from: str | None) -> tuple[Boo
         return past, judged
     if judge_from is not None:
         raise NotEnoughDataError(
-            f"effects.judge_from={judge_from} leaves {past.sum():,} decisions to learn from, whose rewards had "
-            f"closed by then, and {judged.sum():,} to judge; decisions go from {moments[0]} to {moments[-1]}."
+            f"effects.judge_from={judge_from} leaves {past.sum():,} decisions for training, whose rewards were "
+            f"complete by then, and {judged.sum():,} for evaluation; decisions go from {moments[0]} to {moments[-1]}."
         )
     everything = np.ones(len(decisions), np.bool_)
     return everything, everything
@@ -201,7 +201,13 @@ def to_logged_decisions(
     else:
         _, rounds = np.unique(decisions.round_id.astype(str), return_inverse=True)
         logging_policy = estimate_logging_policy(
-            values, decisions.action, (rounds, customer), decisions.names, config.overlap, seed
+            values,
+            decisions.action,
+            rounds=rounds,
+            customer=customer,
+            names=decisions.names,
+            overlap=config.overlap,
+            seed=seed,
         )
     log = LoggedDecisions(
         values=values,

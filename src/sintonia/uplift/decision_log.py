@@ -61,9 +61,9 @@ def sql_literal(text: str) -> str:
 class DecisionLog:
     """Decision points whose reward is known, one row each, in the order of (customer_id, decided_at).
 
-    `action` is a place in `names`, `none` first. `logging_propensities` are NaN where the log tells none, and 0 where
-    an action was not eligible; `cost` is NaN where it tells none; `until` ends the reward, outside it.
-    `orders` says of how many orders the reward is made, None where it is not of money.
+    `action` is an index of `names`, `none` first. `logging_propensities` are NaN where the log has none, and 0 where
+    an action was not eligible; `cost` is NaN where it has none; `until` ends the reward, outside it.
+    `orders` is the number of orders in the reward, None where it is not an amount.
     `open_decisions` were left out, for their reward is not known yet; `assumed` were added by `none_for_others`.
     """
 
@@ -132,10 +132,12 @@ def read_decision_log(
     names = _action_names(connection)
     if len(names) < 2:
         raise NotEnoughDataError(
-            f"None of the {still_open:,} decisions of '{store.source}' has a reward that is known already; "
+            f"None of the {still_open:,} decisions of '{store.source}' has a complete reward yet; "
             f"the data of {' and '.join(kinds)} end {end:%Y-%m-%d %H:%M}. Shorten effects.reward.horizon_days."
         )
-    return _decision_log(connection, store, config.reward, names, (int(still_open), from_sends))
+    return _decision_log(
+        connection, store, config.reward, names, still_open=int(still_open), from_sends=from_sends
+    )
 
 
 def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
@@ -160,8 +162,8 @@ def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
         FROM ({sends}) WHERE kind = 'send' AND action_id IS NOT NULL AND opens_thread""")
     if not fetch_row(connection, "SELECT COUNT(*) FROM logged")[0]:
         raise NotEnoughDataError(
-            f"The store of '{store.source}' tells of no decision and of no send that names its action: "
-            "no effect can be learned. Map the action log under `decisions`, those to do nothing included."
+            f"The store of '{store.source}' has no decisions and no sends that name an action: "
+            "no effect can be learned. Map the action log under `decisions`, including decisions to do nothing."
         )
     return True
 
@@ -188,7 +190,7 @@ def _add_reward_windows(connection: "duckdb.DuckDBPyConnection", config: RewardC
     connection.execute(f"CREATE OR REPLACE TEMP TABLE timed AS SELECT *, {until} AS until FROM logged")
     if fetch_row(connection, "SELECT COUNT(*) FROM timed WHERE until IS NULL")[0]:
         raise ConfigError(
-            "The action log does not say until when a reward counts; give effects.reward.horizon_days=... "
+            "The action log has no end of the reward window; give effects.reward.horizon_days=... "
             "or effects.reward.horizon_hours=..."
         )
 
@@ -204,18 +206,20 @@ def _decision_log(
     store: Store,
     config: RewardConfig,
     names: Sequence[str],
-    told: tuple[int, bool],
+    *,
+    still_open: int,
+    from_sends: bool,
 ) -> DecisionLog:
     logged = "".join(
         f", COALESCE(logging_propensities[LIST_POSITION(eligible_actions, {sql_literal(name)})], "
-        f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{place}"
-        for place, name in enumerate(names)
+        f"CASE WHEN logging_propensities IS NOT NULL THEN 0 END) AS p{index}"
+        for index, name in enumerate(names)
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, ROW_NUMBER() OVER () AS number FROM timed"
     )
     table = connection.sql(f"""
-        WITH told AS (
+        WITH rewards AS (
             SELECT point.number, {reward_sql(config)} AS reward,
                    COUNT(*) FILTER (event.kind = 'purchase' AND event.opens_thread) AS orders
             FROM numbered AS point LEFT JOIN
@@ -226,10 +230,9 @@ def _decision_log(
             GROUP BY point.number)
         SELECT customer_id, COALESCE(round_id, '') AS round_id, decided_at, as_of, until, action_id, channel,
                assumed, cost / 100.0 AS cost, CAST(reward AS DOUBLE) AS reward, orders{logged}
-        FROM numbered JOIN told USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
+        FROM numbered JOIN rewards USING (number) ORDER BY customer_id, decided_at, decision_id""").to_arrow_table()
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
-    index_of = {name: place for place, name in enumerate(names)}
-    still_open, from_sends = told
+    index_of = {name: index for index, name in enumerate(names)}
     return DecisionLog(
         customer_id=columns["customer_id"],
         round_id=columns["round_id"],
@@ -242,7 +245,7 @@ def _decision_log(
         reward=columns["reward"].astype(np.float64),
         orders=None if config.name == "converted" else columns["orders"],
         logging_propensities=np.column_stack(
-            [columns[f"p{place}"].astype(np.float64) for place in range(len(names))]
+            [columns[f"p{index}"].astype(np.float64) for index in range(len(names))]
         ),
         names=tuple(names),
         open_decisions=still_open,

@@ -6,7 +6,7 @@ every kind of customer and every action (law of total expectation) and varies le
 with the orders alone it would be the surrogate index of Athey, Chetty, Imbens and Kang (2019), which has to
 assume that an action changes nothing else.
 
-What orders are worth also says how much a reward varies: they come by chance, about as a Poisson's, so its variance is
+The value of orders also determines the variance of a reward: they come about as a Poisson process, so its variance is
 what is expected of it times the worth of an order.
 """
 

@@ -1,6 +1,6 @@
 """What moves an effect: how far each feature of a customer takes an action's effect from its mean.
 
-An effect is the action's mean effect and weighted differences by three opinions (`sintonia.uplift.effects`). Two are
+An effect is the action's mean effect and weighted differences by three estimators (`sintonia.uplift.effects`). Two are
 forests, whose SHAP contributions are exact: of the first forest those of the action less those of doing nothing. The
 third is a sum of slopes, each of one feature, times what the customer would bring anyway: a feature's part is what
 the sum loses without it. What the forests split by the action, and what centres them, is the action's own.
@@ -63,7 +63,7 @@ def effect_contributions(effects: Effects, values: Floats32, action: Ints) -> Ef
 def _member_contributions(
     ensemble: EffectEnsemble, values: Floats32, actions: Actions, index: int
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Give of each opinion that counts what it says of an action by feature, and beyond the features."""
+    """Yield each weighted member's contributions to an action's effect by feature, and the part beyond the features."""
     n = values.shape[1]
     first, slopes, second = ensemble.weights.tolist()
     means = ensemble.means[:, index]
@@ -94,7 +94,7 @@ def _tree_contributions(
 
 
 def _slope_contributions(linear: LinearEffects, values: Floats32, index: int) -> tuple[Floats, float]:
-    """Return what each slope says, by what is lost where its feature is not known, and what is said of nobody."""
+    """Return each slope's contribution, the loss without its feature, and the prediction without any feature."""
     by_feature = np.zeros(values.shape)
     full = linear.predict(values)[:, index]
     for column in np.unique(linear.columns).tolist():

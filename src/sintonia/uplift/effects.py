@@ -1,4 +1,4 @@
-"""Opinions on effects, and how they become one: constant effects plus what is believed of differences.
+"""Ensembles of effect estimates: constant effects plus weighted differences between customers.
 
 Learned effects: what each action changes for whom against doing nothing, with an interval.
 """
@@ -15,7 +15,7 @@ from sintonia.uplift.shrinkage import similar_action_weights
 from sintonia.uplift.slopes import LinearEffects
 
 MIN_SCALE_SHARE = 0.1
-"""Share of the mean reward without an action below which nobody's expectation counts as a measure of effects."""
+"""Share of the mean reward without an action that is the minimum of an expected reward used as the scale of effects."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class EffectEnsemble:
 def member_effects(
     expected: Floats, linear: Floats, second: Floats, floor: float | None
 ) -> tuple[Floats, ...]:
-    """Return three opinions on effects, (n, n_actions): the first forest's, the slopes', the second forest's.
+    """Return three estimates of effects, (n, n_actions): the first forest's, the slopes', the second forest's.
 
     Parameters
     ----------
     expected
-        What the first forest says of each action.  # (n, n_actions)
+        Predictions of the first forest by action.  # (n, n_actions)
     linear
         Effects as shares of the measure.  # (n, n_actions)
     second
-        What the second forest says.  # (n, n_actions)
+        Predictions of the second forest.  # (n, n_actions)
     """
     return less_none(expected), effect_scale(expected[:, 0], floor)[:, None] * linear, second
 
@@ -74,7 +74,7 @@ def effect_scale(expected_none: Floats, floor: float | None) -> Floats:
 
 
 def less_none(expected: Floats) -> Floats:
-    """Return what each action brings less what doing nothing brings.  # (n, n_actions)"""
+    """Return the reward of each action less that of doing nothing.  # (n, n_actions)"""
     differences: Floats = expected - expected[:, [0]]
     return differences
 
@@ -157,7 +157,7 @@ class Effects:
             or actions.attribute_names != self.actions.attribute_names
         ):
             raise InputError(
-                f"Learned were effects of {', '.join(self.actions.names)}; name these first, then the new ones."
+                f"Effects were learned of {', '.join(self.actions.names)}; list these first, then the new ones."
             )
         new = [
             similar_action_weights(actions, index, self.errors) @ self.mixing

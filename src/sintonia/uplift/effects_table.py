@@ -52,7 +52,7 @@ def effects_table(store: Store, model: PolicyModel, as_of: datetime, engine: Eng
 
 
 def _effects_with_intervals(model: PolicyModel, values: Floats32) -> tuple[Floats, Floats, Floats]:
-    """Return effects with low and high: each customer's own where they were earned, else the mean ones."""
+    """Return effects with low and high: individual ones where they passed the gate, else the mean ones."""
     effects = model.effects
     if model.passed:
         return effects.predict(values), *effects.intervals(values)

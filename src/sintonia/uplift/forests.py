@@ -1,7 +1,7 @@
 """Trees over customers and actions together: one forest for all actions, its size found on customers it has not seen.
 
 A row is a decision's features, then the action's attributes, then the action itself as a category; so actions that
-are alike share what is learned, and an action never seen is judged by its attributes.
+are alike share what is learned, and an unseen action is predicted from its attributes.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def tree_inputs(values: Floats32, actions: Actions, action: Ints) -> Floats32:
 
 @dataclass(frozen=True)
 class OutcomeTrees:
-    """Grown trees as LightGBM's text; none at all where nothing could be learned, which says 0."""
+    """Grown trees as LightGBM's text; none where nothing could be learned, which predicts 0."""
 
     trees: str | None
 

@@ -56,13 +56,13 @@ def learn_effects(log: LoggedDecisions, config: ModelConfig, folds: int = 5, see
     Raises
     ------
     NotEnoughDataError
-        When hardly anybody was left alone, or hardly anybody was not.
+        When there are too few decisions without an action, or with one.
     """
     without_action = int((log.action == 0).sum())
     if min(without_action, len(log) - without_action) < MIN_DECISIONS or log.customers < 2 * folds:
         raise NotEnoughDataError(
             f"{len(log):,} decisions, {without_action:,} of them to do nothing, are too few to learn effects from; "
-            f"{MIN_DECISIONS} of each kind and {2 * folds} customers are the least."
+            f"at least {MIN_DECISIONS} of each kind and {2 * folds} customers are needed."
         )
     fold, trees = fold_of(log.customer, folds, seed), widen_trees(config)
     outcome_trees = grow_outcome_trees(
@@ -82,7 +82,7 @@ def learn_effects(log: LoggedDecisions, config: ModelConfig, folds: int = 5, see
     scale = effect_scale(expected[:, 0], floor)
     denoised = denoised_rewards(log, fold, config, seed)
     variance = scale * denoised.worth
-    slopes = fit_slopes(log, denoised.reward, fold, (expected, scale, variance))
+    slopes = fit_slopes(log, denoised.reward, fold, expected=expected, scale=scale, variance=variance)
     by_slopes = scale[:, None] * slopes.unseen
     effects = james_stein_means(pseudo_outcomes, by_slopes, log.eligible, log.customer)
     effect_trees = _grow_effect_trees(pseudo_outcomes - effects, variance, log, fold, trees, seed)
@@ -90,12 +90,17 @@ def learn_effects(log: LoggedDecisions, config: ModelConfig, folds: int = 5, see
     means = np.stack([eligible_means(member, log.eligible) for member in members])
     differences = [member - mean for member, mean in zip(members, means, strict=True)]
     assigned, residual = residuals(log, expected, scale, variance)
-    weights = _member_weights((assigned / scale[:, None], residual), effects, differences, log.customer)
+    weights = _member_weights(
+        effects, differences, log.customer, assigned=assigned / scale[:, None], residual=residual
+    )
 
     def without_fold(fold_index: int) -> EffectEnsemble:
-        others = fold != fold_index
+        other_folds = fold != fold_index
         fold_constants = james_stein_means(
-            pseudo_outcomes[others], by_slopes[others], log.eligible[others], log.customer[others]
+            pseudo_outcomes[other_folds],
+            by_slopes[other_folds],
+            log.eligible[other_folds],
+            log.customer[other_folds],
         )
         parts = (
             outcome_trees.without_fold[fold_index],
@@ -119,18 +124,24 @@ def learn_effects(log: LoggedDecisions, config: ModelConfig, folds: int = 5, see
 
 
 def fit_slopes(
-    log: LoggedDecisions, denoised_reward: Floats, fold: Ints, scales: tuple[Floats, Floats, Floats]
+    log: LoggedDecisions,
+    denoised_reward: Floats,
+    fold: Ints,
+    *,
+    expected: Floats,
+    scale: Floats,
+    variance: Floats,
 ) -> CrossFittedSlopes:
-    """Return slopes of rewards without the luck of the basket, unless those of rewards as they are surely tell more.
+    """Return slopes of denoised rewards, unless slopes of the logged rewards predict significantly better.
 
-    The former's errors are smaller, and which of two fits tells more of unseen rewards is mostly luck.
+    The former have smaller errors, and which of two fits predicts unseen rewards better is mostly chance.
 
     Parameters
     ----------
-    scales
+    expected, scale, variance
         Expected rewards, the measure and the variance, as `cross_fit_slopes` takes them.
     """
-    expected, scale, variance = scales
+    scales = (expected, scale, variance)
     denoised = cross_fit_slopes(replace(log, reward=denoised_reward), expected, scale, fold, variance)
     if denoised_reward is log.reward:
         return denoised
@@ -144,8 +155,8 @@ def fit_slopes(
 def widen_trees(config: ModelConfig) -> ModelConfig:
     """Return the settings of trees in which actions and features meet.
 
-    Whom an action moves is told by trees that ask for the action and for a feature; trees that are good for scores,
-    of few leaves and a few columns drawn, rarely do. All columns are drawn, so that actions are always among them.
+    Interactions need trees that split on the action and on a feature; trees that are good for scores, with few
+    leaves and a few columns drawn, rarely do. All columns are drawn, so that actions are always among them.
 
     Examples
     --------
@@ -184,22 +195,23 @@ def _grow_effect_trees(
 
 
 def _member_weights(
-    residual: tuple[Floats, Floats], effects: Floats, differences: Sequence[Floats], customer: Ints
+    effects: Floats, differences: Sequence[Floats], customer: Ints, *, assigned: Floats, residual: Floats
 ) -> Floats:
-    """Return how far each opinion's differences from the mean effects count, by unseen customers' rewards.
+    """Return the stacking weight of each member's differences from the mean effects, by unseen customers' rewards.
 
     Parameters
     ----------
+    assigned
+        Centred indicators of the actions, in units of the reward.  # (n, n_actions - 1)
     residual
-        What tells of each action, in units of the reward, (n, n_actions - 1), and what is left of rewards, (n,).
+        Rewards less their expectation.  # (n,)
     """
-    assigned, unexplained = residual
     mean, *columns = ((assigned * of[..., 1:]).sum(axis=1) for of in (effects, *differences))
-    return stacking_weights(unexplained - mean, np.column_stack(columns), customer)
+    return stacking_weights(residual - mean, np.column_stack(columns), customer)
 
 
 def out_of_fold_predictions(forests: CrossFittedTrees, log: LoggedDecisions, fold: Ints) -> Floats:
-    """Return what forests say that have not seen the customer.  # (n, n_actions)"""
+    """Return the predictions of forests that were not trained on the customer.  # (n, n_actions)"""
     predicted = np.zeros(log.logging_propensities.shape)
     for fold_index, forest in enumerate(forests.without_fold):
         rows = fold == fold_index

@@ -21,8 +21,8 @@ ROUNDING = 1e-6
 class Actions:
     """What can be done: names, `none` first, the cost of each in units of the reward, and attributes.
 
-    `attributes` tell of what kind an action is (its reward, difficulty, channel), so that an action learns from
-    its likes; 0 everywhere for `none`.
+    `attributes` describe the kind of an action (its reward, difficulty, channel), so that similar actions
+    share what is learned; 0 everywhere for `none`.
     """
 
     names: tuple[str, ...]
@@ -38,7 +38,7 @@ class Actions:
         if self.costs.shape != shape[:1] or self.attributes.shape != shape:
             raise InputError(
                 f"{len(self.names)} actions have {len(self.costs)} costs and attributes of shape "
-                f"{self.attributes.shape}; give one cost and one row of attributes an action."
+                f"{self.attributes.shape}; give one cost and one row of attributes per action."
             )
 
     @classmethod
@@ -83,8 +83,8 @@ class LoggedDecisions:
         if self.logging_propensities.shape != shape or {len(self.values), len(self.reward), orders} - {n}:
             raise InputError(
                 f"{n} decisions have {len(self.values)} rows of features, {len(self.reward)} rewards, {orders} counts "
-                f"of orders and logging propensities of shape {self.logging_propensities.shape}; give a row a "
-                "decision, a column an action."
+                f"of orders and logging propensities of shape {self.logging_propensities.shape}; give one "
+                "row per decision and one column per action."
             )
         if n and not np.allclose(self.logging_propensities.sum(axis=1), 1, atol=ROUNDING):
             raise InputError("Logging propensities of a decision must sum to 1 over its eligible actions.")

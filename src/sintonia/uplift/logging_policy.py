@@ -43,17 +43,17 @@ class LoggingPolicy:
 
     @property
     def logged(self) -> bool:
-        """Whether the log told the propensities."""
+        """Whether the propensities were logged."""
         return self.predictable is None
 
     @property
     def targeted(self) -> bool:
-        """Whether the features surely tell who got what."""
+        """Whether the features significantly predict the action."""
         return self.predictable is not None and self.predictable.low > 0
 
     @property
     def warning(self) -> str | None:
-        """What the reader must know of effects without chance behind them, None where chance decided every action."""
+        """The warning about effects of actions that were not randomised, None where chance decided every action."""
         if self.never_by_chance:
             actions = " and ".join(f"'{name}'" for name in self.never_by_chance)
             return (
@@ -65,17 +65,17 @@ class LoggingPolicy:
         advantage = f"{self.predictable.text(digits=4)} nats"
         if self.targeted:
             explanation = (
-                f"customers were chosen by what the features tell ({advantage} a decision better than by chance); "
-                f"{self.covered:.0%} of the decisions have every action likely enough to compare"
+                f"the features predict the action ({advantage} per decision better than chance); "
+                f"{self.covered:.0%} of the decisions have sufficient overlap for every action"
             )
         else:
             explanation = (
-                f"the features cannot tell who got what ({advantage} a decision better than by chance), so each "
+                f"the features do not predict the action ({advantage} per decision better than chance), so each "
                 "round's shares are used"
             )
         return (
-            f"Observational: the log tells no propensities; {explanation}. What made the difference and is in no "
-            "feature stays in these effects."
+            f"Observational: propensities were not logged; {explanation}. Confounding by anything that is "
+            "not a feature remains in these effects."
         )
 
     def figures(self) -> dict[str, Any]:
@@ -137,7 +137,9 @@ def logged_policy(propensities: Floats, action: Ints, names: Sequence[str]) -> L
 def estimate_logging_policy(
     values: Floats32,
     action: Ints,
-    groups: tuple[Ints, Ints],
+    *,
+    rounds: Ints,
+    customer: Ints,
     names: tuple[str, ...],
     overlap: float,
     seed: int = 7,
@@ -146,22 +148,22 @@ def estimate_logging_policy(
 
     Parameters
     ----------
-    groups
-        Round and customer of each decision: shares are those of a round, a customer is predicted by others.
+    rounds, customer
+        Round and customer of each decision: shares are per round, a customer is predicted by models of others.
     overlap
-        What every action's propensity must at least be, for nine decisions in ten.
+        Minimum propensity of every action, required of nine decisions in ten.
 
     Raises
     ------
     NotEnoughDataError
-        When nobody was left alone, or customers were chosen so sharply that there is nobody to compare with.
+        When there is no comparison group, or too little overlap.
     """
-    rounds, customer = groups
     counts = np.bincount(action, minlength=len(names))
     if not counts[0] or not counts[1:].any():
         raise NotEnoughDataError(
-            f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: nobody to "
-            "compare with, so no uplift. Map decisions to do nothing too, or give effects.none_for_others=true."
+            f"All {len(action):,} decisions of the log are {' or '.join(np.array(names)[counts > 0])}: without a "
+            "comparison group, no uplift can be learned. Map decisions to do nothing too, or give "
+            "effects.none_for_others=true."
         )
     shares = _round_shares(action, rounds, len(names))
     predicted = _predicted_propensities(values, action, rounds, customer, len(names), seed)
@@ -172,9 +174,9 @@ def estimate_logging_policy(
     covered = float((policy.propensities[:, taken].min(axis=1) >= overlap).mean())
     if policy.targeted and covered < MIN_COVERED:
         raise NotEnoughDataError(
-            f"The log was targeted, and only {covered:.0%} of its decisions have every action at least {overlap:.1%} "
-            f"likely ({MIN_COVERED:.0%} are needed): there is nobody to compare the others with, so no uplift is "
-            "learned. Log propensities, or let chance decide for some."
+            f"The log was targeted, and only {covered:.0%} of its decisions have a propensity of at least "
+            f"{overlap:.1%} for every action ({MIN_COVERED:.0%} are needed): the overlap is too small, so no uplift is "
+            "learned. Log propensities, or randomise some decisions."
         )
     return LoggingPolicy(policy.propensities, gain, covered)
 
@@ -191,7 +193,7 @@ def _round_shares(action: Ints, rounds: Ints, count: int) -> Floats:
 def _predicted_propensities(
     values: Floats32, action: Ints, rounds: Ints, customer: Ints, count: int, seed: int
 ) -> Floats:
-    """Return what other customers' decisions say of each, features and round given.  # (n, n_actions)"""
+    """Return each decision's propensities given features and round, fitted on other customers.  # (n, n_actions)"""
     import lightgbm
 
     rows = np.column_stack([values, np.unique(rounds, return_inverse=True)[1].astype(np.float32)])
@@ -213,7 +215,7 @@ def _predicted_propensities(
     predicted = np.empty((len(action), count))
     for held_out in range(FOLDS):
         inside = fold != held_out
-        data = lightgbm.Dataset(rows[inside], action[inside], categorical_feature=[rows.shape[1] - 1])
-        predicted[~inside] = lightgbm.train(parameters, data, TREES).predict(rows[~inside])
+        dataset = lightgbm.Dataset(rows[inside], action[inside], categorical_feature=[rows.shape[1] - 1])
+        predicted[~inside] = lightgbm.train(parameters, dataset, TREES).predict(rows[~inside])
     predicted = np.maximum(predicted, 1e-6)
     return np.asarray(predicted / predicted.sum(axis=1, keepdims=True), np.float64)

@@ -185,7 +185,7 @@ class PolicyModel:
 
 
 def _save_ensemble(ensemble: EffectEnsemble, folder: Path, number: int) -> dict[str, Any]:
-    """Write an opinion's forests; return the rest of it as JSON values, with the names of their files."""
+    """Write an ensemble's forests; return its other values as JSON, with the names of their files."""
     files = {}
     for name in ("outcome", "second"):
         forest: OutcomeTrees = getattr(ensemble, name)

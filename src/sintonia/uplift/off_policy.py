@@ -76,14 +76,14 @@ def doubly_robust(scores: Floats, policy: Floats, customer: Ints) -> Estimate:
     return clustered_mean((policy * scores).sum(axis=1), customer)
 
 
-def difference(scores: Floats, policy: Floats, other: Floats, customer: Ints) -> Estimate:
+def difference(scores: Floats, policy: Floats, baseline: Floats, customer: Ints) -> Estimate:
     """Return by how much the policy is better than the other, on the same decisions."""
-    return clustered_mean(((policy - other) * scores).sum(axis=1), customer)
+    return clustered_mean(((policy - baseline) * scores).sum(axis=1), customer)
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How much of a policy the log can tell of: the effective number of decisions, and the largest weight."""
+    """How well the log covers a policy: the effective number of decisions, and the largest weight."""
 
     effective: float
     largest: float

@@ -1,7 +1,7 @@
 """Policies: the probability of each action at each decision, (n, n_actions), never of one that is not eligible.
 
 A *gain* is what an action changes against doing nothing, in the unit of the reward's worth: effect x value - cost;
-it is 0 for `none`. Of equal gains the action that comes first wins, so doing nothing wins over what brings nothing.
+it is 0 for `none`. Of equal gains the action that comes first wins, so doing nothing wins over one without a gain.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def best_gain(gains: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
 
 
 def sure_gain(gains: Floats, low: Floats, eligible: Bools, threshold: float = 0.0) -> Floats:
-    """Return the policy of the highest gain among actions that surely exceed the threshold, by their gain's lower end.
+    """Return the policy of the highest gain among actions that significantly exceed the threshold, by the lower bound.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def thompson(
 ) -> Floats:
     """Return the policy that takes each action as often as it is the best in draws of the gains.
 
-    Gains are drawn as normal, with the standard errors of their effects (Thompson 1933); `none` is known to bring 0.
+    Gains are drawn as normal, with the standard errors of their effects (Thompson 1933); the gain of `none` is 0.
     """
     rng = np.random.default_rng(seed)
     policy = np.zeros_like(gains)

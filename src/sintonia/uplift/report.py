@@ -1,4 +1,4 @@
-"""What a study reports of policies, rankings, actions and segments: on customers who taught and decided nothing."""
+"""A study's report of policies, rankings, actions and segments, on customers not used for training or the gate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,9 +96,15 @@ class PolicyReport:
 
 
 def report(
-    log: LoggedDecisions, rows: Bools, effects: Effects, personalised: Floats, choice: tuple[int, bool]
+    log: LoggedDecisions,
+    rows: Bools,
+    effects: Effects,
+    personalised: Floats,
+    *,
+    constant_action: int,
+    passed: bool,
 ) -> PolicyReport:
-    """Return what decisions of other customers say of a personalised policy that was learned.
+    """Return the values of a learned personalised policy and of simpler ones, on held-out customers.
 
     Parameters
     ----------
@@ -106,22 +112,21 @@ def report(
         The report's decisions, `rows` of the judged ones.
     personalised
         The personalised policy.  # (n, n_actions)
-    choice
-        Place of the best constant action, and whether the personalised policy passed the gate against it.
+    constant_action, passed
+        Index of the best constant action, and whether the personalised policy passed the gate against it.
     """
-    place, passed = choice
     eligible, expected = log.eligible, effects.expected(log.values)
     dr_scores, fixed, response = (
         doubly_robust_scores(log, expected),
-        constant_policy(eligible, place),
+        constant_policy(eligible, constant_action),
         expected[:, 0],
     )
     policies = {
         "nothing": constant_policy(eligible, 0),
         "at random": uniform_policy(eligible),
         "as logged": log.logging_propensities,
-        RESPONSE: top_share(response, eligible, place or 1, 1 - float(personalised[:, 0].mean())),
-        f"always {log.actions.names[place]}": fixed,
+        RESPONSE: top_share(response, eligible, constant_action or 1, 1 - float(personalised[:, 0].mean())),
+        f"always {log.actions.names[constant_action]}": fixed,
         PERSONALISED: personalised,
         CHOSEN: personalised if passed else fixed,
     }

@@ -1,4 +1,4 @@
-"""Heterogeneity must be earned: what is learned about differences counts as far as unseen customers confirm it."""
+"""Shrinkage of heterogeneity: learned differences count as far as they are confirmed on held-out customers."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from sintonia.core.intervals import clustered_error
 from sintonia.uplift.logged import Actions
 
 GROUPS = 10
-"""Groups of decisions, by what was said of them, in which effects are held against what came true."""
+"""Groups of decisions by predicted effect, in which predictions are compared with outcomes."""
 
 
 def mean_effects(raw: Floats, eligible: Bools, customer: Ints) -> tuple[Floats, Floats]:
@@ -33,7 +33,7 @@ def eligible_means(values: Floats, eligible: Bools) -> Floats:
 
 
 def james_stein_means(raw: Floats, predicted: Floats, eligible: Bools, customer: Ints) -> Floats:
-    """Return mean effects: those of scores, leaned on what was said as far as chance allows.  # (n_actions,)
+    """Return mean effects: those of scores, shrunk towards the predicted ones (James-Stein).  # (n_actions,)
 
     The mean of doubly robust scores is right on average, and noisy where a few customers bring most of the money;
     slopes weigh decisions by what they tell, and err where no slope fits. Of the p means d of scores less what was
@@ -46,7 +46,7 @@ def james_stein_means(raw: Floats, predicted: Floats, eligible: Bools, customer:
     raw
         Doubly robust scores less those of `none`.  # (n, n_actions)
     predicted
-        Effects, said of these customers without having seen them.  # (n, n_actions)
+        Effects predicted by models not trained on these customers.  # (n, n_actions)
     """
     learned = np.flatnonzero(eligible[:, 1:].any(axis=0)) + 1
     miss = eligible_means(raw - predicted, eligible)
@@ -102,7 +102,7 @@ def unexplained_deviation(raw: Floats, effects: Floats, eligible: Bools, custome
     raw
         Pseudo-outcomes.  # (n, n_actions)
     effects
-        What was said of these customers without having seen them.  # (n, n_actions)
+        Predictions of models not trained on these customers.  # (n, n_actions)
     """
     deviations = np.zeros(raw.shape[1])
     for index in range(1, raw.shape[1]):
@@ -119,7 +119,7 @@ def unexplained_deviation(raw: Floats, effects: Floats, eligible: Bools, custome
 
 
 def similar_action_weights(actions: Actions, index: int, errors: Floats) -> Floats:
-    """Return how much each learned action tells of one without a history: weights that sum to 1.  # (n_learned,)
+    """Return the weights of the learned actions for an action without a history; they sum to 1.  # (n_learned,)
 
     The nearer their attributes (a normal kernel, one standard deviation of each attribute wide), and the better
     known their effect, the more. Without any action learned it is the like of doing nothing.

@@ -4,9 +4,9 @@ A sum of single effects (SuSiE: Wang and others 2020): of each it stays open whi
 belongs to, as far as the data leave it open. How large slopes are is estimated, and a single effect that is no likelier
 than none ends the search.
 
-Effects as shares of what a customer would bring anyway, in slopes on the few features that tell.
+Effects as shares of what a customer would bring anyway, in slopes on the few informative features.
 
-What an action changes is hidden in the noise of rewards: of hundreds of features only a few tell it surely enough.
+What an action changes is hidden in the noise of rewards: of hundreds of features only a few predict it significantly.
 Slopes on all of them would add up their errors, so a sum of *single effects* is learned (`single_effects`). Each is
 one slope on one feature, for one action, for all, or for those that share an attribute.
 """
@@ -34,7 +34,7 @@ MIN_SLOPE = 1e-4
 """Slopes, as shares for a standard deviation of the feature, below which they are left out."""
 
 MIN_INFORMATION = 0.05
-"""Features of which the log knows less than this, against the median, are left alone: a few rows would tell it all."""
+"""Features of which the log knows less than this, against the median, are not used: too few rows would decide."""
 
 
 class SingleEffectSlopes:
@@ -45,7 +45,7 @@ class SingleEffectSlopes:
     """
 
     def __init__(self, standardized: Floats32, assigned: Floats, residual: Floats, patterns: Floats) -> None:
-        """Take features on one scale, what tells of each action, and what is left of the rewards to explain."""
+        """Take standardised features, centred action indicators, and the residual rewards to explain."""
         self.patterns, self.assigned, self.residual = patterns, assigned, residual
         self.means = np.linalg.pinv(assigned.T @ assigned) @ assigned.T  # (n_actions, n)
         self.features = standardized.shape[1]
@@ -63,13 +63,15 @@ class SingleEffectSlopes:
         """Return each action's slopes, the mean's first.  # (n_actions, 1 + n_features)"""
         effects: list[Floats] = []
         while len(effects) < MAX_EFFECTS and self.usable.any():
-            effect = self._single(self._rest(effects))
+            effect = self._single(self._residual_without(effects))
             if not effect.any():
                 break
             effects.append(effect)
             for _ in range(REVISIONS if len(effects) > 1 else 0):
                 for index in range(len(effects)):
-                    effects[index] = self._single(self._rest(effects[:index] + effects[index + 1 :]))
+                    effects[index] = self._single(
+                        self._residual_without(effects[:index] + effects[index + 1 :])
+                    )
         together = self._together(effects)
         together[np.abs(together) < MIN_SLOPE] = 0.0
         slopes = np.zeros((self.patterns.shape[1], 1 + self.features))
@@ -105,13 +107,13 @@ class SingleEffectSlopes:
         return np.sum(effects, axis=0) if effects else np.zeros(self.information.shape)
 
     def _explained(self, together: Floats) -> Floats:
-        """Return what slopes say of each row, the mean effects aside.  # (n,)"""
+        """Return each row's prediction by the slopes, without the mean effects.  # (n,)"""
         effects = self.standardized @ (self.patterns.T @ together).T.astype(np.float32)
         effects = effects - self.patterns.T @ (together * self.center).sum(axis=1)
         return np.asarray((self.assigned * effects).sum(axis=1), np.float64)
 
-    def _rest(self, effects: list[Floats]) -> Floats:
-        """Return what other single effects and the mean effects leave.  # (n,)"""
+    def _residual_without(self, effects: list[Floats]) -> Floats:
+        """Return the residual after the other single effects and the mean effects.  # (n,)"""
         unexplained = self.residual - self._explained(self._together(effects))
         return np.asarray(unexplained - self.assigned @ (self.means @ unexplained), np.float64)
 
@@ -186,7 +188,7 @@ class CrossFittedSlopes:
     def losses(
         self, log: LoggedDecisions, expected: Floats, scale: Floats, variance: Floats | None = None
     ) -> Floats:
-        """Return the squared error of what is said of each unseen customer's reward, as 1 / variance.  # (n,)"""
+        """Return the squared error of each unseen customer's predicted reward, weighted by 1 / variance.  # (n,)"""
         assigned, residual = residuals(log, expected, scale, variance)
         squared: Floats = (residual - (assigned * self.unseen[:, 1:]).sum(axis=1)) ** 2
         return squared
@@ -234,7 +236,7 @@ def cross_fit_slopes(
 def residuals(
     log: LoggedDecisions, expected: Floats, scale: Floats, variance: Floats | None = None
 ) -> tuple[Floats, Floats]:
-    """Return what tells of each action but `none`, (n, n_actions - 1), and what is left of the rewards, (n,).
+    """Return centred indicators of each action but `none`, (n, n_actions - 1), and residual rewards, (n,).
 
     Effects, as shares of the measure, times what tells of them, summed over actions, are what they say of what is left;
     a decision counts as 1 / variance, by default as 1 / measure.

@@ -1,6 +1,6 @@
-"""The gate: a personalised policy replaces the best constant one only where it is surely better.
+"""The gate: a personalised policy replaces the best constant one only where it is significantly better.
 
-The customers that judge are not those that taught. On their decisions the doubly robust value of the personalised
+Evaluation and training use different customers. On their decisions the doubly robust value of the personalised
 policy less that of the constant one has a 95 % interval; the policy passes when all of it lies above 0.
 
 One study of a log: effects learned from some customers, gated by others, reported on a third part.
@@ -52,13 +52,13 @@ class PersonalisationGate:
         Examples
         --------
         >>> PersonalisationGate("mail", Estimate(0.2, -0.1, 0.5), False, 100, 90).sentence
-        "Not personalised: 0.200 [-0.100, 0.500] a decision against always 'mail', not surely better; 'mail' for all."
+        "Not personalised: 0.200 [-0.100, 0.500] per decision against always 'mail', not significant; 'mail' for all."
         """
-        gap = f"{self.difference.text()} a decision"
+        gap = f"{self.difference.text()} per decision"
         if self.passed:
             return f"Personalised: {gap} better than always '{self.constant}'."
         return (
-            f"Not personalised: {gap} against always '{self.constant}', not surely better; "
+            f"Not personalised: {gap} against always '{self.constant}', not significant; "
             f"'{self.constant}' for all."
         )
 
@@ -66,7 +66,7 @@ class PersonalisationGate:
 def best_constant_action(gains: Floats, eligible: Bools) -> int:
     """Return the place of the action worth most when always taken, `none` where it is not eligible.
 
-    `gains` are the mean gains of the actions where they are eligible, learned from the customers that teach.
+    `gains` are the mean gains of the actions where they are eligible, learned from the training customers.
     # (n_actions,)
     """
     return int((gains * eligible.mean(axis=0)).argmax())
@@ -80,7 +80,7 @@ def judge_personalisation(
     customer: Ints,
     actions: Actions,
 ) -> PersonalisationGate:
-    """Return whether the personalised policy passes against the constant one, on decisions that taught neither.
+    """Return whether the personalised policy passes against the constant one, on decisions that neither was trained on.
 
     `dr_scores` are doubly robust, `constant_action` is the action of the constant policy.
     """
@@ -96,7 +96,7 @@ LEARNING, GATE, REPORT = range(3)
 
 @dataclass(frozen=True)
 class Study:
-    """What a log taught: effects of all its customers, whether they earn a policy of their own, and its worth.
+    """The result of a study: effects of all customers, whether personalisation passes the gate, and policy values.
 
     `constant_action` is that of the best constant action.
     """
@@ -150,7 +150,7 @@ def personalised_policy(
 def study(
     past: LoggedDecisions, judged: LoggedDecisions, model: ModelConfig, config: EffectsConfig, seed: int = 7
 ) -> Study:
-    """Return what the past decisions teach, and what it is worth on the judged ones: later ones, or the same log.
+    """Return effects learned from past decisions and their policy's value on the judged ones: later, or the same log.
 
     Rewards count `config.value` each, so that effects, gains and values are in the unit of the costs.
 
@@ -168,15 +168,15 @@ def study(
     teach, gate = past.take(parts == LEARNING), past.take(parts == GATE)
     rows = part_of(judged.customer, shares, seed) == REPORT
     report_log = judged.take(rows)
-    for name, part in (("decide", gate), ("report", report_log)):
+    for name, part in (("gate", gate), ("report", report_log)):
         if part.customers < MIN_DECISIONS:
             raise NotEnoughDataError(
-                f"Only {part.customers} customers are left to {name}; {MIN_DECISIONS} are the least. "
+                f"Only {part.customers} customers are left for the {name}; at least {MIN_DECISIONS} are needed. "
                 "Log more decisions."
             )
     with step("Learning effects from half of the customers"):
         learned = learn_effects(teach, model, config.folds, seed)
-    with step("Judging policies on the others"):
+    with step("Evaluating policies on the other half"):
         constant_action = best_constant_action(learned.constants - teach.actions.costs, teach.eligible)
         gate_policy = personalised_policy(learned, gate.values, gate.eligible, config, seed)
         gate_scores = doubly_robust_scores(gate, learned.expected(gate.values))
@@ -184,8 +184,15 @@ def study(
             gate_scores, gate_policy, constant_action, gate.eligible, gate.customer, gate.actions
         )
         report_policy = personalised_policy(learned, report_log.values, report_log.eligible, config, seed)
-        reported = report(report_log, rows, learned, report_policy, (constant_action, gate_result.passed))
-    with step("Learning effects from everybody"):
+        reported = report(
+            report_log,
+            rows,
+            learned,
+            report_policy,
+            constant_action=constant_action,
+            passed=gate_result.passed,
+        )
+    with step("Learning effects from all customers"):
         effects = learn_effects(everything, model, config.folds, seed)
     return Study(
         effects=effects, config=config, gate=gate_result, constant_action=constant_action, report=reported

@@ -1,4 +1,4 @@
-"""What a study says: lines for people, figures for programs."""
+"""A study as lines of text and as JSON figures."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,22 +14,23 @@ VALUE_HEADINGS = ("treated", "IPS", "self-norm. IPS", "doubly robust", "against 
 
 def study_lines(study: Study, logging: LoggingPolicy, decisions: DecisionLog) -> list[str]:
     """Return the study in words: the log, the warning if there is one, the values, the gate's answer."""
-    unit = "of worth a decision, costs taken off"
+    unit = "value per decision, net of costs"
     return [
         f"Learned from {len(decisions):,} decisions among {len(study.effects.actions)} actions"
         + (
-            f", {decisions.assumed:,} of them to do nothing for whom a round does not name"
+            f", {decisions.assumed:,} of them assumed to be 'none' for customers not in a round"
             if decisions.assumed
             else ""
         )
         + (f"; {decisions.open_decisions:,} more have no reward yet" if decisions.open_decisions else ""),
         *([logging.warning] if logging.warning else []),
-        f"Judged on {len(study.report.dr_scores):,} decisions of {study.report.customers:,} customers who taught "
-        f"nothing; 95 % intervals over customers, {unit}:",
+        f"Evaluated on {len(study.report.dr_scores):,} decisions of {study.report.customers:,} held-out customers; "
+        f"95 % intervals over customers, {unit}:",
         *_value_lines(study),
         f"Gain by share treated: {_curve_text(study, PERSONALISED)} by effects, "
         f"{_curve_text(study, RESPONSE)} by response score",
-        f"Differences between customers count {study.effects.heterogeneity:.2f}, as far as others confirm them",
+        f"Differences between customers are weighted by {study.effects.heterogeneity:.2f}, "
+        "estimated on held-out customers",
         study.gate.sentence,
     ]
 

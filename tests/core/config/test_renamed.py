@@ -93,6 +93,11 @@ def test_a_table_that_goes_round_in_circles_ends():
 
 OLD_KEYS = [
     ("train", "policy=margin", "policy is called effects now; write effects=margin"),
+    (
+        "decide",
+        "effects=mine.parquet",
+        "effects is called effects_table now; write effects_table=mine.parquet",
+    ),
     ("train", "policy.folds=3", "policy.folds is called effects.folds now; write effects.folds=3"),
     (
         "train",
@@ -146,6 +151,11 @@ def test_an_old_key_of_actions_effects_and_amounts_answers_with_its_name_of_toda
     ("verb", "overrides", "message"),
     [
         ("train", {"policy": "margin"}, "policy is called effects now; write effects=margin"),
+        (
+            "decide",
+            {"effects": "mine.parquet"},
+            "effects is called effects_table now; write effects_table=mine.parquet",
+        ),
         ("train", {"policy": {"folds": 3}}, "policy is called effects now; write effects=..."),
         (
             "train",

@@ -27,7 +27,7 @@ def survivors(rules, told=TOLD, **options):
     rows = [("C1", field, value, datetime(2025, 1, day), source) for field, value, day, source in told]
     with duckdb.connect() as connection:
         connection.register(
-            "told", pa.table(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
+            "stated_values", pa.table(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
         )
         found = golden_record(connection, IdentityConfig(survivorship=rules, **options)).to_pylist()
     return {row["field"]: (row["value"], row["occurred_at"].day, row["source"]) for row in found}

@@ -45,7 +45,7 @@ def test_features_that_do_not_peek_stay_the_same_to_the_last_byte(store, moments
     assert all(trial.rows > 20 for trial in found)
     assert all(trial.unknown["interactions"] for trial in found)
     assert list(tmp_path.iterdir()) == []
-    assert all(line.endswith("the same to the last byte") for line in trial_lines(found)[1:])
+    assert all(line.endswith("identical to the last byte") for line in trial_lines(found)[1:])
 
 
 def _as_if_known_at_once(interactions, as_ofs, made):
@@ -76,7 +76,7 @@ def test_a_kernel_that_peeks_is_caught(store, moments, tmp_path, monkeypatch, le
     assert "rfm__orders__14d" in moved
     if leak is _one_feature_of_the_whole_history:
         assert moved == {"rfm__orders__14d"}
-        assert "PEEKS: moved were rfm__orders__14d of" in "\n".join(trial_lines(found))
+        assert "LEAKS: changed rfm__orders__14d of" in "\n".join(trial_lines(found))
 
 
 def test_what_is_fitted_to_rows_that_were_not_yet_known_is_caught(store, moments, tmp_path, monkeypatch):
@@ -104,7 +104,7 @@ def test_ties_found_later_may_not_decide_who_is_asked_about(store, moments, tmp_
     monkeypatch.setattr(tasks, "label_rows", merged_from_the_start)
     found = trials(store, moments, tmp_path, dates=1)
     assert any(trial.customers_moved for trial in found)
-    assert "who is eligible, by" in "\n".join(trial_lines(found))
+    assert "changed eligibility of" in "\n".join(trial_lines(found))
 
 
 def test_customers_who_are_tied_to_others_later_are_among_those_looked_at(tmp_path):

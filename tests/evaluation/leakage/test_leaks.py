@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brand import TASK
+from created_relations import differences, record_created
 from evaluation.leakage.profile import build_profiled, moments_for, split_of
 from sintonia.core.config import EngineConfig
 from sintonia.core.engine import connect
 from sintonia.evaluation.leakage import LeakRules, find_leaks, leak_figures, moments_at
-from sintonia.evaluation.leakage.leaks import auc, bin_values, strength
+from sintonia.evaluation.leakage.leaks import MOMENT_INTERACTIONS, MOMENTS, auc, bin_values, strength
 from sintonia.evaluation.leakage.report import finding_lines, leak_lines
 
 
@@ -32,6 +33,13 @@ def findings(store, tmp_path_factory):
     return {found.name: found for found in leaks(store, tmp_path_factory.mktemp("leaks"))}
 
 
+def test_moments_and_what_was_seen_of_them_have_the_columns_they_declare(store, tmp_path, monkeypatch):
+    created = record_created(monkeypatch)
+    leaks(store, tmp_path, LeakRules(rows=50))
+    assert created.keys() == {MOMENTS.name, MOMENT_INTERACTIONS.name}
+    assert differences(created) == set()
+
+
 def test_the_columns_of_the_present_may_leak_and_no_other(findings):
     assert {name for name, found in findings.items() if found.may_leak} == {"days_active", "last_seen"}
 
@@ -42,7 +50,7 @@ def test_a_column_updated_today_is_strong_but_known_only_after_the_decision(find
     assert found.known_share == 0
     assert found.late_days > 10
     assert "known only after the moment of decision" in found.why
-    assert "100% of its values bear one date, 2025-11-07" in found.why
+    assert "100% of its values have the same date, 2025-11-07" in found.why
 
 
 def test_a_strong_column_without_a_known_at_of_its_own_is_named(findings):
@@ -58,7 +66,7 @@ def test_strength_alone_does_not_make_a_leak(findings):
         assert findings[name].strength.low > LeakRules().strong_auc
         assert not findings[name].may_leak
     assert findings["pace"].why == "strong, and known before the decision by a known_at of its own"
-    assert findings["count of purchase"].why == "strong, and every event it is made of carries its own time"
+    assert findings["count of purchase"].why == "strong, and every event it is computed from has its own time"
 
 
 def test_a_weak_column_is_left_alone_wherever_its_time_comes_from(findings):
@@ -77,7 +85,7 @@ def test_the_same_seed_finds_the_same_and_few_moments_find_nothing(store, tmp_pa
     rules = LeakRules(rows=120, seed=5)
     assert leaks(store, tmp_path, rules) == leaks(store, tmp_path, rules)
     few = leaks(store, tmp_path, LeakRules(rows=8))
-    assert {found.why for found in few} == {"too few outcomes to say how strong it is"}
+    assert {found.why for found in few} == {"too few outcomes to estimate its AUC"}
 
 
 def test_lines_name_the_column_its_silo_and_the_reason(findings):
@@ -86,7 +94,7 @@ def test_lines_name_the_column_its_silo_and_the_reason(findings):
     assert "May leak: last_seen of silo 'since_registration', AUC alone" in lines[-1] + lines[-2]
     honest = [found for found in findings.values() if not found.may_leak]
     assert leak_lines(honest) == [
-        f"Leak check: none of {len(honest)} columns of the store may tell of the future."
+        f"Leak check: none of {len(honest)} columns of the store may leak the future."
     ]
 
 

@@ -181,9 +181,10 @@ def test_a_customer_is_told_why_also_by_a_former_id(tmp_path):
     decide_round(store, _settings(path, policy))
     assert explanation_lines(explain_decision(store, "OLD", None), "EUR") == [
         "Round r2, customer A, arm policy: mail",
-        "  on email, at 2026-07-05 20:00 by the customer's clock",  # the Sunday: it came on a Sunday at 20
-        "  worth 4.98 EUR = value 1.00 x effect 5.0000 x lever 1.00 - cost 0.02; it takes 0.00 EUR of what is scarce",
-        "  next best: call, 1.48 EUR behind at these prices",
+        "  on email, at 2026-07-05 20:00 in the customer's time zone",  # the Sunday: it came on a Sunday at 20
+        "  worth 4.98 EUR = value 1.00 x effect 5.0000 x lever 1.00 - cost 0.02; its limits cost "
+        "0.00 EUR at shadow prices",
+        "  next best: call, 1.48 EUR behind at these shadow prices",
         "    it would have won with an effect of 8.4800, or 1.48 EUR cheaper",
         "  passed: consent_email, one_a_week, silent, open_complaint, no_effect, no_hour",
     ]

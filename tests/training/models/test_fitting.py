@@ -106,5 +106,5 @@ def test_nothing_spent_is_refused(store, value):
     rows = everything.select(model.names)
     poor = replace(rows, label=np.zeros_like(rows.label))
     settings = TrainSettings(features=FEATURES, task=VALUE, model=MODEL, split=SPLIT)
-    with pytest.raises(NotEnoughDataError, match=r"Nothing was spent in the .* training rows"):
+    with pytest.raises(NotEnoughDataError, match=r"The .* training rows have no spend"):
         fit_model(poor.at(split.train), poor.at(split.valid), settings, FITTED, store)

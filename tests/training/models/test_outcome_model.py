@@ -99,7 +99,7 @@ def test_one_outcome_only_is_refused(prepared):
     store, split, rows = prepared
     mine = rows.select([feature.name for feature in CATALOGUE])
     lapsed = mine.take(mine.label == 1)
-    with pytest.raises(NotEnoughDataError, match="training rows hold one outcome only"):
+    with pytest.raises(NotEnoughDataError, match="training rows have only one outcome"):
         fit_model(lapsed.at(split.train), mine.at(split.valid), SETTINGS, FITTED, store)
 
 

@@ -86,7 +86,7 @@ def test_a_question_that_cannot_be_asked_is_refused(changes, message):
 
 def test_the_name_of_a_task_that_ships_and_a_name_no_column_can_bear_are_refused():
     question = QuestionConfig(["purchase"], ["visit"], "buyers", "visits")
-    with pytest.raises(ConfigError, match="'churn' is a task that ships"):
+    with pytest.raises(ConfigError, match="'churn' is a built-in task"):
         find_task(TaskConfig(name="churn", question=question))
     with pytest.raises(ConfigError, match="is no name"):
         TaskConfig(name="Next visit")

@@ -203,15 +203,13 @@ def forget_figures(person: DataSubject, erased: Erased, searched: int) -> Figure
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items()) or "none known"
     say = [f"Forgotten: {len(person.ids):,} customer ids, {sum(kinds.values()):,} identifiers ({counts})"]
     if person.shared:
-        say.append(f"{len(person.shared):,} of them others use too: these go on for the others")
-    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or [
-        "Nothing was left of it"
-    ]
+        say.append(f"{len(person.shared):,} of them are shared with other customers and stay theirs")
+    say += [f"{rows:>10,} rows of {name}" for name, rows in erased.removed.items()] or ["No rows to remove"]
     say.append(
         f"{len(person.entombed):,} tombstones in {erased.tombstones} keep them from returning; "
         f"{searched:,} files decoded and searched, no trace left"
     )
-    say += [f"Left alone, for it is outside the workspace: {path}" for path in erased.outside]
+    say += [f"Not changed, as it is outside the workspace: {path}" for path in erased.outside]
     store = erased.store
     say.append(
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
@@ -266,7 +264,7 @@ def build(settings: BuildSettings) -> Figures:
         ]
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
-        with step("Tying identifiers to customers"):
+        with step("Linking identifiers to customers"):
             previous_identity = identity_folder(workspace, source.name)
             findings = tie(connection, workspace, source, settings.identity, previous_identity)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
@@ -310,7 +308,7 @@ def features(settings: FeaturesSettings) -> Figures:
     workspace = settings.paths.root
     if settings.registered is None:
         store = open_store(workspace)
-        with step("Looking at what the brand has"):
+        with step("Checking which data the brand has"):
             fitted = fit(settings.features, store, datetime.max)  # all that is stored
         subject, entries = store.source, feature_entries(catalogue(settings.features, fitted))
     else:

@@ -18,7 +18,7 @@ def check(settings: CheckSettings) -> Figures:
     settings = suspects.settings
     with connect(settings.engine, workspace) as connection:
         invariance = check_invariance(connection, store, suspects.moments, suspects.question, workspace)
-        with step("Looking for columns that may leak"):
+        with step("Checking columns for leakage"):
             rules = LeakRules(settings.rows, settings.strong_auc, settings.seed)
             findings = find_leaks(connection, store, suspects.judged, settings.task, rules)
     return leakage_figures(invariance, findings)

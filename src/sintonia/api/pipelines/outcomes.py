@@ -65,9 +65,9 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     task = settings.task
     if split.out_of_time:
         log.info(
-            "Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test)
+            "Training '%s' on %d, evaluating on %d as-of dates", task.name, len(split.train), len(split.test)
         )
-    with step("Counting what there is to learn from"):
+    with step("Checking that there is enough data"):
         sufficiency = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
@@ -85,7 +85,7 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         data_until = newest_data(store, task)
         profile = fit_training_profile(rows.of(split, "train", "valid"), settings.seed, data_until)
         baselines = fit_baselines(all_rows.of(split, "train", "valid"), task)
-    with step("Judging out of time" if split.out_of_time else "Judging on other customers"):
+    with step("Evaluating out of time" if split.out_of_time else "Evaluating on other customers"):
         test = rows.of(split, "test")
         outcomes = {
             "model": model.outcomes(test.values),
@@ -94,8 +94,8 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
         evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
         profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, profile=profile)
-    with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
-        # A small table's test rows alone have too few outcomes; columns are looked at, and no model.
+    with step("Checking columns for leakage"), connect(settings.engine, workspace) as connection:
+        # The test rows of a small table alone have too few outcomes; columns are checked here, not a model.
         moments = dataset_moments(test if split.out_of_time else rows)
         leaks = find_leaks(connection, store, moments, task, LeakRules(seed=settings.seed))
     training = TrainingResult(
@@ -190,7 +190,7 @@ def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
 def suspects_of_outcomes(store: Store, settings: CheckSettings) -> Suspects:
     """Return what the leakage check examines: customers at as-of dates, and those of the test dates."""
     settings, split = resolve_task(settings, store)
-    with step("Looking up who is asked about"):
+    with step("Looking up eligible customers"):
         moments = label_moments(store, split, settings.task, settings.rows)
     dates = choose_dates(moments, settings.dates)
     question = InvarianceQuestion(settings.features, settings.task, dates, settings.customers, settings.seed)

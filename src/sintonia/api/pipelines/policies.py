@@ -62,7 +62,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
     workspace, config = settings.paths.root, settings.effects
     if settings.model.name != LIGHTGBM:
         raise ConfigError(
-            f"Effects of actions are learned by LightGBM alone; found model.name={settings.model.name}, "
+            f"Effects of actions are only learned by LightGBM; found model.name={settings.model.name}, "
             f"give model.name={LIGHTGBM}."
         )
     points = newest_decisions(store, settings)
@@ -72,7 +72,7 @@ def train_policy(store: Store, settings: TrainSettings) -> Trained:
         fitted = fit(features, store, feature_moments(points)[judged].min().item())
     feature_list = catalogue(features, fitted)
     values = decision_features(store, points, feature_list, settings.engine)
-    with step("Looking at who got what"):
+    with step("Preparing the logged decisions"):
         logged, logging_policy = to_logged_decisions(points, values, config, settings.actions, settings.seed)
     past_decisions = logged.take(past)
     judged_decisions = past_decisions if (past == judged).all() else logged.take(judged)
@@ -128,7 +128,7 @@ def newest_decisions(store: Store, settings: TrainSettings | CheckSettings) -> D
     newest_points = most_recent_decisions(points, config.most_decisions)
     if len(newest_points) < len(points):
         log.info(
-            "Looking at the newest %s of %s decisions (effects.most_decisions)",
+            "Using the newest %s of %s decisions (effects.most_decisions)",
             f"{len(newest_points):,}",
             f"{len(points):,}",
         )
@@ -144,7 +144,7 @@ def features_at_decisions(
     missing = sorted(set(settings.features.windows_days) - set(features.windows_days))
     if missing:
         log.info(
-            "Leaving out windows of %s days: there are %s days of history before the newest decision that teaches",
+            "Leaving out windows of %s days: there are %s days of history before the newest training decision",
             ", ".join(map(str, missing)),
             days,
         )

@@ -65,8 +65,8 @@ def validation_lines(validation: ChosenSettings, currency: str) -> list[str]:
         given_up = sum(trial.loss is None for trial in search.trials)
         settings = " ".join(f"model.{name}={value:.4g}" for name, value in search.best.settings.items())
         lines.append(
-            f"Search: {len(search.trials)} trials, {given_up} of them given up early; best at "
-            f"{search.best.loss:.4f} of the start's loss: {settings}"
+            f"Search: {len(search.trials)} trials, {given_up} of them pruned; best loss "
+            f"{search.best.loss:.4f} of the initial settings': {settings}"
         )
     if validation.folds:
         name = "auc" if "auc" in validation.folds[0].figures else next(iter(validation.folds[0].figures))
@@ -117,8 +117,8 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     say = [
         f"Task {settings.task.name}: of the {population}, who {outcome}?",
         f"{'Dates' if split.out_of_time else 'Customers'} (split={settings.split.name}): {dates_text(split)}",
-        f"Judged on {evaluation.rows:,} rows of {evaluation.customers:,} customers as of {dates}; "
-        f"it happens to {evaluation.label_rate:.1%}. 95 % intervals over customers:",
+        f"Evaluated on {evaluation.rows:,} rows of {evaluation.customers:,} customers as of {dates}; "
+        f"outcome rate {evaluation.label_rate:.1%}. 95 % intervals over customers:",
         *metric_lines(evaluation, currency),
     ]
     if (line := grade_line(evaluation, currency)) is not None:
@@ -157,14 +157,14 @@ def compare_figures(comparison: RunComparison, currency: str) -> Figures:
     reference, title = comparison.reference, short_name(comparison.metric, currency)
     alias = f" ({reference.registered.alias})" if reference.registered.alias else ""
     lines = [
-        f"Task {comparison.task}: runs beside version {reference.registered.version}{alias} by {title}, on the rows "
-        "that both judged; 95 % intervals over customers, paired",
+        f"Task {comparison.task}: runs against version {reference.registered.version}{alias} by {title}, on their "
+        "common test rows; 95 % intervals over customers, paired",
         f"  {'version':<9}{'trained':<18}{'grade':<7}{'rows':>8}{title:>24}{'difference':>26}  is",
     ]
     for run in comparison.runs:
         value = "" if run.own is None else run.own.text()
         difference = "" if run.gap is None else run.gap.text(signed=True)
-        verdict = run.verdict or ("the reference" if run is reference else "judged on other rows")
+        verdict = run.verdict or ("the reference" if run is reference else "evaluated on other rows")
         cells = (
             f"  {run.registered.version:<9}{run.at:%Y-%m-%d %H:%M}  {run.grade:<7}{run.rows:>8,}"
             f"{value:>24}{difference:>26}"
@@ -199,8 +199,8 @@ def _changed(run: ComparedRun) -> str:
     if not run.changed:
         return ""
     shown = [f"{name}={values[0]}" for name, values in [*run.changed.items()][:CHANGES]]
-    rest = f" and {len(run.changed) - CHANGES} more" if len(run.changed) > CHANGES else ""
-    return f"; {' '.join(shown)}{rest}"
+    more = f" and {len(run.changed) - CHANGES} more" if len(run.changed) > CHANGES else ""
+    return f"; {' '.join(shown)}{more}"
 
 
 def promote_figures(
@@ -213,11 +213,11 @@ def promote_figures(
     """Return the result of the gate, the present champion, every change of champion so far, and the card's path."""
     say = [f"Gate of {name} version {entry.version}:"] if gate else []
     say += [f"  {'passed' if item.passed else 'FAILED'}  {item.name}: {item.explanation}" for item in gate]
-    previous = f", before it version {entry.before}" if entry.before else ""
+    previous = f", previously version {entry.before}" if entry.before else ""
     status = {"promote": "is champion", "rollback": "is champion again"}[entry.action]
     forced = ", by force: " + ", ".join(entry.failed) if entry.forced else ""
     say.append(f"{name} version {entry.version} {status}{previous}{forced}")
-    say.append(f"Changes of champion so far: {len(changes)}, the last of them:")
+    say.append(f"Changes of champion so far: {len(changes)}, the latest:")
     for item in changes[-RECENT:]:
         failed = f" (forced: {', '.join(item.failed)})" if item.forced else ""
         say.append(f"  {item.at}  {item.action:<9}version {item.version}{failed}")
@@ -244,7 +244,7 @@ def sign_figures(
     say = [
         f"{registered.name} version {registered.version} {verb} by {decision.reviewer}, {decision.at[:16]} UTC",
         f"  model SHA-256 {decision.model_digest[:16]}, page SHA-256 {decision.page_digest[:16]}",
-        f"Decisions so far: {len(decisions)}, the last of them:",
+        f"Decisions so far: {len(decisions)}, the latest:",
     ]
     say += [
         f"  {entry.at[:16]}  {entry.action:<8}version {entry.version}  {entry.reviewer}"
@@ -294,7 +294,7 @@ def policy_figures(
         "say": [
             *lines,
             registered_line,
-            f"Effects of everybody: {effects} (sintonia decide effects={effects})",
+            f"Effects of all customers: {effects} (sintonia decide effects_table={effects})",
         ],
     }
 

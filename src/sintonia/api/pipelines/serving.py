@@ -30,7 +30,7 @@ def score_figures(scored: ScoredList) -> Figures:
     totals, located = scored.totals, scored.located
     counted = " + ".join(f"{totals.statuses[name]:,} {name}" for name in STATUSES if totals.statuses[name])
     say = [
-        f"{totals.rows:,} rows of {scored.customers.path.name}, known by '{located.column}' ({located.key_type})"
+        f"{totals.rows:,} rows of {scored.customers.path.name}, identified by '{located.column}' ({located.key_type})"
         f"{located.further} = {counted}"
     ]
     if totals.nobody:
@@ -122,13 +122,13 @@ def decide_figures(decided: RoundResult) -> Figures:
         f"{len(chosen.arm):,} customers = "
         + " + ".join(f"{n:,} {name}" for name, n in arms.items())
         + (
-            f"; {decided.kept:,} were reached by this round before, and stay as they were"
+            f"; {decided.kept:,} were already contacted by this round and are unchanged"
             if decided.kept
             else ""
         ),
         "Actions: " + ", ".join(f"{n:,} {name}" for name, n in actions.most_common()),
-        f"Worth {value:,.2f} {decided.currency} by the effects given; the policy's part is at most "
-        f"{chosen.allocation.gap:.3%} short of the best there is",
+        f"Value {value:,.2f} {decided.currency} by the estimated effects; the allocation of the policy arm is within "
+        f"{chosen.allocation.gap:.3%} of the optimum",
         f"{pairs:,} pairs of customer and action = {allowed:,} allowed + {pairs - allowed:,} refused, first by",
         *(f"  {count:>10,}  {name}" for name, count in counts.items() if count),
     ]
@@ -144,10 +144,12 @@ def decide_figures(decided: RoundResult) -> Figures:
         maximum = f" of {limit.at_most:,.0f}" if np.isfinite(limit.at_most) else ""
         shortfall = f", {limit.at_least - used:,.0f} short of its minimum" if used < limit.at_least else ""
         say.append(
-            f"  {limit.name}: {used:,.0f}{maximum}{shortfall}; one more would bring {price:,.4f} {decided.currency}"
+            f"  {limit.name}: {used:,.0f}{maximum}{shortfall}; shadow price {price:,.4f} {decided.currency}"
         )
     if chosen.exploration.turned_away:
-        say.append(f"{chosen.exploration.turned_away:,} explorers drew what was no longer to be had")
+        say.append(
+            f"{chosen.exploration.turned_away:,} customers drew an exploration action whose limit was used up"
+        )
     say.append(f"{decided.listed:,} customers on the list")
     return {
         "round": round_.round_id,

@@ -164,7 +164,7 @@ def _plain_error(kind: Any, error: "ErrorDetails", where: str) -> ConfigError:  
     if problem == "unexpected_keyword_argument":
         prefix = key.removesuffix(str(path[-1]))
         names = get_type_hints(_type_at(kind, path[:-1]))
-        return renamed_error(key, value) or unknown("key", key, [prefix + name for name in names])
+        return renamed_error(key, value, names) or unknown("key", key, [prefix + name for name in names])
     if problem == "missing":
         return ConfigError(f"{key} is missing.")
     if value == MISSING:

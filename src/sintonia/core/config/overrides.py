@@ -191,7 +191,7 @@ def kind_of(verb: str, key: str, value: object = None) -> Any:  # noqa: ANN401
             names = get_type_hints(kind) if is_dataclass(kind) else {}
             if part not in names:
                 right = [parent + name for name in names] or [parent[:-1]]
-                raise renamed_error(key, value) or unknown(
+                raise renamed_error(key, value, names) or unknown(
                     "key", key, right if parent else [*right, *config_groups(verb), *_same_ending(verb, key)]
                 )
             kind = names[part]

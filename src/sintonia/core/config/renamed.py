@@ -1,6 +1,6 @@
 """Renamed keys and groups: an old name is answered with the new one, in one line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sintonia.core.errors import ConfigError
 
@@ -21,6 +21,10 @@ RENAMED_KEYS: dict[str, str] = {
 A key below a renamed one needs no entry of its own. Only what a verb does not know is looked up here, so a name
 that means something else today may stand on the left.
 """
+
+
+RENAMED_KEYS_OF_A_VERB: dict[str, str] = {"effects": "effects_table"}
+"""Old key -> its name now, where a verb has the new key: other verbs have a group of the old name."""
 
 
 def new_name(key: str, renamed: Mapping[str, str] | None = None) -> str | None:
@@ -53,9 +57,21 @@ def new_name(key: str, renamed: Mapping[str, str] | None = None) -> str | None:
     return None if current == key else current
 
 
-def renamed_error(key: str, value: object = None) -> ConfigError | None:
-    """Return the error that names the new key and the value to write, or None if the key was not renamed."""
-    current = new_name(key)
+def renamed_error(key: str, value: object = None, names: Collection[str] = ()) -> ConfigError | None:
+    """Return the error that names the new key and the value to write, or None if the key was not renamed.
+
+    `names` are the keys of the verb.
+
+    Examples
+    --------
+    >>> str(renamed_error("effects", "mine.parquet", names=["effects_table", "out"]))
+    'effects is called effects_table now; write effects_table=mine.parquet'
+    >>> renamed_error("effects", "mine.parquet", names=["task"]) is None
+    True
+    """
+    current = RENAMED_KEYS_OF_A_VERB.get(key)
+    if current not in names:
+        current = new_name(key)
     if current is None:
         return None
     shown = value if isinstance(value, str | int | float) else "..."

@@ -98,20 +98,20 @@
 
   const whatIf = (one) => {
     const { features, values } = one.what_if;
-    if (!features.length) return make("p", { class: "soft" }, "No feature of this score has another value to try.");
+    if (!features.length) return make("p", { class: "soft" }, "No feature of this score can be varied.");
     const answer = make("output", { id: "answer", "aria-live": "polite" });
     const chosen = features.map(() => 0);
     const tell = () => {
       const place = chosen.reduce((sum, value, at) => sum * values[at].length + value, 0);
       const own = answered(one, 0);
       answer.textContent = chosen.some((value) => value)
-        ? `The model would say: ${answered(one, place)}; as it stands, ${own}.`
-        : `As it stands the model says: ${own}.`;
+        ? `Prediction: ${answered(one, place)}; with the original values, ${own}.`
+        : `Prediction with the original values: ${own}.`;
     };
     const fields = features.map((name, at) => {
       const id = `what-if-${at}`;
       const choice = make("select", { id }, ...values[at].map((text, place) =>
-        make("option", { value: String(place) }, place ? text : `${text} (as it stands)`)));
+        make("option", { value: String(place) }, place ? text : `${text} (original)`)));
       choice.addEventListener("change", () => { chosen[at] = choice.selectedIndex; tell(); });
       return make("p", {}, make("label", { for: id }, data.features[name]), choice);
     });

@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from sintonia.core.arrays import Array
+from sintonia.core.relation import Relation
+from sintonia.data.identity.relations import BLOCKED, CANDIDATES, EVERYONE, MET, PERSONS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -60,19 +62,19 @@ NAMES = ("first_name", "last_name")
 def key_parts(columns: Collection[str]) -> dict[str, list[str]]:
     """Return the keys that the columns allow, each as the SQL of what must agree; `{name}` stands for either name."""
     present = {*columns, *(["name"] if set(NAMES) & set(columns) else [])}
-    found = {}
+    parts_by_key = {}
     for key in _KEYS:
         parts = [_PARTS.get(part, (part, part)) for part in key.split()]
         if present.issuperset(field for field, _ in parts):
-            found[key] = [sql for _, sql in parts]
+            parts_by_key[key] = [sql for _, sql in parts]
     if set(NAMES) <= set(columns):
         both = "case when first_name <> last_name then {which}(first_name, last_name) end"
-        found["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
-    return found
+        parts_by_key["both_names"] = [both.format(which=which) for which in ("least", "greatest")]
+    return parts_by_key
 
 
 def keys(columns: Collection[str]) -> dict[str, str]:
-    """Return the keys that the columns allow: what must agree, and the SQL of (person, key) over `persons`.
+    """Return the keys that the columns allow: what must agree, and the SQL of (person, key) over PERSONS.
 
     Examples
     --------
@@ -80,29 +82,27 @@ def keys(columns: Collection[str]) -> dict[str, str]:
     {'phone_end': 'select person, hash(phone_end) as key from persons where phone_end is not null'}
     """
     names = ", ".join(name for name in NAMES if name in columns)
-    either = f"(select *, unnest([{names}]) as name from persons)"
-    found = {}
+    either = f"(select *, unnest([{names}]) as name from {PERSONS})"
+    sql_by_key = {}
     for key, parts in key_parts(columns).items():
         rows = either if "{name}" in " ".join(parts) else "persons"
         sql = [part.format(name="name") for part in parts]
         known = " and ".join(f"{part} is not null" for part in sql)
-        found[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
-    return found
+        sql_by_key[key] = f"select person, hash({', '.join(sql)}) as key from {rows} where {known}"
+    return sql_by_key
 
 
 def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
-    """Make the table `candidates` (join_key_l < join_key_r, match_key) from the table `persons`.
+    """Make CANDIDATES (join_key_l < join_key_r, match_key) from PERSONS.
 
     `limits` says of each key how many records of a group are compared with each other, the first ones; keys that
     are not there are left out.
     """
-    connection.execute(
-        "create or replace temp table found (match_key utinyint, join_key_l bigint, join_key_r bigint)"
-    )
+    BLOCKED.create_table(connection, BLOCKED.no_rows())
     for number, (key, rows) in enumerate(keys(columns).items()):
         if key in limits:
             connection.execute(f"""
-                insert into found
+                insert into {BLOCKED}
                 with keyed as (
                     from ({rows}) qualify row_number() over (partition by key order by person) <= {limits[key]}
                         and count(*) over (partition by key) > 1
@@ -113,20 +113,22 @@ def block(connection: "DuckDBPyConnection", columns: Collection[str], limits: Ma
 
 
 def _collect_candidates(connection: "DuckDBPyConnection") -> None:
-    connection.execute(
-        "create or replace temp table candidates as"
-        " select min(match_key)::varchar as match_key, join_key_l, join_key_r from found"
-        " group by join_key_l, join_key_r"
+    CANDIDATES.create_table(
+        connection,
+        f"""
+        select min(match_key)::varchar as match_key, join_key_l, join_key_r from {BLOCKED}
+        group by join_key_l, join_key_r""",
     )
-    connection.execute("drop table found")
+    BLOCKED.drop(connection)
 
 
-def every_pair(connection: "DuckDBPyConnection", records: str = "persons") -> None:
-    """Make the table `candidates` of all pairs whose later record `is_new`, for tables that need no key."""
-    connection.execute(
-        "create or replace temp table candidates as"
-        " select '0' as match_key, l.person as join_key_l, r.person as join_key_r"
-        f" from {records} l join {records} r on l.person < r.person and r.is_new"
+def every_pair(connection: "DuckDBPyConnection", records: Relation = PERSONS) -> None:
+    """Make CANDIDATES of all pairs whose later record `is_new`, for tables that need no key."""
+    CANDIDATES.create_table(
+        connection,
+        f"""
+        select '0' as match_key, l.person as join_key_l, r.person as join_key_r
+        from {records} l join {records} r on l.person < r.person and r.is_new""",
     )
 
 
@@ -135,8 +137,8 @@ def limits(connection: "DuckDBPyConnection", columns: Collection[str], most: int
 
     Keys with few pairs take what they need; the rest is shared equally among the others.
     """
-    found = keys(columns)
-    return _share_budget({key: _group_sizes(connection, sql) for key, sql in found.items()}, most)
+    sql_by_key = keys(columns)
+    return _share_budget({key: _group_sizes(connection, sql) for key, sql in sql_by_key.items()}, most)
 
 
 def _group_sizes(connection: "DuckDBPyConnection", key: str) -> list[tuple[int, int]]:
@@ -180,7 +182,7 @@ _NOBODY = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, bool)
 
 
 def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits: Mapping[str, int]) -> None:
-    """Make the table `candidates` as `block` does, of the pairs of `everyone` with a record that `is_new`.
+    """Make CANDIDATES as `block` does, of the pairs of EVERYONE with a record that `is_new`.
 
     New records come after all others, so that a group which is full without them compares them with nobody. Parts of
     keys are hashed once, for most are part of many keys; of other records those are kept that meet a new one in a
@@ -192,11 +194,11 @@ def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits
     new = list(_batches(connection, f"{query} where is_new"))
     groups = _groups(ways, limits, sum(len(person) for person, *_ in new))
     for _, _, parts in new:
-        for one in groups.values():
-            fill(one, parts)
-    connection.register("met", _met(_batches(connection, query), groups))
-    _pair(connection, {number: one.limit for number, one in groups.items()})
-    connection.unregister("met")
+        for group in groups.values():
+            fill(group, parts)
+    MET.register(connection, _met(_batches(connection, query), groups))
+    _pair(connection, {number: group.limit for number, group in groups.items()})
+    MET.unregister(connection)
 
 
 def _met(batches: Iterator[tuple[Array, Array, Array]], groups: "Mapping[int, Groups]") -> pa.Table:
@@ -206,12 +208,12 @@ def _met(batches: Iterator[tuple[Array, Array, Array]], groups: "Mapping[int, Gr
     met: dict[int, list[tuple[Array, ...]]] = {number: [] for number in groups}
     with ThreadPoolExecutor() as threads:
         for person, is_new, parts in batches:
-            found = threads.map(meet, groups.values(), repeat(parts), repeat(is_new))
-            for number, (key, rows) in zip(groups, found, strict=True):
+            meetings = threads.map(meet, groups.values(), repeat(parts), repeat(is_new))
+            for number, (key, rows) in zip(groups, meetings, strict=True):
                 met[number].append((key, person[rows], is_new[rows]))
     tables = [pa.table({"match_key": [], "key": [], "person": [], "is_new": []}, _MET)]
-    for number, told in met.items():
-        key, person, is_new = (np.concatenate(column) for column in zip(_NOBODY, *told, strict=True))
+    for number, parts_met in met.items():
+        key, person, is_new = (np.concatenate(column) for column in zip(_NOBODY, *parts_met, strict=True))
         columns = {"match_key": np.full(len(key), number), "key": key, "person": person, "is_new": is_new}
         tables.append(pa.table(columns, _MET).filter(pa.array(~groups[number].full()[key])))
     return pa.concat_tables(tables)
@@ -226,7 +228,7 @@ def _hashed(columns: Collection[str]) -> tuple[str, dict[str, Array]]:
         key: np.array([[sql.index(part) for part in parts] for parts in either])
         for key, either in ways.items()
     }
-    return f"select person, is_new, {hashes} from everyone", places
+    return f"select person, is_new, {hashes} from {EVERYONE}", places
 
 
 def _ways(parts: list[str], columns: Collection[str]) -> list[list[str]]:
@@ -252,13 +254,15 @@ def _batches(connection: "DuckDBPyConnection", query: str) -> Iterator[tuple[Arr
 
 
 def _pair(connection: "DuckDBPyConnection", limits: Mapping[int, int]) -> None:
-    """Make `candidates` of the rows of `met`: of each group as many as its key's limit, the first ones."""
+    """Make CANDIDATES of the rows of MET: of each group as many as its key's limit, the first ones."""
     most = " ".join(f"when match_key = {number} then {limit}" for number, limit in limits.items())
-    connection.execute(f"""
-        create or replace temp table candidates as
+    CANDIDATES.create_table(
+        connection,
+        f"""
         with firsts as (
-            from met qualify row_number() over (partition by match_key, key order by person)
+            from {MET} qualify row_number() over (partition by match_key, key order by person)
                 <= case {most or "when true then 0"} end)
         select min(l.match_key)::varchar as match_key, l.person as join_key_l, r.person as join_key_r
         from firsts l join firsts r on l.match_key = r.match_key and l.key = r.key and l.person < r.person and r.is_new
-        group by l.person, r.person""")
+        group by l.person, r.person""",
+    )

@@ -27,6 +27,7 @@ from sintonia.core.paths import StorePaths, WorkspacePaths
 from sintonia.data.identity.comparing import FieldComparison, comparisons
 from sintonia.data.identity.match_model import Weights, splink_settings
 from sintonia.data.identity.previous_build import standing
+from sintonia.data.identity.relations import NOW_PAIRS, NOW_RECORDS, NOW_TIES
 from sintonia.data.identity.resolve import read_model
 
 FINDINGS = ("held", "borderline", "shared")
@@ -101,25 +102,25 @@ def write_findings(
 
 def _shared_identifiers(connection: duckdb.DuckDBPyConnection, shareable: Sequence[str]) -> pa.Table:
     listed = ", ".join(f"'{kind}'" for kind in shareable) or "NULL"
-    found = connection.sql(f"""
+    shared = connection.sql(f"""
         WITH apart AS (
             SELECT CASE WHEN SPLIT_PART("left", ':', 1) IN ({listed}) THEN "left"
                         WHEN SPLIT_PART("right", ':', 1) IN ({listed}) THEN "right" END AS key, arrived_at
-            FROM now_ties WHERE NOT holds AND rule = 'same record')
+            FROM {NOW_TIES} WHERE NOT holds AND rule = 'same record')
         SELECT SPLIT_PART(key, ':', 1) AS source, SUBSTR(key, STRPOS(key, ':') + 1) AS source_key,
                COUNT(*) AS refused, MIN(arrived_at) AS known_at
         FROM apart WHERE key IS NOT NULL GROUP BY key ORDER BY refused DESC, key
     """).to_arrow_table()
-    return found.append_column("shown", pa.array(map(masked, found["source_key"].to_pylist()), pa.string()))
+    return shared.append_column("shown", pa.array(map(masked, shared["source_key"].to_pylist()), pa.string()))
 
 
 def _chosen_pairs(connection: duckdb.DuckDBPyConnection, which: str) -> pa.Table:
     """Return pairs with all their columns, which few of the millions that are chosen among are read with."""
     connection.execute(
-        f'CREATE OR REPLACE TEMP TABLE chosen_pairs AS SELECT "left", "right" FROM now_pairs {which}'
+        f'CREATE OR REPLACE TEMP TABLE chosen_pairs AS SELECT "left", "right" FROM {NOW_PAIRS} {which}'
     )
     return connection.sql(
-        'FROM now_pairs SEMI JOIN chosen_pairs USING ("left", "right") ORDER BY ABS(match_weight), "left", "right"'
+        f'FROM {NOW_PAIRS} SEMI JOIN chosen_pairs USING ("left", "right") ORDER BY ABS(match_weight), "left", "right"'
     ).to_arrow_table()
 
 
@@ -128,7 +129,7 @@ def _records_of(connection: duckdb.DuckDBPyConnection, pairs: Sequence[pa.Table]
     ids = [table[side].to_numpy() for table in pairs for side in ("left", "right")]
     connection.register("chosen_records", pa.table({"record_id": np.unique(np.concatenate(ids))}))
     records = connection.sql(
-        "FROM now_records SEMI JOIN chosen_records USING (record_id) ORDER BY record_id"
+        f"FROM {NOW_RECORDS} SEMI JOIN chosen_records USING (record_id) ORDER BY record_id"
     ).to_arrow_table()
     connection.unregister("chosen_records")
     return records

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from sintonia.core.errors import InputError
+from sintonia.core.relation import Relation
 from sintonia.data.identity.evidence import (
     JudgedPair,
     judged_pairs,
@@ -22,6 +23,16 @@ from sintonia.data.identity.evidence import (
     stored_records,
 )
 from sintonia.data.identity.previous_build import standing
+from sintonia.data.identity.relations import (
+    BEFORE_LOG,
+    BEFORE_PAIRS,
+    BEFORE_RECORDS,
+    BEFORE_TIES,
+    CROSSWALK,
+    MERGES,
+    OWN_IDENTIFIERS,
+    PREVIOUS,
+)
 
 
 @dataclass(frozen=True)
@@ -141,12 +152,12 @@ def explain(store: Path, asked: str) -> Explanation:
     """
     state = state_folder(store)
     with duckdb.connect() as connection:
-        for name, path in _tables(store, state).items():
-            connection.execute(f"CREATE VIEW {name} AS FROM {standing(path)}")
+        for relation, path in _tables(store, state):
+            relation.create_view(connection, f"FROM {standing(path)}")
         customer = find_customer(connection, asked.strip())
         if customer is None:
             raise _nobody(connection)
-        connection.execute(_OWN, [customer])
+        OWN_IDENTIFIERS.create_table(connection, _OWN, [customer])
         identifiers = connection.execute(_IDENTIFIERS).fetchall()
         changes = connection.execute(_CHANGES, [customer] * 3).fetchall()
         rows = connection.execute(_CUSTOMER_TIES).fetchall()
@@ -166,26 +177,28 @@ def explain(store: Path, asked: str) -> Explanation:
     )
 
 
-_OWN = """CREATE TEMP TABLE own AS SELECT source || ':' || source_key AS key, * EXCLUDE (source, source_key)
-          FROM crosswalk WHERE customer_id = ? AND unlinked_at IS NULL"""
+_OWN = f"""
+    SELECT source || ':' || source_key AS key, * EXCLUDE (source, source_key)
+    FROM {CROSSWALK} WHERE customer_id = ? AND unlinked_at IS NULL"""
 
-_IDENTIFIERS = """
-    SELECT own.key, MIN(crosswalk.linked_at) AS first_seen_at, own.linked_at, own.rule, own.match_probability
-    FROM own JOIN crosswalk ON own.key = source || ':' || source_key GROUP BY ALL ORDER BY own.linked_at, 2, 1"""
+_IDENTIFIERS = f"""
+    SELECT own.key, MIN({CROSSWALK}.linked_at) AS first_seen_at, own.linked_at, own.rule, own.match_probability
+    FROM {OWN_IDENTIFIERS} AS own JOIN {CROSSWALK} ON own.key = source || ':' || source_key
+    GROUP BY ALL ORDER BY own.linked_at, 2, 1"""
 
-_CHANGES = """
-    SELECT customer_id, 'merge' AS change, merged_into, merged_at AS moment FROM merges WHERE merged_into = ?
-    UNION ALL SELECT customer_id, change, other_customer_id, changed_at FROM log
+_CHANGES = f"""
+    SELECT customer_id, 'merge' AS change, merged_into, merged_at AS moment FROM {MERGES} WHERE merged_into = ?
+    UNION ALL SELECT customer_id, change, other_customer_id, changed_at FROM {BEFORE_LOG}
     WHERE change = 'split' AND (customer_id = ? OR other_customer_id = ?) ORDER BY moment, customer_id"""
 
-_CUSTOMER_TIES = """
-    SELECT holds, "left", "right", arrived_at, rule, match_probability FROM ties
-    WHERE "left" IN (SELECT key FROM own) OR "right" IN (SELECT key FROM own)
+_CUSTOMER_TIES = f"""
+    SELECT holds, "left", "right", arrived_at, rule, match_probability FROM {BEFORE_TIES}
+    WHERE "left" IN (SELECT key FROM {OWN_IDENTIFIERS}) OR "right" IN (SELECT key FROM {OWN_IDENTIFIERS})
     ORDER BY arrived_at, "left", "right", rule"""
 
-_CUSTOMER_PAIRS = """
-    WITH touched AS (SELECT record_id FROM records WHERE key IN (SELECT key FROM own))
-    SELECT pairs.* FROM pairs WHERE "left" IN (FROM touched) OR "right" IN (FROM touched)
+_CUSTOMER_PAIRS = f"""
+    WITH own_records AS (SELECT record_id FROM {BEFORE_RECORDS} WHERE key IN (SELECT key FROM {OWN_IDENTIFIERS}))
+    SELECT {BEFORE_PAIRS}.* FROM {BEFORE_PAIRS} WHERE "left" IN (FROM own_records) OR "right" IN (FROM own_records)
     ORDER BY match_weight, "left", "right" """
 
 
@@ -197,33 +210,33 @@ class _Compared:
     held: bool
 
 
-def _tables(store: Path, state: Path) -> dict[str, Path]:
+def _tables(store: Path, state: Path) -> list[tuple[Relation, Path]]:
     """Return the files to read, those of matching only where records were matched."""
-    found = {name: store / f"{name}.parquet" for name in ("crosswalk", "merges")}
-    found |= {name: state / f"{name}.parquet" for name in ("ties", "log", "records", "pairs")}
-    return {name: path for name, path in found.items() if path.is_file()}
+    stored = [(relation, store / f"{relation}.parquet") for relation in (CROSSWALK, MERGES)]
+    decided = [(PREVIOUS[name], state / f"{name}.parquet") for name in ("ties", "log", "records", "pairs")]
+    return [(relation, path) for relation, path in stored + decided if path.is_file()]
 
 
 def find_customer(connection: duckdb.DuckDBPyConnection, asked: str) -> str | None:
-    """Return today's customer of what is asked for, from the tables `crosswalk` and `merges`; None for nobody.
+    """Return today's customer of what is asked for, from CROSSWALK and MERGES; None for nobody.
 
     `asked` is a customer's id, also one that became part of another, or an identifier, `type:value`; e-mail addresses
     are known in lower case.
     """
     kind, _, value = asked.partition(":")
     spelt = value.strip().lower() if kind == "email" else value.strip()
-    found = connection.execute(
-        """SELECT customer_id, 0 AS place FROM crosswalk WHERE customer_id = $asked AND unlinked_at IS NULL
-           UNION ALL SELECT merged_into, 1 FROM merges WHERE customer_id = $asked
-           UNION ALL SELECT customer_id, 2 FROM crosswalk
+    customers = connection.execute(
+        f"""SELECT customer_id, 0 AS place FROM {CROSSWALK} WHERE customer_id = $asked AND unlinked_at IS NULL
+           UNION ALL SELECT merged_into, 1 FROM {MERGES} WHERE customer_id = $asked
+           UNION ALL SELECT customer_id, 2 FROM {CROSSWALK}
            WHERE source = $kind AND source_key = $value AND unlinked_at IS NULL ORDER BY place LIMIT 1""",
         {"asked": asked, "kind": kind, "value": spelt},
     ).fetchall()
-    return str(found[0][0]) if found else None
+    return str(customers[0][0]) if customers else None
 
 
 def _nobody(connection: duckdb.DuckDBPyConnection) -> InputError:
-    kinds = connection.execute("SELECT DISTINCT source FROM crosswalk ORDER BY 1").fetchall()
+    kinds = connection.execute(f"SELECT DISTINCT source FROM {CROSSWALK} ORDER BY 1").fetchall()
     return InputError(
         "Nobody in the store is known by what customer= says; give the id of a customer, also a former one, or an "
         f"identifier with its type, customer=TYPE:VALUE, of the types {', '.join(name for (name,) in kinds)}."
@@ -245,14 +258,14 @@ def _compared(connection: duckdb.DuckDBPyConnection, state: Path) -> dict[frozen
     pairs = connection.sql(_CUSTOMER_PAIRS).to_arrow_table()
     records = stored_records(state, pairs)
     about = {row["record_id"]: (row["key"], row["arrived_at"]) for row in _about(records)}
-    found = {}
-    told = zip(*(pairs[name].to_pylist() for name in ("left", "right", "held")), strict=True)
-    for (left, right, held), pair in zip(told, judged_pairs(records, pairs, fields), strict=True):
-        (one, since), (other, too) = about[left], about[right]
-        known_at = datetime.fromtimestamp(max(since, too) / 1e6, UTC).replace(tzinfo=None)
+    compared_pairs = {}
+    sides = zip(*(pairs[name].to_pylist() for name in ("left", "right", "held")), strict=True)
+    for (left, right, held), pair in zip(sides, judged_pairs(records, pairs, fields), strict=True):
+        (left_key, left_since), (right_key, right_since) = about[left], about[right]
+        known_at = datetime.fromtimestamp(max(left_since, right_since) / 1e6, UTC).replace(tzinfo=None)
         tie = Tie(pair.left, pair.right, known_at, "match", pair.match_probability, pair)
-        found[frozenset((one, other))] = _Compared(tie, held)
-    return found
+        compared_pairs[frozenset((left_key, right_key))] = _Compared(tie, held)
+    return compared_pairs
 
 
 def _about(records: pa.Table) -> list[dict[str, Any]]:

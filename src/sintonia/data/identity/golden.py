@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import IdentityConfig
 from sintonia.core.paths import WorkspacePaths
+from sintonia.core.schema import ATTRIBUTES, CONTACTS
 from sintonia.data.consent import PREFIX, consents
+from sintonia.data.identity.relations import MERGES, STATED_VALUES
 
 _RULES = {
     "most_recent": "occurred_at DESC, priority",
@@ -23,16 +25,18 @@ _RULES = {
 def write_customers(
     connection: duckdb.DuckDBPyConnection, workspace: Path, config: IdentityConfig
 ) -> list[Path]:
-    """Return the file of the golden record, from the engine's `contacts`, `attributes` and `merges`; none if empty.
+    """Return the file of the golden record, from the engine's CONTACTS, ATTRIBUTES and MERGES; none if empty.
 
     It holds personal data and is read by people alone: no feature, run, log or review reads it. Consents follow
     their own law (see `sintonia.data.consent`), whatever the rules of survivorship.
     """
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP VIEW told AS
-        SELECT customer_id, field, value, occurred_at, source FROM contacts
-        UNION ALL SELECT customer_id, name, value, occurred_at, source FROM attributes
-        ANTI JOIN merges USING (customer_id) WHERE NOT STARTS_WITH(name, '{PREFIX}')""")
+    STATED_VALUES.create_view(
+        connection,
+        f"""
+        SELECT customer_id, field, value, occurred_at, source FROM {CONTACTS}
+        UNION ALL SELECT customer_id, name, value, occurred_at, source FROM {ATTRIBUTES}
+        ANTI JOIN {MERGES} USING (customer_id) WHERE NOT STARTS_WITH(name, '{PREFIX}')""",
+    )
     customers = _with_consents(connection, golden_record(connection, config))
     path = WorkspacePaths(workspace).golden_records
     if not customers.num_rows:
@@ -46,46 +50,49 @@ def _with_consents(connection: duckdb.DuckDBPyConnection, customers: pa.Table) -
     """Return the golden record with each customer's consents among its fields."""
     connection.register("survived", customers)
     connection.register("answered", consents(connection))
-    found = connection.sql(f"""
+    with_consents = connection.sql(f"""
         SELECT customer_id, field, value, rule, occurred_at, source FROM survived
         UNION ALL SELECT customer_id, '{PREFIX}' || channel, IF(allowed, 'yes', 'no'), 'consent', answered_at, source
         FROM answered ORDER BY customer_id, field""").to_arrow_table()
     connection.unregister("survived")
     connection.unregister("answered")
-    return found
+    return with_consents
 
 
 def golden_record(connection: duckdb.DuckDBPyConnection, config: IdentityConfig) -> pa.Table:
-    """Return the surviving values of the relation `told` (customer_id, field, value, occurred_at, source).
+    """Return the surviving values of the relation `STATED_VALUES` (customer_id, field, value, occurred_at, source).
 
     One row per (customer_id, field): `value`, `rule`, `occurred_at` and `source`. What one silo said at one moment
     of a group of fields (an address) survives as a unit, so that no street meets another's city; completeness is a
     group's number of fields, or a lone value's length. Ties go by source priority, then time, then text.
     """
     fields = [
-        field for (field,) in connection.execute("SELECT DISTINCT field FROM told ORDER BY 1").fetchall()
+        field
+        for (field,) in connection.execute(
+            f"SELECT DISTINCT field FROM {STATED_VALUES} ORDER BY 1"
+        ).fetchall()
     ]
     if not fields:
-        return connection.sql("SELECT *, '' AS rule FROM told").to_arrow_table()
+        return connection.sql(f"SELECT *, '' AS rule FROM {STATED_VALUES}").to_arrow_table()
     connection.register("survival", _survival(fields, config))
-    chosen = " UNION ALL ".join(_chosen(rule, order) for rule, order in _RULES.items())
-    found = connection.sql(f"""
-        WITH said AS (
+    surviving = " UNION ALL ".join(_surviving(rule, order) for rule, order in _RULES.items())
+    golden = connection.sql(f"""
+        WITH stated AS (
             SELECT customer_id, unit, rule, source, occurred_at, field, MIN(value) AS value
-            FROM told JOIN survival USING (field) GROUP BY ALL
+            FROM {STATED_VALUES} JOIN survival USING (field) GROUP BY ALL
         ), units AS (
             SELECT customer_id, unit, rule, source, occurred_at, LIST((field, value) ORDER BY field) AS content,
                    IF(unit = MIN(field) AND COUNT(*) = 1, MIN(LENGTH(value)), COUNT(*)) AS completeness,
                    {_priority(config.source_priority)} AS priority
-            FROM said GROUP BY customer_id, unit, rule, source, occurred_at
+            FROM stated GROUP BY customer_id, unit, rule, source, occurred_at
         ), counted AS (
             SELECT *, COUNT(*) OVER (PARTITION BY customer_id, unit, content) AS frequency FROM units
-        ), chosen AS ({chosen})
-        SELECT customer_id, field, value, said.rule, occurred_at, source
-        FROM said JOIN chosen USING (customer_id, unit, source, occurred_at) ORDER BY customer_id, field
+        ), surviving AS ({surviving})
+        SELECT customer_id, field, value, stated.rule, occurred_at, source
+        FROM stated JOIN surviving USING (customer_id, unit, source, occurred_at) ORDER BY customer_id, field
     """).to_arrow_table()
     connection.unregister("survival")
-    return found
+    return golden
 
 
 def _survival(fields: Iterable[str], config: IdentityConfig) -> pa.Table:
@@ -109,6 +116,6 @@ def _priority(sources: Sequence[str]) -> str:
     return f"COALESCE(LIST_POSITION([{listed}]::VARCHAR[], source), {len(sources) + 1})"
 
 
-def _chosen(rule: str, order: str) -> str:
+def _surviving(rule: str, order: str) -> str:
     first = f"ROW_NUMBER() OVER (PARTITION BY customer_id, unit ORDER BY {order}, source, content) = 1"
     return f"SELECT customer_id, unit, source, occurred_at FROM counted WHERE rule = '{rule}' QUALIFY {first}"

@@ -9,7 +9,7 @@ address, phone and surname would add up to certainty. This is Fellegi and Sunter
 shares of the kinds by EM.
 
 Splink scores the pairs: it compares, adjusts for frequent values and adds up; the evidence for a household, which
-it does not model, is taken off here. Its pairs are tables of (match_key, join_key_l, join_key_r) over `persons`.
+it does not model, is taken off here. Its pairs are tables of (match_key, join_key_l, join_key_r) over PERSONS.
 
 Records that come later are scored by the model that was learned, so that earlier decisions stand: each with all
 others, and no other pair again. Of the known records, which lie in files of millions, only those are read that
@@ -28,8 +28,23 @@ import pyarrow as pa
 from sintonia.core.arrays import Floats, Ints
 from sintonia.core.engine import fetch_row
 from sintonia.core.errors import ConfigError, NotEnoughDataError
+from sintonia.core.relation import Relation
 from sintonia.data.identity import blocking
 from sintonia.data.identity.comparing import FieldComparison, comparisons, frequencies, write_frequencies
+from sintonia.data.identity.relations import (
+    BEFORE_PAIRS,
+    BEFORE_RECORDS,
+    CANDIDATES,
+    CHOSEN,
+    EVERYONE,
+    GONE_RECORDS,
+    KEPT,
+    KNOWN_PAIRS,
+    NEAR,
+    NEWCOMERS,
+    PERSONS,
+    term_frequencies,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,7 +182,7 @@ _MOST_TIES = 30
 
 @contextmanager
 def splink_scores(
-    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: str
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: Relation
 ) -> Iterator[str]:
     """Yield the table of Splink's scores of pairs (`gamma_`, `mw_`, `mw_tf_adj_`); gone with the block."""
     from splink import DuckDBAPI, Linker, SettingsCreator
@@ -176,10 +191,12 @@ def splink_scores(
         logging.getLogger(name).setLevel(logging.ERROR)
     api = DuckDBAPI(connection)
     settings = SettingsCreator.from_path_or_dict(splink_settings(compared, weights))
-    linker = Linker(api.register("persons"), settings)
+    linker = Linker(api.register(str(PERSONS)), settings)
     for field in (one.field for one in compared if one.by_frequency):
-        linker.table_management.register_term_frequency_lookup(api.register(f"tf_{field}"), field)
-    linker.table_management.register_blocked_pairs_for_predict(api.register(pairs))
+        linker.table_management.register_term_frequency_lookup(
+            api.register(str(term_frequencies(field))), field
+        )
+    linker.table_management.register_blocked_pairs_for_predict(api.register(str(pairs)))
     try:
         yield str(linker.inference.predict(warning_mode="never").physical_name)
     finally:
@@ -218,47 +235,50 @@ def _splink_comparison(one: FieldComparison, weights: Weights) -> dict[str, Any]
 def first_look(
     connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights
 ) -> None:
-    """Make the table `kept` of the candidates' evidence."""
-    columns = ", ".join(f"level_{one.field} tinyint, weight_{one.field} float" for one in compared)
-    connection.execute(
-        "create or replace temp table kept"
-        f" (person_l bigint, person_r bigint, match_weight double, shared varchar, {columns})"
-    )
-    _keep_pairs(connection, compared, weights, "candidates")
+    """Make KEPT of the candidates' evidence."""
+    evidence = {
+        name: sql_type
+        for one in compared
+        for name, sql_type in ((f"level_{one.field}", "TINYINT"), (f"weight_{one.field}", "FLOAT"))
+    }
+    KEPT.create_table(connection, KEPT.no_rows(evidence))
+    _keep_pairs(connection, compared, weights, CANDIDATES)
 
 
 def second_look(
     connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights
 ) -> None:
-    """Add to `kept` what no key brought together: two records, one of them new, tied to the same third one.
+    """Add to KEPT what no key brought together: two records, one of them new, tied to the same third one.
 
-    Ties are those of `kept` and of `known_pairs`, of earlier builds. Of a record with many ties the first count, so
+    Ties are those of KEPT and of KNOWN_PAIRS, of earlier builds. Of a record with many ties the first count, so
     that a later one never takes an earlier one's place.
     """
-    connection.execute(f"""
-        create or replace temp table chosen as
-        with told as (
-            select person_l, person_r, match_weight from kept union all
-            select person_l, person_r, match_weight from known_pairs
-        ), ties as (
-            select person_l as third, person_r as record from told where match_weight >= 0
-            union all select person_r, person_l from told where match_weight >= 0
+    CHOSEN.create_table(
+        connection,
+        f"""
+        with tied as (
+            select person_l, person_r, match_weight from {KEPT} union all
+            select person_l, person_r, match_weight from {KNOWN_PAIRS}
+        ), sides as (
+            select person_l as third, person_r as record from tied where match_weight >= 0
+            union all select person_r, person_l from tied where match_weight >= 0
         ), first_ties as (
-            select third, record, is_new from ties join persons on person = record
+            select third, record, is_new from sides join {PERSONS} on person = record
             qualify row_number() over (partition by third order by record) <= {_MOST_TIES}
         )
         select distinct 'third' as match_key, l.record as join_key_l, r.record as join_key_r
         from first_ties l join first_ties r
           on l.third = r.third and l.record < r.record and (l.is_new or r.is_new)
-        anti join candidates c on c.join_key_l = l.record and c.join_key_r = r.record
-    """)
-    _keep_pairs(connection, compared, weights, "chosen")
+        anti join {CANDIDATES} c on c.join_key_l = l.record and c.join_key_r = r.record
+    """,
+    )
+    _keep_pairs(connection, compared, weights, CHOSEN)
 
 
 def _keep_pairs(
-    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: str
+    connection: "DuckDBPyConnection", compared: tuple[FieldComparison, ...], weights: Weights, pairs: Relation
 ) -> None:
-    """Add the pairs' evidence to `kept`: match_weight = log2(p(one person) / p(household or strangers))."""
+    """Add the pairs' evidence to KEPT: match_weight = log2(p(one person) / p(household or strangers))."""
     personal, home = (
         " + ".join(["0", *(_bits(one) for one in compared if one.household is shared)])
         for shared in (False, True)
@@ -269,7 +289,7 @@ def _keep_pairs(
     match, household = weights.match_share, weights.household_share
     with splink_scores(connection, compared, weights, pairs) as scores:
         connection.execute(f"""
-            insert into kept
+            insert into {KEPT}
             with summed as (
                 select person_l, person_r, match_key, {personal} as personal, {home} as home, {levels} from
                 {scores}
@@ -294,12 +314,12 @@ def _bits(one: FieldComparison) -> str:
 
 
 def kept_pairs(connection: "DuckDBPyConnection") -> "pa.Table":
-    """Return the table `kept` with record ids and probabilities, ordered by them."""
-    return connection.sql("""
+    """Return KEPT with record ids and probabilities, ordered by them."""
+    return connection.sql(f"""
         select l.record_id as left, r.record_id as right, match_weight,
             1 / (1 + power(2, -greatest(least(match_weight, 300), -300))) as match_probability,
-            kept.* exclude (person_l, person_r, match_weight)
-        from kept join persons l on l.person = person_l join persons r on r.person = person_r
+            {KEPT}.* exclude (person_l, person_r, match_weight)
+        from {KEPT} join {PERSONS} l on l.person = person_l join {PERSONS} r on r.person = person_r
         order by 1, 2
     """).to_arrow_table()
 
@@ -313,20 +333,19 @@ def learn_weights(
     training_pairs: int,
     random_pairs: int,
 ) -> Weights:
-    """Return the weights learned from at most `training_pairs` of `candidates` and `random_pairs` of `persons`."""
-    records = _count_rows(connection, "select count(*) from persons")
-    candidates = _count_rows(connection, "select count(*) from candidates")
+    """Return the weights learned from at most `training_pairs` of CANDIDATES and `random_pairs` of PERSONS."""
+    records = _count_rows(connection, f"select count(*) from {PERSONS}")
+    candidates = _count_rows(connection, f"select count(*) from {CANDIDATES}")
     step = max(1, -(-candidates // training_pairs))
     _random_pairs(connection, records, random_pairs)
     chance = _level_counts(connection, compared)
-    connection.execute(
-        "create or replace temp table chosen as select * from candidates"
-        f" where hash(join_key_l, join_key_r) % {step} = 0"
+    CHOSEN.create_table(
+        connection, f"select * from {CANDIDATES} where hash(join_key_l, join_key_r) % {step} = 0"
     )
     shown = _levels_and_surprise(connection, compared)
     evidence = {}
     for one in compared:
-        known = _count_rows(connection, f"select count({one.field}) from persons")
+        known = _count_rows(connection, f"select count({one.field}) from {PERSONS}")
         evidence[one.field] = FieldPairs(
             *shown[one.field],
             chance=_random_agreement(connection, one, chance[one.field], known),
@@ -342,7 +361,7 @@ def _count_rows(connection: "DuckDBPyConnection", query: str) -> int:
 
 
 def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> None:
-    """Make the table `chosen` of pairs drawn evenly: every record with the next few in a shuffled order.
+    """Make CHOSEN of pairs drawn evenly: every record with the next few in a shuffled order.
 
     Every record takes part equally often, so that no name is sampled by accident; all pairs when they are
     few.
@@ -358,7 +377,7 @@ def _random_pairs(connection: "DuckDBPyConnection", records: int, most: int) -> 
         "join_key_r": np.maximum(one, two),
     }
     connection.register("random_pairs", pa.table(pairs))
-    connection.execute("create or replace temp table chosen as select * from random_pairs")
+    CHOSEN.create_table(connection, "select * from random_pairs")
     connection.unregister("random_pairs")
 
 
@@ -373,7 +392,7 @@ def _random_agreement(
     equal = _count_rows(
         connection,
         "select coalesce(sum(n * (n - 1)), 0)"
-        f" from (select count({one.field}) as n from persons group by {one.field})",
+        f" from (select count({one.field}) as n from {PERSONS} group by {one.field})",
     )
     same = np.clip(equal / (known * (known - 1)), 0.5 / known**2, 1 - 1e-6)
     return np.append(same, (1 - same) * seen[1:] / seen[1:].sum())
@@ -391,7 +410,7 @@ def _level_counts(
 ) -> dict[str, dict[int, int]]:
     """Return how many of the chosen pairs show each degree of each field, missing values left out."""
     counts = {}
-    with splink_scores(connection, compared, _untrained(compared), "chosen") as scores:
+    with splink_scores(connection, compared, _untrained(compared), CHOSEN) as scores:
         for one in compared:
             gamma = f"gamma_{one.field}"
             query = f"select {gamma}, count(*) from {scores} where {gamma} >= 0 group by {gamma}"
@@ -410,7 +429,7 @@ def _levels_and_surprise(
         adjusted = f"case when {gamma} = {last} then mw_tf_adj_{one.field} - log2({_START_U}) end"
         parts.append(f"({last} - greatest({gamma}, -1))::double as level_{one.field}")
         parts.append(f"{adjusted if one.by_frequency else 'null'}::double as surprise_{one.field}")
-    with splink_scores(connection, compared, _untrained(compared), "chosen") as scores:
+    with splink_scores(connection, compared, _untrained(compared), CHOSEN) as scores:
         query = f"select {', '.join(parts)} from {scores} order by person_l, person_r"
         found = connection.sql(query).to_arrow_table()
 
@@ -536,29 +555,29 @@ def columns_to_compare(columns: Collection[str], compared: Sequence[FieldCompari
 def _persons(
     connection: "DuckDBPyConnection", records: "pa.Table", compared: tuple[FieldComparison, ...]
 ) -> None:
-    """Make the table `persons`, the records numbered by their ids; the order of rows is nothing."""
+    """Make PERSONS, the records numbered by their ids; the order of rows is nothing."""
     connection.register("standard_records", records)
     order = "try_cast(record_id as bigint), record_id"
-    connection.execute(f"""
-        create or replace temp table persons as
+    PERSONS.create_table(
+        connection,
+        f"""
         select row_number() over (order by {order}) as person, true as is_new,
-            {columns_to_compare(records.column_names, compared)} from standard_records""")
-    connection.unregister("standard_records")
-    connection.execute(
-        "create or replace temp table known_pairs (person_l bigint, person_r bigint, match_weight double)"
+            {columns_to_compare(records.column_names, compared)} from standard_records""",
     )
+    connection.unregister("standard_records")
+    KNOWN_PAIRS.create_table(connection, KNOWN_PAIRS.no_rows())
 
 
 def _candidates_of_all(connection: "DuckDBPyConnection", config: MatchConfig) -> Mapping[str, int] | None:
-    """Make the table `candidates` and return the limits it was made by, None where all pairs are compared."""
-    records = int(fetch_row(connection, "select count(*) from persons")[0])
+    """Make CANDIDATES and return the limits it was made by, None where all pairs are compared."""
+    records = int(fetch_row(connection, f"select count(*) from {PERSONS}")[0])
     if records * (records - 1) // 2 <= config.every_pair_up_to:
         blocking.every_pair(connection)
         return None
-    columns = [name for name, *_ in connection.execute("describe persons").fetchall()]
-    found = blocking.limits(connection, columns, min(config.pairs_per_record * records, config.most_pairs))
-    blocking.block(connection, columns, found)
-    return found
+    columns = PERSONS.created_columns(connection)
+    limits = blocking.limits(connection, columns, min(config.pairs_per_record * records, config.most_pairs))
+    blocking.block(connection, columns, limits)
+    return limits
 
 
 def match_new(
@@ -566,9 +585,9 @@ def match_new(
 ) -> Matches:
     """Return the pairs with a new record that may be one person, scored by the model, which stays as it is.
 
-    `new` are standardised records; their ids are numbers greater than those of the known ones, which are in the
-    engine's table `before_records`, less `gone_records`, with pairs in `before_pairs`. `frequencies` of the model
-    returned has the values that are new since alone, `limits` those it was made by.
+    `new` are standardised records; their ids are numbers greater than those of the known ones, which are in
+    BEFORE_RECORDS, less GONE_RECORDS, with pairs in BEFORE_PAIRS. `frequencies` of the model returned has
+    the values that are new since alone, `limits` those it was made by.
     """
     compared = _everyone(connection, new, model)
     limits = _candidates_of_new(connection, model, config)
@@ -577,46 +596,50 @@ def match_new(
     first_look(connection, compared, model.weights)
     second_look(connection, compared, model.weights)
     fresh = _unseen(frequencies(connection, compared), model.frequencies)
-    found = Matches(kept_pairs(connection), MatchModel(model.weights, fresh, limits), compared)
-    for name in ("near", "persons", "candidates", "chosen", "kept", "known_pairs"):
-        connection.execute(f"DROP TABLE {name}")
-    return found
+    matches = Matches(kept_pairs(connection), MatchModel(model.weights, fresh, limits), compared)
+    for relation in (NEAR, PERSONS, CANDIDATES, CHOSEN, KEPT, KNOWN_PAIRS):
+        relation.drop(connection)
+    return matches
 
 
 def _everyone(
     connection: "DuckDBPyConnection", new: pa.Table, model: MatchModel
 ) -> tuple[FieldComparison, ...]:
-    """Make the view `everyone` of known and new records, `person` being their number; return what is compared."""
-    connection.register("newcomers", new)
-    connection.execute("""
+    """Make EVERYONE of known and new records, `person` being their number; return what is compared."""
+    NEWCOMERS.register(connection, new)
+    connection.execute(f"""
         create or replace temp view compared_records as
         select * exclude (silo, key, arrived_at, names, cluster) replace (record_id::varchar as record_id),
             false as is_new
-        from before_records anti join gone_records using (record_id)
-        union all by name select *, true as is_new from newcomers""")
+        from {BEFORE_RECORDS} anti join {GONE_RECORDS} using (record_id)
+        union all by name select *, true as is_new from {NEWCOMERS}""")
     columns = [name for name, *_ in connection.execute("describe compared_records").fetchall()]
     forms = "first_name_forms"
-    told = forms in columns and _fetch_count(connection, f"select count({forms}) from compared_records") >= 2
-    compared = comparisons({*model.weights.m, *({forms} if told else ())})
-    connection.execute(f"""
-        create or replace temp view everyone as
-        select record_id::bigint as person, {columns_to_compare(columns, compared)} from compared_records""")
+    has_forms = (
+        forms in columns and _fetch_count(connection, f"select count({forms}) from compared_records") >= 2
+    )
+    compared = comparisons({*model.weights.m, *({forms} if has_forms else ())})
+    EVERYONE.create_view(
+        connection,
+        f"""
+        select record_id::bigint as person, {columns_to_compare(columns, compared)} from compared_records""",
+    )
     return compared
 
 
 def _candidates_of_new(
     connection: "DuckDBPyConnection", model: MatchModel, config: MatchConfig
 ) -> Mapping[str, int] | None:
-    """Make the table `candidates` and return the limits it was made by, the model's own where they still serve."""
-    records, new = fetch_row(connection, "select count(*), count(*) filter (is_new) from everyone")
+    """Make CANDIDATES and return the limits it was made by, the model's own where they still serve."""
+    records, new = fetch_row(connection, f"select count(*), count(*) filter (is_new) from {EVERYONE}")
     limits = model.limits
     # Tables grow: a model of few records must not compare a million with each other.
     if limits is None and new * records - new * (new + 1) // 2 <= 10 * config.every_pair_up_to:
-        blocking.every_pair(connection, "everyone")
+        blocking.every_pair(connection, EVERYONE)
         return None
-    columns = [name for name, *_ in connection.execute("describe everyone").fetchall()]
+    columns = EVERYONE.created_columns(connection)
     if limits is None or new == records:
-        connection.execute("create or replace temp table persons as from everyone")
+        PERSONS.create_table(connection, f"from {EVERYONE}")
     if limits is None:
         limits = blocking.limits(
             connection, columns, min(config.pairs_per_record * records, config.most_pairs)
@@ -626,20 +649,26 @@ def _candidates_of_new(
 
 
 def _take_up(connection: "DuckDBPyConnection") -> None:
-    """Make `known_pairs` of the earlier ties of all that new records are compared with, and `persons` of all these."""
-    connection.execute("""
-        create or replace temp table near as
-        select join_key_l as person from candidates union select join_key_r from candidates""")
-    connection.execute("""
-        create or replace temp table known_pairs as
-        select "left" as person_l, "right" as person_r, match_weight from before_pairs
-        where match_weight >= 0 and ("left" in (from near) or "right" in (from near))
-          and "left" not in (from gone_records) and "right" not in (from gone_records)""")
-    connection.execute("""
-        create or replace temp table persons as
-        from everyone semi join (
-            from near union select record_id::bigint from newcomers
-            union select person_l from known_pairs union select person_r from known_pairs) using (person)""")
+    """Make KNOWN_PAIRS of the earlier ties of all that new records are compared with, and PERSONS of all these."""
+    NEAR.create_table(
+        connection,
+        f"""
+        select join_key_l as person from {CANDIDATES} union select join_key_r from {CANDIDATES}""",
+    )
+    KNOWN_PAIRS.create_table(
+        connection,
+        f"""
+        select "left" as person_l, "right" as person_r, match_weight from {BEFORE_PAIRS}
+        where match_weight >= 0 and ("left" in (from {NEAR}) or "right" in (from {NEAR}))
+          and "left" not in (from {GONE_RECORDS}) and "right" not in (from {GONE_RECORDS})""",
+    )
+    PERSONS.create_table(
+        connection,
+        f"""
+        from {EVERYONE} semi join (
+            from {NEAR} union select record_id::bigint from {NEWCOMERS}
+            union select person_l from {KNOWN_PAIRS} union select person_r from {KNOWN_PAIRS}) using (person)""",
+    )
 
 
 def _unseen(found: pa.Table, learned: pa.Table) -> pa.Table:

@@ -16,10 +16,24 @@ import pyarrow.parquet as pq
 
 from sintonia.core.config import IdentityConfig
 from sintonia.data.identity.comparing import comparisons
+from sintonia.data.identity.relations import (
+    BEFORE_CROSSWALK,
+    BEFORE_HOLDINGS,
+    BEFORE_MERGES,
+    BEFORE_NODES,
+    BEFORE_TIES,
+    CARRIED_FILES,
+    CROSSWALK,
+    GONE_RECORDS,
+    KNOWN_HOLDINGS,
+    KNOWN_NODES,
+    KNOWN_TIES,
+    MATCHED,
+    MERGES,
+    PREFIX,
+    PREVIOUS,
+)
 from sintonia.data.identity.standardise import PATTERNS
-
-PREFIX = "identity_"
-"""The engine's tables and views of this name are written into the folder `identity` of the next store."""
 
 GROWING = {
     "nodes": ("root",),
@@ -66,7 +80,7 @@ def _quoted(path: Path) -> str:
 def write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write what the build decided about identities, for the next build to go on from.
 
-    Tables and views are copied as they come; the files in `carried_files` go on as they are.
+    Tables and views are copied as they come; the files in CARRIED_FILES go on as they are.
     """
     folder.mkdir()
     relations = (
@@ -76,7 +90,7 @@ def write_identity(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for (name,) in connection.execute(named).fetchall():
         path = _quoted(folder / f"{name.removeprefix(PREFIX)}.parquet")
         connection.execute(f'COPY (FROM "{name}") TO {path} (FORMAT parquet, COMPRESSION zstd)')
-    for (path,) in connection.execute("SELECT path FROM carried_files").fetchall():
+    for (path,) in connection.execute(f"SELECT path FROM {CARRIED_FILES}").fetchall():
         hard_link(Path(path), folder / Path(path).name)
 
 
@@ -88,26 +102,6 @@ def hard_link(path: Path, target: Path) -> int:
     except OSError:
         target.write_bytes(path.read_bytes())
     return 0
-
-
-_EMPTY = {
-    "nodes": """0::BIGINT AS node, 0::UBIGINT AS hash, '' AS key, '' AS confers,
-                CAST(NULL AS TIMESTAMP) AS first_seen_at, 0::BIGINT AS root""",
-    "ties": """'' AS "left", '' AS "right", CAST(NULL AS TIMESTAMP) AS arrived_at, 1e0 AS match_probability,
-               '' AS rule, true AS holds""",
-    "log": """'' AS customer_id, '' AS change, '' AS other_customer_id, 0::BIGINT AS identifiers,
-              CAST(NULL AS TIMESTAMP) AS changed_at""",
-    "crosswalk": """'' AS source, '' AS source_key, '' AS customer_id, CAST(NULL AS TIMESTAMP) AS linked_at,
-                    CAST(NULL AS TIMESTAMP) AS unlinked_at, 1e0 AS match_probability, '' AS rule""",
-    "merges": "'' AS customer_id, '' AS merged_into, CAST(NULL AS TIMESTAMP) AS merged_at",
-    "records": """0::BIGINT AS record_id, '' AS silo, '' AS key, 0::BIGINT AS arrived_at, true AS names,
-                  0::BIGINT AS cluster""",
-    "pairs": """0::BIGINT AS "left", 0::BIGINT AS "right", 0e0 AS match_weight, 0e0 AS match_probability,
-                '' AS shared, true AS held""",
-    "sightings": """0::UBIGINT AS sighting, CAST(NULL AS TIMESTAMP) AS arrived_at, 0::BIGINT AS root,
-                    '' AS customer_id, CAST(NULL AS TIMESTAMP) AS linked_at, CAST(NULL AS TIMESTAMP) AS unlinked_at,
-                    '' AS person_id""",
-}
 
 
 NOBODY = -1
@@ -142,18 +136,18 @@ class PreviousBuild:
 def recall(
     connection: duckdb.DuckDBPyConnection, folder: Path | None, config: IdentityConfig
 ) -> PreviousBuild:
-    """Return how far an earlier build's decisions stand; the engine's `before_` tables now hold them.
+    """Return how far an earlier build's decisions stand; the engine's relations now hold them.
 
-    - `before_nodes`: `node`, `key` and its `hash` (found faster than texts are), `confers`, the id of a customer of
+    - BEFORE_NODES: `node`, `key` and its `hash` (found faster than texts are), `confers`, the id of a customer of
       which this identifier is the first, `first_seen_at`, and `root`, the first identifier of the customer it
       belonged to.
-    - `before_ties`: `left`, `right` (identifiers), `arrived_at`, `match_probability`, `rule`, and whether it `holds`.
-    - `before_sightings`: one row per (set of identifiers, customer), by the hash of the set: `arrived_at`, the first
-      arrival, `root`, and the customer as in `sighting_customers`.
-    - `before_records` and `before_pairs`: person records as compared, with their group, and their scored pairs.
-    - `before_holdings`: whose each `key` was at the end of that build; `before_crosswalk`, `before_merges` and
-      `before_log` as stored.
-    - `known_nodes`, `known_ties`, `known_holdings`: of these what a build goes by, all until it takes a part.
+    - BEFORE_TIES: `left`, `right` (identifiers), `arrived_at`, `match_probability`, `rule`, and whether it `holds`.
+    - BEFORE_SIGHTINGS: one row per (set of identifiers, customer), by the hash of the set: `arrived_at`, the first
+      arrival, `root`, and the customer as in SIGHTING_CUSTOMERS.
+    - BEFORE_RECORDS and BEFORE_PAIRS: person records as compared, with their group, and their scored pairs.
+    - BEFORE_HOLDINGS: whose each `key` was at the end of that build; BEFORE_CROSSWALK, BEFORE_MERGES and
+      BEFORE_LOG as stored.
+    - KNOWN_NODES, KNOWN_TIES, KNOWN_HOLDINGS: of these what a build goes by, all until it takes a part.
     """
     _drop_tables(connection)
     known = folder is not None and (folder / "rules.parquet").is_file()
@@ -163,25 +157,28 @@ def recall(
     scores = bool(known and not config.relearn and rules["scores"] == now["scores"])
     before = PreviousBuild(folder if known else None, decisions, scores)
     stand = {"nodes": known, "ties": decisions, "log": known, "sightings": decisions}
-    for name in ("nodes", "ties", "log", "sightings", "records", "pairs"):
+    for name, relation in PREVIOUS.items():
         path = before.path(name) if stand.get(name, scores and before.path("weights") is not None) else None
-        _view_previous(connection, name, standing(path) if path else None)
+        relation.create_view(connection, f"FROM {standing(path)}" if path else relation.no_rows())
     store = folder.parent if folder and known else None
-    for name in ("crosswalk", "merges"):
-        _view_previous(connection, name, scan(store / f"{name}.parquet") if store else None)
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW before_holdings AS
-        SELECT source || ':' || source_key AS key, customer_id FROM before_crosswalk WHERE unlinked_at IS NULL""")
-    # Until person records are matched, none are gone and none were merged.
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone_records AS SELECT record_id FROM before_records WHERE false"
+    for relation, table in ((BEFORE_CROSSWALK, CROSSWALK), (BEFORE_MERGES, MERGES)):
+        relation.create_view(
+            connection, f"FROM {scan(store / f'{table}.parquet')}" if store else relation.no_rows()
+        )
+    BEFORE_HOLDINGS.create_view(
+        connection,
+        f"""
+        SELECT source || ':' || source_key AS key, customer_id FROM {BEFORE_CROSSWALK} WHERE unlinked_at IS NULL""",
     )
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE matched AS
-        SELECT key AS one, key AS other, now()::TIMESTAMP AS arrived_at, 1e0 AS match_probability
-        FROM before_records WHERE false""")
-    for name in ("nodes", "ties", "holdings"):
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW known_{name} AS FROM before_{name}")
+    # Until person records are matched, none are gone and none were merged.
+    GONE_RECORDS.create_table(connection, GONE_RECORDS.no_rows())
+    MATCHED.create_table(connection, MATCHED.no_rows())
+    for known_now, all_known in (
+        (KNOWN_NODES, BEFORE_NODES),
+        (KNOWN_TIES, BEFORE_TIES),
+        (KNOWN_HOLDINGS, BEFORE_HOLDINGS),
+    ):
+        known_now.create_view(connection, f"FROM {all_known}")
     return before
 
 
@@ -191,11 +188,6 @@ def _drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
         query = f"SELECT {kind}_name FROM duckdb_{kind}s() WHERE STARTS_WITH({kind}_name, '{PREFIX}')"
         for (name,) in connection.execute(query).fetchall():
             connection.execute(f'DROP {kind} "{name}"')
-
-
-def _view_previous(connection: duckdb.DuckDBPyConnection, name: str, source: str | None) -> None:
-    rows = f"FROM {source}" if source else f"SELECT {_EMPTY[name]} WHERE false"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW before_{name} AS {rows}")
 
 
 def fingerprints(config: IdentityConfig) -> dict[str, str]:
@@ -208,7 +200,7 @@ def fingerprints(config: IdentityConfig) -> dict[str, str]:
     [True, False]
     """
     overrides = Path(config.overrides) if config.overrides else None
-    told = overrides.read_bytes() if overrides and overrides.is_file() else b""
+    decided_pairs = overrides.read_bytes() if overrides and overrides.is_file() else b""
     # Another version's degrees of agreement have weights of their own.
     compared = repr(comparisons({*PATTERNS, "first_name_forms"}))
     scores = [config.name, config.region, config.weights, compared]
@@ -217,7 +209,7 @@ def fingerprints(config: IdentityConfig) -> dict[str, str]:
         config.shareable,
         config.persons_per_identifier,
         config.hold_implausible,
-        hashlib.sha256(told).hexdigest(),
+        hashlib.sha256(decided_pairs).hexdigest(),
     ]
     return {"scores": _digest(scores), "decisions": _digest([*scores, *decisions])}
 

@@ -42,7 +42,30 @@ from sintonia.data.identity.match_model import (
     match_new,
     match_pairs,
 )
-from sintonia.data.identity.previous_build import PREFIX, PreviousBuild, keep, scan
+from sintonia.data.identity.previous_build import PreviousBuild, keep, scan
+from sintonia.data.identity.relations import (
+    ADDED_PAIRS,
+    ADDED_RECORDS,
+    ALL_RECORDS,
+    ARRIVED,
+    BEFORE_NODES,
+    BEFORE_PAIRS,
+    BEFORE_RECORDS,
+    CHANGED_PAIRS,
+    FREQUENCIES,
+    FRESH_RECORDS,
+    GONE_RECORDS,
+    GONE_VALUES,
+    HELD_PAIRS,
+    MATCHED,
+    MOVED_RECORDS,
+    NEW_FREQUENCIES,
+    NEW_PAIRS,
+    NEW_RECORDS,
+    NODES,
+    NOW_PAIRS,
+    NOW_RECORDS,
+)
 from sintonia.data.identity.sightings import collect_sightings, lead, tie_sightings
 from sintonia.data.identity.standardise import standardise
 
@@ -62,13 +85,13 @@ def model_path(before: PreviousBuild, config: IdentityConfig) -> Path | None:
         return before.folder
     if config.weights is None:
         return None
-    given = PreviousBuild(Path(config.weights))
-    if given.path("weights") is None or given.path("frequencies") is None:
+    configured = PreviousBuild(Path(config.weights))
+    if configured.path("weights") is None or configured.path("frequencies") is None:
         raise InputError(
             f"No weights in identity.weights='{config.weights}'; give the folder store/<version>/identity of a "
             "workspace built with identity=probabilistic, or null to learn them."
         )
-    return given.folder
+    return configured.folder
 
 
 def read_model(folder: Path | None) -> MatchModel | None:
@@ -135,33 +158,40 @@ def collect_persons(
 
     One row per (silo, lead identifier), by its place among identifiers and by silo: `silo`, `key`, `arrived_at`
     (microseconds), `names` (whether it names somebody) and CONTACT_FIELDS. A record is taken as it first arrived,
-    so that a later correction cannot change what was matched before. Places are those of the table `nodes`, of a
-    `part` those of `before_nodes` and then by first arrival. The engine's table `gone_records` holds the
-    `record_id` of those in `before_records` that no silo has any more; `all_records` has the `key` and `names` of
+    so that a later correction cannot change what was matched before. Places are those of NODES, of a
+    `part` those of BEFORE_NODES and then by first arrival. GONE_RECORDS holds the `record_id` of those in
+    BEFORE_RECORDS that no silo has any more; ALL_RECORDS has the `key` and `names` of
     all there are now, with their arrival: those of earlier builds were there before anything that is new, even what
     comes late from long ago.
     """
-    told = _person_rows(silos, shareable)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE gone_records AS
-        SELECT record_id FROM before_records ANTI JOIN (SELECT silo, key FROM ({told})) USING (silo, key)""")
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE fresh_records AS
+    stated = _person_rows(silos, shareable)
+    GONE_RECORDS.create_table(
+        connection,
+        f"""
+        SELECT record_id FROM {BEFORE_RECORDS} ANTI JOIN (SELECT silo, key FROM ({stated})) USING (silo, key)""",
+    )
+    FRESH_RECORDS.create_table(
+        connection,
+        f"""
         SELECT *, COALESCE({", ".join(NAMING)}) IS NOT NULL AS names
-        FROM ({told}) ANTI JOIN before_records USING (silo, key)
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY silo, key ORDER BY arrived_at, _file, _row) = 1""")
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW all_records AS
-        SELECT key, names, -9223372036854775808 AS arrived_at FROM before_records
-        ANTI JOIN gone_records USING (record_id)
-        UNION ALL SELECT key, names, EPOCH_US(arrived_at) FROM fresh_records""")
+        FROM ({stated}) ANTI JOIN {BEFORE_RECORDS} USING (silo, key)
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY silo, key ORDER BY arrived_at, _file, _row) = 1""",
+    )
+    ALL_RECORDS.create_view(
+        connection,
+        f"""
+        SELECT key, names, -9223372036854775808 AS arrived_at FROM {BEFORE_RECORDS}
+        ANTI JOIN {GONE_RECORDS} USING (record_id)
+        UNION ALL SELECT key, names, EPOCH_US(arrived_at) FROM {FRESH_RECORDS}""",
+    )
     # Nearly all of them arrived: nothing is looked up among millions of identifiers for nobody.
-    places = """FROM (SELECT key, node, first_seen_at FROM arrived)
-                UNION ALL SELECT key, node, NULL FROM before_nodes
-                JOIN (SELECT DISTINCT key FROM fresh_records ANTI JOIN arrived USING (key)) USING (key)"""
+    of_part = f"""FROM (SELECT key, node, first_seen_at FROM {ARRIVED})
+                UNION ALL SELECT key, node, NULL FROM {BEFORE_NODES}
+                JOIN (SELECT DISTINCT key FROM {FRESH_RECORDS} ANTI JOIN {ARRIVED} USING (key)) USING (key)"""
+    indices = of_part if part else f"SELECT key, node, first_seen_at FROM {NODES}"
     return connection.sql(f"""
         SELECT silo, key, EPOCH_US(arrived_at) AS arrived_at, names, {", ".join(CONTACT_FIELDS)}
-        FROM fresh_records JOIN ({places if part else "SELECT key, node, first_seen_at FROM nodes"}) USING (key)
+        FROM {FRESH_RECORDS} JOIN ({indices}) USING (key)
         ORDER BY node, first_seen_at, key, silo
     """).to_arrow_table()
 
@@ -187,110 +217,115 @@ def _fields(there: Sequence[str]) -> str:
 
 
 def remember_matched(
-    connection: duckdb.DuckDBPyConnection, one: pa.ChunkedArray, other: pa.ChunkedArray, made: Linked
+    connection: duckdb.DuckDBPyConnection,
+    left_keys: pa.ChunkedArray,
+    right_keys: pa.ChunkedArray,
+    merges: Linked,
 ) -> None:
-    """Fill `matched` with the merges made: `one`, `other` (identifiers), `arrived_at`, `match_probability`."""
-    probability = 1 / (1 + np.exp2(-np.clip(made.match_weight, -300, 300)))
+    """Fill MATCHED with the merges made: `one`, `other` (identifiers), `arrived_at`, `match_probability`."""
+    probability = 1 / (1 + np.exp2(-np.clip(merges.match_weight, -300, 300)))
     columns = {
-        "one": one,
-        "other": other,
-        "arrived_at": made.arrived_at,
+        "one": left_keys,
+        "other": right_keys,
+        "arrived_at": merges.arrived_at,
         "match_probability": np.minimum(probability, 1 - 1e-12),
     }
-    _store_table(
-        connection, "matched", pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)"
-    )
+    MATCHED.copy(connection, pa.table(columns), "* REPLACE (MAKE_TIMESTAMP(arrived_at) AS arrived_at)")
 
 
 def remember_records(
     connection: duckdb.DuckDBPyConnection, about: pa.Table, standard: pa.Table, moved: pa.Table
 ) -> None:
-    """Fill `added_records`: one row per person record that is new or `moved` to another group, as compared.
+    """Fill ADDED_RECORDS: one row per person record that is new or `moved` to another group, as compared.
 
     It has `record_id` (its number), `silo`, `key`, `arrived_at` (microseconds), `names`, `cluster` (the number of the
     first record of its group) and the standard fields. `about` and `standard` are of new records, row by row;
-    `moved_records` (`number`, `group`) are known ones whose group is another now. `all_records` has all there are.
+    MOVED_RECORDS (`number`, `group`) are known ones whose group is another now. NOW_RECORDS has all there are.
     """
     number = standard["record_id"].cast(pa.int64())
-    whole = about.add_column(0, "record_id", number)
+    records = about.add_column(0, "record_id", number)
     for name in standard.drop_columns(["record_id"]).column_names:
-        whole = whole.append_column(name, standard[name])
-    _store_table(connection, "new_records", whole)
-    _store_table(connection, "moved_records", moved)
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW added_records AS
+        records = records.append_column(name, standard[name])
+    NEW_RECORDS.copy(connection, records)
+    MOVED_RECORDS.copy(connection, moved)
+    ADDED_RECORDS.create_view(
+        connection,
+        f"""
         SELECT known.* REPLACE ("group" AS cluster)
-        FROM before_records AS known JOIN moved_records ON number = record_id
-        UNION ALL BY NAME FROM new_records""")
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW now_records AS
-        FROM before_records ANTI JOIN gone_records USING (record_id) UNION ALL BY NAME FROM new_records""")
+        FROM {BEFORE_RECORDS} AS known JOIN {MOVED_RECORDS} ON number = record_id
+        UNION ALL BY NAME FROM {NEW_RECORDS}""",
+    )
+    NOW_RECORDS.create_view(
+        connection,
+        f"""
+        FROM {BEFORE_RECORDS} ANTI JOIN {GONE_RECORDS} USING (record_id) UNION ALL BY NAME FROM {NEW_RECORDS}""",
+    )
 
 
 def remember_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table, held: pa.Table) -> None:
-    """Fill `added_pairs` with scored pairs that are new, or of which an earlier build said otherwise whether their
-    merge is `held` for a person; `now_pairs` has all there are.
+    """Fill ADDED_PAIRS with scored pairs that are new, or of which an earlier build said otherwise whether their
+    merge is `held` for a person; NOW_PAIRS has all there are.
 
-    `changed_pairs` has the latter and the pairs of records that are gone.
+    CHANGED_PAIRS has the latter and the pairs of records that are gone.
     """
-    _store_table(
-        connection, "new_pairs", new, '* REPLACE ("left"::BIGINT AS "left", "right"::BIGINT AS "right")'
+    NEW_PAIRS.copy(connection, new, '* REPLACE ("left"::BIGINT AS "left", "right"::BIGINT AS "right")')
+    HELD_PAIRS.copy(connection, held, "*, true AS held")
+    NOW_PAIRS.create_view(
+        connection,
+        f"""
+        SELECT pairs.* EXCLUDE (held), COALESCE({HELD_PAIRS}.held, false) AS held
+        FROM (FROM {BEFORE_PAIRS} ANTI JOIN {GONE_RECORDS} ON record_id = "left"
+              ANTI JOIN {GONE_RECORDS} AS others ON others.record_id = "right"
+              UNION ALL BY NAME FROM {NEW_PAIRS}) AS pairs
+        LEFT JOIN {HELD_PAIRS} ON {HELD_PAIRS}."left" = pairs."left" AND {HELD_PAIRS}."right" = pairs."right" """,
     )
-    _store_table(connection, "held_pairs", held, "*, true AS held")
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW now_pairs AS
-        SELECT pairs.* EXCLUDE (held), COALESCE(held_pairs.held, false) AS held
-        FROM (FROM before_pairs ANTI JOIN gone_records ON record_id = "left"
-              ANTI JOIN gone_records AS others ON others.record_id = "right"
-              UNION ALL BY NAME FROM new_pairs) AS pairs
-        LEFT JOIN held_pairs ON held_pairs."left" = pairs."left" AND held_pairs."right" = pairs."right" """)
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE changed_pairs AS
-        SELECT "left", "right" FROM before_pairs LEFT JOIN held_pairs AS now USING ("left", "right")
-        WHERE before_pairs.held <> COALESCE(now.held, false) OR "left" IN (FROM gone_records)
-           OR "right" IN (FROM gone_records)""")
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW added_pairs AS
-        FROM now_pairs SEMI JOIN (SELECT "left", "right" FROM changed_pairs
-                                  UNION ALL SELECT "left", "right" FROM new_pairs) USING ("left", "right")""")
+    CHANGED_PAIRS.create_table(
+        connection,
+        f"""
+        SELECT "left", "right" FROM {BEFORE_PAIRS} LEFT JOIN {HELD_PAIRS} AS now USING ("left", "right")
+        WHERE {BEFORE_PAIRS}.held <> COALESCE(now.held, false) OR "left" IN (FROM {GONE_RECORDS})
+           OR "right" IN (FROM {GONE_RECORDS})""",
+    )
+    ADDED_PAIRS.create_view(
+        connection,
+        f"""
+        FROM {NOW_PAIRS} SEMI JOIN (SELECT "left", "right" FROM {CHANGED_PAIRS}
+                                  UNION ALL SELECT "left", "right" FROM {NEW_PAIRS}) USING ("left", "right")""",
+    )
 
 
-def remember_model(connection: duckdb.DuckDBPyConnection, found: Matches, folder: Path | None) -> None:
+def remember_model(connection: duckdb.DuckDBPyConnection, matches: Matches, folder: Path | None) -> None:
     """Fill the tables of the model: of the `folder` it came from, with the frequencies of values that are new.
 
     Values that none of the records has any more go: what a model knows of a person goes with the person.
     """
-    keep(connection, model_tables(found.model))
-    _store_table(connection, "new_frequencies", found.model.frequencies)
+    keep(connection, model_tables(matches.model))
+    NEW_FREQUENCIES.copy(connection, matches.model.frequencies)
     if folder is None:
-        known = "SELECT field, value, frequency FROM new_frequencies WHERE false"
+        known = f"SELECT field, value, frequency FROM {NEW_FREQUENCIES} WHERE false"
     else:
         known = f"FROM {scan(folder / 'frequencies.parquet')}"
-    _store_table(
-        connection,
-        "gone_values",
-        pa.table({"field": pa.array([], pa.string()), "value": pa.array([], pa.string())}),
-    )
-    columns = {name for name, *_ in connection.execute("DESCRIBE before_records").fetchall()}
-    ((gone,),) = connection.execute("SELECT COUNT(*) FROM gone_records").fetchall()
+    GONE_VALUES.create_table(connection, GONE_VALUES.no_rows())
+    columns = BEFORE_RECORDS.created_columns(connection)
+    ((gone,),) = connection.execute(f"SELECT COUNT(*) FROM {GONE_RECORDS}").fetchall()
     for field in (
-        [one.field for one in found.compared if one.by_frequency and one.field in columns] if gone else ()
+        [
+            comparison.field
+            for comparison in matches.compared
+            if comparison.by_frequency and comparison.field in columns
+        ]
+        if gone
+        else ()
     ):
         connection.execute(f"""
-            INSERT INTO gone_values
-            SELECT DISTINCT '{field}', {field} FROM before_records SEMI JOIN gone_records USING (record_id)
-            WHERE {field} NOT IN (SELECT {field} FROM now_records WHERE {field} IS NOT NULL)""")
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP VIEW {PREFIX}frequencies AS
-        FROM ({known}) ANTI JOIN gone_values USING (field, value) UNION ALL BY NAME FROM new_frequencies""")
-
-
-def _store_table(
-    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, columns: str = "*"
-) -> None:
-    connection.register("handed", table)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM handed")
-    connection.unregister("handed")
+            INSERT INTO {GONE_VALUES}
+            SELECT DISTINCT '{field}', {field} FROM {BEFORE_RECORDS} SEMI JOIN {GONE_RECORDS} USING (record_id)
+            WHERE {field} NOT IN (SELECT {field} FROM {NOW_RECORDS} WHERE {field} IS NOT NULL)""")
+    FREQUENCIES.create_view(
+        connection,
+        f"""
+        FROM ({known}) ANTI JOIN {GONE_VALUES} USING (field, value) UNION ALL BY NAME FROM {NEW_FREQUENCIES}""",
+    )
 
 
 _LEVELS = ("level_birth_date", "level_sex", "level_first_name")
@@ -333,11 +368,12 @@ def resolve(
     standard, found = matched
     pairs = _all_pairs(connection, found.pairs)
     decided = _decide(people, pairs, found.compared, config, (overrides, before.decisions))
-    made = decided.linked.made()
-    one, other = (
-        people.key.take(pa.array(np.searchsorted(people.number, side))) for side in (made.left, made.right)
+    merges = decided.linked.made()
+    left_keys, right_keys = (
+        people.key.take(pa.array(np.searchsorted(people.number, side)))
+        for side in (merges.left, merges.right)
     )
-    remember_matched(connection, one, other, made)
+    remember_matched(connection, left_keys, right_keys, merges)
     group = decided.group[people.number]
     about = fresh.select(["silo", "key", "arrived_at", "names"]).append_column(
         "cluster", pa.array(group[people.is_new])
@@ -352,10 +388,12 @@ def resolve(
 
 
 def _person_records(connection: duckdb.DuckDBPyConnection, fresh: pa.Table) -> PersonRecords:
-    known = connection.sql("""
-        SELECT record_id, key, arrived_at, cluster FROM before_records ANTI JOIN gone_records USING (record_id)
+    known = connection.sql(f"""
+        SELECT record_id, key, arrived_at, cluster FROM {BEFORE_RECORDS} ANTI JOIN {GONE_RECORDS} USING (record_id)
         ORDER BY record_id""").to_arrow_table()
-    ((top,),) = connection.execute("SELECT COALESCE(MAX(record_id), -1) + 1 FROM before_records").fetchall()
+    ((top,),) = connection.execute(
+        f"SELECT COALESCE(MAX(record_id), -1) + 1 FROM {BEFORE_RECORDS}"
+    ).fetchall()
     ids, new = known["record_id"].to_numpy(), np.arange(top, top + fresh.num_rows)
     # The first record of a group may be gone.
     _, first, group = np.unique(known["cluster"].to_numpy(), return_index=True, return_inverse=True)
@@ -398,18 +436,18 @@ def _match(
 
 def _all_pairs(connection: duckdb.DuckDBPyConnection, new: pa.Table) -> pa.Table:
     """Return all pairs that stand, those of earlier builds first, as far as they are asked about now."""
-    there = {row[0] for row in connection.execute("DESCRIBE before_pairs").fetchall()}
-    columns = ["left", "right", "match_weight", *(name for name in _LEVELS if name in there)]
+    stored = BEFORE_PAIRS.created_columns(connection)
+    columns = ["left", "right", "match_weight", *(name for name in _LEVELS if name in stored)]
     old = connection.sql(f"""
-        SELECT {", ".join(f'"{name}"' for name in columns)}, held FROM before_pairs
-        ANTI JOIN gone_records ON record_id = "left" ANTI JOIN gone_records AS others ON others.record_id = "right"
+        SELECT {", ".join(f'"{name}"' for name in columns)}, held FROM {BEFORE_PAIRS}
+        ANTI JOIN {GONE_RECORDS} ON record_id = "left" ANTI JOIN {GONE_RECORDS} AS others ON others.record_id = "right"
     """).to_arrow_table()
-    told = new.select(
+    scored = new.select(
         [name for name in ("left", "right", "match_weight", *_LEVELS) if name in new.column_names]
     )
     for at, side in enumerate(("left", "right")):
-        told = told.set_column(at, side, told[side].cast(pa.int64()))
-    return pa.concat_tables([old, told], promote_options="permissive")
+        scored = scored.set_column(at, side, scored[side].cast(pa.int64()))
+    return pa.concat_tables([old, scored], promote_options="permissive")
 
 
 def _decide(
@@ -441,13 +479,13 @@ def _decide(
 
 def _records_of_keys(people: PersonRecords, overrides: Overrides) -> dict[str, list[int]]:
     """Return the numbers of the records of the identifiers that overrides name."""
-    found: dict[str, list[int]] = {}
-    places = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())
+    numbers_by_key: dict[str, list[int]] = {}
+    indices = np.flatnonzero(pc.is_in(people.key, pa.array(overrides.keys, pa.string())).to_numpy())
     for key, number in zip(
-        people.key.take(pa.array(places)).to_pylist(), people.number[places].tolist(), strict=True
+        people.key.take(pa.array(indices)).to_pylist(), people.number[indices].tolist(), strict=True
     ):
-        found.setdefault(key, []).append(number)
-    return found
+        numbers_by_key.setdefault(key, []).append(number)
+    return numbers_by_key
 
 
 def tie(
@@ -457,7 +495,7 @@ def tie(
     config: IdentityConfig,
     earlier: Path | None = None,
 ) -> list[Path]:
-    """Return the files of what a person should look at; the engine's `crosswalk` says whose each identifier is.
+    """Return the files of what a person should look at; CROSSWALK says whose each identifier is.
 
     `earlier` is the folder of what the last build of this source decided, which stands: only customers that
     something changed for since are decided. What this build decided is left in the engine's tables `identity_...`,

@@ -8,41 +8,54 @@ from collections.abc import Sequence
 import duckdb
 
 from sintonia.core.engine import fetch_row
+from sintonia.data.identity.relations import (
+    BEFORE_NODES,
+    KNOWN_HOLDINGS,
+    KNOWN_NODES,
+    NODES,
+    PLACED,
+    REFUSED,
+    SEEN,
+    SIGHTINGS,
+    TIES,
+)
 
 
 def assign_ids(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `nodes` of `placed`, `confers` filled: as in earlier builds, and for new identifiers their own.
+    """Make NODES of PLACED, `confers` filled: as in earlier builds, and for new identifiers their own.
 
     The id is the key itself where a source has a single kind of key, now and in the build before, else a hash of it,
     which shows no e-mail or phone. Where the first identifier of an earlier customer is no longer in any silo, the
     first that is left takes over its id.
     """
-    kinds = connection.execute("SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM placed").fetchall()
+    kinds = connection.execute(f"SELECT DISTINCT SPLIT_PART(key, ':', 1) FROM {PLACED}").fetchall()
     plain = len(kinds) == 1 and kinds[0][0] not in ("email", "phone") and not _others(connection, kinds[0][0])
     own = "SUBSTR(key, STRPOS(key, ':') + 1)" if plain else "'C' || UPPER(SUBSTR(SHA256(key), 1, 16))"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE nodes AS
-        SELECT node, number, key, first_seen_at, COALESCE(heirs.confers, placed.confers, {own}) AS confers
-        FROM placed LEFT JOIN ({_heirs(connection)}) AS heirs USING (node)""")
-    connection.execute("DROP TABLE placed")
+    NODES.create_table(
+        connection,
+        f"""
+        SELECT node, number, key, first_seen_at, COALESCE(heirs.confers, {PLACED}.confers, {own}) AS confers
+        FROM {PLACED} LEFT JOIN ({_heirs(connection)}) AS heirs USING (node)""",
+    )
+    PLACED.drop(connection)
 
 
 def _others(connection: duckdb.DuckDBPyConnection, kind: str) -> bool:
     """Return whether the build before knew identifiers of another kind."""
-    query = "SELECT 1 FROM before_nodes WHERE SPLIT_PART(key, ':', 1) <> ? LIMIT 1"
+    query = f"SELECT 1 FROM {BEFORE_NODES} WHERE SPLIT_PART(key, ':', 1) <> ? LIMIT 1"
     return bool(connection.execute(query, [kind]).fetchall())
 
 
 def _heirs(connection: duckdb.DuckDBPyConnection) -> str:
     """Return the SQL of the nodes that take over an id, with the id."""
-    gone = "known_nodes AS gone ANTI JOIN placed USING (key)"
-    (orphans,) = fetch_row(connection, f"SELECT COUNT(*) FROM {gone}")
+    gone_nodes = f"{KNOWN_NODES} AS gone ANTI JOIN {PLACED} USING (key)"
+    (orphans,) = fetch_row(connection, f"SELECT COUNT(*) FROM {gone_nodes}")
     if not orphans:
         return "SELECT 0 AS node, '' AS confers WHERE false"
     return f"""
-        SELECT gone.confers, MIN(placed.node) AS node
-        FROM (FROM {gone}) AS gone JOIN known_holdings ON customer_id = gone.confers
-        JOIN placed ON placed.key = known_holdings.key GROUP BY gone.confers"""
+        SELECT gone.confers, MIN({PLACED}.node) AS node
+        FROM (FROM {gone_nodes}) AS gone JOIN {KNOWN_HOLDINGS} ON customer_id = gone.confers
+        JOIN {PLACED} ON {PLACED}.key = {KNOWN_HOLDINGS}.key GROUP BY gone.confers"""
 
 
 SIGHTING = "HASH(_keys)"
@@ -64,60 +77,68 @@ def mapped_sightings(silos: Sequence[str]) -> str:
 def collect_sightings(
     connection: duckdb.DuckDBPyConnection, silos: Sequence[str], shareable: Sequence[str] = ()
 ) -> None:
-    """Fill the engine's tables `sightings` and `nodes` from the silos' mapped rows.
+    """Fill SIGHTINGS and NODES from the silos' mapped rows.
 
-    - `sightings`: one row per distinct set of identifiers seen in one record: `sighting`, `keys` (list of
+    - SIGHTINGS: one row per distinct set of identifiers seen in one record: `sighting`, `keys` (list of
       `type:value`), `arrived_at`, the first arrival, and `lead`, the key that says whose record it is: the first of
       a type that is not `shareable`, else the first.
-    - `nodes`: one row per identifier: `node` (those of earlier builds in their order, `before_nodes`, then by first
+    - NODES: one row per identifier: `node` (those of earlier builds in their order, BEFORE_NODES, then by first
       arrival and key), `number` (the same here), `key`, `first_seen_at`, and `confers`, the id that a customer has
       who starts with it.
 
     They are temporary tables, which the engine does not compress as it does tables that stay: that costs half.
     """
     choose_sightings(connection, mapped_sightings(silos), shareable)
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE placed AS
-        WITH seen AS (SELECT key, MIN(arrived_at) AS first_seen_at
-                      FROM (SELECT UNNEST(keys) AS key, arrived_at FROM sightings) GROUP BY key)
-        SELECT *, node AS number FROM (
-            SELECT ROW_NUMBER() OVER (ORDER BY before.node, seen.first_seen_at, key) - 1 AS node,
-                   key, seen.first_seen_at, before.confers
-            FROM seen LEFT JOIN before_nodes AS before USING (key))""")
+    PLACED.create_table(
+        connection,
+        f"""
+        WITH first_seen AS (SELECT key, MIN(arrived_at) AS first_seen_at
+                            FROM (SELECT UNNEST(keys) AS key, arrived_at FROM {SIGHTINGS}) GROUP BY key)
+        SELECT node, node AS number, key, first_seen_at, confers FROM (
+            SELECT ROW_NUMBER() OVER (ORDER BY before.node, first_seen.first_seen_at, key) - 1 AS node,
+                   key, first_seen.first_seen_at, before.confers
+            FROM first_seen LEFT JOIN {BEFORE_NODES} AS before USING (key))""",
+    )
     assign_ids(connection)
 
 
 def choose_sightings(connection: duckdb.DuckDBPyConnection, rows: str, shareable: Sequence[str]) -> None:
-    """Fill `sightings` from the SQL of rows (`sighting`, `keys`, `arrived_at`)."""
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE sightings AS
+    """Fill SIGHTINGS from the SQL of rows (`sighting`, `keys`, `arrived_at`)."""
+    SIGHTINGS.create_table(
+        connection,
+        f"""
         SELECT sighting, keys, arrived_at, {lead("keys", shareable)} AS lead
         FROM (SELECT sighting, ANY_VALUE(keys) AS keys, MIN(arrived_at) AS arrived_at FROM ({rows}) GROUP BY sighting)
-        """)
+        """,
+    )
 
 
 def tie_sightings(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill the engine's tables `seen`, `ties` and `refused` from `sightings` and `nodes`.
+    """Fill SEEN, TIES and REFUSED from SIGHTINGS and NODES.
 
-    - `seen`: one row per (`sighting`, `node`) of a sighting and its identifiers, with its `lead_node`.
-    - `ties`: one row per pair of identifiers seen together: `left_node < right_node`, `arrived_at` (the first
+    - SEEN: one row per (`sighting`, `node`) of a sighting and its identifiers, with its `lead_node`.
+    - TIES: one row per pair of identifiers seen together: `left_node < right_node`, `arrived_at` (the first
       time), `match_probability`, `rule`. Probabilistic matching adds rows here.
-    - `refused`: ties that do not hold, none yet.
+    - REFUSED: ties that do not hold, none yet.
     """
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE seen AS
-        WITH unnested AS (SELECT sighting, lead, UNNEST(keys) AS key FROM sightings)
-        SELECT sighting, node, node AS lead_node FROM unnested JOIN nodes USING (key) WHERE key = lead
+    SEEN.create_table(
+        connection,
+        f"""
+        WITH unnested AS (SELECT sighting, lead, UNNEST(keys) AS key FROM {SIGHTINGS})
+        SELECT sighting, node, node AS lead_node FROM unnested JOIN {NODES} USING (key) WHERE key = lead
         UNION ALL
         SELECT sighting, a.node, b.node
-        FROM unnested JOIN nodes AS a USING (key) JOIN nodes AS b ON b.key = lead WHERE unnested.key <> lead""")
+        FROM unnested JOIN {NODES} AS a USING (key) JOIN {NODES} AS b ON b.key = lead WHERE unnested.key <> lead""",
+    )
     # A star from the lead joins all of a record's identifiers with the fewest ties.
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE ties AS
+    TIES.create_table(
+        connection,
+        f"""
         SELECT LEAST(node, lead_node) AS left_node, GREATEST(node, lead_node) AS right_node,
                MIN(arrived_at) AS arrived_at, 1e0 AS match_probability, 'same record' AS rule
-        FROM seen JOIN sightings USING (sighting) WHERE node <> lead_node GROUP BY 1, 2""")
-    connection.execute("CREATE OR REPLACE TEMP TABLE refused AS FROM ties WHERE false")
+        FROM {SEEN} JOIN {SIGHTINGS} USING (sighting) WHERE node <> lead_node GROUP BY 1, 2""",
+    )
+    REFUSED.create_table(connection, REFUSED.no_rows())
 
 
 def lead(keys: str, shareable: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from sintonia.core.engine import DIALECT
 from sintonia.core.errors import ErasureError, InputError, unknown
 from sintonia.core.paths import WorkspacePaths
 from sintonia.core.pseudonyms import COLUMN, known_as
+from sintonia.core.schema import CONTACTS, CROSSWALK, MERGES
 from sintonia.data.identity.explanation import find_customer
 from sintonia.data.identity.previous_build import standing
 from sintonia.data.identity.standardise import PATTERNS
@@ -107,24 +108,25 @@ def _parted(asked: str) -> tuple[str, str, str]:
 
 def _read_person(store: Store, workspace: Path, customer: str) -> DataSubject:
     with duckdb.connect() as connection:
-        connection.read_parquet(str(store.paths.crosswalk)).create_view("crosswalk")
-        connection.read_parquet(str(store.paths.merges)).create_view("merges")
-        connection.read_parquet(str(store.paths.contacts)).create_view("contacts")
+        connection.read_parquet(str(store.paths.crosswalk)).create_view(CROSSWALK.name)
+        connection.read_parquet(str(store.paths.merges)).create_view(MERGES.name)
+        connection.read_parquet(str(store.paths.contacts)).create_view(CONTACTS.name)
         merged = connection.execute(
-            "SELECT customer_id FROM merges WHERE merged_into = ?", [customer]
+            f"SELECT customer_id FROM {MERGES} WHERE merged_into = ?", [customer]
         ).fetchall()
         ids = frozenset({customer, *(row[0] for row in merged)})
         connection.register("ids", pa.table({"customer_id": sorted(ids)}))
-        now = connection.execute("""SELECT DISTINCT source, source_key FROM crosswalk SEMI JOIN ids USING (customer_id)
-                                    WHERE unlinked_at IS NULL""").fetchall()
-        told = connection.execute(
-            "SELECT DISTINCT field, value FROM contacts SEMI JOIN ids USING (customer_id)"
+        now = connection.execute(f"""
+            SELECT DISTINCT source, source_key FROM {CROSSWALK} SEMI JOIN ids USING (customer_id)
+            WHERE unlinked_at IS NULL""").fetchall()
+        stated = connection.execute(
+            f"SELECT DISTINCT field, value FROM {CONTACTS} SEMI JOIN ids USING (customer_id)"
         )
-        contacts: frozenset[tuple[str, str]] = frozenset(told.fetchall())
-        elsewhere = connection.execute("""
-            SELECT source, source_key FROM crosswalk SEMI JOIN ids USING (customer_id)
-            WHERE LOWER(source_key) IN (SELECT LOWER(value) FROM contacts ANTI JOIN ids USING (customer_id))""")
-        shared = frozenset(elsewhere.fetchall()) | _refused(workspace)
+        contacts: frozenset[tuple[str, str]] = frozenset(stated.fetchall())
+        used_elsewhere = connection.execute(f"""
+            SELECT source, source_key FROM {CROSSWALK} SEMI JOIN ids USING (customer_id)
+            WHERE LOWER(source_key) IN (SELECT LOWER(value) FROM {CONTACTS} ANTI JOIN ids USING (customer_id))""")
+        shared = frozenset(used_elsewhere.fetchall()) | _refused(workspace)
     keys = frozenset(now)
     person = DataSubject(ids, keys - shared, keys & shared, contacts)
     records = read_records(store)

@@ -14,6 +14,7 @@ from sintonia.core.config import SiloConfig, SourceConfig
 from sintonia.core.engine import fetch_row
 from sintonia.core.paths import VERSION_PREFIX, StorePaths, WorkspacePaths
 from sintonia.core.progress import track
+from sintonia.core.relation import Relation
 from sintonia.core.schema import (
     ATTRIBUTES,
     CONTACTS,
@@ -25,6 +26,7 @@ from sintonia.core.schema import (
     Table,
 )
 from sintonia.data.identity.previous_build import write_identity
+from sintonia.data.identity.relations import SIGHTING_CUSTOMERS
 from sintonia.data.identity.sightings import SIGHTING
 from sintonia.data.sources.silos import SiloReport
 from sintonia.data.store.store import Store, check_version, fingerprint, open_store, write_metadata
@@ -42,6 +44,20 @@ KEPT = {
 }  # what was known of a customer goes with it; contacts and decisions are kept once
 
 
+LOCATED = Relation(
+    "located",
+    "a mapped row of one silo with its customer, and what the silo says beside it",
+    {
+        "customer_id": "VARCHAR",
+        "person_id": "VARCHAR",
+        "known_at": "TIMESTAMP",
+        "occurred_at": "TIMESTAMP",
+        "arrived_at": "TIMESTAMP",
+    },
+    open_ended=True,
+)
+
+
 def gather(
     connection: duckdb.DuckDBPyConnection, source: SourceConfig, buckets: int, rounds: Sequence[Path]
 ) -> None:
@@ -49,15 +65,18 @@ def gather(
     for table in (INTERACTIONS, ATTRIBUTES, CONTACTS, DECISIONS):
         columns = ", ".join(f"{column.name} {column.sql_type}" for column in table.columns)
         connection.execute(f"CREATE OR REPLACE TABLE {table.name} ({columns})")
-    connection.execute("ALTER TABLE interactions ADD COLUMN bucket INTEGER")
+    connection.execute(f"ALTER TABLE {INTERACTIONS} ADD COLUMN bucket INTEGER")
     for name, silo in source.silos.items():
-        connection.execute(f"""
-            CREATE OR REPLACE TABLE located AS
+        LOCATED.create_table(
+            connection,
+            f"""
             SELECT mapped.* EXCLUDE (_read, reason, raw, _file), customer_id, person_id,
                    GREATEST(mapped.arrived_at, linked_at) AS known_at
-            FROM mapped_{name} AS mapped JOIN sighting_customers ON {SIGHTING} = sighting
+            FROM mapped_{name} AS mapped JOIN {SIGHTING_CUSTOMERS} ON {SIGHTING} = sighting
             WHERE mapped._read AND mapped.reason IS NULL
-              AND (unlinked_at IS NULL OR GREATEST(mapped.arrived_at, linked_at) < unlinked_at)""")
+              AND (unlinked_at IS NULL OR GREATEST(mapped.arrived_at, linked_at) < unlinked_at)""",
+            temporary=False,
+        )
         if silo.interactions:
             _gather_interactions(connection, name, silo, buckets)
         for table, prefix in ((ATTRIBUTES, "a"), (CONTACTS, "c")):
@@ -65,23 +84,23 @@ def gather(
                 connection.execute(f"""
                     INSERT INTO {table.name}
                     SELECT customer_id, '{key}', "{prefix}__{key}", occurred_at, known_at, '{name}'
-                    FROM located WHERE "{prefix}__{key}" IS NOT NULL AND {KEPT[prefix]}""")
+                    FROM {LOCATED} WHERE "{prefix}__{key}" IS NOT NULL AND {KEPT[prefix]}""")
         if silo.decisions:
             _gather_decisions(connection)
     _gather_rounds(connection, rounds)
-    connection.execute(f"CREATE OR REPLACE TABLE links AS SELECT {', '.join(LINKS.names)} FROM crosswalk")
+    connection.execute(f"CREATE OR REPLACE TABLE {LINKS} AS SELECT {', '.join(LINKS.names)} FROM {CROSSWALK}")
     for table in BESIDE:
         connection.execute(f"""
             CREATE OR REPLACE TABLE {table.name} AS
             SELECT told.*, {BUCKET.format(buckets=buckets)} AS bucket
             FROM (SELECT told.*, COALESCE(merged_into, customer_id) AS person_id
-                  FROM {table.name} AS told LEFT JOIN merges USING (customer_id)) AS told""")
+                  FROM {table.name} AS told LEFT JOIN {MERGES} USING (customer_id)) AS told""")
 
 
 def _gather_interactions(
     connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig, buckets: int
 ) -> None:
-    there = _columns(connection)
+    mapped_columns = _columns(connection)
     row_number = "LPAD(CAST(_row AS VARCHAR), 12, '0')"
     own_clock = (
         f"DATE_DIFF('minute', occurred_at, TIMEZONE('{silo.time_zone}', TIMEZONE('UTC', occurred_at)))"
@@ -89,30 +108,35 @@ def _gather_interactions(
     # Ids and threads are unique within their silo only, so they carry its name; shared threads one of their own.
     derived = {
         "customer_id": "customer_id",
-        "interaction_id": f"'{name}:' || {_or(there, 'i__interaction_id', row_number)}",
-        "thread_id": f"'{silo.threads or name}:' || i__thread_id" if "i__thread_id" in there else "NULL",
+        "interaction_id": f"'{name}:' || {_or(mapped_columns, 'i__interaction_id', row_number)}",
+        "thread_id": f"'{silo.threads or name}:' || i__thread_id"
+        if "i__thread_id" in mapped_columns
+        else "NULL",
         "occurred_at": "occurred_at",
         "known_at": "known_at",
-        "utc_offset_minutes": _or(there, "i__utc_offset_minutes", own_clock),
+        "utc_offset_minutes": _or(mapped_columns, "i__utc_offset_minutes", own_clock),
         "source": f"'{name}'",
         "opens_thread": "NULL",
     }
     values = [
-        derived.get(column, f"i__{column}" if f"i__{column}" in there else "NULL")
+        derived.get(column, f"i__{column}" if f"i__{column}" in mapped_columns else "NULL")
         for column in INTERACTIONS.names
     ]
     bucket = BUCKET.format(buckets=buckets)
-    connection.execute(f"INSERT INTO interactions SELECT {', '.join(values)}, {bucket} FROM located")
+    connection.execute(f"INSERT INTO {INTERACTIONS} SELECT {', '.join(values)}, {bucket} FROM {LOCATED}")
 
 
 def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
-    there = _columns(connection)
-    derived = {"customer_id": "customer_id", "decided_at": _or(there, "d__decided_at", "occurred_at")}
+    mapped_columns = _columns(connection)
+    derived = {
+        "customer_id": "customer_id",
+        "decided_at": _or(mapped_columns, "d__decided_at", "occurred_at"),
+    }
     values = [
-        derived.get(column, f"d__{column}" if f"d__{column}" in there else "NULL")
+        derived.get(column, f"d__{column}" if f"d__{column}" in mapped_columns else "NULL")
         for column in DECISIONS.names
     ]
-    connection.execute(f"INSERT INTO decisions SELECT {', '.join(values)} FROM located WHERE {NOW}")
+    connection.execute(f"INSERT INTO {DECISIONS} SELECT {', '.join(values)} FROM {LOCATED} WHERE {NOW}")
 
 
 def _gather_rounds(connection: duckdb.DuckDBPyConnection, rounds: Sequence[Path]) -> None:
@@ -125,25 +149,25 @@ def _gather_rounds(connection: duckdb.DuckDBPyConnection, rounds: Sequence[Path]
         CREATE OR REPLACE TEMP TABLE planned AS
         WITH known AS (
             SELECT decision_id, MIN(moment) AS moment FROM (
-                SELECT decision_id, sent_at AS moment FROM decisions
-                UNION ALL SELECT decision_id, occurred_at FROM interactions WHERE kind = 'send')
+                SELECT decision_id, sent_at AS moment FROM {DECISIONS}
+                UNION ALL SELECT decision_id, occurred_at FROM {INTERACTIONS} WHERE kind = 'send')
             GROUP BY decision_id
         )
         SELECT {names} FROM (
             SELECT rounds.* REPLACE (
                 COALESCE(merged_into, customer_id) AS customer_id, COALESCE(sent_at, moment) AS sent_at)
-            FROM rounds LEFT JOIN merges USING (customer_id) LEFT JOIN known USING (decision_id))
-        SEMI JOIN crosswalk USING (customer_id)""")
-    connection.execute("DELETE FROM decisions WHERE decision_id IN (SELECT decision_id FROM planned)")
-    connection.execute(f"INSERT INTO decisions SELECT {names} FROM planned")
+            FROM rounds LEFT JOIN {MERGES} USING (customer_id) LEFT JOIN known USING (decision_id))
+        SEMI JOIN {CROSSWALK} USING (customer_id)""")
+    connection.execute(f"DELETE FROM {DECISIONS} WHERE decision_id IN (SELECT decision_id FROM planned)")
+    connection.execute(f"INSERT INTO {DECISIONS} SELECT {names} FROM planned")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    return {row[0] for row in connection.execute("DESCRIBE located").fetchall()}
+    return set(LOCATED.created_columns(connection))
 
 
-def _or(there: set[str], column: str, otherwise: str) -> str:
-    return f"COALESCE({column}, {otherwise})" if column in there else otherwise
+def _or(mapped_columns: set[str], column: str, otherwise: str) -> str:
+    return f"COALESCE({column}, {otherwise})" if column in mapped_columns else otherwise
 
 
 def opens_thread() -> str:
@@ -154,7 +178,7 @@ def opens_thread() -> str:
 
 def bucket_query(bucket: int) -> str:
     """Return the query of a bucket's interactions in the store's order."""
-    return f"""SELECT * EXCLUDE (bucket) REPLACE ({opens_thread()} AS opens_thread) FROM interactions
+    return f"""SELECT * EXCLUDE (bucket) REPLACE ({opens_thread()} AS opens_thread) FROM {INTERACTIONS}
                WHERE bucket = {bucket} ORDER BY {", ".join(INTERACTIONS.order)}"""
 
 
@@ -218,9 +242,9 @@ def rewrite_store(
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(path, target)
         connection.read_parquet(str(StorePaths(folder).interactions / "*.parquet")).create_view(
-            "interactions"
+            INTERACTIONS.name
         )
-        connection.read_parquet(str(StorePaths(folder).merges)).create_view("merges")
+        connection.read_parquet(str(StorePaths(folder).merges)).create_view(MERGES.name)
         _make_current(connection, workspace, folder, store.source, store.currency, store.silos)
     now = open_store(workspace)
     _remove_others(workspace, now.folder)
@@ -263,10 +287,10 @@ def _make_current(
 ) -> None:
     interactions, customers = fetch_row(
         connection,
-        "SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM interactions ANTI JOIN merges USING (customer_id)",
+        f"SELECT COUNT(*), COUNT(DISTINCT customer_id) FROM {INTERACTIONS} ANTI JOIN {MERGES} USING (customer_id)",
     )
     # One row in a thousand with a clock in the past must not claim a history that is not there.
-    first = "SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM interactions GROUP BY kind ORDER BY kind"
+    first = f"SELECT kind, QUANTILE_DISC(occurred_at, 0.001) FROM {INTERACTIONS} GROUP BY kind ORDER BY kind"
     metadata = {
         "version": folder.name,
         "source": source,

@@ -94,16 +94,18 @@ def check_invariance(
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         unchanged = write_sample(connection, store, Path(folder) / "whole", tables)
         before = _feature_rows(unchanged, question, question.as_ofs)
-        pairs = [(as_of, way) for as_of in question.as_ofs for way in CHANGES]
-        for number, (as_of, way) in enumerate(track(pairs, "Disturbing what was not yet known")):
+        pairs = [(as_of, perturbation) for as_of in question.as_ofs for perturbation in CHANGES]
+        for number, (as_of, perturbation) in enumerate(track(pairs, "Perturbing data not yet known")):
             changed = (
                 delete_unknown(tables, as_of)
-                if way == "deleted"
+                if perturbation == "deleted"
                 else disturb_unknown(tables, as_of, question.seed + number)
             )
-            changed_store = write_sample(connection, store, Path(folder) / f"{way}-{number}", changed)
+            changed_store = write_sample(
+                connection, store, Path(folder) / f"{perturbation}-{number}", changed
+            )
             after = _feature_rows(changed_store, question, [as_of])
-            trials.append(_compare(before.at([as_of]), after, as_of, way, tables))
+            trials.append(_compare(before.at([as_of]), after, as_of, perturbation, tables))
     return trials
 
 
@@ -124,7 +126,9 @@ def _draw_customers(store: Store, moments: pa.Table, question: InvarianceQuestio
     return list(dict.fromkeys([*first, *drawn]))[: question.customers]
 
 
-def _compare(before: Dataset, after: Dataset, as_of: datetime, way: str, tables: Tables) -> InvarianceTrial:
+def _compare(
+    before: Dataset, after: Dataset, as_of: datetime, perturbation: str, tables: Tables
+) -> InvarianceTrial:
     before_ids, after_ids = before.customer_id.tolist(), after.customer_id.tolist()
     shared = sorted(set(before_ids) & set(after_ids))
     names = [name for name in before.names if name in after.names]
@@ -138,7 +142,7 @@ def _compare(before: Dataset, after: Dataset, as_of: datetime, way: str, tables:
     moved |= {name: len(before_ids) for name in (*before.names, *after.names) if name not in names}
     return InvarianceTrial(
         as_of=as_of,
-        way=way,
+        way=perturbation,
         unknown={
             name: int(np.count_nonzero(rows_unknown(name, table, as_of))) for name, table in tables.items()
         },

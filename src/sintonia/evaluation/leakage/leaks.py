@@ -32,6 +32,7 @@ from sqlglot import exp
 from sintonia.core.config import TaskConfig
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.intervals import Estimate, normal_interval
+from sintonia.core.relation import Relation
 from sintonia.data.store import Store
 
 ColumnValues = NDArray[Any]
@@ -138,27 +139,61 @@ class ColumnAtMoments:
     day_share: float
 
 
+MOMENTS = Relation(
+    "moments",
+    "a customer at a decision, its outcome and the half it is in",
+    {
+        "row": "BIGINT",
+        "customer_id": "VARCHAR",
+        "as_of": "TIMESTAMP",
+        "label": "TINYINT",
+        "half": "BOOLEAN",
+    },
+)
+MOMENT_INTERACTIONS = Relation(
+    "moment_interactions",
+    "an interaction of the active days before a moment, and whether it was known by then",
+    {
+        "row": "BIGINT",
+        "customer_id": "VARCHAR",
+        "source": "VARCHAR",
+        "kind": "VARCHAR",
+        "amount": "BIGINT",
+        "quantity": "BIGINT",
+        "discount": "BIGINT",
+        "sentiment": "FLOAT",
+        "occurred_at": "TIMESTAMP",
+        "known_at": "TIMESTAMP",
+        "visible_at": "TIMESTAMP",
+        "as_of": "TIMESTAMP",
+        "known": "BOOLEAN",
+    },
+)
+
+
 def columns_at(
     connection: duckdb.DuckDBPyConnection, attributes_file: Path, buckets: list[Path], active_days: int
 ) -> Iterator[ColumnAtMoments]:
-    """Yield every column that says anything at the moments of the engine's table `moments` (row, customer_id, as_of).
+    """Yield every column that says anything at the MOMENTS (row, customer_id, as_of).
 
     An attribute says now what a plain join to its table would give, whatever its time. Counts and means are over
     (as_of - active_days, as_of]; now they include what was not yet known.
     """
-    attributes = f"{parquet([attributes_file])} SEMI JOIN moments USING (customer_id)"
-    (n_moments,) = fetch_row(connection, "SELECT COUNT(*) FROM moments")
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE seen AS
+    attributes = f"{parquet([attributes_file])} SEMI JOIN {MOMENTS} USING (customer_id)"
+    (n_moments,) = fetch_row(connection, f"SELECT COUNT(*) FROM {MOMENTS}")
+    MOMENT_INTERACTIONS.create_table(
+        connection,
+        f"""
         SELECT row, customer_id, source, kind, {", ".join(MEASURES)}, occurred_at, known_at,
                GREATEST(occurred_at, known_at) AS visible_at, as_of, visible_at <= as_of AS known
-        FROM {parquet(buckets)} JOIN moments USING (customer_id)
-        WHERE occurred_at <= as_of AND occurred_at > as_of - INTERVAL {active_days} DAY""")
+        FROM {parquet(buckets)} JOIN {MOMENTS} USING (customer_id)
+        WHERE occurred_at <= as_of AND occurred_at > as_of - INTERVAL {active_days} DAY""",
+    )
     times = _column_times(connection, "attribute", "name", attributes)
-    times |= _column_times(connection, "count", "kind", "seen")
-    times |= _column_times(connection, "mean", "'any'", "seen")
+    times |= _column_times(connection, "count", "kind", str(MOMENT_INTERACTIONS))
+    times |= _column_times(connection, "mean", "'any'", str(MOMENT_INTERACTIONS))
     for what, query in (
-        ("attribute", _ATTRIBUTES.format(parquet([attributes_file]))),
+        ("attribute", _ATTRIBUTES.format(parquet([attributes_file]), MOMENTS)),
         ("count", _COUNTS),
         *_means(),
     ):
@@ -172,7 +207,7 @@ _ATTRIBUTES = """
     WITH told AS (
         SELECT row, source, name, as_of, GREATEST(occurred_at, known_at) AS visible_at,
                {{'at': occurred_at, 'known': known_at, 'value': value}} AS told
-        FROM {} JOIN moments USING (customer_id)),
+        FROM {} JOIN {} USING (customer_id)),
     latest AS (
         SELECT source, name AS "column", row, STRUCT_EXTRACT(MAX(told) FILTER (visible_at <= as_of), 'value') AS then_,
                STRUCT_EXTRACT(MAX(told), 'value') AS now_,
@@ -182,11 +217,11 @@ _ATTRIBUTES = """
            COALESCE(TRY_CAST(now_ AS DOUBLE), EPOCH(TRY_CAST(now_ AS TIMESTAMP))) AS now_number
     FROM latest ORDER BY source, "column", row"""
 
-_COUNTS = """
+_COUNTS = f"""
     SELECT source, kind AS "column", row, CAST(NULLIF(COUNT(*) FILTER (known), 0) AS DOUBLE) AS then_number,
            CAST(COUNT(*) AS DOUBLE) AS now_number,
            EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
-    FROM seen GROUP BY source, kind, row ORDER BY source, kind, row"""
+    FROM {MOMENT_INTERACTIONS} GROUP BY source, kind, row ORDER BY source, kind, row"""
 
 
 def _means() -> Iterator[tuple[str, str]]:
@@ -198,7 +233,7 @@ def _means() -> Iterator[tuple[str, str]]:
             "mean",
             f"""SELECT source, '{name}' AS "column", row, {value} FILTER (known) AS then_number, {value} AS now_number,
                        EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
-                FROM seen WHERE {name} IS NOT NULL GROUP BY source, row ORDER BY source, row""",
+                FROM {MOMENT_INTERACTIONS} WHERE {name} IS NOT NULL GROUP BY source, row ORDER BY source, row""",
         )
 
 
@@ -331,7 +366,7 @@ def find_leaks(
         from as few buckets as hold them.
     """
     buckets = _draw_moments(connection, store, moments, rules)
-    drawn = connection.execute("SELECT label, half FROM moments ORDER BY row").fetchnumpy()
+    drawn = connection.execute(f"SELECT label, half FROM {MOMENTS} ORDER BY row").fetchnumpy()
     outcomes = np.asarray(drawn["label"], np.int8), np.asarray(drawn["half"], bool)
     own = {silo.name: silo.own_known_at for silo in store.silos}
     findings = [
@@ -357,13 +392,13 @@ def leak_figures(findings: Sequence[LeakFinding]) -> dict[str, Any]:
 def _draw_moments(
     connection: duckdb.DuckDBPyConnection, store: Store, moments: pa.Table, rules: LeakRules
 ) -> list[Path]:
-    """Return the buckets to read; the table `moments` (row, customer_id, as_of, label, half) is their draw."""
+    """Return the buckets to read; MOMENTS (row, customer_id, as_of, label, half) is their draw."""
     share = min(1.0, rules.rows / max(moments.num_rows, 1))
     buckets = store.buckets[: math.ceil(len(store.buckets) * share)]
     connection.register("given_moments", moments)
-    connection.execute(
+    MOMENTS.create_table(
+        connection,
         f"""
-        CREATE OR REPLACE TEMP TABLE moments AS
         WITH there AS (SELECT DISTINCT customer_id FROM {parquet(buckets)}),
         firsts AS (
             SELECT customer_id, MIN(as_of) AS as_of, ARG_MIN(label, as_of) AS label,
@@ -371,7 +406,7 @@ def _draw_moments(
             FROM given_moments SEMI JOIN there USING (customer_id) GROUP BY customer_id
             ORDER BY draw, customer_id LIMIT {rules.rows})
         SELECT ROW_NUMBER() OVER (ORDER BY draw, customer_id) - 1 AS row, customer_id, as_of, label, row % 2 = 0 AS half
-        FROM firsts"""
+        FROM firsts""",
     )
     connection.unregister("given_moments")
     return buckets
@@ -404,7 +439,7 @@ def _column_finding(
 def _verdict(finding: LeakFinding, column: ColumnAtMoments, strong_auc: float) -> tuple[bool, str]:
     """Return whether the column may leak, and why or why not."""
     if finding.strength is None:
-        return False, "too few outcomes to say how strong it is"
+        return False, "too few outcomes to estimate its AUC"
     if finding.strength.low < strong_auc:
         return False, f"not strong: its AUC may be below {strong_auc:g}"
     if finding.known_share < KNOWN_SHARE:
@@ -414,12 +449,12 @@ def _verdict(finding: LeakFinding, column: ColumnAtMoments, strong_auc: float) -
         )
         if column.day_share >= ONE_DAY_SHARE:
             why += (
-                f"; {column.day_share:.0%} of its values bear one date, {column.day}, as those of an extract do, "
-                "and tell of that day"
+                f"; {column.day_share:.0%} of its values have the same date, {column.day}, as in an extract, "
+                "and describe that day"
             )
         return True, why
     if finding.what == "count" or (finding.what == "mean" and column.rows_each > MIN_ROWS_OF_EVENTS):
-        return False, "strong, and every event it is made of carries its own time"
+        return False, "strong, and every event it is computed from has its own time"
     if not finding.own_known_at:
         return True, (
             f"strong, and silo '{finding.source}' maps no known_at: a value counts as known since occurred_at, "

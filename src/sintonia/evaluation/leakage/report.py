@@ -29,7 +29,7 @@ def leakage_figures(trials: Sequence[InvarianceTrial], findings: Sequence[LeakFi
 
 def trial_lines(trials: Sequence[InvarianceTrial]) -> list[str]:
     """Return a line a trial: what was changed, and what moved."""
-    lines = ["Features after all that was not yet known was deleted, or disturbed and added to:"]
+    lines = ["Features after all data not yet known were deleted, or perturbed and extended:"]
     for trial in trials:
         counts = ", ".join(f"{count:,} {name}" for name, count in trial.unknown.items() if count)
         lines.append(
@@ -41,14 +41,14 @@ def trial_lines(trials: Sequence[InvarianceTrial]) -> list[str]:
 
 def _trial_outcome(trial: InvarianceTrial) -> str:
     if trial.passed:
-        return "the same to the last byte"
+        return "identical to the last byte"
     worst = sorted(trial.moved, key=lambda name: -trial.moved[name])
     changes = [f"{name} of {trial.moved[name]:,}" for name in worst[:SHOWN_FEATURES]]
     if len(worst) > SHOWN_FEATURES:
         changes.append(f"{len(worst) - SHOWN_FEATURES:,} features more")
     if trial.customers_moved:
-        changes.append(f"who is eligible, by {trial.customers_moved:,}")
-    return f"PEEKS: moved were {', '.join(changes)}"
+        changes.append(f"eligibility of {trial.customers_moved:,} customers")
+    return f"LEAKS: changed {', '.join(changes)}"
 
 
 def finding_lines(findings: Sequence[LeakFinding]) -> list[str]:
@@ -62,7 +62,7 @@ def finding_lines(findings: Sequence[LeakFinding]) -> list[str]:
     lines += [
         f"{finding.name:<{name_width}}  {finding.source:<{source_width}}  {_auc_text(finding):<20}  "
         f"{'its own' if finding.own_known_at else 'occurred_at':<11}  {finding.known_share:>10.0%}  "
-        f"{_lag_text(finding.lag_days[0]):>12}  {'MAY LEAK' if finding.may_leak else 'honest'}"
+        f"{_lag_text(finding.lag_days[0]):>12}  {'MAY LEAK' if finding.may_leak else 'no leak'}"
         for finding in findings
     ]
     return lines + leak_lines(findings)
@@ -75,7 +75,7 @@ def leak_lines(findings: Sequence[LeakFinding]) -> list[str]:
         for finding in findings
         if finding.may_leak
     ]
-    return lines or [f"Leak check: none of {len(findings):,} columns of the store may tell of the future."]
+    return lines or [f"Leak check: none of {len(findings):,} columns of the store may leak the future."]
 
 
 def _auc_text(finding: LeakFinding) -> str:

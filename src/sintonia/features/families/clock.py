@@ -1,7 +1,7 @@
 """When a customer comes, by the customer's own clock: parts of the day, weekdays, the hour that suits best."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -16,6 +16,7 @@ PARTS = {
     "afternoon": ("between noon and 18", range(12, 18)),
     "evening": ("between 18 and midnight", range(18, 24)),
 }
+HOURS = 24
 NO_LOCAL_TIME = "none of them in the window whose local time is known"
 OWN = "the customer's own interactions"
 CLOCK_WHY = {
@@ -89,7 +90,7 @@ def _shares(own: Filter, days: int) -> list[Feature]:
 
 def _habits(own: Filter, days: int) -> list[Feature]:
     feature = partial(_feature, days=days)
-    hours, weekdays = _counts(own, "local_hour", 24, days), _counts(own, "local_weekday", 7, days)
+    hours, weekdays = _counts(own, "local_hour", HOURS, days), _counts(own, "local_weekday", 7, days)
     even = "0 is always the same"
     return [
         feature("hour_entropy", f"Evenness of the hours of {OWN}: {even},", "bits", "hour_entropy")(
@@ -134,23 +135,23 @@ def best_hour(*counts: Ints) -> Floats:
 
     One visit at a chance hour must not win against several in the hours next to each other.
     """
-    best, _ = _best_hour_and_share(counts)
-    return best
+    score, hour = _best_hour(counts)
+    return np.where(score > 0, hour, np.nan)
 
 
 def best_hour_share(*counts: Ints) -> Floats:
     """Return the part of all that fell within an hour of the best hour."""
-    _, share = _best_hour_and_share(counts)
-    return share
+    score, hour = _best_hour(counts)
+    own = np.stack(counts)[hour, np.arange(len(hour))]
+    return ratio(score - own, total(*counts))
 
 
-def _best_hour_and_share(counts: Sequence[Ints]) -> tuple[Floats, Floats]:
-    """Return the best hour and the share of interactions within an hour of it; hour 23 is followed by hour 0."""
-    most = best = nearby_of_best = counts[0] * 0
-    for hour, own in enumerate(counts):
-        before, after = counts[hour - 1], counts[(hour + 1) % len(counts)]
-        nearby = before + own + after
-        better = nearby + own > most
-        most, best = np.where(better, nearby + own, most), np.where(better, hour, best)
-        nearby_of_best = np.where(better, nearby, nearby_of_best)
-    return np.where(most > 0, best, np.nan), ratio(nearby_of_best, total(*counts))
+def _best_hour(counts: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Return the highest count of an hour and its neighbours, its own twice, and the hour; 0 follows 23."""
+    # Score and hour in one number, of which the highest is the earliest of the best: a tenth of the time of masks.
+    packed = [
+        (counts[hour - 1] + 2 * own + counts[(hour + 1) % len(counts)]) * HOURS + (HOURS - 1 - hour)
+        for hour, own in enumerate(counts)
+    ]
+    score, later = np.divmod(reduce(np.maximum, packed), HOURS)
+    return score, HOURS - 1 - later

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from math import prod
 
 import numpy as np
@@ -144,9 +145,9 @@ def entries(groups: Sequence[Group], adds: dict[Filter, list[tuple[int, int]]]) 
     """
     start, pairs = [0], []
     for group in groups:
-        for c in range(group.meets.shape[1]):
-            for f in np.flatnonzero(group.meets[:, c]):
-                pairs += adds[group.filters[f]]
+        for meets in group.meets.T.tolist():
+            for where in compress(group.filters, meets):
+                pairs += adds[where]
             start.append(len(pairs))
     accumulator, column = np.array(pairs, np.int64).reshape(-1, 2).T.copy()
     return np.array(start, np.int64), accumulator, column

@@ -28,29 +28,30 @@ class Outputs(NamedTuple):
     as_of: Ints
     row_end: Ints
     window_begin: Ints  # (n_windows, n_outputs)
-    reader: Ints  # (n_rows,): the first output that reads a row; n_outputs for rows that none reads
+    begin: Ints  # (n_outputs,): of its segment's rows
+    reader: Ints  # (n_rows,): the first output that reads a row; of rows that none reads, the next segment's first
 
 
 def outputs(segments: Segments, grid: Grid) -> Outputs:
     """Return the outputs of segments whose rows ascend in time, in the order of the feature table."""
     n_segments, n_slices = len(segments.begin), len(grid.snapshot)
-    counts, n_outputs = segments.last - segments.first, segments.out[-1]
+    counts = segments.last - segments.first
     segment = np.repeat(np.arange(n_segments), counts)
-    snapshot = np.arange(n_outputs) - (segments.out[:-1] - segments.first)[segment]
+    snapshot = np.arange(segments.out[-1]) - (segments.out[:-1] - segments.first)[segment]
     owner = np.repeat(np.arange(n_segments), segments.end - segments.begin)
     slices = owner * n_slices + segments.slice
     # Rows up to each slice of each segment; segments follow one another, so these are row numbers, too.
     upto = np.concatenate([[0], np.cumsum(np.bincount(slices, minlength=n_segments * n_slices))])
     base = segment * n_slices + 1
     happened = grid.snapshot[segments.slice]
-    reader = np.maximum(happened - segments.first[owner], 0) + segments.out[owner]
-    reader[happened >= segments.last[owner]] = n_outputs
+    reader = np.clip(happened - segments.first[owner], 0, counts[owner]) + segments.out[owner]
     return Outputs(
         segment,
         snapshot,
         grid.as_ofs[snapshot],
         upto[base + grid.window_end[snapshot]],
         upto[base + grid.window_start[:, snapshot]],
+        segments.begin[segment],
         reader,
     )
 
@@ -68,31 +69,54 @@ def fill_positions(
     `requests` are (n_requests, 3): position as in a list, row of `values` (-1: the days since), row of the result.
     """
     n_outputs = len(outputs.segment)
-    members = np.flatnonzero(member)
-    readers = outputs.reader[members]
-    if n_outputs in readers[-1:] or (readers == n_outputs).any():
-        members, readers = members[readers < n_outputs], readers[readers < n_outputs]
-    if not len(members):
+    if n_outputs == 1:
+        _fill_positions_of_one(member, requests, values, segments, outputs, result)
+        return
+    members = np.concatenate([[-1], np.flatnonzero(member), [len(member)]])  # none before, none after
+    if len(members) == 2:
         result[requests[:, 2]] = np.nan
         return
-    # Members read up to each output, those of earlier segments included, and before its segment.
-    after = np.cumsum(np.bincount(readers, minlength=n_outputs))
-    before = np.append(0, after)[segments.out[:-1]][outputs.segment]
+    readers = outputs.reader.take(members[1:-1])
+    # The members up to each output, in earlier segments, too, and in rows that none of their outputs reads.
+    count = np.cumsum(np.bincount(readers, minlength=n_outputs + 1)[:n_outputs])
     rows: dict[int, tuple[Ints, Bools]] = {}
     for position, column, to in requests.tolist():
-        if position not in rows:
-            rank = (after if position < 0 else before) + position
-            none = rank < before if position < 0 else rank >= after
-            rows[position] = members.take(rank, mode="clip"), none
+        if position not in rows and position < 0:
+            row = members.take(count + (position + 1), mode="clip")
+            rows[position] = row, row < outputs.begin
+        elif position not in rows:
+            first = np.searchsorted(members, segments.begin)[outputs.segment]
+            row = members.take(first + position, mode="clip")
+            rows[position] = row, row >= outputs.row_end
         row, none = rows[position]
         filled = result[to, :n_outputs]
         if column < 0:
-            np.divide(outputs.as_of - segments.occurred_at.take(row), MICROSECONDS, out=filled)
+            days = outputs.as_of - segments.occurred_at.take(row, mode="clip")
+            np.divide(days, MICROSECONDS, out=filled)
         else:
-            value = values[column].take(row)
+            value = values[column].take(row, mode="clip")
             filled[:] = value
             none = none | (value == MISSING)
         np.putmask(filled, none, np.nan)
+
+
+def _fill_positions_of_one(
+    member: Bools, requests: Ints, values: Ints, segments: Segments, outputs: Outputs, result: Floats
+) -> None:
+    """Fill the same for a single output, whom somebody waits for: in a quarter of the time of arrays of one."""
+    begin, row_end, as_of = int(outputs.begin[0]), int(outputs.row_end[0]), int(outputs.as_of[0])
+    rows = member[begin:row_end].nonzero()[0]
+    n_rows = len(rows)
+    for position, column, to in requests.tolist():
+        if not -n_rows <= position < n_rows:
+            result[to, 0] = np.nan
+            continue
+        row = begin + int(rows[position])
+        if column < 0:
+            result[to, 0] = (as_of - int(segments.occurred_at[row])) / MICROSECONDS
+        else:
+            value = int(values[column, row])
+            result[to, 0] = np.nan if value == MISSING else value
 
 
 def fill_extremes(values: Ints, sign: int, windows: Ints, outputs: Outputs, result: Floats) -> None:

@@ -246,22 +246,23 @@ def _parts(training: TrainingResult) -> dict[str, Sequence[datetime]]:
 def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
     limits = (
         *training.split.marks,
-        *(f"It was forced on too little data: {lack}." for lack in training.sufficiency.lacks),
+        *(f"Training was forced on too little data: {lack}." for lack in training.sufficiency.lacks),
         *(
             f"Column {finding.name} of silo '{finding.source}' may leak: {finding.why}."
             for finding in training.leaks
             if finding.may_leak
         ),
         *(
-            f"Propensities are wrong for {finding.by} '{finding.name}': {finding.gap.value:+.1%} came true "
+            f"Propensities are miscalibrated for {finding.by} '{finding.name}': observed less predicted "
+            f"{finding.gap.value:+.1%} "
             f"[{finding.gap.low:+.1%}, {finding.gap.high:+.1%}]."
             for finding in segments(training)
             if finding.wrong
         ),
         *(() if training.sample.contributions is not None else (UNEXPLAINED,)),
-        "A propensity says what will happen, not what an action would change: it is no uplift.",
+        "A propensity predicts an outcome, not what an action would change: it is not an uplift.",
         *(
-            ("It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",)
+            ("It was evaluated on the dates shown; later changes in behaviour are not in these figures.",)
             if training.split.out_of_time
             else ()
         ),

@@ -185,7 +185,7 @@ class _DualProblem:
     def bound(self, price: Floats) -> float:
         """Return the value of the dual: no allocation within the limits is worth more."""
         options = self.of_options(price)
-        parts = self._map_blocks(lambda block: kernels.hard_demand(block, options))
+        parts = self._map_blocks(lambda block: kernels.total_surplus(block, options))
         paid = price @ np.array([side.bound for side in self.sides])
         return float(sum(parts) + paid * self.part)
 

@@ -229,7 +229,7 @@ def choose(
         propensities[explorers, action] += exploration.propensities[:, index]
 
     policy_rows = np.flatnonzero(arm == POLICY)
-    remaining = [_reduced(limit, used) for limit, used in zip(limits, exploration.used, strict=True)]
+    remaining = [_reduce_limit(limit, used) for limit, used in zip(limits, exploration.used, strict=True)]
     allocation = allocate(worth[policy_rows], remaining, threads)
     option[policy_rows] = allocation.choice
     used = exploration.used + allocation.used
@@ -250,10 +250,10 @@ def choose(
 def _remaining_after_sent(limit: Limit, options: Options, sent: Ints) -> Limit:
     """Return what the sent messages leave of a limit; their day is unknown, so each day counts them all."""
     heaviest = [limit.weight[options.action == action].max() for action in range(len(sent))]
-    return _reduced(limit, float(np.array(heaviest) @ sent))
+    return _reduce_limit(limit, float(np.array(heaviest) @ sent))
 
 
-def _reduced(limit: Limit, used: float) -> Limit:
+def _reduce_limit(limit: Limit, used: float) -> Limit:
     """Return the limit reduced by what is used."""
     most = max(limit.at_most - used, 0.0)
     return replace(limit, at_most=most, at_least=min(max(limit.at_least - used, 0.0), most))

@@ -79,13 +79,13 @@ def prepare_round(
     """
     actions, engagement = settings.actions, settings.engagement
     with connect(settings.engine, store.rounds.parent) as connection:
-        with step("Looking at contacts and consents"):
+        with step("Reading contacts and consents"):
             open_tables(
                 connection, store, spec.decided_at, bool(engagement.contact_limits or engagement.pauses)
             )
             sent = sent_decisions(connection, spec.round_id)
             ids = _register_customers(connection, store, sent["customer_id"], customers)
-        with step("Checking what may be done"):
+        with step("Checking eligibility"):
             table, origin = _load_effects(store, policy, settings, spec)
             effects = effects_matrix(table, ids, [NONE, *actions], origin)
             if customers is not None:

@@ -152,7 +152,7 @@ def explain_decision(store: Store, customer: str, round_id: str | None) -> dict[
     newest = max(names, key=lambda name: (names[name].stat().st_mtime_ns, name), default=None)
     name = round_id or newest
     if name not in names:
-        raise NotBuiltError(f"No round '{name}' was decided in '{store.rounds}'; {hint(str(name), names)}")
+        raise NotBuiltError(f"No round '{name}' in '{store.rounds}'; {hint(str(name), names)}")
     merges = store.read_merges()
     merged_into = dict(zip(merges["customer_id"].to_pylist(), merges["merged_into"].to_pylist(), strict=True))
     ids = {customer, merged_into.get(customer, customer)}
@@ -182,18 +182,19 @@ def explanation_lines(row: dict[str, Any], currency: str) -> list[str]:
     lines = [f"Round {row['round_id']}, customer {row['customer_id']}, arm {row['arm']}: {row['action_id']}"]
     if row.get("send_at_local"):
         lines.append(
-            f"  on {row['channel']}, at {row['send_at_local']:%Y-%m-%d %H:%M} by the customer's clock"
+            f"  on {row['channel']}, at {row['send_at_local']:%Y-%m-%d %H:%M} in the customer's time zone"
         )
     if row["sent_at"]:
         lines.append(f"  sent {row['sent_at']:%Y-%m-%d %H:%M} UTC")
     if row["action_id"] != NONE and "worth" in row:
         lines.append(
             f"  worth {row['worth']:.2f} {currency} = value {row['value']:.2f} x effect {_effect_text(row)} x lever "
-            f"{row['lever']:.2f} - cost {row['cost']:.2f}; it takes {row['price']:.2f} {currency} of what is scarce"
+            f"{row['lever']:.2f} - cost {row['cost']:.2f}; its limits cost {row['price']:.2f} {currency} at shadow "
+            "prices"
         )
     if row.get("runner_up"):
         lines.append(
-            f"  next best: {row['runner_up']}, {row['margin']:.2f} {currency} behind at these prices"
+            f"  next best: {row['runner_up']}, {row['margin']:.2f} {currency} behind at these shadow prices"
         )
     if row.get("runner_up_effect_needed") is not None:
         lines.append(

@@ -136,7 +136,7 @@ def soft_demand(worth: Array, price: Array, temperature: float, demand: Array, p
 
 
 @compiled()
-def hard_demand(worth: Array, price: Array) -> float:
+def total_surplus(worth: Array, price: Array) -> float:
     """Return the sum of each customer's best worth - price."""
     total = 0.0
     for row in range(len(worth)):

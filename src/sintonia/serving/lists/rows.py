@@ -413,7 +413,9 @@ class LocatedRows:
     @property
     def description(self) -> str:
         """The key of the rows, as a sentence for the log and the page."""
-        return f"Rows are known by their column '{self.column}' ({self.key_type}, {self.how}){self.further}"
+        return (
+            f"Rows are identified by the column '{self.column}' ({self.key_type}, {self.how}){self.further}"
+        )
 
 
 def fill_listed(

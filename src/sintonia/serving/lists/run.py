@@ -169,8 +169,9 @@ def _watch_drift(
     watched = check_drift(
         task_model.model,
         drift_of_model(task_model.model, bin_counts),
-        (task_model.as_of, newest),
         settings.drift,
+        as_of=task_model.as_of,
+        newest=newest,
     )
     for message in (*watched.warnings, *(watched.refusals if settings.force else ())):
         log.warning("%s", message)

@@ -44,7 +44,8 @@ def fastest_engine(booster: Booster, n_rows: int, *, explain: bool = False) -> F
 def predict_raw(model: Forest | Booster, matrix: Array, *, n_threads: int = 2) -> Array:
     """Return raw scores (n_rows,) of the matrix (n_rows, n_features), bit-equal to `Booster.predict`'s."""
     if not isinstance(model, Forest):
-        return model.predict(matrix, raw_score=True, num_threads=n_threads)
+        # One row needs no second thread, which would spin for milliseconds after it.
+        return model.predict(matrix, raw_score=True, num_threads=n_threads if len(matrix) > 1 else 1)
     return _scores(model, matrix, n_threads, "identity")
 
 

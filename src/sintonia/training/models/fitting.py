@@ -101,9 +101,9 @@ def _grow_and_refit(
 def _require_outcomes(part: str, rows: Dataset, amount: bool) -> None:
     if amount and not rows.label.any():
         raise NotEnoughDataError(
-            f"Nothing was spent in the {len(rows)} {part} rows; use more customers, dates or a longer horizon."
+            f"The {len(rows)} {part} rows have no spend; use more customers, dates or a longer horizon."
         )
     if not amount and len(np.unique(rows.label)) < 2:
         raise NotEnoughDataError(
-            f"The {len(rows)} {part} rows hold one outcome only; use more customers, dates or a longer horizon."
+            f"The {len(rows)} {part} rows have only one outcome; use more customers, dates or a longer horizon."
         )

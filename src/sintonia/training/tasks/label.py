@@ -183,7 +183,7 @@ def _label_inputs(
     customers, codes = _customer_codes(interactions)
     person, merged_at = _persons(customers, merges)
     occurred = _microseconds(interactions, "occurred_at")
-    none = np.empty(0, np.int64)
+    none, kind = np.empty(0, np.int64), interactions["kind"].cast(pa.string())
     return _LabelInputs(
         customers=customers,
         codes=codes,
@@ -191,9 +191,9 @@ def _label_inputs(
         merged_at=merged_at,
         occurred=occurred,
         visible=np.maximum(occurred, _microseconds(interactions, "known_at")),
-        starts=_is_kind(interactions, task.eligible_kinds),
-        ends=_is_kind(interactions, task.ending_kinds),
-        counts=_is_kind(interactions, task.label_kinds),
+        starts=_is_kind(kind, task.eligible_kinds),
+        ends=_is_kind(kind, task.ending_kinds),
+        counts=_is_kind(kind, task.label_kinds),
         cents=pc.fill_null(interactions["amount"], 0).to_numpy() if task.label == "amount" else none,
         category=_index_in(
             interactions["category"].cast(pa.string()), pa.array(config.categories, pa.string())
@@ -250,9 +250,10 @@ def _to_microseconds(moment: datetime) -> int:
     return int(np.datetime64(moment, "us").astype(np.int64))
 
 
-def _is_kind(interactions: pa.Table, kinds: Sequence[str]) -> NDArray[np.bool_]:
-    column: Any = interactions["kind"].cast(pa.string())
-    matches: NDArray[np.bool_] = pc.is_in(column, pa.array(kinds, pa.string())).to_numpy(zero_copy_only=False)
+def _is_kind(kind: pa.ChunkedArray, kinds: Sequence[str]) -> NDArray[np.bool_]:
+    if not kinds:
+        return np.zeros(len(kind), np.bool_)
+    matches: NDArray[np.bool_] = pc.is_in(kind, pa.array(kinds, pa.string())).to_numpy(zero_copy_only=False)
     return matches
 
 

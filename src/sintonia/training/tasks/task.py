@@ -92,7 +92,7 @@ TASKS = {
         name=NEXT_BEST_ACTION,
         eligible_kinds=(),
         label_kinds=(),
-        population="customers of whom decisions are logged",
+        population="customers with logged decisions",
         outcome="gains most by which action",
         label="effect",
     ),
@@ -148,7 +148,7 @@ def find_task(config: TaskConfig) -> Task:
         raise unknown("task", config.name, OUTCOME_TASKS)
     if task_kind(config.name) != "outcome":
         raise ConfigError(
-            f"Task '{config.name}' asks what an action changes, and not what happens to whom; "
+            f"Task '{config.name}' predicts the effects of actions, not an outcome; "
             f"choose {', '.join(sorted(OUTCOME_TASKS))} here."
         )
     return CANCELLATION if config.name == "churn" and config.ends_by == "cancel" else TASKS[config.name]
@@ -156,7 +156,7 @@ def find_task(config: TaskConfig) -> Task:
 
 def _own_task(name: str, question: QuestionConfig) -> Task:
     if name in TASKS:
-        raise ConfigError(f"task.question: '{name}' is a task that ships; give yours a name of its own.")
+        raise ConfigError(f"task.question: '{name}' is a built-in task; choose another name.")
     return Task(
         name=name,
         eligible_kinds=tuple(question.eligible_kinds),
