@@ -302,3 +302,11 @@ def test_a_csv_file_called_parquet_and_a_picture_are_one_line(tmp_path):
         mapped(tmp_path, {"t.parquet": HEADER + GOOD}, path="t.parquet", format="parquet")
     with pytest.raises(InputError, match=r"is not text; save it as CSV or Parquet"):
         mapped(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9)
+
+
+def test_a_column_whose_name_has_line_ends_is_read_and_named_on_one_line(tmp_path):
+    text = HEADER.replace("cat", '"cat\nof goods"') + GOOD
+    found = mapped(tmp_path, text, interactions={"kind": "kind", "category": '"cat\nof goods"'})
+    assert found.column("i__category") == ["a"]
+    with pytest.raises(ConfigError, match=r"no column 'cat'; did you mean '.*'\? Choose .*cat of goods"):
+        mapped(tmp_path, text)

@@ -170,7 +170,9 @@ class Expressions:
         for column in self.types:
             if column.strip().lower() == name.strip().lower():
                 return self._sql_name(column)
-        raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, self.types)}")
+        # A name may have line ends, and a message has one line.
+        columns = [" ".join(column.splitlines()) for column in self.types]
+        raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, columns)}")
 
 
 def _is_zoned(kind: str) -> bool:
