@@ -168,6 +168,20 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("*/*policy.json", "*", "a policy's document is its model.json since format 4"),
     ("train-next_best_action/*model.json", "*", "a policy's document is its model.json since format 4"),
     ("*/features.json", "currency", "money is in the brand's currency"),
+    ("score-*/figures.json", "files.*", "a file's name holds a hash of the settings, which have other names"),
+    ("score-*/figures.json", "changes.*.since", "the time of the list before"),
+    (
+        "score-*/figures.json",
+        "changes.*.mean_before",
+        "files are read in the order of random names: last digit",
+    ),
+    (
+        "forget/figures.json",
+        "removed.*",
+        "names hold hashes of settings and random ids: of several runs one count is compared",
+    ),
+    ("forget/figures.json", "searched_files", "there is an evaluation.json in each run"),
+    ("forget/*", "*policy_version*", "a version is a hash of the settings, which have other names"),
 )
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""
 
@@ -184,6 +198,7 @@ SKIPPED: dict[str, str] = {
     "*/mlflow.db*": "compared as runs.json",
     "*/workspace.json": "the format of the workspace, which the base does not write",
     "*/tombstones.json": "hashes with a random salt, and the time",
+    "*/erased.json": "hashes with a random salt, and the time",
 }
 """Files that are not compared, and why."""
 
@@ -214,7 +229,12 @@ TEXTS = (
 CLOCK = {"*/scores/*.parquet": ("scored_at",)}
 """Columns of the clock's, which are not compared, by files."""
 
-ANY_ORDER = ("*/scores/*.parquet", "*/identity/sightings.parquet", "*/identity/ties.parquet")
+ANY_ORDER = (
+    "*/scores/*.parquet",
+    "*/samples/*.parquet",
+    "*/identity/sightings.parquet",
+    "*/identity/ties.parquet",
+)
 """Files whose rows may stand in any order: their own names are random, or several threads of the base wrote them."""
 
 VOLATILE_TAGS = ("mlflow.", "sintonia.git")
