@@ -178,7 +178,7 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     (
         "forget/figures.json",
         "removed.*",
-        "names hold hashes of settings and random ids: of several runs one count is compared",
+        "hashes of settings and random ids; one of several runs is compared",
     ),
     ("forget/figures.json", "searched_files", "there is an evaluation.json in each run"),
     ("forget/*", "*policy_version*", "a version is a hash of the settings, which have other names"),
