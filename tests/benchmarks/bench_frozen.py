@@ -168,6 +168,28 @@ EXPECTED: tuple[tuple[str, str, str], ...] = (
     ("*/*policy.json", "*", "a policy's document is its model.json since format 4"),
     ("train-next_best_action/*model.json", "*", "a policy's document is its model.json since format 4"),
     ("*/features.json", "currency", "money is in the brand's currency"),
+    ("score-*/figures.json", "files.*", "a file's name holds a hash of the settings, which have other names"),
+    ("score-*/figures.json", "changes.*.since", "the time of the list before"),
+    ("*/figures.json", "changes.*.mean_*", "a mean over rows that are read in another order: last digit"),
+    ("*/review.json", "limits.*", "sentences for people, worded anew"),
+    ("*", "*gate.sentence", "a sentence for people, worded anew"),
+    (
+        "*/runs.json",
+        "*params.policy.actions",
+        "actions are configured once, apart from how effects are learned",
+    ),
+    (
+        "*/runs.json",
+        "*params.policy.reward",
+        "one parameter with all of the reward's settings, some with new names",
+    ),
+    (
+        "forget/figures.json",
+        "removed.*",
+        "hashes of settings and random ids; one of several runs is compared",
+    ),
+    ("forget/figures.json", "searched_files", "there is an evaluation.json in each run"),
+    ("forget/*", "*policy_version*", "a version is a hash of the settings, which have other names"),
 )
 """Differences that are meant: step/file and column or key (with wildcards), and the reason."""
 
@@ -184,6 +206,7 @@ SKIPPED: dict[str, str] = {
     "*/mlflow.db*": "compared as runs.json",
     "*/workspace.json": "the format of the workspace, which the base does not write",
     "*/tombstones.json": "hashes with a random salt, and the time",
+    "*/erased.json": "hashes with a random salt, and the time",
 }
 """Files that are not compared, and why."""
 
@@ -214,7 +237,12 @@ TEXTS = (
 CLOCK = {"*/scores/*.parquet": ("scored_at",)}
 """Columns of the clock's, which are not compared, by files."""
 
-ANY_ORDER = ("*/scores/*.parquet", "*/identity/sightings.parquet", "*/identity/ties.parquet")
+ANY_ORDER = (
+    "*/scores/*.parquet",
+    "*/samples/*.parquet",
+    "*/identity/sightings.parquet",
+    "*/identity/ties.parquet",
+)
 """Files whose rows may stand in any order: their own names are random, or several threads of the base wrote them."""
 
 VOLATILE_TAGS = ("mlflow.", "sintonia.git")
@@ -695,9 +723,7 @@ def differing_values(base, new):
     """Yield key and sentence of the values of JSON that differ, of many in one place the first and their number."""
     flat = [dict(leaves(base)), {}]
     for path, value in leaves(new):
-        for pattern, replacement in KEYS.items():
-            path = re.sub(pattern, replacement, path)
-        flat[1][path] = value
+        flat[1][base_path(path, flat[0])] = value
     found: dict[str, list[str]] = {}
     for path in dict.fromkeys([*flat[0], *flat[1]]):
         if any(fnmatch.fnmatch(path, pattern) for pattern in VOLATILE_KEYS):
@@ -711,6 +737,14 @@ def differing_values(base, new):
         found.setdefault(re.sub(r"\.\d+(?=\.|$)", ".*", path), []).append(f"{path}: {said}")
     for place, sentences in found.items():
         yield place, f"{len(sentences)} values; first {sentences[0]}"
+
+
+def base_path(path, base):
+    """Return the base's path for a path of the new side: the same, or the first of its renamed forms there is."""
+    candidates = [path]
+    for pattern, replacement in KEYS.items():
+        candidates += [re.sub(pattern, replacement, candidate) for candidate in candidates]
+    return next((candidate for candidate in candidates if candidate in base), candidates[-1])
 
 
 def leaves(value, path=""):

@@ -11,9 +11,9 @@ from sintonia.data.identity.grouping import (
     MOST_BITS,
     Pairs,
     PreviousGroups,
+    bound_weights,
     link_around,
     link_as_known,
-    ruled,
 )
 
 RECORDS = 7
@@ -165,7 +165,7 @@ def plainly(arrived, pairs, least):
         for left, right in sorted(pair for pair in pairs if told(pair) == now):
             one, other = sorted((group[left], group[right]))
             if one != other:
-                bits = float(ruled(np.float64(pairs[left, right][0])))
+                bits = float(bound_weights(np.float64(pairs[left, right][0])))
                 note(one, other, (bits, 1, pairs[left, right][1], (bits, -left, -right)))
                 touched.add((one, other))
         heap = [(-average(*edge), *edge, size[edge[0]], size[edge[1]]) for edge in touched]

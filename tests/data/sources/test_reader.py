@@ -92,6 +92,12 @@ def test_text_that_is_not_of_the_given_encoding_is_rejected_line_by_line(tmp_pat
     assert (found.column("i__category"), found.reasons) == (["a"], {"line not readable": 1})
 
 
+def test_a_broken_byte_among_letters_of_utf_8_is_one_rejected_row(tmp_path):
+    text = HEADER + GOOD + "2,C2,2026-01-03 10:00,purchase,2,più\n3,C3,2026-01-03 10:00,purchase,2,"
+    found = mapped(tmp_path, text.encode() + b"\xff\n")
+    assert (found.column("i__category"), found.reasons) == (["a", "più"], {"line not readable": 1})
+
+
 def test_an_encoding_nobody_knows_names_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match="Unknown encoding 'utf8x'; did you mean 'utf-8'"):
         mapped(tmp_path, HEADER + GOOD, csv={"encoding": "utf8x"})
@@ -122,7 +128,10 @@ def test_a_packed_file_is_read_whatever_it_is_called(tmp_path):
 
 
 def test_columns_may_be_called_as_our_own(tmp_path):
-    text = "_file,_row,_readable,_line,id,card,at,kind,amount,cat\nx,7,no,l," + GOOD
+    text = (
+        "_file,_row,_readable,_line,_moment,_text_0,_read_i__amount,id,card,at,kind,amount,cat\nx,7,no,l,m,t,r,"
+        + GOOD
+    )
     found = mapped(
         tmp_path, text, attributes={"file": "_file", "line": "_line"}, identifiers={"card": "_row"}
     )
@@ -274,3 +283,30 @@ def test_mutated_files_lose_no_row_and_raise_nothing_but_one_line(tmp_path, bloc
         folder = tmp_path / str(seed)
         folder.mkdir()
         check_mutated(folder, seed)
+
+
+def test_a_glob_whose_files_say_the_same_in_three_ways_is_one_silo(tmp_path):
+    files = {
+        "t_1.csv": HEADER + GOOD,
+        "t_2.csv": (HEADER + GOOD).upper().replace("PURCHASE", "purchase").replace(",", ";").encode("utf-16"),
+        "t_3.csv": "sep=\t\r\n" + (HEADER + GOOD).replace(",", "\t").replace("\n", "\r\n"),
+    }
+    found = mapped(
+        tmp_path, files, interactions={"kind": "kind", "amount": "amount", "category": "lower(cat)"}
+    )
+    assert (found.column("i__category"), found.column("i__amount")) == (["a"] * 3, [150] * 3)
+
+
+def test_a_csv_file_called_parquet_and_a_picture_are_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"^Silo 't': cannot read t.parquet as parquet"):
+        mapped(tmp_path, {"t.parquet": HEADER + GOOD}, path="t.parquet", format="parquet")
+    with pytest.raises(InputError, match=r"is not text; save it as CSV or Parquet"):
+        mapped(tmp_path, b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9)
+
+
+def test_a_column_whose_name_has_line_ends_is_read_and_named_on_one_line(tmp_path):
+    text = HEADER.replace("cat", '"cat\nof goods"') + GOOD
+    found = mapped(tmp_path, text, interactions={"kind": "kind", "category": '"cat\nof goods"'})
+    assert found.column("i__category") == ["a"]
+    with pytest.raises(ConfigError, match=r"no column 'cat'; did you mean '.*'\? Choose .*cat of goods"):
+        mapped(tmp_path, text)

@@ -190,9 +190,9 @@ def block_new(connection: "DuckDBPyConnection", columns: Collection[str], limits
     """
     from sintonia.data.identity.kernels import fill
 
-    query, ways = _hashed(columns)
+    query, parts_by_key = _hashed(columns)
     new = list(_batches(connection, f"{query} where is_new"))
-    groups = _groups(ways, limits, sum(len(person) for person, *_ in new))
+    groups = _groups(parts_by_key, limits, sum(len(person) for person, *_ in new))
     for _, _, parts in new:
         for group in groups.values():
             fill(group, parts)
@@ -221,28 +221,30 @@ def _met(batches: Iterator[tuple[Array, Array, Array]], groups: "Mapping[int, Gr
 
 def _hashed(columns: Collection[str]) -> tuple[str, dict[str, Array]]:
     """Return the SQL of everyone's parts of keys, hashed, 0 for a missing one, and the places of each key's parts."""
-    ways = {key: _ways(parts, columns) for key, parts in key_parts(columns).items()}
-    sql = sorted({part for either in ways.values() for parts in either for part in parts})
+    parts_by_key = {key: _parts_by_name(parts, columns) for key, parts in key_parts(columns).items()}
+    sql = sorted({part for either in parts_by_key.values() for parts in either for part in parts})
     hashes = ", ".join(f"case when {part} is not null then hash({part}) else 0 end::ubigint" for part in sql)
     places = {
         key: np.array([[sql.index(part) for part in parts] for parts in either])
-        for key, either in ways.items()
+        for key, either in parts_by_key.items()
     }
     return f"select person, is_new, {hashes} from {EVERYONE}", places
 
 
-def _ways(parts: list[str], columns: Collection[str]) -> list[list[str]]:
-    """Return the SQL of a key's parts, once for each name where it speaks of one."""
+def _parts_by_name(parts: list[str], columns: Collection[str]) -> list[list[str]]:
+    """Return the SQL of a key's parts: one list for each name column if the parts refer to `{name}`."""
     names = [name for name in NAMES if name in columns] if "{name}" in " ".join(parts) else [""]
     return [[part.format(name=name) for part in parts] for name in names]
 
 
-def _groups(ways: Mapping[str, Array], limits: Mapping[str, int], new: int) -> "dict[int, Groups]":
+def _groups(parts_by_key: Mapping[str, Array], limits: Mapping[str, int], new: int) -> "dict[int, Groups]":
     """Return the empty groups of the keys that have a limit, by the number of the key."""
     from sintonia.data.identity.kernels import Groups
 
     return {
-        number: Groups.empty(new, limits[key], ways[key]) for number, key in enumerate(ways) if key in limits
+        number: Groups.empty(new, limits[key], parts_by_key[key])
+        for number, key in enumerate(parts_by_key)
+        if key in limits
     }
 
 

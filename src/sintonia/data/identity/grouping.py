@@ -137,7 +137,7 @@ def _lists(n_nodes: int, nodes: Ints, items: Ints, n_items: int) -> "Lists":
 MOST_BITS = 10.0
 """What one pair may say for or against, in bits: beyond a thousand to one, weights are the model's vanity."""
 
-_RULED = 1e9
+_OVERRIDE_BITS = 1e9
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ def _prepared(
         told = before.pairs + told
         known_at = np.concatenate([np.zeros(len(before.pairs.left), np.int64), known_at])
     records, parent = len(arrived_at), np.arange(len(arrived_at)) if before is None else before.group.copy()
-    columns = (told.left, told.right, ruled(told.weight), known_at, told.implausible)
+    columns = (told.left, told.right, bound_weights(told.weight), known_at, told.implausible)
     groups = (arrived_at, parent, np.bincount(parent, minlength=records), np.full(records, -1))
     n_pairs = len(known_at)
     return told, kernels.Linkage(
@@ -330,10 +330,12 @@ def _packed(kind: np.dtype[np.void], columns: Sequence[NDArray[Any]]) -> NDArray
     return packed
 
 
-def ruled(weight: Floats) -> Floats:
-    """Return weights within what one pair may say; infinite ones rule, and cannot rules over must."""
+def bound_weights(weight: Floats) -> Floats:
+    """Return weights bounded to what one pair can contribute; infinite ones outweigh all, cannot-link must-link."""
     clipped = np.clip(weight, -MOST_BITS, MOST_BITS)
-    return np.where(np.isposinf(weight), _RULED / 1e3, np.where(np.isneginf(weight), -_RULED, clipped))
+    return np.where(
+        np.isposinf(weight), _OVERRIDE_BITS / 1e3, np.where(np.isneginf(weight), -_OVERRIDE_BITS, clipped)
+    )
 
 
 OVERRIDE_COLUMNS = ("left", "right", "decision")
@@ -418,29 +420,31 @@ class GroupDecision:
     held: Bools
 
 
-def decide(records: GroupedRecords, pairs: Pairs, held: Bools, ruled: Pairs, least: float) -> GroupDecision:
-    """Return what becomes of the records, groups that stand staying as they are.
+def decide(
+    records: GroupedRecords, pairs: Pairs, linked_before: Bools, overridden: Pairs, least: float
+) -> GroupDecision:
+    """Return the groups of the records after a build; groups of earlier builds stay as they are.
 
     Parameters
     ----------
     pairs
         All scored pairs, of earlier builds and new.
-    held
-        Of which an earlier build held the merge, and said so, (n_pairs,).
-    ruled
-        What people decided, as `ruled_pairs` gives it.
+    linked_before
+        Whether an earlier build merged the two records, (n_pairs,).
+    overridden
+        Pairs that people decided on, as `override_pairs` gives it.
     least
         Least average weight, in bits, at which groups are one.
     """
-    told, known = pairs + ruled, records.known
+    weighted, known = pairs + overridden, records.known
     if known.any():
-        old = known[told.left] & known[told.right]
-        before = PreviousGroups(records.group, told.take(old))
-        linked = link_around(records.arrived_at, told.take(~old), least, before)
+        old = known[weighted.left] & known[weighted.right]
+        before = PreviousGroups(records.group, weighted.take(old))
+        linked = link_around(records.arrived_at, weighted.take(~old), least, before)
     else:
-        linked = link_as_known(records.arrived_at, told, least)
+        linked = link_as_known(records.arrived_at, weighted, least)
     group = _after(records.group, linked)
-    return GroupDecision(linked, group, _held(pairs, linked, group, held))
+    return GroupDecision(linked, group, _held(pairs, linked, group, linked_before))
 
 
 def implausible_pairs(pairs: pa.Table, compared: Sequence[FieldComparison]) -> Bools:
@@ -456,14 +460,14 @@ def implausible_pairs(pairs: pa.Table, compared: Sequence[FieldComparison]) -> B
     return differ("birth_date") | (differ("sex") & differ("first_name"))
 
 
-def ruled_pairs(overrides: Overrides, records: Mapping[str, Sequence[int]]) -> Pairs:
+def override_pairs(overrides: Overrides, records: Mapping[str, Sequence[int]]) -> Pairs:
     """Return the pairs that people have decided, in both senses, between all `records` of the two identifiers."""
-    told = [(pair, np.inf) for pair in overrides.must] + [(pair, -np.inf) for pair in overrides.cannot]
+    decisions = [(pair, np.inf) for pair in overrides.must] + [(pair, -np.inf) for pair in overrides.cannot]
     rows = [
         (min(left, right), max(left, right), weight)
-        for (one, other), weight in told
-        for left in records.get(one, ())
-        for right in records.get(other, ())
+        for (first_key, second_key), weight in decisions
+        for left in records.get(first_key, ())
+        for right in records.get(second_key, ())
     ]
     left, right, weight = (np.array([row[column] for row in rows]) for column in range(3))
     return Pairs(

@@ -32,7 +32,7 @@ from sintonia.data.identity.grouping import (
     Pairs,
     decide,
     implausible_pairs,
-    ruled_pairs,
+    override_pairs,
 )
 from sintonia.data.identity.match_model import (
     MatchConfig,
@@ -473,8 +473,8 @@ def _decide(
     weight = pairs["match_weight"].to_numpy()
     scored = Pairs(np.minimum(left, right), np.maximum(left, right), weight, implausible)
     least = float(np.log2(config.match_probability / (1 - config.match_probability)))
-    ruled = ruled_pairs(overrides, _records_of_keys(people, overrides))
-    return decide(GroupedRecords(arrived_at, group, known), scored, held, ruled, least)
+    overridden = override_pairs(overrides, _records_of_keys(people, overrides))
+    return decide(GroupedRecords(arrived_at, group, known), scored, held, overridden, least)
 
 
 def _records_of_keys(people: PersonRecords, overrides: Overrides) -> dict[str, list[int]]:

@@ -45,7 +45,8 @@ class Expressions:
 
     `names` says what a column is called in SQL where that is not its own name, `decimals` with which decimal sign the
     texts of an expression are written (its SQL is the key; a point when it is not there). `numbers` collects the
-    expressions whose texts were read as numbers.
+    expressions whose texts were read as numbers; when `layered`, these texts are columns `_text_0`, `_text_1`, ... of a
+    query below, for DuckDB would compute them anew wherever they are used.
 
     Examples
     --------
@@ -64,6 +65,7 @@ class Expressions:
     names: Mapping[str, str] = field(default_factory=dict)
     decimals: Mapping[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
+    layered: bool = False
 
     def parse(self, text: str) -> exp.Expr:
         """Return the expression with its columns quoted and `number(x)` spelt out.
@@ -98,8 +100,8 @@ class Expressions:
         kind = self._type(value)
         if isinstance(value.unnest(), NUMERIC) or kind not in ("VARCHAR", ""):
             return exp.var(double)
-        text = values.trimmed(sql)
-        self.numbers[sql] = text
+        self.numbers.setdefault(sql, values.trimmed(sql))
+        text = f"_text_{list(self.numbers).index(sql)}" if self.layered else self.numbers[sql]
         decimal = self.silo.csv.decimal or self.decimals.get(sql, ".")
         read = values.number(text, decimal)
         return exp.var(
@@ -121,20 +123,23 @@ class Expressions:
         ways = [zoned, here] if values.has_zone(self.silo.time_format) else [here, zoned]
         return f"COALESCE({', '.join(ways)})"
 
-    def local_time(self, value: exp.Expr) -> str:
-        """Return the SQL of a value's time on the silo's clock, null when it has a zone of its own."""
+    def local_time(self, value: exp.Expr, text: str | None = None) -> str:
+        """Return the SQL of a value's time on the silo's clock, null when it has a zone of its own.
+
+        `text` is a column with the value as trimmed text, where there is one.
+        """
         kind, sql = self._type(value), value.sql(DIALECT)
         if kind.startswith("TIMESTAMP"):
             return "CAST(NULL AS TIMESTAMP)" if _is_zoned(kind) else f"CAST({sql} AS TIMESTAMP)"
-        return values.local_time(values.trimmed(sql), self.silo.time_format)
+        return values.local_time(text or values.trimmed(sql), self.silo.time_format)
 
-    def zoned_time(self, value: exp.Expr) -> str:
+    def zoned_time(self, value: exp.Expr, text: str | None = None) -> str:
         """Return the SQL of the UTC time of a value that has a zone or offset of its own, else null."""
         kind, sql = self._type(value), value.sql(DIALECT)
         if kind.startswith("TIMESTAMP"):
             zoned = f"TIMEZONE('UTC', CAST({sql} AS TIMESTAMPTZ))"
             return zoned if _is_zoned(kind) else "CAST(NULL AS TIMESTAMP)"
-        return values.zoned_time(values.trimmed(sql), self.silo.time_format)
+        return values.zoned_time(text or values.trimmed(sql), self.silo.time_format)
 
     def _type(self, value: exp.Expr) -> str:
         """Return the type of a column or literal text, "" of any other expression."""
@@ -173,7 +178,9 @@ class Expressions:
         for column in self.types:
             if column.strip().lower() == name.strip().lower():
                 return self._sql_name(column)
-        raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, self.types)}")
+        # A name may have line ends, and a message has one line.
+        columns = [" ".join(column.splitlines()) for column in self.types]
+        raise ConfigError(f"Silo '{self.silo_name}' has no column '{name}'; {hint(name, columns)}")
 
 
 def _is_zoned(kind: str) -> bool:
@@ -297,7 +304,7 @@ def _execute(
     decimals: Mapping[str, str],
 ) -> Expressions:
     """Fill `mapped_<name>`, with texts read by these decimal signs; return the expressions of the columns."""
-    expressions = Expressions(name, silo, raw.types, raw.names, decimals)
+    expressions = Expressions(name, silo, raw.types, raw.names, decimals, layered=True)
     mapped = _mapped_columns(name, silo, expressions, money)
     drop_rejects(connection, name)
     connection.execute(_mapping_sql(name, silo, raw, expressions, mapped, bounds, money))
@@ -345,12 +352,17 @@ def _is_foreign(silo: SiloConfig, money: Money) -> bool:
 
 @dataclass(frozen=True)
 class _Mapped:
-    """A mapped column: its name in `mapped_<silo>`, its typed value, and when and why that fails the row."""
+    """A mapped column: its name in `mapped_<silo>`, its typed value, and when and why that fails the row.
+
+    `read` is what the value is made of, computed once as `_read_<name>`; `written` says whether there is anything.
+    """
 
     name: str
     value: exp.Expr
     failed: str | None
     reason: str
+    read: exp.Expr | None = None
+    written: str | None = None
 
 
 def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money: Money) -> list[_Mapped]:
@@ -380,39 +392,47 @@ def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money
             parsed = expressions.rename(key, expressions.parse(text))
             value = expressions.text(parsed)
             # A number that was not understood is NaN, and so is what is computed of it.
-            failed = f"({value.sql(DIALECT)}) = 'nan'" if parsed.find(exp.Var) is not None else None
-            mapped.append(_Mapped(f"{PREFIXES[group]}__{key}", value, failed, f"{key} not understood"))
+            name_there = f"{PREFIXES[group]}__{key}"
+            failed = f"{quoted(name_there)} = 'nan'" if parsed.find(exp.Var) is not None else None
+            mapped.append(_Mapped(name_there, value, failed, f"{key} not understood"))
     return mapped
 
 
 def _typed(expressions: Expressions, prefix: str, column: Column, value: exp.Expr, foreign: bool) -> _Mapped:
     """Return the column cast to its contract; a value that is there but cannot be cast fails the row."""
+    name = f"{prefix}__{column.name}"
+    reason = f"{column.name} not understood"
     text = expressions.text(value)
     if column.sql_type == "VARCHAR":
-        typed = text
-    elif column.sql_type == "TIMESTAMP":
-        time = expressions.time(value).sql(DIALECT)
+        return _Mapped(name, text, None, reason)
+    read = exp.column(f"_read_{name}", quoted=True)
+    number: exp.Expr
+    typed: exp.Expr
+    if column.sql_type == "TIMESTAMP":
+        number = expressions.time(value)
         # Python's calendar begins with the year 1; no row of a brand is as old as this bound.
-        typed = exp.var(f"CASE WHEN {time} >= TIMESTAMP '{EARLIEST}' THEN {time} END")
+        typed = exp.var(
+            f"CASE WHEN {read.sql(DIALECT)} >= TIMESTAMP '{EARLIEST}' THEN {read.sql(DIALECT)} END"
+        )
     elif column.sql_type.endswith("[]"):
-        typed = exp.TryCast(this=exp.cast(value, "VARCHAR"), to=exp.DataType.build(column.sql_type, DIALECT))
+        number = exp.TryCast(this=exp.cast(value, "VARCHAR"), to=exp.DataType.build(column.sql_type, DIALECT))
+        typed = read
     else:
         number = expressions.number(value)
+        measured: exp.Expr = read
         if foreign and column.unit == "cents":
-            number = exp.var(f"({number.sql(DIALECT)} * _rate)")
+            measured = exp.var(f"({measured.sql(DIALECT)} * _rate)")
         if column.name in ("amount", "quantity") and expressions.silo.returns == "positive":
-            returned = f"{number.sql(DIALECT)}"
-            kind = _kind(expressions)
-            number = exp.var(f"CASE WHEN {kind} = 'return' THEN -ABS({returned}) ELSE {returned} END")
-        scaled = exp.Mul(this=exp.paren(number), expression=exp.Literal.number(100))
-        whole = exp.func("ROUND", scaled if column.unit == "cents" else number)
-        finite = exp.If(this=exp.func("ISFINITE", number), true=whole if "INT" in column.sql_type else number)
+            sql, kind = measured.sql(DIALECT), _kind(expressions)
+            measured = exp.var(f"CASE WHEN {kind} = 'return' THEN -ABS({sql}) ELSE {sql} END")
+        scaled = exp.Mul(this=exp.paren(measured), expression=exp.Literal.number(100))
+        whole = exp.func("ROUND", scaled if column.unit == "cents" else measured)
+        finite = exp.If(
+            this=exp.func("ISFINITE", measured), true=whole if "INT" in column.sql_type else measured
+        )
         typed = exp.TryCast(this=exp.Case(ifs=[finite]), to=exp.DataType.build(column.sql_type, DIALECT))
-    name = f"{prefix}__{column.name}"
-    failed = f"{text.sql(DIALECT)} IS NOT NULL AND ({typed.sql(DIALECT)}) IS NULL"
-    return _Mapped(
-        name, typed, None if column.sql_type == "VARCHAR" else failed, f"{column.name} not understood"
-    )
+    failed = f'"_written_{name}" AND "{name}" IS NULL'
+    return _Mapped(name, typed, failed, reason, number, f"{text.sql(DIALECT)} IS NOT NULL")
 
 
 EARLIEST = "1900-01-02"
@@ -438,7 +458,12 @@ def _mapping_sql(
 ) -> str:
     same = same_rows(silo, raw.n_files, version_id([item.name for item in mapped]))
     occurred = expressions.parse(silo.occurred_at)
-    local, zoned = expressions.local_time(occurred), expressions.zoned_time(occurred)
+    moment = values.trimmed(occurred.sql(DIALECT))
+    local, zoned = expressions.local_time(occurred, "_moment"), expressions.zoned_time(occurred, "_moment")
+    if not values.has_zone(silo.time_format):
+        zoned = (
+            f"CASE WHEN _local IS NULL THEN {zoned} END"  # few times have a zone: most need no second look
+        )
     known = (
         "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
     )
@@ -447,24 +472,33 @@ def _mapping_sql(
     rate = "_rate" if foreign else "CAST(1 AS DOUBLE)"
     columns = "".join(f', {item.value.sql(DIALECT)} AS "{item.name}"' for item in mapped)
     failures = " ".join(f"WHEN {item.failed} THEN '{item.reason}'" for item in mapped if item.failed)
+    written = "".join(f', {item.written} AS "_written_{item.name}"' for item in mapped if item.written)
+    read = "".join(f', {item.read.sql(DIALECT)} AS "_read_{item.name}"' for item in mapped if item.read)
+    marks = "".join(f', "_written_{item.name}"' for item in mapped if item.written)
+    where = _where(expressions)
+    currency = _written_currency(silo, expressions)
+    texts = "".join(f", {text} AS _text_{at}" for at, text in enumerate(expressions.numbers.values()))
     failed = f"CASE {failures} END" if failures else "NULL"
     until = f"occurred_at <= TIMESTAMP '{bounds.until}'" if bounds.until else "true"
     kept = "".join(f', "{item.name}"' for item in mapped)
     return f"""CREATE OR REPLACE TABLE mapped_{name} AS
-        WITH clocks AS (
-            SELECT *, {local} AS _local, {zoned} AS _zoned FROM {raw.view} WHERE {_where(expressions)}),
+        WITH texts AS (SELECT *, {moment} AS _moment{texts} FROM {raw.view}),
+        locals AS (SELECT *, {local} AS _local FROM texts WHERE {where}),
+        clocks AS (SELECT *, {zoned} AS _zoned FROM locals),
         moments AS (
             SELECT *, {expressions.utc("_local", "_zoned")} AS _occurred_at, {known} AS _known_at FROM clocks),
         timed AS ({_rated(name, silo, expressions, money)}),
+        measured AS (SELECT *{read}{written} FROM timed),
         typed AS (
             SELECT {FILE}, {ROW}, {READABLE}, {LINE}, _occurred_at AS occurred_at, _known_at AS known_at, _local,
-                   {arrived} AS arrived_at, {failed} AS _failed, {_packed(raw)} AS raw,
-                   {_written_currency(silo, expressions)} AS _currency, {rate} AS _rate{columns},
+                   {arrived} AS arrived_at, {_packed(raw)} AS raw,
+                   {currency} AS _currency, {rate} AS _rate{columns}{marks},
                    {_changes(expressions)}
-            FROM timed),
+            FROM measured),
+        checked AS (SELECT *, {failed} AS _failed FROM typed),
         judged AS (SELECT *, {_reason(silo, mapped, bounds, foreign)} AS _reason, COALESCE({until}, true) AS _read,
                           {same.same} AS _same
-                   FROM typed),
+                   FROM checked),
         marked AS (SELECT *, _reason AS reason, {same.repeated} AS _repeated FROM judged)
         SELECT {FILE}, {ROW}, _read,
                CASE WHEN {READABLE} THEN {_keys(silo)} END AS _keys, occurred_at, arrived_at, reason, _local, _currency,
@@ -515,11 +549,13 @@ def _currency(silo: SiloConfig, expressions: Expressions) -> str:
 def _written_currency(silo: SiloConfig, expressions: Expressions) -> str:
     """Return the SQL of the sign or code a row's amount is written with, null when that is a number."""
     amount = silo.interactions.get("amount")
-    parsed = None if amount is None else expressions.parse(amount)
-    arguments = [text for key, text in expressions.numbers.items() if amount in (key, key.strip('"'))]
-    if isinstance(parsed, exp.Column) and expressions.numbers.get(parsed.sql(DIALECT)):
-        return values.currency(expressions.numbers[parsed.sql(DIALECT)])
-    return values.currency(arguments[0]) if arguments else "CAST(NULL AS VARCHAR)"
+    if amount is None:
+        return "CAST(NULL AS VARCHAR)"
+    parsed = expressions.parse(re.sub(r"^number\(([^()]*)\)$", r"\1", amount.strip()))
+    for at, key in enumerate(expressions.numbers):
+        if key == parsed.sql(DIALECT):
+            return values.currency(f"_text_{at}")
+    return "CAST(NULL AS VARCHAR)"
 
 
 def _where(expressions: Expressions) -> str:

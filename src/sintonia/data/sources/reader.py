@@ -37,7 +37,22 @@ if TYPE_CHECKING:
 FILE, ROW, READABLE, LINE = "_file", "_row", "_readable", "_line"
 """Columns beside the files' own: the row's file and number, whether it could be read, the line if not."""
 
-RESERVED = {FILE, ROW, READABLE, LINE, "_occurred_at", "_known_at", "_local", "_zoned", "_rate"}
+RESERVED = {
+    FILE,
+    ROW,
+    READABLE,
+    LINE,
+    "_occurred_at",
+    "_known_at",
+    "_local",
+    "_zoned",
+    "_moment",
+    "_rate",
+    "_code",
+}
+
+RESERVED_STARTS = ("_text_", "_read_", "_written_")
+"""Columns of the mapping's own queries; a silo's that begins so is called otherwise there."""
 
 ROWS_PER_BATCH = 20_000
 
@@ -88,8 +103,8 @@ def sql_names(columns: Iterable[str], taken: Iterable[str] = ()) -> dict[str, st
     names = {}
     for column in columns:
         name = column
-        while not name or name.lower() in used:
-            name += "_"
+        while not name or name.lower() in used or name.lower().startswith(RESERVED_STARTS):
+            name = f"its{name}" if name.lower().startswith(RESERVED_STARTS) else f"{name}_"
         used.add(name.lower())
         names[column] = name
     return names

@@ -231,8 +231,9 @@ def _join(
     for column in join.columns:
         for side in (ours, theirs):
             if column not in side.types:
+                columns = [" ".join(name.splitlines()) for name in side.types]
                 raise ConfigError(
-                    f"The join to '{path.name}' has no column '{column}'; {hint(column, side.types)}"
+                    f"The join to '{path.name}' has no column '{column}'; {hint(column, columns)}"
                 )
     new = [column for column in theirs.types if column not in ours.types]
     names = sql_names(new, ours.names.values())

@@ -207,7 +207,9 @@ def find_dialect(
     )
     text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
     if _is_binary(text):
-        raise InputError(f"The {what} '{path.name}' is not text; save it as CSV, Excel or Parquet.")
+        raise InputError(
+            f"The {what} '{path.name}' is not text; save it as {'CSV' if what == 'file' else 'CSV, Excel'} or Parquet."
+        )
     preamble = re.match(r"\ufeff?sep=(.)(\r\n|\r|\n)", text, re.IGNORECASE)
     text = text[preamble.end() :] if preamble else text
     lines = io.StringIO(text, newline="").readlines()
@@ -263,8 +265,9 @@ def _find_encoding(path: Path, sample: bytes, what: str, sampled: bool) -> tuple
         return "utf-8", "strict"
     non_ascii_lines = _non_ascii_lines(path, what)
     decoded = non_ascii_lines.decode("utf-8", "replace")
-    n_non_ascii = sum(letter > "\x7f" for letter in decoded)
-    if decoded.count("\ufffd") * 10 < n_non_ascii:
+    broken = decoded.count("\ufffd")
+    # In a code page two letters hardly ever look like one of UTF-8, so that a few of these tell more than broken ones.
+    if broken <= sum(letter > "\x7f" for letter in decoded) - broken:
         return "utf-8", "surrogateescape"
     return next(
         name for name in [*guess_code_page(non_ascii_lines), "cp1252", "latin-1"] if decodes(name)
