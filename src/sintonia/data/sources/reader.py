@@ -47,6 +47,8 @@ RESERVED = {
     "_local",
     "_zoned",
     "_moment",
+    "_arrival",
+    "_update",
     "_rate",
     "_code",
 }
