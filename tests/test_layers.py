@@ -47,7 +47,6 @@ HEAVY = {
 }
 TESTED_ELSEWHERE: dict[str, str] = {
     "api/frames.py": "api/test_features.py",
-    "api/pipelines/building.py": "api/test_pipelines.py",
     "api/pipelines/checking.py": "api/test_pipelines.py",
     "api/pipelines/demonstration.py": "api/test_pipelines.py",
     "api/pipelines/figures.py": "api/test_pipelines.py",

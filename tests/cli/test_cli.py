@@ -111,7 +111,7 @@ ERRORS = {
     (
         "train",
         "task=chrun",
-    ): "Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, next_best_action, purchase, value.",
+    ): "Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, label, next_best_action, purchase, value.",
     ("train", "-m", "task=churn,purchse"): "Unknown task 'purchse'; did you mean 'purchase'?",
     ("train", "tsk=churn"): "Unknown key 'tsk'; did you mean 'task'?",
     ("train", "task.horizn_days=3"): "Unknown key 'task.horizn_days'; did you mean 'task.horizon_days'?",

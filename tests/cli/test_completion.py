@@ -17,7 +17,14 @@ from sintonia import cli
         ("sintonia config tr", ["train"]),
         (
             "sintonia train task=",
-            ["task=category", "task=churn", "task=next_best_action", "task=purchase", "task=value"],
+            [
+                "task=category",
+                "task=churn",
+                "task=label",
+                "task=next_best_action",
+                "task=purchase",
+                "task=value",
+            ],
         ),
         ("sintonia train -m task.hor", ["task.horizon_days="]),
         ("sintonia train tas", ["task=", "task."]),

@@ -12,11 +12,14 @@ from sintonia.core.config.compose import compose
 from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.core.timeline import (
     ENOUGH_DATES,
+    NOT_OUT_OF_TIME,
+    CustomerShares,
     Split,
     dates_text,
     label_span,
     last_labelled,
     rolling_folds,
+    split_customers,
     split_snapshots,
 )
 
@@ -242,3 +245,41 @@ BANK = {"data_from": datetime(2008, 5, 6), "data_until": datetime(2010, 11, 18)}
 )
 def test_the_dates_of_the_brands_that_ship_are_those_counted(settings, data):
     assert split_of(*settings, **data) == split_of(*settings, "split.name=counted", **data)
+
+
+def test_a_split_by_customers_has_one_date_and_says_that_it_is_not_out_of_time():
+    split = split_customers(SplitConfig(name="customers", valid_share=0.1, seed=3), START)
+    assert split.train == split.valid == split.test == split.all == (START,)
+    assert not split.out_of_time
+    assert split.marks == (NOT_OUT_OF_TIME,)
+    assert dates_text(split) == (
+        "70% of the customers train, 10% validate and 20% test, all as of 2017-01-01: not out of time (split.seed=3)"
+    )
+
+
+@given(seed=st.integers(0, 1000), valid=st.floats(0.1, 0.4), test=st.floats(0.1, 0.4))
+def test_a_customers_part_depends_on_the_seed_and_the_customer_alone(seed, valid, test):
+    """The shares are those asked for: of 2,000 customers, within five standard errors of a binomial."""
+    shares = CustomerShares(valid, test, seed)
+    parts = [shares.part(f"C{customer}") for customer in range(2000)]
+    assert parts == [CustomerShares(valid, test, seed).part(f"C{customer}") for customer in range(2000)]
+    for part, share in (("valid", valid), ("test", test), ("train", 1 - valid - test)):
+        assert abs(parts.count(part) / 2000 - share) < 5 * (share * (1 - share) / 2000) ** 0.5
+    # Whoever tests still tests when the validation grows.
+    more = CustomerShares(valid + 0.1, test, seed)
+    assert [part == "test" for part in parts] == [
+        more.part(f"C{customer}") == "test" for customer in range(2000)
+    ]
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.2), (0.2, -0.1), (0.5, 0.5)])
+def test_shares_that_leave_a_part_empty_are_refused(shares):
+    with pytest.raises(
+        ConfigError, match="leave a part empty; give shares above 0 that add up to less than 1"
+    ):
+        SplitConfig(name="customers", valid_share=shares[0], test_share=shares[1])
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(ConfigError, match="Unknown split 'custommers'; did you mean 'customers'"):
+        SplitConfig(name="custommers")

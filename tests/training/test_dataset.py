@@ -11,8 +11,8 @@ import pytest
 from brand import CATALOGUE, FEATURES, FITTED, SILO, SPLIT, TASK, build_brand
 from builder import build_store
 from sintonia import features
-from sintonia.core.config import EngineConfig, FeaturesConfig, TaskConfig
-from sintonia.core.timeline import split_snapshots
+from sintonia.core.config import EngineConfig, FeaturesConfig, SplitConfig, TaskConfig
+from sintonia.core.timeline import split_customers, split_snapshots
 from sintonia.data.store import Store
 from sintonia.features import History
 from sintonia.training import tasks
@@ -92,6 +92,24 @@ def test_dates_pick_their_rows(store, as_ofs):
     parts = [rows.at([as_of]) for as_of in as_ofs]
     assert sum(len(part) for part in parts) == len(rows)
     assert all(len(set(part.as_of.tolist())) == 1 for part in parts)
+
+
+def test_parts_of_a_split_by_customers_share_the_date_and_no_customer(store, as_ofs):
+    rows = assemble(store, as_ofs[-1:], CATALOGUE, TASK)
+    split = split_customers(SplitConfig(name="customers"), as_ofs[-1])
+    parts = {name: set(rows.of(split, name).customer_id) for name in ("train", "valid", "test")}
+    assert not parts["train"] & parts["test"]
+    assert not parts["valid"] & (parts["train"] | parts["test"])
+    assert set().union(*parts.values()) == set(rows.customer_id)
+    assert set(rows.of(split, "train", "valid").customer_id) == parts["train"] | parts["valid"]
+    assert all(split.shares.part(customer) == "test" for customer in parts["test"])
+
+
+def test_rows_without_a_label_are_left_out(store, as_ofs):
+    rows = assemble(store, as_ofs[-1:], CATALOGUE, TASK)
+    assert rows.labelled() is rows
+    some = replace(rows, label=np.where(np.arange(len(rows)) < 3, -1, rows.label))
+    assert some.labelled().customer_id.tolist() == rows.customer_id[3:].tolist()
 
 
 def test_a_row_a_category_has_the_customers_own_features_and_those_of_the_category(tmp_path):

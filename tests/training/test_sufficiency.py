@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from brand import SPLIT, TASK, build_brand
+from sintonia.core.config import QuestionConfig
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.timeline import Split, split_snapshots
 from sintonia.data.store import Store
@@ -70,3 +72,22 @@ def test_purchases_without_an_amount_are_too_little_for_a_shop(brand, monkeypatc
         measure_sufficiency(store, split, ENOUGH)
     half = measure_sufficiency(store, split, replace(ENOUGH, missing_share=0.8))
     assert 0.3 < half.missing["amount"] < 0.7
+
+
+def test_a_purchase_needs_no_amounts(brand, monkeypatch):
+    """Whether somebody buys is known without what it cost; what somebody spends is not."""
+    store, split = brand
+    read = Store.read_bucket
+
+    def blind(*args, **kwargs):
+        table = read(*args, **kwargs)
+        empty = pa.nulls(len(table), pa.int64())
+        return table.set_column(table.schema.get_field_index("amount"), "amount", empty)
+
+    monkeypatch.setattr(Store, "read_bucket", blind)
+    purchase, value = replace(ENOUGH, name="purchase"), replace(ENOUGH, name="value")
+    assert measure_sufficiency(store, split, purchase).missing == {}
+    question = QuestionConfig(["purchase"], ["view"], "buyers", "looks")
+    assert measure_sufficiency(store, split, replace(ENOUGH, name="looks", question=question)).missing == {}
+    with pytest.raises(NotEnoughDataError, match="100% of the purchases have no amount where 20%"):
+        measure_sufficiency(store, split, value)

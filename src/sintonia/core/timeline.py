@@ -8,6 +8,7 @@ before the first snapshot that judges the model, too: whatever lies closer is em
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from sintonia.core.config import SplitConfig, TaskConfig, iso_time
 from sintonia.core.errors import ConfigError, NotEnoughDataError
@@ -19,6 +20,11 @@ ENOUGH_DATES = 3
 
 CLOSER_DAYS = (14, 7)
 """How close dates may come when wider ones leave too few: whole weeks, so that each falls on the same weekday."""
+
+NOT_OUT_OF_TIME = (
+    "Not out of time: it was judged on other customers of the same table and the same moment, so its figures do not "
+    "say how well it will do later, and a column that was filled in after the outcome makes them too good."
+)
 
 PARTS = {"train": "training", "valid": "validation", "test": "test"}
 
@@ -32,10 +38,33 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class CustomerShares:
+    """Customers that validate and test where no dates are there to split by: drawn by a hash of seed and customer."""
+
+    valid: float
+    test: float
+    seed: int
+
+    def part(self, customer_id: str) -> str:
+        """Return the customer's part, 'train', 'valid' or 'test': the same in every run with this seed.
+
+        Examples
+        --------
+        >>> shares = CustomerShares(valid=0.2, test=0.2, seed=7)
+        >>> [shares.part(customer) for customer in ("C1", "C2", "C3", "C4", "C5")]
+        ['test', 'train', 'test', 'valid', 'train']
+        """
+        digest = sha256(f"{self.seed}:{customer_id}".encode()).digest()
+        drawn = int.from_bytes(digest[:8], "big") / 2**64
+        return "test" if drawn < self.test else "valid" if drawn < self.test + self.valid else "train"
+
+
+@dataclass(frozen=True)
 class Split:
     """As-of dates that train, validate and test, and those left out because their labels would reach across.
 
-    `folds` judge again and again before the test; they also use what lies between training and validation.
+    `folds` judge again and again before the test; they also use what lies between training and validation. With
+    `shares`, the parts have one date in common and other customers: such a split is not out of time.
     """
 
     train: tuple[datetime, ...]
@@ -43,10 +72,18 @@ class Split:
     test: tuple[datetime, ...]
     embargoed: tuple[datetime, ...] = ()
     folds: tuple[Fold, ...] = ()
+    shares: CustomerShares | None = None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the test lies later than what was learned from."""
+        return self.shares is None
 
     @property
     def marks(self) -> tuple[str, ...]:
         """What every reader of the run's figures must know of its dates, one sentence each."""
+        if self.shares is not None:
+            return (NOT_OUT_OF_TIME,)
         if len(self.train) >= ENOUGH_DATES:
             return ()
         dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in self.train)
@@ -136,8 +173,20 @@ def split_snapshots(
     return split
 
 
+def split_customers(config: SplitConfig, as_of: datetime) -> Split:
+    """Return the split by customer of a table without dates, all of it as of one date."""
+    shares = CustomerShares(config.valid_share, config.test_share, config.seed)
+    return Split((as_of,), (as_of,), (as_of,), shares=shares)
+
+
 def dates_text(split: Split) -> str:
-    """Return in words which dates train, validate and test."""
+    """Return in words which dates train, validate and test, or which shares of the customers."""
+    if split.shares is not None:
+        valid, test, seed = split.shares.valid, split.shares.test, split.shares.seed
+        return (
+            f"{1 - valid - test:.0%} of the customers train, {valid:.0%} validate and {test:.0%} test, all as of "
+            f"{split.test[0]:%Y-%m-%d}: not out of time (split.seed={seed})"
+        )
     parts = zip(("trained", "validated", "tested"), (split.train, split.valid, split.test), strict=True)
     return ", ".join(f"{verb} as of {_dates_text(dates)}" for verb, dates in parts)
 

@@ -1,11 +1,14 @@
 """What features learn from all customers' past: levels of labels, brand rates and the behavioural prior."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sintonia.core.config.convert import from_plain
+
+ATTRIBUTE_LABELS = ("attribute", "number", "changing")
+"""The levels that are names of attributes."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,21 @@ class Fitted:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     means: Mapping[str, float] = field(default_factory=dict)
     prior: Mapping[str, Any] | None = None
+
+    def without_attribute(self, name: str) -> "Fitted":
+        """Return what was fitted without an attribute, so that no feature reads it.
+
+        Examples
+        --------
+        >>> fitted = Fitted(datetime(2025, 1, 1), {"attribute": ("plan", "churn"), "number": ()})
+        >>> fitted.without_attribute("churn").levels
+        {'attribute': ('plan',), 'number': ()}
+        """
+        levels = {
+            label: tuple(value for value in values if label not in ATTRIBUTE_LABELS or value != name)
+            for label, values in self.levels.items()
+        }
+        return replace(self, levels=levels)
 
     def as_plain(self) -> dict[str, Any]:
         """Return JSON values, which `from_plain` reads back to the last bit."""

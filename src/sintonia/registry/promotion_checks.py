@@ -146,6 +146,11 @@ def _champion_predictions(
     if stored is not None and covers(stored, rows):
         return stored
     dates = sorted(set(rows["as_of"].to_pylist()))
+    if find_task(model.task).from_attribute:
+        raise NotBuiltError(
+            f"the champion, version {champion.version}, has learnt from customers that the candidate is judged on: "
+            "train it again on this store with the same split"
+        )
     labels_until = tracking.client.get_run(champion.run_id).data.tags.get("sintonia.labels_until")
     if labels_until is None or datetime.fromisoformat(labels_until) > dates[0]:
         raise NotBuiltError(

@@ -22,6 +22,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
         for metric in evaluation.metrics
     ]
     families = [] if review.evidence is None else review.evidence.families[:LISTED]
+    judged_on = "Out of time" if review.out_of_time else "Other customers, not out of time"
     origin = _origin(review.source, review.fingerprint, review.run_id)
     return _lines(
         f"# {review.model_name}, version {review.model_version}",
@@ -32,7 +33,7 @@ def model_card(review: ReviewData, history: Sequence[str]) -> str:
         "## Verdict",
         _list([f"**{entry.headline}.** {entry.evidence}" for entry in outcome_verdict(review)]),
         *(("## Look at", _list(warnings)) if (warnings := review_warnings(review)) else ()),
-        f"## Out of time, {evaluation.rows:,} rows of {evaluation.customers:,} customers",
+        f"## {judged_on}, {evaluation.rows:,} rows of {evaluation.customers:,} customers",
         "\n".join([head, "|---" * (head.count("|") - 1) + "|", *rows]),
         "## What moves the score",
         _list([f"{entry.family}: {number(entry.mean_absolute, 2)}" for entry in families]),

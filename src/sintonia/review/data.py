@@ -139,6 +139,8 @@ class ReviewData:
     gate, now
         The requirements of `promote`, and how far today's customers are from training; both are computed
         when the page is written.
+    out_of_time
+        Whether the test lies later than what was learned from; else it is other customers of the same moment.
     """
 
     task: str
@@ -162,6 +164,7 @@ class ReviewData:
     customers: tuple[Customer, ...] = ()
     gate: tuple[PromotionCheck, ...] = ()
     now: CurrentShift | None = None
+    out_of_time: bool = True
 
     def named(self, name: str, version: str, run_id: str) -> "ReviewData":
         """Return the data with the registry's names of the model."""

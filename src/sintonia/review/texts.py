@@ -63,8 +63,9 @@ def ranking_verdict(data: ReviewData) -> VerdictLine:
     state = STATES.get(verdict, "open")
     n_baselines = len(evaluation.baselines)
     baseline = f"the {best}" if n_baselines == 1 else f"the best of {n_baselines} baselines, the {best}"
+    judged_on = "Out of time" if data.out_of_time else "On other customers"
     evidence = (
-        f"Out of time, {metric.title} {number(estimate.value)} against "
+        f"{judged_on}, {metric.title} {number(estimate.value)} against "
         f"{number(evaluation.estimates[best][metric.name].value)}: a difference of "
         f"{number(difference.value, signed=True)} (95\u202f% interval {interval_range(difference, signed=True)})."
     )
@@ -164,7 +165,7 @@ def review_warnings(data: ReviewData) -> list[str]:
     warnings = []
     if outcomes < FEW_OUTCOMES:
         warnings.append(f"Only {outcomes} test rows have the rarer outcome; every figure is rough.")
-    if sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
+    if data.out_of_time and sum(len(part.as_of) for part in data.parts if part.name == "test") == 1:
         warnings.append(
             "Only one test date: intervals say nothing of how the figures change from month to month."
         )

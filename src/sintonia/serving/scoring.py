@@ -15,7 +15,7 @@ from sintonia.data.store import Store
 from sintonia.evaluation.drift import BinCounts, count_bins
 from sintonia.training.dataset import Dataset, assemble
 from sintonia.training.models import OutcomeModel
-from sintonia.training.tasks import label_kinds
+from sintonia.training.tasks import find_task, newest_data
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ def scoring_date(requested: str | None, store: Store, model: OutcomeModel) -> da
     ConfigError
         When the requested date is after the end of the data, because missing data would look like inactivity.
     """
-    newest = store.data_until(label_kinds(model.task))
+    newest = newest_data(store, model.task)
     if requested is None:
-        return midnight(newest)
+        # A table without dates has one moment, which need not be a midnight.
+        return newest if find_task(model.task).from_attribute else midnight(newest)
     as_of = iso_time("as_of", requested)
     if as_of > newest:
         raise ConfigError(

@@ -25,6 +25,8 @@ Predict: TypeAlias = Callable[[Dataset], Floats]
 
 def add_baseline_features(features: Sequence[Feature], task: TaskConfig, fitted: Fitted) -> list[Feature]:
     """Return the features, followed by those that only the baselines need."""
+    if find_task(task).from_attribute:
+        return [*features]
     present = {feature.name for feature in features}
     needed = [
         candidate
@@ -57,10 +59,13 @@ def fit_baselines(rows: Dataset, task: TaskConfig) -> Baselines:
     and, where features fit it, the behavioural prior (BG/NBD), calibrated. For amounts: what was spent so far a day,
     a log-linear Tweedie regression on the same four numbers, and the prior with gamma-gamma, all three scaled to the
     rows' total. By category, the first three look at the category, and the regression knows which it is. Who never
-    bought counts as having bought before everybody else.
+    bought counts as having bought before everybody else. For a label of a table without dates: the outcome's rate for
+    everybody, and a logistic regression on the attributes.
     """
     if find_task(task).label == "amount":
         return Baselines(_amounts(rows, task))
+    if find_task(task).from_attribute:
+        return Baselines(_of_attributes(rows))
     return Baselines(_by_category(rows, task) if rows.category is not None else _propensities(rows, task))
 
 
@@ -90,6 +95,23 @@ def _by_category(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:
         "recency rule": _recency_rule(rows, IN_CATEGORY[0]),
         "RFM logistic": _logistic(rows, with_category),
     }
+
+
+def _of_attributes(rows: Dataset) -> dict[str, Predict]:
+    rate = (float(rows.label.sum()) + 1) / (len(rows) + 2)  # never 0 or 1
+    baselines: dict[str, Predict] = {"naive rule": lambda new_rows: np.full(len(new_rows), rate)}
+    names = [name for name in rows.names if name.startswith("profile__")]
+    values = _feature_columns(rows, names)
+    names = [name for name, column in zip(names, values.T, strict=True) if not np.isnan(column).all()]
+    if names:
+        means = np.nanmean(_feature_columns(rows, names), axis=0)
+
+        def columns(new_rows: Dataset) -> Floats:
+            raw = _feature_columns(new_rows, names)
+            return np.hstack([np.where(np.isnan(raw), means, raw), np.isnan(raw)])
+
+        baselines["attribute logistic"] = _logistic(rows, columns)
+    return baselines
 
 
 def _amounts(rows: Dataset, task: TaskConfig) -> dict[str, Predict]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sintonia import features
 from sintonia.core.config import EngineConfig, FeaturesConfig, TaskConfig
 from sintonia.core.progress import track
+from sintonia.core.timeline import Split
 from sintonia.data.store import Store
 from sintonia.features import Feature, Fitted, History, Plan
 from sintonia.features.cache import feature_text, prune, read_or_compute, table_folder
@@ -65,6 +66,18 @@ class Dataset:
             category,
         )
 
+    def of(self, split: Split, *parts: str) -> "Dataset":
+        """Return the rows of parts of a split, 'train', 'valid' and 'test': by their dates, or by their customers."""
+        if split.shares is None:
+            return self.at({as_of for part in parts for as_of in getattr(split, part)})
+        return self.take(
+            np.array([split.shares.part(str(customer)) in parts for customer in self.customer_id], bool)
+        )
+
+    def labelled(self) -> "Dataset":
+        """Return the rows whose label is known: all, unless it is an attribute that some customers lack."""
+        return self if (self.label >= 0).all() else self.take(self.label >= 0)
+
     def select(self, names: Sequence[str]) -> "Dataset":
         """Return the rows with these features only, in this order."""
         columns = [self.names.index(name) for name in names]
@@ -78,8 +91,10 @@ def catalogue_of(task: TaskConfig, config: FeaturesConfig, fitted: Fitted) -> li
     """Return the features a task's model reads: the configuration's, or those of a row's category.
 
     Of the customer's own features, a task by category reads only the families in `CUSTOMER_FAMILIES`: they are the
-    same for all categories and repeated in each category's row.
+    same for all categories and repeated in each category's row. A label that is an attribute is no feature.
     """
+    if tasks.find_task(task).from_attribute:
+        fitted = fitted.without_attribute(task.attribute)
     catalogue = features.catalogue(config, fitted)
     if not tasks.find_task(task).by_category:
         return catalogue
@@ -111,6 +126,7 @@ def assemble(
         return label_features(ready, labelled, catalogue, task)
     wide = _computed_features(_select_features(catalogue, names), task)
     plan, merges = features.plan(wide), store.read_merges()
+    from_attribute = tasks.find_task(task).from_attribute
     keep = customers is None and engine.feature_cache_gib > 0
     folder = table_folder(store.features, store.fingerprint, wide, as_ofs) if keep else None
 
@@ -122,7 +138,9 @@ def assemble(
         tables = {} if is_cached else {name: store.read_beside(name, path, customers) for name in plan.others}
         history = History(interactions, **tables) if tables else interactions
         computed = read_or_compute(file, lambda: features.compute_features(history, as_ofs, plan))
-        return label_features(computed, tasks.label_rows(interactions, as_ofs, task, merges), catalogue, task)
+        label_source = store.read_beside("attributes", path, customers) if from_attribute else None
+        labelled = tasks.label_rows(interactions, as_ofs, task, merges, attributes=label_source)
+        return label_features(computed, labelled, catalogue, task)
 
     with ThreadPoolExecutor(engine.threads) as pool:
         parts = list(

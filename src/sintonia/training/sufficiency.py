@@ -6,7 +6,6 @@ raises an error that says what is missing and what to do; with `task.force=true`
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,7 @@ from sintonia.core.timeline import Split
 from sintonia.data.store import Store
 from sintonia.training import tasks
 
-KEY_FIELDS = ("amount", "category")
-"""What purchases are read for: their money, and where a task asks for it, what was bought."""
-
-COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", *KEY_FIELDS)
+COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", "amount", "category")
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Suffici
     """
     kinds = tasks.label_kinds(task)
     history_days = (store.data_until(kinds) - store.data_from(kinds)).total_seconds() / 86400
-    rows, missing = _count(store, (*split.train, *split.valid), task)
+    rows, missing = _count(store, split, task)
     lacks = (
         *_history_shortfall(history_days, task),
         *_outcome_shortfalls(rows, task),
@@ -75,16 +71,20 @@ def measure_sufficiency(store: Store, split: Split, task: TaskConfig) -> Suffici
     return Sufficiency(round(history_days, 2), rows, missing, lacks)
 
 
-def _count(
-    store: Store, dates: tuple[datetime, ...], task: TaskConfig
-) -> tuple[dict[str, int], dict[str, float]]:
-    """Return rows by outcome, and by key field the share of the purchases without it."""
-    merges = store.read_merges()
-    fields = [name for name in KEY_FIELDS if name != "category" or tasks.find_task(task).by_category]
+def _count(store: Store, split: Split, task: TaskConfig) -> tuple[dict[str, int], dict[str, float]]:
+    """Return training and validation rows by outcome, and by key field the share of the purchases without it."""
+    merges, from_attribute = store.read_merges(), tasks.find_task(task).from_attribute
+    dates = sorted({*split.train, *split.valid})
+    fields = tasks.find_task(task).key_fields
     rows, purchases, without_value = {"yes": 0, "no": 0}, 0, dict.fromkeys(fields, 0)
     for path in store.buckets:
         interactions = store.read_bucket(path, columns=COLUMNS_READ)
-        label = np.asarray(tasks.label_rows(interactions, dates, task, merges)["label"].to_numpy())
+        attributes = store.read_beside("attributes", path) if from_attribute else None
+        labelled = tasks.label_rows(interactions, dates, task, merges, attributes=attributes)
+        label = np.asarray(labelled["label"].to_numpy())
+        if split.shares is not None:
+            part = [split.shares.part(customer) for customer in labelled["customer_id"].to_pylist()]
+            label = label[(np.array(part, object) != "test") & (label >= 0)]
         rows["yes"] += int((label > 0).sum())
         rows["no"] += int((label <= 0).sum())
         counted = interactions.filter(pc.equal(interactions["kind"].cast(pa.string()), "purchase"))
@@ -108,7 +108,7 @@ def _outcome_shortfalls(rows: Mapping[str, int], task: TaskConfig) -> list[str]:
     phrases = {"yes": "with the outcome", "no": "without the outcome"}
     return [
         f"{count:,} training rows {phrases[name]} where {task.class_rows:,} are needed "
-        "(bring more customers, or raise split.snapshots)"
+        f"(bring more customers, or {'lower split.test_share' if task.attribute else 'raise split.snapshots'})"
         for name, count in rows.items()
         if count < task.class_rows
     ]

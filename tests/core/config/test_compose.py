@@ -106,7 +106,7 @@ def test_an_experiment_of_one_s_own_sets_keys_everywhere(tmp_path: Path):
         (
             "train",
             {"task": "chrun"},
-            "Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, next_",
+            "Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, label, next_",
         ),
         ("train", {"horizn_days": 3}, "did you mean 'task.horizon_days'?"),
         (

@@ -96,7 +96,7 @@ def test_what_is_fitted_to_rows_that_were_not_yet_known_is_caught(store, moments
 
 
 def test_ties_found_later_may_not_decide_who_is_asked_about(store, moments, tmp_path, monkeypatch):
-    def merged_from_the_start(interactions, as_ofs, config, merges):
+    def merged_from_the_start(interactions, as_ofs, config, merges, attributes=None):
         early = pa.array([as_ofs[0] - timedelta(days=1)] * len(merges), pa.timestamp("us"))
         place = merges.schema.get_field_index("merged_at")
         return LABEL(interactions, as_ofs, config, merges.set_column(place, "merged_at", early))

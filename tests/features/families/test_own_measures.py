@@ -82,3 +82,21 @@ def test_a_measure_of_nothing_and_an_unknown_aggregation_are_refused():
         MeasureConfig()
     with pytest.raises(ConfigError, match="Unknown aggregation of a measure 'avg'; choose"):
         MeasureConfig("amount", aggregations=["avg"])
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "count", "share", "mean", "max", "last"])
+def test_what_needs_a_sentiment_is_missing_where_none_is_known(aggregation):
+    low = MeasureConfig(
+        "ROUND(100 * sentiment)" if aggregation != "share" else "sentiment < 0", None, [aggregation]
+    )
+    (value,) = (value for name, value in of(low).items() if name.startswith(aggregation))
+    assert np.isnan(value)
+
+
+def test_a_sentiment_known_in_the_window_is_counted_and_what_does_not_need_one_stays_0(monkeypatch):
+    monkeypatch.setitem(globals(), "ROWS", [*ROWS, row("ann", 27, kind="contact", sentiment=0.5)])
+    found = of(MeasureConfig("sentiment < 0", None, ["count", "share", "sum"]))
+    assert [found[f"{name}__7d"] for name in ("count", "share", "sum")] == [0, 0, 0]
+    assert of(MeasureConfig("1", "sentiment < 0", ["sum"]))["sum__7d"] == 0
+    assert of(MeasureConfig("sentiment IS NOT NULL", None, ["count"]))["count__7d"] == 1
+    assert of(MeasureConfig("COALESCE(sentiment, 0) < 0", None, ["count"]))["count__7d"] == 0

@@ -132,3 +132,25 @@ def test_no_customers_make_an_empty_table_with_all_columns():
     )
     assert found.num_rows == 0
     assert found.column_names[2:] == [feature.name for feature in catalogue(config, fitted)]
+
+
+def test_an_attribute_may_be_called_as_a_feature_is():
+    """Numbers are kept, and the built-in features of the same names stay what they are."""
+    levels = {"number": ("tenure", "Age", "Consent email"), "consent": ("email",)}
+    told = [
+        attribute("ann", "tenure", "12", 5),
+        attribute("ann", "Age", "44", 5),
+        attribute("ann", "Consent email", "3", 5),
+    ]
+    found = profile(told, 31, levels=levels)
+    assert (found["tenure"], found["tenure_2"]) == (30, 12)
+    assert found["age_2"] == 44
+    assert (found["consent_email"], found["consent_email_2"]) == (0, 3)
+
+
+def test_a_value_may_be_called_rare_and_an_attribute_as_a_value_is():
+    levels = {"attribute": ("card",), "attribute:card": ("rare", "gold"), "number": ("card_is_gold",)}
+    told = [attribute("ann", "card", "rare", 5), attribute("ann", "card_is_gold", "7", 5)]
+    found = profile(told, 31, levels=levels)
+    named = {name: found[f"card_is_{name}"] for name in ("rare_2", "gold", "rare", "gold_2")}
+    assert named == {"rare_2": 1, "gold": 0, "rare": 0, "gold_2": 7}

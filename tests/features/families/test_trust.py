@@ -107,3 +107,13 @@ def test_a_brand_has_the_trust_its_kinds_can_tell():
         "sentiment_trend",
     }
     assert "sentiment_trend" not in names(trust, brand(kinds=KINDS), windows_days=(30,))
+
+
+def test_without_any_sentiment_what_needs_it_is_missing_and_not_0():
+    silent = [
+        row("ann", at, kind, "phone") for at, kind in ((2, "complaint"), (25, "purchase"), (29, "contact"))
+    ]
+    found = features_of(trust, silent, 31)
+    needed = [name for name in found if "sentiment" in name]
+    assert len(needed) == 5
+    assert np.isnan([found[name] for name in needed]).all()

@@ -11,7 +11,9 @@ from sintonia.core.errors import ConfigError, NotEnoughDataError
 from sintonia.training.tasks import (
     OUTCOME_TASKS,
     choose_categories,
+    choose_positive,
     columns_read,
+    define_label,
     describe,
     label_kinds,
     label_rows,
@@ -189,3 +191,71 @@ def test_rows_come_ordered_by_customer_and_date():
 def test_misspelt_task_names_the_nearest():
     with pytest.raises(ConfigError, match="Unknown task 'chrun'; did you mean 'churn'"):
         describe(TaskConfig(name="chrun"))
+
+
+LABEL = TaskConfig(
+    name="label", active_days=36500, horizon_days=1, attribute="churn", positive=["YES", "left", "1"]
+)
+
+
+def attributes_of(*rows: tuple[str, str, str, float]) -> pa.Table:
+    """Attributes as (customer, name, value, days from as_of)."""
+    at = pa.array([AS_OF + timedelta(days=days) for *_, days in rows], pa.timestamp("us"))
+    customers, names, values, _ = zip(*rows, strict=True)
+    return pa.table(
+        {"customer_id": customers, "name": names, "value": values, "occurred_at": at, "known_at": at}
+    )
+
+
+def test_the_label_of_a_table_is_an_attribute_as_it_was_known_and_unknown_where_there_is_none():
+    table = histories(*((customer, 0, "register") for customer in ("ann", "bob", "cem", "dee", "eva")))
+    attributes = attributes_of(
+        ("ann", "churn", "Yes", 0),
+        ("bob", "churn", "No", 0),
+        ("bob", "tenure", "1", 0),
+        ("cem", "tenure", "12", 0),
+        ("dee", "churn", "yes", 0),
+        ("dee", "churn", "no", -3),
+        ("eva", "churn", "yes", 1),  # not known yet
+        ("nobody", "churn", "yes", 0),
+    )
+    rows = label_rows(table, [AS_OF], LABEL, attributes=attributes)
+    assert dict(zip(rows["customer_id"].to_pylist(), rows["label"].to_pylist(), strict=True)) == {
+        "ann": 1, "bob": 0, "cem": -1, "dee": 1, "eva": -1,
+    }  # fmt: skip
+    assert set(label_rows(table, [AS_OF], LABEL)["label"].to_pylist()) == {-1}
+
+
+def test_the_positive_values_become_those_that_the_label_has():
+    tables = [
+        attributes_of(("ann", "churn", "Yes", 0), ("bob", "churn", "No", 0)),
+        attributes_of(("cem", "age", "1", 0)),
+    ]
+    chosen = choose_positive(LABEL, tables)
+    assert chosen == replace(LABEL, positive=["Yes"])
+    assert choose_positive(CHURN, tables) == CHURN
+    assert describe(chosen) == ("customers of the table", "has churn Yes")
+    assert define_label(chosen) == (
+        "1 when the attribute churn is Yes as of the table's date, else 0; customers without it do not count."
+    )
+
+
+def test_a_label_that_is_not_there_or_has_one_outcome_says_what_is():
+    tables = [attributes_of(("ann", "churn", "Yes", 0), ("bob", "churn", "No", 0), ("cem", "churn", "No", 0))]
+    with pytest.raises(ConfigError, match=r"Unknown task\.attribute 'chrun'; did you mean 'churn'"):
+        choose_positive(replace(LABEL, attribute="chrun"), tables)
+    with pytest.raises(
+        ConfigError,
+        match=r"none of 3 values of the attribute 'churn' is positive; it has 'No' \(2\), 'Yes' \(1\)\. Give",
+    ):
+        choose_positive(replace(LABEL, positive=["gone"]), tables)
+    with pytest.raises(ConfigError, match="all of 3 values of the attribute 'churn' are positive"):
+        choose_positive(replace(LABEL, positive=["yes", "no"]), tables)
+
+
+def test_a_label_needs_positive_values_and_a_name_that_is_not_a_task_of_interactions():
+    with pytest.raises(ConfigError, match=r"task\.positive is empty"):
+        TaskConfig(name="label", attribute="churn")
+    with pytest.raises(ConfigError, match="task 'churn' reads interactions; give task=label, or a name"):
+        describe(replace(LABEL, name="churn"))
+    assert describe(replace(LABEL, name="leaves"))[0] == "customers of the table"

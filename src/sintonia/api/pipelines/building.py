@@ -13,6 +13,7 @@ from sintonia.core.config import (
     ForgetSettings,
     IdentitySettings,
     SimulateSettings,
+    SourceConfig,
     iso_time,
 )
 from sintonia.core.engine import connect
@@ -40,6 +41,7 @@ from sintonia.data.store import Store, identity_folder, open_store
 from sintonia.data.store.write import write_rejected, write_store
 from sintonia.features import as_csv, catalogue, feature_entries, fit
 from sintonia.features.cache import prune
+from sintonia.features.families.own_measures import SENTIMENT
 from sintonia.registry import models, runs
 from sintonia.registry.tracking import open_tracking
 from sintonia.synthetic import SimulationSummary
@@ -54,7 +56,33 @@ def simulate_figures(summary: SimulationSummary) -> Figures:
     return {"customers": summary.customers, "rows": dict(summary.rows), "files": texts(files), "say": say}
 
 
-def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
+VOICES = {"contact", "complaint", "review"}
+"""Kinds of interaction in which a customer says something."""
+
+
+def without_sentiment(store: Store, source: SourceConfig) -> tuple[list[str], str | None]:
+    """Return the silos that map no sentiment where customers speak, or all where no silo maps one, and a sentence.
+
+    There is no sentence when every silo in which customers speak maps it.
+    """
+    mapped = {
+        name for name, silo in source.silos.items() if SENTIMENT in {**silo.interactions, **silo.constants}
+    }
+    silent = [silo.name for silo in store.silos if silo.kinds and silo.name not in mapped]
+    if mapped:
+        silent = [silo.name for silo in store.silos if silo.name in silent and VOICES & {*silo.kinds}]
+    if not silent:
+        return [], None
+    if not mapped:
+        return silent, "No silo maps sentiment: features that need it are missing, and not 0."
+    who, verb = ("Silo", "maps") if len(silent) == 1 else ("Silos", "map")
+    return silent, (
+        f"{who} {', '.join(silent)} {verb} no sentiment: features that need it do not see "
+        f"{'its' if len(silent) == 1 else 'their'} rows, which are not counted as 0."
+    )
+
+
+def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfig) -> Figures:
     """Return, silo by silo, rows in = rows stored + rejected, with reasons; `other_files` lie outside the store."""
     say = [f"{'silo':<20} {'rows in':>10}   {'stored':>10}   {'rejected':>8}"]
     for silo in store.silos:
@@ -65,6 +93,8 @@ def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
     say.append(
         f"{store.customers:,} customers, {store.interactions:,} interactions, store {store.fingerprint}"
     )
+    silent, sentence = without_sentiment(store, source)
+    say += [] if sentence is None else [sentence]
     with_rejected_rows = {silo.name for silo in store.silos if silo.rejected}
     files = [
         store.folder,
@@ -76,6 +106,7 @@ def build_figures(store: Store, other_files: Sequence[Path]) -> Figures:
         "interactions": store.interactions,
         "fingerprint": store.fingerprint,
         "store": str(store.folder),
+        "without_sentiment": silent,
         "silos": {
             silo.name: {
                 "rows": silo.rows,
@@ -231,7 +262,7 @@ def build(settings: BuildSettings) -> Figures:
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
         findings += write_customers(connection, workspace, settings.identity)
     prune(store.features, store.fingerprint, settings.engine.feature_cache_gib)
-    return build_figures(store, [*rejected, *findings])
+    return build_figures(store, [*rejected, *findings], source)
 
 
 def identity(settings: IdentitySettings) -> Figures:

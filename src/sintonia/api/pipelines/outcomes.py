@@ -14,7 +14,7 @@ from sintonia.api.pipelines.task_steps import Suspects, TaskSteps, Trained
 from sintonia.core import timeline
 from sintonia.core.config import LIGHTGBM, CheckSettings, ReviewSettings, TrainSettings
 from sintonia.core.engine import connect
-from sintonia.core.errors import NotBuiltError
+from sintonia.core.errors import ConfigError, NotBuiltError
 from sintonia.core.progress import step
 from sintonia.core.pseudonyms import workspace_key
 from sintonia.data.store import Store, open_store
@@ -45,7 +45,7 @@ from sintonia.training.dataset import Dataset, assemble, catalogue_of, spend_aft
 from sintonia.training.models import OutcomeModel, fit_model
 from sintonia.training.profile import TrainingProfile, deciles, fit_training_profile, outcome_ratio
 from sintonia.training.sufficiency import measure_sufficiency
-from sintonia.training.tasks import choose_categories, find_task, label_kinds
+from sintonia.training.tasks import choose_categories, choose_positive, find_task, label_kinds, newest_data
 from sintonia.training.tasks.categories import CATEGORY_COLUMNS as CATEGORY_COLUMNS
 from sintonia.training.tuning import choose_settings
 
@@ -63,38 +63,41 @@ def train_outcomes(store: Store, settings: TrainSettings) -> Trained:
     workspace = settings.paths.root
     settings, split = resolve_task(settings, store)
     task = settings.task
-    log.info("Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test))
+    if split.out_of_time:
+        log.info(
+            "Training '%s' on %d, judging on %d as-of dates", task.name, len(split.train), len(split.test)
+        )
     with step("Counting what there is to learn from"):
         sufficiency = measure_sufficiency(store, split, task)
     with step("Fitting features to the past"):
         fitted = fit(settings.features, store, split.train[0])
     features = catalogue_of(task, settings.features, fitted)
-    all_rows = assemble(
-        store, split.all, add_baseline_features(features, task, fitted), task, settings.engine
-    )
+    with_baselines = add_baseline_features(features, task, fitted)
+    all_rows = assemble(store, split.all, with_baselines, task, settings.engine).labelled()
     rows = all_rows.select([feature.name for feature in features])
     with step("Validating on rolling folds") if not settings.tune.trials else nullcontext():
         families = {feature.name: feature.family for feature in features}
-        family_sizes = family_sizes_of(rows.at(split.test), families, settings.seed)
+        family_sizes = family_sizes_of(rows.of(split, "test"), families, settings.seed)
         validation = choose_settings(rows, split, settings, (workspace, store.fingerprint), family_sizes)
     settings = validation.settings
-    learning_dates = (*split.train, *split.valid)
     with step("Growing trees" if settings.model.name == LIGHTGBM else "Fitting the model"):
-        model = fit_model(rows.at(split.train), rows.at(split.valid), settings, fitted, store)
-        data_until = store.data_until(label_kinds(task))
-        profile = fit_training_profile(rows.at(learning_dates), settings.seed, data_until)
-        baselines = fit_baselines(all_rows.at(learning_dates), task)
-    with step("Judging out of time"):
-        test = rows.at(split.test)
+        model = fit_model(rows.of(split, "train"), rows.of(split, "valid"), settings, fitted, store)
+        data_until = newest_data(store, task)
+        profile = fit_training_profile(rows.of(split, "train", "valid"), settings.seed, data_until)
+        baselines = fit_baselines(all_rows.of(split, "train", "valid"), task)
+    with step("Judging out of time" if split.out_of_time else "Judging on other customers"):
+        test = rows.of(split, "test")
         outcomes = {
             "model": model.outcomes(test.values),
-            **baselines.outcomes(all_rows.at(split.test)),
+            **baselines.outcomes(all_rows.of(split, "test")),
         }
         evaluation = _evaluation(model, test, outcomes, settings, _stakes(settings, store, split))
         profile = _with_outcomes(profile, test, outcomes["model"], len(task.categories))
         model = replace(model, profile=profile)
     with step("Looking for columns that may leak"), connect(settings.engine, workspace) as connection:
-        leaks = find_leaks(connection, store, dataset_moments(test), task, LeakRules(seed=settings.seed))
+        # A small table's test rows alone have too few outcomes; columns are looked at, and no model.
+        moments = dataset_moments(test if split.out_of_time else rows)
+        leaks = find_leaks(connection, store, moments, task, LeakRules(seed=settings.seed))
     training = TrainingResult(
         settings=settings,
         store=store,
@@ -158,9 +161,26 @@ def _stakes(settings: TrainSettings, store: Store, split: timeline.Split) -> Sta
 def resolve_task(settings: T, store: Store) -> tuple[T, timeline.Split]:
     """Return the settings with the task's categories resolved, and the split of its as-of dates.
 
-    The categories are those known at the last training date.
+    The categories are those known at the last training date. A label that is an attribute has no dates to split by.
+
+    Raises
+    ------
+    ConfigError
+        When the task reads a table without dates and the split wants dates, or the other way round.
     """
     task, kinds = settings.task, label_kinds(settings.task)
+    by_customer = settings.split.name == "customers"
+    if find_task(task).from_attribute != by_customer:
+        raise ConfigError(
+            f"task={task.name} has dates, and split=customers would judge it on none; give split=auto."
+            if by_customer
+            else f"task={task.name} reads a table without dates, and split={settings.split.name} needs some; "
+            "give split=customers."
+        )
+    if by_customer:
+        attributes = (store.read_beside("attributes", path) for path in store.buckets)
+        resolved = replace(settings, task=choose_positive(task, attributes))
+        return resolved, timeline.split_customers(settings.split, store.data_end())
     split = timeline.split_snapshots(settings.split, task, store.data_from(kinds), store.data_until(kinds))
     tables = (store.read_bucket(path, columns=CATEGORY_COLUMNS) for path in store.buckets)
     with_categories = choose_categories(task, tables, split.train[-1])

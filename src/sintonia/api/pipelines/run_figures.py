@@ -39,6 +39,9 @@ SHORT = {
 IN_CURRENCY = ("expected_profit", "median_error")
 """Metrics that are amounts."""
 
+NAME_WIDTH = 14
+"""Letters of the names of models, at least."""
+
 ACROSS = 4
 """Metrics side by side in a table."""
 
@@ -80,10 +83,11 @@ def metric_lines(evaluation: Evaluation, currency: str) -> list[str]:
 
 
 def _block(evaluation: Evaluation, names: Sequence[str], currency: str) -> list[str]:
-    lines = [f"  {'':<14}" + "".join(f"{short_name(name, currency):>24}" for name in names)]
+    width = max(NAME_WIDTH, *map(len, evaluation.estimates))
+    lines = [f"  {'':<{width}}" + "".join(f"{short_name(name, currency):>24}" for name in names)]
     for model, estimates in evaluation.estimates.items():
         cells = [estimates[name].text() if name in estimates else "" for name in names]
-        lines.append(f"  {model:<14}" + "".join(f"  {cell:>22}" for cell in cells))
+        lines.append(f"  {model:<{width}}" + "".join(f"  {cell:>22}" for cell in cells))
     return lines
 
 
@@ -112,7 +116,7 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
     dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in split.test)
     say = [
         f"Task {settings.task.name}: of the {population}, who {outcome}?",
-        f"Dates (split={settings.split.name}): {dates_text(split)}",
+        f"{'Dates' if split.out_of_time else 'Customers'} (split={settings.split.name}): {dates_text(split)}",
         f"Judged on {evaluation.rows:,} rows of {evaluation.customers:,} customers as of {dates}; "
         f"it happens to {evaluation.label_rate:.1%}. 95 % intervals over customers:",
         *metric_lines(evaluation, currency),
@@ -134,6 +138,7 @@ def train_figures(training: TrainingResult, registered: Registered) -> Figures:
         "files": [],
         **{f"{part}_as_of": [f"{as_of:%Y-%m-%d}" for as_of in getattr(split, part)] for part in PARTS},
         "marks": list(split.marks),
+        "out_of_time": split.out_of_time,
         **evaluation.figures(),
         "folds": [asdict(fold) for fold in training.validation.folds],
         "search": search_figures(training.validation.search),

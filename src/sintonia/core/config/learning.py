@@ -55,6 +55,9 @@ class TaskConfig:
     `ends_by` is churn's own: `silence` (a lapse) or `cancel` (a contract's end). `top_k` and `without` are the
     category task's own: it asks about the categories most customers bought, or about those of `categories`.
 
+    `attribute` is the label of a table without dates, and `positive` its values that count as 1, in any case; such a
+    task needs `split=customers`, and its active days and horizon mean nothing.
+
     Enough to learn from is a history of `history_horizons` horizons, `class_rows` training rows of each outcome, and
     key fields that at most `missing_share` of the purchases lack; `force` goes on with less.
     """
@@ -72,6 +75,8 @@ class TaskConfig:
     missing_share: float = 0.2
     force: bool = False
     question: QuestionConfig | None = None
+    attribute: str = ""
+    positive: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse an empty label window, an unknown end, and a name that no column can have."""
@@ -84,6 +89,11 @@ class TaskConfig:
         at_least("task.horizon_days", self.horizon_days, 1)
         at_least("task.top_k", self.top_k, 1)
         one_of("end under task.ends_by:", self.ends_by, ENDS)
+        if self.attribute and not self.positive:
+            raise ConfigError(
+                f"task.positive is empty: no value of the attribute '{self.attribute}' would count as 1; "
+                "give some, as task.positive=[yes]."
+            )
 
 
 CALIBRATIONS = ("best", "sigmoid", "beta", "isotonic")

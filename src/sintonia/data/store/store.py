@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
 from sintonia.core.formats import STORE_FORMAT, check_format, workspace_format
 from sintonia.core.paths import StorePaths, WorkspacePaths
+from sintonia.core.schema import KINDS
 from sintonia.data.sources.silos import SiloReport
 
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
@@ -144,6 +145,19 @@ class Store:
         if not ends:
             raise self._nothing_of(kinds)
         return min(ends)
+
+    def data_end(self) -> datetime:
+        """Return when the newest row of any silo happened, or until when the last of them is complete.
+
+        Raises
+        ------
+        NotEnoughDataError
+            When no silo has any.
+        """
+        ends = [silo.data_until for silo in self.silos if silo.data_until is not None]
+        if not ends:
+            raise self._nothing_of(KINDS)
+        return max(ends)
 
     def _nothing_of(self, kinds: Iterable[str]) -> NotEnoughDataError:
         listed = ", ".join(sorted(kinds))

@@ -321,6 +321,8 @@ def find_leaks(
 ) -> list[LeakFinding]:
     """Return a finding for every column of the store that says anything at the moments; what may leak comes first.
 
+    An attribute that is the label itself is not asked.
+
     Parameters
     ----------
     moments
@@ -335,6 +337,7 @@ def find_leaks(
     findings = [
         _column_finding(column, outcomes, own.get(column.source, False), rules)
         for column in columns_at(connection, store.paths.attributes, buckets, task.active_days)
+        if not (column.what == "attribute" and column.column == task.attribute)
     ]
     return sorted(
         findings,

@@ -27,9 +27,12 @@ def label_moments(store: Store, split: Split, task: TaskConfig, rows: int) -> pa
         When nobody is eligible on the test dates.
     """
     merges, parts, tested = store.read_merges(), [], 0
+    from_attribute = tasks.find_task(task).from_attribute
     for path in store.buckets:
         interactions = pq.read_table(path, columns=list(tasks.columns_read(task)))
-        parts.append(_binary_labels(tasks.label_rows(interactions, split.all, task, merges)))
+        attributes = store.read_beside("attributes", path) if from_attribute else None
+        labelled = tasks.label_rows(interactions, split.all, task, merges, attributes=attributes)
+        parts.append(_binary_labels(labelled.filter(pc.greater_equal(labelled["label"], 0))))
         tested += moments_at(parts[-1], split.test).num_rows
         if tested >= rows:
             break

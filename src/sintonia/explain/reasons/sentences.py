@@ -10,6 +10,7 @@ from sintonia.data.consent import PREFIX
 from sintonia.explain.reasons.texts import LanguageTexts
 from sintonia.features import Feature, Fitted
 from sintonia.features.families.context import column_names, slugs
+from sintonia.features.families.profile import RARE, attribute_slugs, level_slugs
 from sintonia.features.history import GENERATIONS
 
 DAY_COUNTS = ("days", "short", "long")
@@ -22,7 +23,6 @@ NOT_COMPARED = ("yes or no", "hour of the day", "weekday", "place", "category", 
 """Units of which one's own number says nothing beside that of others."""
 
 AGE = "age"
-RARE = "rare"
 Variant: TypeAlias = tuple[str, ...]
 LevelNames: TypeAlias = Mapping[str, Mapping[str, str]]
 
@@ -71,7 +71,7 @@ def phrases_of(features: Sequence[Feature], fitted: Fitted, words: LanguageTexts
         return (
             words.rare
             if matched[name] == RARE
-            else _mapping(slugs(values), values).get(matched[name], matched[name])
+            else _mapping(level_slugs(values), values).get(matched[name], matched[name])
         )
 
     def phrase(feature: Feature) -> Phrase:
@@ -91,7 +91,6 @@ def phrases_of(features: Sequence[Feature], fitted: Fitted, words: LanguageTexts
 def _levels(fitted: Fitted) -> LevelNames:
     """Return by kind of level what measures call each, and its name."""
     levels = fitted.levels
-    attributes = [*levels.get("attribute", ()), *levels.get("number", ())]
     channels = [*levels.get("channel", ()), *levels.get("sent:channel", ()), *levels.get("consent", ())]
     categories, actions = levels.get("category", ()), levels.get("sent:action_id", ())
     return {
@@ -100,7 +99,7 @@ def _levels(fitted: Fitted) -> LevelNames:
         "category": _mapping(column_names(categories), categories),
         "action": _mapping(column_names(actions), actions),
         "generation": _mapping(GENERATIONS, [*GENERATIONS]),
-        "attribute": _mapping(slugs(attributes), attributes),
+        "attribute": {slug: name for name, slug in attribute_slugs(levels).items()},
         "identifier": _mapping(slugs(levels.get("identifier", ())), levels.get("identifier", ())),
     }
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from sintonia.core.arrays import Numbers
+from sintonia.core.arrays import Floats, Numbers
 from sintonia.core.config import FeaturesConfig, MeasureConfig
 from sintonia.core.errors import ConfigError, unknown
 from sintonia.core.schema import INTERACTIONS
@@ -15,6 +15,8 @@ from sintonia.features.measures import DaysSince, Extreme, Feature, Filter, Term
 from sintonia.features.sql import Cells, column_names_of, evaluate
 
 FAMILY = "own"
+SENTIMENT = "sentiment"
+"""The column that many silos do not have, of which nothing known must not pass for nothing bad."""
 EXCLUDED = ("customer_id", "interaction_id", "known_at")
 """Columns that a measure cannot read: the kernel alone handles keys and the time a row became known."""
 
@@ -102,6 +104,15 @@ def _windowed(name: str, measure: MeasureConfig, aggregation: str, days: int) ->
     }
     terms, combine, unit, template = gathered[aggregation]
     counted = aggregation in ("sum", "count")
+    missing = "never missing: nothing seen is 0" if counted else "no such interaction in the window"
+    conditions = [sql] if measure.where is None else [sql, measure.where]
+    if aggregation in ("sum", "count", "share") and any(
+        SENTIMENT in column_names_of(text) for text in conditions
+    ):
+        # Where no sentiment is known, what it would count or add up to is not 0: it is not known.
+        known = Total(Filter(having=tuple(f"({text}) IS NOT NULL" for text in conditions)), None, days)
+        terms, combine = (*terms, known), partial(where_known, combine)
+        missing = "no sentiment known in the window"
     return Feature(
         family=FAMILY,
         measure=f"{name}_{aggregation}",
@@ -110,9 +121,20 @@ def _windowed(name: str, measure: MeasureConfig, aggregation: str, days: int) ->
         terms=terms,
         combine=combine,
         window_days=days,
-        missing="never missing: nothing seen is 0" if counted else "no such interaction in the window",
+        missing=missing,
         why=measure.why,
     )
+
+
+def where_known(combine: Callable[..., Numbers], *terms: Numbers) -> Floats:
+    """Return what the terms but the last combine to, NaN where the last, how many are known, is 0.
+
+    Examples
+    --------
+    >>> where_known(itself, np.array([0, 0]), np.array([3, 0]))
+    array([ 0., nan])
+    """
+    return np.where(terms[-1] == 0, np.nan, combine(*terms[:-1]))
 
 
 def _state(name: str, measure: MeasureConfig, aggregation: str) -> Feature:

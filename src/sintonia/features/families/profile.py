@@ -1,6 +1,8 @@
 """Who a customer is: age, tenure, what the silos say of them, and where they may be contacted."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 
 import numpy as np
 
@@ -10,6 +12,8 @@ from sintonia.features.families.context import FamilyContext, slugs
 from sintonia.features.history import BIRTH_YEAR, GENERATIONS, SCALE, age_years
 from sintonia.features.measures import DaysSince, Feature, Filter, Level, Previous, Total, Value, expression
 
+RARE = "rare"
+"""What measures call the values of an attribute that have no column of their own."""
 BORN = Filter(category=BIRTH_YEAR)
 PROFILE_WHY = {
     "age": "Needs, budgets and channels change with the years of life",
@@ -30,7 +34,7 @@ def profile(context: FamilyContext) -> list[Feature]:
     """
     texts, numbers, changing = (context.levels(label) for label in ("attribute", "number", "changing"))
     names = [*texts, *numbers]
-    named = dict(zip(names, slugs(names), strict=True))
+    named = attribute_slugs(context.fitted.levels)
     return [
         _tenure(),
         *_born(context.levels("generation")),
@@ -43,6 +47,43 @@ def profile(context: FamilyContext) -> list[Feature]:
         *(_changed(name, named[name]) for name in names if name in changing),
         *(feature for channel in context.levels("consent") for feature in _consent(channel)),
     ]
+
+
+def attribute_slugs(levels: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return by attribute what its measures call it: no measure of one has the name of another's, or of a built-in.
+
+    Examples
+    --------
+    >>> attribute_slugs({"attribute": ("Plan",), "attribute:Plan": ("A", "B"), "number": ("tenure", "plan_is_a")})
+    {'Plan': 'plan', 'tenure': 'tenure_2', 'plan_is_a': 'plan_is_a_2'}
+    """
+    texts, numbers, changing = (levels.get(label, ()) for label in ("attribute", "number", "changing"))
+    channels = levels.get("consent", ())
+    taken = {"tenure", "age", *(f"generation_{name}" for name in GENERATIONS)}
+    taken |= {f"{stem}{channel}" for channel in channels for stem in ("consent_", "days_since_consent_")}
+
+    def measures(name: str, slug: str) -> set[str]:
+        values = level_slugs(levels.get(f"attribute:{name}", ()))
+        named = {f"{slug}_is_{value}" for value in (*values, RARE)} if name in texts else {slug}
+        return named | ({f"days_since_{slug}_changed"} if name in changing else set())
+
+    names, chosen = [*texts, *numbers], dict[str, str]()
+    for name, slug in zip(names, slugs(names), strict=True):
+        candidates = chain([slug], (f"{slug}_{number}" for number in count(2)))
+        chosen[name] = next(candidate for candidate in candidates if not taken & measures(name, candidate))
+        taken |= measures(name, chosen[name])
+    return chosen
+
+
+def level_slugs(levels: Sequence[str]) -> tuple[str, ...]:
+    """Return what measures call each value of an attribute; none is called as the values without a column are.
+
+    Examples
+    --------
+    >>> level_slugs(("common", "rare"))
+    ('common', 'rare_2')
+    """
+    return slugs([RARE, *levels])[1:]
 
 
 def _tenure() -> Feature:
@@ -93,10 +134,10 @@ def _values(name: str, slug: str, levels: tuple[str, ...]) -> list[Feature]:
             combine=partial(latest_is, index),
             missing=unknown,
         )
-        for index, (level, of_level) in enumerate(zip(levels, slugs(levels), strict=True))
+        for index, (level, of_level) in enumerate(zip(levels, level_slugs(levels), strict=True))
     ]
     rare = f"Whether {name} is something less common than the values with columns of their own"
-    return [*features, feature(f"{slug}_is_rare", rare, combine=partial(latest_is, None), missing=unknown)]
+    return [*features, feature(f"{slug}_is_{RARE}", rare, combine=partial(latest_is, None), missing=unknown)]
 
 
 def _number(name: str, slug: str) -> Feature:

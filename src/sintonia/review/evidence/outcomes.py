@@ -78,7 +78,10 @@ def review_data(training: TrainingResult) -> ReviewData:
         outcome=outcome,
         label=define_label(task),
         limits=_limits(synthetic, training),
-        parts=tuple(data_part(name, training.rows, dates) for name, dates in _parts(training).items()),
+        parts=tuple(
+            data_part(name, training.rows.of(training.split, name), dates)
+            for name, dates in _parts(training).items()
+        ),
         evaluation=training.evaluation,
         weights=() if moved is None else feature_weights(moved, meanings),
         swarms=()
@@ -90,6 +93,7 @@ def review_data(training: TrainingResult) -> ReviewData:
         currency=training.store.currency,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         evidence=model_evidence(training),
+        out_of_time=training.split.out_of_time,
     )
 
 
@@ -114,7 +118,11 @@ def model_evidence(training: TrainingResult) -> ModelEvidence:
         folds=tuple(FoldFigures(fold.as_of, dict(fold.figures)) for fold in training.validation.folds),
         groups=evaluate_groups(scored, groups, ExplainedRows(sample.index, sums)),
         fairness=() if scored.amount else evaluate_fairness(scored, named, training.settings.sensitive),
-        labels=label_rates(training.rows, _parts(training)),
+        labels=tuple(
+            rate
+            for name, dates in _parts(training).items()
+            for rate in label_rates(training.rows.of(training.split, name), {name: dates})
+        ),
         profiles=()
         if training.model.profile is None
         else feature_shifts(
@@ -252,7 +260,11 @@ def _limits(synthetic: bool, training: TrainingResult) -> tuple[str, ...]:
         ),
         *(() if training.sample.contributions is not None else (UNEXPLAINED,)),
         "A propensity says what will happen, not what an action would change: it is no uplift.",
-        "It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",
+        *(
+            ("It was judged on the dates shown; behaviour that changes afterwards is not in these figures.",)
+            if training.split.out_of_time
+            else ()
+        ),
         "Customers outside the population get no score.",
     )
     return (
@@ -287,14 +299,13 @@ def scored_test_rows(training: TrainingResult) -> ScoredTestRows:
 
 
 def data_part(name: str, rows: Dataset, dates: Sequence[datetime]) -> DataPart:
-    """Return the size of the rows of these dates, and their label rate."""
-    part_rows = rows.at(dates)
+    """Return the size of the rows of a part and its dates, and their label rate."""
     return DataPart(
         name=name,
         as_of=tuple(f"{as_of:%Y-%m-%d}" for as_of in dates),
-        rows=len(part_rows),
-        customers=len(np.unique(part_rows.customer_id.astype(str))),
-        label_rate=float((part_rows.label > 0).mean()),
+        rows=len(rows),
+        customers=len(np.unique(rows.customer_id.astype(str))),
+        label_rate=float((rows.label > 0).mean()),
     )
 
 
@@ -326,10 +337,13 @@ def training_run(training: TrainingResult) -> RunRecord:
         evaluation={
             **asdict(training.evaluation),
             "grade": training.evaluation.grade,
-            "evidence": "outcomes that came true",
+            "evidence": "outcomes that came true"
+            if training.split.out_of_time
+            else "labels of other customers",
             "may_leak": leaks["may_leak"],
             "lacks": lacks,
             "marks": list(training.split.marks),
+            "out_of_time": training.split.out_of_time,
             "labels_until": labels_until,
         },
         documents={
@@ -402,7 +416,7 @@ def _data(training: TrainingResult) -> tuple[LoggedData, ...]:
     parts = {"train": split.train, "valid": split.valid, "test": split.test}
     data = []
     for name, dates in parts.items():
-        document = data_part(name, training.rows, dates)
+        document = data_part(name, training.rows.of(split, name), dates)
         digest = short_hash([*document.as_of, *training.rows.names])
         data.append(
             LoggedData(

@@ -41,7 +41,7 @@ class TrainingResult:
     @cached_property
     def test(self) -> Dataset:
         """The test rows."""
-        return self.rows.at(self.split.test)
+        return self.rows.of(self.split, "test")
 
     @cached_property
     def sample(self) -> ExplainedSample:

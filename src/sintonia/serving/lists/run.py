@@ -47,7 +47,7 @@ from sintonia.serving.lists.rows import (
     with_header,
 )
 from sintonia.serving.lists.write import check_excel_size, format_by_ending, open_writer
-from sintonia.training.tasks import label_kinds
+from sintonia.training.tasks import newest_data
 
 if TYPE_CHECKING:
     import duckdb
@@ -165,7 +165,7 @@ def _watch_drift(
     DriftError
         When drift exceeds a bound of the settings, without `force`.
     """
-    newest = store.data_until(label_kinds(task_model.model.task))
+    newest = newest_data(store, task_model.model.task)
     watched = check_drift(
         task_model.model,
         drift_of_model(task_model.model, bin_counts),

@@ -1,7 +1,8 @@
 """Eligibility and labels of customers at as-of dates, from whole customers' interactions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,13 @@ from numpy.typing import NDArray
 
 from sintonia.core.arrays import Ints
 from sintonia.core.config import TaskConfig
+from sintonia.core.errors import ConfigError, unknown
 from sintonia.core.timeline import label_span
+from sintonia.data.store import Store
 from sintonia.training.tasks.task import Task, find_task
+
+SHOWN_VALUES = 5
+"""Values of a label that an error lists; of a label there are few, and each is many customers'."""
 
 
 def label_rows(
@@ -22,6 +28,7 @@ def label_rows(
     config: TaskConfig,
     merges: pa.Table | None = None,
     task: Task | None = None,
+    attributes: pa.Table | None = None,
 ) -> pa.Table:
     """Return who is eligible when, with the label: one row per eligible (customer_id, as_of).
 
@@ -40,6 +47,8 @@ def label_rows(
         its own, and what its person does counts for it; from then on it is no customer any more.
     task
         Another question about the configuration's dates and days, as `spending` makes it.
+    attributes
+        The customers' attributes, from which a task `from_attribute` takes its label: -1 where none is known.
     """
     task = task or find_task(config)
     inputs = _label_inputs(interactions, config, merges, task)
@@ -51,11 +60,52 @@ def label_rows(
             _to_microseconds(as_of + label_span(config)),
         )
         rows = np.flatnonzero(inputs.eligible(since, now) & (now < inputs.merged_at))
-        label = inputs.label(task, start, end)[inputs.person[rows]]
+        if task.from_attribute:
+            label = _attribute_labels(inputs.customers, attributes, config, now)[rows]
+        else:
+            label = inputs.label(task, start, end)[inputs.person[rows]]
         tables.append(_snapshot_rows(inputs.customers, rows, now, label))
     keys = [("customer_id", "ascending"), ("as_of", "ascending")]
     # Categories stay in their order: the sort is stable.
     return pa.concat_tables(tables).sort_by(keys + [("category", "ascending")] * task.by_category)
+
+
+def newest_data(store: Store, config: TaskConfig) -> datetime:
+    """Return until when the data tell of a task's label: of an attribute, the newest row of any silo."""
+    task = find_task(config)
+    return store.data_end() if task.from_attribute else store.data_until(task.label_kinds)
+
+
+def choose_positive(config: TaskConfig, attributes: Iterable[pa.Table]) -> TaskConfig:
+    """Return the configuration with those of its positive values that the label has, as they are written there.
+
+    A task whose label is no attribute stays as it is.
+
+    Raises
+    ------
+    ConfigError
+        When the store has no such attribute, or none of its values is positive, or all are.
+    """
+    if not find_task(config).from_attribute:
+        return config
+    counts: Counter[str] = Counter()
+    names: set[str] = set()
+    for table in attributes:
+        name = table["name"].cast(pa.string())
+        names |= set(pc.unique(name).to_pylist())
+        counts.update(table.filter(pc.equal(name, config.attribute))["value"].to_pylist())
+    if not counts:
+        raise unknown("task.attribute", config.attribute, names)
+    accepted = {value.casefold() for value in config.positive}
+    positive = sorted(value for value in counts if value.casefold() in accepted)
+    if not positive or len(positive) == len(counts):
+        shown = ", ".join(f"'{value}' ({count:,})" for value, count in counts.most_common(SHOWN_VALUES))
+        raise ConfigError(
+            f"task.positive={config.positive}: {'all' if positive else 'none'} of {counts.total():,} values of the "
+            f"attribute '{config.attribute}' {'are' if positive else 'is'} positive; it has {shown}. "
+            f"Give task.positive=[...] with some of them."
+        )
+    return replace(config, positive=positive)
 
 
 @dataclass(frozen=True)
@@ -106,6 +156,25 @@ class _LabelInputs:
             happened = _any_by_code(cells, rows, n_customers * self.n_categories)
             return happened.reshape(n_customers, self.n_categories).astype(np.int8)
         return (_any_by_code(whose, rows, n_customers) ^ task.absence).astype(np.int8)
+
+
+def _attribute_labels(
+    customers: pa.Array, attributes: pa.Table | None, config: TaskConfig, now: int
+) -> NDArray[np.int8]:
+    """Return whether each customer's attribute, as visible now, is positive; -1 without one.  # (n_customers,)"""
+    labels = np.full(len(customers), -1, np.int8)
+    if attributes is None:
+        return labels
+    named = attributes.filter(pc.equal(attributes["name"].cast(pa.string()), config.attribute))
+    named = named.sort_by([("occurred_at", "ascending"), ("known_at", "ascending")])
+    whose = _index_in(named["customer_id"].cast(pa.string()), customers)
+    visible = np.maximum(_microseconds(named, "occurred_at"), _microseconds(named, "known_at")) <= now
+    accepted = {value.casefold() for value in config.positive}
+    positive = np.array([value.casefold() in accepted for value in named["value"].to_pylist()], np.int8)
+    counted = visible & (whose >= 0)
+    # Of several values the last one stays: they lie in the order of their times.
+    labels[whose[counted]] = positive[counted]
+    return labels
 
 
 def _label_inputs(

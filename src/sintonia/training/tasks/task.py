@@ -22,7 +22,8 @@ class Task:
     `label_kinds` falls into the horizon, or, with `absence`, that none does; an `amount` what those cost, in cents.
     An `effect` is what an action changes for whom: it is learned from decisions, and has no kinds of its own.
     `by_category` asks about each customer once a category. `stakes` is what money hangs on the answer, by which
-    models are judged too: the spend that follows, or a campaign against the outcome.
+    models are judged too: the spend that follows, or a campaign against the outcome. `from_attribute` takes the label
+    from an attribute of the customer as of the same moment. `key_fields` are what a purchase must have.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Task:
     ending_kinds: tuple[str, ...] = ()
     by_category: bool = False
     stakes: Literal["spend", "campaign"] | None = None
+    from_attribute: bool = False
+    key_fields: tuple[str, ...] = ("amount",)
 
     @property
     def kind(self) -> TaskKind:
@@ -66,6 +69,7 @@ TASKS = {
         population="customers who did anything in the last {active_days} days",
         outcome="buys",
         stakes="spend",
+        key_fields=(),
     ),
     "category": Task(
         name="category",
@@ -74,6 +78,7 @@ TASKS = {
         population=BUYERS,
         outcome="buys which category",
         by_category=True,
+        key_fields=("amount", "category"),
     ),
     "value": Task(
         name="value",
@@ -137,6 +142,8 @@ def find_task(config: TaskConfig) -> Task:
     """
     if config.question is not None:
         return _own_task(config.name, config.question)
+    if config.attribute:
+        return _label_task(config)
     if config.name not in TASKS:
         raise unknown("task", config.name, OUTCOME_TASKS)
     if task_kind(config.name) != "outcome":
@@ -159,6 +166,24 @@ def _own_task(name: str, question: QuestionConfig) -> Task:
         label="amount" if question.label == "amount" else "binary",
         absence=question.absence,
         ending_kinds=tuple(question.ending_kinds),
+        key_fields=("amount",) if question.label == "amount" else (),
+    )
+
+
+def _label_task(config: TaskConfig) -> Task:
+    if config.name in TASKS:
+        raise ConfigError(
+            f"task.attribute='{config.attribute}': task '{config.name}' reads interactions; give task=label, or a name "
+            "of your own."
+        )
+    return Task(
+        name=config.name,
+        eligible_kinds=KINDS,
+        label_kinds=KINDS,
+        population="customers of the table",
+        outcome=f"has {config.attribute} {' or '.join(config.positive)}",
+        from_attribute=True,
+        key_fields=(),
     )
 
 
@@ -177,6 +202,8 @@ def describe(config: TaskConfig) -> tuple[str, str]:
     ('customers who bought in the last 56 days', 'buys nothing in the 28 days after the as-of date')
     """
     task = find_task(config)
+    if task.from_attribute:
+        return task.population, task.outcome
     after = f" that start {config.gap_days} days after" if config.gap_days else " after"
     outcome = f"{task.outcome} in the {config.horizon_days} days{after} the as-of date"
     return task.population.format(active_days=config.active_days), outcome
@@ -193,6 +220,11 @@ def define_label(config: TaskConfig) -> str:
     Cents of the interactions of kind purchase or return in (as_of, as_of + 28 days], at least 0.
     """
     task = find_task(config)
+    if task.from_attribute:
+        return (
+            f"1 when the attribute {config.attribute} is {' or '.join(config.positive)} as of the table's date, "
+            "else 0; customers without it do not count."
+        )
     start = f"as_of + {config.gap_days} days" if config.gap_days else "as_of"
     span = f"({start}, as_of + {label_span(config).days} days]"
     kinds = " or ".join(task.label_kinds)
