@@ -332,8 +332,7 @@ def _count_once(interactions: "pa.Table") -> "pa.Table":
     counts = interactions.group_by(ID).aggregate([([], "count_all")])
     if len(counts) == len(interactions):
         return interactions
-<<<<<<< HEAD
-    distinct = interactions.group_by(interactions.column_names, use_threads=False).aggregate([])
+    distinct = _distinct(interactions)
     versions = distinct.group_by(ID).aggregate([([], "count_all")])
     duplicates = versions.filter(pc.greater(versions["count_all"], 1))
     if len(duplicates) and interactions["known_until"].null_count < len(interactions):
@@ -345,27 +344,12 @@ def _count_once(interactions: "pa.Table") -> "pa.Table":
             f'of customer \'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
         )
     if len(distinct) < len(interactions):
-=======
-    distinct = _distinct(interactions)
-    if len(distinct) == len(counts):
->>>>>>> served
         log.warning(
             "%s of %s interactions repeat another one in every column, interaction_id included; each counts once",
             f"{len(interactions) - len(distinct):,}",
             f"{len(interactions):,}",
         )
-<<<<<<< HEAD
-    return distinct.select(interactions.column_names)
-=======
-        return distinct
-    versions = distinct.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
-    duplicates = versions.filter(pc.greater(versions["count_all"], 1))
-    customer, interaction = (duplicates[key][0].as_py() for key in INTERACTIONS.key)
-    raise InputError(
-        f"{len(duplicates):,} interaction_id appear more than once with different content, first '{interaction}' of "
-        f'customer \'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
-    )
->>>>>>> served
+    return distinct
 
 
 def _distinct(rows: "pa.Table") -> "pa.Table":
