@@ -81,6 +81,7 @@ def more_columns(rng, customers):
         return pa.DictionaryArray.from_arrays(codes, [f"{stem} {i}" for i in range(count)]).cast(pa.string())
 
     return {
+        "known_until": pa.nulls(rows, pa.timestamp("us")),
         "discount": some(np.maximum(rng.integers(-10_000, 5_000, rows), 0), 0.1),
         "thread_id": pa.array(customers * 20 + rng.integers(0, 20, rows)).cast(pa.string()),
         "utc_offset_minutes": some(rng.choice(np.array([0, 60, 120], "int16"), rows), 0.05),

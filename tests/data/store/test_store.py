@@ -61,6 +61,18 @@ def test_a_bucket_is_read_with_the_columns_and_customers_asked_for(tmp_path):
     }
 
 
+def test_a_bucket_of_an_older_format_has_no_ends(tmp_path):
+    (tmp_path / "tickets.csv").write_text(TEXT)
+    store = build_store(tmp_path, {"tickets": TICKETS})
+    path = store.buckets[0]
+    pq.write_table(pq.read_table(path).drop_columns(["known_until"]), path)
+    columns = ["customer_id", "known_until"]
+    everybody = store.read_bucket(path, columns=columns)
+    one = store.read_bucket(path, customers=everybody["customer_id"].to_pylist()[:1], columns=columns)
+    assert everybody.column_names == one.column_names == columns
+    assert everybody["known_until"].null_count == len(everybody) > 0
+
+
 def test_thread_is_opened_by_the_row_that_becomes_visible_first(tmp_path):
     text = "card,at,loaded,ticket,price\n7,2025-01-01,2025-01-09,t,1\n7,2025-01-02,2025-01-03,t,1\n"
     text += "7,2025-01-04,2025-01-04,u,1\n"

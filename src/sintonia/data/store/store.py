@@ -284,18 +284,23 @@ def _read(path: Path, customers: Collection[str] | None, columns: list[str] | No
 
     Files lie in the order of the ids: a part of a large one is found by its first and last.
     """
+    stored = _stored_columns(path, columns)
     if not customers:
-        table = pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
+        table = pq.read_table(path, columns=stored).slice(0, None if customers is None else 0)
         return with_known_until(table, path, columns)
     ids = pa.array(sorted(customers), pa.string())
     customer_id = pc.field("customer_id")
     within = (customer_id >= ids[0]) & (customer_id <= ids[-1])
-    stored = columns
-    if columns is not None and KNOWN_UNTIL in columns:
-        names = pq.read_schema(path).names  # with a filter, Arrow refuses columns that are not there
-        stored = [name for name in columns if name in names or name != KNOWN_UNTIL]
     table = with_known_until(pq.read_table(path, columns=stored, filters=within), path, columns)
     return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), ids))
+
+
+def _stored_columns(path: Path, columns: list[str] | None) -> list[str] | None:
+    """Return the columns that a bucket file has: Arrow refuses `known_until` where an older format has none."""
+    if columns is None or KNOWN_UNTIL not in columns:
+        return columns
+    names = pq.read_schema(path).names
+    return [name for name in columns if name in names or name != KNOWN_UNTIL]
 
 
 def with_known_until(table: pa.Table, path: Path, columns: list[str] | None = None) -> pa.Table:
