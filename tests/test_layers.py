@@ -74,6 +74,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "data/identity/kernels.py": "data/identity/test_linkage.py",
     "data/identity/sightings.py": "data/identity/test_crosswalk.py",
     "data/privacy/person.py": "data/privacy/test_forget.py",
+    "core/visibility.py": "data/store/test_threads.py",
     "data/sources/encodings.py": "data/sources/test_reader.py",
     "data/sources/judge.py": "data/sources/test_times.py",
     "data/sources/money.py": "data/sources/test_amounts.py",

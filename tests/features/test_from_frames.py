@@ -77,3 +77,24 @@ def test_what_cannot_be_read_is_said(row, message):
 def test_features_are_no_history():
     assert is_history(frame({"occurred_at": "2025-01-01"}).columns)
     assert not is_history(pd.DataFrame({"customer_id": ["ann"], "rfm__orders__30d": [1.0]}).columns)
+
+
+def test_versions_of_an_id_end_before_the_next_is_known_and_the_thread_has_one_opening_row():
+    told = frame(
+        {"occurred_at": "2025-01-01", "known_until": "2025-01-05", "thread_id": "t", "interaction_id": "a"},
+        {"occurred_at": "2025-01-02", "thread_id": "t", "interaction_id": "b"},
+    )
+    found = history_from_frame(told).interactions
+    columns = ("interaction_id", "known_at", "known_until", "opens_thread")
+    day = {number: datetime(2025, 1, number) for number in (1, 2, 5)}
+    assert list(zip(*(found[name].to_pylist() for name in columns), strict=True)) == [
+        ("a", day[1], day[5], True),
+        ("b", day[2], day[5], False),
+        ("b", day[5], None, True),
+    ]
+    twice = {"occurred_at": "2025-01-01", "interaction_id": "a"}
+    newer = twice | {"known_at": "2025-01-05"}
+    versions = history_from_frame(frame(twice | {"known_until": "2025-01-05"}, newer)).interactions
+    assert versions["known_at"].to_pylist() == [day[1], day[5]]
+    with pytest.raises(InputError, match="appear more than once"):
+        history_from_frame(frame(twice | {"known_until": "2025-01-06"}, newer))

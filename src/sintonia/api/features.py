@@ -26,16 +26,18 @@ def compute_features(
     """Return the features of customers as they were known at each as-of date, in the kind of frame that came in.
 
     One row per (customer_id, as_of), in that order, for every customer with an interaction visible at as_of: one with
-    occurred_at <= as_of and known_at <= as_of. A window is (as_of - days, as_of]. Levels, rates and the behavioural
-    prior are fitted on what was visible at the first as_of, so that no row sees what came after it.
+    occurred_at <= as_of, known_at <= as_of, and known_until null or later than as_of. A window is
+    (as_of - days, as_of]. Levels, rates and the behavioural prior are fitted on what was visible at the first as_of,
+    so that no row sees what came after it.
 
     Parameters
     ----------
     interactions
         A pandas, Polars or Arrow frame with `customer_id`, `occurred_at` and `kind`; further columns of the contract
-        are read where there are any: `known_at`, `channel`, `category`, `amount` (whole minor units, as cents; returns
-        negative), `thread_id` and so on. Times are datetimes, texts in ISO 8601 or numbers since 1970 (seconds to
-        nanoseconds, by their size); without a zone they are UTC. Equal rows with one `interaction_id` count once.
+        are read where there are any: `known_at`, `known_until` (when a newer version of the row or its deletion became
+        known), `channel`, `category`, `amount` (whole minor units, as cents; returns negative), `thread_id` and so on.
+        Times are datetimes, texts in ISO 8601 or numbers since 1970 (seconds to nanoseconds, by their size); without a
+        zone they are UTC. Equal rows with one `interaction_id` count once.
     as_of
         One date or several; a date without a time is its first moment.
     families

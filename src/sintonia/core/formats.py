@@ -8,6 +8,7 @@ workspace   1       no `workspace.json`; registered models name MLflow's loader 
 workspace   2       MLflow's loader is `sintonia.registry.pyfunc`
 store       1       no `format` in its metadata
 store       2       `format` in its metadata; the tables are those of format 1
+store       3       interactions have the column `known_until`, which is null in every row of earlier formats
 ==========  ======  =================================================================================================
 
 Older formats are read as they are; `sintonia upgrade` brings a workspace to the newest. Newer ones are refused.
@@ -22,7 +23,7 @@ from sintonia.core.errors import UnsupportedFormatError
 from sintonia.core.paths import WorkspacePaths
 
 WORKSPACE_FORMAT = 2
-STORE_FORMAT = 2
+STORE_FORMAT = 3
 
 
 def check_format(what: str, number: object, newest: int) -> int:

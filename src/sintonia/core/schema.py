@@ -103,8 +103,8 @@ class Table:
 
 INTERACTIONS = Table(
     name="interactions",
-    key=("customer_id", "interaction_id"),
-    order=("customer_id", "occurred_at", "interaction_id"),
+    key=("customer_id", "interaction_id", "known_at"),
+    order=("customer_id", "occurred_at", "interaction_id", "known_at"),
     columns=(
         Column("customer_id", "VARCHAR", "", "the golden record this row belongs to"),
         Column("interaction_id", "VARCHAR", "", "the row's own id, unique within its source"),
@@ -124,13 +124,19 @@ INTERACTIONS = Table(
         Column("decision_id", "VARCHAR", "", "the decision this row is part of or answers"),
         Column("source", "VARCHAR", "", "the silo the row came from"),
         Column("opens_thread", "BOOLEAN", "", "first row of its thread and kind to become visible"),
+        Column(
+            "known_until", "TIMESTAMP", "UTC", "when a newer version or a deletion became known; else null"
+        ),
     ),
 )
-"""One row per (customer_id, interaction_id).
+"""One row per (customer_id, interaction_id, known_at): of one id, a row ends (`known_until`) before the next is known.
+
+A row is visible at as_of iff occurred_at <= as_of, known_at <= as_of, and known_until is null or later than as_of.
 
 `opens_thread` marks, among a thread's rows of one kind, the one that becomes visible first (by the later of
 `occurred_at` and `known_at`), so that orders can be counted without a distinct count and without a row that
-is not yet known deciding which one counts.
+is not yet known deciding which one counts. Of the rows visible at any moment exactly one has it: where that one ends,
+another takes over, as a row of the same id that is known from that moment on.
 """
 
 ATTRIBUTES = Table(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, INTERACTIONS, MERGES
+from sintonia.core.visibility import CURRENT, interactions_query, visible_at
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,6 +41,7 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
         of another by then has no row: what it said is its successor's from that moment on.
     """
     seen = "true" if as_of is None else f"GREATEST(occurred_at, known_at) <= TIMESTAMP '{as_of}'"
+    holds = CURRENT if as_of is None else visible_at(f"TIMESTAMP '{as_of}'")
     merged = "true" if as_of is None else f"merged_at <= TIMESTAMP '{as_of}'"
     yes = ", ".join(f"'{word}'" for word in YES)
     return connection.sql(f"""
@@ -48,7 +50,7 @@ def consents(connection: "duckdb.DuckDBPyConnection", as_of: datetime | None = N
                    occurred_at, source FROM {ATTRIBUTES} WHERE STARTS_WITH(name, '{PREFIX}') AND {seen}
             UNION ALL
             SELECT customer_id, channel, false, occurred_at, source FROM {INTERACTIONS}
-            WHERE kind = 'unsubscribe' AND channel IS NOT NULL AND {seen}
+            WHERE kind = 'unsubscribe' AND channel IS NOT NULL AND {holds}
         )
         SELECT customer_id, channel, allowed, occurred_at AS answered_at, source
         FROM answers ANTI JOIN (SELECT customer_id FROM {MERGES} WHERE {merged}) USING (customer_id)
@@ -61,14 +63,10 @@ def read_consents(store: Path, as_of: datetime | None = None) -> "pa.Table":
     import duckdb
 
     paths = StorePaths(store)
-    tables = {
-        ATTRIBUTES.name: paths.attributes,
-        INTERACTIONS.name: paths.interactions / "*.parquet",
-        MERGES.name: paths.merges,
-    }
     with duckdb.connect() as connection:
-        for name, files in tables.items():
-            connection.read_parquet(str(files)).create_view(name)
+        for name, file in ((ATTRIBUTES.name, paths.attributes), (MERGES.name, paths.merges)):
+            connection.read_parquet(str(file)).create_view(name)
+        connection.sql(interactions_query([paths.interactions / "*.parquet"])).create_view(INTERACTIONS.name)
         return consents(connection, as_of)
 
 

@@ -13,6 +13,7 @@ from sintonia.core.config import FeaturesConfig
 from sintonia.core.errors import NotEnoughDataError
 from sintonia.core.progress import log
 from sintonia.core.schema import CONTACT_FIELDS, MERGES
+from sintonia.core.visibility import visible_rows
 from sintonia.data.consent import PREFIX
 from sintonia.features.clv import Repeats, concatenate, count_repeats, fit_prior, read_purchases
 from sintonia.features.clv.repeats import PURCHASE_COLUMNS
@@ -184,7 +185,7 @@ def fit(config: FeaturesConfig, store: "Store", until: datetime) -> Fitted:
     A model is fitted at its first training as_of, so that no training row meets what lay after it, and keeps what
     was fitted.
     """
-    columns = ("customer_id", "occurred_at", "known_at", *LABEL_COLUMNS)
+    columns = ("customer_id", "occurred_at", "known_at", "known_until", *LABEL_COLUMNS)
     fitted = fit_tables(config, (store.read_bucket(path, columns=columns) for path in store.buckets), until)
     levels, prior = dict(fitted.levels), None
     if "profile" in config.families:
@@ -233,13 +234,7 @@ def fit_tables(config: FeaturesConfig, interactions: "Iterable[pa.Table]", until
 
 def count_labels(interactions: "pa.Table", until: datetime) -> dict[LabelRow, int]:
     """Return how many rows visible at `until` have each combination of COUNTED."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    moment = pa.scalar(until, pa.timestamp("us"))
-    visible = pc.and_(
-        pc.less_equal(interactions["occurred_at"], moment), pc.less_equal(interactions["known_at"], moment)
-    )
+    visible = visible_rows(interactions, until)
     counted = interactions.filter(visible).group_by(list(LABEL_COLUMNS)).aggregate([([], "count_all")])
     labels = zip(*(counted[name].to_pylist() for name in LABEL_COLUMNS), strict=True)
     return dict(zip(labels, counted["count_all"].to_pylist(), strict=True))

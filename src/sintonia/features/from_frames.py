@@ -21,6 +21,8 @@ REQUIRED = ("customer_id", "occurred_at", "kind")
 """The columns that a frame of interactions must have."""
 
 OPENS_THREAD = "opens_thread"
+ID = ["customer_id", "interaction_id"]
+"""What names an interaction; rows that share it are its versions."""
 
 EPOCH_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Units in which a time may be a number: how many of each are a second."""
@@ -116,10 +118,11 @@ def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
 
     Each row belongs to the table that its column `table` names, or to the interactions where it names none. Columns
     that a table does not have are ignored; those the frame does not have are unknown. Without `known_at` a row is
-    known when it occurs, without `interaction_id` interactions are numbered in their order, and without
-    `opens_thread` it is worked out. Times are ISO 8601 texts, datetimes (without a zone, UTC) or numbers since 1970,
-    whose unit (seconds, milliseconds, microseconds, nanoseconds) follows from their size. Of rows with one
-    `interaction_id` that are equal in all columns one counts; the log says how many were left out.
+    known when it occurs, without `known_until` it never ends, without `interaction_id` interactions are numbered in
+    their order, and without `opens_thread` it is worked out. Times are ISO 8601 texts, datetimes (without a zone, UTC)
+    or numbers since 1970, whose unit (seconds, milliseconds, microseconds, nanoseconds) follows from their size. Of
+    rows with one `interaction_id` that are equal in all columns one counts; the log says how many were left out. Rows
+    with one `interaction_id` that differ are its versions, and each must end before the next is known.
 
     Raises
     ------
@@ -322,27 +325,30 @@ def _check_names(interactions: "pa.Table") -> None:
 
 
 def _count_once(interactions: "pa.Table") -> "pa.Table":
-    """Return the interactions with equal rows of one key once; rows of one key that differ are refused."""
+    """Return the interactions with equal rows of one id once; versions of an id that hold at one time are refused."""
     import pyarrow.compute as pc
 
-    counts = interactions.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
+    counts = interactions.group_by(ID).aggregate([([], "count_all")])
     if len(counts) == len(interactions):
         return interactions
     distinct = interactions.group_by(interactions.column_names, use_threads=False).aggregate([])
-    if len(distinct) == len(counts):
+    versions = distinct.group_by(ID).aggregate([([], "count_all")])
+    duplicates = versions.filter(pc.greater(versions["count_all"], 1))
+    if len(duplicates) and interactions["known_until"].null_count < len(interactions):
+        duplicates = _overlapping(distinct)
+    if len(duplicates):
+        customer, interaction = (duplicates[key][0].as_py() for key in ID)
+        raise InputError(
+            f"{len(duplicates):,} interaction_id appear more than once with different content, first '{interaction}' "
+            f'of customer \'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
+        )
+    if len(distinct) < len(interactions):
         log.warning(
             "%s of %s interactions repeat another one in every column, interaction_id included; each counts once",
             f"{len(interactions) - len(distinct):,}",
             f"{len(interactions):,}",
         )
-        return distinct.select(interactions.column_names)
-    versions = distinct.group_by(list(INTERACTIONS.key)).aggregate([([], "count_all")])
-    duplicates = versions.filter(pc.greater(versions["count_all"], 1))
-    customer, interaction = (duplicates[key][0].as_py() for key in INTERACTIONS.key)
-    raise InputError(
-        f"{len(duplicates):,} interaction_id appear more than once with different content, first '{interaction}' of "
-        f'customer \'{customer}\'; drop the duplicates: df.drop_duplicates(["customer_id", "interaction_id"]).'
-    )
+    return distinct.select(interactions.column_names)
 
 
 def _report_equal_rows(interactions: "pa.Table") -> None:
@@ -358,6 +364,21 @@ def _report_equal_rows(interactions: "pa.Table") -> None:
         )
 
 
+def _overlapping(interactions: "pa.Table") -> "pa.Table":
+    """Return the ids of which two versions hold at one time: one does not end before the next is known."""
+    import duckdb
+
+    query = f"""
+        SELECT DISTINCT {", ".join(ID)} FROM (
+            SELECT {", ".join(ID)}, known_until, LEAD(known_at) OVER (
+                PARTITION BY {", ".join(ID)} ORDER BY known_at) AS next_known_at FROM interactions)
+        WHERE next_known_at IS NOT NULL AND (known_until IS NULL OR known_until > next_known_at)
+        ORDER BY ALL"""
+    with duckdb.connect() as connection:
+        connection.register("interactions", interactions)
+        return connection.sql(query).to_arrow_table()
+
+
 def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
     """Return the interactions with `opens_thread` worked out where no row has it."""
     import numpy as np
@@ -366,6 +387,8 @@ def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
 
     if interactions[OPENS_THREAD].null_count < len(interactions) or not len(interactions):
         return interactions
+    if interactions["known_until"].null_count < len(interactions):
+        return _opened_versions(interactions)
     visible = pc.max_element_wise(interactions["occurred_at"], interactions["known_at"])
     keyed = interactions.append_column("visible", visible)
     keyed = keyed.append_column("row", pa.array(np.arange(len(interactions))))
@@ -377,3 +400,15 @@ def _fill_opens_thread(interactions: "pa.Table") -> "pa.Table":
     opens[threads.aggregate([("row", "first")])["row_first"].to_numpy()] = True
     column = interactions.column_names.index(OPENS_THREAD)
     return interactions.set_column(column, OPENS_THREAD, pa.array(opens))
+
+
+def _opened_versions(interactions: "pa.Table") -> "pa.Table":
+    """Return the interactions of which some end, with `opens_thread`: a row that takes it over is cut in two."""
+    import duckdb
+
+    from sintonia.data.store.threads import threads_query
+
+    with duckdb.connect() as connection:
+        connection.register("interactions", interactions)
+        opened = connection.sql(threads_query("interactions", versions=True)).to_arrow_table()
+    return opened.cast(interactions.schema)

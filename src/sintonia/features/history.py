@@ -1,8 +1,8 @@
 """Rows of a customer's other tables for the kernel: attributes, and links of identifiers.
 
 The same kernel gathers them by the same rule: a row counts from the first as_of with occurred_at <= as_of and
-known_at <= as_of. Attributes of a merged id count for the customer it became part of from the merge on: the
-store has such rows for both, each with its own `known_at`.
+known_at <= as_of, an unsubscribe up to its end. Attributes of a merged id count for the customer it became part of
+from the merge on: the store has such rows for both, each with its own `known_at`.
 """
 
 import re
@@ -16,8 +16,8 @@ import numpy as np
 from sintonia.core.arrays import Floats, Ints
 from sintonia.core.errors import InputError
 from sintonia.data.consent import PREFIX, YES
-from sintonia.features.kernel.arrow import column_array, times, to_cells
-from sintonia.features.kernel.histories import DAY, Histories
+from sintonia.features.kernel.arrow import KNOWN_UNTIL, column_array, times, to_cells
+from sintonia.features.kernel.histories import DAY, NEVER, Histories
 from sintonia.features.kernel.plan import UNSUBSCRIBED
 from sintonia.features.sql import Cells
 
@@ -67,6 +67,7 @@ class Rows:
     occurred_at: Ints
     known_at: Ints
     cells: dict[str, Cells]
+    known_until: Ints | None = None  # NEVER where a row does not end; None if none does
 
 
 def rows_of_table(name: str, history: History) -> Rows:
@@ -93,11 +94,12 @@ def attribute_rows(history: History) -> Rows:
     import pyarrow as pa
 
     assert history.attributes is not None
+    unsubscribes, ends = _unsubscribe_attributes(history.interactions)
+    if ends is not None:
+        ends = np.concatenate([np.full(len(history.attributes), NEVER), ends])
     customer_id, names, values, *moments = (
         pa.concat_arrays([column_array(history.attributes, name).cast(kind), unsubscribed.cast(kind)])
-        for (name, kind), unsubscribed in zip(
-            _attribute_types().items(), _unsubscribe_attributes(history.interactions), strict=True
-        )
+        for (name, kind), unsubscribed in zip(_attribute_types().items(), unsubscribes, strict=True)
     )
     name, value = to_cells(names, "name"), to_cells(values, "value")
     occurred_at, known_at = map(times, moments)
@@ -115,6 +117,7 @@ def attribute_rows(history: History) -> Rows:
         occurred_at[plausible],
         known_at[plausible],
         {key: column.take(plausible) for key, column in cells.items()},
+        None if ends is None else ends[plausible],
     )
 
 
@@ -167,6 +170,9 @@ def histories_of_rows(rows: Rows, ids: "pa.Array", first_visible: Ints, columns:
         known_at=known_at[order],
         cells={name: cells[name].take(order) for name in columns if name != "occurred_at"},
         visible=first_visible,
+        known_until=None
+        if rows.known_until is None
+        else np.concatenate([rows.known_until[matched], np.full(len(ids), NEVER)])[order],
     )
 
 
@@ -198,8 +204,10 @@ def _attribute_types() -> "dict[str, pa.DataType]":
     return dict.fromkeys(texts, pa.string()) | dict.fromkeys(moments, pa.timestamp("us"))
 
 
-def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "list[pa.Array]":
-    """Return the columns of the unsubscribes as consent attributes with the value `no`."""
+def _unsubscribe_attributes(
+    interactions: "pa.Table | pa.RecordBatch",
+) -> "tuple[list[pa.Array], Ints | None]":
+    """Return the columns of the unsubscribes as consents with the value `no`, and when each ends (None: none does)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -209,7 +217,14 @@ def _unsubscribe_attributes(interactions: "pa.Table | pa.RecordBatch") -> "list[
         column_array(interactions, name).take(rows) for name in ("customer_id", *ATTRIBUTE_COLUMNS[3:])
     )
     names = pc.binary_join_element_wise(PREFIX, channel.take(rows), "")
-    return [customer_id, names, pa.array(["no"] * len(rows), pa.string()), *moments]
+    columns = [customer_id, names, pa.array(["no"] * len(rows), pa.string()), *moments]
+    if KNOWN_UNTIL not in interactions.schema.names:
+        return columns, None
+    ends = column_array(interactions, KNOWN_UNTIL).take(rows)
+    if ends.null_count == len(ends):
+        return columns, None
+    never = ends.is_null().to_numpy(zero_copy_only=False)
+    return columns, np.where(never, NEVER, times(ends))
 
 
 def _quantities(name: Cells, value: Cells) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sintonia.core.arrays import Floats32, Ints
+from sintonia.core.arrays import Bools, Floats32, Ints
 from sintonia.core.config import FeaturesConfig
 from sintonia.features.families import catalogue
 from sintonia.features.fitted import Fitted
@@ -48,8 +48,9 @@ def compute(
     """Return the features of whole customers as they were known at each as-of date.
 
     One row per (customer_id, as_of), in that order, for every customer with an interaction visible at as_of
-    (occurred_at <= as_of and known_at <= as_of). A window is (as_of - window, as_of]. Counts and sums of
-    nothing are 0; NaN stands only where a feature is undefined, and the catalogue says what that means.
+    (occurred_at <= as_of, known_at <= as_of, and known_until null or later than as_of). A window is
+    (as_of - window, as_of]. Counts and sums of nothing are 0; NaN stands only where a feature is undefined, and the
+    catalogue says what that means.
 
     Parameters
     ----------
@@ -95,8 +96,9 @@ def compute_features(
     bounds a block of customers by the terms it computes; it changes the speed only.
     """
     planned = features if isinstance(features, Plan) else plan(features)
-    ids, moments, first_seen, room = _compute(history, as_ofs, planned, cells, threads)
-    return _table(ids, moments, first_seen, planned.names, room)
+    ids, moments, first_seen, shown, room = _compute(history, as_ofs, planned, cells, threads)
+    table = _table(ids, moments, first_seen, planned.names, room)
+    return table if shown is None else table.filter(shown)
 
 
 def feature_values(
@@ -107,9 +109,11 @@ def feature_values(
     The ids are Arrow strings, the values (n_features, n_customers): for one customer, who is scored while they wait, a
     table of hundreds of columns costs more than what is in it.
     """
-    ids, _, first_seen, room = _compute(history, [as_of], plan, CELLS, 1)
-    visible = np.flatnonzero(first_seen == 0)
-    return (ids if len(visible) == len(ids) else ids.take(visible)), room[:, : len(visible)]
+    ids, _, first_seen, shown, room = _compute(history, [as_of], plan, CELLS, 1)
+    visible, values = np.flatnonzero(first_seen == 0), room[:, : np.count_nonzero(first_seen == 0)]
+    if shown is not None:
+        visible, values = visible[shown], values[:, shown]
+    return (ids if len(visible) == len(ids) else ids.take(visible)), values
 
 
 def _compute(
@@ -118,8 +122,11 @@ def _compute(
     plan: Plan,
     cells: int,
     threads: int,
-) -> "tuple[pa.Array, Ints, Ints, Floats32]":
-    """Return all ids, the as-of dates, the first at which each customer is visible, and room with the columns."""
+) -> "tuple[pa.Array, Ints, Ints, Bools | None, Floats32]":
+    """Return all ids, the as-of dates, the first at which each customer is visible, and room with the columns.
+
+    Before the room comes which of its rows are of a customer with a visible interaction; None if all are.
+    """
     tables = history if isinstance(history, History) else History(history)
     ids, whole = histories(tables.interactions, plan.columns, threads)
     moments = np.array(sorted(set(as_ofs)), "datetime64[us]").astype(np.int64)
@@ -137,7 +144,21 @@ def _compute(
     fill(whole, plan)
     for table, other in plan.others.items():
         fill(histories_of_rows(rows_of_table(table, tables), ids, whole.visible, other.columns), other)
-    return ids, moments, first_seen, room
+    return ids, moments, first_seen, _shown(whole, moments, first_seen), room
+
+
+def _shown(whole: Histories, moments: Ints, first_seen: Ints) -> Bools | None:
+    """Return which (customer, as_of) from each customer's `first_seen` on have a visible row; None if all have."""
+    if whole.known_until is None:
+        return None
+    owner = np.repeat(np.arange(len(whole)), np.diff(whole.starts))
+    n, size = len(moments) + 1, len(whole) * (len(moments) + 1)
+    shown_from = np.searchsorted(moments, np.maximum(whole.occurred_at, whole.known_at))
+    shown_until = np.searchsorted(moments, whole.known_until)
+    changes = [np.bincount(owner * n + at, minlength=size) for at in (shown_from, shown_until)]
+    visible = np.cumsum((changes[0] - changes[1]).reshape(-1, n), axis=1)[:, :-1] > 0
+    shown: Bools = visible[np.arange(len(moments)) >= first_seen[:, None]]
+    return None if shown.all() else shown
 
 
 def _fill_columns(

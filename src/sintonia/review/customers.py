@@ -12,17 +12,17 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats
+from sintonia.core.visibility import visible_rows
 from sintonia.data.store import Store
 from sintonia.explain.contributions import FeatureMeaning
 from sintonia.explain.sample import ExplainedSample
 from sintonia.explain.what_if import WhatIf
 
 LATEST = 150
-HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "channel", "kind", "amount")
+HISTORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "known_until", "channel", "kind", "amount")
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ def visible(rows: pa.Table, as_of: datetime) -> RecentInteractions:
     >>> visible(rows, at)
     RecentInteractions(days=(0,), channel=('store',), kind=('purchase',), cents=(1250,), earlier=0)
     """
-    limit = pa.scalar(as_of, pa.timestamp("us"))
-    is_visible = pc.and_(pc.less_equal(rows["occurred_at"], limit), pc.less_equal(rows["known_at"], limit))
-    known = rows.filter(is_visible).sort_by([("occurred_at", "descending")])
+    known = rows.filter(visible_rows(rows, as_of)).sort_by([("occurred_at", "descending")])
     latest = known.slice(0, LATEST)
     elapsed = np.datetime64(as_of, "us") - latest["occurred_at"].to_numpy().astype("datetime64[us]")
     return RecentInteractions(

@@ -18,7 +18,7 @@ from sintonia.core.timeline import Split
 from sintonia.data.store import Store
 from sintonia.training import tasks
 
-COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "kind", "amount", "category")
+COLUMNS_READ = ("customer_id", "occurred_at", "known_at", "known_until", "kind", "amount", "category")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _count(store: Store, split: Split, task: TaskConfig) -> tuple[dict[str, int]
             label = label[(np.array(part, object) != "test") & (label >= 0)]
         rows["yes"] += int((label > 0).sum())
         rows["no"] += int((label <= 0).sum())
-        counted = interactions.filter(pc.equal(interactions["kind"].cast(pa.string()), "purchase"))
+        is_purchase = pc.equal(interactions["kind"].cast(pa.string()), "purchase")
+        counted = interactions.filter(pc.and_(is_purchase, interactions["known_until"].is_null()))
         purchases += len(counted)
         for name in fields:
             without_value[name] += counted[name].null_count

@@ -17,6 +17,7 @@ from sintonia.core.arrays import Bools, Floats, Ints, Texts, Times
 from sintonia.core.config import EffectsConfig, RewardConfig
 from sintonia.core.engine import fetch_row
 from sintonia.core.errors import ConfigError, NotEnoughDataError
+from sintonia.core.visibility import CURRENT, interactions_query
 from sintonia.data.store import Store
 from sintonia.uplift.logged import NONE
 
@@ -159,7 +160,7 @@ def _load_logged(connection: "duckdb.DuckDBPyConnection", store: Store) -> bool:
         INSERT INTO logged BY NAME
         SELECT interaction_id AS decision_id, COALESCE(thread_id, action_id) AS round_id, customer_id,
                occurred_at AS decided_at, action_id, channel, false AS assumed
-        FROM ({sends}) WHERE kind = 'send' AND action_id IS NOT NULL AND opens_thread""")
+        FROM ({sends}) WHERE kind = 'send' AND action_id IS NOT NULL AND opens_thread AND {CURRENT}""")
     if not fetch_row(connection, "SELECT COUNT(*) FROM logged")[0]:
         raise NotEnoughDataError(
             f"The store of '{store.source}' has no decisions and no sends that name an action: "
@@ -224,7 +225,8 @@ def _decision_log(
                    COUNT(*) FILTER (event.kind = 'purchase' AND event.opens_thread) AS orders
             FROM numbered AS point LEFT JOIN
                  (SELECT events.*, COALESCE(belongs_to, customer_id) AS person_id
-                  FROM ({_interactions(store)}) AS events LEFT JOIN ({_merges(store)}) ON customer_id = former) AS event
+                  FROM ({_interactions(store)}) AS events LEFT JOIN ({_merges(store)}) ON customer_id = former
+                  WHERE {CURRENT}) AS event
                  ON event.person_id = point.customer_id
                     AND event.occurred_at >= point.decided_at AND event.occurred_at < point.until
             GROUP BY point.number)
@@ -255,7 +257,7 @@ def _decision_log(
 
 
 def _interactions(store: Store) -> str:
-    return f"FROM read_parquet({sql_literal(str(store.paths.interactions / '*.parquet'))})"
+    return interactions_query([store.paths.interactions / "*.parquet"])
 
 
 def _merges(store: Store) -> str:

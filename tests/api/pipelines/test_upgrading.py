@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from builder import build_store
@@ -12,6 +13,8 @@ from sintonia.api.workspace import Workspace
 from sintonia.core.config import SiloConfig, UpgradeSettings
 from sintonia.core.errors import NotBuiltError, UnsupportedFormatError
 from sintonia.core.paths import WorkspacePaths
+from sintonia.core.schema import INTERACTIONS
+from sintonia.data.consent import read_consents
 from sintonia.data.store import open_store
 
 TICKETS = SiloConfig(
@@ -33,12 +36,17 @@ model_id: m-{number}
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A workspace of format 1: no `workspace.json`, no `format` in the store's metadata, MLflow's loader of then."""
+    """A workspace of format 1: no `workspace.json`, no `format` in the store's metadata, MLflow's loader of then.
+
+    Its interactions have no `known_until`.
+    """
     (tmp_path / "tickets.csv").write_text("card,at,price\nA,2025-01-03,1.00\nB,2025-01-04,2.00\n")
     build_store(tmp_path, {"tickets": TICKETS})
     paths = WorkspacePaths(tmp_path / "workspace")
     metadata = json.loads(paths.store_pointer.read_text())
-    assert metadata.pop("format") == 2
+    assert metadata.pop("format") == 3
+    for bucket in open_store(paths.root).buckets:
+        pq.write_table(pq.read_table(bucket).drop_columns(["known_until"]), bucket)
     paths.store_pointer.write_text(json.dumps(metadata, indent=1))
     paths.manifest.unlink(missing_ok=True)
     for number in (1, 2):
@@ -59,6 +67,16 @@ def _upgrade(workspace: Path) -> dict:
 def test_an_old_store_is_read_as_it_is(old):
     store = open_store(old)
     assert (store.customers, store.interactions) == (2, 2)
+    for bucket in store.buckets:
+        rows = store.read_bucket(bucket)
+        assert rows.schema.equals(INTERACTIONS.arrow())
+        assert rows["known_until"].null_count == len(rows)
+        ids = rows["customer_id"].to_pylist()
+        if ids:
+            names = ["known_until", "customer_id"]
+            assert store.read_customers(bucket, ids, names).column_names == names
+            assert store.read_bucket(bucket, ids[:1], names).column_names == names
+    assert len(read_consents(store.folder)) == 0
 
 
 def test_formats_and_loaders_are_upgraded_and_nothing_else_changes(old):
@@ -69,7 +87,7 @@ def test_formats_and_loaders_are_upgraded_and_nothing_else_changes(old):
     assert after["mlflow/models/m-1/artifacts/MLmodel"].decode() == loader
     assert json.loads(after["store/current.json"]) == {
         **json.loads(before["store/current.json"]),
-        "format": 2,
+        "format": 3,
     }
     assert json.loads(after["workspace.json"])["format"] == 2
     changed = {name for name in after if after[name] != before.get(name)}
@@ -84,14 +102,14 @@ def test_formats_and_loaders_are_upgraded_and_nothing_else_changes(old):
     assert open_store(old) == store
     assert figures["say"][:3] == [
         f"Upgraded {old}: workspace from format 1 to 2",
-        f"Upgraded {old}: store from format 1 to 2",
+        f"Upgraded {old}: store from format 1 to 3",
         f"Upgraded {old}: 2 registered models to MLflow's loader of today",
     ]
     assert {key: figures[key] for key in figures.keys() - {"files", "say"}} == {
         "format_before": 1,
         "format": 2,
         "store_format_before": 1,
-        "store_format": 2,
+        "store_format": 3,
         "loaders": 2,
     }
 
@@ -115,7 +133,7 @@ def test_an_interrupted_upgrade_is_made_by_the_next(old, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             _upgrade(old)
     figures = _upgrade(old)
-    assert (figures["format_before"], figures["store_format_before"], figures["loaders"]) == (1, 2, 2)
+    assert (figures["format_before"], figures["store_format_before"], figures["loaders"]) == (1, 3, 2)
 
 
 def test_a_folder_without_a_store_or_models_is_upgraded_too(tmp_path):
@@ -129,10 +147,10 @@ def test_no_workspace_and_newer_formats_are_answered_in_one_line(old):
         _upgrade(old / "nowhere")
     paths = WorkspacePaths(old)
     metadata = json.loads(paths.store_pointer.read_text())
-    paths.store_pointer.write_text(json.dumps({**metadata, "format": 3}))
+    paths.store_pointer.write_text(json.dumps({**metadata, "format": 4}))
     before = _files(old)
     with pytest.raises(
-        UnsupportedFormatError, match=r"The store in '.*' has format 3; sintonia .* reads 1 to 2"
+        UnsupportedFormatError, match=r"The store in '.*' has format 4; sintonia .* reads 1 to 3"
     ):
         _upgrade(old)
     with pytest.raises(UnsupportedFormatError):

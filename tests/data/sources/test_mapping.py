@@ -135,21 +135,6 @@ def test_unknown_kind_and_channel_are_rejected_by_name(tmp_path):
     assert dict(report.reasons) == {"unknown channel moon": 1, "unknown kind pagee": 1}
 
 
-def test_first_row_to_arrive_wins_over_its_copies(tmp_path):
-    silo = SiloConfig(
-        path="events.csv",
-        identifiers={"cookie": "cookie"},
-        occurred_at="at",
-        known_at="arrived",
-        interactions={"interaction_id": "id", "item_id": "item"},
-        constants={"kind": "view", "channel": "web"},
-    )
-    text = "id,cookie,at,arrived,item\n1,c,2025-01-01,2025-01-03,late\n1,c,2025-01-01,2025-01-02,first\n"
-    report, rows = mapped(tmp_path, text, silo)
-    assert dict(report.reasons) == {"duplicate": 1}
-    assert [row["i__item_id"] for row in rows if row["reason"] is None] == ["first"]
-
-
 def test_row_never_arrives_before_it_occurred(tmp_path):
     silo = SiloConfig(
         path="events.csv",

@@ -291,10 +291,11 @@ def test_a_glob_whose_files_say_the_same_in_three_ways_is_one_silo(tmp_path):
         "t_2.csv": (HEADER + GOOD).upper().replace("PURCHASE", "purchase").replace(",", ";").encode("utf-16"),
         "t_3.csv": "sep=\t\r\n" + (HEADER + GOOD).replace(",", "\t").replace("\n", "\r\n"),
     }
-    found = mapped(
-        tmp_path, files, interactions={"kind": "kind", "amount": "amount", "category": "lower(cat)"}
-    )
+    columns = {"kind": "kind", "amount": "amount", "category": "lower(cat)"}
+    found = mapped(tmp_path, files, interactions=columns, keep="all")
     assert (found.column("i__category"), found.column("i__amount")) == (["a"] * 3, [150] * 3)
+    once = mapped(tmp_path, files, interactions=columns)
+    assert once.reasons == {"duplicate": 1}  # the third file brings the first one's row again
 
 
 def test_a_csv_file_called_parquet_and_a_picture_are_one_line(tmp_path):

@@ -18,6 +18,7 @@ from builder import build_store
 from sintonia.core.config import SiloConfig
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
 from sintonia.core.schema import INTERACTIONS
+from sintonia.core.visibility import visible_rows
 from sintonia.data.store import open_store
 
 TICKETS = SiloConfig(
@@ -198,3 +199,38 @@ def test_the_store_has_the_currency_of_its_source_and_euros_where_an_older_one_n
     del manifest["currency"]
     store.workspace.store_pointer.write_text(json.dumps(manifest))
     assert open_store(workspace).currency == "EUR"
+
+
+ORDERS = SiloConfig(
+    path="orders*.csv",
+    identifiers={"card": "card"},
+    occurred_at="at",
+    known_at="loaded",
+    updated_at="changed",
+    deleted="cancelled",
+    interactions={"interaction_id": "line", "thread_id": "ticket", "amount": "price"},
+    constants={"channel": "store", "kind": "purchase"},
+)
+ORDER_HEAD = "line,card,at,loaded,changed,cancelled,ticket,price\n"
+FIRST_EXPORT = ORDER_HEAD + "1,7,2025-01-01,2025-01-01,,,T,5.00\n2,7,2025-01-01,2025-01-02,,,T,3.00\n"
+CORRECTIONS = ORDER_HEAD + "2,7,2025-01-01,2025-01-02,2025-02-01,,T,4.00\n1,7,,,2025-03-01,true,,\n"
+
+
+def stored(store, as_of):
+    """Return the rows visible at a date, as (id, cents, whether it opens its order)."""
+    rows = pa.concat_tables(store.read_bucket(path) for path in store.buckets)
+    shown = rows.filter(visible_rows(rows, as_of)).to_pylist()
+    return [(row["interaction_id"], row["amount"], row["opens_thread"]) for row in shown]
+
+
+def test_corrections_and_deletions_change_nothing_of_what_was_known_before_them(tmp_path):
+    (tmp_path / "orders_01.csv").write_text(FIRST_EXPORT)
+    before = stored(build_store(tmp_path, {"orders": ORDERS}), datetime(2025, 1, 31))
+    (tmp_path / "orders_02.csv").write_text(CORRECTIONS)
+    store = build_store(tmp_path, {"orders": ORDERS})
+    first, second = ("orders:1", 500, True), ("orders:2", 300, False)
+    assert before == stored(store, datetime(2025, 1, 31)) == [first, second]
+    assert stored(store, datetime(2025, 2, 1)) == [first, ("orders:2", 400, False)]
+    assert stored(store, datetime(2025, 3, 1)) == [("orders:2", 400, True)]
+    assert (store.silos[0].older_versions, dict(store.silos[0].reasons)) == (2, {"deletion": 1})
+    assert store.silos[0].rows == store.silos[0].stored + store.silos[0].rejected == 4

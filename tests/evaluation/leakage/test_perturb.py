@@ -59,10 +59,16 @@ def tables(interactions):
 HISTORY = [row("a", 1), row("a", 9, known_at=11), row("a", 12), row("b", 2), row("c", 10), row("d", 3)]
 
 
+def as_known(one, as_of):
+    """Return a row as it was known at as_of: of an end that became known later, nothing."""
+    ends = one.get("known_until")
+    return one | {"known_until": None} if ends is not None and ends > as_of else one
+
+
 def known_rows(found, as_of=AS_OF):
     return {
         name: [
-            one
+            as_known(one, as_of)
             for one, gone in zip(part.to_pylist(), rows_unknown(name, part, as_of), strict=True)
             if not gone
         ]
@@ -100,6 +106,8 @@ def test_disturbing_adds_late_rows_copies_attributes_and_ties_none_of_them_known
         if one["known_at"] > AS_OF
     ]
     assert any(one["occurred_at"] <= AS_OF for one in late)
+    ended = disturb_unknown(many, AS_OF, seed=1)["interactions"]["known_until"].drop_null().to_pylist()
+    assert sum(ends > AS_OF for ends in ended) > 3
     assert any(one["known_at"] - AS_OF == timedelta.resolution for one in late)
 
 

@@ -55,6 +55,12 @@ def test_purchase_known_late_moves_the_first_day_only_from_then_on():
     assert counted(rows) == {"a": [(0, 0, 21, 0), (1, 9, 37, 400), (1, 9, 58, 400)]}
 
 
+def test_purchase_that_ends_counts_up_to_its_end():
+    # January 11th is deleted before the second as_of: January 2nd stands alone from then on.
+    rows = [row("a", day(2)), row("a", day(11), amount=400, known_until=day(35))]
+    assert counted(rows) == {"a": [(1, 9, 30, 400), (0, 0, 37, 0), (0, 0, 58, 0)]}
+
+
 def test_ticket_of_the_first_day_known_late_is_no_repeat():
     rows = [row("a", day(2)), row("a", day(2.5), known_at=day(35)), row("a", day(9), amount=50)]
     assert counted(rows) == {"a": [(1, 7, 30, 50), (1, 7, 37, 50), (1, 7, 58, 50)]}

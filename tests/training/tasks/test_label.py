@@ -24,7 +24,7 @@ CHURN = TaskConfig(name="churn", active_days=30, gap_days=0, horizon_days=10)
 
 
 def histories(*rows: tuple, known_later: float = 0.0) -> pa.Table:
-    """Interactions as (customer, days from as_of, kind[, category, cents]), known `known_later` days after."""
+    """Interactions as (customer, days from as_of, kind[, category, cents]), `known_later` days late; none ends."""
     rows = tuple(sorted(rows, key=lambda row: row[:2]))
     rows = tuple((*row, *(None, None)[len(row) - 3 :]) for row in rows)
     at = [AS_OF + timedelta(days=days) for _, days, *_ in rows]
@@ -33,6 +33,7 @@ def histories(*rows: tuple, known_later: float = 0.0) -> pa.Table:
             "customer_id": [row[0] for row in rows],
             "occurred_at": pa.array(at, pa.timestamp("us")),
             "known_at": pa.array([moment + timedelta(days=known_later) for moment in at], pa.timestamp("us")),
+            "known_until": pa.nulls(len(rows), pa.timestamp("us")),
             "kind": [row[2] for row in rows],
             "category": pa.array([row[3] for row in rows], pa.string()),
             "amount": pa.array([row[4] for row in rows], pa.int64()),
@@ -65,6 +66,28 @@ def test_brackets_are_open_on_the_left_and_closed_on_the_right():
         ("past the end", -1, "purchase"), ("past the end", 10.001, "purchase"),
     )  # fmt: skip
     assert labels(at_the_edges) == {"at as_of": 1, "at the end": 0, "past the end": 1}
+
+
+def ending(interactions: pa.Table, *days: float | None) -> pa.Table:
+    """Return the interactions with ends, each so many days from as_of."""
+    ends = [None if at is None else AS_OF + timedelta(days=at) for at in days]
+    index = interactions.column_names.index("known_until")
+    return interactions.set_column(index, "known_until", pa.array(ends, pa.timestamp("us")))
+
+
+def test_a_row_makes_eligible_until_its_end_is_known():
+    bought = histories(("a", -5, "purchase"), ("b", -5, "purchase"), ("c", -5, "purchase"))
+    assert labels(ending(bought, 0, 0.001, None)) == {"b": 1, "c": 1}
+
+
+def test_the_label_counts_the_newest_version_and_nothing_that_was_deleted():
+    spent = histories(
+        ("a", -5, "purchase", "tea", 100), ("a", 3, "purchase", "tea", 500), ("a", 3, "purchase", "tea", 700),
+        ("b", -5, "purchase", "tea", 100), ("b", 3, "purchase", "tea", 500),
+    )  # fmt: skip
+    corrected = ending(spent, None, 20, None, None, 30)
+    assert labels(corrected) == {"a": 0, "b": 1}
+    assert labels(corrected, replace(CHURN, name="value")) == {"a": 700, "b": 0}
 
 
 def test_gap_moves_the_label_window():

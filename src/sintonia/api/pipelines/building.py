@@ -91,6 +91,14 @@ def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfi
     for silo in store.silos:
         say.append(f"{silo.name:<20} {silo.rows:>10,} = {silo.stored:>10,} + {silo.rejected:>8,}")
         say += [f"    {count:>8,}  {reason}" for reason, count in silo.reasons.items()]
+        if silo.older_versions:
+            say.append(
+                f"    {silo.older_versions:>8,}  older versions, known until a newer one or a deletion"
+            )
+        if silo.identical:
+            say.append(
+                f"    {silo.identical:>8,}  identical rows of one file, kept; keep: distinct counts them once"
+            )
         if silo.missing_amounts:
             say.append(f"    {silo.missing_amounts:>8,}  purchases stored without an amount")
         say += [f"              found: {text}" for text in silo.reading]
@@ -119,6 +127,8 @@ def build_figures(store: Store, other_files: Sequence[Path], source: SourceConfi
                 "stored": silo.stored,
                 "rejected": silo.rejected,
                 "after_until": silo.after_until,
+                "older_versions": silo.older_versions,
+                "identical": silo.identical,
                 "reasons": dict(silo.reasons),
                 "data_until": str(silo.data_until) if silo.data_until else None,
                 "missing_amounts": silo.missing_amounts,

@@ -57,6 +57,8 @@ class JoinConfig:
 
 
 FORMATS = ("csv", "jsonl", "parquet")
+KEEP = ("versions", "distinct", "all")
+"""Which rows of a silo count where several are one row: its versions, identical ones once in any file, or all."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class SiloConfig:
     brand's own when null); `returns` says how amounts of returns are written, `negative` or `positive`. `format` is
     csv, jsonl or parquet, or a reader of one's own, `folder/my_format.py:read`: a function from a file's path to a
     table. Silos that name the same `threads` share their thread ids: a case opened in one may be closed in another.
+
+    Rows with the same `interaction_id` are versions of one row, of which the newest counts: by `updated_at`, else by
+    arrival. A row for which the condition `deleted` holds ends the earlier versions of its id. `keep` says what
+    happens to rows without an id: of identical ones in several files each counts once (`versions`), of identical ones
+    anywhere (`distinct`), or every row counts, whatever its id (`all`).
     """
 
     path: str = ""
@@ -87,6 +94,9 @@ class SiloConfig:
     identifiers: dict[str, str] = field(default_factory=dict)
     occurred_at: str = "occurred_at"
     known_at: str | None = None
+    updated_at: str | None = None
+    deleted: str | None = None
+    keep: str = "versions"
     interactions: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -98,9 +108,26 @@ class SiloConfig:
         """Refuse a format nobody reads and a silo that could never be tied to a customer."""
         if ":" not in self.format:
             one_of("format", self.format, FORMATS)
+        one_of("keep", self.keep, KEEP)
         one_of("returns", self.returns, ("negative", "positive"))
         if not self.identifiers:
             raise ConfigError(f"The silo at '{self.path}' names no identifiers; give at least one.")
+        has_id = "interaction_id" in self.interactions or "decision_id" in self.decisions
+        for key in ("updated_at", "deleted"):
+            if getattr(self, key) is not None and not has_id:
+                raise ConfigError(
+                    f"The silo at '{self.path}' maps {key}, but no id that says which row is meant; "
+                    "map interactions.interaction_id."
+                )
+        if self.keep == "all" and (self.deleted is not None or self.updated_at is not None):
+            raise ConfigError(
+                f"The silo at '{self.path}' keeps all rows, so none is deleted or updated; remove keep: all, "
+                "or deleted and updated_at."
+            )
+        if self.keep == "all" and self.decisions:
+            raise ConfigError(
+                f"The silo at '{self.path}' maps decisions, of which an id names one; remove keep: all."
+            )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ FREE_TEXT_KEYS = (
     "source.silos.*.time_format",
     "source.silos.*.occurred_at",
     "source.silos.*.known_at",
+    "source.silos.*.updated_at",
+    "source.silos.*.deleted",
     "source.silos.*.identifiers.*",
     "source.silos.*.interactions.*",
     "source.silos.*.attributes.*",

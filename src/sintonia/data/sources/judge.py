@@ -15,6 +15,7 @@ from sintonia.data.sources import values
 from sintonia.data.sources.identifiers import is_shortened
 from sintonia.data.sources.reader import READABLE, literal
 from sintonia.data.sources.silos import RawSilo, SiloReport
+from sintonia.data.sources.versions import SETTLED
 
 if TYPE_CHECKING:
     from sintonia.data.sources.mapping import Expressions
@@ -129,8 +130,8 @@ def _rejections(
     raw: RawSilo,
     expressions: "Expressions",
 ) -> list[str]:
-    """Return the headline of a silo of which more than a few rows are rejected; copies are no mistake."""
-    reasons = {reason: count for reason, count in report.reasons.items() if reason != "duplicate"}
+    """Return the headline of a silo of which more than a few rows are rejected; what is settled is no mistake."""
+    reasons = {reason: count for reason, count in report.reasons.items() if reason not in SETTLED}
     rejected = sum(reasons.values())
     if not report.rows or rejected <= MANY * report.rows:
         return []

@@ -23,6 +23,14 @@ from sintonia.data.sources.judge import judge_silo
 from sintonia.data.sources.money import load_rates
 from sintonia.data.sources.reader import FILE, LINE, READABLE, ROW, drop_rejects, lost_its_way, quoted
 from sintonia.data.sources.silos import RawSilo, SiloReport, read_raw
+from sintonia.data.sources.versions import (
+    VERSION_COLUMNS,
+    count_versions,
+    drop_version_columns,
+    same_rows,
+    settle_versions,
+    version_id,
+)
 
 # One row in, one value out: anything that reads another table or another row has no place in a mapping.
 FORBIDDEN = (exp.Query, exp.Subquery, exp.Window, exp.AggFunc, exp.Command, exp.Star, exp.Placeholder)
@@ -192,7 +200,7 @@ def _is_zoned(kind: str) -> bool:
     return "TZ" in kind or "TIME ZONE" in kind
 
 
-BUILT = ("customer_id", "known_at", "occurred_at", "source", "opens_thread")
+BUILT = ("customer_id", "known_at", "known_until", "occurred_at", "source", "opens_thread")
 """Columns the build fills by itself; a mapping cannot name them under `interactions` or `decisions`."""
 
 PREFIXES = {"identifiers": "id", "interactions": "i", "attributes": "a", "contacts": "c", "decisions": "d"}
@@ -230,10 +238,11 @@ def map_silo(
 ) -> SiloReport:
     """Return what became of the silo's rows, now in the engine's table `mapped_<name>`.
 
-    The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `reason` (null when the row
-    keeps the contract), `raw` (the row as JSON when it does not, or the line that could not be read), and the mapped
-    columns as `id__<type>`, `i__<column>`, `a__<attribute>`, `c__<field>` and `d__<column>`. What was written for an
-    identifier and is none, as a placeholder, is `_none__<type>`.
+    The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `known_until` (null unless a
+    newer version or a deletion ends the row), `reason` (null when the row keeps the contract), `raw` (the row as JSON
+    when it does not, or the line that could not be read), and the mapped columns as `id__<type>`, `i__<column>`,
+    `a__<attribute>`, `c__<field>` and `d__<column>`. What was written for an identifier and
+    is none, as a placeholder, is `_none__<type>`.
 
     Files are read by DuckDB, and again row by row if that loses its way in them. The decimal sign of a column is found
     from its first rows, and again from all if values of it are not understood.
@@ -261,8 +270,12 @@ def map_silo(
             expressions = _map(connection, name, silo, raw, bounds, money, placeholders)
         except duckdb.Error as error:
             raise InputError(f"Silo '{name}': {str(error).splitlines()[0]}") from None
+    settle_versions(connection, name, silo)
+    older_versions, identical = count_versions(connection, name)
+    drop_version_columns(connection, name)
     _add_unreadable_lines(connection, name)
     report = _report(connection, name, silo, bounds)
+    report = replace(report, older_versions=older_versions, identical=identical)
     return judge_silo(connection, report, silo, raw, expressions, money.currency)
 
 
@@ -479,6 +492,7 @@ def _mapping_sql(
     bounds: DateBounds,
     money: Money,
 ) -> str:
+    same = same_rows(silo, raw.n_files, version_id([item.name for item in mapped]))
     occurred = expressions.parse(silo.occurred_at)
     moment = values.trimmed(occurred.sql(DIALECT))
     local, zoned = expressions.local_time(occurred, "_moment"), expressions.zoned_time(occurred, "_moment")
@@ -519,17 +533,41 @@ def _mapping_sql(
         typed AS (
             SELECT {FILE}, {ROW}, {READABLE}, {LINE}, _occurred_at AS occurred_at, _known_at AS known_at, _local,
                    {arrived} AS arrived_at, {_packed(raw)} AS raw,
-                   {currency} AS _currency, {rate} AS _rate{columns}{marks}
+                   {currency} AS _currency, {rate} AS _rate{columns}{marks},
+                   {_changes(expressions)}
             FROM measured),
         checked AS (SELECT *, {failed} AS _failed FROM typed),
-        judged AS (SELECT *, {_reason(silo, mapped, bounds, foreign)} AS _reason, COALESCE({until}, true) AS _read
+        judged AS (SELECT *, {_reason(silo, mapped, bounds, foreign)} AS _reason, COALESCE({until}, true) AS _read,
+                          {same.same} AS _same
                    FROM checked),
-        marked AS (SELECT *, {_duplicate(mapped)} AS reason FROM judged)
+        marked AS (SELECT *, _reason AS reason, {same.repeated} AS _repeated FROM judged)
         SELECT {FILE}, {ROW}, _read,
                CASE WHEN {READABLE} THEN {_keys(silo)} END AS _keys, occurred_at, arrived_at, reason, _local, _currency,
-               known_at AS _known_at,
-               CASE WHEN NOT {READABLE} THEN {LINE} WHEN reason IS NOT NULL THEN {_as_json(raw)} END AS raw{kept}{none}
+               known_at AS _known_at, {", ".join(VERSION_COLUMNS)},
+               CASE WHEN NOT {READABLE} THEN {LINE}
+                    WHEN reason IS NOT NULL OR _repeated THEN {_as_json(raw)} END AS raw{kept}{none}
         FROM marked"""
+
+
+def _changes(expressions: Expressions) -> str:
+    """Return the SQL of when a version of a row was written, and whether it says that the row is deleted.
+
+    `_changed` is true where one of the two is there and not understood.
+    """
+    silo, typed, failed = expressions.silo, [], ["false"]
+    for text, name, kind in (
+        (silo.updated_at, "_updated_at", "TIMESTAMP"),
+        (silo.deleted, "_deleted", "BOOLEAN"),
+    ):
+        if text is None:
+            typed.append(f"CAST({'false' if kind == 'BOOLEAN' else 'NULL'} AS {kind}) AS {name}")
+            continue
+        value = expressions.parse(text)
+        cast = exp.TryCast(this=value, to=exp.DataType.build(kind, DIALECT))
+        sql = (expressions.time(value) if kind == "TIMESTAMP" else cast).sql(DIALECT)
+        failed.append(f"({expressions.text(value).sql(DIALECT)} IS NOT NULL AND ({sql}) IS NULL)")
+        typed.append(f"COALESCE({sql}, false) AS {name}" if kind == "BOOLEAN" else f"{sql} AS {name}")
+    return ", ".join([*typed, f"{' OR '.join(failed)} AS _changed"])
 
 
 def _rated(name: str, silo: SiloConfig, expressions: Expressions, money: Money) -> str:
@@ -594,6 +632,7 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds, foreign
     future = bounds.today + timedelta(days=1)
     rules = [
         (f"NOT {READABLE}", "'line not readable'"),
+        *_change_rules(silo, names, bounds, future),
         (f"COALESCE({identifiers}) IS NULL", "'no identifier'"),
         ("occurred_at IS NULL", "'time missing or not understood'"),
         (_is_incredible("occurred_at", bounds), "'time not credible'"),
@@ -601,7 +640,8 @@ def _reason(silo: SiloConfig, mapped: list[_Mapped], bounds: DateBounds, foreign
         ("_failed IS NOT NULL", "_failed"),
     ]
     if silo.known_at is not None:
-        rules[5:5] = [
+        place = rules.index(("_failed IS NOT NULL", "_failed"))
+        rules[place:place] = [
             ("known_at IS NULL", "'arrival time missing or not understood'"),
             (_is_incredible("known_at", bounds), "'arrival time not credible'"),
             (f"known_at > TIMESTAMP '{future}'", "'arrival time in the far future'"),
@@ -635,14 +675,25 @@ def _is_incredible(column: str, bounds: DateBounds) -> str:
     return f"{column} < TIMESTAMP '{bounds.not_before}' OR CAST({column} AS DATE) IN ({days}){local}"
 
 
-def _duplicate(mapped: list[_Mapped]) -> str:
-    """Return the final reason: of rows that share an id, the first to arrive stays."""
-    ids = [item.name for item in mapped if item.name in ("i__interaction_id", "d__decision_id")]
-    if not ids:
-        return "_reason"
-    key = ids[0]
-    first = f"ROW_NUMBER() OVER (PARTITION BY {key}, _reason IS NULL, _read ORDER BY arrived_at, _row)"
-    return f"CASE WHEN _reason IS NOT NULL THEN _reason WHEN {key} IS NOT NULL AND {first} > 1 THEN 'duplicate' END"
+def _change_rules(
+    silo: SiloConfig, names: set[str], bounds: DateBounds, future: datetime
+) -> list[tuple[str, str]]:
+    """Return the rules of versions and deletions; of a row that is deleted only the id and a time are asked."""
+    if silo.updated_at is None and silo.deleted is None:
+        return []
+    rules = [
+        ("_changed", "'updated_at or deleted not understood'"),
+        (f"_updated_at > TIMESTAMP '{future}'", "'time in the far future'"),
+        (f"_updated_at < TIMESTAMP '{bounds.not_before}'", "'time not credible'"),
+    ]
+    if silo.deleted is None:
+        return rules
+    return [
+        *rules,
+        (f"_deleted AND {version_id(sorted(names, reverse=True))} IS NULL", "'deletion without an id'"),
+        ("_deleted AND COALESCE(arrived_at, _updated_at) IS NULL", "'time missing or not understood'"),
+        ("_deleted", "NULL"),
+    ]
 
 
 def _add_unreadable_lines(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -82,7 +82,8 @@ class SiloReport:
     `kinds` are the kinds of interaction the silo tells of, `data_until` says until when it is complete, and
     `own_known_at` whether its mapping says when a row became known, or falls back to when it occurred. `reading` is
     what was found out of its files, `warnings` what a person should look at first, `missing_amounts` how many of its
-    stored purchases have no amount.
+    stored purchases have no amount. Of the stored rows `older_versions` were ended by a newer version or a deletion of
+    the same id, and `identical` have no id and are identical to another of the same file.
     """
 
     name: str
@@ -97,6 +98,8 @@ class SiloReport:
     reading: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     missing_amounts: int = 0
+    older_versions: int = 0
+    identical: int = 0
 
 
 def counted_again(connection: duckdb.DuckDBPyConnection, report: SiloReport, silo: SiloConfig) -> SiloReport:
@@ -145,7 +148,8 @@ def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
 class RawSilo:
     """A silo's rows as a view: its own columns, and `_file`, `_row`, `_readable` and `_line` beside them.
 
-    `types` and `names` are by column, as in `Relation`; `reading` says what was found out of how its files are written.
+    `types` and `names` are by column, as in `Relation`; `reading` says what was found out of how its
+    `n_files` are written.
     """
 
     view: str
@@ -153,6 +157,7 @@ class RawSilo:
     names: Mapping[str, str]
     reading: tuple[str, ...] = ()
     delimiter: str = ""
+    n_files: int = 1
 
 
 def read_raw(
@@ -190,7 +195,9 @@ def read_raw(
         raise InputError(f"Silo '{name}': cannot read {silo.path} as {silo.format}: {first_line}") from None
     except InputError as error:
         raise InputError(f"Silo '{name}': {error}") from None
-    return RawSilo(view, relation.types, relation.names, relation.reading, relation.delimiter)
+    return RawSilo(
+        view, relation.types, relation.names, relation.reading, relation.delimiter, n_files=len(paths)
+    )
 
 
 def _own_format(

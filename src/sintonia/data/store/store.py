@@ -15,11 +15,14 @@ import pyarrow.parquet as pq
 from sintonia.core.errors import NotBuiltError, NotEnoughDataError
 from sintonia.core.formats import STORE_FORMAT, check_format, workspace_format
 from sintonia.core.paths import StorePaths, WorkspacePaths
-from sintonia.core.schema import KINDS
+from sintonia.core.schema import INTERACTIONS, KINDS
 from sintonia.data.sources.silos import SiloReport
 
 CODED = ("customer_id", "channel", "kind", "item_id", "category", "action_id", "source")
 """Columns of texts that come again and again: as numbers of a dictionary they are read without spelling each out."""
+
+
+KNOWN_UNTIL = "known_until"
 
 
 @dataclass(frozen=True)
@@ -282,12 +285,26 @@ def _read(path: Path, customers: Collection[str] | None, columns: list[str] | No
     Files lie in the order of the ids: a part of a large one is found by its first and last.
     """
     if not customers:
-        return pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
+        table = pq.read_table(path, columns=columns).slice(0, None if customers is None else 0)
+        return with_known_until(table, path, columns)
     ids = pa.array(sorted(customers), pa.string())
     customer_id = pc.field("customer_id")
     within = (customer_id >= ids[0]) & (customer_id <= ids[-1])
-    table = pq.read_table(path, columns=columns, filters=within)
+    stored = columns
+    if columns is not None and KNOWN_UNTIL in columns:
+        names = pq.read_schema(path).names  # with a filter, Arrow refuses columns that are not there
+        stored = [name for name in columns if name in names or name != KNOWN_UNTIL]
+    table = with_known_until(pq.read_table(path, columns=stored, filters=within), path, columns)
     return table.filter(pc.is_in(table["customer_id"].cast(pa.string()), ids))
+
+
+def with_known_until(table: pa.Table, path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Return rows of a bucket with the column `known_until`, null where a store of an older format has none."""
+    wanted = path.parent.name == INTERACTIONS.name and (columns is None or KNOWN_UNTIL in columns)
+    if not wanted or KNOWN_UNTIL in table.column_names:
+        return table
+    nulls = pa.nulls(len(table), pa.timestamp("us"))
+    return table.append_column(KNOWN_UNTIL, nulls).select(columns or INTERACTIONS.names)
 
 
 def _read_coded(path: Path, customers: Collection[str], columns: list[str]) -> pa.Table:
@@ -295,7 +312,7 @@ def _read_coded(path: Path, customers: Collection[str], columns: list[str]) -> p
     coded = [name for name in CODED if name in columns]
     with pq.ParquetFile(path, read_dictionary=coded) as file:
         table = file.read_row_groups(_groups(file.metadata, min(customers), max(customers)), columns)
-    table = table.unify_dictionaries()
+    table = with_known_until(table.unify_dictionaries(), path, columns)
     if not table.num_rows:
         return table
     ids = table["customer_id"].combine_chunks()

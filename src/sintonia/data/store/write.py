@@ -25,11 +25,13 @@ from sintonia.core.schema import (
     MERGES,
     Table,
 )
+from sintonia.core.visibility import CURRENT
 from sintonia.data.identity.previous_build import write_identity
 from sintonia.data.identity.relations import SIGHTING_CUSTOMERS
 from sintonia.data.identity.sightings import SIGHTING
 from sintonia.data.sources.silos import SiloReport
 from sintonia.data.store.store import Store, check_version, fingerprint, open_store, write_metadata
+from sintonia.data.store.threads import threads_query
 
 # A customer's bucket: the first 32 bits of the MD5 of the id, modulo the number of buckets. Any engine can say it.
 # A customer that became part of another lies in the bucket of that other, for their labels are one person's.
@@ -53,6 +55,7 @@ LOCATED = Relation(
         "known_at": "TIMESTAMP",
         "occurred_at": "TIMESTAMP",
         "arrived_at": "TIMESTAMP",
+        "known_until": "TIMESTAMP",
     },
     open_ended=True,
 )
@@ -74,6 +77,7 @@ def gather(
                    GREATEST(mapped.arrived_at, linked_at) AS known_at
             FROM mapped_{name} AS mapped JOIN {SIGHTING_CUSTOMERS} ON {SIGHTING} = sighting
             WHERE mapped._read AND mapped.reason IS NULL
+              AND (mapped.known_until IS NULL OR mapped.known_until > GREATEST(mapped.arrived_at, linked_at))
               AND (unlinked_at IS NULL OR GREATEST(mapped.arrived_at, linked_at) < unlinked_at)""",
             temporary=False,
         )
@@ -117,6 +121,7 @@ def _gather_interactions(
         "utc_offset_minutes": _or(mapped_columns, "i__utc_offset_minutes", own_clock),
         "source": f"'{name}'",
         "opens_thread": "NULL",
+        "known_until": "known_until",
     }
     values = [
         derived.get(column, f"i__{column}" if f"i__{column}" in mapped_columns else "NULL")
@@ -136,7 +141,9 @@ def _gather_decisions(connection: duckdb.DuckDBPyConnection) -> None:
         derived.get(column, f"d__{column}" if f"d__{column}" in mapped_columns else "NULL")
         for column in DECISIONS.names
     ]
-    connection.execute(f"INSERT INTO {DECISIONS} SELECT {', '.join(values)} FROM {LOCATED} WHERE {NOW}")
+    connection.execute(
+        f"INSERT INTO {DECISIONS} SELECT {', '.join(values)} FROM {LOCATED} WHERE {NOW} AND {CURRENT}"
+    )
 
 
 def _gather_rounds(connection: duckdb.DuckDBPyConnection, rounds: Sequence[Path]) -> None:
@@ -170,18 +177,6 @@ def _or(mapped_columns: set[str], column: str, otherwise: str) -> str:
     return f"COALESCE({column}, {otherwise})" if column in mapped_columns else otherwise
 
 
-def opens_thread() -> str:
-    """Return the SQL that says whether a row is the first of its thread and kind to become visible."""
-    return """ROW_NUMBER() OVER (PARTITION BY customer_id, COALESCE(thread_id, interaction_id), kind
-                   ORDER BY GREATEST(occurred_at, known_at), occurred_at, interaction_id) = 1"""
-
-
-def bucket_query(bucket: int) -> str:
-    """Return the query of a bucket's interactions in the store's order."""
-    return f"""SELECT * EXCLUDE (bucket) REPLACE ({opens_thread()} AS opens_thread) FROM {INTERACTIONS}
-               WHERE bucket = {bucket} ORDER BY {", ".join(INTERACTIONS.order)}"""
-
-
 @contextmanager
 def _new_version(workspace: Path) -> Iterator[Path]:
     """Yield a fresh folder under store/ that is thrown away unless the block ends well."""
@@ -210,8 +205,10 @@ def write_store(
     with _new_version(workspace) as folder:
         paths = StorePaths(folder)
         gather(connection, source, buckets, WorkspacePaths(workspace).round_files())
+        (ended,) = fetch_row(connection, f"SELECT COUNT(known_until) FROM {INTERACTIONS.name}")
         for bucket in track(range(buckets), "Writing the store"):
-            _write(connection, INTERACTIONS, bucket_query(bucket), paths.bucket(INTERACTIONS.name, bucket))
+            query = threads_query(f"{INTERACTIONS.name} WHERE bucket = {bucket}", versions=ended > 0)
+            _write(connection, INTERACTIONS, query, paths.bucket(INTERACTIONS.name, bucket))
             for table in BESIDE:
                 query = (
                     f"SELECT {', '.join(table.names)} FROM {table.name} WHERE bucket = {bucket} ORDER BY ALL"

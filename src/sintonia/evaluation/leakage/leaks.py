@@ -33,6 +33,7 @@ from sintonia.core.config import TaskConfig
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.intervals import Estimate, normal_interval
 from sintonia.core.relation import Relation
+from sintonia.core.visibility import CURRENT, interactions_query, visible_at
 from sintonia.data.store import Store
 
 ColumnValues = NDArray[Any]
@@ -152,7 +153,7 @@ MOMENTS = Relation(
 )
 MOMENT_INTERACTIONS = Relation(
     "moment_interactions",
-    "an interaction of the active days before a moment, and whether it was known by then",
+    "an interaction of the active days before a moment, whether it was known by then, and whether it holds to this day",
     {
         "row": "BIGINT",
         "customer_id": "VARCHAR",
@@ -167,6 +168,7 @@ MOMENT_INTERACTIONS = Relation(
         "visible_at": "TIMESTAMP",
         "as_of": "TIMESTAMP",
         "known": "BOOLEAN",
+        "holds": "BOOLEAN",
     },
 )
 
@@ -185,8 +187,9 @@ def columns_at(
         connection,
         f"""
         SELECT row, customer_id, source, kind, {", ".join(MEASURES)}, occurred_at, known_at,
-               GREATEST(occurred_at, known_at) AS visible_at, as_of, visible_at <= as_of AS known
-        FROM {parquet(buckets)} JOIN {MOMENTS} USING (customer_id)
+               GREATEST(occurred_at, known_at) AS visible_at, as_of, {visible_at("as_of")} AS known,
+               {CURRENT} AS holds
+        FROM ({interactions_query(buckets)}) JOIN {MOMENTS} USING (customer_id)
         WHERE occurred_at <= as_of AND occurred_at > as_of - INTERVAL {active_days} DAY""",
     )
     times = _column_times(connection, "attribute", "name", attributes)
@@ -219,7 +222,7 @@ _ATTRIBUTES = """
 
 _COUNTS = f"""
     SELECT source, kind AS "column", row, CAST(NULLIF(COUNT(*) FILTER (known), 0) AS DOUBLE) AS then_number,
-           CAST(COUNT(*) AS DOUBLE) AS now_number,
+           CAST(NULLIF(COUNT(*) FILTER (holds), 0) AS DOUBLE) AS now_number,
            EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
     FROM {MOMENT_INTERACTIONS} GROUP BY source, kind, row ORDER BY source, kind, row"""
 
@@ -231,7 +234,8 @@ def _means() -> Iterator[tuple[str, str]]:
         value = f"AVG(CAST(ROUND({name} * 1000) AS BIGINT))"
         yield (
             "mean",
-            f"""SELECT source, '{name}' AS "column", row, {value} FILTER (known) AS then_number, {value} AS now_number,
+            f"""SELECT source, '{name}' AS "column", row, {value} FILTER (known) AS then_number,
+                       {value} FILTER (holds) AS now_number,
                        EPOCH_US(MIN(visible_at)) - EPOCH_US(ANY_VALUE(as_of)) AS after
                 FROM {MOMENT_INTERACTIONS} WHERE {name} IS NOT NULL GROUP BY source, row ORDER BY source, row""",
         )

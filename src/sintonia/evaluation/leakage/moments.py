@@ -6,7 +6,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sintonia.core.config import TaskConfig
 from sintonia.core.errors import NotEnoughDataError
@@ -29,7 +28,7 @@ def label_moments(store: Store, split: Split, task: TaskConfig, rows: int) -> pa
     merges, parts, tested = store.read_merges(), [], 0
     from_attribute = tasks.find_task(task).from_attribute
     for path in store.buckets:
-        interactions = pq.read_table(path, columns=list(tasks.columns_read(task)))
+        interactions = store.read_bucket(path, columns=tasks.columns_read(task))
         attributes = store.read_beside("attributes", path) if from_attribute else None
         labelled = tasks.label_rows(interactions, split.all, task, merges, attributes=attributes)
         parts.append(_binary_labels(labelled.filter(pc.greater_equal(labelled["label"], 0))))

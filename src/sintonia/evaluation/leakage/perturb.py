@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from sintonia.core.paths import StorePaths
 from sintonia.core.schema import ATTRIBUTES, CROSSWALK, DECISIONS, INTERACTIONS, LINKS, MERGES, Table
-from sintonia.data.store import Store
-from sintonia.data.store.write import opens_thread
+from sintonia.data.store import Store, with_known_until
+from sintonia.data.store.threads import threads_query
 
 TABLES = {table.name: table for table in (INTERACTIONS, ATTRIBUTES, CROSSWALK, MERGES, DECISIONS)}
 KNOWN_TIMES = {"crosswalk": ("linked_at",), "merges": ("merged_at",), "decisions": ("decided_at",)}
 """Times of which the latest says when a row is known; `occurred_at` and `known_at` where nothing else is said."""
 
-END_TIMES = {"crosswalk": "unlinked_at", "decisions": "sent_at"}
+END_TIMES = {"interactions": "known_until", "crosswalk": "unlinked_at", "decisions": "sent_at"}
 """Times that a row is given later than the rest of it: null until then."""
 
 YEAR_US = 365 * 86_400_000_000
@@ -39,7 +39,7 @@ def read_sample(store: Store, customers: Collection[str]) -> dict[str, pa.Table]
     missing = set(customers)
     for path in store.buckets:
         if missing:
-            interactions.append(pq.read_table(path, filters=of_customers))
+            interactions.append(with_known_until(pq.read_table(path, filters=of_customers), path))
             missing -= set(pc.unique(interactions[-1]["customer_id"]).to_pylist())
     files = {name: store.paths.table(name) for name in TABLES if name != INTERACTIONS.name}
     small_tables = {name: pq.read_table(path, filters=of_customers) for name, path in files.items()}
@@ -61,6 +61,8 @@ def disturb_unknown(tables: Tables, as_of: datetime, seed: int) -> dict[str, pa.
         if len(owners):
             random_owners = owners.take(pa.array(rng.integers(len(owners), size=len(disturbed_part))))
             disturbed_part = _with_column(disturbed_part, "customer_id", random_owners)
+        if name == INTERACTIONS.name:
+            known = _ended_later(known, as_of, seed)
         disturbed[name] = pa.concat_tables([known, disturbed_part])
     disturbed[MERGES.name] = _merged_later(
         _known_rows(MERGES.name, tables[MERGES.name], as_of), owners, as_of, rng
@@ -80,7 +82,8 @@ def write_sample(connection: duckdb.DuckDBPyConnection, store: Store, folder: Pa
         connection.register("sample", table)
         query = f"FROM sample ORDER BY {order}"
         if name == INTERACTIONS.name:
-            query = f"SELECT * REPLACE ({opens_thread()} AS opens_thread) FROM sample ORDER BY {order}"
+            versions = table["known_until"].null_count < len(table)
+            query = threads_query("sample", versions)
             file_name = "interactions/bucket-0000.parquet"
         pq.write_table(connection.sql(query).to_arrow_table().cast(contract.arrow()), folder / file_name)
         connection.unregister("sample")
@@ -135,6 +138,16 @@ def _disturbed_rows(name: str, table: pa.Table, as_of: datetime, rng: np.random.
                 rows, column, pc.if_else(replaced, "disturbed", rows[column].cast(pa.string()))
             )
     return rows
+
+
+def _ended_later(known: pa.Table, as_of: datetime, seed: int) -> pa.Table:
+    """Return the known rows, every third of those that hold ended after as_of: corrected or deleted later."""
+    rng = np.random.default_rng([seed, len(known)])
+    ends = pa.array(_micro(as_of) + rng.integers(1, YEAR_US, size=len(known))).cast(pa.timestamp("us"))
+    corrected = pa.array(rng.random(len(known)) < 1 / 3)
+    return _with_column(
+        known, "known_until", pc.coalesce(known["known_until"], pc.if_else(corrected, ends, None))
+    )
 
 
 def _merged_later(known: pa.Table, owners: pa.Array, as_of: datetime, rng: np.random.Generator) -> pa.Table:

@@ -125,7 +125,7 @@ def read_past_buyers(store: "Store", as_of: datetime) -> PastBuyers:
         ids, purchases = read_purchases(table)
         counted = count_repeats(purchases, len(ids), [as_of])
         quantity = _purchase_column(table, "quantity")
-        visible = purchases.visible_at <= _micros(as_of)
+        visible = purchases.visible(_micros(as_of))
         items = np.bincount(purchases.customer[visible], quantity[visible], len(ids))
         is_customer = counted.bought[:, 0] & ~pc.is_in(ids, merged["customer_id"]).to_numpy(
             zero_copy_only=False
@@ -154,8 +154,7 @@ def read_horizon_outcome(
         who, purchases = read_purchases(table)
         occurred = _purchase_column(table, "occurred_at")
         rows = (occurred > start) & (occurred <= end)
-        if seen_at is not None:
-            rows &= purchases.visible_at <= _micros(seen_at)
+        rows &= purchases.hold if seen_at is None else purchases.visible(_micros(seen_at))
         ids.append(who)
         bought.append(np.bincount(purchases.customer[rows], minlength=len(who)) > 0)
         spent.append(np.bincount(purchases.customer[rows], purchases.amount[rows], len(who)))

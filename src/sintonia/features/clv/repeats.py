@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-PURCHASE_COLUMNS = ("customer_id", "occurred_at", "known_at", "utc_offset_minutes", "kind", "amount")
+PURCHASE_KEYS = ("customer_id", "occurred_at", "known_at", "utc_offset_minutes", "kind", "amount")
+PURCHASE_COLUMNS = (*PURCHASE_KEYS, "known_until")
 """What `read_purchases` reads of the interactions; no other column need be loaded."""
 
 DAY = 86_400_000_000  # microseconds
@@ -34,6 +35,19 @@ class Purchases:
     day: Ints  # days since 1970 by the customer's own clock
     visible_at: Ints  # UTC microseconds: the later of occurred_at and known_at
     amount: Ints  # cents
+    ends_at: Ints | None = (
+        None  # UTC microseconds: when a newer version or a deletion became known; None if none ends
+    )
+
+    def visible(self, moment: int) -> NDArray[np.bool_]:
+        """Return which purchases are visible at a moment (UTC microseconds)."""
+        shown: NDArray[np.bool_] = self.visible_at <= moment
+        return shown if self.ends_at is None else shown & (self.ends_at > moment)
+
+    @property
+    def hold(self) -> NDArray[np.bool_]:
+        """Which purchases hold to this day."""
+        return np.ones(len(self.day), np.bool_) if self.ends_at is None else self.ends_at == _NEVER
 
 
 @dataclass(frozen=True)
@@ -59,8 +73,8 @@ class Repeats:
 def read_purchases(interactions: "pa.Table | pa.RecordBatch") -> "tuple[pa.Array, Purchases]":
     """Return the customers' ids (Arrow strings, all of them) and the purchases among their interactions.
 
-    The interactions hold whole customers in the store's order, with at least `PURCHASE_COLUMNS`; a null offset or
-    amount counts 0.
+    The interactions hold whole customers in the store's order, with at least `PURCHASE_COLUMNS` (`known_until` may be
+    missing: no row ends); a null offset or amount counts 0.
 
     Raises
     ------
@@ -70,15 +84,14 @@ def read_purchases(interactions: "pa.Table | pa.RecordBatch") -> "tuple[pa.Array
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = {name: _column(interactions, name) for name in PURCHASE_COLUMNS}
+    columns = {name: _column(interactions, name) for name in PURCHASE_KEYS}
     runs = pc.run_end_encode(columns["customer_id"].cast(pa.string()), run_end_type=pa.int64())
     if pc.count_distinct(runs.values).as_py() != len(runs.values):
         raise InputError("A customer's interactions do not lie together; sort them by customer_id and time.")
     customer = np.repeat(np.arange(len(runs.values)), np.diff(runs.run_ends.to_numpy(), prepend=0))
     chosen = np.flatnonzero(pc.equal(columns["kind"], "purchase").fill_null(False))
     taken = {
-        name: _ints(columns[name].take(pa.array(chosen)))
-        for name in PURCHASE_COLUMNS[1:4] + PURCHASE_COLUMNS[5:]
+        name: _ints(columns[name].take(pa.array(chosen))) for name in PURCHASE_KEYS[1:4] + PURCHASE_KEYS[5:]
     }
     occurred_at = taken["occurred_at"]
     return runs.values, Purchases(
@@ -86,14 +99,29 @@ def read_purchases(interactions: "pa.Table | pa.RecordBatch") -> "tuple[pa.Array
         day=(occurred_at + taken["utc_offset_minutes"] * MINUTE) // DAY,
         visible_at=np.maximum(occurred_at, taken["known_at"]),
         amount=taken["amount"],
+        ends_at=_ends(interactions, chosen),
     )
+
+
+def _ends(interactions: "pa.Table | pa.RecordBatch", chosen: Ints) -> Ints | None:
+    """Return when each of the chosen rows ends, _NEVER for one that does not; None if none does."""
+    import pyarrow as pa
+
+    if "known_until" not in interactions.schema.names:
+        return None
+    ends = _column(interactions, "known_until").take(pa.array(chosen))
+    if ends.null_count == len(ends):
+        return None
+    microseconds: Ints = ends.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(_NEVER).to_numpy()
+    return microseconds
 
 
 def count_repeats(purchases: Purchases, customers: int, as_ofs: Sequence[datetime]) -> Repeats:
     """Return the repeats of customers 0 to `customers` - 1 at each ascending as_of.  # (n_customers, n_as_ofs)
 
     A purchase counts from the first as_of with occurred_at <= as_of and known_at <= as_of, so what comes late
-    moves the first day, the last and the spend only from then on. An as_of is taken for its UTC day.
+    moves the first day, the last and the spend only from then on. One that ends counts up to and without the first
+    as_of at or after its end. An as_of is taken for its UTC day.
 
     Examples
     --------
@@ -106,6 +134,8 @@ def count_repeats(purchases: Purchases, customers: int, as_ofs: Sequence[datetim
     [[300.0, 350.0]]
     """
     moments = np.array(as_ofs, "datetime64[us]").astype(np.int64)
+    if purchases.ends_at is not None:
+        return _repeats_one_by_one(purchases, customers, as_ofs, moments)
     first_visible = np.searchsorted(moments, purchases.visible_at)
     in_range = first_visible < len(moments)
     rows = Purchases(
@@ -126,6 +156,20 @@ def count_repeats(purchases: Purchases, customers: int, as_ofs: Sequence[datetim
     # West of Greenwich the as_of's UTC day may be the customer's day before; nobody is younger than their recency.
     age = np.maximum(moments // DAY - np.where(bought, first, 0), recency)
     return Repeats(*(np.where(bought, values, np.nan) for values in (repeat, recency, age, mean)))
+
+
+def _repeats_one_by_one(
+    purchases: Purchases, customers: int, as_ofs: Sequence[datetime], moments: Ints
+) -> Repeats:
+    """Return the repeats of purchases of which some end: what was seen at one as_of need not be seen at the next."""
+    parts = []
+    for as_of, moment in zip(as_ofs, moments.tolist(), strict=True):
+        shown = purchases.visible(moment)
+        rows = (purchases.customer, purchases.day, purchases.visible_at, purchases.amount)
+        parts.append(count_repeats(Purchases(*(values[shown] for values in rows)), customers, [as_of]))
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    empty = np.empty((customers, 0))
+    return Repeats(*(np.hstack(arrays) for arrays in columns)) if parts else Repeats(*(empty,) * 4)
 
 
 def concatenate(parts: Iterable[Repeats]) -> Repeats:

@@ -8,7 +8,7 @@ import numpy as np
 from sintonia.core.arrays import Bools, Floats, Ints, Numbers
 from sintonia.core.errors import InputError, hint
 from sintonia.core.schema import INTERACTIONS
-from sintonia.features.kernel.histories import NO_TEXTS, Histories
+from sintonia.features.kernel.histories import NEVER, NO_TEXTS, Histories
 from sintonia.features.kernel.order import group_rows, run_shared, text_bytes
 from sintonia.features.sql import Cells
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HISTORY_KEYS = ("customer_id", "occurred_at", "known_at")
+KNOWN_UNTIL = "known_until"
+"""When a row ends: a newer version of it became known, or its deletion. A table may lack the column."""
+
 FRACTIONS = {column.name for column in INTERACTIONS.columns if column.sql_type in ("FLOAT", "DOUBLE")}
 
 
@@ -26,17 +29,20 @@ def histories(
 
     Texts become codes, nulls among truth values become false, times are UTC microseconds, and numbers are whole
     unless the contract says otherwise. Rows may be in any order; those of one customer and time are ordered by
-    `interaction_id` if there is such a column.
+    `interaction_id` if there is such a column. Rows that end (`known_until`) before they are visible are left out.
 
     Raises
     ------
     InputError
         When a column is missing, a key is null, or an amount is not whole.
     """
-    names = [name for name in dict.fromkeys(columns) if name not in HISTORY_KEYS]
+    names = [name for name in dict.fromkeys(columns) if name not in (*HISTORY_KEYS, KNOWN_UNTIL)]
+    interactions, ends = _ends(interactions)
     ids, *moments = (column_array(interactions, name, key=True) for name in HISTORY_KEYS)
     cells = run_shared(lambda name: to_cells(column_array(interactions, name), name), names, threads)
     arrays = dict(zip(HISTORY_KEYS[1:], map(times, moments), strict=True))
+    if ends is not None:
+        arrays[KNOWN_UNTIL] = ends
     for name, column in zip(names, cells, strict=True):
         arrays |= {name: column.values} | ({} if column.missing is None else {f"no {name}": column.missing})
     has_ids = "interaction_id" in interactions.schema.names
@@ -60,7 +66,28 @@ def histories(
         grouped,
         by_customer.in_order,
         texts,
+        rows.get(KNOWN_UNTIL),
     )
+
+
+def _ends(
+    interactions: "pa.Table | pa.RecordBatch",
+) -> "tuple[pa.Table | pa.RecordBatch, Ints | None]":
+    """Return the rows that are visible at some time, and when each ends (NEVER: it does not); None if none does."""
+    import pyarrow as pa
+
+    if interactions.schema.get_field_index(KNOWN_UNTIL) < 0:
+        return interactions, None
+    column = column_array(interactions, KNOWN_UNTIL)
+    if column.null_count == len(column):
+        return interactions, None
+    missing = _nulls(column)
+    ends = times(column) if missing is None else np.where(missing, NEVER, times(column))
+    occurred_at, known_at = (times(column_array(interactions, name, key=True)) for name in HISTORY_KEYS[1:])
+    visible = np.flatnonzero(ends > np.maximum(occurred_at, known_at))
+    if len(visible) < len(ends):
+        interactions, ends = interactions.take(pa.array(visible)), ends[visible]
+    return interactions, ends
 
 
 def column_array(interactions: "pa.Table | pa.RecordBatch", name: str, key: bool = False) -> "pa.Array":

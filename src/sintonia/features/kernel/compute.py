@@ -3,9 +3,10 @@
 Each row is added once to its slice of time, the slices lying between the sorted edges of all windows (the stream
 slicing of window aggregation: Traub et al., Scotty, ICDE 2018), and the slices are cumulated; any window is then a
 difference at its two edges, so that twelve snapshots cost little more than one, and rows need no order. A row known
-late (an as-of date lies between its happening and its being known) is subtracted from the snapshots in between. What
-looks back along the rows (gaps, earlier values) is a column like any other, but a late row changes it: there a customer
-with late rows has one segment for each run of snapshots that sees the same history (`histories.visible_segments`).
+late (an as-of date lies between its happening and its being known) is subtracted from the snapshots in between, and a
+row that ends (a newer version or its deletion became known) from those after its end. What looks back along the rows
+(gaps, earlier values) is a column like any other, but such a row changes it: there a customer with late or ended rows
+has one segment for each run of snapshots that sees the same history (`histories.visible_segments`).
 """
 
 import numpy as np
@@ -59,7 +60,7 @@ def compute_terms(block: Histories, grid: Grid, buffers: TermBuffers, features: 
         if plan.totals.n_accumulators:
             _sum(plan.totals, rows, grid, buffers, features)
         if plan.in_time:
-            if len(segments.late):
+            if len(segments.late) or len(segments.ended):
                 rows = _visible(rows, grid, plan.steps)
             _compute_in_time(rows, grid, buffers, features)
 
@@ -144,19 +145,24 @@ def _sum(
 
 
 def _unseen(segments: Segments, grid: Grid) -> tuple[Ints, Ints]:
-    """Return where each segment's entries begin, with the end, and the entries: late row, window, snapshots.
+    """Return where each segment's entries begin, with the end, and the entries: row, window, snapshots.
 
-    The snapshots, the first and the end, have the row in their window by when it happened, but do not see it yet.
+    The snapshots, the first and the end, have the row in their window by when it happened, but do not see it: not yet,
+    or not any more.
     """
-    late = segments.late
-    if not len(late):
+    late, ended = segments.late, segments.ended
+    if not len(late) and not len(ended):
         return np.zeros(len(segments.begin) + 1, np.int64), np.empty((0, 4), np.int64)
-    slices, seen = segments.slice[late], segments.seen[late]
-    segment = np.searchsorted(segments.begin, late, "right") - 1
-    start = np.maximum(grid.snapshot[slices], segments.first[segment])
-    end = np.minimum(grid.leaves[:, slices], np.minimum(seen, segments.last[segment])).T
-    some, window = np.nonzero((start[:, None] < end) & (seen < segments.last[segment])[:, None])
-    unseen = np.stack([late[some], window, start[some], end[some, window]], axis=1)
+    rows, seen = np.concatenate([late, ended]), segments.seen
+    # Rows that no snapshot before the last sees are in no sum: nothing is subtracted of them.
+    after, before = np.zeros(len(rows), np.int64), seen[rows]
+    after[len(late) :], before[len(late) :] = np.maximum(segments.gone, seen[ended]), len(grid.as_ofs)
+    slices, segment = segments.slice[rows], np.searchsorted(segments.begin, rows, "right") - 1
+    start = np.maximum(np.maximum(grid.snapshot[slices], segments.first[segment]), after)
+    end = np.minimum(grid.leaves[:, slices], np.minimum(before, segments.last[segment])).T
+    some, window = np.nonzero((start[:, None] < end) & (seen[rows] < segments.last[segment])[:, None])
+    unseen = np.stack([rows[some], window, start[some], end[some, window]], axis=1)
+    unseen = unseen[np.argsort(unseen[:, 0], kind="stable")] if len(ended) else unseen
     return np.searchsorted(unseen[:, 0], np.append(segments.begin, segments.end[-1:])), unseen
 
 

@@ -23,7 +23,8 @@ class Histories:
 
     Times are UTC microseconds, ascending within a customer if the rows are `in_time`. `visible` is the time from which
     at least one row of the customer is visible. `texts` order rows of the same time: each row's code, where the text
-    of each code begins, with the end, and the bytes of all texts.
+    of each code begins, with the end, and the bytes of all texts. `known_until` is when each row ends, NEVER where it
+    does not; None if no row does.
     """
 
     starts: Ints  # (n_customers + 1,)
@@ -33,6 +34,7 @@ class Histories:
     cells: Mapping[str, Cells]
     in_time: bool = True
     texts: tuple[Ints, Numbers, Numbers] = NO_TEXTS
+    known_until: Ints | None = None
 
     def __len__(self) -> int:
         """The number of customers."""
@@ -46,13 +48,15 @@ class Histories:
         span = slice(self.starts[first], self.starts[last])
         starts = self.starts[first : last + 1] - self.starts[first]
         times = self.occurred_at[span].copy(), self.known_at[span].copy()
+        ends = None if self.known_until is None else self.known_until[span].copy()
         cells = {name: column.take(span) for name, column in self.cells.items()}
         if in_time and not self.in_time:
             # From the block's rows only: to take from a strided column, NumPy would copy all of it.
             rows = self._order(span, starts)
             times = times[0][rows], times[1][rows]
+            ends = None if ends is None else ends[rows]
             cells = {name: column.take(rows) for name, column in cells.items()}
-        return Histories(starts, self.visible[first:last], *times, cells)
+        return Histories(starts, self.visible[first:last], *times, cells, known_until=ends)
 
     def _order(self, span: slice, starts: Ints) -> Ints:
         """Return the order of a span of rows by time, customer by customer."""
@@ -134,6 +138,8 @@ class Segments:
     occurred_at: Ints
     cells: Mapping[str, Cells]
     late: Ints  # the rows that some snapshot after they happened does not see yet
+    ended: Ints  # the rows that some snapshot does not see any more
+    gone: Ints  # the first snapshot that does not see each of the ended rows any more
 
 
 def customer_segments(block: Histories, grid: Grid) -> Segments:
@@ -146,6 +152,10 @@ def customer_segments(block: Histories, grid: Grid) -> Segments:
     first = np.searchsorted(grid.as_ofs, block.visible)
     last = np.full(len(block), len(grid.as_ofs), np.int64)
     out = np.concatenate([[0], np.cumsum(last - first)])
+    ended, gone = NO_ROWS, NO_ROWS
+    if block.known_until is not None:
+        ended = np.flatnonzero(block.known_until <= grid.as_ofs.max(initial=-NEVER))
+        gone = np.searchsorted(grid.as_ofs, block.known_until[ended])
     return Segments(
         block.starts[:-1],
         block.starts[1:],
@@ -157,6 +167,8 @@ def customer_segments(block: Histories, grid: Grid) -> Segments:
         block.occurred_at,
         block.cells,
         late,
+        ended,
+        gone,
     )
 
 
@@ -177,19 +189,19 @@ def _slices(occurred_at: Ints, grid: Grid) -> Ints:
 def visible_segments(whole: Segments, grid: Grid) -> tuple[Segments, Ints]:
     """Return the segments that show every snapshot of every customer exactly what it sees, and their rows.
 
-    A late row splits the snapshots in two: those that do not see it yet, and those that do. Each segment copies the
-    rows that its snapshots see, in order, so that gaps and counts are those of the history as it was known then. The
-    rows are indices into the block, whose cells are not copied.
+    A late row splits the snapshots in two: those that do not see it yet, and those that do; a row that ends splits off
+    those that do not see it any more. Each segment copies the rows that its snapshots see, in order, so that gaps and
+    counts are those of the history as it was known then. The rows are indices into the block, whose cells are not
+    copied.
     """
     n_snapshots = len(grid.as_ofs)
-    customer = np.searchsorted(whole.begin, whole.late, "right") - 1
-    begins = (whole.first[customer] < whole.seen[whole.late]) & (whole.seen[whole.late] < n_snapshots)
+    changing = np.concatenate([whole.late, whole.ended])
+    at = np.concatenate([whole.seen[whole.late], whole.gone])
+    customer = np.searchsorted(whole.begin, changing, "right") - 1
+    begins = (whole.first[customer] < at) & (at < n_snapshots)
     shown = np.flatnonzero(whole.first < n_snapshots)
     keys = np.concatenate(
-        [
-            shown * n_snapshots + whole.first[shown],
-            customer[begins] * n_snapshots + whole.seen[whole.late[begins]],
-        ]
+        [shown * n_snapshots + whole.first[shown], customer[begins] * n_snapshots + at[begins]]
     )
     owner, first = np.divmod(np.unique(keys), max(n_snapshots, 1))
     last = np.append(first[1:], n_snapshots)
@@ -198,11 +210,16 @@ def visible_segments(whole: Segments, grid: Grid) -> tuple[Segments, Ints]:
     segment = np.repeat(np.arange(len(owner)), sizes)
     rows = np.arange(len(segment)) + np.repeat(whole.begin[owner] - np.cumsum(sizes) + sizes, sizes)
     happened, seen = grid.snapshot[whole.slice[rows]], whole.seen[rows]
-    visible = np.flatnonzero((happened < last[segment]) & (seen <= np.maximum(first[segment], happened)))
+    visible_rows = (happened < last[segment]) & (seen <= np.maximum(first[segment], happened))
+    if len(whole.ended):
+        gone = np.full(len(whole.slice), n_snapshots)
+        gone[whole.ended] = whole.gone
+        visible_rows &= gone[rows] > first[segment]
+    visible = np.flatnonzero(visible_rows)
     rows = rows[visible]
     end = np.cumsum(np.bincount(segment[visible], minlength=len(owner)))
     begin = np.append(0, end[:-1])
     out = np.concatenate([[0], np.cumsum(last - first)])
     slices = whole.slice[rows]
     times = grid.snapshot[slices], whole.occurred_at[rows]
-    return Segments(begin, end, first, last, out, slices, *times, {}, NO_ROWS), rows
+    return Segments(begin, end, first, last, out, slices, *times, {}, NO_ROWS, NO_ROWS, NO_ROWS), rows

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sintonia.core.arrays import Numbers
 from sintonia.features.combine import itself
 from sintonia.features.kernel import terms as planned
-from sintonia.features.kernel.arrow import HISTORY_KEYS
+from sintonia.features.kernel.arrow import HISTORY_KEYS, KNOWN_UNTIL
 from sintonia.features.kernel.columns import columns_of
 from sintonia.features.kernel.histories import DAY
 from sintonia.features.kernel.steps import Steps
@@ -65,7 +65,7 @@ class Plan:
     def reads(self) -> tuple[str, ...]:
         """The columns of the interactions to load: the keys, and those that terms of any table read."""
         consents = UNSUBSCRIBED if "attributes" in self.others else ()
-        return tuple(dict.fromkeys([*HISTORY_KEYS, *self.columns, *consents]))
+        return tuple(dict.fromkeys([*HISTORY_KEYS, KNOWN_UNTIL, *self.columns, *consents]))
 
     @property
     def n_terms(self) -> int:

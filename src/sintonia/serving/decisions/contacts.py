@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sintonia.core.config import ContactLimitConfig, PauseConfig
 from sintonia.core.schema import DECISIONS
+from sintonia.core.visibility import interactions_query, visible_at
 from sintonia.data.store import Store
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ def open_tables(
     before = f"< TIMESTAMP '{decided_at}'"
     for name in ("attributes", "merges"):
         connection.read_parquet(str(store.paths.table(name))).create_view(name)
-    connection.read_parquet([str(path) for path in store.buckets]).create_view("interactions")
+    connection.sql(interactions_query(store.buckets)).create_view("interactions")
     connection.execute(f"""
         CREATE TEMP VIEW seen AS SELECT * FROM interactions ANTI JOIN merges USING (customer_id)
-        WHERE occurred_at {before} AND known_at {before}""")
+        WHERE {visible_at(f"TIMESTAMP '{decided_at}'", strictly_before=True)}""")
     _create_decided(connection, store)
     connection.execute(f"""
         CREATE TEMP {"TABLE" if materialise else "VIEW"} contacted AS

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sintonia.core.arrays import Floats, Ints, Times
 from sintonia.core.config import HoursConfig, SendConfig
+from sintonia.core.visibility import visible_rows
 from sintonia.data.store import Store
 from sintonia.data.store.write import BUCKET
 from sintonia.features.sql import Cells, missing_mask
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
 
 WEEK = 168  # hours
 MINUTE = 60_000_000  # microseconds
-VISIT_COLUMNS = ("customer_id", "kind", "occurred_at", "known_at", "utc_offset_minutes", "opens_thread")
+VISIT_COLUMNS = (
+    "customer_id",
+    "kind",
+    "occurred_at",
+    "known_at",
+    "known_until",
+    "utc_offset_minutes",
+    "opens_thread",
+)
 
 
 @dataclass(frozen=True)
@@ -119,8 +128,7 @@ def _read_block(
     """Return the visits of these customers in a bucket, each customer's last visit, and its clock's offset then."""
     ids_in_bucket = request.ids.take(pa.array(rows))
     table = store.read_customers(path, ids_in_bucket.to_pylist(), VISIT_COLUMNS)
-    before = pa.scalar(request.decided_at, pa.timestamp("us"))
-    is_visit = pc.and_(pc.less(table["occurred_at"], before), pc.less(table["known_at"], before))
+    is_visit = visible_rows(table, request.decided_at, strictly_before=True)
     is_visit = pc.and_(is_visit, pc.and_(table["opens_thread"], pc.is_valid(table["utc_offset_minutes"])))
     is_visit = pc.and_(is_visit, pc.not_equal(table["kind"], "send")).fill_null(False).to_numpy()
     ids = table["customer_id"].combine_chunks()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from sintonia.core.config import ScoreSettings
 from sintonia.core.engine import connect
 from sintonia.core.errors import ConfigError, InputError, hint
+from sintonia.core.visibility import CURRENT, interactions_query
 from sintonia.data.consent import PREFIX
 from sintonia.data.store import Store, open_store
 from sintonia.features.history import SCALE, thousandths
@@ -195,9 +196,9 @@ def _read_tenure(connection: "duckdb.DuckDBPyConnection", store: Store, as_of: s
     tenures = connection.sql(f"""
         WITH visible AS (
             SELECT COALESCE(merged_into, interactions.customer_id) AS customer_id, occurred_at
-            FROM read_parquet({quoted(store.paths.interactions / "*.parquet")}) AS interactions
+            FROM ({interactions_query([store.paths.interactions / "*.parquet"])}) AS interactions
             LEFT JOIN read_parquet({quoted(store.paths.merges)}) AS merges USING (customer_id)
-            WHERE occurred_at <= TIMESTAMP '{now}')
+            WHERE occurred_at <= TIMESTAMP '{now}' AND {CURRENT})
         SELECT DATE_DIFF('day', MIN(occurred_at), TIMESTAMP '{now}') AS days
         FROM ids LEFT JOIN visible USING (customer_id)
         GROUP BY customer_id ORDER BY customer_id""").to_arrow_table()

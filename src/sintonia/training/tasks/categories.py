@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from sintonia.core.config import TaskConfig
 from sintonia.core.errors import NotEnoughDataError
+from sintonia.core.visibility import visible_rows
 from sintonia.training.tasks.task import find_task
 
-CATEGORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "kind", "category")
+CATEGORY_COLUMNS = ("customer_id", "occurred_at", "known_at", "known_until", "kind", "category")
 
 
 def choose_categories(config: TaskConfig, interactions: Iterable[pa.Table], until: datetime) -> TaskConfig:
@@ -44,10 +45,8 @@ def choose_categories(config: TaskConfig, interactions: Iterable[pa.Table], unti
 
 def _buyers(table: pa.Table, until: datetime) -> list[tuple[str, int]]:
     """Return how many customers bought each category."""
-    moment = pa.scalar(until, pa.timestamp("us"))
     kind = pc.equal(table["kind"].cast(pa.string()), "purchase")
-    visible = pc.and_(pc.less_equal(table["occurred_at"], moment), pc.less_equal(table["known_at"], moment))
-    has_category = pc.and_(pc.and_(kind, visible), pc.is_valid(table["category"]))
+    has_category = pc.and_(pc.and_(kind, visible_rows(table, until)), pc.is_valid(table["category"]))
     bought = table.filter(has_category).group_by(["category", "customer_id"]).aggregate([])
     names, counts = np.unique(
         np.asarray(bought["category"].cast(pa.string()).to_pylist(), str), return_counts=True

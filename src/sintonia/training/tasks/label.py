@@ -18,6 +18,8 @@ from sintonia.core.timeline import label_span
 from sintonia.data.store import Store
 from sintonia.training.tasks.task import Task, find_task
 
+NEVER = np.iinfo(np.int64).max
+
 SHOWN_VALUES = 5
 """Values of a label that an error lists; of a label there are few, and each is many customers'."""
 
@@ -35,8 +37,9 @@ def label_rows(
     Columns: `customer_id`, `as_of` and `label` (int8, 1 = it happens; or int64 cents). A task by category has a row
     per (customer_id, as_of, category) and the column `category` (int16), the place in `config.categories`.
     Eligibility sees what is visible at as_of, an interaction in (as_of - active_days, as_of]; the label sees all of
-    (as_of + gap, as_of + gap + horizon], whenever it became known, for it is the truth and not a feature. Where the
-    horizon is not over yet the label tells only of what has happened so far.
+    (as_of + gap, as_of + gap + horizon], whenever it became known, for it is the truth and not a feature: of a row with
+    several versions the newest, and nothing of a deleted one. Where the horizon is not over yet the label tells only of
+    what has happened so far.
 
     Parameters
     ----------
@@ -112,6 +115,7 @@ def choose_positive(config: TaskConfig, attributes: Iterable[pa.Table]) -> TaskC
 class _LabelInputs:
     """Interactions as arrays: whose, when, whether they make or end eligibility and whether they count.
 
+    Rows are visible from `visible` up to and without `gone`, and `counts` only those that hold to this day.
     `category` is the place among the categories asked about, -1 for another, and `n_categories` is 0 where no
     category is asked about; `cents` is empty unless amounts are.
     """
@@ -122,6 +126,7 @@ class _LabelInputs:
     merged_at: Ints
     occurred: Ints
     visible: Ints
+    gone: Ints | None  # when each row ended; None if none did
     starts: NDArray[np.bool_]
     ends: NDArray[np.bool_]
     counts: NDArray[np.bool_]
@@ -132,6 +137,8 @@ class _LabelInputs:
     def eligible(self, since: int, now: int) -> NDArray[np.bool_]:
         """Return who has a start in (since, now] and no later end, as visible now.  # (n_customers,)"""
         shown = self.visible <= now
+        if self.gone is not None:
+            shown &= self.gone > now
         started = _any_by_code(self.codes, self.starts & shown & (self.occurred > since), len(self.customers))
         if not self.ends.any():
             return started
@@ -182,8 +189,9 @@ def _label_inputs(
 ) -> _LabelInputs:
     customers, codes = _customer_codes(interactions)
     person, merged_at = _persons(customers, merges)
-    occurred = _microseconds(interactions, "occurred_at")
+    occurred, gone = _microseconds(interactions, "occurred_at"), _ends(interactions)
     none, kind = np.empty(0, np.int64), interactions["kind"].cast(pa.string())
+    counts = _is_kind(kind, task.label_kinds)
     return _LabelInputs(
         customers=customers,
         codes=codes,
@@ -191,9 +199,10 @@ def _label_inputs(
         merged_at=merged_at,
         occurred=occurred,
         visible=np.maximum(occurred, _microseconds(interactions, "known_at")),
+        gone=gone,
         starts=_is_kind(kind, task.eligible_kinds),
         ends=_is_kind(kind, task.ending_kinds),
-        counts=_is_kind(kind, task.label_kinds),
+        counts=counts if gone is None else counts & (gone == NEVER),
         cents=pc.fill_null(interactions["amount"], 0).to_numpy() if task.label == "amount" else none,
         category=_index_in(
             interactions["category"].cast(pa.string()), pa.array(config.categories, pa.string())
@@ -244,6 +253,17 @@ def _index_in(values: Any, among: Any) -> Ints:  # noqa: ANN401  Arrow has no ty
 def _microseconds(interactions: pa.Table, column: str) -> Ints:
     values: Ints = interactions[column].cast(pa.int64()).to_numpy()
     return values
+
+
+def _ends(interactions: pa.Table) -> Ints | None:
+    """Return when each row ended, NEVER where it did not; None if none did."""
+    if "known_until" not in interactions.column_names:
+        return None
+    column = interactions["known_until"]
+    if column.null_count == len(column):
+        return None
+    ends: Ints = column.cast(pa.int64()).fill_null(NEVER).to_numpy()
+    return ends
 
 
 def _to_microseconds(moment: datetime) -> int:

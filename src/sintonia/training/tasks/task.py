@@ -48,7 +48,7 @@ class Task:
     def columns_read(self) -> tuple[str, ...]:
         """The columns of the interactions that eligibility and label read; no other need be loaded."""
         more = ("amount",) if self.label == "amount" else ("category",) if self.by_category else ()
-        return ("customer_id", "occurred_at", "known_at", "kind", *more)
+        return ("customer_id", "occurred_at", "known_at", "known_until", "kind", *more)
 
 
 BUYERS = "customers who bought in the last {active_days} days"
