@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Collection
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from sintonia.data.sources.reader import literal
 from sintonia.data.sources.values import BLANKS, INVISIBLE
@@ -32,9 +33,7 @@ PLACEHOLDERS = frozenset((
 _SYMBOLS_AND_ZEROS = r"""[-+_.,/\\*#?!~=()'" 0]+"""
 _WITHOUT = r"(?:no|non|not|senza|sin|sans)"
 _THING = r"(?:e?-?mail|address|indirizzo|given|provided|available|ha)"
-_NOBODY = (
-    r"(?:null|none|nan|na|n\.a\.?|unknown|undefined|missing|nessuno|nessuna|anonymous|anonimo|[-_.0]+|x{3,})"
-)
+_NOBODY = r"(?:null|none|n\.a\.?|unknown|undefined|missing|nessuno|nessuna|anonymous|anonimo|[-_0]+|x{3,})"
 _TRIED = r"(?:test|prova|fake|dummy|asd)"
 PLACEHOLDER_ADDRESS = rf"(?:{_WITHOUT}[-_.]?{_THING}\d*|{_NOBODY})@.*|{_TRIED}\d*@{_TRIED}\.[a-z]{{2,}}"
 """Addresses of nobody: noemail@..., null@..., test@test.com."""
@@ -46,6 +45,9 @@ SHORTENED = r"[-+]?\d(?:[.,]\d+[eE]\+?|[.,]?[eE]\+)\d{1,3}"
 """A number whose last digits are gone, as spreadsheets show long ones."""
 
 _WITH_POINT = r"([-+]?\d+)[.,]00?"
+_CODE = r"\+?[0-9A-Za-z][0-9A-Za-z _-]*[1-9][0-9A-Za-z _-]*[0-9A-Za-z]"
+"""Letters and digits, with one that is not zero in between."""
+
 EXACT_IN_FLOATS = {"DOUBLE": 2**53, "FLOAT": 2**24}
 """Above these, whole numbers are rounded in floats of 64 and of 32 bits."""
 
@@ -178,30 +180,35 @@ def register(connection: duckdb.DuckDBPyConnection, more: Collection[str]) -> No
     ).fetchall()
     if known:
         connection.remove_function(FUNCTION)
-    connection.create_function(FUNCTION, spelling, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling="special")
+    connection.create_function(
+        FUNCTION, spelling, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling=FunctionNullHandling.SPECIAL
+    )
 
 
 def spelling_sql(kind: str, text: str, more: Collection[str]) -> str:
-    """Return the SQL of `identifier` of a trimmed text, for a connection in which it is registered."""
+    """Return the SQL of `identifier` of a text, for a connection in which it is registered."""
     return f"""CASE WHEN {text} IS NULL THEN NULL WHEN {needs_no_change(kind, text, more)}
         THEN {f"LOWER({text})" if kind == EMAIL else text}
         ELSE {FUNCTION}({literal(kind)}, {text}) END"""
 
 
 def needs_no_change(kind: str, text: str, more: Collection[str]) -> str:
-    """Return the SQL of whether a trimmed text is as `identifier` spells it, but for the case of an e-mail address.
+    """Return the SQL of whether a text is as `identifier` spells it, but for the case of an e-mail address.
 
     It may be false of a text that is, and is never true of one that is not.
     """
-    words = ", ".join(
-        literal(word) for word in sorted({*PLACEHOLDERS, *(trimmed(word).lower() for word in more)})
-    )
-    odd = f"{_SYMBOLS_AND_ZEROS}|{SHORTENED}|{_WITH_POINT}" + (f"|{_ONE_DIGIT}" if kind == PHONE else "")
-    usual = f"""(REGEXP_FULL_MATCH({text}, {literal("[!-~](?:[ -~]*[!-~])?")}) AND LOWER({text}) NOT IN ({words})
-        AND NOT REGEXP_FULL_MATCH({text}, {literal(odd)}))"""
-    if kind != EMAIL:
-        return usual
+    own = {trimmed(word).lower() for word in more}
+    every = ", ".join(map(literal, sorted({*PLACEHOLDERS, *own})))
     lower = f"LOWER({text})"
+    not_own = f"AND {lower} NOT IN ({', '.join(map(literal, sorted(own)))})" if own else ""
+    not_one_digit = f"AND NOT REGEXP_FULL_MATCH({text}, {literal(_ONE_DIGIT)})" if kind == PHONE else ""
+    # Most are letters and digits: one pattern tells that they are neither a word, nor zeros, nor a decimal number.
+    usual = f"""(REGEXP_FULL_MATCH({text}, {literal(_CODE)}) {not_own}
+        OR REGEXP_FULL_MATCH({text}, {literal("[!-~](?:[ -~]*[!-~])?")}) AND {lower} NOT IN ({every})
+        AND NOT REGEXP_FULL_MATCH({text}, {literal(f"{_SYMBOLS_AND_ZEROS}|{SHORTENED}|{_WITH_POINT}")}))
+        {not_one_digit}"""
+    if kind != EMAIL:
+        return f"({usual})"
     return f"""(REGEXP_FULL_MATCH({lower}, {literal("[a-z0-9!#$%&*+/=?^_{|}~.-]+@[a-z0-9.-]*[a-z0-9]")})
-        AND NOT REGEXP_FULL_MATCH({lower}, {literal(PLACEHOLDER_ADDRESS)}) AND {lower} NOT IN ({words})
+        AND NOT REGEXP_FULL_MATCH({lower}, {literal(PLACEHOLDER_ADDRESS)}) {not_own}
         OR NOT CONTAINS({text}, '@') AND NOT CONTAINS({lower}, 'mailto:') AND {usual})"""

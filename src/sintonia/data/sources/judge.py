@@ -12,7 +12,7 @@ from sintonia.core.config import SiloConfig
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.errors import ConfigError
 from sintonia.data.sources import values
-from sintonia.data.sources.identifiers import is_shortened
+from sintonia.data.sources.identifiers import is_shortened, trimmed
 from sintonia.data.sources.reader import READABLE, literal
 from sintonia.data.sources.silos import RawSilo, SiloReport
 from sintonia.data.sources.versions import SETTLED
@@ -107,16 +107,16 @@ def _no_identifiers(
             f"""SELECT "_none__{kind}", COUNT(*) FROM mapped_{name} WHERE _read AND "_none__{kind}" IS NOT NULL
                 GROUP BY 1 ORDER BY 2 DESC, 1"""
         ).fetchall()
-        numbers = sum(count for text, count in rows if is_shortened(text))
+        numbers = sum(count for text, count in rows if is_shortened(trimmed(text)))
         if numbers:
             shortened.append(
                 f"{numbers:,} values of {kind} are numbers that a spreadsheet or program has shortened, and identify "
                 "nobody; format the column as text before it is exported."
             )
-        others = [(text, count) for text, count in rows if not is_shortened(text)]
+        others = [(text, count) for text, count in rows if trimmed(text) and not is_shortened(trimmed(text))]
         if others:
             # An address may be somebody's after all.
-            named = [f"{text} ({count:,})" for text, count in others if "@" not in text][:5]
+            named = [f"{trimmed(text)} ({count:,})" for text, count in others if "@" not in text][:5]
             listed = f": {', '.join(named)}" if named else ""
             total = sum(count for _, count in others)
             placeholders.append(f"{total:,} placeholders for {kind}, which identify nobody{listed}")

@@ -113,16 +113,16 @@ class Expressions:
         """Return trimmed text, null when empty."""
         return sqlglot.parse_one(f"NULLIF(TRIM(CAST({value.sql(DIALECT)} AS VARCHAR)), '')", dialect=DIALECT)
 
-    def cell(self, value: exp.Expr) -> str:
-        """Return the SQL of a value as text without blanks of any kind around it; whole numbers have no point."""
+    def cell(self, value: exp.Expr) -> exp.Expr:
+        """Return trimmed text, null when empty; whole numbers have no point."""
         kind, sql = self._type(value), value.sql(DIALECT)
         if kind in identifiers.EXACT_IN_FLOATS or kind.startswith("DECIMAL"):
             whole = f"TRY_CAST({sql} AS HUGEINT)"
             number = (
                 f"CASE WHEN {whole} = {sql} THEN CAST({whole} AS VARCHAR) ELSE CAST({sql} AS VARCHAR) END"
             )
-            return f"NULLIF({number}, 'nan')"
-        return values.trimmed(sql)
+            return exp.var(f"NULLIF({number}, 'nan')")
+        return self.text(value)
 
     def time(self, value: exp.Expr) -> exp.Expr:
         """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone."""
@@ -406,7 +406,7 @@ def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money
     for kind, text in silo.identifiers.items():
         id_column = f"id__{kind}"
         spelling = identifiers.spelling_sql(kind, quoted(f"_read_{id_column}"), expressions.placeholders)
-        written = exp.var(expressions.cell(expressions.parse(text)))
+        written = expressions.cell(expressions.parse(text))
         mapped.append(_Mapped(id_column, exp.var(spelling), None, "", written))
     for group, table in (("interactions", INTERACTIONS), ("decisions", DECISIONS)):
         given: Mapping[str, str] = getattr(silo, group)
@@ -426,7 +426,7 @@ def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money
     for group in ("attributes", "contacts"):
         for key, text in getattr(silo, group).items():
             parsed = expressions.rename(key, expressions.parse(text))
-            value = exp.var(expressions.cell(parsed)) if group == "contacts" else expressions.text(parsed)
+            value = expressions.cell(parsed) if group == "contacts" else expressions.text(parsed)
             # A number that was not understood is NaN, and so is what is computed of it.
             name_there = f"{PREFIXES[group]}__{key}"
             failed = f"{quoted(name_there)} = 'nan'" if parsed.find(exp.Var) is not None else None
