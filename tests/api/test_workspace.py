@@ -160,6 +160,16 @@ def test_a_run_shows_its_metrics_and_its_model_scores_a_frame(shop, orders):
     scored = shop.score(frame, tasks=["churn"], key="card")
     assert scored.index.equals(frame.index)
     assert scored["churn_propensity"].dropna().between(0, 1).all()
+    again = shop.score(frame.astype("category"), tasks=["churn"], key="card")
+    pd.testing.assert_series_equal(again["churn_propensity"], scored["churn_propensity"])
+    numbered = frame.assign(
+        n=pd.array(range(20), dtype="Int64"), at=pd.Timestamp("2025-01-01", tz="Europe/Rome")
+    )
+    again = shop.score(numbered, tasks=["churn"])
+    pd.testing.assert_series_equal(again["churn_propensity"], scored["churn_propensity"])
+    with pytest.raises(sn.SintoniaError, match=r"'card' of `customers` has values of several types") as error:
+        shop.score(frame.assign(card=[1, *frame["card"][1:]]), tasks=["churn"])
+    assert "\n" not in str(error.value)
 
 
 def test_every_verb_of_the_command_line_is_a_method():

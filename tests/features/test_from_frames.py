@@ -1,6 +1,7 @@
 """Histories that come as a frame are the tables of the contract."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -57,6 +58,83 @@ def test_a_row_is_of_the_table_it_names():
     assert len(found.interactions) == 1
     assert found.attributes["value"].to_pylist() == ["Lazio"]
     assert found.links["linked_at"].to_pylist() == [datetime(2025, 1, 5)]
+
+
+def test_attributes_and_interactions_that_come_twice_count_once():
+    told = frame(
+        {"occurred_at": "2025-01-01", "interaction_id": "a", "amount": 250, "sentiment": 0.5},
+        {"occurred_at": "2025-01-01", "interaction_id": "b"},
+        {
+            "occurred_at": "2025-01-01",
+            "table": "attributes",
+            "name": "region",
+            "value": "Lazio",
+            "kind": None,
+        },
+        {"occurred_at": "2025-01-01", "table": "attributes", "name": "tier", "value": "gold", "kind": None},
+    )
+    once, twice = history_from_frame(told), history_from_frame(pd.concat([told, told]))
+    assert twice.interactions.equals(once.interactions)
+    assert twice.attributes.equals(once.attributes)
+    assert len(once.attributes) == 2
+
+
+@pytest.mark.parametrize("missing", ["", "NaT", "nan", "None", None])
+def test_known_at_may_be_missing_among_texts(missing):
+    told = frame(
+        {"occurred_at": "2025-01-01", "known_at": missing},
+        {"occurred_at": "2025-01-02", "known_at": "2025-01-03"},
+    )
+    known = history_from_frame(told).interactions["known_at"].to_pylist()
+    assert known == [datetime(2025, 1, 1), datetime(2025, 1, 3)]
+    nothing = history_from_frame(told.assign(known_at=missing)).interactions["known_at"].to_pylist()
+    assert nothing == [datetime(2025, 1, 1), datetime(2025, 1, 2)]
+
+
+def test_known_at_may_be_missing_among_numbers():
+    told = frame(
+        {"occurred_at": 1735689600000, "known_at": None},
+        {"occurred_at": 1735776000000, "known_at": 1735862400000},
+    )
+    found = history_from_frame(told).interactions
+    assert found["occurred_at"].to_pylist() == [datetime(2025, 1, 1), datetime(2025, 1, 2)]
+    assert found["known_at"].to_pylist() == [datetime(2025, 1, 1), datetime(2025, 1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2025-03-01T10:00:00Z", datetime(2025, 3, 1, 10)),
+        ("2025-03-01T10:00:00.5Z", datetime(2025, 3, 1, 10, 0, 0, 500_000)),
+        ("2025-03-01 10:00:00 UTC", datetime(2025, 3, 1, 10)),
+        ("2025-03-01 10:00:00 -0500", datetime(2025, 3, 1, 15)),
+        ("2025-03-01T10:00+05:30", datetime(2025, 3, 1, 4, 30)),
+        (" 2025-03-01 ", datetime(2025, 3, 1)),
+        ("20250301", datetime(2025, 3, 1)),
+        (1740823200, datetime(2025, 3, 1, 10)),
+        (1740823200.5, datetime(2025, 3, 1, 10, 0, 0, 500_000)),
+        (1740823200123, datetime(2025, 3, 1, 10, 0, 0, 123_000)),
+        (1740823200123456, datetime(2025, 3, 1, 10, 0, 0, 123_456)),
+        (1740823200123456789, datetime(2025, 3, 1, 10, 0, 0, 123_456)),
+        (Decimal("1740823200"), datetime(2025, 3, 1, 10)),
+    ],
+)
+def test_a_time_is_read_however_it_is_written(written, moment):
+    assert history_from_frame(frame({"occurred_at": written})).interactions["occurred_at"].to_pylist() == [
+        moment
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2025-03-01 10:00 PM", "01/03/2025", "10:00", "2025-02-30", "2025-03-01 10:00 CET", "-2025-03-05", "soon", "", "0",
+     "202503011830", 0, -1, 12.5, 20250301, 1e300, "0001-01-01", "1900-01-01", "1970-01-01T00:00:00Z"],
+)  # fmt: skip
+def test_a_time_that_is_not_understood_whole_or_not_credible_is_refused(written):
+    with pytest.raises(InputError) as caught:
+        history_from_frame(frame({"occurred_at": written}))
+    assert "\n" not in str(caught.value)
+    assert "occurred_at" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from mlflow.pyfunc.scoring_server import infer_and_parse_data
 
 from brand import CATALOGUE, FEATURES, FITTED, MODEL, SPLIT, TASK, build_brand
-from sintonia.core.config import ScoreSettings, TrainSettings
+from sintonia.core.config import ScoreSettings, TrackingConfig, TrainSettings
 from sintonia.core.errors import ConfigError, InputError
 from sintonia.core.paths import WorkspacePaths
 from sintonia.core.timeline import split_snapshots
 from sintonia.data.store import Store
+from sintonia.registry.models import register
+from sintonia.registry.names import metric_keys, original_name
 from sintonia.registry.pyfunc import PyfuncModel
-from sintonia.registry.runs import LOADER, log_model, signature
+from sintonia.registry.runs import LOADER, ChildRun, RunRecord, log_model, signature
+from sintonia.registry.tracking import open_tracking
 from sintonia.registry.upgrade import upgrade_loaders
 from sintonia.serving.scoring import Scores, score_customers, scoring_date
 from sintonia.training.dataset import assemble
@@ -80,6 +83,32 @@ def test_who_is_not_asked_about_has_no_row_and_an_unreadable_date_is_said(scored
         PyfuncModel(model).predict(told, {"as_of": "soon"})
     with pytest.raises(InputError, match=r"needs the feature 'rfm__orders__14d'.*Or give interactions"):
         PyfuncModel(model).predict(pd.DataFrame({"a": [1.0]}))
+
+
+def test_a_run_with_actions_of_any_name_is_logged(scored, tmp_path):
+    names = ["50% off: {x}[a]", "città/ñ", "a b", "a_b"]
+    record = RunRecord(
+        task="next_best_action",
+        parameters={f"actions.{name}": "{'cost': 1}" for name in names},
+        metrics={f"{key}.doubly_robust": 1.0 for key in metric_keys(names).values()},
+        tags={"sintonia.gate": f"constant: {names[0]}"},
+        documents={},
+        model=scored[1],
+        nested=[ChildRun("fold", {"always 50% off.value": 2.0}, {"off[0]": 1})],
+    )
+    tracking = open_tracking(TrackingConfig(), tmp_path)
+    registered = register(tracking, record)
+    run = tracking.client.get_run(registered.run_id).data
+    assert run.metrics == dict.fromkeys(
+        ["50_x25__off:__x7b_x_x7d__x5b_a_x5d_.doubly_robust", "città/ñ.doubly_robust", "a b.doubly_robust",
+         "a_b.doubly_robust"],
+        1.0,
+    )  # fmt: skip
+    assert {original_name(name) for name in run.params} == {f"actions.{name}" for name in names}
+    experiment = tracking.client.get_run(registered.run_id).info.experiment_id
+    (fold,) = (one for one in tracking.client.search_runs([experiment]) if "sintonia.nested" in one.data.tags)
+    assert fold.data.metrics == {"always 50_x25_ off.value": 2.0}
+    assert fold.data.params == {"off_x5b_0_x5d_": "1"}
 
 
 @pytest.fixture(scope="module")

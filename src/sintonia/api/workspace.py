@@ -16,6 +16,7 @@ from sintonia.api.results import Build, Check, Comparison, Result, Round, Run
 from sintonia.core.config import VERBS, BuildSettings, FeaturesSettings, TaskConfig, TrainSettings
 from sintonia.core.config.compose import compose
 from sintonia.core.errors import InputError, unknown
+from sintonia.core.paths import in_home
 from sintonia.data.store import open_store
 from sintonia.features.from_frames import to_arrow
 
@@ -38,7 +39,7 @@ class Workspace:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         """Keep the folder's path; `build` creates it."""
-        self.path = Path(path)
+        self.path = Path(in_home(str(path)))
 
     def __repr__(self) -> str:
         """Return the workspace as it is written in Python."""

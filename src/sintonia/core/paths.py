@@ -23,6 +23,17 @@ REVIEW = "review"
 STORE = "store"
 
 
+def in_home(path: str) -> str:
+    """Return a path with the home folder in the place of a leading `~`, which a shell leaves in `list=~/customers.csv`.
+
+    Examples
+    --------
+    >>> in_home("lists/customers.csv"), in_home("~/customers.csv") == str(Path.home() / "customers.csv")
+    ('lists/customers.csv', True)
+    """
+    return str(Path(path).expanduser()) if path == "~" or path.startswith("~/") else path
+
+
 @dataclass(frozen=True)
 class StorePaths:
     """The files of one version of the store.

@@ -30,6 +30,9 @@ EPOCH_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 CREDIBLE_SECONDS = (NOT_BEFORE.replace(tzinfo=UTC).timestamp(), datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 """Seconds since 1970 within which numbers are taken for times: no number is credible in two units."""
 
+MISSING_TEXTS = ("", "NaT", "nan", "NaN", "None", "null", "<NA>")
+"""How frames that were turned into texts write a missing time."""
+
 EXACT_INTEGERS = 2**53
 """From here on a float no longer holds every whole number."""
 
@@ -149,6 +152,7 @@ def history_from_frame(frame: Any) -> History:  # noqa: ANN401  any data frame
     if "interaction_id" not in rows.column_names:
         _report_equal_rows(interactions)
     tables["interactions"] = _fill_opens_thread(interactions)
+    tables["attributes"] = _distinct(tables["attributes"])  # a value said twice is one value
     return History(
         **{
             name: table.sort_by([(key, "ascending") for key in TABLES[name].order])
@@ -263,12 +267,9 @@ def _times(values: Any, name: str) -> Any:  # noqa: ANN401  Arrow arrays
         values = values.cast(pa.float64())
     if pa.types.is_string(values.type):
         trimmed = pc.utf8_trim_whitespace(values)
+        trimmed = pc.if_else(pc.is_in(trimmed, pa.array(MISSING_TEXTS)), None, trimmed)
         digits = pc.all(pc.match_substring_regex(trimmed, r"^\d{9,19}$")).as_py()
-        values = (
-            pc.cast(trimmed, pa.int64())
-            if digits and values.null_count < len(values)
-            else _iso_times(trimmed, name)
-        )
+        values = pc.cast(trimmed, pa.int64()) if digits else _iso_times(trimmed, name)
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         return _epoch_times(values, name)
     if pa.types.is_timestamp(values.type) and values.type.tz is not None:
@@ -344,7 +345,7 @@ def _count_once(interactions: "pa.Table") -> "pa.Table":
     counts = interactions.group_by(ID).aggregate([([], "count_all")])
     if len(counts) == len(interactions):
         return interactions
-    distinct = interactions.group_by(interactions.column_names, use_threads=False).aggregate([])
+    distinct = _distinct(interactions)
     versions = distinct.group_by(ID).aggregate([([], "count_all")])
     duplicates = versions.filter(pc.greater(versions["count_all"], 1))
     if len(duplicates) and interactions["known_until"].null_count < len(interactions):
@@ -361,13 +362,19 @@ def _count_once(interactions: "pa.Table") -> "pa.Table":
             f"{len(interactions) - len(distinct):,}",
             f"{len(interactions):,}",
         )
-    return distinct.select(interactions.column_names)
+    return distinct
+
+
+def _distinct(rows: "pa.Table") -> "pa.Table":
+    """Return rows that are equal in every column once."""
+    distinct: pa.Table = rows.group_by(rows.column_names, use_threads=False).aggregate([])
+    return distinct.select(rows.column_names).cast(rows.schema)
 
 
 def _report_equal_rows(interactions: "pa.Table") -> None:
     """Log how many rows without an id are equal to another one in every column."""
     names = [name for name in interactions.column_names if name != "interaction_id"]
-    distinct = interactions.group_by(names, use_threads=False).aggregate([])
+    distinct = _distinct(interactions.select(names))
     if len(distinct) < len(interactions):
         log.warning(
             "%s of %s interactions are equal to another one in every column, and each counts; give interaction_id to "

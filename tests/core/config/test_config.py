@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sintonia.api.workspace import Workspace
 from sintonia.cli.manual import examples
 from sintonia.core.config import (
     VERBS,
@@ -141,4 +142,5 @@ def test_a_path_may_begin_in_the_home_folder(monkeypatch, tmp_path):
     assert (settings.list, settings.out, settings.suppress) == tuple(
         str(tmp_path / name) for name in ("customers.csv", "out.csv", "stop.csv")
     )
+    assert Workspace("~/shop").path == tmp_path / "shop"
     assert ScoreSettings(list="~customers.csv").list == "~customers.csv"

@@ -62,6 +62,14 @@ def test_an_amount_is_read_once_however_it_is_asked_for(tmp_path, amount):
     assert [row["i__amount"] for row in rows] == [123450, -300]
 
 
+def test_times_may_be_computed_from_numbers(tmp_path):
+    end = "strptime(Data || ' ' || Ora, '%d/%m/%Y %H:%M') + to_seconds(number(Importo))"
+    silo = replace(TICKETS, time_format=None, time_zone="UTC", occurred_at=end, known_at=end)
+    report, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;77;90\n", silo)
+    assert (report.stored, report.rejected) == (1, 0)
+    assert rows[0]["occurred_at"] == rows[0]["_known_at"] == datetime(2025, 7, 15, 10, 31, 30)
+
+
 def test_a_table_without_a_key_is_known_by_its_rows_numbers(tmp_path):
     silo = replace(TICKETS, identifiers={"client": "_row"})
     _, rows = mapped(tmp_path, HEADER + "15/07/2025;10:30;;1,50\n15/07/2025;10:30;;1,50\n", silo)

@@ -132,6 +132,17 @@ def test_a_row_is_looked_up_by_whatever_it_has(tmp_path, keys, header):
     assert known == [True, both, True, both, False, False]
 
 
+def test_second_addresses_and_numbers_are_looked_up_too(tmp_path, keys):
+    header = "Email;Email 2;telefono_2;agent"
+    lines = [
+        "nobody@x.org;cleo@x.org;;",
+        "nobody@x.org;;333 1234567;",
+        "nobody@x.org;;;ann@x.org",
+        "ann@x.org;;;",
+    ]
+    assert owners(listed(tmp_path, "\n".join([header, *lines]) + "\n"), keys)[1] == [True, True, False, True]
+
+
 def test_rows_that_no_key_identifies_say_all_that_was_tried(tmp_path, keys):
     customers = listed(tmp_path, "Email;Telefono\nann@x.org;\nnobody@x.org;333 9999999\n;\n;02 1234567\n")
     owners(customers, keys)

@@ -18,7 +18,7 @@ from sintonia.core.config.learning import (
     TuneConfig,
 )
 from sintonia.core.errors import ConfigError
-from sintonia.core.paths import WorkspacePaths
+from sintonia.core.paths import WorkspacePaths, in_home
 
 Names = list[str]
 """A list of names; spelt apart because `ScoreSettings` has a field called list."""
@@ -44,8 +44,8 @@ class Settings:
         one_of("output", self.output, ("text", "json"))
         for name in PATH_SETTINGS:
             path = getattr(self, name, None)
-            if isinstance(path, str) and (path == "~" or path.startswith("~/")):
-                object.__setattr__(self, name, str(Path(path).expanduser()))
+            if isinstance(path, str) and path != in_home(path):
+                object.__setattr__(self, name, in_home(path))
 
     @property
     def paths(self) -> WorkspacePaths:

@@ -124,9 +124,12 @@ class Expressions:
             return exp.var(f"NULLIF({number}, 'nan')")
         return self.text(value)
 
-    def time(self, value: exp.Expr) -> exp.Expr:
-        """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone."""
-        return exp.var(self.utc(self.local_time(value), self.zoned_time(value)))
+    def time(self, value: exp.Expr, text: str | None = None) -> exp.Expr:
+        """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone.
+
+        `text` is a column with the value as trimmed text, where there is one.
+        """
+        return exp.var(self.utc(self.local_time(value, text), self.zoned_time(value, text)))
 
     def utc(self, local: str, zoned: str) -> str:
         """Return the SQL of the UTC time of a value from its time with a zone, and without."""
@@ -494,14 +497,22 @@ def _mapping_sql(
 ) -> str:
     same = same_rows(silo, raw.n_files, version_id([item.name for item in mapped]))
     occurred = expressions.parse(silo.occurred_at)
-    moment = values.trimmed(occurred.sql(DIALECT))
+    # Times as texts are columns of a query below: what reads them names them dozens of times.
+    times = {"_moment": silo.occurred_at, "_arrival": silo.known_at, "_update": silo.updated_at}
+    time_texts = ", ".join(
+        f"{values.trimmed(expressions.parse(text).sql(DIALECT))} AS {column}"
+        for column, text in times.items()
+        if text is not None
+    )
     local, zoned = expressions.local_time(occurred, "_moment"), expressions.zoned_time(occurred, "_moment")
     if not values.has_zone(silo.time_format):
         zoned = (
             f"CASE WHEN _local IS NULL THEN {zoned} END"  # few times have a zone: most need no second look
         )
     known = (
-        "NULL" if silo.known_at is None else expressions.time(expressions.parse(silo.known_at)).sql(DIALECT)
+        "NULL"
+        if silo.known_at is None
+        else expressions.time(expressions.parse(silo.known_at), "_arrival").sql(DIALECT)
     )
     arrived = "GREATEST(_occurred_at, _known_at)" if silo.known_at else "_occurred_at"
     foreign = _is_foreign(silo, money)
@@ -523,8 +534,9 @@ def _mapping_sql(
     until = f"occurred_at <= TIMESTAMP '{bounds.until}'" if bounds.until else "true"
     kept = "".join(f', "{item.name}"' for item in mapped)
     return f"""CREATE OR REPLACE TABLE mapped_{name} AS
-        WITH texts AS (SELECT *, {moment} AS _moment{texts} FROM {raw.view}),
-        locals AS (SELECT *, {local} AS _local FROM texts WHERE {where}),
+        WITH texts AS (SELECT *{texts} FROM {raw.view}),
+        written AS (SELECT *, {time_texts} FROM texts),
+        locals AS (SELECT *, {local} AS _local FROM written WHERE {where}),
         clocks AS (SELECT *, {zoned} AS _zoned FROM locals),
         moments AS (
             SELECT *, {expressions.utc("_local", "_zoned")} AS _occurred_at, {known} AS _known_at FROM clocks),
@@ -564,7 +576,7 @@ def _changes(expressions: Expressions) -> str:
             continue
         value = expressions.parse(text)
         cast = exp.TryCast(this=value, to=exp.DataType.build(kind, DIALECT))
-        sql = (expressions.time(value) if kind == "TIMESTAMP" else cast).sql(DIALECT)
+        sql = (expressions.time(value, "_update") if kind == "TIMESTAMP" else cast).sql(DIALECT)
         failed.append(f"({expressions.text(value).sql(DIALECT)} IS NOT NULL AND ({sql}) IS NULL)")
         typed.append(f"COALESCE({sql}, false) AS {name}" if kind == "BOOLEAN" else f"{sql} AS {name}")
     return ", ".join([*typed, f"{' OR '.join(failed)} AS _changed"])

@@ -47,6 +47,8 @@ RESERVED = {
     "_local",
     "_zoned",
     "_moment",
+    "_arrival",
+    "_update",
     "_rate",
     "_code",
 }
@@ -64,7 +66,7 @@ FAST_ENCODINGS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "cp1252": "latin-1", "
 
 
 @dataclass(frozen=True)
-class Relation:
+class RowsQuery:
     """A query over rows: by column name its type and its name in the query, which differ where SQL cannot say it.
 
     SQL names have no case and cannot be empty: of `cat` and `Cat` the second is called `Cat_` in the query.
@@ -117,7 +119,7 @@ def read_files(
     form: str,
     csv: CsvConfig,
     careful: bool,
-) -> Relation:
+) -> RowsQuery:
     """Return the rows of files with `_file`, `_readable` and `_line` beside their columns, united by name.
 
     `careful` reads text row by row. Otherwise lines that DuckDB rejects land in the engine's tables
@@ -157,7 +159,7 @@ def drop_rejects(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table}_{name}")
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Relation:
+def _parquet(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> RowsQuery:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -180,7 +182,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> Re
     )
     sql = f"""SELECT {picked}, {PARQUET_FILE} AS {FILE}, CAST(NULL AS VARCHAR) AS {LINE}, true AS {READABLE}
               FROM {scan}"""
-    return Relation(sql, dict(zip(columns, (row[1] for row in described), strict=True)), names)
+    return RowsQuery(sql, dict(zip(columns, (row[1] for row in described), strict=True)), names)
 
 
 PARQUET_FILE = "_sintonia_file"
@@ -199,7 +201,7 @@ class _TextFile:
 
 def _csv(
     connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], csv: CsvConfig, careful: bool
-) -> Relation:
+) -> RowsQuery:
     files = _united([_text_file(path, csv, careful) for path in paths])
     columns = list(dict.fromkeys(column for file in files for column in file.columns))
     names = sql_names(columns)
@@ -220,7 +222,7 @@ def _csv(
         for column, count in lacking.items()
         if count
     )
-    return Relation(
+    return RowsQuery(
         " UNION ALL BY NAME ".join(queries),
         dict.fromkeys(columns, "VARCHAR"),
         names,
@@ -382,7 +384,7 @@ def _store(
 
 def _json(
     connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], csv: CsvConfig, careful: bool
-) -> Relation:
+) -> RowsQuery:
     """Return the rows of JSON Lines, or of JSON arrays; lines are texts first, so that a broken one is rejected."""
     if careful or any(_is_stream(_head(path)) for path in paths):
         _store(connection, f"text_{name}", [LINE, FILE], _json_batches(paths, csv))
@@ -411,7 +413,7 @@ def _json(
         FROM (SELECT {cells} AS cells, {FILE}, {LINE}, {is_object} AS {READABLE} FROM {scan}
               WHERE {blank} <> '')""")
     connection.execute(f"DROP TABLE IF EXISTS text_{name}")
-    return Relation(f"SELECT * FROM lines_{name}", dict.fromkeys(keys, "VARCHAR"), names)
+    return RowsQuery(f"SELECT * FROM lines_{name}", dict.fromkeys(keys, "VARCHAR"), names)
 
 
 def _head(path: Path) -> str:

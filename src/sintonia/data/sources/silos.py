@@ -18,7 +18,7 @@ from sintonia.data.sources.reader import (
     LINE,
     READABLE,
     ROW,
-    Relation,
+    RowsQuery,
     drop_rejects,
     quoted,
     read_files,
@@ -148,7 +148,7 @@ def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:
 class RawSilo:
     """A silo's rows as a view: its own columns, and `_file`, `_row`, `_readable` and `_line` beside them.
 
-    `types` and `names` are by column, as in `Relation`; `reading` says what was found out of how its
+    `types` and `names` are by column, as in `RowsQuery`; `reading` says what was found out of how its
     `n_files` are written.
     """
 
@@ -202,7 +202,7 @@ def read_raw(
 
 def _own_format(
     connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], reference: str
-) -> Relation:
+) -> RowsQuery:
     """Return the rows that a reader of the user's own gives of each file, in its order."""
     import pyarrow as pa
 
@@ -234,17 +234,17 @@ def _own_format(
     sql = f"SELECT *, CAST(NULL AS VARCHAR) AS {LINE}, true AS {READABLE} FROM rows_{name}"
     described = connection.execute(f"DESCRIBE rows_{name}").fetchall()
     types = {column: row[1] for column, row in zip(joined.column_names, described, strict=False)}
-    return Relation(sql, types, names)
+    return RowsQuery(sql, types, names)
 
 
 def _join(
     connection: duckdb.DuckDBPyConnection,
-    ours: Relation,
+    ours: RowsQuery,
     name: str,
     path: Path,
     join: JoinConfig,
     careful: bool,
-) -> Relation:
+) -> RowsQuery:
     """Return the relation with the other file's columns; one match a row, so rows never multiply."""
     if not path.is_file():
         raise InputError(f"A join wants the file '{path}', which is not there.")
@@ -272,4 +272,4 @@ def _join(
         ON {on}"""
     types = {**ours.types, **{column: theirs.types[column] for column in new}}
     reading = tuple(f"{path.name}: {text}" for text in theirs.reading)
-    return Relation(sql, types, {**ours.names, **names}, ours.reading + reading, ours.delimiter)
+    return RowsQuery(sql, types, {**ours.names, **names}, ours.reading + reading, ours.delimiter)

@@ -205,7 +205,8 @@ def find_key(customers: CustomerList, keys: KeyIndex, column: str | None) -> Key
         own = Lookup(customers.header[index], index, key_type)
         phones = shares.get((index, PHONE), 0.0) >= MIN_PHONE_SHARE and index not in named_columns
         further = _lookups_within(own, phones)
-        others = () if column is not None else _by_share(named_columns, shares, index)
+        named = _numbered_contacts(customers.header) | named_columns
+        others = () if column is not None else _by_share(named, shares, index)
         for other, its_type in others:
             lookup = Lookup(customers.header[other], other, its_type)
             further += [lookup, *_lookups_within(lookup, phones=False)]
@@ -302,6 +303,13 @@ def _columns_named_like_keys(header: Sequence[str], keys: KeyIndex) -> dict[int,
         if key_type is not None:
             key_types[index] = key_type
     return key_types
+
+
+def _numbered_contacts(header: Sequence[str]) -> dict[int, str]:
+    """Return the indices of further columns of contact data, with the type of key: Email 2, telefono_2."""
+    types = {word: key_type for key_type in (EMAIL, PHONE) for word in COMMON_NAMES[key_type]}
+    letters = [re.sub(r"[\W_]|\d+\W*$", "", name.lower()) for name in header]
+    return {at: types[word] for at, word in enumerate(letters) if word in types}
 
 
 def _known_shares(
@@ -475,11 +483,11 @@ def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key: Key
     parts = [_lookup_query(number, keys.fill(key.lookups[number].key_type), key) for (number,) in used]
     connection.execute(f"CREATE OR REPLACE TABLE looked_up AS {' UNION ALL '.join(parts)}")
     if len(parts) <= 1:
-        connection.execute("CREATE OR REPLACE TABLE matched AS FROM looked_up")
+        connection.execute("CREATE OR REPLACE VIEW matched AS FROM looked_up")
         return
     own_types = dict.fromkeys(lookup.key_type for lookup in key.lookups if lookup.cells == ALL)
     connection.execute(f"""
-        CREATE OR REPLACE TABLE matched AS
+        CREATE OR REPLACE TABLE identified AS
         SELECT row, lookup, exact, problems.problem, owners, customer_id,
                CASE WHEN owners > 0 THEN key_type WHEN tried = '' THEN {quoted(" or ".join(sorted(own_types)))}
                     ELSE tried END AS key_type
@@ -489,6 +497,7 @@ def match_keys(connection: "duckdb.DuckDBPyConnection", keys: KeyIndex, key: Key
                      COALESCE(ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(
                          LIST(key_type) FILTER (exact <> ''))), ' or '), '') AS tried
               FROM looked_up GROUP BY row) AS problems USING (row)""")
+    connection.execute("CREATE OR REPLACE VIEW matched AS FROM identified")
     several = "FROM looked_up WHERE owners = 1 GROUP BY row HAVING COUNT(DISTINCT customer_id) > 1"
     ((n_several,),) = connection.execute(f"SELECT COUNT(*) FROM (SELECT row {several})").fetchall()
     if n_several:
