@@ -176,3 +176,17 @@ def test_versions_of_an_id_end_before_the_next_is_known_and_the_thread_has_one_o
     assert versions["known_at"].to_pylist() == [day[1], day[5]]
     with pytest.raises(InputError, match="appear more than once"):
         history_from_frame(frame(twice | {"known_until": "2025-01-06"}, newer))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["7", "7.0", " 7\u00a0", "\ufeff7"],
+        [7.0, 7.0, 7.0, 7.0],
+        [7, 7, 7, 7],
+        ["\t7", "7\u200b", "\u30007", "7,00"],
+    ],
+)
+def test_ids_are_spelt_as_those_of_silos(ids):
+    told = pd.DataFrame({"customer_id": ids, "occurred_at": "2025-01-01", "kind": "view"})
+    assert set(history_from_frame(told).interactions["customer_id"].to_pylist()) == {"7"}

@@ -175,6 +175,8 @@ def _typed_table(rows: "pa.Table", contract: Table) -> "pa.Table":
             columns[column.name] = pa.array([f"{row:012d}" for row in range(len(rows))], pa.string())
         else:
             columns[column.name] = pa.nulls(len(rows), kind)
+    if "customer_id" in columns:
+        columns["customer_id"] = _spelt(columns["customer_id"])
     if "known_at" in columns:
         columns["known_at"] = pc.coalesce(columns["known_at"], columns["occurred_at"])
     for name in ("customer_id", "occurred_at", "kind", "interaction_id", "linked_at"):
@@ -186,6 +188,17 @@ def _typed_table(rows: "pa.Table", contract: Table) -> "pa.Table":
         if name in columns:
             _check_credible(columns[name], name, contract.name)
     return pa.table(columns, schema=schema)
+
+
+def _spelt(ids: "pa.Array") -> "pa.Array":
+    """Return ids as silos' are spelt: without blanks of any kind around them, whole numbers without a point."""
+    import pyarrow as pa
+
+    from sintonia.data.sources.identifiers import trimmed, without_point
+
+    coded = ids.dictionary_encode()
+    spelt = [None if text is None else without_point(trimmed(text)) for text in coded.dictionary.to_pylist()]
+    return pa.array(spelt, pa.string()).take(coded.indices)
 
 
 def _check_credible(times: Any, name: str, table: str) -> None:  # noqa: ANN401  Arrow arrays

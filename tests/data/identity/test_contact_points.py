@@ -30,3 +30,23 @@ def test_phones_become_e164_by_the_region_given():
     written = ["+39 347 1234567", "0039 347/1234567", "347-1234567", "06 1234 5678", "12", "0000000000"]
     assert one("phone", written) == ["+393471234567"] * 3 + ["+390612345678", None, None]
     assert one("phone", ["020 7946 0958"], region="GB") == ["+442079460958"]
+
+
+def test_a_domain_keeps_its_accents_and_has_one_form():
+    written = [
+        "dino@exämple.org",
+        "DINO@xn--exmple-cua.org",
+        "dino@exa\u0308mple.org",
+        "<dino+x@exämple.org>",
+    ]
+    assert set(one("email", written)) == {"dino@xn--exmple-cua.org"}
+    assert one("email", ["dino@example.org", "dinò@example.org"]) == ["dino@example.org"] * 2
+
+
+def test_addresses_of_nobody_are_missing():
+    assert one("email", ["noemail@example.org", "Test@Test.com", "null@example.org", "n/a"]) == [None] * 4
+
+
+def test_a_phone_read_as_a_float_is_that_phone_and_a_shortened_one_is_none():
+    written = ["393471234567.0", "3471234567.0", "3.94471E+11", "3,94E+11"]
+    assert one("phone", written) == ["+393471234567", "+393471234567", None, None]

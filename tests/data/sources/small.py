@@ -57,9 +57,10 @@ def mapped(
         files = {"t.csv": files}
     for name, content in files.items():
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    csv = CsvConfig(**changes.pop("csv", {}))
+    csv, placeholders = CsvConfig(**changes.pop("csv", {})), changes.pop("placeholders", ())
     with connect(EngineConfig(), folder / "workspace") as connection:
-        report = map_silo(connection, "t", replace(silo, csv=csv, **changes), folder, bounds, money)
+        own = replace(silo, csv=csv, **changes)
+        report = map_silo(connection, "t", own, folder, bounds, money, placeholders)
         rows = (
             connection.sql("SELECT * FROM mapped_t ORDER BY _file, _row, reason").to_arrow_table().to_pylist()
         )

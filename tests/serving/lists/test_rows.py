@@ -1,5 +1,7 @@
 """Whose a row is: columns are known by name, then by what they hold; e-mails and numbers in any spelling."""
 
+from dataclasses import replace
+
 import pytest
 
 from builder import build_store
@@ -209,3 +211,36 @@ def test_a_list_without_a_header_has_its_first_line_as_a_row(tmp_path, keys, lin
 def test_a_list_with_a_header_keeps_it(tmp_path, keys, text):
     customers = listed(tmp_path, text)
     assert with_header(customers, keys, None) is customers
+
+
+@pytest.fixture(scope="module")
+def mailed(tmp_path_factory):
+    """The keys of a store of two addresses whose domains differ by an accent."""
+    root = tmp_path_factory.mktemp("mailed")
+    silo = replace(SILO, identifiers={"email": "mail"}, contacts={"email": "mail"})
+    (root / "tickets.csv").write_text(
+        "mail,at\nzoe@example.org,2025-01-01\nzoe@exåmple.org,2025-01-02\nnoemail@example.org,2025-01-02\n"
+    )
+    with keys_of(build_store(root, {"tickets": silo}), tmp_path_factory.mktemp("scratch")) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("cell", "known"),
+    [
+        ("zoe@exämple.org", False),  # another domain than both
+        ("zoe@xn--exmple-cua.org", False),
+        ("zoë@exämple.org", False),
+        ("zoe@exåmple.org", True),
+        ("ZOE@EXÅMPLE.ORG", True),
+        ("zoe@exa\u030ample.org", True),  # the ring apart
+        ("zoe+shop@xn--exmple-jua.org", True),
+        ("<zoe@example.org>", True),
+        ("Zoe <zoe@example.org>", True),
+        ("\u200bzoe@example.org\u00a0", True),
+        ("noemail@example.org", False),
+        ("test@test.com", False),
+    ],
+)
+def test_an_address_is_known_by_its_domain_with_its_accents(tmp_path, mailed, cell, known):
+    assert owners(listed(tmp_path, f"email;n\n{cell};1\nzoe@example.org;1\n"), mailed)[1] == [known, True]

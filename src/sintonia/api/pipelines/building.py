@@ -20,6 +20,7 @@ from sintonia.core.engine import connect
 from sintonia.core.formats import prepare_workspace
 from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
+from sintonia.data.identity.crowded import refuse_crowded
 from sintonia.data.identity.evidence import masked_key
 from sintonia.data.identity.explanation import Explanation, explain, lines
 from sintonia.data.identity.golden import write_customers
@@ -265,13 +266,14 @@ def build(settings: BuildSettings) -> Figures:
         silos = [
             refuse_erased(
                 connection,
-                map_silo(connection, name, silo, root, bounds, money),
+                map_silo(connection, name, silo, root, bounds, money, tuple(source.placeholders)),
                 silo,
                 erased,
                 settings.identity.shareable,
             )
             for name, silo in track(source.silos.items(), "Reading silos", len(source.silos))
         ]
+        silos = refuse_crowded(connection, silos, source.silos, settings.identity)
         rejected = write_rejected(connection, workspace, list(source.silos))
         require_interactions(source.name, silos)
         with step("Linking identifiers to customers"):

@@ -138,7 +138,8 @@ class SourceConfig:
 
     `currency` is the brand's own, as ISO 4217 writes it, in which all amounts are stored. `rates` is a CSV file of the
     source's folder with columns date, currency and rate: what one unit of that currency is worth in the brand's own
-    from that date on.
+    from that date on. `placeholders` are texts that stand for no identifier in the brand's silos, besides those that
+    every source knows (`NULL`, `N/A`, `-`, `0` and others).
     """
 
     name: str = ""
@@ -148,6 +149,7 @@ class SourceConfig:
     not_before: str = "1990-01-02"
     currency: str = "EUR"
     rates: str | None = None
+    placeholders: list[str] = field(default_factory=list)
     silos: dict[str, SiloConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -172,7 +174,8 @@ class IdentityConfig:
     `deterministic` ties what shares an identifier; `probabilistic` also what names, dates and addresses say.
     `survivorship` says by attribute which value survives (`default` for the others), `value_groups` which
     attributes survive as a unit, `source_priority` which silos go first. What an earlier build decided stands
-    unless `relearn`; `weights` is the folder of another build's weights to match with.
+    unless `relearn`; `weights` is the folder of another build's weights to match with. An identifier that is not
+    `shareable` and stands with more than `most_persons` birth dates or names identifies nobody.
     """
 
     name: str = "deterministic"
@@ -180,6 +183,7 @@ class IdentityConfig:
     region: str = "IT"
     shareable: list[str] = field(default_factory=list)
     persons_per_identifier: int = 1
+    most_persons: int = 3
     hold_implausible: bool = True
     overrides: str | None = None
     weights: str | None = None
@@ -196,5 +200,6 @@ class IdentityConfig:
                 f"identity.match_probability={self.match_probability} is no probability; give 0 < p < 1."
             )
         at_least("identity.persons_per_identifier", self.persons_per_identifier, 1)
+        at_least("identity.most_persons", self.most_persons, 1)
         for rule in self.survivorship.values():
             one_of("rule under identity.survivorship:", rule, SURVIVORSHIP)

@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from sintonia.core.errors import InputError, hint
+from sintonia.data.sources.identifiers import PLACEHOLDER_ADDRESS, email_address, is_shortened, without_point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -259,17 +260,22 @@ def email(written: "pa.Array") -> "pa.Array":
     """Return addresses in lower case without a +tag; one without an @ is missing.
 
     Google reads no dots before the @ and owns googlemail.com; elsewhere dots tell people apart. A misspelt
-    domain stays: the comparison allows two slips, and a rule could turn a real domain into another.
+    domain stays: the comparison allows two slips, and a rule could turn a real domain into another. A domain keeps
+    its accents, in its ASCII form; an address that stands for none (noemail@...) is missing.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pc.any(pc.invert(pc.match_substring_regex(written, r"^[^<>\x80-\x{10ffff}]*$"))).as_py():
+        written = by_value(written, email_address)
     bare = pc.replace_substring_regex(fold_case(written), r"\s+|^mailto:|\+[^@]*(@)", r"\1")
     bare = pc.replace_substring_regex(bare, r"@googlemail\.com$", "@gmail.com")
     google = pc.match_substring_regex(bare, r"[^@.]\.*@gmail\.com$")
     name = pc.replace_substring(pc.replace_substring_regex(bare, r"@gmail\.com$", ""), ".", "")
     bare = pc.if_else(google, pc.binary_join_element_wise(name, "gmail.com", "@"), bare)
-    return pc.if_else(pc.match_substring_regex(bare, r"^[^@]+@[^@]+$"), bare, pa.scalar(None, pa.string()))
+    is_address = pc.match_substring_regex(bare, r"^[^@]+@[^@]+$")
+    is_nobody = pc.match_substring_regex(bare, f"^(?:{PLACEHOLDER_ADDRESS})$")
+    return pc.if_else(pc.and_not(is_address, is_nobody), bare, pa.scalar(None, pa.string()))
 
 
 def phone_reader(region: str) -> Callable[[str], str | None]:
@@ -294,6 +300,9 @@ def phone_reader(region: str) -> Callable[[str], str | None]:
     code, trunk = str(metadata.country_code), metadata.national_prefix or ""
 
     def read(value: str) -> str | None:
+        if is_shortened(value):
+            return None
+        value = without_point(value)
         written = re.sub(r"\(0\)|[^\d+]", "", value)
         digits = written.replace("+", "")
         if len(digits) < 6 or len(set(digits)) == 1:

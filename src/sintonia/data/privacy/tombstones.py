@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from sintonia.core.config import SiloConfig
-from sintonia.core.engine import fetch_row
 from sintonia.core.errors import InputError
 from sintonia.core.paths import WorkspacePaths
-from sintonia.data.sources.silos import SiloReport
+from sintonia.data.sources.silos import SiloReport, counted_again
 
 ERASED = "erased"
 """The reason of rows that a tombstone keeps out; their raw text is not kept."""
@@ -115,25 +114,4 @@ def refuse_erased(
             UNION ALL
             SELECT rowid FROM {table} WHERE reason IS NOT NULL AND ({said or "false"}))""")
     connection.unregister("tombstones")
-    return _counted_again(connection, report, silo)
-
-
-def _counted_again(connection: duckdb.DuckDBPyConnection, report: SiloReport, silo: SiloConfig) -> SiloReport:
-    """Return the report with its counts as the mapped rows now have them; until when it is complete stays."""
-    kept = f"FROM mapped_{report.name} WHERE _read AND reason IS NULL"
-    (stored,) = fetch_row(connection, f"SELECT COUNT(*) {kept}")
-    reasons = connection.execute(f"""
-        SELECT reason, COUNT(*) FROM mapped_{report.name} WHERE _read AND reason IS NOT NULL
-        GROUP BY 1 ORDER BY 2 DESC, 1""").fetchall()
-    kinds = (
-        connection.execute(f"SELECT DISTINCT i__kind {kept} ORDER BY 1").fetchall()
-        if silo.interactions
-        else []
-    )
-    return replace(
-        report,
-        stored=stored,
-        rejected=report.rows - stored,
-        reasons=dict(reasons),
-        kinds=tuple(kind for (kind,) in kinds),
-    )
+    return counted_again(connection, report, silo)

@@ -12,6 +12,7 @@ from sintonia.core.config import SiloConfig
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.errors import ConfigError
 from sintonia.data.sources import values
+from sintonia.data.sources.identifiers import is_shortened, trimmed
 from sintonia.data.sources.reader import READABLE, literal
 from sintonia.data.sources.silos import RawSilo, SiloReport
 from sintonia.data.sources.versions import SETTLED
@@ -52,7 +53,8 @@ def judge_silo(
     """
     _refuse_positive_returns(connection, report, silo)
     signs = [text for text in dict.fromkeys(expressions.decimals.values()) if text == ","]
-    reading = [*raw.reading, *("decimal comma" for _ in signs)]
+    shortened, placeholders = _no_identifiers(connection, report.name, silo)
+    reading = [*raw.reading, *("decimal comma" for _ in signs), *placeholders]
     missing, purchases = _missing_amounts(connection, report.name, silo)
     warnings = [
         *_rejections(connection, report, silo, raw, expressions),
@@ -63,7 +65,7 @@ def judge_silo(
         warnings.append(
             f"{missing:,} of {purchases:,} purchases have no amount; check the mapping of `amount`."
         )
-    warnings += _clock_changes(connection, report.name, silo)
+    warnings += [*shortened, *_clock_changes(connection, report.name, silo)]
     named = tuple(f"Silo '{report.name}': {warning}" for warning in warnings)
     return replace(report, reading=tuple(reading), warnings=named, missing_amounts=missing)
 
@@ -93,6 +95,32 @@ def _missing_amounts(connection: duckdb.DuckDBPyConnection, name: str, silo: Sil
             WHERE _read AND reason IS NULL AND i__kind = 'purchase'""",
     )
     return missing, purchases
+
+
+def _no_identifiers(
+    connection: duckdb.DuckDBPyConnection, name: str, silo: SiloConfig
+) -> tuple[list[str], list[str]]:
+    """Return what was written for identifiers and is none: shortened numbers, and placeholders, type by type."""
+    shortened, placeholders = [], []
+    for kind in silo.identifiers:
+        rows = connection.execute(
+            f"""SELECT "_none__{kind}", COUNT(*) FROM mapped_{name} WHERE _read AND "_none__{kind}" IS NOT NULL
+                GROUP BY 1 ORDER BY 2 DESC, 1"""
+        ).fetchall()
+        numbers = sum(count for text, count in rows if is_shortened(trimmed(text)))
+        if numbers:
+            shortened.append(
+                f"{numbers:,} values of {kind} are numbers that a spreadsheet or program has shortened, and identify "
+                "nobody; format the column as text before it is exported."
+            )
+        others = [(text, count) for text, count in rows if trimmed(text) and not is_shortened(trimmed(text))]
+        if others:
+            # An address may be somebody's after all.
+            named = [f"{trimmed(text)} ({count:,})" for text, count in others if "@" not in text][:5]
+            listed = f": {', '.join(named)}" if named else ""
+            total = sum(count for _, count in others)
+            placeholders.append(f"{total:,} placeholders for {kind}, which identify nobody{listed}")
+    return shortened, placeholders
 
 
 def _rejections(

@@ -18,7 +18,7 @@ from sintonia.core.config import SiloConfig, iso_time
 from sintonia.core.engine import DIALECT, fetch_row
 from sintonia.core.errors import ConfigError, InputError, hint, unknown
 from sintonia.core.schema import CHANNELS, CONTACT_FIELDS, DECISIONS, INTERACTIONS, KINDS, Column
-from sintonia.data.sources import values
+from sintonia.data.sources import identifiers, values
 from sintonia.data.sources.judge import judge_silo
 from sintonia.data.sources.money import load_rates
 from sintonia.data.sources.reader import FILE, LINE, READABLE, ROW, drop_rejects, lost_its_way, quoted
@@ -46,7 +46,7 @@ class Expressions:
     `names` says what a column is called in SQL where that is not its own name, `decimals` with which decimal sign the
     texts of an expression are written (its SQL is the key; a point when it is not there). `numbers` collects the
     expressions whose texts were read as numbers; when `layered`, these texts are columns `_text_0`, `_text_1`, ... of a
-    query below, for DuckDB would compute them anew wherever they are used.
+    query below, for DuckDB would compute them anew wherever they are used. `placeholders` are the source's own.
 
     Examples
     --------
@@ -66,6 +66,7 @@ class Expressions:
     decimals: Mapping[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     layered: bool = False
+    placeholders: tuple[str, ...] = ()
 
     def parse(self, text: str) -> exp.Expr:
         """Return the expression with its columns quoted and `number(x)` spelt out.
@@ -111,6 +112,17 @@ class Expressions:
     def text(self, value: exp.Expr) -> exp.Expr:
         """Return trimmed text, null when empty."""
         return sqlglot.parse_one(f"NULLIF(TRIM(CAST({value.sql(DIALECT)} AS VARCHAR)), '')", dialect=DIALECT)
+
+    def cell(self, value: exp.Expr) -> exp.Expr:
+        """Return trimmed text, null when empty; whole numbers have no point."""
+        kind, sql = self._type(value), value.sql(DIALECT)
+        if kind in identifiers.EXACT_IN_FLOATS or kind.startswith("DECIMAL"):
+            whole = f"TRY_CAST({sql} AS HUGEINT)"
+            number = (
+                f"CASE WHEN {whole} = {sql} THEN CAST({whole} AS VARCHAR) ELSE CAST({sql} AS VARCHAR) END"
+            )
+            return exp.var(f"NULLIF({number}, 'nan')")
+        return self.text(value)
 
     def time(self, value: exp.Expr, text: str | None = None) -> exp.Expr:
         """Return the UTC time of a value: its own offset wins, else it is local time of the silo's zone.
@@ -225,13 +237,15 @@ def map_silo(
     root: Path,
     bounds: DateBounds,
     money: Money | None = None,
+    placeholders: tuple[str, ...] = (),
 ) -> SiloReport:
     """Return what became of the silo's rows, now in the engine's table `mapped_<name>`.
 
     The table holds one row per raw row: `_file`, `_row`, `occurred_at`, `arrived_at`, `known_until` (null unless a
     newer version or a deletion ends the row), `reason` (null when the row keeps the contract), `raw` (the row as JSON
     when it does not, or the line that could not be read), and the mapped columns as `id__<type>`, `i__<column>`,
-    `a__<attribute>`, `c__<field>` and `d__<column>`.
+    `a__<attribute>`, `c__<field>` and `d__<column>`. What was written for an identifier and
+    is none, as a placeholder, is `_none__<type>`.
 
     Files are read by DuckDB, and again row by row if that loses its way in them. The decimal sign of a column is found
     from its first rows, and again from all if values of it are not understood.
@@ -241,12 +255,13 @@ def map_silo(
     ConfigError
         When an expression cannot be read, or amounts are in a currency without a rate.
     InputError
-        When the files cannot be read as their format says.
+        When the files cannot be read as their format says, or identifiers are floats that were rounded.
     """
     money = money or Money()
+    identifiers.register(connection, placeholders)
     raw = read_raw(connection, name, root, silo)
     try:
-        expressions = _map(connection, name, silo, raw, bounds, money)
+        expressions = _map(connection, name, silo, raw, bounds, money, placeholders)
         lost = lost_its_way(connection, name) or any(
             lost_its_way(connection, f"{name}_{join}") for join in silo.join
         )
@@ -255,7 +270,7 @@ def map_silo(
     if lost:
         raw = read_raw(connection, name, root, silo, careful=True)
         try:
-            expressions = _map(connection, name, silo, raw, bounds, money)
+            expressions = _map(connection, name, silo, raw, bounds, money, placeholders)
         except duckdb.Error as error:
             raise InputError(f"Silo '{name}': {str(error).splitlines()[0]}") from None
     settle_versions(connection, name, silo)
@@ -278,20 +293,22 @@ def _map(
     raw: RawSilo,
     bounds: DateBounds,
     money: Money,
+    placeholders: tuple[str, ...],
 ) -> Expressions:
     """Fill `mapped_<name>`; return the expressions with the decimal signs it was read with."""
     if _is_foreign(silo, money):
         load_rates(connection, name, money.currency, money.rates)
-    first_rows = Expressions(name, silo, raw.types, raw.names)
+    first_rows = Expressions(name, silo, raw.types, raw.names, placeholders=placeholders)
+    _refuse_rounded(connection, raw, first_rows)
     _mapped_columns(name, silo, first_rows, money)
     _where(first_rows)
     decimals = _decimals(connection, silo, raw, first_rows.numbers, SAMPLED_ROWS)
-    expressions = _execute(connection, name, silo, raw, bounds, money, decimals)
+    expressions = _execute(connection, first_rows, raw, bounds, money, decimals)
     unread = f"SELECT COUNT(*) FROM mapped_{name} WHERE _read AND reason LIKE '%not understood'"
     if decimals and fetch_row(connection, unread)[0]:
         of_all = _decimals(connection, silo, raw, first_rows.numbers, None)
         if of_all != decimals:
-            expressions = _execute(connection, name, silo, raw, bounds, money, of_all)
+            expressions = _execute(connection, first_rows, raw, bounds, money, of_all)
     if _is_foreign(silo, money) and money.rates is None:
         _refuse_missing_rates(connection, name, silo, money)
     return expressions
@@ -299,19 +316,38 @@ def _map(
 
 def _execute(
     connection: duckdb.DuckDBPyConnection,
-    name: str,
-    silo: SiloConfig,
+    of_silo: Expressions,
     raw: RawSilo,
     bounds: DateBounds,
     money: Money,
     decimals: Mapping[str, str],
 ) -> Expressions:
     """Fill `mapped_<name>`, with texts read by these decimal signs; return the expressions of the columns."""
-    expressions = Expressions(name, silo, raw.types, raw.names, decimals, layered=True)
+    name, silo = of_silo.silo_name, of_silo.silo
+    expressions = replace(of_silo, decimals=decimals, numbers={}, layered=True)
     mapped = _mapped_columns(name, silo, expressions, money)
     drop_rejects(connection, name)
     connection.execute(_mapping_sql(name, silo, raw, expressions, mapped, bounds, money))
     return expressions
+
+
+def _refuse_rounded(connection: duckdb.DuckDBPyConnection, raw: RawSilo, expressions: Expressions) -> None:
+    """Refuse identifiers in floats that are too large for these to be exact."""
+    by_sql_name = {raw.names.get(column, column): column for column in raw.types}
+    for kind, text in expressions.silo.identifiers.items():
+        for column in expressions.parse(text).find_all(exp.Column):
+            name = by_sql_name.get(column.name, "")
+            exact = identifiers.EXACT_IN_FLOATS.get(raw.types.get(name, ""))
+            if exact is None:
+                continue
+            sql = column.sql(DIALECT)
+            query = f"SELECT COUNT(*) FROM {raw.view} WHERE ISFINITE({sql}) AND ABS({sql}) > {exact}"
+            (rounded,) = fetch_row(connection, query)
+            if rounded:
+                raise InputError(
+                    f"Silo '{expressions.silo_name}': {rounded:,} values of the {kind} column '{name}' are floats "
+                    f"above 2^{exact.bit_length() - 1}, which are rounded; export it as text or whole numbers."
+                )
 
 
 def _refuse_missing_rates(
@@ -371,10 +407,10 @@ class _Mapped:
 def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money: Money) -> list[_Mapped]:
     mapped = []
     for kind, text in silo.identifiers.items():
-        value = expressions.text(expressions.parse(text))
-        mapped.append(
-            _Mapped(f"id__{kind}", exp.func("LOWER", value) if kind == "email" else value, None, "")
-        )
+        id_column = f"id__{kind}"
+        spelling = identifiers.spelling_sql(kind, quoted(f"_read_{id_column}"), expressions.placeholders)
+        written = expressions.cell(expressions.parse(text))
+        mapped.append(_Mapped(id_column, exp.var(spelling), None, "", written))
     for group, table in (("interactions", INTERACTIONS), ("decisions", DECISIONS)):
         given: Mapping[str, str] = getattr(silo, group)
         allowed = {column.name: column for column in table.columns if column.name not in BUILT}
@@ -393,7 +429,7 @@ def _mapped_columns(name: str, silo: SiloConfig, expressions: Expressions, money
     for group in ("attributes", "contacts"):
         for key, text in getattr(silo, group).items():
             parsed = expressions.rename(key, expressions.parse(text))
-            value = expressions.text(parsed)
+            value = expressions.cell(parsed) if group == "contacts" else expressions.text(parsed)
             # A number that was not understood is NaN, and so is what is computed of it.
             name_there = f"{PREFIXES[group]}__{key}"
             failed = f"{quoted(name_there)} = 'nan'" if parsed.find(exp.Var) is not None else None
@@ -486,6 +522,11 @@ def _mapping_sql(
     written = "".join(f', {item.written} AS "_written_{item.name}"' for item in mapped if item.written)
     read = "".join(f', {item.read.sql(DIALECT)} AS "_read_{item.name}"' for item in mapped if item.read)
     marks = "".join(f', "_written_{item.name}"' for item in mapped if item.written)
+    marks += "".join(f', "_read_id__{kind}"' for kind in silo.identifiers)
+    none = "".join(
+        f', CASE WHEN "id__{kind}" IS NULL THEN "_read_id__{kind}" END AS "_none__{kind}"'
+        for kind in silo.identifiers
+    )
     where = _where(expressions)
     currency = _written_currency(silo, expressions)
     texts = "".join(f", {text} AS _text_{at}" for at, text in enumerate(expressions.numbers.values()))
@@ -516,7 +557,7 @@ def _mapping_sql(
                CASE WHEN {READABLE} THEN {_keys(silo)} END AS _keys, occurred_at, arrived_at, reason, _local, _currency,
                known_at AS _known_at, {", ".join(VERSION_COLUMNS)},
                CASE WHEN NOT {READABLE} THEN {LINE}
-                    WHEN reason IS NOT NULL OR _repeated THEN {_as_json(raw)} END AS raw{kept}
+                    WHEN reason IS NOT NULL OR _repeated THEN {_as_json(raw)} END AS raw{kept}{none}
         FROM marked"""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from sintonia.core.config import JoinConfig, SiloConfig, SourceConfig, data_dir
+from sintonia.core.engine import fetch_row
 from sintonia.core.errors import ConfigError, InputError, NotEnoughDataError, hint
 from sintonia.core.own_code import own_object
 from sintonia.data.sources.reader import (
@@ -99,6 +100,27 @@ class SiloReport:
     missing_amounts: int = 0
     older_versions: int = 0
     identical: int = 0
+
+
+def counted_again(connection: duckdb.DuckDBPyConnection, report: SiloReport, silo: SiloConfig) -> SiloReport:
+    """Return the report with its counts as the mapped rows now have them; until when it is complete stays."""
+    kept = f"FROM mapped_{report.name} WHERE _read AND reason IS NULL"
+    (stored,) = fetch_row(connection, f"SELECT COUNT(*) {kept}")
+    reasons = connection.execute(f"""
+        SELECT reason, COUNT(*) FROM mapped_{report.name} WHERE _read AND reason IS NOT NULL
+        GROUP BY 1 ORDER BY 2 DESC, 1""").fetchall()
+    kinds = (
+        connection.execute(f"SELECT DISTINCT i__kind {kept} ORDER BY 1").fetchall()
+        if silo.interactions
+        else []
+    )
+    return replace(
+        report,
+        stored=stored,
+        rejected=report.rows - stored,
+        reasons=dict(reasons),
+        kinds=tuple(kind for (kind,) in kinds),
+    )
 
 
 def require_interactions(source_name: str, silos: Sequence[SiloReport]) -> None:

@@ -11,7 +11,35 @@ from dataclasses import dataclass
 
 from sintonia.data.sources.reader import literal
 
-BLANKS = " \t\r\n\u00a0\u2007\u2009\u202f\u200b\ufeff"
+SPACES = "".join(
+    map(
+        chr,
+        [
+            *range(9, 14),
+            0x20,
+            0x85,
+            0xA0,
+            0x1680,
+            *range(0x2000, 0x200B),
+            0x2028,
+            0x2029,
+            0x202F,
+            0x205F,
+            0x3000,
+        ],
+    )
+)
+"""White space, as Unicode has it (White_Space)."""
+
+INVISIBLE = "".join(
+    map(
+        chr,
+        [0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF],
+    )
+)
+"""Characters without width: joiners, marks of direction and of byte order, soft hyphens."""
+
+BLANKS = SPACES + INVISIBLE
 """What may stand around a value without being part of it."""
 
 _BLANK = r"[ \t\x{a0}\x{2007}\x{2009}\x{202f}]"

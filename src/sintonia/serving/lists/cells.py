@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from sintonia.data.sources.identifiers import trimmed
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters of cells that a spreadsheet may execute as a formula."""
 
@@ -52,8 +54,8 @@ def key_text(cell: Any) -> str:  # noqa: ANN401
     >>> key_text("'@anna "), key_text("'t Hooft"), key_text(3.0)
     ('@anna', "'t Hooft", '3')
     """
-    text = cell_text(cell).replace("\ufeff", "").replace("\x00", "").strip()
-    text = text[1:].strip() if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
+    text = trimmed(cell_text(cell).replace("\ufeff", "").replace("\x00", ""))
+    text = trimmed(text[1:]) if text[:1] == "'" and text[1:2] in FORMULA_STARTS else text
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -23,6 +23,7 @@ from sintonia.core.errors import InputError, hint
 from sintonia.core.progress import log
 from sintonia.data.identity.standardise import by_value, email, phone_reader
 from sintonia.data.privacy.tombstones import Tombstones
+from sintonia.data.sources.identifiers import SHORTENED, email_address, without_point
 from sintonia.data.store import Store
 from sintonia.data.store.write import BUCKET
 from sintonia.serving.lists.cells import key_text
@@ -113,8 +114,8 @@ class KeyIndex:
         )
 
     def exact(self, key_type: str, cells: pa.Array) -> pa.Array:
-        """Return cells as identifiers are stored: e-mail addresses, which alone ignore case, in lower case."""
-        return pc.utf8_lower(cells) if key_type == EMAIL else cells
+        """Return cells as identifiers are stored: e-mail addresses, which alone ignore case, in lower case and bare."""
+        return by_value(cells, email_address) if key_type == EMAIL else cells
 
     def fill(self, key_type: str) -> str:
         """Return the engine's table of a type's keys: `standard` (or as stored), `value`, `customer_id`, `owners`."""
@@ -370,7 +371,7 @@ def _key_columns(texts: pa.Array, keys: KeyIndex, key_type: str) -> dict[str, pa
 
 def _without_point(texts: pa.Array) -> pa.Array:
     """Return whole numbers as they are written without a point: 123.0 is 123."""
-    return pc.replace_substring_regex(texts, r"^(\+?\d+)[.,]0+$", r"\1")
+    return by_value(texts, without_point)
 
 
 def _looked_up(texts: pa.Array, keys: KeyIndex, lookup: Lookup) -> tuple[pa.Array, dict[str, pa.Array]]:
@@ -605,7 +606,7 @@ def _assign_statuses(
                  WHEN 'unknown' THEN
                      CASE WHEN exact = '' THEN 'no ' || key_type || ' given'
                           WHEN owners > 1 THEN owners || ' customers share this ' || key_type
-                          WHEN REGEXP_FULL_MATCH(exact, '\\d[.,]?\\d*E\\+\\d+')
+                          WHEN REGEXP_FULL_MATCH(exact, {quoted(SHORTENED)})
                               THEN 'a spreadsheet has shortened this number; format its column as text'
                           ELSE 'nobody has this ' || key_type END
                  ELSE problem END AS reason
