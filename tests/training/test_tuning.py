@@ -119,7 +119,7 @@ def test_fold_with_one_outcome_can_neither_teach_nor_judge():
     none = replace(ROWS, label=np.zeros(len(ROWS), np.int8))
     split = Split((DATES[0],), (DATES[1],), (DATES[3],), folds=FOLDS)
     assert choose_settings(none, split, replace(SETTINGS, tune=TuneConfig()), (None, "f")).folds == ()
-    with pytest.raises(NotEnoughDataError, match="none of 2 dates holds both outcomes"):
+    with pytest.raises(NotEnoughDataError, match="none of 2 dates has both outcomes"):
         choose_settings(none, split, SETTINGS, (None, "f"))
 
 

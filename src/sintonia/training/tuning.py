@@ -112,6 +112,11 @@ def choose_settings(
         return ChosenSettings(
             settings, validate_folds(binned, settings.model, settings.seed, explain=explain)
         )
+    if split.shares is not None:
+        raise ConfigError(
+            f"tune.trials={settings.tune.trials} evaluates settings on rolling folds of dates, and split=customers has "
+            "none; set tune.trials=0, or try settings by hand, as in -m model.num_leaves=4,15."
+        )
     if not binned.folds:
         raise NotEnoughDataError(
             f"tune.trials={settings.tune.trials} needs rolling folds, and none of {len(split.folds)} dates "

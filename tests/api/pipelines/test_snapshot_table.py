@@ -97,7 +97,7 @@ def test_the_screen_the_page_the_card_and_the_record_say_that_it_is_not_out_of_t
     assert isinstance(review, ReviewSettings)
     page = Path(pipelines.review(review)["files"][0]).read_text(encoding="utf-8")
     assert NOT_OUT_OF_TIME in page
-    assert "Not out of time: on other customers, beside its baselines" in page
+    assert "Not out of time: on other customers, compared with baselines" in page
     assert "Out of time," not in page
     promote = compose("promote", [f"workspace={workspace}", "task=label", "force=true"])
     assert isinstance(promote, PromoteSettings)
@@ -181,6 +181,15 @@ def test_a_task_with_dates_and_a_table_without_are_split_as_they_can_be(trained)
     dated = compose("train", [f"workspace={workspace}", "task=purchase", "split=customers"])
     with pytest.raises(ConfigError, match=r"task=purchase has dates.*; give split=auto"):
         pipelines.train(dated)
+
+
+def test_a_search_without_dates_to_make_folds_of_is_refused(trained):
+    workspace, _ = trained
+    settings = compose(
+        "train", [f"workspace={workspace}", "task=label", "split=customers", "tune.trials=2", *SMALL]
+    )
+    with pytest.raises(ConfigError, match=r"tune\.trials=2 .* split=customers has none; set tune\.trials=0"):
+        pipelines.train(settings)
 
 
 def test_the_same_settings_give_the_same_model(trained):

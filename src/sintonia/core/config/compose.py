@@ -79,7 +79,7 @@ def compose(
     >>> compose("train", {"task": "chrun"})
     Traceback (most recent call last):
     ...
-    sintonia.core.errors.ConfigError: Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, next_best_action, purchase, value.
+    sintonia.core.errors.ConfigError: Unknown task 'chrun'; did you mean 'churn'? Choose category, churn, label, next_best_action, purchase, value.
     """  # noqa: E501
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
