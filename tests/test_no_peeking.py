@@ -76,7 +76,8 @@ def write(folder: Path, silos: dict[str, list[dict]]) -> None:
             at = START + timedelta(days=row["day"])
             arrived = at + timedelta(days=row["late"])
             keys = f"{row['cookie']},{row['account']},{row['card']}"
-            rest = f"{row['thread']},{row['kind']},{row['amount']}"
+            amount = -abs(row["amount"]) if row["kind"] == "return" else row["amount"]
+            rest = f"{row['thread']},{row['kind']},{amount}"
             lines.append(f"{row['id']},{at:%Y-%m-%d},{arrived:%Y-%m-%d},{keys},{rest}")
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
 
