@@ -83,7 +83,7 @@ def test_whole_numbers_have_no_point(tmp_path, card):
     assert mapped(tmp_path, till(card)).column("id__card") == ["2002"]
 
 
-@pytest.mark.parametrize("card", ["2002.5", "2.002", "V2.0", "2,002", "0042", "1E10", "2002."])
+@pytest.mark.parametrize("card", ["2002.5", "2.002", "V2.0", "2,002", "0042", "1E10", "2002.", "0000"])
 def test_what_is_no_whole_number_stays_as_it_is(tmp_path, card):
     assert mapped(tmp_path, till(card)).column("id__card") == [card]
 

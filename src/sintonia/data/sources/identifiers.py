@@ -31,6 +31,7 @@ PLACEHOLDERS = frozenset((
 """What is written where there is no identifier, in lower case; `source.placeholders` adds to it."""
 
 _SYMBOLS_AND_ZEROS = r"""[-+_.,/\\*#?!~=()'" 0]+"""
+_FIRST_OF_A_SEQUENCE = "0{2,4}"  # card 0000 before card 0001; longer zeros fill a field
 _WITHOUT = r"(?:no|non|not|senza|sin|sans)"
 _THING = r"(?:e?-?mail|address|indirizzo|given|provided|available|ha)"
 _NOBODY = r"(?:null|none|n\.a\.?|unknown|undefined|missing|nessuno|nessuna|anonymous|anonimo|[-_0]+|x{3,})"
@@ -100,7 +101,9 @@ def is_placeholder(kind: str, text: str, more: Collection[str] = ()) -> bool:
     (True, False)
     """
     lower = text.lower()
-    if lower in PLACEHOLDERS or lower in more or re.fullmatch(_SYMBOLS_AND_ZEROS, text):
+    if lower in PLACEHOLDERS or lower in more:
+        return True
+    if re.fullmatch(_SYMBOLS_AND_ZEROS, text) and not re.fullmatch(_FIRST_OF_A_SEQUENCE, text):
         return True
     if kind == EMAIL:
         return re.fullmatch(PLACEHOLDER_ADDRESS, lower) is not None
