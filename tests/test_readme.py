@@ -31,7 +31,7 @@ def test_readme_names_commands(capsys):
 
 
 def test_own_source_of_the_readme_builds_and_own_features_are_told(tmp_path, monkeypatch, capsys):
-    source, own, *_ = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    source, _, own, *_ = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
     family, *_ = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     exports = tmp_path / "exports"
     exports.mkdir()

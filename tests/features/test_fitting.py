@@ -134,7 +134,7 @@ CRM = SiloConfig(
 
 def test_a_store_gives_each_bucket_its_tables_and_who_became_another_keeps_its_attributes(tmp_path):
     lines = ["id,at,card,cookie,tier"]
-    lines += [f"{one},2025-01-0{1 + one % 2},{one},,{('gold', 'basic')[one % 2]}" for one in range(12)]
+    lines += [f"{one},2025-01-0{1 + one % 2},{one},,{('gold', 'basic')[one % 2]}" for one in range(1, 13)]
     lines += ["a,2025-01-03,,k,gold", "b,2025-01-04,5,k,"]  # the cookie is card 5's from the 4th on
     (tmp_path / "crm.csv").write_text("\n".join(lines) + "\n")
     store = build_store(tmp_path, {"crm": CRM}, buckets=4)

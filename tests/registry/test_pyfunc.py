@@ -135,7 +135,7 @@ def few_histories(scored: Scored) -> tuple[pd.DataFrame, dict[str, str], list[fl
 
 def sent(told: pd.DataFrame, served: mlflow.pyfunc.PyFuncModel) -> pd.DataFrame:
     """A frame as MLflow's server reads it from the JSON text of a request."""
-    split = json.loads(told.to_json(orient="split", index=False))
+    split = json.loads(told.to_json(orient="split", index=False, date_format="epoch"))
     return infer_and_parse_data({"dataframe_split": split}, served.metadata.get_input_schema())
 
 
@@ -273,9 +273,13 @@ def test_mlflows_server_answers_histories_and_features_to_the_last_bit(scored, t
         assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
         for spelling in ("milliseconds", "Z", "two hours ahead"):
             respelt = told.assign(**{name: SPELLINGS[spelling](told[name]) for name in TIMES})
-            raw["dataframe_split"] = json.loads(respelt.to_json(orient="split", index=False))
+            raw["dataframe_split"] = json.loads(
+                respelt.to_json(orient="split", index=False, date_format="epoch")
+            )
             assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
-        raw["dataframe_split"] = json.loads(respelt.assign(kind="buy").to_json(orient="split", index=False))
+        raw["dataframe_split"] = json.loads(
+            respelt.assign(kind="buy").to_json(orient="split", index=False, date_format="epoch")
+        )
         with pytest.raises(HTTPError) as refused:
             _asked(port, raw)
         assert "Unknown kind 'buy' in the interactions" in refused.value.read().decode()

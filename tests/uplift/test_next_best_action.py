@@ -59,7 +59,7 @@ def write_shop(folder, moved, targeted=False, customers=1500):
     """Customers of two kinds: by mail those that are keen spend `moved` more, the others as much less."""
     rng = np.random.default_rng(5)
     events, log = ["card,at,kind,amount,keen"], ["card,at,action"]
-    for card in range(customers):
+    for card in range(1, customers + 1):
         keen = int(rng.random() < 0.5)
         action = "mail" if (keen if targeted else rng.random() < 0.5) else "none"
         spend = 20 + rng.exponential(5) + (moved * (2 * keen - 1) if action == "mail" else 0)

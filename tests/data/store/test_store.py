@@ -31,7 +31,7 @@ TICKETS = SiloConfig(
 )
 TEXT = "card,at,loaded,ticket,price\n" + "".join(
     f"{card},2025-01-{day:02d},2025-01-{day + 1:02d},{card}-{day},1.00\n"
-    for card in range(9)
+    for card in range(1, 10)
     for day in (9, 3, 3)
 )
 
