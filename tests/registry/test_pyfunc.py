@@ -133,9 +133,16 @@ def few_histories(scored: Scored) -> tuple[pd.DataFrame, dict[str, str], list[fl
     return told, {"as_of": scores.as_of.isoformat()}, scores.outcome[:5].tolist()
 
 
+def epoch_json(frame: pd.DataFrame) -> str:
+    """A frame as pandas 2 writes it: times as epoch milliseconds."""
+    times = frame.select_dtypes("datetime").columns
+    milliseconds = {name: frame[name].astype("datetime64[ms]").astype("int64") for name in times}
+    return str(frame.assign(**milliseconds).to_json(orient="split", index=False))
+
+
 def sent(told: pd.DataFrame, served: mlflow.pyfunc.PyFuncModel) -> pd.DataFrame:
     """A frame as MLflow's server reads it from the JSON text of a request."""
-    split = json.loads(told.to_json(orient="split", index=False, date_format="epoch"))
+    split = json.loads(epoch_json(told))
     return infer_and_parse_data({"dataframe_split": split}, served.metadata.get_input_schema())
 
 
@@ -273,13 +280,9 @@ def test_mlflows_server_answers_histories_and_features_to_the_last_bit(scored, t
         assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
         for spelling in ("milliseconds", "Z", "two hours ahead"):
             respelt = told.assign(**{name: SPELLINGS[spelling](told[name]) for name in TIMES})
-            raw["dataframe_split"] = json.loads(
-                respelt.to_json(orient="split", index=False, date_format="epoch")
-            )
+            raw["dataframe_split"] = json.loads(epoch_json(respelt))
             assert {row["customer_id"]: row["propensity"] for row in _asked(port, raw)} == want
-        raw["dataframe_split"] = json.loads(
-            respelt.assign(kind="buy").to_json(orient="split", index=False, date_format="epoch")
-        )
+        raw["dataframe_split"] = json.loads(epoch_json(respelt.assign(kind="buy")))
         with pytest.raises(HTTPError) as refused:
             _asked(port, raw)
         assert "Unknown kind 'buy' in the interactions" in refused.value.read().decode()
