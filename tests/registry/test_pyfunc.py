@@ -136,7 +136,10 @@ def few_histories(scored: Scored) -> tuple[pd.DataFrame, dict[str, str], list[fl
 def epoch_json(frame: pd.DataFrame) -> str:
     """A frame as pandas 2 writes it: times as epoch milliseconds."""
     times = frame.select_dtypes("datetime").columns
-    milliseconds = {name: frame[name].astype("datetime64[ms]").astype("int64") for name in times}
+    milliseconds = {
+        name: frame[name].astype("datetime64[ms]").astype("int64").astype("Int64").mask(frame[name].isna())
+        for name in times
+    }
     return str(frame.assign(**milliseconds).to_json(orient="split", index=False))
 
 
