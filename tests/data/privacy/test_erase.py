@@ -150,6 +150,27 @@ def test_an_identifier_is_found_as_its_silo_writes_it(tmp_path):
     assert (raw / "posts.csv").read_text() == "Autore,Codice cliente,at\n@Idae,,2025-01-09\nx,13,2025-01-09\n"
 
 
+def test_an_identifier_is_found_and_kept_out_in_every_spelling_of_its_silo(tmp_path):
+    mail = replace(CRM, path="mail.csv", identifiers={"crm": "crm", "email": "mail"}, contacts={})
+    raw = tmp_path / "w/silos"
+    raw.mkdir(parents=True)
+    header = "crm,mail,at,kind\n"
+    theirs = "7.0,Mia <Mia@Exämple.org>,2025-01-01,register\n7,,2025-01-02,dance\n"
+    theirs += " ,mailto:mia@exämple.org,2025-01-03,contact\n"
+    others = "70,mia@example.org,2025-01-04,contact\n"
+    (raw / "mail.csv").write_text(header + theirs + others, encoding="utf-8")
+    source = SourceConfig(name="toy", root=str(raw), today="2026-01-01", silos={"mail": mail})
+    built = replace(settings_of(tmp_path), source=source, identity=IdentityConfig())
+    build(built)
+    assert owners(built, "email").keys() == {"mia@xn--exmple-cua.org", "mia@example.org"}
+    remove(built, "email:MIA@exämple.org")
+    assert (raw / "mail.csv").read_text(encoding="utf-8") == header + others
+    (raw / "mail.csv").write_text(header + theirs + others, encoding="utf-8")
+    told = build(built)["silos"]["mail"]
+    assert (told["stored"], told["reasons"]) == (1, {"erased": 3})
+    assert owners(built, "crm").keys() == {"70"}
+
+
 def test_a_short_number_is_a_trace_where_identifiers_stand_and_nowhere_else(built, tmp_path):
     (tmp_path / "w/list.csv").write_text("crm;visits\n1;9\n2;1\n3;1\n")
     assert remove(built, "crm:1")["removed"]["list.csv"] == 1

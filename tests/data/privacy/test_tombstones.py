@@ -1,6 +1,7 @@
 """Tombstones: what is written, and which rows it keeps out."""
 
 import json
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
@@ -52,7 +53,9 @@ def refuse(stones, shareable, silo=SILO):
     report = SiloReport("x", len(ROWS), len(ROWS) - rejected, rejected, 0, {"old": rejected}, None, ("view",))
     with duckdb.connect() as connection:
         connection.register("given", table)
-        connection.execute("CREATE TABLE mapped_x AS SELECT *, true AS _read, 'visit' AS i__kind FROM given")
+        connection.execute("""
+            CREATE TABLE mapped_x AS SELECT *, true AS _read, 'visit' AS i__kind,
+                   CAST(NULL AS VARCHAR) AS _earlier__crm, CAST(NULL AS VARCHAR) AS _earlier__email FROM given""")
         found = refuse_erased(connection, report, silo, stones, shareable)
         return found, connection.execute("SELECT reason, raw FROM mapped_x ORDER BY rowid").fetchall()
 
@@ -69,6 +72,22 @@ def test_rows_of_who_was_forgotten_are_rejected_without_their_text_and_counted(s
 def test_where_no_identifier_is_shareable_each_one_says_whose_the_row_is(stones):
     _, rows = refuse(stones, [])
     assert [at for at, (reason, _) in enumerate(rows) if reason == "erased"] == [0, 1, 2, 3, 5, 6, 9]
+
+
+def test_who_was_forgotten_under_an_earlier_spelling_stays_forgotten(tmp_path):
+    entomb(tmp_path, ["crm:1001.0"])
+    report = SiloReport("x", 3, 3, 0, 0, {}, None, ("visit",))
+    silo = replace(SILO, identifiers={"crm": "crm"}, contacts={})
+    with duckdb.connect() as connection:
+        connection.execute("""
+            CREATE TABLE mapped_x AS SELECT *, true AS _read, 'visit' AS i__kind, CAST(NULL AS VARCHAR) AS raw,
+                   CAST(NULL AS VARCHAR) AS reason
+            FROM (VALUES (['crm:1001'], '1001.0'), (['crm:1001'], NULL), (['crm:1002'], '1002.0'))
+                AS rows(_keys, _earlier__crm)""")
+        report = refuse_erased(connection, report, silo, read_tombstones(tmp_path), [])
+        rows = connection.execute("SELECT reason FROM mapped_x ORDER BY rowid").fetchall()
+    assert [reason for (reason,) in rows] == ["erased", None, None]
+    assert (report.stored, report.reasons) == (2, {"erased": 1})
 
 
 def test_without_tombstones_a_report_stays_as_it_was(tmp_path):

@@ -33,6 +33,7 @@ from sintonia.data.identity.relations import (
     OWN_IDENTIFIERS,
     PREVIOUS,
 )
+from sintonia.data.sources.identifiers import identifier
 
 
 @dataclass(frozen=True)
@@ -220,17 +221,18 @@ def _tables(store: Path, state: Path) -> list[tuple[Relation, Path]]:
 def find_customer(connection: duckdb.DuckDBPyConnection, asked: str) -> str | None:
     """Return today's customer of what is asked for, from CROSSWALK and MERGES; None for nobody.
 
-    `asked` is a customer's id, also one that became part of another, or an identifier, `type:value`; e-mail addresses
-    are known in lower case.
+    `asked` is a customer's id, also one that became part of another, or an identifier, `type:value`, in any spelling of
+    a build's, or in the store's, which an older version may have written.
     """
     kind, _, value = asked.partition(":")
-    spelt = value.strip().lower() if kind == "email" else value.strip()
+    stored = value.strip().lower() if kind == "email" else value.strip()
     customers = connection.execute(
         f"""SELECT customer_id, 0 AS place FROM {CROSSWALK} WHERE customer_id = $asked AND unlinked_at IS NULL
            UNION ALL SELECT merged_into, 1 FROM {MERGES} WHERE customer_id = $asked
            UNION ALL SELECT customer_id, 2 FROM {CROSSWALK}
-           WHERE source = $kind AND source_key = $value AND unlinked_at IS NULL ORDER BY place LIMIT 1""",
-        {"asked": asked, "kind": kind, "value": spelt},
+           WHERE source = $kind AND source_key IN ($spelling, $stored) AND unlinked_at IS NULL
+           ORDER BY place LIMIT 1""",
+        {"asked": asked, "kind": kind, "spelling": identifier(kind, value), "stored": stored},
     ).fetchall()
     return str(customers[0][0]) if customers else None
 

@@ -23,6 +23,7 @@ from sintonia.data.identity.previous_build import standing
 from sintonia.data.identity.standardise import PATTERNS
 from sintonia.data.privacy.tombstones import Tombstones
 from sintonia.data.privacy.traces import Traces, count_traces
+from sintonia.data.sources.identifiers import identifier, written_forms
 from sintonia.data.sources.mapping import Expressions
 from sintonia.data.sources.silos import read_raw
 from sintonia.data.store import Store
@@ -87,8 +88,9 @@ def find_person(store: Store, workspace: Path, tombstones: Tombstones, asked: st
     kind, _, value = _parted(asked)
     if tombstones.since(f"customer_id:{asked}"):
         return DataSubject(frozenset({asked}), frozenset())
-    if tombstones.since(f"{kind}:{value}"):
-        return DataSubject(frozenset(), frozenset({(kind, value)}))
+    for form in written_forms(kind, value) if kind else ():
+        if tombstones.since(f"{kind}:{form}"):
+            return DataSubject(frozenset(), frozenset({(kind, form)}))
     types = ", ".join(store.key_types())
     if kind and kind not in store.key_types() and "@" not in kind:
         raise unknown("type of identifier", kind, store.key_types())
@@ -103,7 +105,7 @@ def _parted(asked: str) -> tuple[str, str, str]:
     kind, colon, value = asked.partition(":")
     if not colon:
         return "", "", asked
-    return kind, colon, value.strip().lower() if kind == "email" else value.strip()
+    return kind, colon, identifier(kind, value) or value.strip()
 
 
 def _read_person(store: Store, workspace: Path, customer: str) -> DataSubject:
@@ -279,16 +281,17 @@ def traces_of(person: DataSubject, source: SourceConfig, structural: Traces) -> 
     Beside the columns of our own tables, columns named like a type of identifier, a contact field, or a silo's own
     column of one (a list's) are looked into.
     """
+    own = _written(person.own)
     columns = {kind: kind for kind, _ in person.own}
     names = {name: name for name in NAMING}
     for silo in source.silos.values():
         columns |= {column: kind for kind, column in silo.identifiers.items()}
         names |= _columns_of(silo)
-    words = {value.lower() for _, value in person.own} | {customer.lower() for customer in person.ids}
+    words = {value.lower() for _, value in own} | {customer.lower() for customer in person.ids}
     words |= {value for name, value in person.contacts if name in TELLING}
     return Traces(
         words=frozenset(word for word in words if len(word) >= SHORTEST) - person.common,
-        columns={**_valued(columns, person.own), **structural.columns},
+        columns={**_valued(columns, own), **structural.columns},
         names=_valued(names, person.contacts),
     )
 
@@ -303,7 +306,7 @@ def in_silo(
     identifiers = {column: kind for kind, column in silo.identifiers.items()}
     referred = frozenset(name.lower() for text in silo.identifiers.values() for name in columns_in(text))
     names = _valued(_columns_of(silo), person.contacts)
-    return Traces(traces.words, {**_valued(identifiers, person.own), **spelt}, names, referred)
+    return Traces(traces.words, {**_valued(identifiers, _written(person.own)), **spelt}, names, referred)
 
 
 def spellings(name: str, silo: SiloConfig, root: Path, person: DataSubject) -> dict[str, frozenset[str]]:
@@ -313,7 +316,7 @@ def spellings(name: str, silo: SiloConfig, root: Path, person: DataSubject) -> d
     """
     found: dict[str, frozenset[str]] = {}
     for kind, text in silo.identifiers.items():
-        values = sorted(value for of, value in person.own if of == kind)
+        values = sorted(value for of, value in _written(person.own) if of == kind)
         columns = columns_in(text)
         if values and columns != {text} and len(columns) == 1:
             with duckdb.connect() as connection:
@@ -360,6 +363,11 @@ def _columns_of(silo: SiloConfig) -> dict[str, str]:
         if name in NAMING
         for column in columns_in(expression) - set(silo.identifiers.values())
     }
+
+
+def _written(own: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return the identifiers in every form that files may write them in."""
+    return frozenset((kind, form) for kind, value in own for form in written_forms(kind, value))
 
 
 def _valued(columns: Mapping[str, str], told: frozenset[tuple[str, str]]) -> dict[str, frozenset[str]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sintonia.core.config import SiloConfig
 from sintonia.core.errors import InputError
 from sintonia.core.paths import WorkspacePaths
+from sintonia.data.sources import identifiers
 from sintonia.data.sources.silos import SiloReport, counted_again
 
 ERASED = "erased"
@@ -84,18 +85,22 @@ def refuse_erased(
 
     A row is theirs when one of its identifiers that are not `shareable` is entombed, or, having none of these, one
     of the others. A row that is rejected anyway is theirs when a name or street it bears is, a line nobody could read
-    when one of its cells is. Each distinct identifier is hashed once; without tombstones nothing is.
+    when one of its cells is. Each distinct identifier is hashed once; without tombstones nothing is. Whoever was
+    forgotten under the spelling that builds had earlier stays forgotten: identifiers count in both.
     """
     if not tombstones.erased_at:
         return report
     table = f"mapped_{report.name}"
     connection.register("tombstones", pa.table({"hash": list(tombstones.erased_at)}))
+    identifiers.register(connection, ())
+    earlier = ", ".join(f"'{kind}:' || \"_earlier__{kind}\"" for kind in silo.identifiers)
+    keys = f"LIST_CONCAT(_keys, LIST_FILTER([{earlier}], LAMBDA key: key IS NOT NULL))"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE entombed AS
-        SELECT key FROM (SELECT DISTINCT UNNEST(_keys) AS key FROM {table})
+        SELECT key FROM (SELECT DISTINCT UNNEST({keys}) AS key FROM {table})
         WHERE SHA256('{tombstones.salt}' || key) IN (SELECT hash FROM tombstones)""")
     listed = ", ".join(f"'{kind}'" for kind in shareable) or "NULL"
-    own = f"LIST_FILTER(_keys, LAMBDA key: COALESCE(SPLIT_PART(key, ':', 1) NOT IN ({listed}), true))"
+    own = f"LIST_FILTER({keys}, LAMBDA key: COALESCE(SPLIT_PART(key, ':', 1) NOT IN ({listed}), true))"
     kinds = ", ".join(f"('{kind}')" for kind in silo.identifiers)
     among = "IN (SELECT hash FROM tombstones)"
     said = " OR ".join(
@@ -104,13 +109,14 @@ def refuse_erased(
     )
     connection.execute(f"""
         UPDATE {table} SET reason = '{ERASED}', raw = NULL WHERE rowid IN (
-            SELECT row FROM (SELECT rowid AS row, UNNEST(IF(LEN({own}) > 0, {own}, _keys)) AS key FROM {table})
+            SELECT row FROM (SELECT rowid AS row, UNNEST(IF(LEN({own}) > 0, {own}, {keys})) AS key FROM {table})
             SEMI JOIN entombed USING (key)
             UNION ALL
             SELECT row FROM (
                 SELECT rowid AS row, TRIM(UNNEST(STRING_SPLIT_REGEX(raw, '[;,|\\t"]'))) AS cell
                 FROM {table} WHERE _keys IS NULL AND raw IS NOT NULL), (VALUES {kinds}) AS kinds(kind)
             WHERE SHA256('{tombstones.salt}' || kind || ':' || IF(kind = 'email', LOWER(cell), cell)) {among}
+                OR SHA256('{tombstones.salt}' || kind || ':' || {identifiers.FUNCTION}(kind, cell)) {among}
             UNION ALL
             SELECT rowid FROM {table} WHERE reason IS NOT NULL AND ({said or "false"}))""")
     connection.unregister("tombstones")

@@ -168,6 +168,31 @@ def identifier(kind: str, text: str, more: Collection[str] = ()) -> str | None:
     return spelt
 
 
+def written_forms(kind: str, text: str) -> list[str]:
+    """Return the forms in which files write an identifier, the spelling of `identifier` first.
+
+    Examples
+    --------
+    >>> written_forms("card", "1001"), written_forms("email", "ann@xn--exmple-cua.org")
+    (['1001', '1001.0', '1001.00', '1001,0', '1001,00'], ['ann@xn--exmple-cua.org', 'ann@exämple.org'])
+    """
+    if kind != EMAIL:
+        whole = re.fullmatch(r"[-+]?\d+", text) is not None
+        return [text, *(f"{text}{end}" for end in (".0", ".00", ",0", ",00") if whole)]
+    name, _, domain = text.rpartition("@")
+    labels = [_unicode_label(label) for label in domain.split(".")]
+    return list(dict.fromkeys([text, f"{name}@{'.'.join(labels)}" if name else text]))
+
+
+def _unicode_label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label.removeprefix("xn--").encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+
+
 FUNCTION = "identifier_spelling"
 
 

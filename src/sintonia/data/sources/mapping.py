@@ -522,9 +522,15 @@ def _mapping_sql(
     written = "".join(f', {item.written} AS "_written_{item.name}"' for item in mapped if item.written)
     read = "".join(f', {item.read.sql(DIALECT)} AS "_read_{item.name}"' for item in mapped if item.read)
     marks = "".join(f', "_written_{item.name}"' for item in mapped if item.written)
-    marks += "".join(f', "_read_id__{kind}"' for kind in silo.identifiers)
+    marks += "".join(f', "_read_id__{kind}", "_plain_{kind}"' for kind in silo.identifiers)
+    plain = "".join(
+        f""", {"LOWER" if kind == identifiers.EMAIL else ""}(TRIM(CAST(
+            {expressions.parse(text).sql(DIALECT)} AS VARCHAR))) AS "_plain_{kind}\""""
+        for kind, text in silo.identifiers.items()
+    )
     none = "".join(
         f', CASE WHEN "id__{kind}" IS NULL THEN "_read_id__{kind}" END AS "_none__{kind}"'
+        f', CASE WHEN "_plain_{kind}" <> "id__{kind}" THEN "_plain_{kind}" END AS "_earlier__{kind}"'
         for kind in silo.identifiers
     )
     where = _where(expressions)
@@ -541,7 +547,7 @@ def _mapping_sql(
         moments AS (
             SELECT *, {expressions.utc("_local", "_zoned")} AS _occurred_at, {known} AS _known_at FROM clocks),
         timed AS ({_rated(name, silo, expressions, money)}),
-        measured AS (SELECT *{read}{written} FROM timed),
+        measured AS (SELECT *{read}{written}{plain} FROM timed),
         typed AS (
             SELECT {FILE}, {ROW}, {READABLE}, {LINE}, _occurred_at AS occurred_at, _known_at AS known_at, _local,
                    {arrived} AS arrived_at, {_packed(raw)} AS raw,

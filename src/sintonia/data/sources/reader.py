@@ -53,7 +53,7 @@ RESERVED = {
     "_code",
 }
 
-RESERVED_STARTS = ("_text_", "_read_", "_written_")
+RESERVED_STARTS = ("_text_", "_read_", "_written_", "_plain_")
 """Columns of the mapping's own queries; a silo's that begins so is called otherwise there."""
 
 ROWS_PER_BATCH = 20_000
