@@ -227,6 +227,14 @@ def test_new_customers_of_a_shop_of_one_time_buyers_are_expected_to_buy_more_in_
     assert expected[-2].round(4).tolist() == [0.7349, 0.704]
 
 
+def test_expected_purchases_of_a_day_keep_their_digits_where_the_series_is_nearly_one():
+    # 1e-6 purchases a day: the hypergeometric series differs from 1 by 1e-9 and is right to 1e-11.
+    model, known = BgNbdModel(0.001, 1000.0, 1.0, 1000.0), repeats((0, 0, 1))
+    assert model.expected_purchases(known, 1)[0] == pytest.approx(
+        purchases_by_quadrature(model, 0, 1, 1), rel=1e-8
+    )
+
+
 bounded = st.one_of(st.sampled_from([1e-3, 1e3]), st.floats(-3, 3).map(lambda power: 10.0**power))
 
 

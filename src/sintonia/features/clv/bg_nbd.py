@@ -57,8 +57,8 @@ class BgNbdModel:
         """Return the expected purchase days in (as_of, as_of + horizon_days].
 
         Equation 10 of the paper, with its hypergeometric function after Euler's transformation, which stays finite
-        for customers with thousands of purchases. Where SciPy has no finite value of it (a parameter at its bound), the
-        expectation is integrated over the chance to leave.
+        for customers with thousands of purchases. Where SciPy has no finite value of it (a parameter at its bound), or
+        where the subtraction from 1 leaves few digits, the expectation is integrated over the chance to leave.
         """
         from scipy.special import hyp2f1
 
@@ -72,7 +72,9 @@ class BgNbdModel:
         with np.errstate(invalid="ignore"):
             gone = np.exp((a - 1) * np.log1p(-z)) * series
             if_alive = np.asarray((a + b + x - 1) / (a - 1) * (1 - gone))
-        lost = ~np.isfinite(if_alive) & np.isfinite(x)
+            # SciPy's series is right to about 1e-11 of itself: 7 digits of the difference are left at 1e-4.
+            imprecise = np.abs(1 - gone) < 1e-4
+        lost = (~np.isfinite(if_alive) | imprecise) & np.isfinite(x)
         if lost.any():
             if_alive[lost] = self._integrated_purchases(x[lost], repeats.age_days[lost], horizon_days)
         return np.asarray(self.probability_alive(repeats) * if_alive)
