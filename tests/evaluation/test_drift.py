@@ -137,7 +137,7 @@ def test_a_model_or_data_older_than_the_horizon_are_told_and_refused_by_a_bound(
     watched = check_drift(MODEL, Drift(0, ()), replace(TODAY, refuse_older_days=30), **moments)
     assert len(watched.warnings) == len(watched.refusals) == 1
     assert said in watched.warnings[0]
-    assert "longer than its horizon of 30 days" in watched.warnings[0]
+    assert "longer than the task's horizon of 30 days" in watched.warnings[0]
     assert "drift.refuse_older_days=30" in watched.refusals[0]
 
 

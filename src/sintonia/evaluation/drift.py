@@ -179,7 +179,7 @@ def check_drift(
         sentence = f"{what} {until:%Y-%m-%d}, {days} days before {now:%Y-%m-%d}" if until else ""
         # A table without dates is as old as whoever wrote its date said.
         if days > task.horizon_days and not task.attribute:
-            warnings.append(f"{sentence}: longer than its horizon of {task.horizon_days} days.")
+            warnings.append(f"{sentence}: longer than the task's horizon of {task.horizon_days} days.")
         if config.refuse_older_days is not None and days > config.refuse_older_days:
             refusals.append(f"{sentence}: older than drift.refuse_older_days={config.refuse_older_days}.")
     return DriftCheck(drift, tuple(warnings), tuple(refusals))
