@@ -103,10 +103,13 @@ def as_text(column: "pa.ChunkedArray | pa.Array") -> "pa.Array":
 
 
 def fold_case(written: "pa.Array") -> "pa.Array":
-    """Return the text in lower case without accents (NFKD, marks dropped)."""
+    """Return the text in lower case without accents (NFKD, marks dropped).
+
+    Lower case comes last: of a letter in a circle or brackets NFKD makes a capital.
+    """
     import pyarrow.compute as pc
 
-    parts = pc.utf8_normalize(pc.utf8_lower(written), form="NFKD")
+    parts = pc.utf8_lower(pc.utf8_normalize(written, form="NFKD"))
     return pc.replace_substring_regex(parts, r"\p{M}+", "")
 
 
