@@ -26,6 +26,7 @@ from sintonia.core.errors import ErasureError, InputError
 from sintonia.data.identity import changes
 from sintonia.data.identity.explanation import explain
 from sintonia.data.privacy.erase import sweep
+from sintonia.data.privacy.tombstones import entomb
 from sintonia.data.store import open_store
 
 CRM = SiloConfig(
@@ -169,6 +170,11 @@ def test_an_identifier_is_found_and_kept_out_in_every_spelling_of_its_silo(tmp_p
     told = build(built)["silos"]["mail"]
     assert (told["stored"], told["reasons"]) == (1, {"erased": 3})
     assert owners(built, "crm").keys() == {"70"}
+
+
+def test_who_was_forgotten_by_what_is_a_placeholder_today_is_found_in_any_letters(built, tmp_path):
+    entomb(tmp_path / "w", ["email:noemail@x.it"])
+    assert remove(built, "email: NoEmail@X.it ")["removed"] == {}
 
 
 def test_a_short_number_is_a_trace_where_identifiers_stand_and_nowhere_else(built, tmp_path):

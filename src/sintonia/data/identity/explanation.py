@@ -33,7 +33,7 @@ from sintonia.data.identity.relations import (
     OWN_IDENTIFIERS,
     PREVIOUS,
 )
-from sintonia.data.sources.identifiers import identifier
+from sintonia.data.sources.identifiers import earlier_spelling, identifier
 
 
 @dataclass(frozen=True)
@@ -225,14 +225,18 @@ def find_customer(connection: duckdb.DuckDBPyConnection, asked: str) -> str | No
     a build's, or in the store's, which an older version may have written.
     """
     kind, _, value = asked.partition(":")
-    stored = value.strip().lower() if kind == "email" else value.strip()
     customers = connection.execute(
         f"""SELECT customer_id, 0 AS place FROM {CROSSWALK} WHERE customer_id = $asked AND unlinked_at IS NULL
            UNION ALL SELECT merged_into, 1 FROM {MERGES} WHERE customer_id = $asked
            UNION ALL SELECT customer_id, 2 FROM {CROSSWALK}
            WHERE source = $kind AND source_key IN ($spelling, $stored) AND unlinked_at IS NULL
            ORDER BY place LIMIT 1""",
-        {"asked": asked, "kind": kind, "spelling": identifier(kind, value), "stored": stored},
+        {
+            "asked": asked,
+            "kind": kind,
+            "spelling": identifier(kind, value),
+            "stored": earlier_spelling(kind, value),
+        },
     ).fetchall()
     return str(customers[0][0]) if customers else None
 

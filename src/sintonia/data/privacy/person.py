@@ -23,7 +23,7 @@ from sintonia.data.identity.previous_build import standing
 from sintonia.data.identity.standardise import PATTERNS
 from sintonia.data.privacy.tombstones import Tombstones
 from sintonia.data.privacy.traces import Traces, count_traces
-from sintonia.data.sources.identifiers import identifier, written_forms
+from sintonia.data.sources.identifiers import earlier_spelling, identifier, written_forms
 from sintonia.data.sources.mapping import Expressions
 from sintonia.data.sources.silos import read_raw
 from sintonia.data.store import Store
@@ -105,7 +105,7 @@ def _parted(asked: str) -> tuple[str, str, str]:
     kind, colon, value = asked.partition(":")
     if not colon:
         return "", "", asked
-    return kind, colon, identifier(kind, value) or value.strip()
+    return kind, colon, identifier(kind, value) or earlier_spelling(kind, value)
 
 
 def _read_person(store: Store, workspace: Path, customer: str) -> DataSubject:

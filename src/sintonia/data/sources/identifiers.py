@@ -168,6 +168,18 @@ def identifier(kind: str, text: str, more: Collection[str] = ()) -> str | None:
     return spelt
 
 
+def earlier_spelling(kind: str, text: str) -> str:
+    """Return an identifier as stores had it before they had one spelling: trimmed, e-mail addresses in lower case.
+
+    Examples
+    --------
+    >>> earlier_spelling("email", " NoEmail@x.org"), earlier_spelling("card", "1001.0 ")
+    ('noemail@x.org', '1001.0')
+    """
+    bare = text.strip()
+    return bare.lower() if kind == EMAIL else bare
+
+
 def written_forms(kind: str, text: str) -> list[str]:
     """Return the forms in which files write an identifier, the spelling of `identifier` first.
 
