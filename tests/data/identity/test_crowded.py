@@ -101,6 +101,26 @@ def test_a_row_without_another_identifier_is_rejected(tmp_path):
     assert (figures["silos"]["t"]["stored"], len(set(customers.values()))) == (4, 4)
 
 
+def test_a_build_with_the_weights_of_another_sets_aside_what_that_one_did(tmp_path):
+    (tmp_path / "learned").mkdir()
+    (tmp_path / "later").mkdir()
+    learning = [(f"K{at}", "9999", *name) for at, name in enumerate(NAMES)]
+    built(tmp_path / "learned", learning, PROBABILISTIC)
+    (weights,) = (tmp_path / "learned/workspace/store").glob("*/identity")
+    later = [(f"K{at}", "9999", *name) for at, name in enumerate(NAMES[:2])]
+    later += [(f"L{at}", "8888", *name) for at, name in enumerate(NAMES)]
+    frozen = IdentityConfig("deterministic", weights=str(weights))
+    figures, customers = built(tmp_path / "later", later, frozen)
+    assert len({customers[f"K{at}"] for at in range(2)}) == 2
+    assert len({customers[f"L{at}"] for at in range(6)}) == 1
+    assert figures["silos"]["t"]["warnings"] == [
+        "Silo 't': card:8888 (6 rows): identifiers with more than 3 birth dates or names tie people, for "
+        "identity.weights was learned without them; leave identity.weights out to set them aside.",
+        "Silo 't': card:9999 (2 rows): identifiers with more than 3 birth dates or names identify nobody; more are "
+        "allowed by identity.most_persons.",
+    ]
+
+
 @pytest.mark.parametrize("config", [DETERMINISTIC, PROBABILISTIC], ids=["deterministic", "probabilistic"])
 @pytest.mark.parametrize("card", ["NULL", "N/A", "-", "0"])
 def test_placeholders_glue_nobody(tmp_path, card, config):

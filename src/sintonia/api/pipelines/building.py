@@ -20,7 +20,7 @@ from sintonia.core.engine import connect
 from sintonia.core.formats import prepare_workspace
 from sintonia.core.paths import REJECTED
 from sintonia.core.progress import step, track
-from sintonia.data.identity.crowded import refuse_crowded
+from sintonia.data.identity.crowded import keep_crowded, refuse_crowded
 from sintonia.data.identity.evidence import masked_key
 from sintonia.data.identity.explanation import Explanation, explain, lines
 from sintonia.data.identity.golden import write_customers
@@ -279,6 +279,7 @@ def build(settings: BuildSettings) -> Figures:
         with step("Linking identifiers to customers"):
             previous_identity = identity_folder(workspace, source.name)
             findings = tie(connection, workspace, source, settings.identity, previous_identity)
+            keep_crowded(connection)
         store = write_store(connection, workspace, source, silos, settings.engine.buckets)
         findings += write_customers(connection, workspace, settings.identity)
     prune(store.features, store.fingerprint, settings.engine.feature_cache_gib)

@@ -174,8 +174,9 @@ class IdentityConfig:
     `deterministic` ties what shares an identifier; `probabilistic` also what names, dates and addresses say.
     `survivorship` says by attribute which value survives (`default` for the others), `value_groups` which
     attributes survive as a unit, `source_priority` which silos go first. What an earlier build decided stands
-    unless `relearn`; `weights` is the folder of another build's weights to match with. An identifier that is not
-    `shareable` and stands with more than `most_persons` birth dates or names identifies nobody.
+    unless `relearn`; `weights` is the folder of what another build learned, to match with. An identifier that is not
+    `shareable` and stands with more than `most_persons` birth dates or names identifies nobody; with `weights`, those
+    that stood so in that build.
     """
 
     name: str = "deterministic"
