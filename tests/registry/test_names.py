@@ -1,7 +1,7 @@
 """Whatever an action is called, its metrics reach MLflow, each under a name of its own."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_metric, _validate_param
@@ -44,12 +44,18 @@ def test_valid_names_stay_and_others_are_spelt(name, tracked):
 
 
 @given(ANY_NAME)
+@example("\n")
+@example("mail\n")
 def test_mlflow_takes_any_name(name):
     tracked = tracked_name(name)
     _validate_metric(tracked, 1.0, 0, 0)
     _validate_param(tracked, "1")
     if len(tracked) < 250:
         assert original_name(tracked) == name
+    if name.endswith("\n"):
+        # MLflow's pattern ends in $, which lets a last line feed through by mistake; it is spelt as all others are.
+        assert tracked != name
+        return
     try:
         _validate_metric(name, 1.0, 0, 0)
     except MlflowException:
